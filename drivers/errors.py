@@ -1,0 +1,61 @@
+"""The errors of all drivers: whose fault it was, and whether the same thing may be asked again.
+
+::
+
+    DriverError
+    +-- ConnectionFailed       nobody there, or the link broke; a read may be asked again
+    |   +-- NoReply            the peer is there and silent past the deadline
+    |   +-- LinkClosed         the peer closed in the middle
+    |   +-- BadReply           what came back is not a reply to what was asked
+    +-- Refused                the instrument said no, and changed nothing
+    +-- OutcomeUnknown         a write was sent and its reply is lost: ask the instrument, never send it again
+    +-- NotConfirmed           the write was answered, but reading back shows something else
+    +-- CannotRun              the program does not fit the channel; nothing was sent
+    +-- SettingsError          the bench file is wrong
+"""
+
+from __future__ import annotations
+
+
+class DriverError(Exception):
+    """Anything an instrument driver raises on purpose."""
+
+    retry_reads = False
+
+
+class ConnectionFailed(DriverError):
+    """The instrument cannot be reached, or the link broke; a read may be asked again."""
+
+    retry_reads = True
+
+
+class NoReply(ConnectionFailed):
+    """The instrument accepted the request and stayed silent past the deadline."""
+
+
+class LinkClosed(ConnectionFailed):
+    """The instrument closed the connection before its reply was whole."""
+
+
+class BadReply(ConnectionFailed):
+    """The bytes that came back are not a reply to what was asked."""
+
+
+class Refused(DriverError):
+    """The instrument said no and gave no reason; nothing changed."""
+
+
+class OutcomeUnknown(DriverError):
+    """A command was sent and its reply lost: ask the instrument what happened, never send it again."""
+
+
+class NotConfirmed(DriverError):
+    """The command was answered, but what the instrument reports afterwards is something else."""
+
+
+class CannotRun(DriverError):
+    """The program does not fit this channel; nothing was sent."""
+
+
+class SettingsError(DriverError):
+    """The bench file names something that cannot be."""

@@ -1,0 +1,170 @@
+"""What the orchestrator may ask of an instrument: one interface per capability, free of any vendor's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from protocols.envelope import ChannelEnvelope
+from protocols.program import CyclingSegment
+
+
+class Sample(NamedTuple):
+    """One record of a test, as the tester made it. A tuple, because hundreds of thousands pass through in bulk.
+
+    ``time_s`` runs from the start of the test, ``step_time_s`` from the start of the step. ``step`` is the number in
+    the program, ``step_count`` counts executed steps from 1 and never repeats, ``cycle`` is the tester's raw counter
+    from 1. ``capacity_ah`` and ``energy_wh`` are magnitudes and restart with each step. ``unix_time_s`` is the
+    tester's own clock, to the second.
+    """
+
+    sequence: int
+    time_s: float
+    step_time_s: float
+    step: int
+    step_count: int
+    cycle: int
+    mode: str
+    voltage_v: float
+    current_a: float
+    capacity_ah: float
+    energy_wh: float
+    unix_time_s: float
+
+
+class ChannelState(StrEnum):
+    """What a channel says it is doing."""
+
+    WORKING = "working"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    PROTECTED = "protected"
+    ABSENT = "absent"
+    OTHER = "other"
+
+
+class HostLoss(StrEnum):
+    """What happens to a channel when the host dies."""
+
+    RIDES_ON = "rides_on"
+    STOPS = "stops"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """One channel at one poll. Live values are rounded and seconds old: nothing is judged by ``current_a``."""
+
+    channel: str
+    state: ChannelState
+    barcode: str
+    voltage_v: float
+    current_a: float
+    step: int | None
+    cycle: int
+    test_time_s: float
+    test_id: int
+    record_count: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TestIdentity:
+    """Proof of whose program runs on a channel: barcode (holds the run id) and the tester's own test id."""
+
+    __test__ = False
+
+    channel: str
+    test_id: int
+    barcode: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProgram:
+    """A segment put where the tester will read it, and read back equal. ``location`` is as the tester sees it."""
+
+    channel: str
+    location: str
+    sha256: str
+
+
+class EndReason(StrEnum):
+    """Why a step ended."""
+
+    TIME = "time"
+    VOLTAGE = "voltage"
+    CURRENT = "current"
+    CAPACITY = "capacity"
+    CEILING = "ceiling"
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of a tester's own event log, in its own numbering."""
+
+    sequence: int
+    code: int
+    unix_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedStep:
+    """One row of a tester's step log: a step that has run, with its first and last record."""
+
+    index: int
+    step: int
+    cycle: int
+    first_sequence: int
+    last_sequence: int
+    duration_s: float
+    capacity_ah: float
+
+
+@runtime_checkable
+class BatteryTester(Protocol):
+    """Programmable channels that run a segment by themselves.
+
+    Reads raise `ConnectionFailed` when the link is bad and may be asked again. Writes are never repeated by a driver:
+    a lost reply is resolved by asking the instrument, and raises `OutcomeUnknown` when that cannot tell either.
+    """
+
+    name: str
+    host_loss: HostLoss
+    poll_period_s: float
+
+    async def open(self) -> None:
+        """Connect, log in and learn which channels exist."""
+
+    async def close(self) -> None:
+        """Drop the connection. Channels go on as `host_loss` says."""
+
+    def channels(self) -> tuple[str, ...]:
+        """Give the channels found by `open`, in rack order."""
+
+    def envelope(self, channel: str) -> ChannelEnvelope:
+        """Give what the channel can do, from settings. Raises SettingsError for a channel nobody described."""
+
+    async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
+        """Ask for many channels at once."""
+
+    async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
+        """Write the segment where the tester reads it, read it back and compare. Raises NotConfirmed on a difference."""
+
+    async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
+        """Start a loaded program and confirm it by state, barcode and a new test id."""
+
+    async def stop(self, identity: TestIdentity) -> None:
+        """Stop one channel and confirm it. Raises NotConfirmed when every rung of the ladder failed."""
+
+    async def records(self, identity: TestIdentity, last: Sample | None, limit: int = 1000) -> list[Sample]:
+        """Give up to ``limit`` samples that follow ``last`` (None: from the first), in order and without a gap."""
+
+    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
+        """Give the executed steps of the test."""
+
+    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
+        """Give the tester's own log of the test."""

@@ -1,0 +1,221 @@
+"""The program: a recipe resolved for one cell, in absolute SI units (and ampere-hours), ready for a tester.
+
+A program is data only. Its steps form a flat, numbered list in which a loop is a backward jump, because that is what
+every programmable tester stores and what the step number in each of its records refers to: step ``n`` of a segment is
+``segment.steps[n - 1]``, here, in the step file and in the sample table alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, TypeAdapter
+
+
+class Direction(StrEnum):
+    """Which way current flows: charge is positive, into the working electrode's terminal."""
+
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+
+
+class Purpose(StrEnum):
+    """Why a step is in the program: written by the technician, or put in front to check the contact."""
+
+    RECIPE = "recipe"
+    CHECK = "check"
+
+
+class ShortPolicy(StrEnum):
+    """What a short means for the run: its natural end (Li/Li), or a trip (full cells)."""
+
+    COMPLETE = "complete"
+    TRIP = "trip"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """When a record is made, besides the first and last of each step; None switches a condition off."""
+
+    every_s: float | None = None
+    voltage_change_v: float | None = None
+    current_change_a: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """End conditions of a step, whichever comes first; ``current_a`` is a magnitude (taper), the others are absolute."""
+
+    time_s: float | None = None
+    voltage_v: float | None = None
+    current_a: float | None = None
+    capacity_ah: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Bounds that a healthy step never reaches. A tester ends the step there and goes on, so the host trips on it."""
+
+    time_s: float | None = None
+    capacity_ah: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Leave the circuit open for ``until.time_s``."""
+
+    until: Until
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["rest"] = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantCurrent:
+    """Pass ``current_a`` (signed: positive charges) until an end condition holds."""
+
+    current_a: float
+    until: Until
+    ceiling: Ceiling = Ceiling()
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_current"] = "constant_current"
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantVoltage:
+    """Hold ``voltage_v``; ``current_limit_a`` is a magnitude."""
+
+    direction: Direction
+    voltage_v: float
+    until: Until
+    current_limit_a: float | None = None
+    ceiling: Ceiling = Ceiling()
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_voltage"] = "constant_voltage"
+
+
+@dataclass(frozen=True, slots=True)
+class CcCv:
+    """Pass ``current_a`` (signed) up to ``voltage_v``, then hold that voltage until an end condition holds."""
+
+    current_a: float
+    voltage_v: float
+    until: Until
+    ceiling: Ceiling = Ceiling()
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["cc_cv"] = "cc_cv"
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Jump back to step ``back_to`` until the block has been executed ``times`` times in all (not extra repeats).
+
+    The counter starts anew each time the loop is entered from before, so that an inner loop repeats fully on every
+    outer pass. A loop makes no record; each backward jump raises the tester's cycle number by one.
+    """
+
+    back_to: int
+    times: int
+    kind: Literal["loop"] = "loop"
+
+
+PoweredStep = ConstantCurrent | ConstantVoltage | CcCv
+Step = Annotated[Rest | ConstantCurrent | ConstantVoltage | CcCv | Loop, Discriminator("kind")]
+
+
+@dataclass(frozen=True, slots=True)
+class VoltageBand:
+    """Allowed voltages, both ends included."""
+
+    low_v: float
+    high_v: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Layers of limits, each wider than the one before: host trip < tester whole-run < absolute cell limit.
+
+    Currents are magnitudes in amperes: 105, 110 and 120 % of the largest set current by default.
+    """
+
+    host: VoltageBand
+    tester: VoltageBand
+    absolute: VoltageBand
+    host_current_a: float
+    tester_current_a: float
+    absolute_current_a: float
+    tester_delay_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What the host watches over a segment, besides limits.
+
+    ``early_cutoff_fraction``: a half-cycle that its voltage cutoff ends in less than this part of its set (or expected)
+    time counts; ``early_cutoff_in_a_row`` of them stop the run. ``resistance_low_ohm``/``resistance_high_ohm``: window
+    for the check block, None where the program has none. ``short_ratio``: a half-cycle whose resistance is below this
+    times the median of the ten before is shorted; ``short_in_a_row`` of them are a short.
+    """
+
+    early_cutoff_fraction: float = 0.05
+    early_cutoff_in_a_row: int = 3
+    resistance_low_ohm: float | None = None
+    resistance_high_ohm: float | None = None
+    short_ratio: float = 0.35
+    short_in_a_row: int = 3
+    short_policy: ShortPolicy = ShortPolicy.TRIP
+
+
+@dataclass(frozen=True, slots=True)
+class CyclingSegment:
+    """A part of a program that runs whole on a battery tester. The end after the last step is implicit."""
+
+    steps: tuple[Step, ...]
+    record: Record
+    limits: Limits
+    guards: Guards = field(default_factory=Guards)
+    kind: Literal["cycling"] = "cycling"
+
+
+@dataclass(frozen=True, slots=True)
+class CellFacts:
+    """What a program needs to know of its cell, for labels, normalised quantities and checks."""
+
+    name: str
+    kind: str
+    area_cm2: float | None = None
+    active_mass_mg: float | None = None
+    nominal_capacity_ah: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A recipe resolved for one cell: ordered segments of absolute values."""
+
+    recipe: str
+    recipe_sha256: str
+    cell: CellFacts
+    segments: tuple[CyclingSegment, ...]
+
+    def to_json(self) -> str:
+        """Give the canonical JSON text: the same program gives the same bytes."""
+        return _PROGRAM.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Program:
+        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        return _PROGRAM.validate_json(text)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the canonical JSON: the program's identity in the store and in intents."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+_PROGRAM = TypeAdapter(Program)
