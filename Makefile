@@ -1,0 +1,64 @@
+# Needs Python 3.11 or newer, and make. Everything else goes into .venv, exactly as locked.
+# On Windows, where make is rare, CONTRIBUTING.md has the same commands one by one.
+
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
+CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
+
+.PHONY: help demo test bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/demo.stamp ## run the paper's six cells on a simulated tester, in seconds
+	.venv/bin/cellrig demo
+
+test: .venv/test.stamp ## check everything: format, lint, types, architecture, tests
+	@sh .ci/system-packages
+	@$(call check,ruff format,.venv/bin/ruff format --check --quiet .)
+	@$(call check,ruff check,.venv/bin/ruff check --quiet .)
+	@$(call check,mypy,.venv/bin/mypy $(CODE))
+	@$(call check,import-linter,.venv/bin/lint-imports --no-logo)
+	@$(call check,pytest,.venv/bin/pytest -n 2)
+
+bench: .venv/test.stamp ## measure speed
+	.venv/bin/python -m benchmarks
+
+lock: ## resolve the locked dependency lists anew (needs uv)
+	@command -v uv >/dev/null || { echo "make lock: uv is missing; install it with: pip install uv" >&2; exit 1; }
+	$(call resolve,requirements.lock,--group build)
+	$(call resolve,requirements-test.lock,--group build --group test --constraint requirements.lock)
+
+clean: ## remove the environment and all caches
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# One check: name, command. Stops at the first that fails, and says which it was.
+define check
+echo "== $(1)"; $(2) || { echo "make test: $(1) failed" >&2; exit 1; }
+endef
+
+# One environment: lock file. The project itself is built by the locked back end.
+define install
+echo "installing $(1) into .venv"; \
+$(PIP) install --require-hashes -r $(1) && $(PIP) install --no-deps --no-build-isolation --editable .
+endef
+
+# One lock: file, options. For every platform and every Python that pyproject.toml allows, without any index address.
+define resolve
+uv pip compile pyproject.toml $(2) --universal --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet --output-file $(1)
+endef
+
+# An environment made by hand is kept and brought up to the lock.
+.venv/made.stamp:
+	@test -x .venv/bin/python || { python=$$(sh .ci/find-python) && "$$python" -m venv .venv; }
+	@touch $@
+
+# A stamp older than its lock means that the lock has changed since: it is installed before anything runs.
+.venv/demo.stamp: requirements.lock pyproject.toml .venv/made.stamp
+	@$(call install,requirements.lock)
+	@touch $@
+
+.venv/test.stamp: requirements-test.lock pyproject.toml .venv/made.stamp
+	@$(call install,requirements-test.lock)
+	@touch $@ .venv/demo.stamp
