@@ -1,0 +1,74 @@
+"""What holds for every test: no network but loopback, the same examples each time, nothing left out in CI."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import sys
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every machine and in CI. A loaded machine is slow, which is no counterexample.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile("same")
+
+
+def _is_local(host: object) -> bool:
+    """Say whether a host is this machine, known without asking a name server."""
+    if host in (None, "", b"", "localhost", b"localhost"):
+        return True
+    text = host.decode() if isinstance(host, bytes) else str(host)
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_network(event: str, args: tuple[object, ...]) -> None:
+    """Raise before a socket reaches, or asks a name server for, another machine."""
+    if event in ("socket.connect", "socket.sendto"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) else None  # None: a path on this machine, or already connected
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    if not _is_local(host):
+        raise RuntimeError(f"a test reached for {host!r}; tests talk to this machine only")
+
+
+# An audit hook sees every socket, whichever library opened it, and needs no patching.
+sys.addaudithook(_refuse_network)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave a test out, with a reason, where a program that it needs is missing."""
+    for marker in item.iter_markers("needs"):
+        for program in marker.args:
+            if shutil.which(program) is None:
+                pytest.skip(f"needs the program {program!r}, which is not on PATH")
+
+
+def _left_out(config: pytest.Config) -> int:
+    """Count the tests that this session skipped, where leaving any out is a failure."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return 0
+    return len(reporter.stats.get("skipped", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI session that left a test out: what CI does not run is not tested anywhere."""
+    if _left_out(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say why a session without failures fails."""
+    if count := _left_out(config):
+        terminalreporter.write_line(f"CI=true and {count} left out: this run fails", red=True)

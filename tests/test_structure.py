@@ -1,0 +1,142 @@
+"""The shape of the tree: who may import whom, how long a file may be, and what is locked."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("protocols", "drivers", "orchestrator", "simulators")
+LOCKS = ("requirements.lock", "requirements-test.lock")
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+
+
+def _modules() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from (ROOT / package).rglob("*.py")
+
+
+def _lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Give a copy of the four packages with the contracts that hold for them."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("module", "offence", "rule"),
+    [
+        ("protocols/offender.py", "import drivers.errors", "protocols know nothing of drivers"),
+        ("drivers/offender.py", "import orchestrator", "drivers nothing of the orchestrator"),
+        ("simulators/offender.py", "import drivers.errors", "simulators import none of the three"),
+        ("simulators/cells/offender.py", "import protocols.program", "simulators import none of the three"),
+        ("drivers/neware/offender.py", "import simulators.cells", "protocols and drivers never see the simulators"),
+        ("orchestrator/cli/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
+    ],
+)
+def test_forbidden_import_is_named_and_fails(tree: Path, module: str, offence: str, rule: str) -> None:
+    """An import against the architecture fails the check, which says where it is and which rule it breaks."""
+    (tree / module).write_text(f'"""An offender."""\n\n{offence}\n', encoding="utf-8")
+    result = _lint_imports(tree)
+    assert result.returncode == 1
+    assert re.search(rf"{re.escape(rule)}.* BROKEN", result.stdout)
+    assert module.removesuffix(".py").replace("/", ".") in result.stdout
+
+
+def test_composition_root_may_open_simulators(tree: Path) -> None:
+    """The one module that puts a bench together imports simulators, and everything else may import that module."""
+    bench = tree / "orchestrator" / "bench.py"
+    bench.write_text('"""A bench."""\n\nimport simulators.cells\n', encoding="utf-8")
+    (tree / "orchestrator" / "cli" / "runs.py").write_text('"""A user."""\n\nimport orchestrator.bench\n', "utf-8")
+    result = _lint_imports(tree)
+    assert "only orchestrator.bench opens simulators KEPT" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_package_carries_its_types(package: str) -> None:
+    """Type checkers of users see the annotations of every package."""
+    assert (ROOT / package / "py.typed").is_file()
+
+
+def test_files_are_short() -> None:
+    """Every module can be read in one sitting."""
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text("utf-8").splitlines()) for path in _modules()}
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_functions_are_short() -> None:
+    """Every function fits on a screen."""
+    long = {}
+    for path in _modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                length = node.end_lineno - node.lineno + 1
+                if length > LONGEST_FUNCTION:
+                    long[f"{path.relative_to(ROOT)}:{node.name}"] = length
+    assert long == {}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_meets_every_declared_requirement(lock: str) -> None:
+    """A lock holds a version within the range of each dependency that pyproject.toml declares for it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    declared = project["project"]["dependencies"] + project["dependency-groups"]["build"]
+    if lock == "requirements-test.lock":
+        declared = declared + project["dependency-groups"]["test"]
+    text = (ROOT / lock).read_text("utf-8")
+    locked = {
+        canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE)
+    }
+    for requirement in map(Requirement, declared):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
+
+
+def test_tests_run_on_what_users_install() -> None:
+    """Every version in the lock for users is the one in the lock for tests."""
+    users, tests = (
+        set(re.findall(r"^[\w.-]+==[\w.]+", (ROOT / lock).read_text("utf-8"), re.MULTILINE)) for lock in LOCKS
+    )
+    assert users - tests == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_pins_every_file_by_hash(lock: str) -> None:
+    """Nothing is installed that was not there when the lock was made."""
+    entries = re.split(r"\n(?=[a-z])", (ROOT / lock).read_text("utf-8").partition("\n\n")[0])
+    pinned = [entry for entry in entries if not entry.startswith("#")]
+    assert len(pinned) > 10
+    assert [entry.splitlines()[0] for entry in pinned if "--hash=sha256:" not in entry] == []
+
+
+@pytest.mark.needs("git")
+def test_tracked_files_name_no_machine() -> None:
+    """No file holds the address of a package registry or a folder of the machine it was written on."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = [name for name in listed.stdout.split("\0") if name] or [str(path.relative_to(ROOT)) for path in _modules()]
+    # Written apart, so that this file is not its own offender.
+    traces = ["/" + "root/", "/" + "home/", "/" + "work/main", "file:" + "///", "--index" + "-url h", "pypi" + ".org"]
+    found = {}
+    for path in (ROOT / name for name in names):
+        if path.is_file() and path.suffix not in {".png", ".gz", ".zip"}:
+            text = path.read_text("utf-8", errors="replace")
+            if traces_here := [trace for trace in traces if trace in text]:
+                found[str(path)] = traces_here
+    assert found == {}
