@@ -1,1 +1,7 @@
-"""."""
+"""Drivers: programs into native programs, bytes into samples."""
+
+from drivers.errors import DriverError
+from drivers.interfaces import BatteryTester, Sample
+from drivers.opening import open_tester
+
+__all__ = ["BatteryTester", "DriverError", "Sample", "open_tester"]

@@ -73,22 +73,30 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True)
 class TestIdentity:
-    """Proof of whose program runs on a channel: barcode (holds the run id) and the tester's own test id."""
+    """Proof of whose program runs on a channel: barcode (holds the run id) and the tester's own test id.
+
+    ``end_step`` is the number of the end step in the program that was started.
+    """
 
     __test__ = False
 
     channel: str
     test_id: int
     barcode: str
+    end_step: int
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProgram:
-    """A segment put where the tester will read it, and read back equal. ``location`` is as the tester sees it."""
+    """A segment put where the tester will read it, and read back equal. ``location`` is as the tester sees it.
+
+    ``end_step`` is the number of its end step, one past the segment's last.
+    """
 
     channel: str
     location: str
     sha256: str
+    end_step: int
 
 
 class EndReason(StrEnum):
@@ -160,8 +168,11 @@ class BatteryTester(Protocol):
     async def stop(self, identity: TestIdentity) -> None:
         """Stop one channel and confirm it. Raises NotConfirmed when every rung of the ladder failed."""
 
-    async def records(self, identity: TestIdentity, last: Sample | None, limit: int = 1000) -> list[Sample]:
-        """Give up to ``limit`` samples that follow ``last`` (None: from the first), in order and without a gap."""
+    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
+        """Give exactly ``count`` samples (at most 1000) that follow ``last`` (None: from the first), without a gap.
+
+        How many exist is in `status`. Raises BadReply when the tester sends fewer or others.
+        """
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
         """Give the executed steps of the test."""

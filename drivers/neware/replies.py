@@ -1,0 +1,203 @@
+"""Reads the BTS API's data replies into values (reference neware-ct4008, sections 4.1 to 4.7 and 7.1)."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from drivers.errors import BadReply
+from drivers.interfaces import ExecutedStep, LogEntry, Sample
+from drivers.neware.wire import Address, number
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One row of inquire: rounded to four decimals and up to 5 s old."""
+
+    workstatus: str
+    barcode: str
+    voltage_v: float
+    current_a: float
+    step: int | None
+    cycle: int
+    test_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One row of inquiredf: the latest test, how many records it has, whether it is over."""
+
+    test_id: int
+    count: int
+    complete: bool
+
+
+def _whole(element: ET.Element, name: str) -> int:
+    text = element.get(name)
+    try:
+        return int(text or "")
+    except ValueError as err:
+        raise BadReply(f"BTS sent {name}={text!r} where a whole number belongs") from err
+
+
+def _rows(root: ET.Element, tag: str, asked: int) -> list[ET.Element]:
+    # The list's count attribute is wrong in captured replies (section 4.3), so rows are counted.
+    rows = list(root.iterfind(f"list/{tag}"))
+    if len(rows) != asked:
+        raise BadReply(f"BTS answered {len(rows)} rows of {tag} where {asked} were asked")
+    return rows
+
+
+def devices(root: ET.Element) -> list[Address]:
+    """Read getdevinfo: every channel in rack order. The attribute is ``Channelid`` here and only here."""
+    return [
+        Address(
+            row.get("ip", ""),
+            _whole(row, "devtype"),
+            _whole(row, "devid"),
+            _whole(row, "subdevid"),
+            _whole(row, "Channelid"),
+        )
+        for row in root.iterfind("middle/channel")
+    ]
+
+
+def statuses(root: ET.Element, addresses: Sequence[Address]) -> list[str]:
+    """Read getchlstatus by position: its subdevid is sometimes wrong (section 4.2), the rest must match."""
+    rows = _rows(root, "status", len(addresses))
+    for row, address in zip(rows, addresses, strict=True):
+        if (_whole(row, "devid"), _whole(row, "chlid")) != (address.devid, address.chlid):
+            raise BadReply(f"BTS answered for another channel than {address.channel}")
+    return [(row.text or "").strip() for row in rows]
+
+
+def live(root: ET.Element, addresses: Sequence[Address]) -> list[Live]:
+    """Read inquire; ``dev`` must name the channel asked for in each row."""
+    found = []
+    for row, a in zip(_rows(root, "inquire", len(addresses)), addresses, strict=True):
+        if row.get("dev") != f"{a.devtype}-{a.devid}-{a.subdevid}-{a.chlid}-0":
+            raise BadReply(f"BTS answered for {row.get('dev')} where {a.channel} was asked")
+        step = row.get("step_id")
+        found.append(
+            Live(
+                workstatus=row.get("workstatus", "").strip(),
+                barcode=row.get("barcode", ""),
+                voltage_v=number(row.get("voltage")),
+                current_a=number(row.get("current")),
+                step=None if step is None else _whole(row, "step_id"),
+                cycle=_whole(row, "cycle_id"),
+                test_time_s=number(row.get("totaltime")),
+            )
+        )
+    return found
+
+
+def _same_channel(element: ET.Element | None, address: Address) -> ET.Element:
+    if element is None:
+        raise BadReply(f"BTS did not say which channel its answer is for ({address.channel} was asked)")
+    if any(element.get(name) != value for name, value in address.without_ip.items()):
+        raise BadReply(f"BTS answered for another channel than {address.channel}")
+    return element
+
+
+def data_files(root: ET.Element, addresses: Sequence[Address]) -> list[DataFile]:
+    """Read inquiredf; text true means that the data file is complete."""
+    found = []
+    for row, address in zip(_rows(root, "chl", len(addresses)), addresses, strict=True):
+        _same_channel(row, address)
+        complete = (row.text or "").strip() == "true"
+        found.append(DataFile(_whole(row, "testid"), _whole(row, "count"), complete))
+    return found
+
+
+class TesterClock:
+    """Turns the BTS PC's local times into unix seconds, remembering the last hour because rows come in order."""
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._zone = zone
+        self._hour = ""
+        self._hour_unix_s = 0.0
+
+    def unix_time_s(self, text: str) -> float:
+        """Read ``YYYY-MM-DD HH:MM:SS`` (dots between date parts are met too)."""
+        try:
+            if text[:13] != self._hour:
+                hour = datetime.fromisoformat(f"{text[:10].replace('.', '-')} {text[11:13]}:00:00")
+                self._hour_unix_s = hour.replace(tzinfo=self._zone).timestamp()
+                self._hour = text[:13]
+            return self._hour_unix_s + int(text[14:16]) * 60 + int(text[17:19])
+        except ValueError as err:
+            raise BadReply(f"BTS sent {text!r} where a time belongs") from err
+
+
+def records(
+    root: ET.Element, address: Address, test_id: int, last: Sample | None, count: int, unix: Callable[[str], float]
+) -> list[Sample]:
+    """Read download: exactly ``count`` records that follow ``last``, or BadReply.
+
+    The wire's ``testtime`` is milliseconds since the start of the *step*. Test time is rebuilt on the fact that a
+    step's first record bears the same absolute time as the step before it ended (section 7.3, rule 1).
+    """
+    first = 1 if last is None else last.sequence + 1
+    echo = _same_channel(root.find("download"), address)
+    if (_whole(echo, "testid"), _whole(echo, "startpos")) != (test_id, first):
+        raise BadReply(f"BTS answered for another part of the data than test {test_id} from record {first}")
+    rows = root.findall("list/data")
+    if len(rows) != count:
+        raise BadReply(f"BTS sent {len(rows)} records where {count} exist ({address.channel}, from {first})")
+    step, step_count, cycle = (last.step, last.step_count, last.cycle) if last else (0, 0, 0)
+    step_ms = round(last.step_time_s * 1000) if last else 0
+    base_ms = round(last.time_s * 1000) - step_ms if last else 0
+    samples: list[Sample] = []
+    try:
+        for sequence, row in enumerate(rows, first):
+            get = row.attrib.__getitem__
+            row_step, row_cycle, row_ms = int(get("stepid")), int(get("cycleid")), int(get("testtime"))
+            if int(get("seqid")) != sequence:
+                raise BadReply(f"BTS sent record {get('seqid')} where {sequence} belongs ({address.channel})")
+            if row_step != step or row_cycle != cycle or row_ms < step_ms:
+                base_ms += step_ms
+                step, cycle, step_count = row_step, row_cycle, step_count + 1
+            step_ms = row_ms
+            try:
+                volt, curr, cap, eng = float(get("volt")), float(get("curr")), float(get("cap")), float(get("eng"))
+            except ValueError:
+                volt, curr, cap, eng = (number(get(name)) for name in ("volt", "curr", "cap", "eng"))
+            time_s, step_s = (base_ms + row_ms) / 1000, row_ms / 1000
+            mode, at = get("steptype"), unix(get("atime"))
+            samples.append(Sample(sequence, time_s, step_s, step, step_count, cycle, mode, volt, curr, cap, eng, at))
+    except (KeyError, ValueError) as err:
+        raise BadReply(f"BTS sent a record that cannot be read ({address.channel}, {err})") from err
+    return samples
+
+
+def executed_steps(root: ET.Element, address: Address, test_id: int) -> list[ExecutedStep]:
+    """Read downloadStepLayer."""
+    echo = _same_channel(root.find("downloadStepLayer"), address)
+    if _whole(echo, "testid") != test_id:
+        raise BadReply(f"BTS sent the steps of test {echo.get('testid')} where {test_id} was asked")
+    return [
+        ExecutedStep(
+            index=_whole(row, "stepindex"),
+            step=_whole(row, "stepid"),
+            cycle=_whole(row, "cycleid"),
+            first_sequence=_whole(row, "startseqid"),
+            last_sequence=_whole(row, "endseqid"),
+            duration_s=_whole(row, "steptime") / 1000,
+            capacity_ah=number(row.get("cap")),
+        )
+        for row in root.iterfind("list/data")
+    ]
+
+
+def log_entries(root: ET.Element, address: Address, test_id: int, unix: Callable[[str], float]) -> list[LogEntry]:
+    """Read downloadlog."""
+    echo = _same_channel(root.find("download"), address)
+    if _whole(echo, "testid") != test_id:
+        raise BadReply(f"BTS sent the log of test {echo.get('testid')} where {test_id} was asked")
+    return [
+        LogEntry(_whole(row, "seqid"), _whole(row, "log_code"), unix(row.get("atime", "")))
+        for row in root.iterfind("list/data")
+    ]

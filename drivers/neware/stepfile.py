@@ -1,0 +1,295 @@
+"""Writes the BTS step file for a segment, reads step files back, and says how one differs from the other.
+
+No command of the API reads a schedule back (design, section 7), so the file that BTS will open is parsed again and
+compared before every start. Units of the file (reference neware-ct4008, section 5.2): 0.1 mV, mA, ms, mAs; currents
+are positive magnitudes whose direction is in the step type.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import NAMESPACE_OID, uuid5
+
+import defusedxml.ElementTree as SafeET
+from defusedxml.common import DefusedXmlException
+
+from drivers.errors import CannotRun, NotConfirmed
+from protocols.program import (
+    Ceiling,
+    CcCv,
+    ConstantCurrent,
+    ConstantVoltage,
+    CyclingSegment,
+    Direction,
+    Loop,
+    Purpose,
+    Record,
+    Rest,
+    Step,
+    Until,
+    VoltageBand,
+)
+
+CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
+
+_CURRENT_TYPES = {CHARGE: 1.0, DISCHARGE: -1.0}
+_VOLTAGE_TYPES = {CV_CHARGE: Direction.CHARGE, CV_DISCHARGE: Direction.DISCHARGE}
+_CCCV_TYPES = {CCCV_CHARGE: 1.0, CCCV_DISCHARGE: -1.0}
+
+VOLT, CURR, TIME, CAP = 1e4, 1e3, 1e3, 3.6e6
+_STEPS_MAX = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between BTS versions (section 5.1)."""
+
+    version: str = "17"
+    client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
+    creator: str = "cellrig"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A step file's content in SI units and ampere-hours: what the tester will do, whoever wrote the file."""
+
+    steps: tuple[Step, ...]
+    record: Record
+    voltage: VoltageBand
+    current_a: float
+    delay_s: float
+
+
+def intended(segment: CyclingSegment) -> Schedule:
+    """Give the schedule that carries out a segment: ends and ceilings folded into one set of conditions a step."""
+    return Schedule(
+        steps=tuple(_folded(step) for step in segment.steps),
+        record=segment.record,
+        voltage=segment.limits.tester,
+        current_a=segment.limits.tester_current_a,
+        delay_s=segment.limits.tester_delay_s,
+    )
+
+
+def _folded(step: Step) -> Step:
+    if isinstance(step, Loop):
+        return step
+    if isinstance(step, Rest):
+        return replace(step, purpose=Purpose.RECIPE)
+    until = replace(
+        step.until,
+        time_s=_least(step.until.time_s, step.ceiling.time_s),
+        capacity_ah=_least(step.until.capacity_ah, step.ceiling.capacity_ah),
+    )
+    return replace(step, until=until, ceiling=Ceiling(), purpose=Purpose.RECIPE)
+
+
+def _least(*values: float | None) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dialect | None = None) -> bytes:
+    """Write the step file of a segment. The same segment, label and date give the same bytes.
+
+    Raises CannotRun for what the file cannot hold: more than 254 steps with the end, text outside ASCII.
+    """
+    schedule = intended(segment)
+    if len(schedule.steps) + 1 > _STEPS_MAX:
+        raise CannotRun(f"{len(schedule.steps) + 1} steps with the end; a step file holds {_STEPS_MAX}")
+    if not label.isascii():
+        raise CannotRun(f"label {label!r} must be plain ASCII: BTS mixes up other encodings")
+    dialect = dialect or Dialect()
+    root = ET.Element("root")
+    date = datetime.fromtimestamp(date_unix_s, UTC).strftime("%Y%m%d%H%M%S")
+    guid = str(uuid5(NAMESPACE_OID, f"{label} {date} {segment!r}"))
+    names = {"type": "Step File", "version": dialect.version, "client_version": dialect.client_version}
+    config = ET.SubElement(root, "config", names | {"date": date, "Guid": guid})
+    head = ET.SubElement(config, "Head_Info")
+    _value(head, "Operate", "66")
+    _value(head, "Scale", "1")
+    ET.SubElement(head, "Start_Step", {"Value": "1", "Hide_Ctrl_Step": "0"})
+    _value(head, "Creator", dialect.creator)
+    _value(head, "Remark", label)
+    # 103 keeps currents at full precision; 105 would round them to 0.01 mA (section 5.1).
+    _value(head, "RateType", "103")
+    whole = ET.SubElement(config, "Whole_Prt")
+    _protect(whole, schedule)
+    _record(whole, schedule.record)
+    info = ET.SubElement(config, "Step_Info", {"Num": str(len(schedule.steps) + 1)})
+    for n, step in enumerate(schedule.steps, 1):
+        _write_step(info, n, step)
+    last = str(len(schedule.steps) + 1)
+    ET.SubElement(info, f"Step{last}", {"Step_ID": last, "Step_Type": str(END)})
+    ET.SubElement(ET.SubElement(config, "SMBUS"), "SMBUS_Info", {"Num": "0", "AdjacentInterval": "0"})
+    ET.indent(root)
+    return b'<?xml version="1.0"?>\r\n' + ET.tostring(root).replace(b"\n", b"\r\n") + b"\r\n"
+
+
+def _value(parent: ET.Element, tag: str, text: str) -> None:
+    ET.SubElement(parent, tag, {"Value": text})
+
+
+def _number(parent: ET.Element, tag: str, value: float | None, factor: float) -> None:
+    """Write a number in the file's unit with six decimals at most, as BTS is known to accept."""
+    if value is None:
+        return
+    text = f"{value * factor:.6f}".rstrip("0").rstrip(".")
+    _value(parent, tag, "0" if text == "-0" else text)
+
+
+def _record(parent: ET.Element, record: Record) -> None:
+    main = ET.SubElement(ET.SubElement(parent, "Record"), "Main")
+    _number(main, "Time", record.every_s, TIME)
+    _number(main, "Volt", record.voltage_change_v, VOLT)
+    _number(main, "Curr", record.current_change_a, CURR)
+
+
+def _protect(parent: ET.Element, schedule: Schedule) -> None:
+    main = ET.SubElement(ET.SubElement(parent, "Protect"), "Main")
+    volt = ET.SubElement(main, "Volt")
+    _number(volt, "Upper", schedule.voltage.high_v, VOLT)
+    _number(volt, "Lower", schedule.voltage.low_v, VOLT)
+    curr = ET.SubElement(main, "Curr")
+    _number(curr, "Upper", schedule.current_a, CURR)
+    _number(curr, "Lower", -schedule.current_a, CURR)
+    _number(main, "Delay_Time", schedule.delay_s, TIME)
+
+
+def _write_step(info: ET.Element, number: int, step: Step) -> None:
+    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(_step_type(step))})
+    limit = ET.SubElement(element, "Limit")
+    if isinstance(step, Loop):
+        other = ET.SubElement(limit, "Other")
+        _value(other, "Start_Step", str(step.back_to))
+        _value(other, "Cycle_Count", str(step.times))
+        return
+    main = ET.SubElement(limit, "Main")
+    if isinstance(step, ConstantCurrent | CcCv):
+        _number(main, "Curr", abs(step.current_a), CURR)
+    if isinstance(step, ConstantVoltage):
+        _number(main, "Curr", step.current_limit_a, CURR)
+    if isinstance(step, ConstantVoltage | CcCv):
+        _number(main, "Volt", step.voltage_v, VOLT)
+    _number(main, "Time", step.until.time_s, TIME)
+    _number(main, "Stop_Volt", step.until.voltage_v, VOLT)
+    _number(main, "Stop_Curr", step.until.current_a, CURR)
+    _number(main, "Cap", step.until.capacity_ah, CAP)
+    if step.record is not None:
+        _record(element, step.record)
+
+
+def _step_type(step: Step) -> int:
+    if isinstance(step, ConstantCurrent):
+        return CHARGE if step.current_a > 0 else DISCHARGE
+    if isinstance(step, CcCv):
+        return CCCV_CHARGE if step.current_a > 0 else CCCV_DISCHARGE
+    if isinstance(step, ConstantVoltage):
+        return CV_CHARGE if step.direction is Direction.CHARGE else CV_DISCHARGE
+    return REST if isinstance(step, Rest) else LOOP
+
+
+def read(data: bytes) -> Schedule:
+    """Read a step file into what the tester will do. Raises NotConfirmed for a file that cannot be carried out."""
+    try:
+        root = SafeET.fromstring(data)
+    except (ET.ParseError, DefusedXmlException, ValueError) as err:
+        raise NotConfirmed(f"the step file is not well-formed XML: {err}") from err
+    info = root.find("config/Step_Info")
+    whole = root.find("config/Whole_Prt")
+    if info is None or whole is None:
+        raise NotConfirmed("the step file has no Step_Info or no Whole_Prt")
+    elements = list(info)
+    if [e.tag for e in elements] != [f"Step{n}" for n in range(1, len(elements) + 1)]:
+        raise NotConfirmed("the steps of the step file are not numbered from 1 without a gap")
+    if info.get("Num") != str(len(elements)) or not elements or elements[-1].get("Step_Type") != str(END):
+        raise NotConfirmed("the step file does not end with an End step, or counts its steps wrong")
+    low, high = _read(whole, "Protect/Main/Volt/Lower", VOLT), _read(whole, "Protect/Main/Volt/Upper", VOLT)
+    current, delay = _read(whole, "Protect/Main/Curr/Upper", CURR), _read(whole, "Protect/Main/Delay_Time", TIME)
+    floor = _read(whole, "Protect/Main/Curr/Lower", CURR)
+    if low is None or high is None or current is None or delay is None or floor is None:
+        raise NotConfirmed("the step file lacks whole-run limits")
+    if floor != -current:
+        raise NotConfirmed(f"the step file limits current to {floor} .. {current} A, which is not symmetric")
+    steps = tuple(_read_step(e) for e in elements[:-1])
+    return Schedule(steps, _read_record(whole) or Record(), VoltageBand(low, high), current, delay)
+
+
+def _read(parent: ET.Element, path: str, factor: float) -> float | None:
+    element = parent.find(path)
+    if element is None:
+        return None
+    try:
+        value = float(element.get("Value", ""))
+    except ValueError as err:
+        raise NotConfirmed(f"the step file has {path} = {element.get('Value')!r}") from err
+    if not math.isfinite(value):
+        raise NotConfirmed(f"the step file has {path} = {value}")
+    return value / factor
+
+
+def _must(value: float | None, what: str, element: ET.Element) -> float:
+    if value is None:
+        raise NotConfirmed(f"{element.tag} of the step file has no {what}")
+    return value
+
+
+def _read_record(parent: ET.Element) -> Record | None:
+    main = parent.find("Record/Main")
+    if main is None:
+        return None
+    return Record(_read(main, "Time", TIME), _read(main, "Volt", VOLT), _read(main, "Curr", CURR))
+
+
+def _read_step(element: ET.Element) -> Step:
+    kind = int(element.get("Step_Type", "0"))
+    if kind == LOOP:
+        back, times = _read(element, "Limit/Other/Start_Step", 1), _read(element, "Limit/Other/Cycle_Count", 1)
+        return Loop(int(_must(back, "Start_Step", element)), int(_must(times, "Cycle_Count", element)))
+    record = _read_record(element)
+    main = element.find("Limit/Main")
+    if main is None:
+        raise NotConfirmed(f"{element.tag} of the step file has no limits")
+    current, volt = _read(main, "Curr", CURR), _read(main, "Volt", VOLT)
+    time, capacity = _read(main, "Time", TIME), _read(main, "Cap", CAP)
+    until = Until(time, _read(main, "Stop_Volt", VOLT), _read(main, "Stop_Curr", CURR), capacity)
+    if kind == REST:
+        return Rest(until, record)
+    if kind in _CURRENT_TYPES:
+        return ConstantCurrent(_CURRENT_TYPES[kind] * _must(current, "Curr", element), until, record=record)
+    if kind in _CCCV_TYPES:
+        signed = _CCCV_TYPES[kind] * _must(current, "Curr", element)
+        return CcCv(signed, _must(volt, "Volt", element), until, record=record)
+    if kind in _VOLTAGE_TYPES:
+        return ConstantVoltage(_VOLTAGE_TYPES[kind], _must(volt, "Volt", element), until, current, record=record)
+    raise NotConfirmed(f"{element.tag} of the step file has type {kind}, which no program of ours holds")
+
+
+def differences(segment: CyclingSegment, found: Schedule) -> list[str]:
+    """Say in sentences how a schedule differs from the segment it should carry out; empty when it does not.
+
+    Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal.
+    """
+    wanted = intended(segment)
+    result = []
+    if len(wanted.steps) != len(found.steps):
+        result.append(f"{len(wanted.steps)} steps intended, {len(found.steps)} in the file")
+    for n, (want, have) in enumerate(zip(wanted.steps, found.steps, strict=False), 1):
+        if not _alike(want, have):
+            result.append(f"step {n} is {have} where {want} is intended")
+    for name in ("record", "voltage", "current_a", "delay_s"):
+        want, have = getattr(wanted, name), getattr(found, name)
+        if not _alike(want, have):
+            result.append(f"{name} is {have} where {want} is intended")
+    return result
+
+
+def _alike(want: object, have: object) -> bool:
+    if isinstance(want, float) and isinstance(have, float):
+        return math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51e-9)
+    fields = getattr(want, "__dataclass_fields__", None)
+    if fields is None or type(want) is not type(have):
+        return want == have
+    return all(_alike(getattr(want, name), getattr(have, name)) for name in fields)

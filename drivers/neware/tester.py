@@ -1,0 +1,260 @@
+"""The CT-4008 as a battery tester: whole programs run in the tester, the host loads, starts, reads and stops them.
+
+Nothing here judges a current by live values: they are rounded to 0.1 mA and 5 s old (reference neware-ct4008, section
+4.3). What a start or stop did is read from work status, barcode, test id and record counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+from zoneinfo import ZoneInfo
+
+from drivers.errors import (
+    CannotRun,
+    ConnectionFailed,
+    DriverError,
+    NotConfirmed,
+    OutcomeUnknown,
+    Refused,
+    SettingsError,
+)
+from drivers.interfaces import (
+    ChannelState,
+    ChannelStatus,
+    ExecutedStep,
+    HostLoss,
+    LoadedProgram,
+    LogEntry,
+    Sample,
+    TestIdentity,
+)
+from drivers.neware import replies, stepfile, wire
+from drivers.neware.client import NewareClient
+from drivers.settings import NewareSettings
+from protocols.envelope import ChannelEnvelope
+from protocols.program import CyclingSegment, Limits, Record, Rest, Until, VoltageBand
+
+logger = logging.getLogger(__name__)
+
+# Section 6.1. Whatever is not listed is OTHER, which counts as busy.
+_STATES = {
+    "working": ChannelState.WORKING,
+    "pause": ChannelState.PAUSED,
+    "finish": ChannelState.FINISHED,
+    "stop": ChannelState.STOPPED,
+    "protect": ChannelState.PROTECTED,
+    "false": ChannelState.ABSENT,
+}
+BUSY = frozenset({ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER})
+# Section 2.3: live values are refreshed every 5 s at best, so asking sooner shows nothing new.
+_REFRESH_S = 5.0
+
+
+class NewareTester:
+    """A `BatteryTester`: one BTS client with its middle machines and units."""
+
+    host_loss = HostLoss.RIDES_ON
+
+    def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
+        self.name = settings.name
+        self.poll_period_s = settings.poll_period_s
+        self._settings = settings
+        self._client = client
+        self._wall_time = wall_time
+        self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
+        self._addresses: dict[str, wire.Address] = {}
+        self._envelopes = {(unit.devid, unit.subdevid): unit.envelope() for unit in settings.units}
+
+    async def open(self) -> None:
+        """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused."""
+        found = replies.devices(await self._client.ask(wire.getdevinfo()))
+        self._addresses = {address.channel: address for address in found}
+        if not found:
+            raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
+
+    async def close(self) -> None:
+        """Drop the connection; running channels go on by themselves."""
+        await self._client.close()
+
+    def channels(self) -> tuple[str, ...]:
+        """Give the channels found, in rack order."""
+        return tuple(self._addresses)
+
+    def envelope(self, channel: str) -> ChannelEnvelope:
+        """Give what the channel can do, from settings: no command of the API tells it."""
+        address = self._address(channel)
+        envelope = self._envelopes.get((address.devid, address.subdevid))
+        if envelope is None:
+            raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
+        return envelope
+
+    async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
+        """Ask for live values and record counts of many channels: two requests whatever their number."""
+        addresses = [self._address(channel) for channel in channels]
+        live = replies.live(await self._client.ask(wire.inquire(addresses)), addresses)
+        files = replies.data_files(await self._client.ask(wire.inquiredf(addresses)), addresses)
+        return {
+            channel: ChannelStatus(
+                channel=channel,
+                state=_STATES.get(row.workstatus, ChannelState.OTHER),
+                barcode=row.barcode,
+                voltage_v=row.voltage_v,
+                current_a=row.current_a,
+                step=row.step,
+                cycle=row.cycle,
+                test_time_s=row.test_time_s,
+                test_id=file.test_id,
+                record_count=file.count,
+                complete=file.complete,
+            )
+            for channel, row, file in zip(channels, live, files, strict=True)
+        }
+
+    async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
+        """Write the step file into the shared folder, read it back from there and compare it with the segment."""
+        self._address(channel)
+        settings = self._settings
+        dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
+        data = stepfile.write(segment, label, self._wall_time(), dialect)
+        location = await asyncio.to_thread(self._store_step_file, f"{label}.xml", data)
+        stored = await asyncio.to_thread((settings.step_files / f"{label}.xml").read_bytes)
+        if wrong := stepfile.differences(segment, stepfile.read(stored)):
+            raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
+        return LoadedProgram(channel, location, hashlib.sha256(stored).hexdigest(), len(segment.steps) + 1)
+
+    def _store_step_file(self, name: str, data: bytes) -> str:
+        if not wire.BARCODE.fullmatch(name):
+            raise CannotRun(f"step file name {name!r} may hold only letters, digits, '_', '.', '-'")
+        folder = self._settings.step_files
+        try:
+            part = folder / f".{name}.part"
+            part.write_bytes(data)
+            part.replace(folder / name)
+        except OSError as err:
+            raise CannotRun(f"cannot write the step file into {folder}: {err.strerror}; check the folder") from err
+        there = self._settings.step_files_on_bts_pc
+        path = PureWindowsPath(there) if "\\" in there or there[1:2] == ":" else PurePosixPath(there)
+        return str(path / name)
+
+    async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
+        """Start the loaded program once, and confirm it by barcode and a new test id.
+
+        Raises CannotRun when the channel is busy (nothing is sent), Refused when BTS said no, OutcomeUnknown when the
+        reply is lost and the tester does not show our program either, NotConfirmed when it said ok but shows another.
+        """
+        channel = program.channel
+        before = (await self.status([channel]))[channel]
+        allowed = {_STATES[name] for name in self._settings.startable_from if name in _STATES}
+        if before.state not in allowed:
+            raise CannotRun(f"channel {channel} is {before.state.value} with {before.barcode or 'no barcode'!r} on it")
+        backup = wire.Backup(self._settings.backup_folder_on_bts_pc)
+        request = wire.start(self._address(channel), program.location, barcode, backup)
+        lost: OutcomeUnknown | None = None
+        try:
+            if not wire.outcome(await self._client.ask(request), "start"):
+                raise Refused(
+                    f"BTS refused to start {program.location} on {channel}; its own client log has the reason"
+                )
+        except OutcomeUnknown as err:
+            lost = err
+        found = await self._watch(channel, lambda s: s.barcode == barcode and s.test_id != before.test_id)
+        if found is not None:
+            return TestIdentity(channel, found.test_id, barcode, program.end_step)
+        if lost is not None:
+            raise OutcomeUnknown(f"{lost}; channel {channel} does not show barcode {barcode!r} either") from lost
+        raise NotConfirmed(f"BTS said ok, but channel {channel} does not show barcode {barcode!r} with a new test")
+
+    async def _watch(self, channel: str, shows: Callable[[ChannelStatus], bool]) -> ChannelStatus | None:
+        """Poll one channel until it shows something, or give None after the confirm time-out."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.confirm_timeout_s
+        while True:
+            try:
+                status = (await self.status([channel]))[channel]
+            except ConnectionFailed as err:
+                logger.warning("channel %s: %s", channel, err)
+            else:
+                if shows(status):
+                    return status
+            if loop.time() >= deadline:
+                return None
+            await asyncio.sleep(_REFRESH_S)
+
+    async def stop(self, identity: TestIdentity) -> None:
+        """Stop one channel by the ladder: stop, stop on a new connection, goto the end step, reset to rest and end.
+
+        Each rung is sent once and judged by what the channel shows. Raises NotConfirmed when no rung helped, or when
+        the channel runs somebody else's test: then a person must look. Zero current cannot be measured here.
+        """
+        channel = identity.channel
+        for rung in (self._plain_stop, self._stop_anew, self._goto_end, self._rest_and_end):
+            status = await self._watch(channel, lambda _: True)
+            if status is not None and status.state in BUSY and status.barcode != identity.barcode:
+                raise NotConfirmed(f"channel {channel} runs {status.barcode!r}, not {identity.barcode!r}: left alone")
+            if status is None or status.state in BUSY:
+                try:
+                    await rung(identity)
+                except DriverError as err:
+                    logger.warning("channel %s: %s", channel, err)
+            if await self._watch(channel, lambda s: s.state not in BUSY) and await self._is_quiet(channel):
+                return
+        raise NotConfirmed(f"channel {channel} could not be stopped; switch it off by hand at the tester")
+
+    async def _is_quiet(self, channel: str) -> bool:
+        """Confirm a stop: not busy, and the same record count over two polls."""
+        first = await self._watch(channel, lambda _: True)
+        await asyncio.sleep(_REFRESH_S)
+        second = await self._watch(channel, lambda _: True)
+        if first is None or second is None:
+            return False
+        return first.state not in BUSY and second.state not in BUSY and first.record_count == second.record_count
+
+    async def _plain_stop(self, identity: TestIdentity) -> None:
+        if not wire.outcome(await self._client.ask(wire.stop(self._address(identity.channel))), "stop"):
+            raise Refused(f"BTS refused to stop channel {identity.channel}")
+
+    async def _stop_anew(self, identity: TestIdentity) -> None:
+        await self._client.reconnect()
+        await self._plain_stop(identity)
+
+    async def _goto_end(self, identity: TestIdentity) -> None:
+        await self._client.ask(wire.goto(self._address(identity.channel), identity.end_step))
+
+    async def _rest_and_end(self, identity: TestIdentity) -> None:
+        envelope = self.envelope(identity.channel)
+        band = VoltageBand(envelope.voltage_low_v, envelope.voltage_high_v)
+        top_a = envelope.current_ranges[-1].high_a
+        limits = Limits(band, band, band, top_a, top_a, top_a)
+        rest = CyclingSegment((Rest(Until(time_s=1.0)),), Record(every_s=1.0), limits)
+        loaded = await self.load(identity.channel, rest, f"{identity.barcode}-off")
+        await self._client.ask(wire.reset(self._address(identity.channel), loaded.location))
+
+    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
+        """Give exactly ``count`` samples (at most 1000, section 4.5) after ``last``; BadReply when others come."""
+        address = self._address(identity.channel)
+        first = 1 if last is None else last.sequence + 1
+        root = await self._client.ask(wire.download(address, identity.test_id, first, count))
+        return replies.records(root, address, identity.test_id, last, count, self._clock.unix_time_s)
+
+    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
+        """Give the executed steps of the test."""
+        address = self._address(identity.channel)
+        root = await self._client.ask(wire.download_step_layer(address, identity.test_id))
+        return replies.executed_steps(root, address, identity.test_id)
+
+    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
+        """Give the tester's own log of the test."""
+        address = self._address(identity.channel)
+        root = await self._client.ask(wire.downloadlog(address, identity.test_id))
+        return replies.log_entries(root, address, identity.test_id, self._clock.unix_time_s)
+
+    def _address(self, channel: str) -> wire.Address:
+        try:
+            return self._addresses[channel]
+        except KeyError:
+            known = ", ".join(self._addresses) or "none yet: open the tester first"
+            raise SettingsError(f"there is no channel {channel!r} on {self.name}; it has {known}") from None

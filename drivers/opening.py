@@ -1,0 +1,30 @@
+"""Turns settings into an open instrument: the one place that joins a connection, a client and a driver."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from drivers.interfaces import BatteryTester
+from drivers.neware.client import Connect, NewareClient, tcp
+from drivers.neware.tester import NewareTester
+from drivers.settings import NewareSettings
+
+
+@asynccontextmanager
+async def open_tester(
+    settings: NewareSettings, wall_time: Callable[[], float], connect: Connect | None = None
+) -> AsyncIterator[BatteryTester]:
+    """Open a battery tester; ``connect`` replaces TCP by another byte stream. Raises ConnectionFailed or Refused."""
+    client = NewareClient(
+        connect or tcp(settings.host, settings.port),
+        settings.username,
+        settings.password,
+        settings.reply_timeout_s,
+    )
+    tester = NewareTester(settings, client, wall_time)
+    try:
+        await tester.open()
+        yield tester
+    finally:
+        await tester.close()
