@@ -160,7 +160,7 @@ class BatteryTester(Protocol):
         """Ask for many channels at once."""
 
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
-        """Write the segment where the tester reads it, read it back and compare. Raises NotConfirmed on a difference."""
+        """Write the segment where the tester reads it, read it back and compare; NotConfirmed on a difference."""
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Start a loaded program and confirm it by state, barcode and a new test id."""

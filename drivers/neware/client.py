@@ -18,7 +18,8 @@ from drivers.neware.framing import Framer
 
 logger = logging.getLogger(__name__)
 
-Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[], Awaitable[Link]]
 
 _READ_ATTEMPTS = 2
 _CHUNK = 1 << 18
@@ -27,7 +28,7 @@ _CHUNK = 1 << 18
 def tcp(host: str, port: int) -> Connect:
     """Connect over TCP. A refusal names what usually causes it (reference neware-ct4008, section 8)."""
 
-    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect() -> Link:
         try:
             return await asyncio.open_connection(host, port)
         except OSError as err:
@@ -46,8 +47,7 @@ class NewareClient:
         self._connect = connect
         self._login = (username, password)
         self._reply_timeout_s = reply_timeout_s
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._framer = Framer()
         self._frames: list[bytes] = []
         # True from sending until the whole reply is read: a cancelled exchange leaves its reply in the stream.
@@ -65,8 +65,7 @@ class NewareClient:
                 return await self._write_once(request)
             for attempt in range(1, _READ_ATTEMPTS + 1):
                 try:
-                    await self._ensure_open()
-                    return await self._exchange(request)
+                    return await self._exchange(await self._ensure_open(), request)
                 except ConnectionFailed as err:
                     await self._drop()
                     logger.info("%s failed, attempt %d: %s", request.command.name, attempt, err)
@@ -82,27 +81,27 @@ class NewareClient:
     close = reconnect
 
     async def _write_once(self, request: wire.Request) -> ET.Element:
-        await self._ensure_open()
+        link = await self._ensure_open()
         try:
-            return await self._exchange(request)
+            return await self._exchange(link, request)
         except ConnectionFailed as err:
             await self._drop()
             raise OutcomeUnknown(f"{request.command.name} was sent and its reply is lost: {err}") from err
 
-    async def _ensure_open(self) -> None:
-        if self._writer is not None and not self._writer.is_closing() and not self._unread:
-            return
+    async def _ensure_open(self) -> Link:
+        if self._link is not None and not self._link[1].is_closing() and not self._unread:
+            return self._link
         await self._drop()
         try:
             async with asyncio.timeout(self._reply_timeout_s):
-                self._reader, self._writer = await self._connect()
+                link = self._link = await self._connect()
         except TimeoutError as err:
             raise NoReply(f"no connection within {self._reply_timeout_s:g} s") from err
         except OSError as err:
             raise ConnectionFailed(f"no connection: {err}") from err
         self._framer, self._frames = Framer(), []
         try:
-            root = await self._exchange(wire.connect(*self._login))
+            root = await self._exchange(link, wire.connect(*self._login))
         except ConnectionFailed:
             await self._drop()
             raise
@@ -110,18 +109,19 @@ class NewareClient:
         if result != "ok":
             await self._drop()
             raise Refused(f"BTS refused the log-in of {self._login[0]!r} ({result!r}); check user and password")
+        return link
 
-    async def _exchange(self, request: wire.Request) -> ET.Element:
-        assert self._reader is not None and self._writer is not None
+    async def _exchange(self, link: Link, request: wire.Request) -> ET.Element:
+        reader, writer = link
         if request.command.name != "connect":  # the log-in holds the password
             logger.debug("-> %s", request.data)
         self._unread = True
         try:
             async with asyncio.timeout(self._reply_timeout_s):
-                self._writer.write(request.data)
-                await self._writer.drain()
+                writer.write(request.data)
+                await writer.drain()
                 while True:
-                    name, root = wire.parse(await self._frame(self._reader))
+                    name, root = wire.parse(await self._frame(reader))
                     if name in request.command.replies:
                         self._unread = False
                         return root
@@ -142,9 +142,10 @@ class NewareClient:
         return frame
 
     async def _drop(self) -> None:
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is None:
+        link, self._link = self._link, None
+        if link is None:
             return
+        writer = link[1]
         writer.close()
         try:
             # A peer that never closes its end must not hold us up.

@@ -18,8 +18,8 @@ from defusedxml.common import DefusedXmlException
 
 from drivers.errors import CannotRun, NotConfirmed
 from protocols.program import (
-    Ceiling,
     CcCv,
+    Ceiling,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
