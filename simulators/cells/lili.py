@@ -1,0 +1,311 @@
+"""A Li/Li symmetric cell as physics: what grows, what relaxes, and what finally bridges the electrolyte.
+
+Everything that moves does so at a rate set by the present ionic current and temperature, and at constant current each
+of these equations has a closed solution, so `advance` is exact however it is cut. Only while a filament shunts the
+cell does the ionic current itself drift; it is then held for `HOLD_S` at a time, on the cell's own clock.
+Equations and sources: docs/cell-models.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from operator import attrgetter
+
+from simulators.cells.electrolyte import electrolyte_at
+from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2
+from simulators.cells.lili_parameters import LithiumSymmetricParameters
+from simulators.cells.solving import solve_rising
+from simulators.cells.stream import erlang, spread, uniform
+from simulators.cells.thermal import arrhenius, thermal_voltage_v
+
+HOLD_S = 15.0
+"""How long the ionic share of a shunted cell's current is held before it is worked out again."""
+
+_HOLDS_A_CALL = 5000
+_MOST_A = 1e6
+_FILAMENT_STEPS = 3
+_POSITIONS_A_SHORT = _FILAMENT_STEPS + 2
+_FIRST_SHORT = 16
+_SOUND, _SOFT, _HARD = 0.0, 1.0, 2.0
+_STATE = (
+    "temperature_degc",
+    "_charge_c",
+    "_slow_v",
+    "_fast_v",
+    "_film2_working",
+    "_film2_counter",
+    "_deposit_working",
+    "_deposit_counter",
+    "_cover_working",
+    "_cover_counter",
+    "_penetration",
+    "_soft_at",
+    "_draws",
+    "_short",
+    "_shunt_ohm",
+    "_fuse",
+    "_held_current",
+    "_held_ionic",
+    "_hold_left",
+)
+_read_state = attrgetter(*_STATE)
+
+
+class LithiumSymmetricCell:
+    """Two lithium discs with a polymer film between them; the working electrode is stripped by positive current."""
+
+    max_interval_s: float = 30.0
+
+    def __init__(self, parameters: LithiumSymmetricParameters, *, seed: int, temperature_degc: float | None) -> None:
+        """Build a fresh cell: flat lithium under its first film, no salt gradient, nothing plated yet."""
+        p = self._parameters = parameters
+        self._seed = seed
+        self._area = p.area_cm2
+        self._nucleus = p.nucleus_area_fraction
+        self._tip_area = p.tip_area_fraction
+        self._thickness_um = p.electrolyte_thickness_um * spread(seed, 0, 0.5 * p.spread_fraction)
+        self._interface_factor = spread(seed, 2, p.spread_fraction)
+        self._tip_speed = p.tip_growth_um_per_s_at_1_ma_per_cm2 * spread(seed, 4, p.spread_fraction)
+        self._bridge_at = spread(seed, 6, p.spread_fraction)
+        self._charge_c = self._penetration = self._slow_v = self._fast_v = 0.0
+        self._film2_working = self._film2_counter = p.film_ohm_cm2**2
+        self._deposit_working = self._deposit_counter = 0.0
+        self._cover_working = self._cover_counter = 0.0
+        self._short, self._shunt_ohm, self._fuse = _SOUND, math.inf, 0.0
+        self._held_current = self._held_ionic = self._hold_left = 0.0
+        self._draws = 0.0
+        self._soft_at = self._next_soft_at()
+        self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
+
+    @property
+    def temperature_degc(self) -> float:
+        """Give the cell's temperature; setting it changes every rate and resistance from this moment on."""
+        return self._temperature_degc
+
+    @temperature_degc.setter
+    def temperature_degc(self, value: float) -> None:
+        p = self._parameters
+        film = electrolyte_at(p, value, self._thickness_um)
+        self._electrolyte = film
+        self._temperature_degc = value
+        self._thermal2_v = 2.0 * thermal_voltage_v(value)
+        rate = arrhenius(p.exchange_activation_kj_per_mol, value, p.reference_degc)
+        self._exchange2 = 2.0 * p.exchange_current_a_per_cm2 * rate
+        self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, value, p.reference_degc)
+        self._growth = arrhenius(p.growth_activation_kj_per_mol, value, p.reference_degc)
+        self._step_key = (-1.0, 0.0)
+        self._hold_left = 0.0
+
+    @property
+    def charge_c(self) -> float:
+        """Give the net charge passed through the terminals since the cell was built."""
+        return self._charge_c
+
+    @property
+    def penetration(self) -> float:
+        """Give the share of the electrolyte's thickness that dendrites have grown through; near 1 they meet."""
+        return self._penetration
+
+    @property
+    def shunt_ohm(self) -> float:
+        """Give the resistance of the short, infinite while there is none."""
+        return self._shunt_ohm
+
+    def voltage_v(self, current_a: float) -> float:
+        """Give the terminal voltage now, at this current."""
+        if self._short == _SOUND:
+            return self._ionic(current_a / self._area)[0] + current_a * self._parameters.contact_ohm
+        ionic = self._ionic_share(current_a)
+        inner = (current_a - ionic * self._area) * self._shunt_ohm
+        return inner + current_a * self._parameters.contact_ohm
+
+    def current_a(self, voltage_v: float) -> float:
+        """Give the current that a source holding this terminal voltage would pass now."""
+        contact = self._parameters.contact_ohm
+        divider = 1.0 + contact / self._shunt_ohm
+        extra = contact * self._area / divider
+        ionic = self._solve(extra, voltage_v / divider)
+        return ionic * self._area + self._ionic(ionic)[0] / self._shunt_ohm
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Let time pass at a constant current."""
+        if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
+            raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
+        self._charge_c += current_a * duration_s
+        if self._short == _SOUND:
+            ionic = current_a / self._area
+            if self._penetration + self._steps(duration_s, ionic)[4] < min(self._soft_at, self._bridge_at):
+                self._evolve(duration_s, ionic)
+                return
+        self._advance_by_events(duration_s, current_a)
+
+    def snapshot(self) -> tuple[float, ...]:
+        """Give the whole state as numbers, with the position in the random stream and what is drawn already."""
+        return _read_state(self)
+
+    def restore(self, state: tuple[float, ...]) -> None:
+        """Return to a moment that `snapshot` kept."""
+        if len(state) != len(_STATE):
+            raise ValueError(f"state of {len(state)} numbers given, a Li/Li cell has {len(_STATE)}")
+        *numbers, hold_left = state
+        for name, value in zip(_STATE, numbers, strict=False):
+            setattr(self, name, value)
+        # Last, because setting the temperature ends a hold.
+        self._hold_left = hold_left
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Give the impedance around zero current in the present state; a short lies across all but the contact."""
+        angular = angular_rad_per_s(frequency_hz)
+        p = self._parameters
+        total = self._ohmic_ohm_cm2() + self._electrolyte.diffusion_impedance_ohm_cm2(angular)
+        for film2, deposit, cover in (
+            (self._film2_working, self._deposit_working, self._cover_working),
+            (self._film2_counter, self._deposit_counter, self._cover_counter),
+        ):
+            film = self._interface * (math.sqrt(film2) + deposit)
+            total += film_ohm_cm2(film, p.interface_capacitance_f_per_cm2, p.interface_cpe_exponent, angular)
+            # A sine plates for one half of its period (on the nuclei) and strips for the other (the whole face).
+            transfer = self._thermal2_v / self._exchange2 * 0.5 * (1.0 + 1.0 / self._active_area(cover))
+            total += film_ohm_cm2(transfer, p.double_layer_f_per_cm2, p.double_layer_cpe_exponent, angular)
+        ionic = total / self._area
+        return p.contact_ohm + (ionic if self._short == _SOUND else 1.0 / (1.0 / ionic + 1.0 / self._shunt_ohm))
+
+    def _active_area(self, cover: float) -> float:
+        return self._nucleus + (1.0 - self._nucleus) * cover
+
+    def _ohmic_ohm_cm2(self) -> float:
+        return self._electrolyte.ohmic_ohm_cm2 * (1.0 - self._tip_area * self._penetration)
+
+    def _linear_ohm_cm2(self) -> float:
+        films = math.sqrt(self._film2_working) + math.sqrt(self._film2_counter)
+        deposits = self._deposit_working + self._deposit_counter
+        film = self._electrolyte
+        return (
+            film.ohmic_ohm_cm2 * (1.0 - self._tip_area * self._penetration)
+            + film.rest_ohm_cm2
+            + self._interface * (films + deposits)
+        )
+
+    def _ionic(self, density: float) -> tuple[float, float]:
+        """Give voltage and its slope of the path through the electrolyte, at a density in A/cm2."""
+        linear = self._linear_ohm_cm2()
+        area = self._active_area(self._cover_counter if density > 0.0 else self._cover_working)
+        strip = density / self._exchange2
+        plate = strip / area
+        voltage = self._slow_v + self._fast_v + density * linear
+        voltage += self._thermal2_v * (math.asinh(strip) + math.asinh(plate))
+        steepness = 1.0 / math.sqrt(1.0 + strip * strip) + 1.0 / (area * math.sqrt(1.0 + plate * plate))
+        return voltage, linear + self._thermal2_v / self._exchange2 * steepness
+
+    def _solve(self, extra_ohm_cm2: float, target_v: float) -> float:
+        def rising(density: float) -> tuple[float, float]:
+            voltage, slope = self._ionic(density)
+            return voltage + density * extra_ohm_cm2, slope + extra_ohm_cm2
+
+        return solve_rising(rising, self._linear_ohm_cm2() + extra_ohm_cm2, target_v)
+
+    def _ionic_share(self, current_a: float) -> float:
+        """Give the density through the electrolyte while a filament carries the rest."""
+        return self._solve(self._area * self._shunt_ohm, current_a * self._shunt_ohm)
+
+    def _steps(self, duration_s: float, density: float) -> tuple[float, ...]:
+        """Give what an interval does to each state; kept, because most intervals repeat the one before."""
+        if self._step_key != (duration_s, density):
+            p, film, size = self._parameters, self._electrolyte, abs(density)
+            sand = size / film.limiting_a_per_cm2
+            tips = self._tip_speed * (size * 1e3) ** p.tip_growth_exponent * (1.0 + sand * sand)
+            self._step_key = (duration_s, density)
+            self._kept_steps = (
+                density * film.slow_ohm_cm2,
+                math.exp(-duration_s / film.slow_s),
+                density * film.fast_ohm_cm2,
+                math.exp(-duration_s / film.fast_s),
+                tips * self._growth / self._thickness_um * duration_s,
+                math.exp(-size * duration_s / p.nucleation_charge_c_per_cm2),
+                2.0 * p.film_growth_ohm2_cm4_per_s * self._growth * duration_s,
+                p.deposit_ohm_cm4_per_c * size * duration_s,
+            )
+        return self._kept_steps
+
+    def _evolve(self, duration_s: float, density: float) -> None:
+        """Let every state move on for an interval at a constant ionic current; exact."""
+        slow, slow_decay, fast, fast_decay, growth, uncover, thicken, deposit = self._steps(duration_s, density)
+        self._slow_v = slow + (self._slow_v - slow) * slow_decay
+        self._fast_v = fast + (self._fast_v - fast) * fast_decay
+        self._penetration += growth
+        self._film2_working += thicken
+        self._film2_counter += thicken
+        if density > 0.0:
+            self._cover_counter = 1.0 - (1.0 - self._cover_counter) * uncover
+            self._cover_working *= uncover
+            self._deposit_counter += deposit
+        elif density < 0.0:
+            self._cover_working = 1.0 - (1.0 - self._cover_working) * uncover
+            self._cover_counter *= uncover
+            self._deposit_working += deposit
+
+    def _advance_by_events(self, duration_s: float, current_a: float) -> None:
+        """Advance from event to event: a filament forms, burns out or bridges; a held share is worked out again."""
+        hold_s = max(HOLD_S, duration_s / _HOLDS_A_CALL)
+        left = duration_s
+        while left > 0.0:
+            step, density = left, current_a / self._area
+            if self._short != _SOUND:
+                if self._hold_left <= 0.0 or current_a != self._held_current:
+                    self._held_current, self._hold_left = current_a, hold_s
+                    self._held_ionic = self._ionic_share(current_a)
+                step, density = min(left, self._hold_left), self._held_ionic
+            step, event = self._first_event(step, density, abs(current_a / self._area - density))
+            self._evolve(step, density)
+            if self._short != _SOUND:
+                self._hold_left -= step
+                self._fuse -= step * abs(current_a / self._area - density)
+            left -= step
+            if event is not None:
+                event()
+
+    def _first_event(self, step_s: float, density: float, shunted: float) -> tuple[float, Callable[[], None] | None]:
+        """Shorten a step to the first event in it, and give what happens there."""
+        event: Callable[[], None] | None = None
+        growth = self._steps(step_s, density)[4]
+        meet, happens = self._bridge_at, self._bridge
+        if self._short == _SOUND and self._soft_at < meet:
+            meet, happens = self._soft_at, self._start_soft_short
+        if self._short != _HARD and growth > 0.0 and self._penetration + growth >= meet:
+            step_s *= max(0.0, meet - self._penetration) / growth
+            event = happens
+        if self._short == _SOFT and shunted * step_s >= self._fuse:
+            step_s = max(0.0, self._fuse) / shunted if shunted > 0.0 else 0.0
+            event = self._end_soft_short
+        return step_s, event
+
+    def _next_soft_at(self) -> float:
+        """Draw how far tips get before the next filament: a hazard per way grown that rises with the way behind."""
+        p = self._parameters
+        if p.soft_short_count_at_bridge == 0.0:
+            return math.inf
+        position = _FIRST_SHORT + int(self._draws) * _POSITIONS_A_SHORT
+        passed = self._penetration**p.soft_short_steepness
+        wait = erlang(self._seed, position, _FILAMENT_STEPS) / p.soft_short_count_at_bridge
+        return math.pow(passed + wait, 1.0 / p.soft_short_steepness)
+
+    def _start_soft_short(self) -> None:
+        """Let a filament touch: it carries part of the current until the charge through it has burnt it out."""
+        p = self._parameters
+        position = _FIRST_SHORT + int(self._draws) * _POSITIONS_A_SHORT + _FILAMENT_STEPS
+        least, most = p.soft_short_least_ohm_cm2, p.soft_short_most_ohm_cm2
+        self._shunt_ohm = least * (most / least) ** uniform(self._seed, position) / self._area
+        self._fuse = p.soft_short_fuse_c_per_cm2 * (0.5 + uniform(self._seed, position + 1))
+        self._short, self._hold_left = _SOFT, 0.0
+        self._penetration = max(self._penetration, self._soft_at)
+
+    def _end_soft_short(self) -> None:
+        self._draws += 1.0
+        self._short, self._shunt_ohm, self._fuse = _SOUND, math.inf, 0.0
+        self._soft_at = self._next_soft_at()
+
+    def _bridge(self) -> None:
+        """Let the dendrites meet: from now on metal carries nearly all of the current, for good."""
+        self._penetration = max(self._penetration, self._bridge_at)
+        self._short, self._shunt_ohm, self._hold_left = _HARD, self._parameters.hard_short_ohm, 0.0

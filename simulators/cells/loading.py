@@ -1,0 +1,81 @@
+"""Turn a parameter file into a cell model, refusing whatever is missing, unknown or not a number."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from simulators.cells.lili import LithiumSymmetricCell
+from simulators.cells.lili_parameters import LithiumSymmetricParameters
+from simulators.cells.model import CellModel
+
+_MODELS: dict[str, tuple[Any, Any]] = {"li-li": (LithiumSymmetricParameters, LithiumSymmetricCell)}
+
+
+def shipped_names() -> tuple[str, ...]:
+    """List the parameter files that come with the package, by name."""
+    return tuple(sorted(entry.name[:-5] for entry in files(__package__).iterdir() if entry.name.endswith(".toml")))
+
+
+def load_cell(
+    name_or_path: str,
+    *,
+    seed: int,
+    temperature_degc: float | None = None,
+    overrides: Mapping[str, float] | None = None,
+) -> CellModel:
+    """Build a fresh cell from a shipped name or a TOML file.
+
+    The seed decides how this cell differs from the batch and when its random events fall. Without a temperature the
+    cell sits at its reference temperature. Overrides replace single parameters of the file by name. A ValueError
+    says what is wrong with the name, the file or a parameter.
+    """
+    table = _read(name_or_path)
+    kind = table.pop("kind", None)
+    if kind not in _MODELS:
+        raise ValueError(f"cell model {name_or_path}: kind is {kind!r}, expected one of {', '.join(sorted(_MODELS))}")
+    parameter_type, cell_type = _MODELS[kind]
+    values = _checked(name_or_path, parameter_type, {**table, **(overrides or {})})
+    cell: CellModel = cell_type(parameter_type(**values), seed=seed, temperature_degc=temperature_degc)
+    return cell
+
+
+def _read(name_or_path: str) -> dict[str, Any]:
+    if name_or_path in shipped_names():
+        text = files(__package__).joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
+    elif name_or_path.endswith(".toml") and Path(name_or_path).is_file():
+        text = Path(name_or_path).read_text(encoding="utf-8")
+    else:
+        raise ValueError(
+            f"no cell model {name_or_path!r}: give a path to a .toml file or one of {', '.join(shipped_names())}"
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise ValueError(f"cell model {name_or_path} is not TOML: {err}") from err
+
+
+def _checked(source: str, parameter_type: Any, table: Mapping[str, Any]) -> dict[str, float]:  # noqa: ANN401
+    expected = {field.name for field in fields(parameter_type)}
+    if unknown := sorted(table.keys() - expected):
+        raise ValueError(f"cell model {source}: unknown parameter {', '.join(unknown)}")
+    if missing := sorted(expected - table.keys()):
+        raise ValueError(f"cell model {source}: missing parameter {', '.join(missing)}")
+    return {key: _number(source, key, value, parameter_type.MAY_BE_ZERO) for key, value in table.items()}
+
+
+def _number(source: str, key: str, value: object, may_be_zero: frozenset[str]) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"cell model {source}: {key} is {value!r}, expected a finite number")
+    if key.endswith("_degc"):
+        return float(value)
+    if value < 0.0 or (value == 0.0 and key not in may_be_zero):
+        raise ValueError(f"cell model {source}: {key} is {value!r}, expected a positive number")
+    if value >= 1.0 and key.endswith(("_fraction", "transference_number")):
+        raise ValueError(f"cell model {source}: {key} is {value!r}, expected a number below 1")
+    return float(value)
