@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 
@@ -12,9 +13,22 @@ def angular_rad_per_s(frequency_hz: float) -> float:
     return 2.0 * math.pi * frequency_hz
 
 
-def film_ohm_cm2(resistance_ohm_cm2: float, capacitance_f_per_cm2: float, exponent: float, angular: float) -> complex:
-    """Give a resistance beside a constant-phase element whose capacitance is stated at the arc's top (Brug)."""
+def film_ohm_cm2(
+    resistance_ohm_cm2: float, capacitance_f_per_cm2: float, exponent: float, angular: float, behind: complex = 0j
+) -> complex:
+    """Give a resistance (and what lies behind it) beside a constant-phase element, stated as a capacitance (Brug)."""
     if resistance_ohm_cm2 <= 0.0:
-        return 0j
+        return behind
     # With (j w R C)^n the top of the arc lies at w = 1/RC whatever n is, so C keeps its meaning in F/cm2.
-    return resistance_ohm_cm2 / (1.0 + (1j * angular * resistance_ohm_cm2 * capacitance_f_per_cm2) ** exponent)
+    admittance = (1j * angular * resistance_ohm_cm2 * capacitance_f_per_cm2) ** exponent / resistance_ohm_cm2
+    return 1.0 / (1.0 / (resistance_ohm_cm2 + behind) + admittance)
+
+
+def sphere_s(angular: float, diffusion_s: float) -> complex:
+    """Give the surface's answer to a filling rate by diffusion into a sphere: 1/jw plus what the gradient adds."""
+    square = 1j * angular * diffusion_s
+    if abs(square) < 1e-3:
+        return 1.0 / (1j * angular) + diffusion_s / 15.0
+    root = cmath.sqrt(square)
+    tanh = cmath.tanh(root)
+    return diffusion_s / 3.0 * tanh / (root - tanh)

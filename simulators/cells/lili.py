@@ -61,7 +61,7 @@ class LithiumSymmetricCell:
         """Build a fresh cell: flat lithium under its first film, no salt gradient, nothing plated yet."""
         p = self._parameters = parameters
         self._seed = seed
-        self._area = p.area_cm2
+        self._area, self._contact_ohm = p.area_cm2, p.contact_ohm
         self._nucleus = p.nucleus_area_fraction
         self._tip_area = p.tip_area_fraction
         self._thickness_um = p.electrolyte_thickness_um * spread(seed, 0, 0.5 * p.spread_fraction)
@@ -88,13 +88,14 @@ class LithiumSymmetricCell:
         p = self._parameters
         film = electrolyte_at(p, value, self._thickness_um)
         self._electrolyte = film
+        self._electrolyte_ohm_cm2, self._rest_ohm_cm2 = film.ohmic_ohm_cm2, film.rest_ohm_cm2
         self._temperature_degc = value
         self._thermal2_v = 2.0 * thermal_voltage_v(value)
         rate = arrhenius(p.exchange_activation_kj_per_mol, value, p.reference_degc)
         self._exchange2 = 2.0 * p.exchange_current_a_per_cm2 * rate
         self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, value, p.reference_degc)
         self._growth = arrhenius(p.growth_activation_kj_per_mol, value, p.reference_degc)
-        self._step_key = (-1.0, 0.0)
+        self._step_duration_s, self._step_density = -1.0, 0.0
         self._hold_left = 0.0
 
     @property
@@ -115,18 +116,18 @@ class LithiumSymmetricCell:
     def voltage_v(self, current_a: float) -> float:
         """Give the terminal voltage now, at this current."""
         if self._short == _SOUND:
-            return self._ionic(current_a / self._area)[0] + current_a * self._parameters.contact_ohm
+            return self._ionic_v(current_a / self._area) + current_a * self._contact_ohm
         ionic = self._ionic_share(current_a)
         inner = (current_a - ionic * self._area) * self._shunt_ohm
-        return inner + current_a * self._parameters.contact_ohm
+        return inner + current_a * self._contact_ohm
 
     def current_a(self, voltage_v: float) -> float:
         """Give the current that a source holding this terminal voltage would pass now."""
-        contact = self._parameters.contact_ohm
+        contact = self._contact_ohm
         divider = 1.0 + contact / self._shunt_ohm
         extra = contact * self._area / divider
         ionic = self._solve(extra, voltage_v / divider)
-        return ionic * self._area + self._ionic(ionic)[0] / self._shunt_ohm
+        return ionic * self._area + self._ionic_v(ionic) / self._shunt_ohm
 
     def advance(self, duration_s: float, current_a: float) -> None:
         """Let time pass at a constant current."""
@@ -134,9 +135,10 @@ class LithiumSymmetricCell:
             raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
         self._charge_c += current_a * duration_s
         if self._short == _SOUND:
-            ionic = current_a / self._area
-            if self._penetration + self._steps(duration_s, ionic)[4] < min(self._soft_at, self._bridge_at):
-                self._evolve(duration_s, ionic)
+            steps = self._steps(duration_s, current_a / self._area)
+            after = self._penetration + steps[0]
+            if after < self._soft_at and after < self._bridge_at:
+                self._evolve(steps)
                 return
         self._advance_by_events(duration_s, current_a)
 
@@ -158,7 +160,9 @@ class LithiumSymmetricCell:
         """Give the impedance around zero current in the present state; a short lies across all but the contact."""
         angular = angular_rad_per_s(frequency_hz)
         p = self._parameters
-        total = self._ohmic_ohm_cm2() + self._electrolyte.diffusion_impedance_ohm_cm2(angular)
+        total = self._electrolyte_ohm_cm2 * (
+            1.0 - self._tip_area * self._penetration
+        ) + self._electrolyte.diffusion_impedance_ohm_cm2(angular)
         for film2, deposit, cover in (
             (self._film2_working, self._deposit_working, self._cover_working),
             (self._film2_counter, self._deposit_counter, self._cover_counter),
@@ -169,39 +173,41 @@ class LithiumSymmetricCell:
             transfer = self._thermal2_v / self._exchange2 * 0.5 * (1.0 + 1.0 / self._active_area(cover))
             total += film_ohm_cm2(transfer, p.double_layer_f_per_cm2, p.double_layer_cpe_exponent, angular)
         ionic = total / self._area
-        return p.contact_ohm + (ionic if self._short == _SOUND else 1.0 / (1.0 / ionic + 1.0 / self._shunt_ohm))
+        return self._contact_ohm + (ionic if self._short == _SOUND else 1.0 / (1.0 / ionic + 1.0 / self._shunt_ohm))
 
     def _active_area(self, cover: float) -> float:
         return self._nucleus + (1.0 - self._nucleus) * cover
 
-    def _ohmic_ohm_cm2(self) -> float:
-        return self._electrolyte.ohmic_ohm_cm2 * (1.0 - self._tip_area * self._penetration)
-
     def _linear_ohm_cm2(self) -> float:
         films = math.sqrt(self._film2_working) + math.sqrt(self._film2_counter)
         deposits = self._deposit_working + self._deposit_counter
-        film = self._electrolyte
         return (
-            film.ohmic_ohm_cm2 * (1.0 - self._tip_area * self._penetration)
-            + film.rest_ohm_cm2
+            self._electrolyte_ohm_cm2 * (1.0 - self._tip_area * self._penetration)
+            + self._rest_ohm_cm2
             + self._interface * (films + deposits)
         )
 
-    def _ionic(self, density: float) -> tuple[float, float]:
-        """Give voltage and its slope of the path through the electrolyte, at a density in A/cm2."""
-        linear = self._linear_ohm_cm2()
+    def _ionic_v(self, density: float) -> float:
+        """Give the voltage across the path through the electrolyte, at a density in A/cm2."""
+        cover = self._cover_counter if density > 0.0 else self._cover_working
+        strip = density / self._exchange2
+        plate = strip / (self._nucleus + (1.0 - self._nucleus) * cover)
+        kinetic = self._thermal2_v * (math.asinh(strip) + math.asinh(plate))
+        return self._slow_v + self._fast_v + density * self._linear_ohm_cm2() + kinetic
+
+    def _ionic_slope_ohm_cm2(self, density: float) -> float:
         area = self._active_area(self._cover_counter if density > 0.0 else self._cover_working)
         strip = density / self._exchange2
         plate = strip / area
-        voltage = self._slow_v + self._fast_v + density * linear
-        voltage += self._thermal2_v * (math.asinh(strip) + math.asinh(plate))
-        steepness = 1.0 / math.sqrt(1.0 + strip * strip) + 1.0 / (area * math.sqrt(1.0 + plate * plate))
-        return voltage, linear + self._thermal2_v / self._exchange2 * steepness
+        steepness = 1.0 / math.hypot(1.0, strip) + 1.0 / (area * math.hypot(1.0, plate))
+        return self._linear_ohm_cm2() + self._thermal2_v / self._exchange2 * steepness
 
     def _solve(self, extra_ohm_cm2: float, target_v: float) -> float:
         def rising(density: float) -> tuple[float, float]:
-            voltage, slope = self._ionic(density)
-            return voltage + density * extra_ohm_cm2, slope + extra_ohm_cm2
+            return (
+                self._ionic_v(density) + density * extra_ohm_cm2,
+                self._ionic_slope_ohm_cm2(density) + extra_ohm_cm2,
+            )
 
         return solve_rising(rising, self._linear_ohm_cm2() + extra_ohm_cm2, target_v)
 
@@ -211,26 +217,27 @@ class LithiumSymmetricCell:
 
     def _steps(self, duration_s: float, density: float) -> tuple[float, ...]:
         """Give what an interval does to each state; kept, because most intervals repeat the one before."""
-        if self._step_key != (duration_s, density):
+        if duration_s != self._step_duration_s or density != self._step_density:
             p, film, size = self._parameters, self._electrolyte, abs(density)
             sand = size / film.limiting_a_per_cm2
             tips = self._tip_speed * (size * 1e3) ** p.tip_growth_exponent * (1.0 + sand * sand)
-            self._step_key = (duration_s, density)
+            self._step_duration_s, self._step_density = duration_s, density
             self._kept_steps = (
+                tips * self._growth / self._thickness_um * duration_s,
+                density,
                 density * film.slow_ohm_cm2,
                 math.exp(-duration_s / film.slow_s),
                 density * film.fast_ohm_cm2,
                 math.exp(-duration_s / film.fast_s),
-                tips * self._growth / self._thickness_um * duration_s,
                 math.exp(-size * duration_s / p.nucleation_charge_c_per_cm2),
                 2.0 * p.film_growth_ohm2_cm4_per_s * self._growth * duration_s,
                 p.deposit_ohm_cm4_per_c * size * duration_s,
             )
         return self._kept_steps
 
-    def _evolve(self, duration_s: float, density: float) -> None:
+    def _evolve(self, steps: tuple[float, ...]) -> None:
         """Let every state move on for an interval at a constant ionic current; exact."""
-        slow, slow_decay, fast, fast_decay, growth, uncover, thicken, deposit = self._steps(duration_s, density)
+        growth, density, slow, slow_decay, fast, fast_decay, uncover, thicken, deposit = steps
         self._slow_v = slow + (self._slow_v - slow) * slow_decay
         self._fast_v = fast + (self._fast_v - fast) * fast_decay
         self._penetration += growth
@@ -257,7 +264,7 @@ class LithiumSymmetricCell:
                     self._held_ionic = self._ionic_share(current_a)
                 step, density = min(left, self._hold_left), self._held_ionic
             step, event = self._first_event(step, density, abs(current_a / self._area - density))
-            self._evolve(step, density)
+            self._evolve(self._steps(step, density))
             if self._short != _SOUND:
                 self._hold_left -= step
                 self._fuse -= step * abs(current_a / self._area - density)
@@ -268,7 +275,7 @@ class LithiumSymmetricCell:
     def _first_event(self, step_s: float, density: float, shunted: float) -> tuple[float, Callable[[], None] | None]:
         """Shorten a step to the first event in it, and give what happens there."""
         event: Callable[[], None] | None = None
-        growth = self._steps(step_s, density)[4]
+        growth = self._steps(step_s, density)[0]
         meet, happens = self._bridge_at, self._bridge
         if self._short == _SOUND and self._soft_at < meet:
             meet, happens = self._soft_at, self._start_soft_short

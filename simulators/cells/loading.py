@@ -10,11 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from simulators.cells.lfp import IronPhosphateCell
+from simulators.cells.lfp_parameters import IronPhosphateParameters
 from simulators.cells.lili import LithiumSymmetricCell
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.model import CellModel
 
-_MODELS: dict[str, tuple[Any, Any]] = {"li-li": (LithiumSymmetricParameters, LithiumSymmetricCell)}
+_MODELS: dict[str, tuple[Any, Any]] = {
+    "lfp": (IronPhosphateParameters, IronPhosphateCell),
+    "li-li": (LithiumSymmetricParameters, LithiumSymmetricCell),
+}
 
 
 def shipped_names() -> tuple[str, ...]:
