@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """End conditions of a step, whichever comes first; ``current_a`` is a magnitude (taper), the others are absolute."""
+    """End conditions of a step, whichever comes first; ``current_a`` (taper) is a magnitude, the others are absolute."""
 
     time_s: float | None = None
     voltage_v: float | None = None
@@ -160,7 +160,8 @@ class Guards:
     ``early_cutoff_fraction``: a half-cycle that its voltage cutoff ends in less than this part of its set (or expected)
     time counts; ``early_cutoff_in_a_row`` of them stop the run. ``resistance_low_ohm``/``resistance_high_ohm``: window
     for the check block, None where the program has none. ``short_ratio``: a half-cycle whose resistance is below this
-    times the median of the ten before is shorted; ``short_in_a_row`` of them are a short.
+    times the median of the ten before is shorted; ``short_in_a_row`` of them are a short. ``open_circuit``: where the
+    voltage of a healthy cell lies before the first step.
     """
 
     early_cutoff_fraction: float = 0.05
@@ -170,6 +171,7 @@ class Guards:
     short_ratio: float = 0.35
     short_in_a_row: int = 3
     short_policy: ShortPolicy = ShortPolicy.TRIP
+    open_circuit: VoltageBand | None = None
 
 
 @dataclass(frozen=True, slots=True)

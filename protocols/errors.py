@@ -1,0 +1,52 @@
+"""What can be wrong with what a technician wrote, and how it is told: everything at once, with file and line.
+
+::
+
+    InputError
+     +-- RecipeError        a recipe or cell file is wrong; carries every problem
+     +-- UnknownName   no shipped recipe or cell has this name
+     +-- ResolveError       this recipe cannot be run with this cell; carries every reason
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class InputError(Exception):
+    """A recipe, a cell or their combination cannot be used. Trying again does not help; changing the input does."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecipeProblem:
+    """One thing wrong in one place; ``line`` counts from 1, ``field`` is a path like ``steps[2].until.voltage``."""
+
+    file: str
+    line: int
+    field: str
+    seen: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.field}: saw {self.seen}; expected {self.expected}"
+
+
+class RecipeError(InputError):
+    """A recipe or cell file is wrong. The message has one line for each of ``problems``."""
+
+    def __init__(self, problems: Sequence[RecipeProblem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.file, problem.line)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class UnknownName(InputError):
+    """No recipe or cell of this name is shipped, and no such file exists."""
+
+
+class ResolveError(InputError):
+    """A recipe cannot be run with a cell. The message has one line, a sentence, for each of ``reasons``."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("\n".join(self.reasons))

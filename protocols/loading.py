@@ -1,0 +1,148 @@
+"""Load recipes and cells by shipped name or from a file, and tell every problem at once, with file and line.
+
+>>> load_recipe("li-li-0.2").title
+'Li/Li symmetric cell, 0.2 mA/cm2, 1 h each way, 300 cycles'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from protocols.cell import Cell
+from protocols.document import Node, read_document
+from protocols.errors import RecipeError, RecipeProblem, UnknownName
+from protocols.fields import FileModel
+from protocols.recipe import Recipe
+
+_Model = TypeVar("_Model", bound=FileModel)
+_SUFFIX = ".yaml"
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Load a recipe: a shipped name (``li-li-0.2``) or a file. Raises RecipeError or UnknownName."""
+    return parse_recipe(*_read(name_or_path, "recipe"))
+
+
+def load_cell(name_or_path: str | Path) -> Cell:
+    """Load a cell: a shipped name (``coated-lfp``) or a file. Raises RecipeError or UnknownName."""
+    return parse_cell(*_read(name_or_path, "cell"))
+
+
+def parse_recipe(text: str, file: str = "<text>") -> Recipe:
+    """Read a recipe from YAML text; ``file`` is for messages."""
+    return _parse(text, file, Recipe)
+
+
+def parse_cell(text: str, file: str = "<text>") -> Cell:
+    """Read a cell from YAML text; ``file`` is for messages."""
+    return _parse(text, file, Cell)
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Name the recipes that come with cellrig, sorted."""
+    return _shipped("recipe")
+
+
+def shipped_cells() -> tuple[str, ...]:
+    """Name the cells that come with cellrig, sorted."""
+    return _shipped("cell")
+
+
+def _shipped(what: str) -> tuple[str, ...]:
+    folder = files("protocols") / f"{what}s"
+    return tuple(sorted(item.name.removesuffix(_SUFFIX) for item in folder.iterdir() if item.name.endswith(_SUFFIX)))
+
+
+def _read(name_or_path: str | Path, what: str) -> tuple[str, str]:
+    """Give the text and what messages call the file."""
+    name = str(name_or_path)
+    shipped = _shipped(what)
+    if name in shipped and isinstance(name_or_path, str):
+        resource = files("protocols") / f"{what}s" / f"{name}{_SUFFIX}"
+        return resource.read_text(encoding="utf-8"), f"{name}{_SUFFIX}"
+    path = Path(name_or_path)
+    if not path.is_file():
+        near = get_close_matches(name, shipped, n=1, cutoff=0.5)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise UnknownName(f"no {what} file or shipped {what} '{name}'.{meant} Shipped: {', '.join(shipped)}")
+    try:
+        return path.read_text(encoding="utf-8-sig"), name
+    except UnicodeDecodeError as err:
+        seen = f"a byte that is not UTF-8 at position {err.start}"
+        raise RecipeError([RecipeProblem(name, 1, "file", seen, "a text file in UTF-8")]) from None
+    except OSError as err:
+        raise RecipeError([RecipeProblem(name, 1, "file", str(err.strerror), "a file that can be read")]) from None
+
+
+def _parse(text: str, file: str, model: type[_Model]) -> _Model:
+    root = read_document(text, file)
+    if not isinstance(root.value, dict):
+        raise RecipeError([RecipeProblem(file, root.line, "file", "no keys", "lines of the form `key: value`")])
+    try:
+        return model.model_validate(root.plain())
+    except ValidationError as err:
+        raise RecipeError(list(_problems(err, root, file))) from None
+    except RecursionError:
+        raise RecipeError([RecipeProblem(file, root.line, "file", "too many levels", "less nesting")]) from None
+
+
+def _problems(err: ValidationError, root: Node, file: str) -> Iterator[RecipeProblem]:
+    for error in err.errors(include_url=False):
+        context = error.get("ctx", {})
+        if error["type"] == "findings":
+            for finding in context["findings"]:
+                path, node = _locate(root, finding.path)
+                yield RecipeProblem(file, node.line, path, finding.seen, finding.expected)
+            continue
+        if error["type"] == "too_short" and context.get("actual_length") != len(error["input"]):
+            continue  # only because members of the list were refused, and those are reported
+        path, node = _locate(root, error["loc"])
+        seen, expected = _words(error["type"], context, error["loc"], node, error["msg"])
+        yield RecipeProblem(file, node.line, path, seen, expected)
+
+
+def _locate(root: Node, loc: tuple[str | int, ...]) -> tuple[str, Node]:
+    """Follow pydantic's path; names of union members, which it puts in between, are in no file and left out."""
+    node, path = root, ""
+    for position, part in enumerate(loc):
+        if isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+            node, path = node.value[part], f"{path}[{part + 1}]"
+        elif isinstance(node.value, dict) and part in node.value:
+            node, path = node.value[str(part)], f"{path}.{part}"
+        elif position == len(loc) - 1 and isinstance(part, str) and not _is_tag(node, part):
+            path = f"{path}.{part}"
+    return path.removeprefix(".") or "file", node
+
+
+def _is_tag(node: Node, part: str) -> bool:
+    """Tell whether a part of the path is the ``step`` by which pydantic chose the model."""
+    step = node.value.get("step") if isinstance(node.value, dict) else None
+    return step is not None and step.value == part
+
+
+def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node: Node, text: str) -> tuple[str, str]:
+    """Say what was seen and what was expected."""
+    seen = (
+        ascii(node.value)[:60] if isinstance(node.value, str) else "a list" if isinstance(node.value, list) else "keys"
+    )
+    expected = text[:1].lower() + text[1:].replace("Input should be ", "").removeprefix("input should be ")
+    words = {
+        "problem": (str(context.get("seen")), str(context.get("expected"))),
+        "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
+        "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
+        "union_tag_not_found": ("no key 'step'", "step: rest, constant_current, constant_voltage, cc_cv or repeat"),
+        "union_tag_invalid": (f"step: {context.get('tag')}", str(context.get("expected_tags")).replace("'", "")),
+        "model_type": (seen, "a block of keys"),
+        "tuple_type": (seen, "a list"),
+        "too_short": ("an empty list", "at least one entry"),
+    }
+    return words.get(kind, (seen, expected.removeprefix("input should be ")))
+
+
+__all__ = ["load_cell", "load_recipe", "parse_cell", "parse_recipe", "shipped_cells", "shipped_recipes"]

@@ -1,0 +1,175 @@
+"""Quantities as a technician writes them: a decimal number and one unit out of a closed table.
+
+General unit libraries read ``0.5 C`` as half a coulomb and refuse ``mA/cm2``, so the table is our own. Numbers stay
+decimal until the last moment: 0.2 mA/cm2 on 0.7854 cm2 is 0.00015708 A, without binary dust.
+
+>>> parse_quantity("0.2 mA/cm2", Dimension.AREAL_CURRENT).value
+0.0002
+>>> parse_quantity("1.10 mg").to("ug")
+1100.0
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Dimension(StrEnum):
+    """What a unit measures; the value is the words used in messages."""
+
+    CURRENT = "current"
+    AREAL_CURRENT = "current per area"
+    SPECIFIC_CURRENT = "current per mass"
+    RATE = "C rate"
+    VOLTAGE = "voltage"
+    TIME = "time"
+    CHARGE = "charge"
+    AREAL_CAPACITY = "charge per area"
+    SPECIFIC_CAPACITY = "charge per mass"
+    LENGTH = "length"
+    AREA = "area"
+    MASS = "mass"
+    RESISTANCE = "resistance"
+    TEMPERATURE = "temperature"
+    FREQUENCY = "frequency"
+
+
+# Per dimension: spelling and factor to the base unit. The base unit is the spelling with factor 1, or, where that is
+# not a spelling (A/cm2, Ah/cm2, Ah/g, m), the obvious one. The rate's base is 1/h.
+_TABLE: Mapping[Dimension, Mapping[str, str]] = {
+    Dimension.CURRENT: {"A": "1", "mA": "1e-3", "uA": "1e-6"},
+    Dimension.AREAL_CURRENT: {"mA/cm2": "1e-3", "uA/cm2": "1e-6"},
+    Dimension.SPECIFIC_CURRENT: {"A/g": "1", "mA/g": "1e-3"},
+    Dimension.RATE: {"C": "1"},
+    Dimension.VOLTAGE: {"V": "1", "mV": "1e-3"},
+    Dimension.TIME: {"s": "1", "ms": "1e-3", "min": "60", "h": "3600", "d": "86400"},
+    Dimension.CHARGE: {"Ah": "1", "mAh": "1e-3"},
+    Dimension.AREAL_CAPACITY: {"mAh/cm2": "1e-3"},
+    Dimension.SPECIFIC_CAPACITY: {"mAh/g": "1e-3"},
+    Dimension.LENGTH: {"mm": "1e-3", "um": "1e-6"},
+    Dimension.AREA: {"cm2": "1", "mm2": "1e-2"},
+    Dimension.MASS: {"g": "1", "mg": "1e-3", "ug": "1e-6"},
+    Dimension.RESISTANCE: {"ohm": "1"},
+    Dimension.TEMPERATURE: {"degC": "1"},
+    Dimension.FREQUENCY: {"Hz": "1", "kHz": "1e3", "mHz": "1e-3", "MHz": "1e6"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One spelling; a number times ``factor`` is in the base unit of its dimension."""
+
+    symbol: str
+    dimension: Dimension
+    factor: Decimal
+
+
+UNITS: Mapping[str, Unit] = MappingProxyType(
+    {
+        symbol: Unit(symbol, dimension, Decimal(factor))
+        for dimension, spellings in _TABLE.items()
+        for symbol, factor in spellings.items()
+    }
+)
+
+_TEXT_MAX = 40
+_QUANTITY = re.compile(r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?) *([A-Za-z][A-Za-z0-9/]*)")
+_BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+ *[A-Za-z].*")
+_SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e15")
+_ASCII_FOR = {"\u00b5": "u", "\u03bc": "u", "\u03a9": "ohm", "\u2126": "ohm", "\u00b0": "deg", "\u00b2": "2"}
+
+
+class QuantityError(ValueError):
+    """A text is not a quantity of the wanted kind; ``seen`` and ``expected`` are for the technician."""
+
+    def __init__(self, seen: str, expected: str) -> None:
+        super().__init__(f"saw {seen}; expected {expected}")
+        self.seen = seen
+        self.expected = expected
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A decimal number with a unit of the table, as it was written."""
+
+    number: Decimal
+    unit: Unit
+
+    @property
+    def dimension(self) -> Dimension:
+        """What the quantity measures."""
+        return self.unit.dimension
+
+    @property
+    def exact(self) -> Decimal:
+        """The number in the base unit (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2, g, ohm, degC, Hz)."""
+        return self.number * self.unit.factor
+
+    @property
+    def value(self) -> float:
+        """The float nearest to `exact`."""
+        return float(self.exact)
+
+    def to(self, symbol: str) -> float:
+        """Give the number in another unit of the same dimension; KeyError or ValueError for any other."""
+        unit = UNITS[symbol]
+        if unit.dimension is not self.dimension:
+            raise ValueError(f"{self} is a {self.dimension}, {symbol} a {unit.dimension}")
+        return float(self.exact / unit.factor)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit.symbol}"
+
+
+def spellings(*dimensions: Dimension) -> str:
+    """List the unit spellings of these dimensions for a message: ``mA, uA or A``."""
+    symbols = [symbol for dimension in dimensions for symbol in _TABLE[dimension]]
+    return symbols[0] if len(symbols) == 1 else f"{', '.join(symbols[:-1])} or {symbols[-1]}"
+
+
+def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
+    """Read ``0.2 mA/cm2``. Without ``dimensions`` any unit will do; raises QuantityError for everything else."""
+    wanted = dimensions or tuple(_TABLE)
+    expected = f"a {' or '.join(wanted)} with a unit out of {spellings(*wanted)}"
+    if not isinstance(text, str):
+        raise QuantityError(f"{text!r:.60} without a unit", expected)
+    match = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
+    if match is None:
+        raise QuantityError(_show(text), _hint(text) or expected)
+    unit = UNITS.get(match[2])
+    if unit is None:
+        raise QuantityError(f"{_show(text)} with the unknown unit {match[2]}", _near_unit(match[2], wanted) or expected)
+    if unit.dimension not in wanted:
+        raise QuantityError(f"{_show(text)}, a {unit.dimension}", expected)
+    quantity = Quantity(Decimal(match[1]), unit)
+    if quantity.exact and not _SMALLEST <= abs(quantity.exact) <= _LARGEST:
+        raise QuantityError(_show(text), "a number of a size that can be measured")
+    return quantity
+
+
+def _show(text: str) -> str:
+    return "nothing" if not text.strip() else ascii(text[:_TEXT_MAX]) + ("..." if len(text) > _TEXT_MAX else "")
+
+
+def _hint(text: str) -> str | None:
+    """Say what to write instead, where the slip is a common one."""
+    if any(sign in text for sign in _ASCII_FOR):
+        spelled = "".join(_ASCII_FOR.get(sign, sign) for sign in text)
+        return f"ASCII only, u for micro: {spelled[:_TEXT_MAX]!a}"
+    if _BARE_NUMBER.fullmatch(text):
+        return None
+    if _DECIMAL_COMMA.fullmatch(text):
+        return f"a decimal point: {text.replace(',', '.', 1)!a}"
+    return None
+
+
+def _near_unit(symbol: str, wanted: tuple[Dimension, ...]) -> str | None:
+    """Name the wanted spellings that differ by case only: ``MA`` is megaampere and never meant."""
+    near = [known for known, unit in UNITS.items() if unit.dimension in wanted and known.lower() == symbol.lower()]
+    return f"{' or '.join(near)} (upper and lower case matter)" if near else None

@@ -1,0 +1,250 @@
+"""Turn a recipe and a cell into a program: absolute values, signs, flat numbering, ceilings, limits, check block.
+
+>>> from protocols.loading import load_cell, load_recipe
+>>> program = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li"))
+>>> [step.kind for step in program.segments[0].steps]
+['constant_current', 'constant_current', 'rest', 'constant_current', 'constant_current', 'loop']
+>>> program.segments[0].steps[3].current_a
+0.00015708
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from protocols.ceilings import Ends, ceiling
+from protocols.cell import Cell
+from protocols.checks import Path, powered_steps
+from protocols.errors import ResolveError
+from protocols.kinds import DEFAULTS
+from protocols.program import (
+    CcCv,
+    ConstantCurrent,
+    ConstantVoltage,
+    CyclingSegment,
+    Direction,
+    Guards,
+    Limits,
+    Loop,
+    Program,
+    Purpose,
+    Record,
+    Rest,
+    Step,
+    Until,
+    VoltageBand,
+)
+from protocols.quantities import Dimension, Quantity
+from protocols.recipe import Recipe
+from protocols.steps import (
+    CcCvStep,
+    ConstantCurrentStep,
+    ConstantVoltageStep,
+    PoweredRecipeStep,
+    RecipeStep,
+    RecordRule,
+    RepeatStep,
+    RestStep,
+)
+
+CHECK_TIME_S = Decimal(5)
+_CHECK_RECORD = Record(every_s=0.1)
+_INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
+_MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
+_LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
+_NEEDS = {
+    Dimension.AREAL_CURRENT: "area",
+    Dimension.AREAL_CAPACITY: "area",
+    Dimension.SPECIFIC_CURRENT: "active_mass",
+    Dimension.SPECIFIC_CAPACITY: "active_mass",
+    Dimension.RATE: "nominal_capacity",
+}
+
+
+def resolve(recipe: Recipe, cell: Cell) -> Program:
+    """Give the program of a recipe for one cell. Raises ResolveError with every reason why there is none."""
+    if cell.kind not in recipe.for_kinds:
+        kinds = " and ".join(recipe.for_kinds)
+        raise ResolveError([f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}."])
+    work = _Resolver(recipe, cell)
+    work.check_block()
+    work.steps(recipe.steps, ())
+    if not work.currents_a:
+        work.refuse("The recipe", "passes no current, so there is nothing to run")
+    if work.reasons:
+        raise ResolveError(work.reasons)
+    segment = CyclingSegment(tuple(work.done), work.record(recipe.record, "record"), work.limits(), work.guards())
+    return Program(recipe.name, recipe.sha256, cell.facts(), (segment,))
+
+
+class _Resolver:
+    """Resolves step by step and collects reasons, so that a technician sees all of them at once."""
+
+    def __init__(self, recipe: Recipe, cell: Cell) -> None:
+        self.recipe = recipe
+        self.cell = cell
+        self.reasons: list[str] = []
+        self.done: list[Step] = []
+        self.currents_a: list[Decimal] = []
+        self._resistance_ohm: tuple[Decimal, Decimal] | None = None
+
+    def refuse(self, where: str, why: str) -> None:
+        """Note a reason, once."""
+        sentence = f"{where} {why}."
+        if sentence not in self.reasons:
+            self.reasons.append(sentence)
+
+    def steps(self, steps: tuple[RecipeStep, ...], at: Path) -> None:
+        """Append steps with their final numbers; a loop jumps back to the first of its own."""
+        for index, step in enumerate(steps):
+            path = (*at, index)
+            if isinstance(step, RepeatStep):
+                back_to = len(self.done) + 1
+                self.steps(step.steps, path)
+                self.done.append(Loop(back_to, step.times))
+            elif isinstance(step, RestStep):
+                record = self.record(step.record, f"{_name(path)}.record") if step.record else None
+                self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
+            else:
+                self._powered(step, _name(path))
+
+    def check_block(self) -> None:
+        """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
+        kind = self.cell.kind
+        first = next((step for _, step in powered_steps(self.recipe.steps)), None)
+        if first is None or not self.recipe.has_check_block(kind):
+            return
+        current_a = self._current(first)
+        window = self.recipe.resistance_window(kind)
+        if current_a is None or window is None:
+            return
+        cutoffs = self._outermost()
+        for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
+            until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
+            bound, reasons = ceiling(current_a, Ends(time_s=CHECK_TIME_S, voltage=True), self.cell)
+            for reason in reasons:
+                self.refuse("The check block", reason)
+            self.done.append(
+                ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
+            )
+        # An open circuit runs into the cutoff at any current; it must never look like a resistance inside the window.
+        high = window[1]
+        if DEFAULTS[kind].symmetric:
+            high = min(high, _MEASURABLE * min(abs(volts) for volts in cutoffs) / current_a)
+        self._resistance_ohm = (window[0], high)
+        if high <= window[0]:
+            self.refuse("The check block", f"cannot measure {window[0]} ohm at {_milliamperes(current_a)}")
+
+    def limits(self) -> Limits:
+        """Give the three layers: volts as the recipe or the kind says, amperes from the largest set current."""
+        bands = [self.recipe.band(layer, self.cell.kind) for layer in ("host", "tester", "absolute")]
+        host, tester, absolute = (VoltageBand(float(band[0]), float(band[1])) for band in bands if band is not None)
+        largest_a = max(self.currents_a)
+        amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
+        return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
+
+    def guards(self) -> Guards:
+        """Give the guards, with the window of the check block if there is one."""
+        block = self.recipe.guards
+        window, rest = self._resistance_ohm, DEFAULTS[self.cell.kind].open_circuit
+        return Guards(
+            early_cutoff_fraction=block.early_cutoff.fraction,
+            early_cutoff_in_a_row=block.early_cutoff.in_a_row,
+            resistance_low_ohm=float(window[0]) if window else None,
+            resistance_high_ohm=float(window[1]) if window else None,
+            short_ratio=block.short.ratio,
+            short_in_a_row=block.short.in_a_row,
+            short_policy=block.short.policy or DEFAULTS[self.cell.kind].short_policy,
+            open_circuit=VoltageBand(float(rest[0]), float(rest[1])) if rest else None,
+        )
+
+    def record(self, rule: RecordRule, where: str) -> Record:
+        """Give a record rule in seconds, volts and amperes."""
+        change_a = self._amount(rule.on_current_change, f"{where}.on_current_change")
+        return Record(
+            every_s=rule.every.value,
+            voltage_change_v=rule.on_voltage_change.value if rule.on_voltage_change else None,
+            current_change_a=_float(change_a),
+        )
+
+    def _powered(self, step: PoweredRecipeStep, where: str) -> None:
+        current_a = self._current(step, where)
+        time = step.until.time.exact if step.until.time else None
+        capacity = taper = None
+        if isinstance(step, ConstantCurrentStep):
+            capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
+        else:
+            taper = self._amount(step.until.current, f"{where}.until.current")
+        if current_a is None:
+            return
+        self.currents_a.append(current_a)
+        if taper is not None and taper >= current_a:
+            self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
+        voltage_ends = isinstance(step, ConstantCurrentStep) and step.until.voltage is not None
+        bound, reasons = ceiling(current_a, Ends(time, capacity, taper, voltage_ends), self.cell)
+        for reason in reasons:
+            self.refuse(where, reason)
+        record = self.record(step.record, f"{where}.record") if step.record else None
+        until = Until(_float(time), None, _float(taper), _float(capacity))
+        signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
+        if isinstance(step, ConstantCurrentStep):
+            voltage_v = step.until.voltage.value if step.until.voltage else None
+            until = Until(until.time_s, voltage_v, None, until.capacity_ah)
+            self.done.append(ConstantCurrent(signed_a, until, bound, record))
+        elif isinstance(step, CcCvStep):
+            self.done.append(CcCv(signed_a, step.voltage.value, until, bound, record))
+        else:
+            limit_a = float(current_a)
+            self.done.append(ConstantVoltage(step.direction, step.voltage.value, until, limit_a, bound, record))
+
+    def _current(self, step: PoweredRecipeStep, where: str = "The first powered step") -> Decimal | None:
+        """Give the magnitude a step may reach; a held voltage without a limit takes that of the step before."""
+        if not isinstance(step, ConstantVoltageStep):
+            return self._amount(step.current, f"{where}.current")
+        if step.current_limit is not None:
+            return self._amount(step.current_limit, f"{where}.current_limit")
+        if self.currents_a:
+            return self.currents_a[-1]
+        self.refuse(where, "holds a voltage with no powered step before it: give it a current_limit")
+        return None
+
+    def _amount(self, quantity: Quantity | None, where: str) -> Decimal | None:
+        """Give a current in amperes or a charge in ampere-hours; None, with a reason, if the cell cannot tell."""
+        if quantity is None:
+            return None
+        needs = _NEEDS.get(quantity.dimension)
+        if needs is None:
+            return quantity.exact
+        factor = self.cell.nominal_capacity_ah if needs == "nominal_capacity" else getattr(self.cell, needs)
+        if factor is None:
+            self.refuse(where, f"is {quantity}, but cell {self.cell.name} has no {needs}: add it to the cell")
+            return None
+        return quantity.exact * (factor if isinstance(factor, Decimal) else factor.exact)
+
+    def _outermost(self) -> tuple[Decimal, Decimal]:
+        """Give the recipe's lowest and highest cutoff; where it has none, a voltage just inside the host limit."""
+        band = self.recipe.band("host", self.cell.kind)
+        if band is None:  # a recipe without host limits for one of its kinds does not exist
+            raise ResolveError([f"Recipe {self.recipe.name} has no host limits for {self.cell.kind}."])
+        inside = _INSIDE_HOST * (band[1] - band[0])
+        low, high = band[0] + inside, band[1] - inside
+        for _, step in powered_steps(self.recipe.steps):
+            end = step.until.voltage if isinstance(step, ConstantCurrentStep) else step.voltage
+            if end is not None and step.direction is Direction.CHARGE:
+                high = max(high, end.exact)
+            elif end is not None:
+                low = min(low, end.exact)
+        return low, high
+
+
+def _name(path: Path) -> str:
+    """Name a step as the loader does: ``steps[2].steps[1]``."""
+    return ".".join(f"steps[{int(index) + 1}]" for index in path)
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _milliamperes(current_a: Decimal) -> str:
+    return f"{float(current_a) * 1000:.6g} mA"

@@ -1,0 +1,25 @@
+"""JSON Schemas of recipe and cell files, for editors that complete and check while a technician types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from protocols.cell import Cell
+from protocols.fields import FileModel
+from protocols.recipe import Recipe
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def recipe_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a recipe file."""
+    return _schema(Recipe, "cellrig recipe")
+
+
+def cell_schema() -> dict[str, Any]:
+    """Give the JSON Schema of a cell file."""
+    return _schema(Cell, "cellrig cell")
+
+
+def _schema(model: type[FileModel], title: str) -> dict[str, Any]:
+    return {"$schema": _DIALECT, **model.model_json_schema(by_alias=True), "title": title}
