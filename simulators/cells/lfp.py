@@ -19,7 +19,7 @@ from simulators.cells.stream import spread
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
 _MOST_A = 1e6
-_LEAST_ACTIVE = 0.01
+_LEAST_RIM = 0.1
 _LEAST_FILLING, _MOST_FILLING = -0.5, 1.5
 # First root of tan(x) = x: the slowest mode of diffusion in a sphere. It carries 2/3 of its time constant, all
 # faster modes together what is missing to 1/15 of R2/D; they are given the second root's time constant.
@@ -35,7 +35,7 @@ _STATE = (
     "_slow_v",
     "_fast_v",
     "_hysteresis",
-    "_active",
+    "_rim",
     "_deposit",
 )
 _read_state = attrgetter(*_STATE)
@@ -50,8 +50,8 @@ class IronPhosphateCell:
         """Build a fresh cell: nearly all sites filled with lithium, no gradient, nothing lost."""
         p = self._parameters = parameters
         self._area, self._contact_ohm = p.area_cm2, p.contact_ohm
-        self._isolation = p.side_isolation_cm2_per_c
-        self._hysteresis_v, self._hysteresis_sharpness = p.hysteresis_v, p.hysteresis_sharpness
+        self._isolation = 0.5 * p.side_isolation_cm2_per_c
+        self._hysteresis_v, self._branch_sharpness = p.hysteresis_v, p.hysteresis_sharpness
         self._film_ohm_cm2 = p.film_ohm_cm2
         self._thickness_um = p.electrolyte_thickness_um * spread(seed, 0, p.spread_fraction)
         self._interface_factor = spread(seed, 2, p.spread_fraction)
@@ -69,7 +69,7 @@ class IronPhosphateCell:
         self._filling = p.initial_delithiated_fraction
         self._charge_c = self._slow_x = self._fast_x = self._slow_v = self._fast_v = self._deposit = 0.0
         self._hysteresis = -1.0
-        self._active = 1.0
+        self._rim = 1.0
         self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
 
     @property
@@ -94,7 +94,7 @@ class IronPhosphateCell:
         solid = arrhenius(p.solid_activation_kj_per_mol, value, p.reference_degc) * p.solid_diffusivity_cm2_per_s
         self._solid_s = (p.particle_radius_nm * 1e-7) ** 2 / solid
         self._fixed_ohm_cm2 = film.ohmic_ohm_cm2 + film.rest_ohm_cm2 + self._area * self._contact_ohm
-        self._step_duration_s, self._step_current_a, self._step_fade = -1.0, 0.0, 0.0
+        self._step_duration_s, self._step_current_a = -1.0, 0.0
 
     @property
     def charge_c(self) -> float:
@@ -104,7 +104,7 @@ class IronPhosphateCell:
     @property
     def active_fraction(self) -> float:
         """Give the share of the active material that is still connected."""
-        return self._active
+        return self._rim * self._rim
 
     def voltage_v(self, current_a: float) -> float:
         """Give the terminal voltage now, at this current."""
@@ -123,16 +123,14 @@ class IronPhosphateCell:
         if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
             raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
         self._charge_c += current_a * duration_s
-        fade_per_s = self._isolation * (self._side_at_rest + self._side_per_a * abs(current_a))
-        # exp(-x) >= 1 - x: where even the straight line stays above the floor, nothing need be split.
-        if self._active * (1.0 - fade_per_s * duration_s) > _LEAST_ACTIVE:
-            self._evolve(duration_s, current_a, fade_per_s)
+        recede = self._isolation * (self._side_at_rest + self._side_per_a * abs(current_a))
+        steps = self._steps(duration_s, current_a)
+        if recede * duration_s < self._rim - _LEAST_RIM:
+            self._evolve(steps, recede * duration_s)
             return
-        losing_s = duration_s
-        if fade_per_s > 0.0:
-            losing_s = min(duration_s, max(0.0, math.log(self._active / _LEAST_ACTIVE) / fade_per_s))
-        self._evolve(losing_s, current_a, fade_per_s)
-        self._evolve(duration_s - losing_s, current_a, 0.0)
+        receding_s = (self._rim - _LEAST_RIM) / recede if recede > 0.0 else 0.0
+        self._evolve(self._steps(receding_s, current_a), self._rim - _LEAST_RIM)
+        self._evolve(self._steps(duration_s - receding_s, current_a), 0.0)
 
     def snapshot(self) -> tuple[float, ...]:
         """Give the whole state as numbers; nothing random happens after the cell is built."""
@@ -154,21 +152,24 @@ class IronPhosphateCell:
         total += film_ohm_cm2(self._films_ohm_cm2(), p.interface_capacitance_f_per_cm2, cpe, angular)
         lithium = self._thermal2_v / self._exchange2_lithium
         total += film_ohm_cm2(lithium, p.double_layer_f_per_cm2, p.double_layer_cpe_exponent, angular)
-        positive = self._thermal2_v / (self._exchange2_positive * self._active)
-        volts_per_c = self._ocv.slope(self._surface()) / (self._capacity_c * self._active)
+        positive = self._thermal2_v / (self._exchange2_positive * self.active_fraction)
+        volts_per_c = self._ocv.slope(self._surface()) / (self._capacity_c * self.active_fraction)
         solid = self._area * volts_per_c * sphere_s(angular, self._solid_s)
         double_layer = p.positive_double_layer_f_per_cm2
         total += film_ohm_cm2(positive, double_layer, p.double_layer_cpe_exponent, angular, behind=solid)
         return self._contact_ohm + total / self._area
 
     def _surface(self) -> float:
-        return self._filling + self._slow_x + self._fast_x
+        return self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim)
 
     def _rest_v(self) -> float:
         """Give what remains at the terminals the moment the current stops."""
         hysteresis = self._parameters.hysteresis_v * self._hysteresis
         return (
-            self._ocv.voltage_v(self._filling + self._slow_x + self._fast_x) + hysteresis + self._slow_v + self._fast_v
+            self._ocv.voltage_v(self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim))
+            + hysteresis
+            + self._slow_v
+            + self._fast_v
         )
 
     def _films_ohm_cm2(self) -> float:
@@ -180,58 +181,53 @@ class IronPhosphateCell:
     def _driven_v(self, density: float) -> float:
         """Give the voltage that a density (A/cm2) adds at once: resistances, and both electrodes' kinetics."""
         lithium = math.asinh(density / self._exchange2_lithium)
-        positive = math.asinh(density / (self._exchange2_positive * self._active))
-        return density * self._linear_ohm_cm2() + self._thermal2_v * (lithium + positive)
+        positive = math.asinh(density / (self._exchange2_positive * self._rim * self._rim))
+        linear = self._fixed_ohm_cm2 + self._interface * (self._film_ohm_cm2 + self._deposit)
+        return density * linear + self._thermal2_v * (lithium + positive)
 
     def _slope_ohm_cm2(self, density: float) -> float:
         slope = self._linear_ohm_cm2()
-        for exchange2 in (self._exchange2_lithium, self._exchange2_positive * self._active):
+        for exchange2 in (self._exchange2_lithium, self._exchange2_positive * self.active_fraction):
             slope += self._thermal2_v / (exchange2 * math.hypot(1.0, density / exchange2))
         return slope
 
-    def _steps(self, duration_s: float, current_a: float, fade_per_s: float) -> tuple[float, ...]:
+    def _steps(self, duration_s: float, current_a: float) -> tuple[float, ...]:
         """Give what an interval does to each state; kept, because most intervals repeat the one before."""
-        if duration_s != self._step_duration_s or current_a != self._step_current_a or fade_per_s != self._step_fade:
+        if duration_s != self._step_duration_s or current_a != self._step_current_a:
             p, film, density = self._parameters, self._electrolyte, current_a / self._area
-            slow_s, fast_s = self._solid_s / _SLOW_ROOT2, self._solid_s / _FAST_ROOT2
-            slow, fast = math.exp(-duration_s / slow_s), math.exp(-duration_s / fast_s)
-            rise = math.exp(fade_per_s * duration_s)
-            faded_s = math.expm1(fade_per_s * duration_s) / fade_per_s if fade_per_s > 0.0 else duration_s
-            filling_per_s = current_a / self._capacity_c
-            self._step_duration_s, self._step_current_a, self._step_fade = duration_s, current_a, fade_per_s
+            gradient = current_a / self._capacity_c * self._solid_s
+            side = self._side_at_rest + self._side_per_a * abs(current_a)
+            self._step_duration_s, self._step_current_a = duration_s, current_a
             self._kept_steps = (
-                filling_per_s * faded_s,
-                slow,
-                filling_per_s * _SLOW_SHARE * self._solid_s * (rise - slow) / (1.0 + fade_per_s * slow_s),
-                fast,
-                filling_per_s * _FAST_SHARE * self._solid_s * (rise - fast) / (1.0 + fade_per_s * fast_s),
+                current_a / self._capacity_c * duration_s,
+                gradient * _SLOW_SHARE,
+                math.exp(-duration_s * _SLOW_ROOT2 / self._solid_s),
+                gradient * _FAST_SHARE,
+                math.exp(-duration_s * _FAST_ROOT2 / self._solid_s),
                 density * film.slow_ohm_cm2,
                 math.exp(-duration_s / film.slow_s),
                 density * film.fast_ohm_cm2,
                 math.exp(-duration_s / film.fast_s),
-                p.side_deposit_ohm_cm4_per_c * duration_s * (self._side_at_rest + self._side_per_a * abs(current_a)),
-                1.0 / rise,
+                p.side_deposit_ohm_cm4_per_c * side * duration_s,
             )
         return self._kept_steps
 
-    def _evolve(self, duration_s: float, current_a: float, fade_per_s: float) -> None:
-        """Let every state move on for an interval at a constant current and a constant rate of fade; exact."""
-        filled, slow, slow_gain, fast, fast_gain, slow_v, slow_decay, fast_v, fast_decay, deposit, kept = self._steps(
-            duration_s, current_a, fade_per_s
-        )
-        active = self._active
-        filled /= active
+    def _evolve(self, steps: tuple[float, ...], recede: float) -> None:
+        """Let every state move on for an interval at a constant current; exact."""
+        filled, slow_x, slow_keep, fast_x, fast_keep, slow_v, slow_decay, fast_v, fast_decay, deposit = steps
+        # The rim moves evenly and the connected material is its square: the integral of dt / rim^2 is dt / (r0 r1).
+        rim = self._rim - recede
+        filled /= self._rim * rim
+        self._rim = rim
         filling = self._filling + filled
         if not _LEAST_FILLING < filling < _MOST_FILLING:
             filling = _LEAST_FILLING if filled < 0.0 else _MOST_FILLING
         self._filling = filling
-        self._slow_x = self._slow_x * slow + slow_gain / active
-        self._fast_x = self._fast_x * fast + fast_gain / active
+        self._slow_x = slow_x + (self._slow_x - slow_x) * slow_keep
+        self._fast_x = fast_x + (self._fast_x - fast_x) * fast_keep
         self._slow_v = slow_v + (self._slow_v - slow_v) * slow_decay
         self._fast_v = fast_v + (self._fast_v - fast_v) * fast_decay
         self._deposit += deposit
-        self._active = active * kept
         if filled != 0.0:
             branch = math.copysign(1.0, filled)
-            approach = math.exp(-self._hysteresis_sharpness * abs(filled))
-            self._hysteresis = branch + (self._hysteresis - branch) * approach
+            self._hysteresis = branch + (self._hysteresis - branch) * math.exp(-self._branch_sharpness * abs(filled))

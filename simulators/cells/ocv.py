@@ -19,13 +19,12 @@ class PlateauOcv:
 
     def voltage_v(self, fraction: float) -> float:
         """Give the voltage; beyond 0 and 1 it goes on along the tangent, so that no input overflows."""
-        inside = min(1.0, max(0.0, fraction))
-        upper = self.upper_v * math.exp((inside - 1.0) * self.upper_sharpness)
-        lower = self.lower_v * math.exp(-inside * self.lower_sharpness)
-        voltage = self.plateau_v + self.slope_v * (fraction - 0.5) + upper - lower
-        if inside != fraction:
-            voltage += (fraction - inside) * (upper * self.upper_sharpness + lower * self.lower_sharpness)
-        return voltage
+        if 0.0 <= fraction <= 1.0:
+            upper = self.upper_v * math.exp((fraction - 1.0) * self.upper_sharpness)
+            lower = self.lower_v * math.exp(-fraction * self.lower_sharpness)
+            return self.plateau_v + self.slope_v * (fraction - 0.5) + upper - lower
+        end = 0.0 if fraction < 0.0 else 1.0
+        return self.voltage_v(end) + (fraction - end) * self.slope(end)
 
     def slope(self, fraction: float) -> float:
         """Give dU/dx in V."""
