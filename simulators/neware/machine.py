@@ -122,6 +122,9 @@ class StepMachine:
         """Go on after a pause, in the interrupted step or after the pause step."""
         self._go_to(tick)
         step = self.step
+        if self.test is not None and self.test.complete:  # After a stop: the interrupted step gets a second row.
+            self.test.complete = False
+            self._first_seq = self._rows + 1
         self.status = Status.WORKING
         self._log(self._codes.continued)
         if step is None or step.kind is StepKind.PAUSE:
@@ -181,7 +184,7 @@ class StepMachine:
     def _limit_tick(self) -> float:
         """Give the latest end of the next interval: a record, the step's time or charge, a protection's delay."""
         drive = self.drive
-        limit = self._record_tick if self._record_tick < self._deadline else self._deadline
+        limit = min(self._deadline, self._record_tick)
         if self._charge_limit_ah < math.inf and drive.current_a:
             left_ah = self._charge_limit_ah - drive.charge_ah
             ticks = math.ceil(left_ah * _WHOLE * 3600.0 * TICKS_PER_S / abs(drive.current_a))
@@ -323,15 +326,24 @@ class StepMachine:
         first, last = test.row(self._first_seq), test.row(len(test))
         test.steps.append(
             StepRow(
-                self._first_seq, len(test), step.number, self.cycle, step.kind, self.step_time_ticks * _MS_PER_TICK,
-                drive.tick, first.voltage_v, last.voltage_v, first.current_a, last.current_a,
-                last.capacity_ah, last.energy_wh,
-            )  # fmt: skip
+                self._first_seq,
+                len(test),
+                step.number,
+                self.cycle,
+                step.kind,
+                self.step_time_ticks * _MS_PER_TICK,
+                drive.tick,
+                first.voltage_v,
+                last.voltage_v,
+                first.current_a,
+                last.current_a,
+                last.capacity_ah,
+                last.energy_wh,
+            )
         )
 
     def _pause(self) -> None:
         """Rest with the program kept."""
-        self._paused_ticks = self.step_time_ticks
         self._log(self._codes.paused)
         self._idle(Status.PAUSE)
 
@@ -345,6 +357,7 @@ class StepMachine:
     def _idle(self, status: Status) -> None:
         """Rest without records until somebody acts."""
         self.status = status
+        self._paused_ticks = self.step_time_ticks
         self._record_tick = self._deadline = self._charge_limit_ah = math.inf
         self._violated_tick = None
         charge_ah, energy_wh = self.drive.charge_ah, self.drive.energy_wh
@@ -452,9 +465,7 @@ class StepMachine:
         if drive.holding:
             self._readings.choose_range(drive.current_a, step.range_a, held=True)
         if at_cutoff:
-            voltage_v, current_a = self._readings.read_at_cutoff(
-                drive.voltage_v, drive.current_a, gone, step.direction
-            )
+            voltage_v, current_a = self._readings.read_at_cutoff(drive.voltage_v, drive.current_a, gone, step.direction)
         else:
             voltage_v, current_a = self._readings.read(drive.voltage_v, drive.current_a, gone)
         if not step.direction:

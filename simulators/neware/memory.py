@@ -118,4 +118,4 @@ class StoredTest:
 
     def row(self, seq: int) -> RecordRow:
         """Give one record by its 1-based number, even one that the ring has lost to others."""
-        return RecordRow(seq, *(column[seq - 1] for column in self._columns))
+        return next(map(RecordRow, (seq,), *(column[seq - 1 : seq] for column in self._columns)))

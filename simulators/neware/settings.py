@@ -60,7 +60,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """How this BTS client differs from another, on the wire and in what it accepts.
+    r"""How this BTS client differs from another, on the wire and in what it accepts.
 
     `path_map` maps a folder as the BTS PC sees it (`C:\\schedules`) to a local one. `renamed` changes attribute
     names in replies, as an update of the vendor's software might.

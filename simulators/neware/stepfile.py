@@ -145,9 +145,7 @@ def _records(element: Element | None) -> RecordRules | None:
     return None if rules == RecordRules() else rules
 
 
-def _step(
-    element: Element, number: int, general: Protection, records: RecordRules, nominal_ah: float | None
-) -> Step:
+def _step(element: Element, number: int, general: Protection, records: RecordRules, nominal_ah: float | None) -> Step:
     """Read one step; `records` and `general` are the whole file's blocks."""
     if element.tag != f"Step{number}" or _whole(element.get("Step_ID"), "Step_ID") != number:
         raise ScheduleError(f"element {number} is {element.tag} with Step_ID {element.get('Step_ID')}")

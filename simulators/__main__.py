@@ -1,0 +1,53 @@
+"""Runs a simulated instrument from a shell: `python -m simulators ct4008 --port 5020 --speed 3600`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+
+from simulators.standalone import serve_ct4008
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve what the arguments ask for until interrupted; give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m simulators", description="Simulated battery instruments.")
+    instruments = parser.add_subparsers(dest="instrument", required=True)
+    ct4008 = instruments.add_parser("ct4008", help="a Neware CT-4008 behind its BTS client's API")
+    ct4008.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    ct4008.add_argument("--port", type=int, default=502, help="TCP port, 0 picks a free one (default: 502)")
+    ct4008.add_argument("--units", type=int, default=1, help="units of eight channels (default: 1)")
+    ct4008.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: 1)")
+    ct4008.add_argument("--seed", type=int, default=1, help="decides everything random (default: 1)")
+    ct4008.add_argument("--negative-voltage", action="store_true", help="units that can force negative voltage")
+    ct4008.add_argument("--cells", metavar="FILE", help="TOML file: which cell sits in which channel")
+    chosen = parser.parse_args(arguments)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(
+                serve_ct4008(
+                    chosen.host,
+                    chosen.port,
+                    chosen.units,
+                    chosen.speed,
+                    chosen.seed,
+                    chosen.negative_voltage,
+                    chosen.cells,
+                    _announce,
+                )
+            )
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _announce(address: str) -> None:
+    sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""Says which cell sits where, and builds the simulated instruments around the cells.
+
+A bench is built from a clock, a seed and a description, so that the same description gives the same rows each time,
+in virtual time and in real time alike.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simulators.cells import load_cell
+from simulators.cells.model import CellModel
+from simulators.neware.schedule import UnitRatings
+from simulators.neware.server import SimulatedBts
+from simulators.neware.settings import Quirks
+from simulators.neware.tester import Tester, Unit
+
+_DEFAULT_CELLS = ("coated-li-li",) * 4 + ("coated-lfp",) * 4
+"""What sits in channels 1 to 8 of a unit when nobody says otherwise."""
+
+UnitAddress = tuple[int, int]
+"""devid and subdevid of a unit."""
+
+
+class SimulatedBench:
+    """A simulated CT-4008 rack: `bts` is its API server, `tester` the hardware, with the verbs of a pair of hands.
+
+    >>> bench = SimulatedBench(clock=lambda: 0.0, epoch_unix_s=1_767_571_200, units=1, seed=1)
+    >>> sorted(bench.tester.channels)[:2]
+    ['21-1-1', '21-1-2']
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        epoch_unix_s: float,
+        units: int | Sequence[Unit] = 1,
+        cells: Mapping[str, CellModel] | None = None,
+        *,
+        seed: int = 1,
+        negative_voltage: bool | Collection[UnitAddress] = False,
+        ranges_a: tuple[float, ...] | Mapping[UnitAddress, tuple[float, ...]] | None = None,
+        quirks: Quirks | None = None,
+    ) -> None:
+        """Build the rack. `units` is a number of equal units on one middle machine, or the units themselves.
+
+        `clock` gives seconds; its zero is `epoch_unix_s` (UTC). Channels without an entry in `cells` get the default
+        cells. `negative_voltage` and `ranges_a` are for all units, or for those named by (devid, subdevid).
+        """
+        bare = [Unit(subdevid=n) for n in range(1, units + 1)] if isinstance(units, int) else list(units)
+        built = [_rated(unit, negative_voltage, ranges_a) for unit in bare]
+        given = dict(cells or {})
+        for unit in built:
+            for position, name in enumerate(unit.names()):
+                if name not in given:
+                    model = _DEFAULT_CELLS[position % len(_DEFAULT_CELLS)]
+                    given[name] = load_cell(model, seed=cell_seed(seed, name))
+        self.tester = Tester(clock, epoch_unix_s, built, given, seed, quirks or Quirks())
+        self.bts = SimulatedBts(self.tester, seed)
+        self.handle = self.bts.handle
+        self.wire = self.bts.wire
+
+
+def _rated(
+    unit: Unit,
+    negative_voltage: bool | Collection[UnitAddress],
+    ranges_a: tuple[float, ...] | Mapping[UnitAddress, tuple[float, ...]] | None,
+) -> Unit:
+    """Give the unit with the bench's abilities."""
+    address = (unit.devid, unit.subdevid)
+    ratings: UnitRatings = unit.ratings
+    if negative_voltage is True or (not isinstance(negative_voltage, bool) and address in negative_voltage):
+        ratings = replace(ratings, negative_voltage=True)
+    own = ranges_a.get(address) if isinstance(ranges_a, Mapping) else ranges_a
+    return replace(unit, ratings=replace(ratings, ranges_a=own) if own else ratings)
+
+
+def cell_seed(seed: int, channel: str) -> int:
+    """Give the seed of the cell in a channel, from the bench's."""
+    devid, subdevid, chlid = (int(part) for part in channel.split("-"))
+    return ((seed * 1009 + devid) * 1009 + subdevid) * 1009 + chlid
+
+
+def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
+    """Read which cell sits where: TOML, channel name to a cell model's name or file, or to a table.
+
+    A table has `model`, and may have `seed`, `temperature_degc` and `overrides` (parameters by name). A file name
+    is taken from the folder of the TOML file. A ValueError names the channel.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise ValueError(f"cells file {path}: {err}") from err
+    return {channel: _read_cell(path.parent, channel, entry, seed) for channel, entry in table.items()}
+
+
+def _read_cell(folder: Path, channel: str, entry: Any, seed: int) -> CellModel:  # noqa: ANN401 -- TOML value
+    """Build one channel's cell."""
+    values = {"model": entry} if isinstance(entry, str) else entry
+    if not isinstance(values, dict) or not isinstance(values.get("model"), str):
+        raise ValueError(f"channel {channel}: expected a cell model's name or a table with `model`, got {entry!r}")
+    unknown = set(values) - {"model", "seed", "temperature_degc", "overrides"}
+    if unknown:
+        raise ValueError(f"channel {channel}: unknown {', '.join(sorted(unknown))}")
+    model = values["model"]
+    local = folder / model
+    try:
+        return load_cell(
+            str(local) if model.endswith(".toml") and local.is_file() else model,
+            seed=int(values.get("seed", cell_seed(seed, channel))),
+            temperature_degc=values.get("temperature_degc"),
+            overrides=values.get("overrides"),
+        )
+    except (TypeError, ValueError) as err:
+        raise ValueError(f"channel {channel}: {err}") from err
