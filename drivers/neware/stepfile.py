@@ -104,7 +104,7 @@ def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dial
     dialect = dialect or Dialect()
     root = ET.Element("root")
     date = datetime.fromtimestamp(date_unix_s, UTC).strftime("%Y%m%d%H%M%S")
-    guid = str(uuid5(NAMESPACE_OID, f"{label} {date} {segment!r}"))
+    guid = str(uuid5(NAMESPACE_OID, f"{label} {date} {schedule!r}"))
     names = {"type": "Step File", "version": dialect.version, "client_version": dialect.client_version}
     config = ET.SubElement(root, "config", names | {"date": date, "Guid": guid})
     head = ET.SubElement(config, "Head_Info")

@@ -1,0 +1,177 @@
+"""Executed steps from samples: reasons of their end, resistances, shorts, early cutoffs, the contact check."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.interfaces import EndReason, Sample
+from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch, end_reason
+from orchestrator.safety import Action, Finding, FindingKind
+from protocols.program import (
+    Ceiling,
+    ConstantCurrent,
+    CyclingSegment,
+    Guards,
+    Limits,
+    Loop,
+    Purpose,
+    Record,
+    ShortPolicy,
+    Until,
+    VoltageBand,
+)
+
+LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)
+CURRENT_A = 1e-4
+CHARGE = ConstantCurrent(CURRENT_A, Until(time_s=3600, voltage_v=0.5), Ceiling(capacity_ah=1.1e-4))
+GUARDS = Guards(short_policy=ShortPolicy.COMPLETE, resistance_low_ohm=10, resistance_high_ohm=1500)
+SEGMENT = CyclingSegment(
+    (CHARGE, replace(CHARGE, current_a=-CURRENT_A, until=Until(3600, -0.5)), Loop(1, 100)),
+    Record(600.0),
+    LIMITS,
+    GUARDS,
+)
+
+
+def half_cycle(count: int, ohm: float, duration_s: float = 3600.0) -> list[Sample]:
+    """Give one half-cycle of a resistor, recorded every 600 s and at its end; odd counts charge."""
+    sign = 1 if count % 2 else -1
+    times = [t for t in range(0, 3600, 600) if t < duration_s] + [duration_s]
+    first = 100 * count
+    step = 1 if sign > 0 else 2
+    return [
+        Sample(
+            first + n,
+            count * 3600.0 + t,
+            float(t),
+            step,
+            count,
+            (count + 1) // 2,
+            "cc",
+            sign * min(CURRENT_A * ohm, 0.5001),
+            sign * CURRENT_A,
+            CURRENT_A * t / 3600,
+            0.0,
+            0.0,
+        )
+        for n, t in enumerate(times)
+    ]
+
+
+def judged(resistances: list[float], segment: CyclingSegment = SEGMENT) -> list[Finding]:
+    """Judge half-cycles of these resistances."""
+    samples = [s for n, ohm in enumerate(resistances, 1) for s in half_cycle(n, ohm)]
+    builder = StepBuilder(segment)
+    return StepWatch(segment).feed(builder.feed(samples) + builder.finish())
+
+
+def test_short_is_found_at_the_first_of_three_low_half_cycles() -> None:
+    """Below 0.35 x the median of the ten before, three times running; its time is the first's."""
+    (finding,) = judged([300.0] * 12 + [100.0] * 5)
+    assert (finding.kind, finding.action) == (FindingKind.CELL_SHORTED, Action.COMPLETE)
+    assert finding.time_s == 13 * 3600.0
+
+
+def test_short_of_a_full_cell_is_a_trip() -> None:
+    """What completes a Li/Li run trips a full cell's."""
+    segment = replace(SEGMENT, guards=replace(GUARDS, short_policy=ShortPolicy.TRIP))
+    assert [f.action for f in judged([300.0] * 12 + [100.0] * 3, segment)] == [Action.TRIP]
+
+
+def test_dip_that_recovers_is_a_soft_short() -> None:
+    """Two low half-cycles are marked and end nothing; they do not drag the median down."""
+    (finding,) = judged([300.0] * 12 + [100.0, 100.0] + [290.0] * 4)
+    assert (finding.kind, finding.action) == (FindingKind.SOFT_SHORT, Action.MARK)
+
+
+def test_slow_fall_is_no_short() -> None:
+    """A resistance that halves over forty half-cycles, as a cell that warms up, is not judged."""
+    assert judged([300.0 * 0.98**n for n in range(40)]) == []
+
+
+def test_nothing_is_judged_before_ten_half_cycles() -> None:
+    """Without a history there is no verdict."""
+    assert judged([300.0] * 9 + [30.0]) == []
+
+
+def test_three_early_cutoffs_in_a_row_stop_the_run() -> None:
+    """A pulled-out cell is found after three half-cycles, two are not enough (design, section 6)."""
+    builder, watch = StepBuilder(SEGMENT), StepWatch(SEGMENT)
+    early = [half_cycle(n, 1e9, 0.1) for n in range(1, 4)]
+    assert watch.feed(builder.feed([s for half in early[:2] for s in half])) == []
+    assert watch.feed(builder.feed(early[2])) == []
+    (finding,) = watch.feed(builder.finish())
+    assert (finding.kind, finding.action) == (FindingKind.EARLY_CUTOFF, Action.STOP)
+
+
+def test_full_half_cycle_between_clears_the_count() -> None:
+    """Only cutoffs in a row count."""
+    samples = [s for n in range(1, 9) for s in half_cycle(n, 1e9 if n % 3 else 300.0, 0.1 if n % 3 else 3600.0)]
+    builder = StepBuilder(SEGMENT)
+    assert StepWatch(SEGMENT).feed(builder.feed(samples)) == []
+
+
+@pytest.mark.parametrize(("ohm", "bad"), [(5.0, True), (10.1, False), (1499.0, False), (4000.0, True)])
+def test_contact_check_judges_the_resistance_window(ohm: float, bad: bool) -> None:
+    """A short and a lost contact both stop the run before the recipe's first step (faults C02, C04)."""
+    check = replace(CHARGE, purpose=Purpose.CHECK, until=Until(time_s=5, voltage_v=0.5))
+    segment = replace(SEGMENT, steps=(check, *SEGMENT.steps[1:]))
+    findings = StepWatch(segment).feed(_steps(segment, half_cycle(1, ohm, 5.0)))
+    assert [f.kind for f in findings] == ([FindingKind.CHECK_FAILED] if bad else [])
+
+
+def _steps(segment: CyclingSegment, samples: list[Sample]) -> list[ExecutedStep]:
+    builder = StepBuilder(segment)
+    return builder.feed(samples) + builder.finish()
+
+
+LAST = half_cycle(1, 300.0)[-1]
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        (LAST, EndReason.TIME),
+        (LAST._replace(step_time_s=10.0, voltage_v=0.50003), EndReason.VOLTAGE),
+        (LAST._replace(step_time_s=10.0, voltage_v=-0.50003), EndReason.EXTERNAL),
+        (LAST._replace(step_time_s=10.0, capacity_ah=1.1001e-4), EndReason.CEILING),
+        (LAST._replace(step_time_s=10.0), EndReason.EXTERNAL),
+        (LAST._replace(step=2, step_time_s=10.0, voltage_v=-0.5), EndReason.VOLTAGE),
+        (LAST._replace(step=99), EndReason.EXTERNAL),
+    ],
+)
+def test_reason_of_a_steps_end_is_read_from_its_last_sample(sample: Sample, reason: EndReason) -> None:
+    """Time, voltage, ceiling or somebody else: the last sample tells."""
+    assert end_reason(SEGMENT, sample) is reason
+
+
+def test_ceiling_as_the_reason_is_a_trip() -> None:
+    """The tester goes on after a ceiling; the host must not (design, section 6)."""
+    segment = replace(SEGMENT, steps=(replace(CHARGE, until=Until(voltage_v=0.5)), *SEGMENT.steps[1:]))
+    last = half_cycle(1, 300.0)
+    last[-1] = last[-1]._replace(capacity_ah=1.1001e-4)
+    (finding,) = StepWatch(segment).feed(_steps(segment, last))
+    assert (finding.kind, finding.action) == (FindingKind.CEILING, Action.TRIP)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=20))
+def test_steps_are_the_same_however_samples_are_cut(cuts: list[int]) -> None:
+    """Incremental equals all at once."""
+    samples = [s for n in range(1, 8) for s in half_cycle(n, 300.0 + n)]
+    whole = StepBuilder(SEGMENT)
+    expected = whole.feed(samples) + whole.finish()
+    builder, found, at = StepBuilder(SEGMENT), [], 0
+    for cut in [*cuts, len(samples)]:
+        found += builder.feed(samples[at : at + cut])
+        at += cut
+    assert found + builder.finish() == expected
+
+
+def test_resistance_is_that_of_the_second_half() -> None:
+    """Mean |V| / |I| over the second half, weighted by time, whatever the first half did."""
+    samples = half_cycle(1, 300.0)
+    samples[0] = samples[0]._replace(voltage_v=0.4)
+    (step,) = _steps(SEGMENT, samples)
+    assert step.resistance_ohm == pytest.approx(300.0)

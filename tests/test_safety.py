@@ -1,0 +1,99 @@
+"""Limits and current windows: what trips at once, what needs two, and what only a person sees."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.interfaces import Sample
+from orchestrator.safety import Action, Finding, FindingKind, LimitWatch, Verdict, primary, verdict
+from protocols.envelope import ChannelEnvelope, CurrentRange
+from protocols.program import ConstantCurrent, CyclingSegment, Limits, Record, Rest, Until, VoltageBand
+
+LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)
+SEGMENT = CyclingSegment(
+    (ConstantCurrent(157.08e-6, Until(time_s=3600, voltage_v=0.5)), Rest(Until(time_s=60))), Record(30.0), LIMITS
+)
+ENVELOPE = ChannelEnvelope(-5, 5, (CurrentRange(1e-6, 1e-3), CurrentRange(1e-3, 0.1)))
+GOOD = Sample(1, 0.0, 0.0, 1, 1, 1, "cc", 0.05, 157e-6, 0.0, 0.0, 0.0)
+
+anything = st.floats(allow_nan=True, allow_infinity=True)
+
+
+def judge(*samples: Sample) -> list[Finding]:
+    """Feed samples to a fresh watch."""
+    return LimitWatch(SEGMENT, ENVELOPE).feed(samples)
+
+
+@given(anything, anything)
+def test_within_means_inside_the_host_limits(voltage_v: float, current_a: float) -> None:
+    """No value, NaN and infinity included, counts as within unless both are inside."""
+    inside = -0.55 <= voltage_v <= 0.55 and -165e-6 <= current_a <= 165e-6
+    assert (verdict(LIMITS, voltage_v, current_a) is Verdict.WITHIN) == inside
+
+
+@given(anything, anything)
+def test_nan_is_invalid_and_infinity_outside(voltage_v: float, current_a: float) -> None:
+    """The worst verdict belongs to numbers outside the absolute limits, INVALID to what is no number."""
+    found = verdict(LIMITS, voltage_v, current_a)
+    assert (found is Verdict.INVALID) == (math.isnan(voltage_v) or math.isnan(current_a))
+    if math.isinf(voltage_v) and not math.isnan(current_a):
+        assert found is Verdict.OUTSIDE_ABSOLUTE
+
+
+def test_healthy_samples_give_no_finding() -> None:
+    """The first record of a step at 99.9 % of the set current is healthy."""
+    assert judge(*[GOOD._replace(current_a=157.08e-6 * 0.9985)] * 100) == []
+
+
+@pytest.mark.parametrize("voltage_v", [1.01, -1.01, 5.0, math.inf])
+def test_one_sample_beyond_the_absolute_limits_trips(voltage_v: float) -> None:
+    """No debounce outside the absolute window (faults C09)."""
+    (finding,) = judge(GOOD._replace(voltage_v=voltage_v))
+    assert (finding.kind, finding.action) == (FindingKind.ABSOLUTE_LIMIT, Action.TRIP)
+
+
+def test_one_spike_beyond_the_host_limits_is_marked_and_two_trip() -> None:
+    """A single suspect sample never stops a run (faults D03)."""
+    spike = GOOD._replace(voltage_v=0.57)
+    assert [f.action for f in judge(spike, GOOD, spike, GOOD)] == [Action.MARK, Action.MARK]
+    assert [f.action for f in judge(spike, spike)] == [Action.MARK, Action.TRIP]
+
+
+def test_three_values_that_are_no_numbers_trip() -> None:
+    """NaN never passes a limit; three in a row stop the channel (faults D01)."""
+    broken = GOOD._replace(voltage_v=math.nan)
+    findings = judge(broken, broken, broken)
+    assert [f.action for f in findings] == [Action.MARK, Action.MARK, Action.TRIP]
+    assert {f.kind for f in findings} == {FindingKind.INVALID_VALUE}
+
+
+@pytest.mark.parametrize("current_a", [0.15708, -157.08e-6, 0.0, 140e-6, 172e-6])
+def test_current_off_its_set_value_trips_on_the_second_sample(current_a: float) -> None:
+    """Milliamperes for microamperes, a turned sign, no current at all (faults B08, C03)."""
+    assert primary(judge(*[GOOD._replace(current_a=current_a)] * 2)) is not None
+
+
+def test_current_during_rest_is_judged_by_the_host_limit() -> None:
+    """A rest has no set value; its current must stay within the run's."""
+    assert judge(GOOD._replace(step=2, current_a=0.0)) == []
+    assert judge(GOOD._replace(step=2, current_a=2e-4)) != []
+
+
+def test_debounce_spans_batches() -> None:
+    """How samples are cut into batches does not matter."""
+    watch = LimitWatch(SEGMENT, ENVELOPE)
+    spike = GOOD._replace(voltage_v=0.57)
+    assert primary(watch.feed([spike])) is None
+    assert primary(watch.feed([spike])) is not None
+
+
+def test_the_cause_is_named_before_its_symptoms() -> None:
+    """A pulled-out cell breaks limits too; what is told is that the cutoff came early."""
+    trip = Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, "", 1.0)
+    early = Finding(FindingKind.EARLY_CUTOFF, Action.STOP, "", 2.0)
+    mark = replace(trip, action=Action.MARK)
+    assert primary([trip, early]) is early
+    assert primary([mark]) is None
