@@ -1,1 +1,95 @@
-"""Battery test protocols: recipes, cells, and the programs they resolve to."""
+"""Battery test protocols: recipes, cells, and the programs they resolve to.
+
+>>> program = resolve(load_recipe("lfp-200mA-g"), load_cell("coated-lfp"))
+>>> problems(program, ChannelEnvelope(0.025, 5.0, (CurrentRange(0.0, 0.001),)))
+[]
+"""
+
+from protocols.cell import Cell
+from protocols.envelope import ChannelEnvelope, CurrentRange, problems
+from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveError, UnknownName
+from protocols.forecast import Forecast, expected_duration_s, forecast, planned_duration_s
+from protocols.kinds import CellKind
+from protocols.loading import (
+    load_cell,
+    load_recipe,
+    parse_cell,
+    parse_recipe,
+    shipped_cells,
+    shipped_recipes,
+)
+from protocols.program import (
+    CcCv,
+    Ceiling,
+    CellFacts,
+    ConstantCurrent,
+    ConstantVoltage,
+    CyclingSegment,
+    Direction,
+    Guards,
+    Limits,
+    Loop,
+    PoweredStep,
+    Program,
+    Purpose,
+    Record,
+    Rest,
+    ShortPolicy,
+    Step,
+    Until,
+    VoltageBand,
+)
+from protocols.quantities import Dimension, Quantity, QuantityError, parse_quantity
+from protocols.recipe import Recipe
+from protocols.resolve import resolve
+from protocols.schema import cell_schema, recipe_schema
+
+__all__ = [
+    "CcCv",
+    "Ceiling",
+    "Cell",
+    "CellFacts",
+    "CellKind",
+    "ChannelEnvelope",
+    "ConstantCurrent",
+    "ConstantVoltage",
+    "CurrentRange",
+    "CyclingSegment",
+    "Dimension",
+    "Direction",
+    "Forecast",
+    "Guards",
+    "InputError",
+    "Limits",
+    "Loop",
+    "PoweredStep",
+    "Program",
+    "Purpose",
+    "Quantity",
+    "QuantityError",
+    "Recipe",
+    "RecipeError",
+    "RecipeProblem",
+    "Record",
+    "ResolveError",
+    "Rest",
+    "ShortPolicy",
+    "Step",
+    "UnknownName",
+    "Until",
+    "VoltageBand",
+    "cell_schema",
+    "expected_duration_s",
+    "forecast",
+    "load_cell",
+    "load_recipe",
+    "parse_cell",
+    "parse_quantity",
+    "parse_recipe",
+    "planned_duration_s",
+    "problems",
+    "recipe_schema",
+    "resolve",
+    "shipped_cells",
+    "shipped_recipes",
+]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from protocols.kinds import DEFAULTS, CellKind
+from protocols.kinds import DEFAULTS, CellKind, on_wrong_side
 from protocols.program import Direction
 from protocols.steps import ConstantCurrentStep, PoweredRecipeStep, RecipeStep, RepeatStep, RestStep
 
@@ -59,19 +59,6 @@ def powered_steps(steps: tuple[RecipeStep, ...], at: Path = ()) -> Iterator[tupl
             yield from powered_steps(step.steps, path)
         elif not isinstance(step, RestStep):
             yield path, step
-
-
-def on_wrong_side(
-    direction: Direction, volts: float | Decimal, others: list[float] | list[Decimal], symmetric: bool
-) -> bool:
-    """Tell whether a step that goes to ``volts`` would be over before it began.
-
-    ``others`` are the voltages that steps of the other direction go to; a ``symmetric`` cell rests at 0 V.
-    """
-    up = direction is Direction.CHARGE
-    if symmetric and (volts <= 0 if up else volts >= 0):
-        return True
-    return bool(others) and (volts <= min(others) if up else volts >= max(others))
 
 
 def _targets(path: Path, step: PoweredRecipeStep) -> Iterator[_Target]:

@@ -59,12 +59,12 @@ def _reader(
 
 def _schema(dimensions: tuple[Dimension, ...], signed: bool) -> WithJsonSchema:
     symbols = "|".join(symbol for symbol, unit in UNITS.items() if unit.dimension in dimensions)
-    number = r"\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
+    number = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
     return WithJsonSchema(
         {
             "type": "string",
             "description": f"a {' or '.join(dimensions)} with its unit",
-            "pattern": f"^{'-?' if signed else ''}{number} *({symbols})$",
+            "pattern": f"^{'[+-]' if signed else '[+]'}?{number} *({symbols})$",
         }
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from protocols.program import ShortPolicy
+from protocols.program import Direction, ShortPolicy
 
 
 class CellKind(StrEnum):
@@ -28,7 +28,8 @@ class KindDefaults:
     """Defaults of one kind: bands in volts as (low, high), resistances in ohm, capacity in ampere-hours per gram.
 
     ``symmetric``: the cell rests at 0 V, so charging ends above and discharging below zero, and its charge is what the
-    recipe sets; ``open_circuit``: where a healthy cell lies before a run; ``specific_capacity``: of the active material, for the charge ceiling.
+    recipe sets; ``open_circuit``: where a healthy cell lies before a run; ``specific_capacity``: of the active
+    material, for the charge ceiling.
     """
 
     host: Band | None = None
@@ -69,3 +70,16 @@ DEFAULTS: Mapping[CellKind, KindDefaults] = MappingProxyType(
         CellKind.OTHER: KindDefaults(),
     }
 )
+
+
+def on_wrong_side(
+    direction: Direction, volts: float | Decimal, others: Sequence[float | Decimal], symmetric: bool
+) -> bool:
+    """Tell whether a step that goes to ``volts`` would be over before it began.
+
+    ``others`` are the voltages that steps of the other direction go to; a ``symmetric`` cell rests at 0 V.
+    """
+    up = direction is Direction.CHARGE
+    if symmetric and (volts <= 0 if up else volts >= 0):
+        return True
+    return bool(others) and (volts <= min(others) if up else volts >= max(others))

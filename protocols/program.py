@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """End conditions of a step, whichever comes first; ``current_a`` (taper) is a magnitude, the others are absolute."""
+    """End conditions of a step, whichever comes first; ``current_a`` (taper) is a magnitude, the others absolute."""
 
     time_s: float | None = None
     voltage_v: float | None = None

@@ -22,4 +22,18 @@ def cell_schema() -> dict[str, Any]:
 
 
 def _schema(model: type[FileModel], title: str) -> dict[str, Any]:
-    return {"$schema": _DIALECT, **model.model_json_schema(by_alias=True), "title": title}
+    return {"$schema": _DIALECT, **_without_null(model.model_json_schema(by_alias=True)), "title": title}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take out ``null``: a key that is not wanted is left out of a file, never written as null."""
+    kept: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "anyOf":
+            choices = [_without_null(choice) for choice in value if choice != {"type": "null"}]
+            kept.update(choices[0] if len(choices) == 1 else {key: choices})
+        elif isinstance(value, dict):
+            kept[key] = _without_null(value)
+        elif value is not None:
+            kept[key] = value
+    return kept

@@ -1,0 +1,115 @@
+"""What a program will take: time at most and as expected, charge passed, records made. Nothing is simulated.
+
+>>> from protocols.loading import load_cell, load_recipe
+>>> from protocols.resolve import resolve
+>>> round(planned_duration_s(resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))) / 3600, 2)
+200.17
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, inf
+
+from protocols.numbering import executions, loops
+from protocols.program import (
+    ConstantVoltage,
+    CyclingSegment,
+    Loop,
+    PoweredStep,
+    Program,
+    Record,
+    Rest,
+    Step,
+)
+
+_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: ceilings.py
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a program will take; ``charge_ah`` is the sum of magnitudes, ``cycles`` the passes of its largest loop.
+
+    ``planned_duration_s`` is an upper bound, the rest are estimates: ``records`` a generous one, for disk space.
+    """
+
+    planned_duration_s: float
+    expected_duration_s: float
+    charge_ah: float
+    records: int
+    cycles: int
+
+
+def forecast(program: Program) -> Forecast:
+    """Give the whole forecast of a program."""
+    planned_s = expected_s = charge_ah = records = 0.0
+    cycles = 0
+    for segment in program.segments:
+        cycles += max((loop.times for _, loop in loops(segment.steps)), default=0)
+        for number, step in enumerate(segment.steps, 1):
+            if isinstance(step, Loop):
+                continue
+            times = executions(segment.steps, number)
+            planned_s += times * _longest_s(step)
+            expected_s += times * _expected_s(step, program)
+            charge_ah += times * _charge_ah(step, program)
+            records += times * _records(step, segment, program)
+    return Forecast(planned_s, expected_s, charge_ah, ceil(records), cycles)
+
+
+def planned_duration_s(program: Program) -> float:
+    """Give the longest time a program may take, by its time ends and ceilings; infinite if a step has neither."""
+    return forecast(program).planned_duration_s
+
+
+def expected_duration_s(program: Program) -> float:
+    """Give the time a healthy cell takes."""
+    return forecast(program).expected_duration_s
+
+
+def _longest_s(step: Step) -> float:
+    if isinstance(step, Loop):
+        return 0.0
+    bounds = [step.until.time_s] if isinstance(step, Rest) else [step.until.time_s, step.ceiling.time_s]
+    return min((bound for bound in bounds if bound is not None), default=inf)
+
+
+def _expected_s(step: Step, program: Program) -> float:
+    """Give the shortest of: set time, time to pass the set or the nominal charge, half the time ceiling."""
+    if isinstance(step, Rest | Loop):
+        return _longest_s(step)
+    candidates = [step.until.time_s, None if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR]
+    current_a = _current_a(step)
+    if current_a is not None and not isinstance(step, ConstantVoltage):
+        charges = (step.until.capacity_ah, program.cell.nominal_capacity_ah)
+        candidates += [charge_ah * 3600 / current_a for charge_ah in charges if charge_ah is not None]
+    known = [candidate for candidate in candidates if candidate is not None]
+    return min(known, default=inf)
+
+
+def _charge_ah(step: Step, program: Program) -> float:
+    current_a = _current_a(step)
+    if isinstance(step, Rest | Loop) or current_a is None:
+        return 0.0
+    passed_ah = current_a * _expected_s(step, program) / 3600
+    bounds = (step.until.capacity_ah, program.cell.nominal_capacity_ah, step.ceiling.capacity_ah)
+    return min(passed_ah, *(bound for bound in bounds if bound is not None), passed_ah)
+
+
+def _records(step: Step, segment: CyclingSegment, program: Program) -> float:
+    """Count first and last, those by time, and those by voltage as if a step crossed the host's band once."""
+    if isinstance(step, Loop):
+        return 0.0
+    rule: Record = step.record or segment.record
+    count = 2.0
+    if rule.every_s:
+        count += _expected_s(step, program) // rule.every_s
+    if rule.voltage_change_v and isinstance(step, PoweredStep):
+        count += (segment.limits.host.high_v - segment.limits.host.low_v) // rule.voltage_change_v
+    return count
+
+
+def _current_a(step: Step) -> float | None:
+    if isinstance(step, Rest | Loop):
+        return None
+    return step.current_limit_a if isinstance(step, ConstantVoltage) else abs(step.current_a)
