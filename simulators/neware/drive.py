@@ -97,12 +97,16 @@ class Drive:
         """Count charge and energy from zero: a new step begins."""
         self.charge_ah = self.energy_wh = 0.0
 
+    @staticmethod
+    def longest_ticks(cell: CellModel) -> int:
+        """Give the longest interval in which the cell's voltage is monotonic."""
+        return int(min(cell.max_interval_s * TICKS_PER_S, _LONGEST_TICKS))
+
     def look(self, limit_tick: float) -> int:
         """Find where the next interval ends, at `limit_tick` at the latest; nothing is visible before `commit`."""
         cell = self.cell
         span = self.tick - self.changed_tick or 1
-        longest = int(min(cell.max_interval_s * TICKS_PER_S, _LONGEST_TICKS))
-        span = int(min(span, longest, limit_tick - self.tick))
+        span = int(min(span, self.longest_ticks(cell), limit_tick - self.tick))
         if span < 1:
             span = 1
         self._before = cell.snapshot()

@@ -80,6 +80,7 @@ class StepMachine:
         while True:
             end_tick = drive.end_tick
             if end_tick is None:
+                self._coast(tick)
                 end_tick = drive.look(self._limit_tick())
             if end_tick > tick:
                 return
@@ -180,6 +181,57 @@ class StepMachine:
         """Advance exactly to `tick` and forget what was seen of the time after it."""
         self.advance_to(tick)
         self.drive.cut(tick)
+
+    def _coast(self, until_tick: int) -> None:
+        """Go from record to record while nothing else happens; the hot loop of long tests.
+
+        It takes exactly the intervals that `look` and `commit` would take, and stops before the first that holds
+        more than a record of the time grid, is not a whole grid step, or ends after `until_tick`.
+        """
+        drive, step, test = self.drive, self.step, self.test
+        if step is None or test is None or drive.holding or self._violated_tick is not None:
+            return
+        interval = step.records.interval_ticks
+        tick = drive.tick
+        if interval is None or self._record_tick - tick != interval or interval > tick - drive.changed_tick:
+            return
+        stop_tick = self._coast_end(until_tick)
+        cell, current_a, low, high = drive.cell, drive.current_a, drive.low, drive.high
+        snapshot, advance, voltage_at = cell.snapshot, cell.advance, cell.voltage_v
+        read, append = self._readings.read, test.append
+        number, cycle, kind, start = step.number, self.cycle, int(step.kind), self.step_start_tick
+        duration_s = interval / TICKS_PER_S
+        passed_ah = abs(current_a) * interval / (3600.0 * TICKS_PER_S)
+        voltage_v, charge_ah, energy_wh = drive.voltage_v, drive.charge_ah, drive.energy_wh
+        rest_a = None if step.direction else self.trouble.rest_current_a
+        while tick + interval <= stop_tick and interval <= Drive.longest_ticks(cell):
+            before = snapshot()
+            advance(duration_s, current_a)
+            next_v = voltage_at(current_a)
+            if not low < next_v < high:
+                cell.restore(before)
+                break
+            tick += interval
+            charge_ah += passed_ah
+            energy_wh += passed_ah * abs(voltage_v + next_v) * 0.5
+            voltage_v = next_v
+            gone = tick - start
+            read_v, read_a = read(voltage_v, current_a, gone)
+            if rest_a is not None:
+                read_a = rest_a
+            append(number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh)
+        drive.tick, drive.voltage_v, drive.charge_ah, drive.energy_wh = tick, voltage_v, charge_ah, energy_wh
+        self._record_tick = tick + interval
+        self._recorded_tick = tick
+
+    def _coast_end(self, until_tick: int) -> float:
+        """Give the last tick that coasting may reach: before the step's end by time or charge."""
+        drive = self.drive
+        end = min(until_tick, self._deadline - 1)
+        if self._charge_limit_ah < math.inf and drive.current_a:
+            left_ah = self._charge_limit_ah - drive.charge_ah
+            end = min(end, drive.tick + math.ceil(left_ah * _WHOLE * 3600.0 * TICKS_PER_S / abs(drive.current_a)) - 2)
+        return end
 
     def _limit_tick(self) -> float:
         """Give the latest end of the next interval: a record, the step's time or charge, a protection's delay."""
@@ -304,9 +356,8 @@ class StepMachine:
         drive, codes = self.drive, self._codes
         if self._cutoff_passed(step):
             return codes.ended_by_voltage
-        if drive.holding and step.kind in HOLDS_VOLTAGE and step.stop_current_a is not None:
-            if abs(drive.current_a) <= step.stop_current_a:
-                return codes.ended_by_current
+        if drive.holding and step.kind in HOLDS_VOLTAGE and abs(drive.current_a) <= (step.stop_current_a or 0.0):
+            return codes.ended_by_current
         if drive.charge_ah >= self._charge_end_ah * _WHOLE:
             return codes.ended_by_capacity
         if drive.tick >= self._deadline:

@@ -1,14 +1,17 @@
-"""What the tester remembers of one test: records in columns, one row per executed step, and the event log.
+"""What the tester remembers of one test: packed records, one row per executed step, and the event log.
 
-Columns are arrays, so that a month of records fits into memory, and single precision, because that is how the real
+Records are packed, so that a month of them fits into memory, and in single precision, because that is how the real
 tester stores voltage and current (reference, 1.4).
 """
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+
+_ROW = struct.Struct("<HLBqq4f")
 
 
 class RecordRow(NamedTuple):
@@ -65,23 +68,11 @@ class StoredTest:
         self.keep_rows = keep_rows
         self.log: list[LogRow] = []
         self.steps: list[StepRow] = []
-        self._step = array("H")
-        self._cycle = array("L")
-        self._kind = array("B")
-        self._time_ms = array("q")
-        self._tick = array("q")
-        self._voltage = array("f")
-        self._current = array("f")
-        self._capacity = array("f")
-        self._energy = array("f")
-        self._columns = (
-            self._step, self._cycle, self._kind, self._time_ms, self._tick,
-            self._voltage, self._current, self._capacity, self._energy,
-        )  # fmt: skip
+        self._rows = bytearray()
 
     def __len__(self) -> int:
         """Give the number of records made, forgotten ones included."""
-        return len(self._step)
+        return len(self._rows) // _ROW.size
 
     def append(
         self,
@@ -96,26 +87,23 @@ class StoredTest:
         energy_wh: float,
     ) -> None:
         """Keep one more record."""
-        self._step.append(step)
-        self._cycle.append(cycle)
-        self._kind.append(kind)
-        self._time_ms.append(step_time_ms)
-        self._tick.append(tick)
-        self._voltage.append(voltage_v)
-        self._current.append(current_a)
-        self._capacity.append(capacity_ah)
-        self._energy.append(energy_wh)
+        self._rows += _ROW.pack(step, cycle, kind, step_time_ms, tick, voltage_v, current_a, capacity_ah, energy_wh)
 
-    def rows(self, first_seq: int = 1, count: int | None = None) -> Iterator[RecordRow]:
-        """Give records from `first_seq` on, at most `count`, without those that the ring has lost."""
+    def packed(self, first_seq: int, count: int | None) -> tuple[int, Iterator[tuple[Any, ...]]]:
+        """Give the number of the first record and the records from there on, without those the ring has lost."""
         oldest = 1 if self.keep_rows is None else max(1, len(self) - self.keep_rows + 1)
         last = len(self) if count is None else min(len(self), first_seq + count - 1)
         first = max(first_seq, oldest)
-        if last < first:
-            return
-        columns = [column[first - 1 : last] for column in self._columns]
-        yield from map(RecordRow, range(first, last + 1), *columns)
+        # A copy: the memory may grow while the caller reads.
+        taken = bytes(memoryview(self._rows)[(first - 1) * _ROW.size : max(first - 1, last) * _ROW.size])
+        return first, _ROW.iter_unpack(taken)
+
+    def rows(self, first_seq: int = 1, count: int | None = None) -> Iterator[RecordRow]:
+        """Give records from `first_seq` on, at most `count`."""
+        first, packed = self.packed(first_seq, count)
+        for seq, row in enumerate(packed, first):
+            yield RecordRow(seq, *row)
 
     def row(self, seq: int) -> RecordRow:
         """Give one record by its 1-based number, even one that the ring has lost to others."""
-        return next(map(RecordRow, (seq,), *(column[seq - 1 : seq] for column in self._columns)))
+        return RecordRow(seq, *_ROW.unpack_from(self._rows, (seq - 1) * _ROW.size))

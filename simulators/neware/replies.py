@@ -18,6 +18,10 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\r\n<bts version="1.0">\r\n'
 _KIND_TEXT = {int(kind): text for kind, text in STEP_TYPE_TEXT.items()}
 
 
+_TWO_DIGITS = tuple(f"{n:02d}" for n in range(60))
+_MINUTES = tuple(f"{n // 60:02d}:{n % 60:02d}" for n in range(1440))
+
+
 class PcClock:
     """The BTS PC's local clock: an offset to UTC and a drift, written as the API writes times."""
 
@@ -33,7 +37,8 @@ class PcClock:
         date = self._days.get(day)
         if date is None:
             date = self._days[day] = datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
-        return f"{date} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+        minute, second = divmod(second, 60)
+        return f"{date} {_MINUTES[minute]}:{_TWO_DIGITS[second]}"
 
 
 def attributes(pairs: Mapping[str, str]) -> str:
@@ -93,10 +98,11 @@ def live_row(
 def record_rows(test: StoredTest, first_seq: int, count: int, clock: PcClock) -> list[str]:
     """Write records for `download`, full precision; this is the only place where speed matters."""
     kinds, local = _KIND_TEXT, clock.text
+    first, packed = test.packed(first_seq, count)
     return [
         f'<data seqid="{seq}" stepid="{step}" cycleid="{cycle}" steptype="{kinds[kind]}" testtime="{ms}"'
         f' atime="{local(tick)}" volt="{volt:.15g}" curr="{curr:.15g}" cap="{cap:.15g}" eng="{eng:.15g}" />'
-        for seq, step, cycle, kind, ms, tick, volt, curr, cap, eng in test.rows(first_seq, count)
+        for seq, (step, cycle, kind, ms, tick, volt, curr, cap, eng) in enumerate(packed, first)
     ]
 
 
