@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.numbering import crossings, depth, loops
-from protocols.program import ConstantCurrent, CyclingSegment, Direction, PoweredStep, Program, Rest
+from protocols.program import ConstantCurrent, CyclingSegment, Direction, PoweredStep, Program, Record, Rest
 from protocols.soundness import (
     Reason,
     currents,
@@ -91,10 +91,8 @@ def _reach(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reaso
             yield number, f"{in_volts(volts)} is {measures}"
     tester = segment.limits.tester
     if tester.low_v < low_v or tester.high_v > high_v:
-        yield (
-            None,
-            f"The tester's limits, {in_volts(tester.low_v, tester.high_v)}, are {measures}: they would never act",
-        )
+        limits = in_volts(tester.low_v, tester.high_v)
+        yield None, f"The tester's limits, {limits}, are {measures}: they would never act"
 
 
 def _discharge(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
@@ -155,7 +153,7 @@ def _times(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reaso
 
 
 def _records(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
-    rules = [(None, segment.record)]
+    rules: list[tuple[int | None, Record]] = [(None, segment.record)]
     steps = enumerate(segment.steps, 1)
     rules += [(number, step.record) for number, step in steps if isinstance(step, Rest | PoweredStep) and step.record]
     for number, rule in rules:

@@ -75,16 +75,16 @@ def _longest_s(step: Step) -> float:
 
 
 def _expected_s(step: Step, program: Program) -> float:
-    """Give the shortest of: set time, time to pass the set or the nominal charge, half the time ceiling."""
+    """Give the shortest of: set time, time to pass the set or the nominal charge; else half the time ceiling."""
     if isinstance(step, Rest | Loop):
         return _longest_s(step)
-    candidates = [step.until.time_s, None if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR]
+    candidates = [step.until.time_s]
     current_a = _current_a(step)
     if current_a is not None and not isinstance(step, ConstantVoltage):
         charges = (step.until.capacity_ah, program.cell.nominal_capacity_ah)
         candidates += [charge_ah * 3600 / current_a for charge_ah in charges if charge_ah is not None]
     known = [candidate for candidate in candidates if candidate is not None]
-    return min(known, default=inf)
+    return min(known, default=inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR)
 
 
 def _charge_ah(step: Step, program: Program) -> float:
@@ -92,8 +92,8 @@ def _charge_ah(step: Step, program: Program) -> float:
     if isinstance(step, Rest | Loop) or current_a is None:
         return 0.0
     passed_ah = current_a * _expected_s(step, program) / 3600
-    bounds = (step.until.capacity_ah, program.cell.nominal_capacity_ah, step.ceiling.capacity_ah)
-    return min(passed_ah, *(bound for bound in bounds if bound is not None), passed_ah)
+    bounds = (passed_ah, step.until.capacity_ah, program.cell.nominal_capacity_ah, step.ceiling.capacity_ah)
+    return min(bound for bound in bounds if bound is not None)
 
 
 def _records(step: Step, segment: CyclingSegment, program: Program) -> float:
