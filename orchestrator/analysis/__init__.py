@@ -1,0 +1,1 @@
+"""Numbers from stored samples."""

@@ -1,0 +1,93 @@
+"""A run in a few numbers, from what the store holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.safety import FindingKind
+from orchestrator.states import RunState
+from orchestrator.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run: times in hours of test time; ``hours_to_short`` is None where no short was judged.
+
+    ``cycles`` counts the passes of the cycling loop that were begun.
+    """
+
+    run_id: str
+    label: str
+    recipe: str
+    cell: str
+    channel: str
+    state: RunState
+    ended_because: str
+    hours: float
+    cycles: int
+    samples: int
+    hours_to_short: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what ``cellrig runs --json`` prints."""
+        row = asdict(self)
+        return {"run": row.pop("run_id"), **row, "state": self.state.value}
+
+    def demo_row(self) -> dict[str, Any]:
+        """Give what ``cellrig demo --json`` prints for a cell."""
+        return {
+            "cell": self.label,
+            "recipe": self.recipe,
+            "hours": self.hours,
+            "cycles": self.cycles,
+            "ended_because": self.ended_because,
+            "hours_to_short": self.hours_to_short,
+        }
+
+
+def summarize(store: Store, run_id: str) -> RunSummary:
+    """Sum up one run. Raises StoreError when the store has no such run."""
+    run = store.run(run_id)
+    hours, cycles, samples = 0.0, 0, 0
+    for test in store.tests(run_id):
+        samples += store.sample_count(test.id)
+        if last := store.last_sample(test.id):
+            hours += last.time_s / 3600
+            cycles = max(cycles, last.cycle)
+    return RunSummary(
+        run_id=run_id,
+        label=run.label,
+        recipe=run.recipe,
+        cell=run.cell,
+        channel=run.channel,
+        state=run.state,
+        ended_because=run.reason,
+        hours=hours,
+        cycles=cycles,
+        samples=samples,
+        hours_to_short=_hours_to_short(store, run_id),
+    )
+
+
+def _hours_to_short(store: Store, run_id: str) -> float | None:
+    for event in store.events(run_id):
+        if event.kind == FindingKind.CELL_SHORTED and event.data_json:
+            return float(json.loads(event.data_json)["time_s"]) / 3600
+    return None
+
+
+def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:
+    """Give a run with its events and its last executed steps, ready for JSON."""
+    steps = [asdict(step) for test in store.tests(run_id) for step in store.steps(test.id)]
+    events = [
+        {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
+    ]
+    kept = steps[len(steps) - min(last_steps, len(steps)) :]
+    return {"run": summarize(store, run_id).as_dict(), "events": events, "steps": kept}
+
+
+def _utc(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,129 @@
+"""The composition root: opens instruments, real or simulated, for everything above. Only here simulators are known."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers.errors import SettingsError
+from drivers.interfaces import BatteryTester
+from drivers.opening import open_tester
+from drivers.settings import BenchSettings, NewareSettings, UnitSettings, load_bench
+from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, wall_time
+from protocols.envelope import ChannelEnvelope
+
+if TYPE_CHECKING:
+    from simulators.bench import SimulatedBench
+
+# The built-in simulated rack: one unit that can go below zero volts, and one that cannot.
+_DEVID = 21
+_SIMULATED_UNITS = (
+    UnitSettings(devid=_DEVID, subdevid=1, voltage_low_v=-5.0),
+    UnitSettings(devid=_DEVID, subdevid=2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRack:
+    """What the built-in simulated rack holds: a cell model for a channel, the seed of everything random."""
+
+    cells: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 1
+    poll_period_s: float = 10.0
+
+
+def channel_envelope(bench: Path | None, channel: str) -> ChannelEnvelope:
+    """Give what a channel can do: of a bench file, or (None) of the built-in simulated rack. Opens nothing."""
+    settings = load_bench(bench) if bench is not None else BenchSettings(tester=(_simulated_settings("."),))
+    tester = settings.tester_of(channel)
+    units = {f"{unit.devid}-{unit.subdevid}": unit for unit in tester.units}
+    return units[channel.rpartition("-")[0]].envelope()
+
+
+def _simulated_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:
+    return NewareSettings(
+        name="simulated-ct4008",
+        step_files=Path(folder),
+        step_files_on_bts_pc=folder,
+        poll_period_s=poll_period_s,
+        units=_SIMULATED_UNITS,
+    )
+
+
+@asynccontextmanager
+async def open_bench(path: Path, channel: str) -> AsyncIterator[BatteryTester]:
+    """Open the tester of a bench file that has the channel."""
+    async with open_tester(load_bench(path).tester_of(channel), wall_time) as tester:
+        yield tester
+
+
+@asynccontextmanager
+async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[BatteryTester, SimulatedBench]]:
+    """Open the built-in rack, joined to its driver by byte streams in memory; its clock is the running loop's."""
+    from simulators.bench import SimulatedBench, cell_seed
+    from simulators.cells import load_cell
+    from simulators.neware.tester import Unit
+    from simulators.streams import connect_memory
+
+    loop = asyncio.get_running_loop()
+    try:
+        cells = {channel: load_cell(model, seed=cell_seed(rack.seed, channel)) for channel, model in rack.cells.items()}
+    except ValueError as err:
+        raise SettingsError(str(err)) from err
+    simulated = SimulatedBench(
+        clock=loop.time,
+        epoch_unix_s=getattr(loop, "epoch_unix_s", DEMO_EPOCH_UNIX_S),
+        units=[Unit(devid=unit.devid, subdevid=unit.subdevid) for unit in _SIMULATED_UNITS],
+        cells=cells,
+        seed=rack.seed,
+        negative_voltage=[(u.devid, u.subdevid) for u in _SIMULATED_UNITS if u.voltage_low_v < 0],
+    )
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(simulated.handle)
+
+    with tempfile.TemporaryDirectory(prefix="cellrig-step-files-") as folder:
+        settings = _simulated_settings(folder, rack.poll_period_s)
+        async with open_tester(settings, wall_time, connect) as tester:
+            yield tester, simulated
+
+
+def serve_simulated_ct4008(
+    *,
+    port: int,
+    units: int,
+    speed: float,
+    seed: int,
+    negative_voltage: bool,
+    cells: Path | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve a simulated CT-4008 on loopback until Ctrl-C. Raises SettingsError for a bad cells file or a taken port."""
+    from simulators.standalone import serve_ct4008
+
+    try:
+        asyncio.run(
+            serve_ct4008(
+                port=port,
+                units=units,
+                speed=speed,
+                seed=seed,
+                negative_voltage=negative_voltage,
+                cells_file=cells,
+                announce=announce,
+            )
+        )
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
+def simulated_models() -> tuple[str, ...]:
+    """Name the cell models that come with the simulators."""
+    from simulators.cells import shipped_names
+
+    return shipped_names()

@@ -1,0 +1,39 @@
+"""Arguments that several commands share, with their help texts and completions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def _matching(names: tuple[str, ...], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Complete the names of shipped recipes."""
+    from protocols.loading import shipped_recipes
+
+    return _matching(shipped_recipes(), incomplete)
+
+
+def complete_cell(incomplete: str) -> list[str]:
+    """Complete the names of shipped cells."""
+    from protocols.loading import shipped_cells
+
+    return _matching(shipped_cells(), incomplete)
+
+
+RecipeName = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe)
+]
+CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
+ChannelName = Annotated[str, typer.Option("--channel", help="Channel as devid-subdevid-chlid, for example 21-1-3.")]
+BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
+StoreFile = Annotated[
+    Path, typer.Option("--store", envvar="CELLRIG_STORE", help="SQLite file that keeps every record.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same samples, row for row.")]

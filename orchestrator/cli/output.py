@@ -1,0 +1,114 @@
+"""What every command shares: errors as one sentence with an exit status, JSON, tables, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn, Self
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from orchestrator.events import RunUpdate
+
+# Exit status (a contract with users' scripts).
+DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Write an error to stderr and leave with its status."""
+    typer.echo(f"cellrig: {message}", err=True)
+    raise SystemExit(status)
+
+
+def exit_status(err: Exception) -> int | None:
+    """Give the exit status of an error that is the user's or an instrument's, None for a defect of ours."""
+    from drivers.errors import ConnectionFailed, DriverError, SettingsError
+    from orchestrator.store.errors import StoreError
+    from protocols.errors import RecipeError, ResolveError, UnknownName
+
+    if isinstance(err, ConnectionFailed):
+        return UNREACHABLE
+    if isinstance(err, SettingsError | UnknownName):
+        return WRONG_USE
+    if isinstance(err, DriverError | RecipeError | ResolveError | StoreError):
+        return FAILED
+    return None
+
+
+def print_json(value: object) -> None:
+    """Write one JSON document to stdout."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Write a table to stdout; numbers are right-aligned, None is a dash."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for n, column in enumerate(columns):
+        numeric = any(isinstance(row[n], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        # Text, not markup: a label or an instrument's words may hold brackets.
+        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(table)
+
+
+class ProgressView:
+    """Shows runs as they go: bars on a terminal, plain lines elsewhere, always on stderr."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._tenths: dict[str, tuple[int, str]] = {}
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty() and not self._quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bars = Progress(
+                TextColumn("{task.fields[label]}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[where]}"),
+                console=Console(stderr=True),
+                refresh_per_second=8,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def __call__(self, update: RunUpdate) -> None:
+        """Take an update of a run."""
+        if self._quiet:
+            return
+        part = min(1.0, update.time_s / update.planned_s) if update.planned_s else 0.0
+        if self._bars is not None:
+            if update.run_id not in self._tasks:
+                self._tasks[update.run_id] = self._bars.add_task("", total=1.0, label=update.label, where="")
+            self._bars.update(self._tasks[update.run_id], completed=part, where=_where(update))
+            return
+        step = (int(part * 10), update.state.value)
+        if self._tenths.get(update.run_id) != step:
+            self._tenths[update.run_id] = step
+            typer.echo(f"{update.label}: {_where(update)}", err=True)
+
+
+def _where(update: RunUpdate) -> str:
+    voltage = "" if update.voltage_v is None else f"{update.voltage_v:+.4f} V"
+    return f"{update.state.value:10} {update.time_s / 3600:7.1f} h  cycle {update.cycle:4d}  {voltage}"

@@ -1,0 +1,109 @@
+"""``cellrig run``, ``runs`` and ``show``: start a recipe on a channel, and look at what the store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
+from orchestrator.cli.output import DONE, FAILED, ProgressView, print_json, print_table
+
+_DEFAULT_STORE = Path("cellrig.db")
+
+
+def run(
+    recipe: RecipeName,
+    cell: CellName,
+    channel: ChannelName,
+    bench: BenchFile = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
+    cell_model: Annotated[
+        str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
+    ] = None,
+    store: StoreFile = _DEFAULT_STORE,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Run a recipe for a cell on a channel, and keep every record."""
+    from orchestrator.launch import Launch, launch
+    from protocols.loading import load_cell, load_recipe
+
+    if simulate == (bench is not None):
+        raise typer.BadParameter("say either --simulate or --bench FILE")
+    order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)
+    with ProgressView() as view:
+        result = launch(order, store, view)
+    row = _run_row(store, result.run_id)
+    if json:
+        print_json(row)
+    else:
+        typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
+        typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
+    raise typer.Exit(DONE if row["state"] == "completed" else FAILED)
+
+
+def _run_row(path: Path, run_id: str) -> dict[str, object]:
+    from orchestrator.analysis.summary import summarize
+    from orchestrator.store import open_store
+
+    with open_store(path, read_only=True) as store:
+        return summarize(store, run_id).as_dict()
+
+
+def list_runs(store: StoreFile = _DEFAULT_STORE, json: Json = False) -> None:
+    """List the runs in a store, newest last."""
+    from orchestrator.analysis.summary import summarize
+    from orchestrator.store import open_store
+
+    with open_store(store, read_only=True) as opened:
+        rows = [summarize(opened, run.run_id).as_dict() for run in opened.runs()]
+    if json:
+        print_json({"runs": rows})
+        return
+    columns = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended because")
+    keys = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended_because")
+    print_table(columns, [tuple(_shown(row[key]) for key in keys) for row in rows])
+
+
+def _shown(value: object) -> object:
+    return round(value, 2) if isinstance(value, float) else value
+
+
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
+    store: StoreFile = _DEFAULT_STORE,
+    steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
+    json: Json = False,
+) -> None:
+    """Show one run: where it ended and why, what happened, and its last steps."""
+    from orchestrator.analysis.summary import details
+    from orchestrator.store import open_store
+
+    with open_store(store, read_only=True) as opened:
+        found = details(opened, run_id, steps)
+    if json:
+        print_json(found)
+        return
+    for key, value in found["run"].items():
+        typer.echo(f"{key.replace('_', ' '):14} {'-' if value is None else _shown(value)}")
+    print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
+    print_table(
+        ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "ohm", "ended by"),
+        [
+            (
+                s["step"],
+                s["cycle"],
+                s["mode"],
+                round(s["start_s"] / 3600, 3),
+                round(s["duration_s"], 1),
+                round(s["capacity_ah"] * 1e3, 5),
+                None if s["mean_voltage_v"] is None else round(s["mean_voltage_v"], 4),
+                None if s["resistance_ohm"] is None else round(s["resistance_ohm"], 1),
+                s["end_reason"],
+            )
+            for s in found["steps"]
+        ],
+        f"Last {len(found['steps'])} steps",
+    )

@@ -1,0 +1,47 @@
+"""``cellrig simulate``: instruments for any client, in any language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.arguments import Seed
+
+app = typer.Typer(help="Simulated instruments that speak the real ones' bytes.", no_args_is_help=True)
+
+
+@app.callback()
+def _simulate() -> None:
+    """Keep ``ct4008`` a subcommand also while it is the only one."""
+
+
+@app.command()
+def ct4008(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5020,
+    units: Annotated[int, typer.Option("--units", min=1, max=64, help="Units of eight channels.")] = 1,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
+    seed: Seed = 1,
+    negative_voltage: Annotated[
+        bool, typer.Option("--negative-voltage", help="Units that can drive a cell below zero volts.")
+    ] = False,
+    cells: Annotated[Path | None, typer.Option("--cells", help="TOML file: channel to cell model.")] = None,
+) -> None:
+    """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1; the first line printed is its address."""
+    from orchestrator.bench import serve_simulated_ct4008
+
+    serve_simulated_ct4008(
+        port=port,
+        units=units,
+        speed=speed,
+        seed=seed,
+        negative_voltage=negative_voltage,
+        cells=cells,
+        announce=_announce,
+    )
+
+
+def _announce(address: str) -> None:
+    # Scripts wait for this line: it must not sit in a buffer.
+    print(address, flush=True)  # noqa: T201

@@ -1,0 +1,76 @@
+"""Starts one run and sees it to its end: what ``cellrig run`` does, free of any terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers.errors import CannotRun
+from drivers.interfaces import BatteryTester
+from orchestrator.bench import SimulatedRack, channel_envelope, open_bench, open_simulated_rack
+from orchestrator.events import RunUpdate, Subscriber
+from orchestrator.run import RunRequest
+from orchestrator.store import open_store
+from orchestrator.supervisor import Supervisor
+from orchestrator.virtual_time import run_virtual
+from protocols.cell import Cell
+from protocols.envelope import problems
+from protocols.program import Program
+from protocols.recipe import Recipe
+from protocols.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A run to make: on a bench file's instruments, or (``bench`` None) on the simulated rack in virtual time."""
+
+    recipe: Recipe
+    cell: Cell
+    channel: str
+    bench: Path | None = None
+    cell_model: str | None = None
+    seed: int = 1
+
+
+def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str) -> Program:
+    """Resolve a recipe and hold it against the channel. Raises ResolveError, SettingsError or CannotRun."""
+    program = resolve(recipe, cell)
+    if reasons := problems(program, channel_envelope(bench, channel)):
+        listed = "\n".join(f"- {reason}" for reason in reasons)
+        raise CannotRun(f"{recipe.name} must not run on channel {channel}:\n{listed}")
+    return program
+
+
+def launch(order: Launch, store: Path, subscriber: Subscriber) -> RunUpdate:
+    """Run it and give where it ended. Everything recorded is in the store, also after Ctrl-C (KeyboardInterrupt)."""
+    program = checked_program(order.recipe, order.cell, order.bench, order.channel)
+    request = RunRequest(program, order.channel, order.cell.name)
+    if order.bench is not None:
+        return asyncio.run(_on_bench(order.bench, request, store, subscriber))
+    model = order.cell_model or _model_of(order.cell)
+    rack = SimulatedRack({order.channel: model}, order.seed)
+    return run_virtual(_on_rack(rack, request, store, subscriber))
+
+
+def _model_of(cell: Cell) -> str:
+    """Name the model in the simulated channel: the cell's own, else the coated one of its kind."""
+    from orchestrator.bench import simulated_models
+
+    return cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
+
+
+async def _on_bench(bench: Path, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+    async with open_bench(bench, request.channel) as tester:
+        return await _supervised(tester, request, store, subscriber)
+
+
+async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+    async with open_simulated_rack(rack) as (tester, _):
+        return await _supervised(tester, request, store, subscriber)
+
+
+async def _supervised(tester: BatteryTester, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+    with open_store(store) as opened:
+        (run,) = await Supervisor(opened, tester, [subscriber]).run([request])
+        return run.update()
