@@ -6,9 +6,13 @@ import ipaddress
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from orchestrator.store import Store, open_store
 
 # The same examples on every machine and in CI. A loaded machine is slow, which is no counterexample.
 settings.register_profile(
@@ -72,3 +76,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say why a session without failures fails."""
     if count := _left_out(config):
         terminalreporter.write_line(f"CI=true and {count} left out: this run fails", red=True)
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> Path:
+    """Give a path for a new store."""
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def store(store_path: Path) -> Iterator[Store]:
+    """Give a new, empty store, closed after the test."""
+    with open_store(store_path) as opened:
+        yield opened

@@ -1,0 +1,130 @@
+"""The rows that the store gives and takes, frozen, with units in their names.
+
+Times ``*_unix_s`` are seconds since 1970 in UTC. Positive current charges the cell. Samples are
+`drivers.interfaces.Sample` and executed steps `orchestrator.halfcycles.ExecutedStep`: the store keeps them as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from orchestrator.states import RunState
+
+
+class DeviationCategory(StrEnum):
+    """Why data deviate from the plan, in the words of BattINFO."""
+
+    POWER_OUTAGE = "power_outage"
+    EQUIPMENT_FAILURE = "equipment_failure"
+    TEMPERATURE_EXCURSION = "temperature_excursion"
+    SOFTWARE_ERROR = "software_error"
+    OPERATOR_INTERVENTION = "operator_intervention"
+    PREMATURE_TERMINATION = "premature_termination"
+    COMMUNICATION_LOSS = "communication_loss"
+    PARAMETER_DRIFT = "parameter_drift"
+    SETPOINT_DEVIATION = "setpoint_deviation"
+    CALIBRATION_ISSUE = "calibration_issue"
+    OUT_OF_TOLERANCE = "out_of_tolerance"
+    DIMENSIONAL = "dimensional"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One program executed for one cell. ``facts_json`` are the cell's facts as they were when the run was added."""
+
+    run_id: str
+    recipe: str
+    cell: str
+    facts_json: str
+    channel: str
+    label: str
+    program_json: str
+    program_sha256: str
+    created_unix_s: float
+    state: RunState
+    reason: str
+    state_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TesterTestRow:
+    """What one instrument did for one segment of a run. ``segment`` is the index in ``program.segments``."""
+
+    id: int
+    run_id: str
+    segment: int
+    instrument: str
+    channel: str
+    tester_test_id: int | None
+    barcode: str
+    started_unix_s: float
+
+
+class SpectrumPoint(NamedTuple):
+    """One frequency of an impedance spectrum, in the order measured; ``z_imag_ohm`` is negative for a capacitor."""
+
+    sequence: int
+    frequency_hz: float
+    z_real_ohm: float
+    z_imag_ohm: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """Something that happened, to a run or (``run_id`` None) to the rig. ``data_json`` is JSON."""
+
+    run_id: str | None
+    kind: str
+    message: str
+    at_unix_s: float
+    data_json: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as stored; ``id`` rises in the order of writing."""
+
+    id: int
+    run_id: str | None
+    kind: str
+    message: str
+    at_unix_s: float
+    data_json: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviationRow:
+    """A time span in which a run's data deviate from the plan; ``ended_unix_s`` is None while it lasts."""
+
+    id: int
+    run_id: str
+    category: DeviationCategory
+    started_unix_s: float
+    ended_unix_s: float | None
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRow:
+    """A command that was about to leave; ``outcome`` is None until its reply, or its loss, is known."""
+
+    id: int
+    run_id: str
+    channel: str
+    command: str
+    program_sha256: str
+    key: str
+    opened_unix_s: float
+    outcome: str | None
+    closed_unix_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What one tick wrote: new samples, and samples that were there already with the same values."""
+
+    inserted: int
+    repeated: int

@@ -1,0 +1,183 @@
+"""The layout of a store, as numbered migrations, and the views that make it readable by any SQLite tool.
+
+A migration that has been released is never edited: a new one is added below it. Words in CHECKs are written out,
+because a store keeps the words of its day. Tables are STRICT, so that no column silently holds another type.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+# The four bytes "cRig" in the file header: tells a store from other databases, and `file` can show it.
+APPLICATION_ID = 0x63526967
+
+MIGRATIONS = Migrations("cellrig")
+
+TABLES = """
+CREATE TABLE cell (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    facts_json TEXT NOT NULL CHECK (json_valid(facts_json))
+) STRICT;
+CREATE INDEX cell_name ON cell (name);
+
+CREATE TABLE run (
+    number INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL UNIQUE,
+    recipe TEXT NOT NULL,
+    cell_id INTEGER NOT NULL REFERENCES cell (id),
+    channel TEXT NOT NULL,
+    label TEXT NOT NULL,
+    program_json TEXT NOT NULL CHECK (json_valid(program_json)),
+    program_sha256 TEXT NOT NULL,
+    created_unix_s REAL NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'preflight', 'armed', 'running', 'unseen', 'holding',
+        'awaiting_operator', 'tripped', 'completed', 'stopped', 'failed', 'unknown')),
+    reason TEXT NOT NULL,
+    state_unix_s REAL NOT NULL
+) STRICT;
+
+CREATE TABLE test (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (run_id),
+    segment INTEGER NOT NULL CHECK (segment >= 0),
+    instrument TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    tester_test_id INTEGER,
+    barcode TEXT NOT NULL,
+    started_unix_s REAL NOT NULL,
+    UNIQUE (instrument, channel, tester_test_id, barcode)
+) STRICT;
+CREATE INDEX test_run ON test (run_id);
+
+CREATE TABLE sample (
+    test INTEGER NOT NULL REFERENCES test (id),
+    sequence INTEGER NOT NULL,
+    time_s REAL NOT NULL,
+    step_time_s REAL NOT NULL,
+    step INTEGER NOT NULL,
+    step_count INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    voltage_v REAL NOT NULL,
+    current_a REAL NOT NULL,
+    capacity_ah REAL NOT NULL,
+    energy_wh REAL NOT NULL,
+    unix_time_s REAL NOT NULL,
+    PRIMARY KEY (test, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE step (
+    test INTEGER NOT NULL REFERENCES test (id),
+    step_count INTEGER NOT NULL CHECK (step_count >= 1),
+    step INTEGER NOT NULL,
+    cycle INTEGER NOT NULL,
+    mode TEXT NOT NULL,
+    start_s REAL NOT NULL,
+    duration_s REAL NOT NULL,
+    capacity_ah REAL NOT NULL,
+    energy_wh REAL NOT NULL,
+    mean_voltage_v REAL,
+    resistance_ohm REAL,
+    end_reason TEXT NOT NULL CHECK (end_reason IN ('time', 'voltage', 'current', 'capacity', 'ceiling', 'external')),
+    first_sequence INTEGER NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    PRIMARY KEY (test, step_count)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spectrum (
+    test INTEGER NOT NULL REFERENCES test (id),
+    sequence INTEGER NOT NULL,
+    frequency_hz REAL NOT NULL CHECK (frequency_hz > 0),
+    z_real_ohm REAL NOT NULL,
+    z_imag_ohm REAL NOT NULL,
+    PRIMARY KEY (test, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT REFERENCES run (run_id),
+    kind TEXT NOT NULL CHECK (kind <> ''),
+    message TEXT NOT NULL,
+    at_unix_s REAL NOT NULL,
+    data_json TEXT CHECK (data_json IS NULL OR json_valid(data_json))
+) STRICT;
+CREATE INDEX event_run ON event (run_id);
+
+CREATE TABLE deviation (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (run_id),
+    category TEXT NOT NULL CHECK (category IN ('power_outage', 'equipment_failure', 'temperature_excursion',
+        'software_error', 'operator_intervention', 'premature_termination', 'communication_loss', 'parameter_drift',
+        'setpoint_deviation', 'calibration_issue', 'out_of_tolerance', 'dimensional', 'other')),
+    started_unix_s REAL NOT NULL,
+    ended_unix_s REAL CHECK (ended_unix_s >= started_unix_s),
+    effect TEXT NOT NULL
+) STRICT;
+CREATE INDEX deviation_run ON deviation (run_id);
+
+CREATE TABLE intent (
+    id INTEGER PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES run (run_id),
+    channel TEXT NOT NULL,
+    command TEXT NOT NULL CHECK (command <> ''),
+    program_sha256 TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    opened_unix_s REAL NOT NULL,
+    outcome TEXT CHECK (outcome <> ''),
+    closed_unix_s REAL,
+    CHECK ((outcome IS NULL) = (closed_unix_s IS NULL))
+) STRICT;
+CREATE INDEX intent_open ON intent (id) WHERE outcome IS NULL;
+"""
+
+RUN_SUMMARY = """
+SELECT run.run_id, run.recipe, cell.name AS cell, run.channel, run.label, run.state, run.reason,
+    strftime('%Y-%m-%dT%H:%M:%SZ', run.created_unix_s, 'unixepoch') AS created_utc,
+    strftime('%Y-%m-%dT%H:%M:%SZ', run.state_unix_s, 'unixepoch') AS state_since_utc,
+    (SELECT count(*) FROM test WHERE test.run_id = run.run_id) AS tests,
+    (SELECT count(*) FROM test JOIN sample ON sample.test = test.id WHERE test.run_id = run.run_id) AS samples,
+    (SELECT count(*) FROM event WHERE event.run_id = run.run_id) AS events,
+    (SELECT count(*) FROM deviation WHERE deviation.run_id = run.run_id) AS deviations
+FROM run JOIN cell ON cell.id = run.cell_id
+"""
+
+SAMPLE_READABLE = """
+SELECT run.run_id, cell.name AS cell, test.instrument, test.channel, test.segment, sample.test, sample.sequence,
+    sample.time_s / 3600 AS time_h,
+    strftime('%Y-%m-%dT%H:%M:%SZ', sample.unix_time_s, 'unixepoch') AS utc,
+    sample.cycle, sample.step, sample.step_count, sample.mode, sample.voltage_v,
+    sample.current_a * 1000 AS current_ma, sample.capacity_ah * 1000 AS capacity_mah,
+    sample.energy_wh * 1000 AS energy_mwh
+FROM sample JOIN test ON test.id = sample.test JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
+"""
+
+STEP_READABLE = """
+SELECT run.run_id, cell.name AS cell, test.instrument, test.channel, test.segment, step.test, step.step_count,
+    step.cycle, step.step, step.mode, step.end_reason,
+    step.start_s / 3600 AS start_h, step.duration_s / 3600 AS duration_h,
+    step.capacity_ah * 1000 AS capacity_mah, step.mean_voltage_v, step.resistance_ohm
+FROM step JOIN test ON test.id = step.test JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
+"""
+
+EVENT_READABLE = """
+SELECT event.id, strftime('%Y-%m-%dT%H:%M:%SZ', event.at_unix_s, 'unixepoch') AS utc, event.run_id,
+    cell.name AS cell, run.channel, event.kind, event.message, event.data_json
+FROM event LEFT JOIN run ON run.run_id = event.run_id LEFT JOIN cell ON cell.id = run.cell_id
+"""
+
+
+def _first_layout(db: Database) -> None:
+    """Create the nine tables and the four views."""
+    for statement in filter(str.strip, TABLES.split(";")):
+        db.execute(statement)
+    db.create_view("run_summary", RUN_SUMMARY)
+    db.create_view("sample_readable", SAMPLE_READABLE)
+    db.create_view("step_readable", STEP_READABLE)
+    db.create_view("event_readable", EVENT_READABLE)
+
+
+_LAYOUTS = {"0001_first_layout": _first_layout}
+KNOWN = frozenset(_LAYOUTS)
+for _name, _function in _LAYOUTS.items():
+    MIGRATIONS(name=_name)(_function)

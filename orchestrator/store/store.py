@@ -1,0 +1,332 @@
+"""The store of all runs: what the orchestrator writes in each tick, and what everyone reads.
+
+Every write is one transaction that takes SQLite's write lock at once (`BEGIN IMMEDIATE`) and is on disk when the call
+returns. Methods called inside ``with store.transaction():`` are committed together.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from drivers.interfaces import EndReason, Sample
+from orchestrator.halfcycles import ExecutedStep
+from orchestrator.states import RunState
+from orchestrator.store import samples as bulk
+from orchestrator.store.errors import Refused, StoreConflict, explained
+from orchestrator.store.rows import (
+    DeviationCategory,
+    DeviationRow,
+    EventRow,
+    IntentRow,
+    NewEvent,
+    RunRow,
+    SpectrumPoint,
+    TesterTestRow,
+    TickResult,
+)
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_RUNS = """
+SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_json, program_sha256, created_unix_s,
+    state, reason, state_unix_s
+FROM run JOIN cell ON cell.id = run.cell_id
+"""
+_TESTS = "SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s FROM test"
+_STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
+_UPSERT_STEP = f"""
+INSERT INTO step (test, {", ".join(_STEP_COLUMNS)}) VALUES (?{", ?" * len(_STEP_COLUMNS)})
+ON CONFLICT (test, step_count) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _STEP_COLUMNS)}
+"""  # noqa: S608 the names are the fields of a class of ours
+
+
+class Store:
+    """An open store, made by `open_store`. It belongs to the thread that opened it."""
+
+    def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._db = db
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was written is there already. Closing twice is harmless."""
+        self._db.close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, for reading with SQL: views, pragmas, exports. Close cursors soon."""
+        return self._db.conn
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Commit everything written inside together, or nothing of it when anything is raised."""
+        if self.read_only:
+            raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
+        with explained(self.path):
+            if self._db.conn.in_transaction:
+                with self._db.atomic():
+                    yield self._db.conn
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db.conn
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.rollback()
+                raise
+
+    # Cells, runs and tests
+
+    def add_cell(self, name: str, facts_json: str) -> None:
+        """Keep a cell's facts. Runs added from now on refer to these; runs added before keep the facts of their day."""
+        newest = "SELECT facts_json FROM cell WHERE name = ? ORDER BY id DESC LIMIT 1"
+        with self.transaction() as connection:
+            if connection.execute(newest, (name,)).fetchone() != (facts_json,):
+                connection.execute("INSERT INTO cell (name, facts_json) VALUES (?, ?)", (name, facts_json))
+
+    def add_run(
+        self,
+        *,
+        recipe: str,
+        cell: str,
+        channel: str,
+        program_json: str,
+        program_sha256: str,
+        created_unix_s: float,
+        label: str = "",
+    ) -> str:
+        """Add a queued run and give its id, such as ``R000001``, short and plain enough for a barcode.
+
+        A cell that nobody has added is kept with the facts that the program carries.
+        """
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO cell (name, facts_json) SELECT ?1, coalesce(json_extract(?2, '$.cell'), '{}') "
+                "WHERE NOT EXISTS (SELECT 1 FROM cell WHERE name = ?1)",
+                (cell, program_json),
+            )
+            number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()[0]
+            run_id = f"R{number:06d}"
+            connection.execute(
+                "INSERT INTO run (number, run_id, recipe, cell_id, channel, label, program_json, program_sha256, "
+                "created_unix_s, state, reason, state_unix_s) "
+                "VALUES (?1, ?2, ?3, (SELECT max(id) FROM cell WHERE name = ?4), ?5, ?6, ?7, ?8, ?9, 'queued', '', ?9)",
+                (number, run_id, recipe, cell, channel, label, program_json, program_sha256, created_unix_s),
+            )
+        return run_id
+
+    def set_run_state(self, run_id: str, state: str, reason: str, at_unix_s: float) -> None:
+        """Keep the state that a run is in now, and why."""
+        with self.transaction() as connection:
+            changed = connection.execute(
+                "UPDATE run SET state = ?, reason = ?, state_unix_s = ? WHERE run_id = ?",
+                (state, reason, at_unix_s, run_id),
+            ).rowcount
+            _need_one(changed, f"run {run_id}")
+
+    def add_test(
+        self,
+        *,
+        run_id: str,
+        segment: int,
+        instrument: str,
+        channel: str,
+        tester_test_id: int | None,
+        barcode: str,
+        started_unix_s: float,
+    ) -> int:
+        """Add a test and give its number, or the number it has: adopting a test twice is harmless.
+
+        ``tester_test_id`` is the instrument's own, None where it has none. The same test for another run or segment
+        raises StoreConflict.
+        """
+        with self.transaction() as connection:
+            identity = (instrument, channel, tester_test_id, barcode)
+            row = connection.execute(
+                "SELECT id, run_id, segment FROM test "
+                "WHERE instrument = ? AND channel = ? AND tester_test_id = ? AND barcode = ?",
+                identity,
+            ).fetchone()
+            if row is not None:
+                if row[1:] != (run_id, segment):
+                    raise StoreConflict(
+                        f"test {tester_test_id} of {instrument} on {channel} belongs to run {row[1]}, segment "
+                        f"{row[2]}, not to run {run_id}, segment {segment}; look at the channel before anything starts"
+                    )
+                return int(row[0])
+            cursor = connection.execute(
+                "INSERT INTO test (instrument, channel, tester_test_id, barcode, run_id, segment, started_unix_s) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*identity, run_id, segment, started_unix_s),
+            )
+            return _new_id(cursor)
+
+    def runs(self) -> list[RunRow]:
+        """Give all runs, the oldest first."""
+        return [_run(row) for row in self._query(f"{_RUNS} ORDER BY number")]
+
+    def run(self, run_id: str) -> RunRow:
+        """Give one run. Raises Refused when there is none."""
+        rows = self._query(f"{_RUNS} WHERE run_id = ?", run_id)
+        _need_one(len(rows), f"run {run_id}")
+        return _run(rows[0])
+
+    def tests(self, run_id: str) -> list[TesterTestRow]:
+        """Give the tests of a run, in the order they were added."""
+        return [TesterTestRow(**row) for row in self._query(f"{_TESTS} WHERE run_id = ? ORDER BY id", run_id)]
+
+    # Samples, steps and spectra
+
+    def tick(self, batches: Mapping[int, Sequence[Sample]], events: Sequence[NewEvent] = ()) -> TickResult:
+        """Write the new samples of all tests, keyed by test number, and events, as one commit.
+
+        A sample that is stored already with the same values is counted and passed over, so a backfill may repeat
+        itself. One with other values raises StoreConflict, and nothing of the tick is kept. Minus zero is kept as zero.
+        """
+        with self.transaction() as connection:
+            result = bulk.insert(connection, batches)
+            for event in events:
+                _add_event(connection, event)
+        return result
+
+    def last_sample(self, test: int) -> Sample | None:
+        """Give the sample with the highest sequence number: where a backfill goes on."""
+        with explained(self.path):
+            return bulk.last(self._db.conn, test)
+
+    def samples(self, test: int, after: int = 0, limit: int | None = None) -> Iterator[Sample]:
+        """Give the samples whose sequence number is above ``after``, in order, at most ``limit``."""
+        with explained(self.path):
+            for page in bulk.pages(self._db.conn, test, after, limit):
+                yield from page
+
+    def sample_count(self, test: int) -> int:
+        """Count the samples of a test."""
+        return int(self._query("SELECT count(*) AS n FROM sample WHERE test = ?", test)[0]["n"])
+
+    def add_steps(self, test: int, steps: Sequence[ExecutedStep]) -> None:
+        """Keep executed steps of a test; one that is there already is replaced."""
+        rows = [(test, *(getattr(step, name) for name in _STEP_COLUMNS)) for step in steps]
+        with self.transaction() as connection:
+            connection.executemany(_UPSERT_STEP, rows)
+
+    def steps(self, test: int) -> list[ExecutedStep]:
+        """Give the executed steps of a test, in order."""
+        rows = self._query(f"SELECT {', '.join(_STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
+        return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
+
+    def add_spectrum(self, test: int, points: Sequence[SpectrumPoint]) -> None:
+        """Keep the impedance spectrum that a test measured."""
+        with self.transaction() as connection:
+            connection.executemany("INSERT INTO spectrum VALUES (?, ?, ?, ?, ?)", [(test, *point) for point in points])
+
+    def spectrum(self, test: int) -> list[SpectrumPoint]:
+        """Give the impedance spectrum of a test in the order measured; empty when it has none."""
+        sql = "SELECT sequence, frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ? ORDER BY sequence"
+        return [SpectrumPoint(**row) for row in self._query(sql, test)]
+
+    # Events and deviations
+
+    def add_event(
+        self, run_id: str | None, kind: str, message: str, at_unix_s: float, data_json: str | None = None
+    ) -> int:
+        """Add something that happened to a run, or (``run_id`` None) to the rig, and give its number."""
+        with self.transaction() as connection:
+            return _add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
+
+    def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
+        """Give the events of a run, or of everything (None), with a number above ``after``, in order."""
+        sql = "SELECT id, run_id, kind, message, at_unix_s, data_json FROM event WHERE id > ?1"
+        if run_id is None:
+            return [EventRow(**row) for row in self._query(f"{sql} ORDER BY id", after)]
+        return [EventRow(**row) for row in self._query(f"{sql} AND run_id = ?2 ORDER BY id", after, run_id)]
+
+    def add_deviation(
+        self, run_id: str, category: str, started_unix_s: float, ended_unix_s: float | None, effect: str
+    ) -> int:
+        """Add a time span (still open: None) in which a run's data deviate from the plan, and give its number."""
+        sql = "INSERT INTO deviation (run_id, category, started_unix_s, ended_unix_s, effect) VALUES (?, ?, ?, ?, ?)"
+        with self.transaction() as connection:
+            return _new_id(connection.execute(sql, (run_id, category, started_unix_s, ended_unix_s, effect)))
+
+    def end_deviation(self, deviation: int, ended_unix_s: float) -> None:
+        """Close a deviation that was added open. Raises Refused when it is not open."""
+        sql = "UPDATE deviation SET ended_unix_s = ? WHERE id = ? AND ended_unix_s IS NULL"
+        with self.transaction() as connection:
+            _need_one(connection.execute(sql, (ended_unix_s, deviation)).rowcount, f"open deviation {deviation}")
+
+    def deviations(self, run_id: str) -> list[DeviationRow]:
+        """Give the deviations of a run, in the order they were added."""
+        sql = (
+            "SELECT id, run_id, category, started_unix_s, ended_unix_s, effect FROM deviation "
+            "WHERE run_id = ? ORDER BY id"
+        )
+        rows = self._query(sql, run_id)
+        return [DeviationRow(**{**row, "category": DeviationCategory(row["category"])}) for row in rows]
+
+    # Intents
+
+    def open_intent(
+        self, run_id: str, channel: str, command: str, program_sha256: str, key: str, at_unix_s: float
+    ) -> int:
+        """Commit that a command is about to leave, and give the intent's number. A key that was used is Refused."""
+        sql = (
+            "INSERT INTO intent (run_id, channel, command, program_sha256, key, opened_unix_s) "
+            "VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        if self._db.conn.in_transaction:
+            raise Refused("an intent must be on disk before its command leaves: open it outside any transaction")
+        with self.transaction() as connection:
+            return _new_id(connection.execute(sql, (run_id, channel, command, program_sha256, key, at_unix_s)))
+
+    def close_intent(self, intent: int, outcome: str, at_unix_s: float) -> None:
+        """Keep what became of a command. Raises Refused when the intent is not open."""
+        sql = "UPDATE intent SET outcome = ?, closed_unix_s = ? WHERE id = ? AND outcome IS NULL"
+        with self.transaction() as connection:
+            _need_one(connection.execute(sql, (outcome, at_unix_s, intent)).rowcount, f"open intent {intent}")
+
+    def open_intents(self) -> list[IntentRow]:
+        """Give the commands whose outcome nobody has written: what a restart must ask the instruments about."""
+        sql = (
+            "SELECT id, run_id, channel, command, program_sha256, key, opened_unix_s, outcome, closed_unix_s "
+            "FROM intent WHERE outcome IS NULL ORDER BY id"
+        )
+        return [IntentRow(**row) for row in self._query(sql)]
+
+    def _query(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        with explained(self.path):
+            return list(self._db.query(sql, values))
+
+
+def _run(row: dict[str, Any]) -> RunRow:
+    return RunRow(**{**row, "state": RunState(row["state"])})
+
+
+def _add_event(connection: sqlite3.Connection, event: NewEvent) -> int:
+    sql = "INSERT INTO event (run_id, kind, message, at_unix_s, data_json) VALUES (?, ?, ?, ?, ?)"
+    return _new_id(connection.execute(sql, (event.run_id, event.kind, event.message, event.at_unix_s, event.data_json)))
+
+
+def _new_id(cursor: sqlite3.Cursor) -> int:
+    if cursor.lastrowid is None:
+        raise Refused("the store gave no number for the new row; open it again")
+    return cursor.lastrowid
+
+
+def _need_one(count: int, what: str) -> None:
+    if count != 1:
+        raise Refused(f"there is no {what} in this store; check its name, or whether this is the right store")
