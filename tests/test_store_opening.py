@@ -86,9 +86,9 @@ def test_reader_does_not_make_a_store(store_path: Path) -> None:
 def test_unwritable_file_is_told_from_a_broken_disk(store_path: Path) -> None:
     """Where the system gives no right to write, the sentence is about rights."""
     open_store(store_path).close()
-    with closing(sqlite3.connect(f"{store_path.as_uri()}?mode=ro", uri=True)) as connection:
-        with pytest.raises(sqlite3.OperationalError) as caught:
-            connection.execute("DELETE FROM cell")
+    unwritable = sqlite3.connect(f"{store_path.as_uri()}?mode=ro", uri=True)
+    with closing(unwritable) as connection, pytest.raises(sqlite3.OperationalError) as caught:
+        connection.execute("DELETE FROM cell")
     error = explain(caught.value, store_path)
     assert isinstance(error, CannotOpen)
     assert "cannot be written; check the rights of the file" in str(error)
