@@ -1,4 +1,4 @@
-"""What happens to runs, as frozen values that the core emits and the store, the terminal and later MQTT subscribe to."""
+"""What happens to runs, as frozen values that the core emits and others (a terminal, a feed) subscribe to."""
 
 from __future__ import annotations
 

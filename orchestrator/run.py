@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from drivers.errors import DriverError, OutcomeUnknown
@@ -95,7 +96,7 @@ class Run:
         self._store.set_run_state(self.run_id, state.value, reason, wall_time())
         self.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
 
-    def note(self, kind: str, message: str, data: dict[str, object] | None = None) -> None:
+    def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Write an event of this run."""
         logger.info("run %s on %s: %s: %s", self.run_id, self.request.channel, kind, message)
         self._store.add_event(self.run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)

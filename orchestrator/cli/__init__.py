@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -60,6 +59,3 @@ def main() -> None:
             raise
         fail(str(err), status)
 
-
-if __name__ == "__main__":
-    sys.exit(main())

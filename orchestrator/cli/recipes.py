@@ -20,7 +20,7 @@ def list_recipes(json: Json = False) -> None:
     rows = []
     for name in shipped_recipes():
         recipe = load_recipe(name)
-        rows.append({"name": name, "for": [str(kind) for kind in recipe.cell_kinds], "title": recipe.title})
+        rows.append({"name": name, "for": [kind.value for kind in recipe.for_kinds], "title": recipe.title})
     if json:
         print_json({"recipes": rows})
     else:

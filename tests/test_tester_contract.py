@@ -1,0 +1,303 @@
+"""What every `BatteryTester` must do, over memory and over TCP, on good wires and on spoiled ones."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown, Refused, SettingsError
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
+from orchestrator.virtual_time import run_virtual
+from simulators.faults import Fault, Spoil
+from simulators.neware.settings import Quirks, Trouble
+from tests.rig import CHANNEL, Rig, open_rig, same_rows, short_segment
+
+TRANSPORTS = ("memory", "tcp")
+READS = ("inquire", "inquiredf", "download", "downloadStepLayer", "downloadlog", "getdevinfo")
+MENDABLE = [
+    Fault(Spoil.BYTE_BY_BYTE),
+    Fault(Spoil.LATE, seconds=20.0),
+    Fault(Spoil.LATE, seconds=45.0),
+    Fault(Spoil.CUT, at=60),
+    Fault(Spoil.CUT, at=-3),
+    Fault(Spoil.CLOSED),
+    Fault(Spoil.SILENT),
+    Fault(Spoil.GARBAGE_BEFORE),
+    Fault(Spoil.GARBAGE_AFTER),
+    Fault(Spoil.ENDLESS, filler=b"<bts>" + b"x" * 65536, limit_bytes=1 << 24),
+    Fault(Spoil.TWICE),
+    Fault(Spoil.STALE),
+    Fault(Spoil.WITH_NEXT),
+    Fault(Spoil.FLIPPED, at=45),
+]
+
+
+def names(fault: Fault) -> str:
+    """Name a fault for the list of tests."""
+    return f"{fault.spoil.value} {fault.seconds or fault.at or ''}".strip().replace(" ", "-")
+
+
+def with_rig(work: Callable[[Rig], Awaitable[None]], transport: str = "memory", quirks: Quirks | None = None) -> None:
+    """Run a test's body against a rig in virtual time."""
+
+    async def main() -> None:
+        async with open_rig(transport, quirks=quirks) as rig:
+            await work(rig)
+
+    run_virtual(main())
+
+
+async def started(rig: Rig, rest_s: float = 20.0) -> TestIdentity:
+    """Load and start the short segment."""
+    return await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(rest_s), "R000001"), "R000001")
+
+
+async def status_of(rig: Rig, channel: str = CHANNEL) -> ChannelStatus:
+    """Ask for one channel."""
+    return (await rig.tester.status([channel]))[channel]
+
+
+async def all_records(rig: Rig, identity: TestIdentity, block: int = 1000) -> list[Sample]:
+    """Fetch every record in blocks."""
+    count = (await status_of(rig)).record_count
+    samples: list[Sample] = []
+    while left := count - len(samples):
+        last = samples[-1] if samples else None
+        samples += await rig.tester.records(identity, last, min(block, left))
+    return samples
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_whole_test_comes_back_row_for_row(transport: str) -> None:
+    """Load, start, wait, read: samples, steps and log are the tester's own."""
+
+    async def work(rig: Rig) -> None:
+        assert isinstance(rig.tester, BatteryTester)
+        assert rig.tester.channels() == tuple(f"21-1-{n}" for n in range(1, 9))
+        identity = await started(rig)
+        assert (await status_of(rig)).state is ChannelState.WORKING
+        await asyncio.sleep(120)
+        status = await status_of(rig)
+        assert (status.state, status.complete, status.barcode) == (ChannelState.FINISHED, True, "R000001")
+        samples = await all_records(rig, identity, block=7)
+        same_rows(rig.bench, samples, identity.test_id)
+        steps = await rig.tester.step_log(identity)
+        assert [(s.step, s.duration_s) for s in steps] == [(1, 20.0), (2, 30.0), (3, 30.0)]
+        assert steps[-1].last_sequence == samples[-1].sequence
+        assert len(await rig.tester.event_log(identity)) > 3
+
+    with_rig(work, transport)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("fault", MENDABLE, ids=names)
+@pytest.mark.parametrize("command", READS)
+@pytest.mark.timeout(20)
+def test_a_spoiled_reply_to_a_read_changes_nothing(transport: str, fault: Fault, command: str) -> None:
+    """Whatever happens to one reply of a read, the same values come in the end."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        await asyncio.sleep(300)
+        rig.bench.wire.spoil(Fault(fault.spoil, command, 1, fault.seconds, fault.at, fault.filler, fault.limit_bytes))
+        await rig.tester.open()
+        samples = await all_records(rig, identity)
+        steps = await rig.tester.step_log(identity)
+        await rig.tester.event_log(identity)
+        assert [spoiled for spoiled, _ in rig.bench.wire.spoiled] == [command]
+        same_rows(rig.bench, samples, identity.test_id)
+        assert len(steps) == 3
+
+    with_rig(work, transport)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED, Spoil.CUT, Spoil.ENDLESS])
+@pytest.mark.timeout(20)
+def test_a_link_that_stays_bad_is_an_error_in_bounded_time(transport: str, spoil: Spoil) -> None:
+    """Two attempts of one deadline each, then ConnectionFailed; afterwards the driver works again (faults A03-A05)."""
+
+    async def work(rig: Rig) -> None:
+        loop = asyncio.get_running_loop()
+        rig.bench.wire.spoil(Fault(spoil, None, None, at=30, limit_bytes=1 << 24))
+        begun = loop.time()
+        with pytest.raises(ConnectionFailed):
+            await rig.tester.status([CHANNEL])
+        assert loop.time() - begun <= 65
+        rig.bench.wire.mend()
+        assert (await status_of(rig)).state is ChannelState.FINISHED
+
+    with_rig(work, transport)
+
+
+@pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED, Spoil.CUT, Spoil.FLIPPED])
+def test_start_whose_reply_is_lost_is_found_and_never_sent_again(spoil: Spoil) -> None:
+    """The tester is asked by barcode and test id what happened (faults A12)."""
+
+    async def work(rig: Rig) -> None:
+        rig.bench.wire.spoil(Fault(spoil, "start", at=45))
+        identity = await started(rig)
+        assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+        await asyncio.sleep(120)
+        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
+
+    with_rig(work)
+
+
+def test_start_that_never_arrived_is_an_unknown_outcome() -> None:
+    """Without a sign of our program the caller is told so; nothing is sent twice."""
+
+    async def work(rig: Rig) -> None:
+        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+        rig.bench.wire.refuse_connections()
+        await rig.tester.close()
+        with pytest.raises(ConnectionFailed):
+            await rig.tester.start(loaded, "R000001")
+        assert rig.bench.tester.channels[CHANNEL].tests == []
+
+    with_rig(work)
+
+
+def test_lost_reply_and_no_program_on_the_channel_is_an_unknown_outcome() -> None:
+    """The file vanished, BTS says false, and that answer is lost: the driver cannot tell and says so."""
+
+    async def work(rig: Rig) -> None:
+        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+        await asyncio.to_thread(Path(loaded.location).unlink)
+        rig.bench.wire.spoil(Fault(Spoil.SILENT, "start"))
+        with pytest.raises(OutcomeUnknown, match="R000001"):
+            await rig.tester.start(loaded, "R000001")
+
+    with_rig(work)
+
+
+def test_refused_start_says_where_to_look() -> None:
+    """BTS gives no reason; its own log has it."""
+
+    async def work(rig: Rig) -> None:
+        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+        await asyncio.to_thread(Path(loaded.location).write_bytes, b"<root>")
+        with pytest.raises(Refused, match="client log"):
+            await rig.tester.start(loaded, "R000001")
+
+    with_rig(work)
+
+
+def test_busy_channel_is_not_started() -> None:
+    """A channel that works is refused before anything is sent."""
+
+    async def work(rig: Rig) -> None:
+        await started(rig)
+        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000002")
+        with pytest.raises(CannotRun, match="R000001"):
+            await rig.tester.start(loaded, "R000002")
+        assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+
+    with_rig(work)
+
+
+@pytest.mark.parametrize("stop", ["obey", "refuse", "ignore"])
+@pytest.mark.parametrize("spoil", [None, Spoil.SILENT, Spoil.CLOSED])
+def test_stop_climbs_its_ladder_until_the_channel_is_quiet(stop: str, spoil: Spoil | None) -> None:
+    """A stop that is refused, ignored or unanswered goes on by other means (faults B07)."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig, rest_s=3600.0)
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop=stop))
+        if spoil is not None:
+            rig.bench.wire.spoil(Fault(spoil, "stop"))
+        await rig.tester.stop(identity)
+        status = await status_of(rig)
+        assert status.state in {ChannelState.STOPPED, ChannelState.FINISHED}
+        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
+        assert rig.bench.tester.records(CHANNEL, identity.test_id)[-1].step_time_ms < 300_000
+
+    with_rig(work)
+
+
+def test_stop_of_a_finished_test_is_confirmed_without_a_command() -> None:
+    """What is over needs no stop."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        await asyncio.sleep(120)
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
+        await rig.tester.stop(identity)
+
+    with_rig(work)
+
+
+def test_stop_leaves_somebody_elses_test_alone() -> None:
+    """A channel that shows another barcode is not ours to stop."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        other = TestIdentity(CHANNEL, identity.test_id, "R000999", identity.end_step)
+        with pytest.raises(NotConfirmed, match="R000999"):
+            await rig.tester.stop(other)
+        assert (await status_of(rig)).state is ChannelState.WORKING
+
+    with_rig(work)
+
+
+def test_channel_that_does_not_exist_is_named() -> None:
+    """The error lists the channels that there are."""
+
+    async def work(rig: Rig) -> None:
+        with pytest.raises(SettingsError, match="21-1-1, 21-1-2"):
+            await rig.tester.status(["21-1-9"])
+
+    with_rig(work)
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        Quirks(terminator=b"\r\n#\r\n"),
+        Quirks(terminator=b"#\r\n"),
+        Quirks(misspelled_download=False),
+        Quirks(wrong_subdevid=True),
+        Quirks(inquire_counts_one=True),
+        Quirks(writes_need_login=True),
+        Quirks(split_replies=True),
+        Quirks(reply_delay_s=25.0),
+        Quirks(client_version="BTS Client 2025.11.24(R3) (64)"),
+    ],
+    ids=repr,
+)
+def test_every_known_quirk_of_bts_is_taken(quirks: Quirks) -> None:
+    """Versions that differ on the wire give the same samples."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        await asyncio.sleep(120)
+        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
+
+    with_rig(work, quirks=quirks)
+
+
+def test_renamed_attribute_is_an_error_and_no_silent_null() -> None:
+    """An update of the vendor's software that changes a name is noticed (faults B11)."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        await asyncio.sleep(120)
+        with pytest.raises(ConnectionFailed):
+            await all_records(rig, identity)
+
+    with_rig(work, quirks=Quirks(renamed={"curr": "current"}))
+
+
+def test_cancelled_request_does_not_leave_its_reply_to_the_next() -> None:
+    """A question given up in the middle cannot answer a later one."""
+
+    async def work(rig: Rig) -> None:
+        rig.bench.wire.spoil(Fault(Spoil.LATE, "inquire", seconds=5.0))
+        asking = asyncio.ensure_future(rig.tester.status(["21-1-5"]))
+        await asyncio.sleep(1)
+        asking.cancel()
+        await asyncio.wait({asking})
+        assert (await status_of(rig)).channel == CHANNEL
+
+    with_rig(work)
