@@ -190,14 +190,14 @@ def test_damaged_store_says_so(store_path: Path) -> None:
         ("/mnt/group/rig 1/stores", "/mnt/group"),
         ("/mnt/groups", None),
         ("/mnt/group/local disk/x", None),
-        ("/home/me", "/home"),
+        ("/users/me", "/users"),
     ],
 )
 def test_network_share_is_recognised(folder: str, share: str | None) -> None:
     """The innermost mount decides, by its kind, and a name that only starts alike does not count."""
     mounts = [
         "/dev/sda1 / ext4 rw 0 0",
-        "server:/export /home nfs4 rw 0 0",
+        "server:/export /users nfs4 rw 0 0",
         "//nas/group /mnt/group cifs rw 0 0",
         "/dev/sdb1 /mnt/group/local\\040disk ext4 rw 0 0",
     ]
