@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.halfcycles import StepBuilder, StepWatch
+from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.preflight import reasons_not_to_start
 from orchestrator.safety import Action, Finding, LimitWatch, primary
 from orchestrator.states import ENDED, RunState, move
@@ -55,6 +55,7 @@ class Run:
         self.test = 0
         self._limits = LimitWatch(self.segment, tester.envelope(request.channel))
         self._steps = StepBuilder(self.segment)
+        self._unsaved: list[ExecutedStep] = []
         self._ending: tuple[RunState, str] | None = None
         self._judge = StepWatch(self.segment)
         program = request.program
@@ -170,14 +171,19 @@ class Run:
         return await self._tester.records(self.identity, self.last, min(BLOCK, missing))
 
     def accept(self, samples: list[Sample]) -> list[Finding]:
-        """Judge samples that are committed, and keep the steps that they complete."""
+        """Judge samples that are committed, and keep the steps that they complete for `save_steps`."""
         self.last = samples[-1]
         self.samples += len(samples)
         findings = self._limits.feed(samples)
-        if steps := self._steps.feed(samples):
-            self._store.add_steps(self.test, steps)
-            findings += self._judge.feed(steps)
-        return findings
+        steps = self._steps.feed(samples)
+        self._unsaved += steps
+        return findings + self._judge.feed(steps)
+
+    def save_steps(self) -> None:
+        """Store the steps that are complete. They follow from the samples, so a tick later is soon enough."""
+        if self._unsaved:
+            self._store.add_steps(self.test, self._unsaved)
+            self._unsaved = []
 
     async def act(self, findings: list[Finding]) -> bool:
         """Write findings down and stop the channel where one asks for it; True when it was stopped."""
@@ -217,13 +223,14 @@ class Run:
             self.accept(samples)
 
     def _finish(self, state: RunState, reason: str) -> None:
-        if steps := self._steps.finish():
-            self._store.add_steps(self.test, steps)
-            findings = self._judge.feed(steps)
-            for finding in findings:
-                self.note(finding.kind, finding.message)
-            if state is RunState.COMPLETED and (ending := primary(findings)):
-                state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
+        steps = self._steps.finish()
+        self._unsaved += steps
+        self.save_steps()
+        findings = self._judge.feed(steps)
+        for finding in findings:
+            self.note(finding.kind, finding.message)
+        if state is RunState.COMPLETED and (ending := primary(findings)):
+            state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
         self.note(EventKind.ENDED, reason)
         self.go(state, reason)
 

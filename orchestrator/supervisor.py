@@ -83,7 +83,10 @@ class Supervisor:
                     batches[run.test] = samples
                     fetched.append((run, samples))
             if batches:
-                self._store.tick(batches)
+                with self._store.transaction():
+                    self._store.tick(batches)
+                    for run in owned:
+                        run.save_steps()
             for run, samples in fetched:
                 findings[run.run_id] += run.accept(samples)
             behind = [run for run, _ in fetched]

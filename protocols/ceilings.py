@@ -21,12 +21,15 @@ _TIME_FACTOR = Decimal(2)
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What ends a step: seconds, ampere-hours, taper current in amperes; and whether a voltage ends it as well."""
+    """What ends a step: seconds, ampere-hours, taper current in amperes.
+
+    ``shortened``: a voltage may end the step, or lower its current, before its time has passed the full charge.
+    """
 
     time_s: Decimal | None = None
     capacity_ah: Decimal | None = None
     taper_a: Decimal | None = None
-    voltage: bool = False
+    shortened: bool = False
 
 
 def full_capacity_ah(cell: Cell) -> Decimal | None:
@@ -54,7 +57,7 @@ def ceiling(current_a: Decimal, ends: Ends, cell: Cell) -> tuple[Ceiling, list[s
 def _charge(current_a: Decimal, ends: Ends, full_ah: Decimal | None) -> tuple[Decimal | None, list[str]]:
     by_time = None if ends.time_s is None else current_a * ends.time_s / _SECONDS_PER_HOUR
     most = None if full_ah is None else _CAPACITY_FACTOR * full_ah
-    set_ah = ends.capacity_ah if ends.capacity_ah is not None else None if ends.voltage else by_time
+    set_ah = ends.capacity_ah if ends.capacity_ah is not None else None if ends.shortened else by_time
     if most is not None and set_ah is not None and set_ah > most:
         seen = f"passes {float(set_ah) * 1000:.6g} mAh, more than 1.2 times the cell's capacity"
         return None, [f"{seen} ({float(most) * 1000:.6g} mAh)"]

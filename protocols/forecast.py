@@ -22,6 +22,7 @@ from protocols.program import (
     Rest,
     Step,
 )
+from protocols.soundness import symmetric
 
 _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: ceilings.py
 
@@ -81,7 +82,7 @@ def _expected_s(step: Step, program: Program) -> float:
     candidates = [step.until.time_s]
     current_a = _current_a(step)
     if current_a is not None and not isinstance(step, ConstantVoltage):
-        charges = (step.until.capacity_ah, program.cell.nominal_capacity_ah)
+        charges = (step.until.capacity_ah, None if symmetric(program) else program.cell.nominal_capacity_ah)
         candidates += [charge_ah * 3600 / current_a for charge_ah in charges if charge_ah is not None]
     known = [candidate for candidate in candidates if candidate is not None]
     return min(known, default=inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR)
@@ -92,7 +93,7 @@ def _charge_ah(step: Step, program: Program) -> float:
     if isinstance(step, Rest | Loop) or current_a is None:
         return 0.0
     passed_ah = current_a * _expected_s(step, program) / 3600
-    bounds = (passed_ah, step.until.capacity_ah, program.cell.nominal_capacity_ah, step.ceiling.capacity_ah)
+    bounds = (passed_ah, step.until.capacity_ah, step.ceiling.capacity_ah)
     return min(bound for bound in bounds if bound is not None)
 
 

@@ -121,7 +121,7 @@ class _Resolver:
         cutoffs = self._outermost()
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
-            bound, reasons = ceiling(current_a, Ends(time_s=CHECK_TIME_S, voltage=True), self.cell)
+            bound, reasons = ceiling(current_a, Ends(time_s=CHECK_TIME_S, shortened=True), self.cell)
             for reason in reasons:
                 self.refuse("The check block", reason)
             self.done.append(
@@ -180,8 +180,8 @@ class _Resolver:
         self.currents_a.append(current_a)
         if taper is not None and taper >= current_a:
             self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        voltage_ends = isinstance(step, ConstantCurrentStep) and step.until.voltage is not None
-        bound, reasons = ceiling(current_a, Ends(time, capacity, taper, voltage_ends), self.cell)
+        shortened = not isinstance(step, ConstantCurrentStep) or step.until.voltage is not None
+        bound, reasons = ceiling(current_a, Ends(time, capacity, taper, shortened), self.cell)
         for reason in reasons:
             self.refuse(where, reason)
         record = self.record(step.record, f"{where}.record") if step.record else None

@@ -58,4 +58,3 @@ def main() -> None:
         if status is None:
             raise
         fail(str(err), status)
-

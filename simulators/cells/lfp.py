@@ -70,6 +70,7 @@ class IronPhosphateCell:
         self._charge_c = self._slow_x = self._fast_x = self._slow_v = self._fast_v = self._deposit = 0.0
         self._hysteresis = -1.0
         self._rim = 1.0
+        self._temperature_degc = math.nan
         self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
 
     @property
@@ -80,6 +81,8 @@ class IronPhosphateCell:
     @temperature_degc.setter
     def temperature_degc(self, value: float) -> None:
         p = self._parameters
+        if value == self._temperature_degc:
+            return
         film = self._electrolyte = electrolyte_at(p, value, self._thickness_um)
         self._temperature_degc = value
         self._thermal2_v = 2.0 * thermal_voltage_v(value)
@@ -164,13 +167,8 @@ class IronPhosphateCell:
 
     def _rest_v(self) -> float:
         """Give what remains at the terminals the moment the current stops."""
-        hysteresis = self._parameters.hysteresis_v * self._hysteresis
-        return (
-            self._ocv.voltage_v(self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim))
-            + hysteresis
-            + self._slow_v
-            + self._fast_v
-        )
+        ocv_v = self._ocv.voltage_v(self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim))
+        return ocv_v + self._hysteresis_v * self._hysteresis + self._slow_v + self._fast_v
 
     def _films_ohm_cm2(self) -> float:
         return self._interface * (self._film_ohm_cm2 + self._deposit)

@@ -76,6 +76,7 @@ class LithiumSymmetricCell:
         self._held_current = self._held_ionic = self._hold_left = 0.0
         self._draws = 0.0
         self._soft_at = self._next_soft_at()
+        self._temperature_degc = math.nan
         self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
 
     @property
@@ -86,6 +87,8 @@ class LithiumSymmetricCell:
     @temperature_degc.setter
     def temperature_degc(self, value: float) -> None:
         p = self._parameters
+        if value == self._temperature_degc:
+            return
         film = electrolyte_at(p, value, self._thickness_um)
         self._electrolyte = film
         self._electrolyte_ohm_cm2, self._rest_ohm_cm2 = film.ohmic_ohm_cm2, film.rest_ohm_cm2

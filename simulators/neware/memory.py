@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-
 _ROW = struct.Struct("<HLBqq4f")
 
 

@@ -13,7 +13,6 @@ from statistics import NormalDist
 from simulators.neware.schedule import TICKS_PER_S, UnitRatings
 from simulators.neware.settings import Noise
 
-
 _NORMAL = tuple(NormalDist().inv_cdf((n + 0.5) / 4096) for n in range(4096))
 """A standard normal distribution in 4096 equally likely values: one draw of 24 bits gives a record both its errors."""
 

@@ -1,0 +1,74 @@
+"""What docs/recipes.md says is true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from protocols import RecipeError, parse_cell, parse_recipe, resolve, shipped_cells, shipped_recipes
+from protocols.cell import Cell
+from protocols.quantities import UNITS
+from protocols.recipe import Recipe
+
+_GUIDE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
+_BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
+
+
+def test_guide_has_a_recipe_and_a_cell() -> None:
+    """The guide's two blocks are the ones that the next test loads."""
+    assert len(_BLOCKS) == 2
+
+
+def test_every_block_of_the_guide_loads_and_fits_together() -> None:
+    """The recipe of the guide resolves for the cell of the guide."""
+    recipe, cell = parse_recipe(_BLOCKS[0]), parse_cell(_BLOCKS[1])
+    steps = resolve(recipe, cell).segments[0].steps
+    assert [step.kind for step in steps] == [
+        "rest",
+        "constant_current",
+        "constant_current",
+        "loop",
+        "cc_cv",
+        "constant_current",
+        "loop",
+    ]
+
+
+def test_guide_shows_messages_as_they_are() -> None:
+    """The messages of the guide are what a file with these two mistakes gives."""
+    text = """\
+name: mine
+title: Two mistakes
+for: [li-li]
+record:
+  every: 30 s
+steps:
+  - step: constant_current
+    direction: charge
+    current: 0.2 MA/cm2
+    until: {voltage: 0.5, time: 1 h}
+"""
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text, "mine.yaml")
+    for line in str(caught.value).splitlines():
+        assert line in _GUIDE
+
+
+@pytest.mark.parametrize("name", [*shipped_recipes(), *shipped_cells()])
+def test_every_shipped_name_is_in_the_guide(name: str) -> None:
+    """A technician finds all shipped recipes and cells in the guide."""
+    assert f"`{name}`" in _GUIDE
+
+
+@pytest.mark.parametrize("unit", sorted(UNITS))
+def test_every_unit_is_in_the_guide(unit: str) -> None:
+    """The guide's table of units is complete."""
+    assert f"`{unit}`" in _GUIDE
+
+
+@pytest.mark.parametrize("field", sorted({"for", *Recipe.model_fields, *Cell.model_fields} - {"for_kinds"}))
+def test_every_key_is_in_the_guide(field: str) -> None:
+    """The guide has all keys of recipe and cell files."""
+    assert f"`{field}`" in _GUIDE
