@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
 
 from protocols.numbering import executions, loops
 from protocols.program import (
@@ -32,12 +32,13 @@ class Forecast:
     """What a program will take; ``charge_ah`` is the sum of magnitudes, ``cycles`` the passes of its largest loop.
 
     ``planned_duration_s`` is an upper bound, the rest are estimates: ``records`` a generous one, for disk space.
+    All are infinite where a step has no bound.
     """
 
     planned_duration_s: float
     expected_duration_s: float
     charge_ah: float
-    records: int
+    records: float
     cycles: int
 
 
@@ -55,7 +56,7 @@ def forecast(program: Program) -> Forecast:
             expected_s += times * _expected_s(step, program)
             charge_ah += times * _charge_ah(step, program)
             records += times * _records(step, segment, program)
-    return Forecast(planned_s, expected_s, charge_ah, ceil(records), cycles)
+    return Forecast(planned_s, expected_s, charge_ah, records, cycles)
 
 
 def planned_duration_s(program: Program) -> float:
@@ -104,7 +105,8 @@ def _records(step: Step, segment: CyclingSegment, program: Program) -> float:
     rule: Record = step.record or segment.record
     count = 2.0
     if rule.every_s:
-        count += _expected_s(step, program) // rule.every_s
+        duration_s = _expected_s(step, program)
+        count += duration_s if duration_s == inf else duration_s // rule.every_s
     if rule.voltage_change_v and isinstance(step, PoweredStep):
         count += (segment.limits.host.high_v - segment.limits.host.low_v) // rule.voltage_change_v
     return count

@@ -80,6 +80,6 @@ def on_wrong_side(
     ``others`` are the voltages that steps of the other direction go to; a ``symmetric`` cell rests at 0 V.
     """
     up = direction is Direction.CHARGE
-    if symmetric and (volts <= 0 if up else volts >= 0):
-        return True
+    if symmetric:
+        return volts <= 0 if up else volts >= 0
     return bool(others) and (volts <= min(others) if up else volts >= max(others))

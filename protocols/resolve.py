@@ -69,7 +69,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     work = _Resolver(recipe, cell)
     work.check_block()
     work.steps(recipe.steps, ())
-    if not work.currents_a:
+    if next(powered_steps(recipe.steps), None) is None:
         work.refuse("The recipe", "passes no current, so there is nothing to run")
     if work.reasons:
         raise ResolveError(work.reasons)

@@ -1,0 +1,223 @@
+"""Every reason why a channel cannot run a program is a sentence, and a program that fits has none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols import (
+    CcCv,
+    Ceiling,
+    CellFacts,
+    ChannelEnvelope,
+    ConstantCurrent,
+    ConstantVoltage,
+    CurrentRange,
+    CyclingSegment,
+    Direction,
+    Limits,
+    Loop,
+    Program,
+    Record,
+    Rest,
+    Step,
+    Until,
+    VoltageBand,
+    load_cell,
+    load_recipe,
+    problems,
+    resolve,
+)
+
+SMALL = ChannelEnvelope(-5.0, 5.0, (CurrentRange(0.0, 0.0001), CurrentRange(0.0, 0.001), CurrentRange(0.0, 0.01)))
+LARGE = ChannelEnvelope(0.025, 5.0, (CurrentRange(0.0005, 0.1), CurrentRange(0.1, 6.0)), discharge_voltage_min_v=1.0)
+
+_OUTSIDE = "outside what this channel measures, 0.025 to 5 V"
+_LIMITS = Limits(VoltageBand(2.7, 4.1), VoltageBand(2.5, 4.2), VoltageBand(2.0, 4.3), 0.00105, 0.0011, 0.0012)
+_RECORD = Record(every_s=30.0)
+_BOUNDS = Ceiling(time_s=7200.0, capacity_ah=0.0012)
+_CHARGE = ConstantCurrent(0.001, Until(voltage_v=4.0), _BOUNDS)
+_DISCHARGE = ConstantCurrent(-0.001, Until(voltage_v=2.8), _BOUNDS)
+_REST = Rest(Until(time_s=60.0))
+
+
+def _program(*steps: Step, limits: Limits = _LIMITS, record: Record = _RECORD, kind: str = "lfp") -> Program:
+    return Program("mine", "0" * 64, CellFacts("mine", kind), (CyclingSegment(steps, record, limits),))
+
+
+def _shipped(recipe: str, cell: str) -> Program:
+    return resolve(load_recipe(recipe), load_cell(cell))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "cell"),
+    [
+        ("li-li-0.2", "bare-li-li"),
+        ("li-li-0.4", "coated-li-li"),
+        ("li-plating-1.0", "bare-li-li"),
+        ("lfp-200mA-g", "bare-lfp"),
+    ],
+)
+def test_shipped_programs_fit_a_small_channel_with_negative_voltage(recipe: str, cell: str) -> None:
+    """The 5V10mA class with a bipolar range runs all of the paper's tests."""
+    assert problems(_shipped(recipe, cell), SMALL) == []
+
+
+def test_li_li_on_a_standard_6_a_unit_is_refused_for_every_reason() -> None:
+    """No negative voltage, cutoff and limits out of reach, and 0.157 mA under a range that starts at 0.5 mA."""
+    assert problems(_shipped("li-li-0.2", "bare-li-li"), LARGE) == [
+        "Steps 2 and 5: a discharge drives a li-li cell below 0 V, and this channel has no negative voltage.",
+        f"Steps 2 and 5: -0.5 V is {_OUTSIDE}.",
+        f"The tester's limits, -0.6 to 0.6 V, are {_OUTSIDE}: they would never act.",
+        "Steps 2 and 5: a discharge to -0.5 V; this channel discharges down to 1 V.",
+        "Steps 1, 2, 4 and 5: 0.15708 mA is below the smallest current here, 0.5 mA.",
+    ]
+
+
+def test_li_li_discharge_without_a_cutoff_needs_negative_voltage_too() -> None:
+    """The cell goes below zero whether or not the recipe says so."""
+    step = ConstantCurrent(-0.001, Until(time_s=60.0), Ceiling(capacity_ah=0.001))
+    band = VoltageBand(0.0, 0.5), VoltageBand(-0.0, 0.6), VoltageBand(-1.0, 1.0)
+    channel = ChannelEnvelope(0.0, 5.0, (CurrentRange(0.0, 0.1),))
+    found = problems(_program(step, kind="li-li", limits=Limits(*band, 0.00105, 0.0011, 0.0012)), channel)
+    assert any("below 0 V" in reason for reason in found)
+
+
+def test_program_that_fits_has_no_reasons() -> None:
+    """The program that the tests below spoil is sound."""
+    assert problems(_program(_REST, _CHARGE, _DISCHARGE, Loop(2, 50)), SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([replace(_CHARGE, current_a=0.00100)], None),
+        ([replace(_CHARGE, current_a=0.02)], "20 mA is above the largest current here, 10 mA"),
+        ([replace(_CHARGE, current_a=0.0)], "current of zero"),
+        ([replace(_CHARGE, until=Until())], "no end condition"),
+        ([replace(_CHARGE, ceiling=Ceiling(time_s=1.0))], "nothing bounds its charge"),
+        ([replace(_CHARGE, ceiling=Ceiling(capacity_ah=1.0))], "nothing bounds its time"),
+        ([replace(_CHARGE, until=Until(voltage_v=0.0))], "is not inside the host's limits"),
+        ([replace(_CHARGE, until=Until(voltage_v=4.1))], "4.1 V is not inside the host's limits, 2.7 to 4.1 V"),
+        ([replace(_CHARGE, until=Until(voltage_v=5.5))], "outside what this channel measures, -5 to 5 V"),
+        ([replace(_CHARGE, current_a=0.00105)], "1.05 mA is not below the host's limit, 1.05 mA"),
+        ([replace(_CHARGE, until=Until(time_s=0.0))], "it lasts 0 s"),
+        ([replace(_CHARGE, ceiling=Ceiling(366 * 86400.0, 1.0))], "may last 366 days; this channel allows 365 days"),
+        ([Rest(Until())], "a rest needs a time"),
+        ([Rest(Until(time_s=400 * 86400.0))], "may last 400 days"),
+        ([replace(_CHARGE, record=Record(every_s=0.05))], "a record every 0.05 s; this channel needs 0.1 s"),
+        ([_REST, Loop(2, 5)], "back to step 2"),
+        ([_REST, Loop(0, 5)], "back to step 0"),
+        ([_REST, Loop(1, 0)], "a loop of 0 times"),
+        ([_REST, Loop(1, 65535)], None),
+        ([_REST, Loop(1, 65536)], "this channel counts from 1 to 65535"),
+        ([_REST, Loop(1, 2), Loop(1, 2), Loop(1, 2)], None),
+        ([_REST, Loop(1, 2), Loop(1, 2), Loop(1, 2), Loop(1, 2)], "nested 4 deep; this channel nests 3"),
+        ([_REST, _REST, Loop(1, 2), _REST, Loop(2, 2)], "cross"),
+        ([_REST] * 253, None),
+        ([_REST] * 254, "255 steps with its End; this channel holds 254"),
+        ([], "no steps"),
+        ([ConstantVoltage(Direction.CHARGE, 4.0, Until(time_s=60.0), 0.001, Ceiling(capacity_ah=0.001))], None),
+        ([CcCv(0.001, 4.0, Until(current_a=0.02), _BOUNDS)], "20 mA is above the largest current"),
+    ],
+)
+def test_each_fault_of_a_program_has_its_sentence(steps: list[Step], words: str | None) -> None:
+    """And the nearest program without the fault has none."""
+    found = problems(_program(*steps), SMALL)
+    assert (found == []) if words is None else any(words in reason for reason in found), found
+
+
+def test_cutoffs_exchanged_are_on_the_wrong_side() -> None:
+    """Both steps would end at once."""
+    swapped = replace(_CHARGE, until=Until(voltage_v=2.8)), replace(_DISCHARGE, until=Until(voltage_v=4.0))
+    found = problems(_program(*swapped), SMALL)
+    assert [reason for reason in found if "wrong side" in reason] == [
+        "Step 1: a charge to 2.8 V is on the wrong side and would end at once.",
+        "Step 2: a discharge to 4 V is on the wrong side and would end at once.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (replace(_LIMITS, tester=VoltageBand(2.7, 4.2)), "The tester limits, 2.7 to 4.2 V, are not wider"),
+        (replace(_LIMITS, absolute=VoltageBand(2.6, 4.3)), "The absolute limits"),
+        (replace(_LIMITS, tester_current_a=0.00105), "The tester current limit, 1.05 mA, is not above the host limit"),
+        (replace(_LIMITS, absolute_current_a=0.001), "The absolute current limit"),
+    ],
+)
+def test_limits_out_of_order_are_refused(limits: Limits, words: str) -> None:
+    """Equal is out of order."""
+    assert any(words in reason for reason in problems(_program(_CHARGE, limits=limits), SMALL))
+
+
+def test_tester_limit_that_the_channel_cannot_measure_is_refused() -> None:
+    """A limit beyond full scale would never act."""
+    channel = replace(SMALL, voltage_high_v=4.15, current_ranges=(CurrentRange(0.0, 0.00105),))
+    found = problems(_program(_CHARGE), channel)
+    assert len(found) == 2
+    assert all("this channel measures" in reason for reason in found)
+
+
+def test_current_between_two_ranges_is_refused() -> None:
+    """Ranges may leave a gap."""
+    channel = replace(SMALL, current_ranges=(CurrentRange(0.0, 0.0005), CurrentRange(0.002, 0.01)))
+    assert problems(_program(_CHARGE), channel) == ["Step 1: 1 mA lies between two ranges of this channel."]
+
+
+def test_single_range_units_hold_no_voltage_on_discharge() -> None:
+    """Reference neware-ct4008, section 1.2."""
+    step = CcCv(-0.001, 2.8, Until(current_a=0.0001), _BOUNDS)
+    assert problems(_program(step), SMALL) == []
+    found = problems(_program(step), replace(SMALL, holds_voltage_on_discharge=False))
+    assert found == ["Step 1: this channel cannot hold a voltage on discharge."]
+
+
+@pytest.mark.parametrize("number", [nan, inf, -inf])
+def test_number_that_is_not_finite_never_passes(number: float) -> None:
+    """A NaN would pass every comparison, so it is looked for first."""
+    programs = (
+        _program(replace(_CHARGE, current_a=number)),
+        _program(replace(_CHARGE, until=Until(voltage_v=number))),
+        _program(_CHARGE, record=Record(every_s=number)),
+        _program(_CHARGE, limits=replace(_LIMITS, host=VoltageBand(2.7, number))),
+    )
+    for program in programs:
+        assert "not a finite number" in problems(program, SMALL)[0]
+
+
+def test_same_reason_for_many_steps_is_one_sentence() -> None:
+    """A technician reads a screen, not a list of 253 lines."""
+    found = problems(_program(*[replace(_CHARGE, current_a=0.02)] * 100), SMALL)
+    assert found[0].startswith("Steps 1, 2, 3, 4, 5 and 95 more: 20 mA is above")
+
+
+def test_program_without_segments_is_refused() -> None:
+    """Nothing to run is no program."""
+    assert problems(replace(_program(_CHARGE), segments=()), SMALL) == ["The program is empty."]
+
+
+@given(
+    low=st.floats(-10, 10),
+    high=st.floats(-10, 10),
+    current=st.floats(-1, 1),
+    volts=st.floats(-10, 10),
+    back_to=st.integers(-3, 5),
+    times=st.integers(-1, 70_000),
+)
+def test_reasons_are_sentences_whatever_the_program(
+    low: float, high: float, current: float, volts: float, back_to: int, times: int
+) -> None:
+    """No program makes the check fall over, and what passes obeys the envelope."""
+    step = ConstantCurrent(current, Until(voltage_v=volts), _BOUNDS)
+    found = problems(_program(step, Loop(back_to, times), limits=replace(_LIMITS, host=VoltageBand(low, high))), SMALL)
+    assert all(reason.endswith(".") and reason[0].isupper() for reason in found)
+    if not found:
+        assert 2.5 < low < volts < high < 4.2
+        assert 0 < abs(current) < 0.00105
+        assert back_to == 1
+        assert 1 <= times <= 65535

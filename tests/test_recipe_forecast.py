@@ -1,0 +1,65 @@
+"""A forecast tells how long, how much charge and how many records, without simulating anything."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from protocols import (
+    CellFacts,
+    ConstantCurrent,
+    CyclingSegment,
+    Limits,
+    Loop,
+    Program,
+    Record,
+    Rest,
+    Until,
+    VoltageBand,
+    expected_duration_s,
+    forecast,
+    load_cell,
+    load_recipe,
+    planned_duration_s,
+    resolve,
+)
+
+_BAND = VoltageBand(0.0, 1.0)
+_LIMITS = Limits(_BAND, _BAND, _BAND, 1.0, 1.0, 1.0)
+
+
+def _program(*steps: Rest | ConstantCurrent | Loop) -> Program:
+    return Program("r", "", CellFacts("c", "lfp"), (CyclingSegment(steps, Record(every_s=10.0), _LIMITS),))
+
+
+@pytest.mark.parametrize(("recipe", "hours"), [("li-li-0.2", 600), ("li-li-0.4", 200), ("li-plating-1.0", 20)])
+def test_li_li_recipes_take_the_papers_hours(recipe: str, hours: int) -> None:
+    """Plus ten minutes of rest and ten seconds of check block."""
+    program = resolve(load_recipe(recipe), load_cell("coated-li-li"))
+    assert planned_duration_s(program) == expected_duration_s(program) == hours * 3600 + 610
+
+
+def test_lfp_is_expected_to_take_half_of_what_it_may_take() -> None:
+    """Its time ceilings are twice the expected time."""
+    found = forecast(resolve(load_recipe("lfp-200mA-g"), load_cell("coated-lfp")))
+    assert found.planned_duration_s - 600 == pytest.approx(2 * (found.expected_duration_s - 600))
+    assert found.expected_duration_s == pytest.approx(100 * 0.187 / 0.22 * 3600 + 600)
+    assert found.charge_ah == pytest.approx(100 * 0.000187)
+    assert found.cycles == 50
+
+
+def test_nested_loops_multiply() -> None:
+    """Two times three passes of the inner rest, two of the outer."""
+    program = _program(Rest(Until(time_s=100.0)), Rest(Until(time_s=1.0)), Loop(2, 3), Loop(1, 2))
+    assert planned_duration_s(program) == 206.0
+
+
+def test_step_without_bound_takes_forever_at_most() -> None:
+    """The bound is honest."""
+    assert planned_duration_s(_program(ConstantCurrent(0.001, Until(voltage_v=0.5)))) == inf
+
+
+def test_records_by_time_and_first_and_last_are_counted() -> None:
+    """A rest of 100 s at 10 s has its first, its last and ten between."""
+    assert forecast(_program(Rest(Until(time_s=100.0)), Loop(1, 5))).records == 60
