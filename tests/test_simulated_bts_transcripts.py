@@ -53,10 +53,24 @@ def test_server_answers_every_transcript_to_the_byte(name: str) -> None:
 def test_transcripts_cover_every_command_of_the_daily_work() -> None:
     """No command that a driver needs is left unjudged."""
     requests = b"".join(exchange.request for name in names() for exchange in load(name))
-    for command in (
-        "connect getdevinfo getchlstatus inquire inquiredf download downloadStepLayer downloadlog start stop continue"
-        " goto reset light clearflag broadcaststop"
-    ).split():
+    for command in [
+        "connect",
+        "getdevinfo",
+        "getchlstatus",
+        "inquire",
+        "inquiredf",
+        "download",
+        "downloadStepLayer",
+        "downloadlog",
+        "start",
+        "stop",
+        "continue",
+        "goto",
+        "reset",
+        "light",
+        "clearflag",
+        "broadcaststop",
+    ]:
         assert f"<cmd>{command}</cmd>".encode() in requests
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,9 +86,7 @@ def nested(draw: st.DrawFn) -> list[object]:
     for _ in range(draw(st.integers(1, 3))):
         begin = len(parts) + 1
         parts += ["r"] * draw(st.integers(1, 2))
-        starts = sorted(
-            draw(st.lists(st.integers(begin, len(parts)), min_size=0, max_size=3)), reverse=True
-        )
+        starts = sorted(draw(st.lists(st.integers(begin, len(parts)), min_size=0, max_size=3)), reverse=True)
         for start in starts:
             parts.append((start, draw(st.integers(1, 3))))
     return parts
@@ -98,7 +98,7 @@ def test_nested_loops_unroll_to_the_same_steps_as_their_text(parts: list[object]
     test = run(schedule(*parts))
     steps = [row.step for row in test.steps]
     assert steps == expanded(parts)
-    jumps = [after <= before for before, after in zip(steps, steps[1:], strict=False)]
+    jumps = [after <= before for before, after in itertools.pairwise(steps)]
     assert test.steps[-1].cycle == 1 + sum(jumps)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from hypothesis import given
@@ -67,7 +68,7 @@ def test_voltage_anchor_moves_with_event_records_only() -> None:
     )
     machine.advance_to(100_000)
     voltages = [row.voltage_v for row in test.rows()][:-1]
-    gaps = [b - a for a, b in zip(voltages, voltages[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(voltages)]
     assert len(gaps) > 10
     assert all(0.05 - 1e-6 <= gap < 0.05 + 0.0101 for gap in gaps)
 
@@ -200,8 +201,6 @@ def test_a_stop_leaves_the_rows_up_to_it_untouched(stop: int, polls: list[int]) 
 @given(st.integers(1, 500), st.integers(1, 5000))
 def test_time_records_lie_on_the_grid_and_at_the_end(interval: int, duration: int) -> None:
     """Every multiple of T and the exact end, nothing else."""
-    machine, test = begin(
-        SourceCell(), Step(1, StepKind.REST, duration_ticks=duration, records=RecordRules(interval))
-    )
+    machine, test = begin(SourceCell(), Step(1, StepKind.REST, duration_ticks=duration, records=RecordRules(interval)))
     machine.advance_to(10**6)
     assert [row.tick for row in test.rows()] == sorted({*range(0, duration, interval), duration})

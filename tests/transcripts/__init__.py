@@ -43,7 +43,7 @@ def load(name: str) -> list[Exchange]:
     time_s = 0.0
     for line in [*(FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines(), ""]:
         mark, text = line[:2], line[2:]
-        if request and (mark == "> " and reply or mark not in ("> ", "< ")):
+        if request and ((mark == "> " and reply) or mark not in ("> ", "< ")):
             exchanges.append(Exchange(request, reply, time_s))
             request = reply = b""
         if mark == "> ":
