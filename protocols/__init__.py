@@ -15,6 +15,7 @@ from protocols.loading import (
     load_recipe,
     parse_cell,
     parse_recipe,
+    recipe_text,
     shipped_cells,
     shipped_recipes,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "planned_duration_s",
     "problems",
     "recipe_schema",
+    "recipe_text",
     "resolve",
     "shipped_cells",
     "shipped_recipes",

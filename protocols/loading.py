@@ -34,6 +34,11 @@ def load_cell(name_or_path: str | Path) -> Cell:
     return parse_cell(*_read(name_or_path, "cell"))
 
 
+def recipe_text(name_or_path: str | Path) -> str:
+    """Give the text of a recipe's file, comments included, whether or not it is sound."""
+    return _read(name_or_path, "recipe")[0]
+
+
 def parse_recipe(text: str, file: str = "<text>") -> Recipe:
     """Read a recipe from YAML text; ``file`` is for messages."""
     return _parse(text, file, Recipe)
@@ -145,4 +150,4 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
     return words.get(kind, (seen, expected.removeprefix("input should be ")))
 
 
-__all__ = ["load_cell", "load_recipe", "parse_cell", "parse_recipe", "shipped_cells", "shipped_recipes"]
+__all__ = ["load_cell", "load_recipe", "parse_cell", "parse_recipe", "recipe_text", "shipped_cells", "shipped_recipes"]

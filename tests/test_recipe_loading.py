@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from protocols import RecipeError, RecipeProblem, UnknownName, load_recipe, parse_recipe, recipe_schema, shipped_recipes
+from protocols import (
+    RecipeError,
+    RecipeProblem,
+    UnknownName,
+    load_recipe,
+    parse_recipe,
+    recipe_schema,
+    recipe_text,
+    shipped_recipes,
+)
 
 _RECIPE = """\
 name: mine
@@ -67,6 +76,13 @@ def test_unknown_name_is_answered_with_the_nearest_and_all() -> None:
     """A slip in a name shows what was meant and what there is."""
     with pytest.raises(UnknownName, match=r"Did you mean li-li-0\.2\?.*Shipped: lfp-200mA-g, li-li-0\.2"):
         load_recipe("lili-0.2")
+
+
+def test_text_of_a_recipe_is_its_file_with_comments() -> None:
+    """A technician starts from a shipped file."""
+    text = recipe_text("li-li-0.2")
+    assert text.startswith("# Stripping and plating")
+    assert parse_recipe(text) == load_recipe("li-li-0.2")
 
 
 def test_folder_is_no_recipe(tmp_path: Path) -> None:
