@@ -133,10 +133,9 @@ def _is_tag(node: Node, part: str) -> bool:
 
 def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node: Node, text: str) -> tuple[str, str]:
     """Say what was seen and what was expected."""
-    seen = (
-        ascii(node.value)[:60] if isinstance(node.value, str) else "a list" if isinstance(node.value, list) else "keys"
-    )
-    expected = text[:1].lower() + text[1:].replace("Input should be ", "").removeprefix("input should be ")
+    shapes = {list: "a list", dict: "keys"}
+    seen = ascii(node.value)[:60] if isinstance(node.value, str) else shapes[type(node.value)]
+    expected = text.removeprefix("Input should be ").removeprefix("Value should have ")
     words = {
         "problem": (str(context.get("seen")), str(context.get("expected"))),
         "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
@@ -147,7 +146,7 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
         "tuple_type": (seen, "a list"),
         "too_short": ("an empty list", "at least one entry"),
     }
-    return words.get(kind, (seen, expected.removeprefix("input should be ")))
+    return words.get(kind, (seen, expected))
 
 
 __all__ = ["load_cell", "load_recipe", "parse_cell", "parse_recipe", "recipe_text", "shipped_cells", "shipped_recipes"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from protocols.recipe import Recipe
 
 _GUIDE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding="utf-8")
 _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
+
+
+@pytest.mark.parametrize("module", ["", ".quantities", ".loading", ".resolve", ".envelope", ".forecast"])
+def test_session_in_a_docstring_runs(module: str) -> None:
+    """Modules show a session, and it is true."""
+    found = doctest.testmod(importlib.import_module(f"protocols{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_guide_has_a_recipe_and_a_cell() -> None:
