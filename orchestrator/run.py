@@ -9,14 +9,15 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import PureWindowsPath
 
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action, Finding, LimitWatch, primary
+from orchestrator.safety import Action, Finding, FindingKind, LimitWatch, primary
 from orchestrator.states import ENDED, RunState, move
 from orchestrator.store import Store
 from orchestrator.virtual_time import wall_time
@@ -148,7 +149,8 @@ class Run:
             barcode=self.run_id,
             started_unix_s=wall_time(),
         )
-        self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}, step file {location}")
+        file = PureWindowsPath(location).name
+        self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}, step file {file}")
         self.note(
             "limits_unverified", "no command reads limits back: the step file was parsed again and equals the program"
         )
@@ -187,14 +189,22 @@ class Run:
 
     async def act(self, findings: list[Finding]) -> bool:
         """Write findings down and stop the channel where one asks for it; True when it was stopped."""
-        for finding in findings:
-            data = {k: str(v) for k, v in asdict(finding).items()}
-            self.note(finding.kind, finding.message, data)
+        self._note_findings(findings)
         ending = primary(findings)
         if ending is None:
             return False
         await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
         return True
+
+    def _note_findings(self, findings: list[Finding]) -> None:
+        """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
+        alike: dict[tuple[FindingKind, Action], list[Finding]] = {}
+        for finding in findings:
+            alike.setdefault((finding.kind, finding.action), []).append(finding)
+        for (kind, action), group in alike.items():
+            more = f" (the first of {len(group)} alike)" if len(group) > 1 else ""
+            data = {"action": action.name.lower(), "time_s": group[0].time_s, "count": len(group)}
+            self.note(kind, group[0].message + more, data)
 
     async def stop(self, state: RunState, reason: str) -> None:
         """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``."""
@@ -227,8 +237,7 @@ class Run:
         self._unsaved += steps
         self.save_steps()
         findings = self._judge.feed(steps)
-        for finding in findings:
-            self.note(finding.kind, finding.message)
+        self._note_findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
             state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
         self.note(EventKind.ENDED, reason)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from math import inf
 from typing import ClassVar
 
 from drivers.interfaces import Sample
 from protocols.envelope import ChannelEnvelope
-from protocols.program import ConstantCurrent, CyclingSegment, Limits
+from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Loop, Rest
 
 
 class Verdict(IntEnum):
@@ -41,6 +42,7 @@ class FindingKind(StrEnum):
     CELL_SHORTED = "cell shorted"
     SOFT_SHORT = "soft short suspected"
     CEILING = "ceiling reached"
+    OVERDUE = "step did not end"
     ABSOLUTE_LIMIT = "absolute limit exceeded"
     HOST_LIMIT = "limit exceeded"
     WRONG_CURRENT = "current differs from the set value"
@@ -55,6 +57,7 @@ EXPLAINS = (
     FindingKind.ABSOLUTE_LIMIT,
     FindingKind.HOST_LIMIT,
     FindingKind.WRONG_CURRENT,
+    FindingKind.OVERDUE,
     FindingKind.CEILING,
     FindingKind.CELL_SHORTED,
     FindingKind.INVALID_VALUE,
@@ -91,29 +94,49 @@ def verdict(limits: Limits, voltage_v: float, current_a: float) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentWindow:
-    """Currents that a galvanostatic step may show: the set value +- max(5 %, 0.1 % of the range) (faults B08)."""
+class StepWindow:
+    """What samples of one step may show: a current band, and how long and how much the step may go on.
+
+    A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
+    pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06).
+    """
 
     low_a: float
     high_a: float
+    time_s: float = inf
+    capacity_ah: float = inf
 
 
-def current_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, CurrentWindow]:
-    """Give the window of each constant-current step, by step number."""
+OVERDUE_FACTOR = 1.05
+# Time by which a step may outlast its end, however short it is.
+_OVERDUE_S = 2.0
+
+
+def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, StepWindow]:
+    """Give the window of each step that makes records, by step number."""
+    host_a = segment.limits.host_current_a
     windows = {}
     for number, step in enumerate(segment.steps, 1):
+        if isinstance(step, Loop):
+            continue
+        low_a, high_a = -host_a, host_a
         if isinstance(step, ConstantCurrent):
             fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(step.current_a)]
             full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
             margin_a = max(0.05 * abs(step.current_a), 0.001 * full_scale_a)
-            windows[number] = CurrentWindow(step.current_a - margin_a, step.current_a + margin_a)
+            low_a, high_a = step.current_a - margin_a, step.current_a + margin_a
+        ceiling = Ceiling() if isinstance(step, Rest) else step.ceiling
+        times = [t for t in (step.until.time_s, ceiling.time_s) if t is not None]
+        charges = [q for q in (step.until.capacity_ah, ceiling.capacity_ah) if q is not None]
+        time_s = min((t * OVERDUE_FACTOR + _OVERDUE_S for t in times), default=inf)
+        windows[number] = StepWindow(low_a, high_a, time_s, min((q * OVERDUE_FACTOR for q in charges), default=inf))
     return windows
 
 
 class LimitWatch:
-    """Judges every sample of a test against the host's limits and each step's current window.
+    """Judges every sample of a test against the host's limits and its step's window.
 
-    Beyond the absolute limits one sample trips; beyond the host's limits, outside the current window or not a number,
+    Beyond the absolute limits one sample trips; beyond the host's limits, outside the step's current or not a number,
     it takes as many in a row as `debounce`: one spike alone is only marked (faults D01, D03).
     """
 
@@ -122,7 +145,7 @@ class LimitWatch:
 
     def __init__(self, segment: CyclingSegment, envelope: ChannelEnvelope) -> None:
         self._limits = segment.limits
-        self._windows = current_windows(segment, envelope)
+        self._windows = step_windows(segment, envelope)
         self._outside = {Verdict.OUTSIDE_HOST: 0, Verdict.INVALID: 0}
         self._wrong_current = 0
 
@@ -130,11 +153,16 @@ class LimitWatch:
         """Judge a batch in order."""
         findings: list[Finding] = []
         low_v, high_v = self._limits.host.low_v, self._limits.host.high_v
-        everything = CurrentWindow(-self._limits.host_current_a, self._limits.host_current_a)
+        everything = StepWindow(-self._limits.host_current_a, self._limits.host_current_a)
         windows = self._windows
         for sample in samples:
             window = windows.get(sample.step, everything)
-            if low_v <= sample.voltage_v <= high_v and window.low_a <= sample.current_a <= window.high_a:
+            if (
+                low_v <= sample.voltage_v <= high_v
+                and window.low_a <= sample.current_a <= window.high_a
+                and sample.step_time_s <= window.time_s
+                and sample.capacity_ah <= window.capacity_ah
+            ):
                 if self._wrong_current or any(self._outside.values()):
                     self._wrong_current = 0
                     self._outside = dict.fromkeys(self._outside, 0)
@@ -142,7 +170,7 @@ class LimitWatch:
             findings.extend(self._judge(sample, window))
         return findings
 
-    def _judge(self, sample: Sample, window: CurrentWindow) -> list[Finding]:
+    def _judge(self, sample: Sample, window: StepWindow) -> list[Finding]:
         found = verdict(self._limits, sample.voltage_v, sample.current_a)
         seen = f"{sample.voltage_v:.4f} V, {sample.current_a * 1e3:.4f} mA at {sample.time_s / 3600:.3f} h"
         if found is Verdict.OUTSIDE_ABSOLUTE:
@@ -156,6 +184,15 @@ class LimitWatch:
             band = self._limits.host
             message = f"{seen}; the limits are {band.low_v:g} to {band.high_v:g} V"
             return [Finding(kind, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
+        if sample.step_time_s > window.time_s or sample.capacity_ah > window.capacity_ah:
+            message = (
+                f"step {sample.step} goes on after {sample.step_time_s:.0f} s and {sample.capacity_ah * 1e3:.4f} mAh; "
+                "the tester should have ended it"
+            )
+            return [Finding(FindingKind.OVERDUE, Action.TRIP, message, sample.time_s)]
+        if window.low_a <= sample.current_a <= window.high_a:
+            message = f"{seen}; a reading of step {sample.step} is not a number"
+            return [Finding(FindingKind.INVALID_VALUE, Action.MARK, message, sample.time_s)]
         self._wrong_current += 1
         enough = self._wrong_current >= self.wrong_current_in_a_row
         message = f"{seen}; step {sample.step} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"

@@ -65,7 +65,7 @@ class Supervisor:
             try:
                 await self._tick(active)
             except DriverError as err:
-                logger.warning("%s: %s", self._tester.name, err)
+                logger.info("%s: %s", self._tester.name, err)
                 self._check_silence(active, str(err))
             for run in active:
                 self._publish(run)

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from drivers.interfaces import Sample
 from orchestrator.safety import Action, Finding, FindingKind, LimitWatch, Verdict, primary, verdict
 from protocols.envelope import ChannelEnvelope, CurrentRange
-from protocols.program import ConstantCurrent, CyclingSegment, Limits, Record, Rest, Until, VoltageBand
+from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Record, Rest, Until, VoltageBand
 
 LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)
-SEGMENT = CyclingSegment(
-    (ConstantCurrent(157.08e-6, Until(time_s=3600, voltage_v=0.5)), Rest(Until(time_s=60))), Record(30.0), LIMITS
-)
+CHARGE = ConstantCurrent(157.08e-6, Until(time_s=3600, voltage_v=0.5), Ceiling(capacity_ah=1.73e-4))
+SEGMENT = CyclingSegment((CHARGE, Rest(Until(time_s=60))), Record(30.0), LIMITS)
 ENVELOPE = ChannelEnvelope(-5, 5, (CurrentRange(1e-6, 1e-3), CurrentRange(1e-3, 0.1)))
 GOOD = Sample(1, 0.0, 0.0, 1, 1, 1, "cc", 0.05, 157e-6, 0.0, 0.0, 0.0)
 
@@ -80,6 +79,19 @@ def test_current_during_rest_is_judged_by_the_host_limit() -> None:
     """A rest has no set value; its current must stay within the run's."""
     assert judge(GOOD._replace(step=2, current_a=0.0)) == []
     assert judge(GOOD._replace(step=2, current_a=2e-4)) != []
+
+
+@pytest.mark.parametrize("late", [{"step_time_s": 3800.0}, {"capacity_ah": 2e-4}])
+def test_step_that_goes_on_past_its_end_trips(late: dict[str, float]) -> None:
+    """5 % over the tester's own end of a step, the host stops it (faults B06, C08)."""
+    (finding,) = judge(GOOD._replace(**late))  # type: ignore[arg-type]  # fields of one type
+    assert (finding.kind, finding.action) == (FindingKind.OVERDUE, Action.TRIP)
+
+
+def test_capacity_that_is_no_number_is_marked() -> None:
+    """A missing capacity is told, and ends nothing by itself."""
+    (finding,) = judge(GOOD._replace(capacity_ah=math.nan))
+    assert (finding.kind, finding.action) == (FindingKind.INVALID_VALUE, Action.MARK)
 
 
 def test_debounce_spans_batches() -> None:
