@@ -153,7 +153,7 @@ def test_escaped_barcode_comes_back_escaped() -> None:
     inquire = LIGHT.replace(b"light", b"inquire").replace(b">true<", b' aux="0" barcode="1">true<')
     said = answers(bench, start, inquire).decode()
     assert ">ok<" in said
-    assert "barcode='007 &amp; \"&lt;'" in said or 'barcode="007 &amp; &quot;&lt;"' in said
+    assert 'barcode="007 &amp; &quot;&lt;"' in said
 
 
 SPOILED = {

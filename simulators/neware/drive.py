@@ -89,9 +89,14 @@ class Drive:
         self.voltage_v = self._visible(self.cell.voltage_v(self.set_a))
 
     @property
+    def most_a(self) -> float:
+        """Give the magnitude of current at which a held voltage is given up."""
+        return abs(self.set_a) * _TOO_MUCH
+
+    @property
     def beyond_limit(self) -> bool:
         """Tell whether the held voltage draws more than the set current."""
-        return self.holding and abs(self.current_a) > abs(self.set_a) * _TOO_MUCH
+        return self.holding and abs(self.current_a) >= self.most_a
 
     def restart_counters(self) -> None:
         """Count charge and energy from zero: a new step begins."""

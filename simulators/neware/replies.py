@@ -6,9 +6,10 @@ from `server`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from simulators.neware.memory import LogRow, StepRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S
@@ -18,6 +19,8 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\r\n<bts version="1.0">\r\n'
 _KIND_TEXT = {int(kind): text for kind, text in STEP_TYPE_TEXT.items()}
 
 
+_SPECIAL = re.compile(r"""[&<>"\r\n\t]""")
+_IN_QUOTES = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _TWO_DIGITS = tuple(f"{n:02d}" for n in range(60))
 _MINUTES = tuple(f"{n // 60:02d}:{n % 60:02d}" for n in range(1440))
 
@@ -43,7 +46,12 @@ class PcClock:
 
 def attributes(pairs: Mapping[str, str]) -> str:
     """Write ` name="value"` pairs, escaped."""
-    return "".join(f" {name}={quoteattr(value)}" for name, value in pairs.items())
+    return "".join([f' {name}="{_quoted(value)}"' for name, value in pairs.items()])
+
+
+def _quoted(value: str) -> str:
+    """Escape what must not stand between quotation marks; most values hold nothing of the kind."""
+    return escape(value, _IN_QUOTES) if _SPECIAL.search(value) else value
 
 
 def element(tag: str, pairs: Mapping[str, str], text: str | None = None) -> str:

@@ -1,0 +1,173 @@
+"""Writes a test's records, events and step rows at the moments the real tester does (reference 7.3, 6.3)."""
+
+from __future__ import annotations
+
+import math
+
+from simulators.neware.drive import Drive
+from simulators.neware.memory import LogRow, StepRow, StoredTest
+from simulators.neware.readings import Readings
+from simulators.neware.schedule import TICKS_PER_S, Step
+from simulators.neware.settings import LogCodes, Trouble
+
+_MS_PER_TICK = 1000 // TICKS_PER_S
+
+
+class Recorder:
+    """The pen of one channel. `tick` is the next time record; `anchor_v` and `anchor_a` are of the change records."""
+
+    def __init__(self, readings: Readings, codes: LogCodes) -> None:
+        """Begin without a test."""
+        self.test: StoredTest | None = None
+        self.tick: float = math.inf
+        self.anchor_v = self.anchor_a = 0.0
+        self.cycle = 1
+        self.trouble = Trouble()
+        self._readings = readings
+        self._codes = codes
+        self._first_seq = 1
+        self._last_tick = -1
+
+    @property
+    def rows(self) -> int:
+        """Give the number of records of the test."""
+        return 0 if self.test is None else len(self.test)
+
+    def begin_test(self, test: StoredTest) -> None:
+        """Write into this test from now on."""
+        self.test = test
+        self.cycle = 1
+        self._last_tick = -1
+        self._readings.begin_test(test.test_id)
+
+    def begin_row(self) -> None:
+        """Let the next step row begin with the next record."""
+        self._first_seq = self.rows + 1
+        self._last_tick = -1
+
+    def announce_step(self, tick: int) -> None:
+        """Log a step's start, with its first record's number plus one as most real files do (6.3)."""
+        self.log(self._codes.step_started, tick, seq=self._first_seq + 1)
+
+    def set_anchors(self, drive: Drive) -> None:
+        """Measure changes from here on."""
+        self.anchor_v, self.anchor_a = drive.voltage_v, drive.current_a
+
+    def set_grid(self, step: Step, start_tick: int, now_tick: int) -> None:
+        """Lay the grid of time records, anchored at the step's start whatever else is recorded (7.3.2)."""
+        interval = step.records.interval_ticks
+        gone = now_tick - start_tick
+        self.tick = math.inf if interval is None else start_tick + -(-gone // interval) * interval
+
+    def record_changes(self, step: Step, drive: Drive, start_tick: int) -> None:
+        """Record when voltage or current left its anchor by the step's threshold; the anchor moves there (7.3.3)."""
+        # Compared as the bounds are computed, so that rounding cannot part the two.
+        rules = step.records
+        if rules.voltage_v is not None:
+            up, down = self.anchor_v + rules.voltage_v, self.anchor_v - rules.voltage_v
+            if drive.voltage_v >= up or drive.voltage_v <= down:
+                self.anchor_v = drive.voltage_v
+                self.record(step, drive, start_tick)
+        if rules.current_a is not None:
+            up, down = self.anchor_a + rules.current_a, self.anchor_a - rules.current_a
+            if drive.current_a >= up or drive.current_a <= down:
+                self.anchor_a = drive.current_a
+                self.record(step, drive, start_tick)
+
+    def record(
+        self, step: Step, drive: Drive, start_tick: int, *, at_cutoff: bool = False, forced: bool = False
+    ) -> None:
+        """Keep a record of this moment, unless there is one of this step already; move on the time grid."""
+        tick, test = drive.tick, self.test
+        gone = tick - start_tick
+        if tick == self.tick:
+            interval = step.records.interval_ticks
+            self.tick = math.inf if interval is None else tick - gone % interval + interval
+        if test is None or (tick == self._last_tick and not forced):
+            return
+        self._last_tick = tick
+        readings = self._readings
+        if drive.holding:
+            readings.choose_range(drive.current_a, step.range_a, held=True)
+        if at_cutoff:
+            voltage_v, current_a = readings.read_at_cutoff(drive.voltage_v, drive.current_a, gone, step.direction)
+        else:
+            voltage_v, current_a = readings.read(drive.voltage_v, drive.current_a, gone)
+        if not step.direction:
+            current_a = self.trouble.rest_current_a
+        test.append(
+            step.number, self.cycle, step.kind, gone * _MS_PER_TICK, tick, voltage_v, current_a,
+            drive.charge_ah, drive.energy_wh,
+        )  # fmt: skip
+
+    def coast(self, step: Step, drive: Drive, start_tick: int, stop_tick: float) -> None:
+        """Go from time record to time record while nothing else happens; the hot loop of long tests.
+
+        It takes exactly the intervals that the drive's `look` and `commit` would take, and stops before the first
+        that crosses a bound, is not a whole grid step, or ends after `stop_tick`.
+        """
+        interval, test, tick = step.records.interval_ticks, self.test, drive.tick
+        if test is None or drive.holding or interval is None:
+            return
+        if self.tick - tick != interval or interval > tick - drive.changed_tick:
+            return
+        cell, current_a, low, high = drive.cell, drive.current_a, drive.low, drive.high
+        snapshot, advance, voltage_at = cell.snapshot, cell.advance, cell.voltage_v
+        read, append = self._readings.read, test.append
+        number, cycle, kind = step.number, self.cycle, int(step.kind)
+        duration_s = interval / TICKS_PER_S
+        passed_ah = abs(current_a) * interval / (3600.0 * TICKS_PER_S)
+        voltage_v, charge_ah, energy_wh = drive.voltage_v, drive.charge_ah, drive.energy_wh
+        rest_a = None if step.direction else self.trouble.rest_current_a
+        while tick + interval <= stop_tick and interval <= Drive.longest_ticks(cell):
+            before = snapshot()
+            advance(duration_s, current_a)
+            next_v = voltage_at(current_a)
+            if not low < next_v < high:
+                cell.restore(before)
+                break
+            tick += interval
+            charge_ah += passed_ah
+            energy_wh += passed_ah * abs(voltage_v + next_v) * 0.5
+            voltage_v = next_v
+            gone = tick - start_tick
+            read_v, read_a = read(voltage_v, current_a, gone)
+            if rest_a is not None:
+                read_a = rest_a
+            append(number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh)
+            self._last_tick = tick
+        drive.tick, drive.voltage_v, drive.charge_ah, drive.energy_wh = tick, voltage_v, charge_ah, energy_wh
+        self.tick = tick + interval
+
+    def close_step(self, step: Step, drive: Drive, start_tick: int, code: int | None) -> None:
+        """Make the step's final record, its events and its row; `code` says why it ended by itself."""
+        test = self.test
+        if test is None:
+            return
+        self.record(step, drive, start_tick, at_cutoff=code == self._codes.ended_by_voltage)
+        if code is not None:
+            self.log(code, drive.tick)
+        self.log(self._codes.step_finished, drive.tick)
+        first, last = test.row(self._first_seq), test.row(len(test))
+        test.steps.append(
+            StepRow(
+                first_seq=first.seq,
+                last_seq=last.seq,
+                step=step.number,
+                cycle=self.cycle,
+                kind=step.kind,
+                step_time_ms=(drive.tick - start_tick) * _MS_PER_TICK,
+                end_tick=drive.tick,
+                start_voltage_v=first.voltage_v,
+                end_voltage_v=last.voltage_v,
+                start_current_a=first.current_a,
+                end_current_a=last.current_a,
+                capacity_ah=last.capacity_ah,
+                energy_wh=last.energy_wh,
+            )
+        )
+
+    def log(self, code: int, tick: int, *, seq: int | None = None, value: float = 0.0) -> None:
+        """Keep an event, by default on the last record."""
+        if self.test is not None:
+            self.test.log.append(LogRow(self.rows if seq is None else seq, code, tick, value))
