@@ -30,11 +30,14 @@ _SIMULATED_UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRack:
-    """What the built-in simulated rack holds: a cell model for a channel, the seed of everything random."""
+    """What the built-in simulated rack holds: a cell model for a channel, the seed of everything random.
+
+    It is polled once in ten minutes of its time: a poll costs three requests, and the samples are the same.
+    """
 
     cells: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
-    poll_period_s: float = 10.0
+    poll_period_s: float = 600.0
 
 
 def channel_envelope(bench: Path | None, channel: str) -> ChannelEnvelope:

@@ -37,9 +37,6 @@ CELLS = (
 )
 PAPER: Mapping[str, str] = MappingProxyType({cell.label: cell.paper for cell in CELLS})
 
-# Once in ten minutes of simulated time: each poll costs three requests, whatever it brings.
-POLL_PERIOD_S = 600.0
-
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
@@ -64,7 +61,7 @@ async def _demo(store: Path, seed: int, subscriber: Subscriber) -> DemoResult:
         if reasons := problems(program, channel_envelope(None, channels[cell.label])):
             raise AssertionError(f"the demo's own recipe does not fit its own rack: {reasons}")
         requests.append(RunRequest(program, channels[cell.label], cell.label))
-    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed, POLL_PERIOD_S)
+    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
     with open_store(store) as opened:
         async with open_simulated_rack(rack) as (tester, _):
             runs = await Supervisor(opened, tester, [subscriber]).run(requests)

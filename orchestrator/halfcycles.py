@@ -163,7 +163,11 @@ class StepWatch:
     def _check(self, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
         low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
-        if low is None or high is None or (seen is not None and low <= seen <= high):
+        if low is None or high is None:
+            return []
+        # A check that its cutoff ended met no cell, whatever resistance its few samples show.
+        cut_off = executed.end_reason is EndReason.VOLTAGE
+        if seen is not None and low <= seen <= high and not cut_off:
             return []
         shown = "no current flowed" if seen is None else f"{seen:.4g} ohm"
         likely = "the cell is shorted" if seen is not None and seen < low else "no cell, or bad contact"

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 # Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
 SILENT_POLLS = 3
 SILENT_RECORDS = 3
+# The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
+FIRST_LOOK_S = 15.0
 
 
 class Supervisor:
@@ -58,9 +60,11 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._heard_at, self._heard_unix_s = loop.time(), wall_time()
         due = loop.time()
+        period_s = min(FIRST_LOOK_S, self._tester.poll_period_s)
         while active := [run for run in self.runs if not run.ended]:
             # A tick that took longer than its period does not make the next ones hurry.
-            due = max(due + self._tester.poll_period_s, loop.time())
+            due = max(due + period_s, loop.time())
+            period_s = self._tester.poll_period_s
             await asyncio.sleep(due - loop.time())
             try:
                 await self._tick(active)

@@ -51,8 +51,6 @@ def main() -> None:
     """Run the command line; errors that a user can mend become one sentence on stderr and an exit status."""
     try:
         app()
-    except KeyboardInterrupt:
-        fail("stopped by Ctrl-C", 1)
     except Exception as err:  # the task's root: what is no error of ours shows its trace
         status = exit_status(err)
         if status is None:

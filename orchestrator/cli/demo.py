@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import Json, Seed
-from orchestrator.cli.output import ProgressView, print_json, print_table
+from orchestrator.cli.output import ProgressView, print_json, print_table, stopped_by_ctrl_c
 
 
 def demo(
@@ -19,7 +19,7 @@ def demo(
     """Run the paper's cells at once on a simulated CT-4008 and show what each did."""
     from orchestrator.demo import PAPER, run_demo
 
-    with ProgressView(quiet=json) as view:
+    with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {out}"), ProgressView(quiet=json) as view:
         result = run_demo(out, seed, view)
     rows = [summary.demo_row() for summary in result.summaries]
     if json:

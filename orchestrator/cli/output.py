@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -23,6 +24,15 @@ def fail(message: str, status: int) -> NoReturn:
     """Write an error to stderr and leave with its status."""
     typer.echo(f"cellrig: {message}", err=True)
     raise SystemExit(status)
+
+
+@contextmanager
+def stopped_by_ctrl_c(message: str) -> Iterator[None]:
+    """Turn Ctrl-C, after everything was stopped and stored, into a sentence and exit status 1."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail(message, FAILED)
 
 
 def exit_status(err: Exception) -> int | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
-from orchestrator.cli.output import DONE, FAILED, ProgressView, print_json, print_table
+from orchestrator.cli.output import DONE, FAILED, ProgressView, print_json, print_table, stopped_by_ctrl_c
 
 _DEFAULT_STORE = Path("cellrig.db")
 
@@ -33,7 +33,7 @@ def run(
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --simulate or --bench FILE")
     order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)
-    with ProgressView() as view:
+    with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
         result = launch(order, store, view)
     row = _run_row(store, result.run_id)
     if json:

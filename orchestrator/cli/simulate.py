@@ -29,17 +29,21 @@ def ct4008(
     cells: Annotated[Path | None, typer.Option("--cells", help="TOML file: channel to cell model.")] = None,
 ) -> None:
     """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1; the first line printed is its address."""
+    from contextlib import suppress
+
     from orchestrator.bench import serve_simulated_ct4008
 
-    serve_simulated_ct4008(
-        port=port,
-        units=units,
-        speed=speed,
-        seed=seed,
-        negative_voltage=negative_voltage,
-        cells=cells,
-        announce=_announce,
-    )
+    # Ctrl-C is how a server ends.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_ct4008(
+            port=port,
+            units=units,
+            speed=speed,
+            seed=seed,
+            negative_voltage=negative_voltage,
+            cells=cells,
+            announce=_announce,
+        )
 
 
 def _announce(address: str) -> None:

@@ -1,0 +1,238 @@
+"""The command line as scripts rely on it: exit statuses, one sentence on stderr, JSON and nothing else on stdout."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.states import RunState
+from orchestrator.store import open_store
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def cellrig(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the real program in a process of its own."""
+    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def refused(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
+    """Assert an exit status, words on stderr, and that no trace is shown."""
+    assert result.returncode == status, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+RECIPE = """\
+name: two-cycles
+title: Two short cycles
+for: [li-li]
+record: {every: 30 s, on_voltage_change: 5 mV}
+steps:
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
+      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """Give a short recipe of the technician's own."""
+    file = tmp_path / "two-cycles.yaml"
+    file.write_text(RECIPE, encoding="utf-8")
+    return file
+
+
+def test_recipe_of_ones_own_runs_and_is_listed_and_shown(tmp_path: Path, recipe: Path) -> None:
+    """Run, runs, show: the path of a technician, with JSON for scripts."""
+    store = tmp_path / "lab.db"
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", store)
+    ran = cellrig("run", recipe, *options, "--json")
+    assert ran.returncode == 0, ran.stderr
+    row = json.loads(ran.stdout)
+    assert (row["run"], row["state"], row["cycles"]) == ("R000001", "completed", 2)
+    (listed,) = json.loads(cellrig("runs", "--store", store, "--json").stdout)["runs"]
+    assert listed == row
+    shown = json.loads(cellrig("show", "R000001", "--store", store, "--json").stdout)
+    assert shown["run"] == row
+    assert [step["mode"] for step in shown["steps"]] == ["cc", "dc", "cc", "dc", "cc", "dc"]
+    assert "program finished" in cellrig("show", "R000001", "--store", store).stdout
+    assert "R000001" in cellrig("runs", "--store", store).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("run", "li-li-0.3", "--cell", "coated-li-li", "--channel", "21-1-3"), 2, ["li-li-0.3", "li-li-0.2"]),
+        (("run", "li-li-0.2", "--cell", "coated-lili", "--channel", "21-1-3"), 2, ["coated-lili", "coated-li-li"]),
+        (("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-9-3"), 2, ["21-9-3", "21-1-1 to 21-1-8"]),
+        (("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "x"), 2, ["'x'"]),
+        (("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-2-1"), 1, ["0.5 V", "negative"]),
+        (("run", "lfp-200mA-g", "--cell", "coated-li-li", "--channel", "21-1-3"), 1, ["lfp"]),
+        (("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-1-3", "--cell-model", "x"), 2, ["bare-li-li"]),
+    ],
+    ids=["recipe", "cell", "unit", "channel", "negative voltage", "kind", "model"],
+)
+def test_wrong_order_is_one_clear_sentence(
+    tmp_path: Path, arguments: tuple[str, ...], status: int, words: list[str]
+) -> None:
+    """Unknown names are wrong use and are told with the names there are; what must not run is refused."""
+    refused(cellrig(*arguments, "--simulate", "--store", tmp_path / "lab.db"), status, *words)
+    assert not (tmp_path / "lab.db").exists()
+
+
+def test_specific_current_without_active_mass_is_refused(tmp_path: Path) -> None:
+    """mA/g needs a mass: the error says which cell lacks it."""
+    cell = tmp_path / "no-mass.yaml"
+    shipped = cellrig("recipe", "show", "lfp-200mA-g")
+    assert shipped.returncode == 0
+    cell.write_text(
+        "name: no-mass\nkind: lfp\nworking_electrode: LFP\ncounter_electrode: Li\nelectrolyte: PEO-LiTFSI\n"
+        "area: 0.7854 cm2\n",
+        encoding="utf-8",
+    )
+    result = cellrig("recipe", "check", "lfp-200mA-g", "--cell", cell)
+    refused(result, 1, "active_mass", "mA/g")
+
+
+def test_recipe_check_tells_every_reason(tmp_path: Path, recipe: Path) -> None:
+    """All problems of a file at once, with file and line; a good one is told with its duration."""
+    good = cellrig("recipe", "check", recipe, "--cell", "coated-li-li", "--channel", "21-1-3")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "0.7 h" in good.stdout
+    recipe.write_text(RECIPE.replace("0.2 mA/cm2", "0.2 mA/cm3").replace("30 s", "30"), encoding="utf-8")
+    bad = cellrig("recipe", "check", recipe, "--cell", "coated-li-li")
+    refused(bad, 1, "two-cycles.yaml:4:", "two-cycles.yaml:9:", "two-cycles.yaml:10:", "0.2 mA/cm3")
+
+
+@pytest.mark.parametrize("place", ["missing/lab.db", "."])
+def test_store_that_cannot_be_written_is_told_before_anything_starts(tmp_path: Path, recipe: Path, place: str) -> None:
+    """A folder that is not there, a folder in place of a file."""
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate")
+    refused(cellrig("run", recipe, *options, "--store", tmp_path / place), 1, "folder")
+
+
+def test_bench_that_nobody_answers_is_status_3(tmp_path: Path, recipe: Path) -> None:
+    """No BTS client at the port: the error lists the usual causes."""
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        '[[tester]]\nname = "ct4008"\nport = 1\nstep_files = "."\nstep_files_on_bts_pc = "C:\\\\steps"\n'
+        "[[tester.units]]\ndevid = 21\nsubdevid = 1\nvoltage_low_v = -5.0\n",
+        encoding="utf-8",
+    )
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
+    refused(cellrig("run", recipe, *options), 3, "BTS Client")
+
+
+@pytest.mark.parametrize(("line", "word"), [("poll_period_s = 1.0", "poll_period_s"), ("colour = 1", "colour")])
+def test_wrong_bench_file_names_its_field(tmp_path: Path, recipe: Path, line: str, word: str) -> None:
+    """Unknown keys and polls faster than the tester's values are told with their place."""
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        f'[[tester]]\n{line}\nstep_files = "."\nstep_files_on_bts_pc = "."\n[[tester.units]]\ndevid=21\nsubdevid=1\n',
+        encoding="utf-8",
+    )
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
+    refused(cellrig("run", recipe, *options), 2, word)
+
+
+def test_ctrl_c_stops_the_channel_and_keeps_every_record(tmp_path: Path) -> None:
+    """SIGINT in the middle of 600 h: status 1, the run is stopped, what was recorded is in the store."""
+    store = tmp_path / "lab.db"
+    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "run", "li-li-0.2"]
+    options = ["--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", str(store)]
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "60." in line:
+                break
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+    assert process.returncode == 1
+    assert "stopped by Ctrl-C" in errors
+    assert "Traceback" not in errors
+    with open_store(store, read_only=True) as opened:
+        (run,) = opened.runs()
+        (test,) = opened.tests(run.run_id)
+        assert run.state is RunState.STOPPED
+        assert opened.sample_count(test.id) > 100
+        assert opened.open_intents() == []
+
+
+def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path) -> None:
+    """The bench file, TCP and the stand-alone simulator in scaled time: the way of a real instrument."""
+    steps = tmp_path / "steps"
+    steps.mkdir()
+    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "simulate", "ct4008", "--port", "0"]
+    options = ["--speed", "3600", "--negative-voltage"]
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as simulator:
+        try:
+            assert simulator.stdout is not None
+            host, _, port = simulator.stdout.readline().strip().partition(":")
+            assert host == "127.0.0.1"
+            bench = tmp_path / "bench.toml"
+            bench.write_text(
+                f'[[tester]]\nport = {port}\nstep_files = "{steps.as_posix()}"\npoll_period_s = 5\n'
+                f'step_files_on_bts_pc = "{steps.as_posix()}"\n'
+                "[[tester.units]]\ndevid = 21\nsubdevid = 1\nvoltage_low_v = -5.0\n",
+                encoding="utf-8",
+            )
+            options = (
+                "--cell",
+                "coated-li-li",
+                "--channel",
+                "21-1-3",
+                "--bench",
+                bench,
+                "--store",
+                tmp_path / "lab.db",
+            )
+            result = cellrig("run", recipe, *options, "--json")
+            assert result.returncode == 0, result.stderr
+            assert json.loads(result.stdout)["cycles"] == 2
+        finally:
+            simulator.send_signal(signal.SIGINT)
+            assert simulator.wait(timeout=20) == 0
+
+
+def test_json_is_alone_on_stdout(tmp_path: Path, recipe: Path) -> None:
+    """Progress and notes go to stderr."""
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", tmp_path / "lab.db")
+    result = cellrig("run", recipe, *options, "--json")
+    json.loads(result.stdout)
+    assert "coated-li-li: " in result.stderr
+
+
+def test_help_lists_every_command() -> None:
+    """Every command has a help text of its own."""
+    for command in (
+        (),
+        ("run",),
+        ("runs",),
+        ("show",),
+        ("demo",),
+        ("recipe",),
+        ("recipe", "check"),
+        ("simulate", "ct4008"),
+    ):
+        result = cellrig(*command, "--help")
+        assert result.returncode == 0
+        assert "Usage" in result.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`--help` stays quick because no command's own imports are made."""
+    script = (
+        "import sys\nfrom orchestrator.cli import main\nsys.argv=['cellrig','--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'pydantic','sqlite_utils','ruamel','matplotlib','rich.progress','simulators'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
