@@ -184,17 +184,8 @@ def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path
                 "[[tester.units]]\ndevid = 21\nsubdevid = 1\nvoltage_low_v = -5.0\n",
                 encoding="utf-8",
             )
-            options = (
-                "--cell",
-                "coated-li-li",
-                "--channel",
-                "21-1-3",
-                "--bench",
-                bench,
-                "--store",
-                tmp_path / "lab.db",
-            )
-            result = cellrig("run", recipe, *options, "--json")
+            place = ("--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
+            result = cellrig("run", recipe, "--cell", "coated-li-li", *place, "--json")
             assert result.returncode == 0, result.stderr
             assert json.loads(result.stdout)["cycles"] == 2
         finally:
