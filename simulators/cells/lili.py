@@ -22,7 +22,7 @@ from simulators.cells.thermal import arrhenius, thermal_voltage_v
 HOLD_S = 15.0
 """How long the ionic share of a shunted cell's current is held before it is worked out again."""
 
-_HOLDS_A_CALL = 5000
+_HOLDS_A_CALL = 1000
 _MOST_A = 1e6
 _FILAMENT_STEPS = 3
 _POSITIONS_A_SHORT = _FILAMENT_STEPS + 2
@@ -270,7 +270,10 @@ class LithiumSymmetricCell:
             self._evolve(self._steps(step, density))
             if self._short != _SOUND:
                 self._hold_left -= step
+            if self._short == _SOFT:
                 self._fuse -= step * abs(current_a / self._area - density)
+            elif self._short == _HARD:
+                self._penetration = self._bridge_at
             left -= step
             if event is not None:
                 event()
@@ -317,5 +320,6 @@ class LithiumSymmetricCell:
 
     def _bridge(self) -> None:
         """Let the dendrites meet: from now on metal carries nearly all of the current, for good."""
-        self._penetration = max(self._penetration, self._bridge_at)
-        self._short, self._shunt_ohm, self._hold_left = _HARD, self._parameters.hard_short_ohm, 0.0
+        self._penetration = self._bridge_at
+        self._short, self._shunt_ohm, self._fuse = _HARD, self._parameters.hard_short_ohm, 0.0
+        self._hold_left = 0.0

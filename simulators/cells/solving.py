@@ -28,7 +28,7 @@ def solve_rising(function: Callable[[float], tuple[float, float]], least_slope: 
         following = x - error / slope
         if not low < following < high:
             following = 0.5 * (low + high)
-        if abs(following - x) <= 1e-15 * abs(x) or following in (low, high):
+        if abs(following - x) <= 1e-12 * abs(x) or following in (low, high):
             return following
         x = following
     return x
