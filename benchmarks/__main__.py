@@ -1,0 +1,46 @@
+"""``python -m benchmarks [NAME ...] [--quick] [--json]``: measure, then print one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from benchmarks import backfill, demo, path, start
+from benchmarks.figures import Figure, conditions, table
+
+BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
+    "demo": demo.measure,
+    "backfill": backfill.measure,
+    "path": path.measure,
+    "help": start.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks named, or all. The exit status tells nothing of speed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
+    parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    where = conditions()
+    results: dict[str, list[Figure]] = {}
+    for name, measure in BENCHMARKS.items():
+        if not options.names or name in options.names:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            results[name] = measure(options.quick)
+    if options.json:
+        figures = [figure.as_dict(name) for name, found in results.items() for figure in found]
+        print(json.dumps({"conditions": where, "quick": options.quick, "figures": figures}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in where.items()))
+        print(table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

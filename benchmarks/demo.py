@@ -1,0 +1,71 @@
+"""The demo as a user runs it: wall time and peak memory of a child process, and how many records it stored.
+
+Then once more inside this process with every part timed: at one poll in ten minutes and a record every half minute,
+its time goes elsewhere than that of long blocks.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.figures import Figure
+from benchmarks.parts import by_part
+from orchestrator.demo import run_demo
+from orchestrator.events import RunUpdate
+from orchestrator.store import open_store
+
+# A store of the demo holds this file (`orchestrator.demo`).
+_STORE = "cellrig.db"
+
+
+def cellrig() -> str:
+    """Give the path of the installed command, next to the interpreter that runs this."""
+    found = shutil.which("cellrig", path=str(Path(sys.executable).parent))
+    if found is None:
+        raise SystemExit("the cellrig command is not installed beside this interpreter; run: make test")
+    return found
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Run the demo once, or (not quick) three times, and keep the fastest: others' work only ever adds time."""
+    runs = [_run() for _ in range(1 if quick else 3)]
+    wall_s = min(run[0] for run in runs)
+    peak, records = runs[0][1], runs[0][2]
+    figures = [
+        Figure("wall time", wall_s, "s"),
+        Figure("records stored", records, "records"),
+        Figure("records per second of wall time", records / wall_s, "records/s"),
+    ]
+    if peak is not None:
+        figures.append(Figure("peak memory", peak / 2**20, "MiB"))
+    return [*figures, *(Figure(f"time: {part}", 100 * share, "%") for part, share in _shares().items())]
+
+
+def _run() -> tuple[float, int | None, int]:
+    """Give wall time, peak memory and the number of records of one demo."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.launcher", cellrig(), "demo", "--json", "--out", folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        found = json.loads(done.stdout)
+        with open_store(Path(folder) / _STORE, read_only=True) as store:
+            records = sum(store.sample_count(test.id) for run in store.runs() for test in store.tests(run.run_id))
+    assert records > 0, "the demo stored nothing"
+    return found["wall_s"], found["peak_bytes"], records
+
+
+def _shares() -> dict[str, float]:
+    """Give each part's share of the demo's time."""
+    with tempfile.TemporaryDirectory() as folder, by_part() as parts:
+        began = time.perf_counter()
+        run_demo(Path(folder), 1, _ignore)
+        return parts.shares(time.perf_counter() - began)
+
+
+def _ignore(_: RunUpdate) -> None:
+    """Take an update and show nothing."""

@@ -1,0 +1,64 @@
+"""How long ``cellrig --help`` takes, in turns with a bare interpreter and with the smallest typer program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from benchmarks.demo import cellrig
+from benchmarks.figures import Aim, Figure
+
+# The same help format as cellrig's: without it typer loads rich to draw boxes.
+_SMALLEST = '''
+import typer
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def greet(name: str) -> None:
+    """Say hello."""
+    typer.echo(f"hello {name}")
+
+
+app()
+'''
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Start all three by turns, at least ten times each; the first turn warms the disk and is dropped."""
+    with tempfile.TemporaryDirectory() as folder:
+        smallest = Path(folder) / "smallest.py"
+        smallest.write_text(_SMALLEST, "utf-8")
+        commands = {
+            "cellrig --help": [cellrig(), "--help"],
+            "bare typer --help": [sys.executable, str(smallest), "--help"],
+            "python -c pass": [sys.executable, "-c", "pass"],
+        }
+        times: dict[str, list[float]] = {name: [] for name in commands}
+        for turn in range(11 if quick else 31):
+            for name, command in commands.items():
+                taken_ms = _time_ms(command)
+                if turn:
+                    times[name].append(taken_ms)
+    figures = []
+    for name, found in times.items():
+        aim = Aim(150, at_most=True) if name == "cellrig --help" else None
+        figures.append(Figure(f"{name}, median", median(found), "ms", aim))
+        figures.append(Figure(f"{name}, fastest", min(found), "ms"))
+    ours, typer, python = (min(found) for found in times.values())
+    return [
+        *figures,
+        Figure("cellrig --help / bare typer, fastest", ours / typer, "x"),
+        Figure("cellrig --help / bare interpreter, fastest", ours / python, "x"),
+    ]
+
+
+def _time_ms(command: list[str]) -> float:
+    before = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return (time.perf_counter() - before) * 1e3
