@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from drivers.interfaces import Sample
 from drivers.neware import replies, wire
 from orchestrator.store import Store
+from orchestrator.store.samples import COLUMNS
 from simulators.bench import SimulatedBench
 from simulators.neware.commands import Commands
 from simulators.neware.requests import RequestFramer, read_request
 
-_INSERT = f"INSERT INTO sample VALUES (?{', ?' * len(Sample._fields)})"  # noqa: S608 - a count of question marks
+_INSERT = f"INSERT INTO sample (test, {COLUMNS}) VALUES (?{', ?' * len(Sample._fields)})"  # noqa: S608 - our names
 
 
 class Bare:
