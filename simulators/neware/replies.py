@@ -33,15 +33,19 @@ class PcClock:
         self._start_s = epoch_unix_s + utc_offset_s
         self._rate = (1.0 + drift) / TICKS_PER_S
         self._days: dict[int, str] = {}
+        self._minute = -1
+        self._minute_text = ""
 
     def text(self, tick: int) -> str:
         """Give `YYYY-MM-DD HH:MM:SS`, whole seconds rounded down."""
-        day, second = divmod(int(self._start_s + tick * self._rate), 86400)
-        date = self._days.get(day)
-        if date is None:
-            date = self._days[day] = datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
-        minute, second = divmod(second, 60)
-        return f"{date} {_MINUTES[minute]}:{_TWO_DIGITS[second]}"
+        minute, second = divmod(int(self._start_s + tick * self._rate), 60)
+        if minute != self._minute:
+            day, of_day = divmod(minute, 1440)
+            date = self._days.get(day)
+            if date is None:
+                date = self._days[day] = datetime.fromtimestamp(day * 86400, UTC).strftime("%Y-%m-%d")
+            self._minute, self._minute_text = minute, f"{date} {_MINUTES[of_day]}:"
+        return self._minute_text + _TWO_DIGITS[second]
 
 
 def attributes(pairs: Mapping[str, str]) -> str:
@@ -105,13 +109,19 @@ def live_row(
 
 def record_rows(test: StoredTest, first_seq: int, count: int, clock: PcClock) -> list[str]:
     """Write records for `download`, full precision; this is the only place where speed matters."""
-    kinds, local = _KIND_TEXT, clock.text
+    local = clock.text
     first, packed = test.packed(first_seq, count)
-    return [
-        f'<data seqid="{seq}" stepid="{step}" cycleid="{cycle}" steptype="{kinds[kind]}" testtime="{ms}"'
-        f' atime="{local(tick)}" volt="{volt:.15g}" curr="{curr:.15g}" cap="{cap:.15g}" eng="{eng:.15g}" />'
-        for seq, (step, cycle, kind, ms, tick, volt, curr, cap, eng) in enumerate(packed, first)
-    ]
+    rows: list[str] = []
+    shown, place = (0, 0, 0), ""
+    for seq, (step, cycle, kind, ms, tick, volt, curr, cap, eng) in enumerate(packed, first):
+        if (step, cycle, kind) != shown:
+            shown = (step, cycle, kind)
+            place = f'stepid="{step}" cycleid="{cycle}" steptype="{_KIND_TEXT[kind]}"'
+        rows.append(
+            f'<data seqid="{seq}" {place} testtime="{ms}" atime="{local(tick)}"'
+            f' volt="{volt:.15g}" curr="{curr:.15g}" cap="{cap:.15g}" eng="{eng:.15g}" />'
+        )
+    return rows
 
 
 def step_row(index: int, row: StepRow, clock: PcClock) -> str:
