@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from orchestrator.analysis.summary import RunSummary, summarize
 from orchestrator.bench import SimulatedRack, channel_envelope, open_simulated_rack
 from orchestrator.events import Subscriber
 from orchestrator.run import RunRequest
-from orchestrator.store import open_store
+from orchestrator.store import Store, open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
 from protocols.envelope import problems
@@ -34,26 +32,40 @@ CELLS = (
     DemoCell("coated-li-li-0.2", "li-li-0.2", "coated-li-li", "steady for over 600 h"),
     DemoCell("bare-li-li-0.4", "li-li-0.4", "bare-li-li", "short after about 80 h"),
     DemoCell("coated-li-li-0.4", "li-li-0.4", "coated-li-li", "steady for over 200 h"),
+    DemoCell("bare-lfp", "lfp-200mA-g", "bare-lfp", "126.39, 47.49 mAh/g (37.57 %)"),
+    DemoCell("coated-lfp", "lfp-200mA-g", "coated-lfp", "143.85, 139.85 mAh/g (97.22 %)"),
 )
-PAPER: Mapping[str, str] = MappingProxyType({cell.label: cell.paper for cell in CELLS})
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRow:
+    """One cell's result beside the paper's."""
+
+    cell: DemoCell
+    summary: RunSummary
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo left: its store, its number of samples, a summary of each cell in order."""
+    """What the demo left: its store, its number of samples, a row for each cell, its pictures."""
 
     store: Path
     samples: int
-    summaries: tuple[RunSummary, ...]
+    rows: tuple[DemoRow, ...]
+    pictures: tuple[Path, ...]
 
 
 def run_demo(folder: Path, seed: int, subscriber: Subscriber) -> DemoResult:
-    """Run all cells to their ends. The store in ``folder`` keeps earlier demos' runs beside the new ones."""
+    """Run all cells to their ends and draw them. The store in ``folder`` keeps earlier demos' runs beside the new."""
     folder.mkdir(parents=True, exist_ok=True)
-    return run_virtual(_demo(folder / "cellrig.db", seed, subscriber))
+    with open_store(folder / "cellrig.db") as store:
+        runs = run_virtual(_run_all(store, seed, subscriber))
+        rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))
+        pictures = draw(store, dict(zip((cell.label for cell in CELLS), runs, strict=True)), folder)
+        return DemoResult(store.path, sum(row.summary.samples for row in rows), rows, pictures)
 
 
-async def _demo(store: Path, seed: int, subscriber: Subscriber) -> DemoResult:
+async def _run_all(store: Store, seed: int, subscriber: Subscriber) -> list[str]:
     channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
     requests = []
     for cell in CELLS:
@@ -62,8 +74,21 @@ async def _demo(store: Path, seed: int, subscriber: Subscriber) -> DemoResult:
             raise AssertionError(f"the demo's own recipe does not fit its own rack: {reasons}")
         requests.append(RunRequest(program, channels[cell.label], cell.label))
     rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
-    with open_store(store) as opened:
-        async with open_simulated_rack(rack) as (tester, _):
-            runs = await Supervisor(opened, tester, [subscriber]).run(requests)
-        summaries = tuple(summarize(opened, run.run_id) for run in runs)
-    return DemoResult(store, sum(summary.samples for summary in summaries), summaries)
+    async with open_simulated_rack(rack) as (tester, _):
+        return [run.run_id for run in await Supervisor(store, tester, [subscriber]).run(requests)]
+
+
+def draw(store: Store, runs: dict[str, str], folder: Path) -> tuple[Path, ...]:
+    """Draw the four pictures of the demo's runs (run ids by cell label) and give their paths."""
+    from orchestrator.report import figures
+
+    paths = tuple(folder / f"figure-{name}.png" for name in ("3a", "3b", "5a", "5b"))
+    for path, rate, limit_v in ((paths[0], "0.2", 0.25), (paths[1], "0.4", 0.45)):
+        pair = [figures.Trace(runs[f"{kind}-li-li-{rate}"], f"{kind} Li") for kind in ("bare", "coated")]
+        title = f"Li/Li symmetric cells, {rate} mA cm$^{{-2}}$, {rate} mAh cm$^{{-2}}$, 60 °C (simulated)"
+        figures.voltage_over_time(store, pair, path, title, limit_v)
+    lfp = [figures.Trace(runs[f"{kind}-lfp"], f"{kind} Li") for kind in ("bare", "coated")]
+    title = "LFP full cells, 200 mA g$^{-1}$, 2.8 to 4.0 V, 60 °C (simulated)"
+    figures.capacity_over_cycles(store, lfp, paths[2], title)
+    figures.voltage_over_capacity(store, lfp, (5, 50), paths[3], title)
+    return paths

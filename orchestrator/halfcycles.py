@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isnan
 from statistics import median
 
 from drivers.interfaces import EndReason, Sample
@@ -22,6 +23,7 @@ _SHORT_HISTORY = 10
 class ExecutedStep:
     """One step that has run: times in seconds from the start of the test, magnitudes in Ah and Wh.
 
+    ``mean_voltage_v`` is weighted by charge and signed; None where no charge passed.
     ``resistance_ohm`` is mean |V| / mean |I| over the second half of the step, weighted by time; None without current.
     """
 
@@ -98,6 +100,7 @@ class StepBuilder:
 
     def _build(self, samples: list[Sample]) -> ExecutedStep:
         first, last = samples[0], samples[-1]
+        whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
         return ExecutedStep(
             step_count=last.step_count,
             step=last.step,
@@ -107,12 +110,23 @@ class StepBuilder:
             duration_s=last.step_time_s,
             capacity_ah=last.capacity_ah,
             energy_wh=last.energy_wh,
-            mean_voltage_v=last.energy_wh / last.capacity_ah if last.capacity_ah > 0 else None,
-            resistance_ohm=_resistance_ohm(samples),
+            mean_voltage_v=_mean_voltage_v(whole) if whole else None,
+            resistance_ohm=_resistance_ohm(whole) if whole else None,
             end_reason=end_reason(self._segment, last),
             first_sequence=first.sequence,
             last_sequence=last.sequence,
         )
+
+
+def _mean_voltage_v(samples: list[Sample]) -> float | None:
+    """Mean voltage weighted by the charge that the tester counted, by the trapezoid rule; signed, unlike its energy."""
+    sum_v_ah = 0.0
+    before = samples[0]
+    for sample in samples:
+        sum_v_ah += (before.voltage_v + sample.voltage_v) * (sample.capacity_ah - before.capacity_ah)
+        before = sample
+    total_ah = before.capacity_ah - samples[0].capacity_ah
+    return sum_v_ah / 2 / total_ah if total_ah > 0 else None
 
 
 def _resistance_ohm(samples: list[Sample]) -> float | None:

@@ -14,6 +14,7 @@ from pathlib import PureWindowsPath
 
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
+from orchestrator.analysis.cycles import Cycle, CycleBuilder
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.preflight import reasons_not_to_start
@@ -59,6 +60,7 @@ class Run:
         self._unsaved: list[ExecutedStep] = []
         self._ending: tuple[RunState, str] | None = None
         self._judge = StepWatch(self.segment)
+        self._cycles = CycleBuilder(self.segment, request.program.cell)
         program = request.program
         self._planned_s = planned_duration_s(program)
         self.run_id = store.add_run(
@@ -182,10 +184,15 @@ class Run:
         return findings + self._judge.feed(steps)
 
     def save_steps(self) -> None:
-        """Store the steps that are complete. They follow from the samples, so a tick later is soon enough."""
+        """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
         if self._unsaved:
             self._store.add_steps(self.test, self._unsaved)
+            self._save_cycles(self._cycles.feed(self._unsaved))
             self._unsaved = []
+
+    def _save_cycles(self, cycles: list[Cycle]) -> None:
+        if cycles:
+            self._store.add_cycles(self.test, cycles)
 
     async def act(self, findings: list[Finding]) -> bool:
         """Write findings down and stop the channel where one asks for it; True when it was stopped."""
@@ -236,6 +243,7 @@ class Run:
         steps = self._steps.finish()
         self._unsaved += steps
         self.save_steps()
+        self._save_cycles(self._cycles.finish())
         findings = self._judge.feed(steps)
         self._note_findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):

@@ -1,5 +1,6 @@
 """Executed steps from samples: reasons of their end, resistances, shorts, early cutoffs, the contact check."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -175,3 +176,14 @@ def test_resistance_is_that_of_the_second_half() -> None:
     samples[0] = samples[0]._replace(voltage_v=0.4)
     (step,) = _steps(SEGMENT, samples)
     assert step.resistance_ohm == pytest.approx(300.0)
+
+
+def test_missing_readings_are_left_out_of_means() -> None:
+    """A placeholder in the middle of a half-cycle does not spoil its resistance or its mean voltage."""
+    samples = half_cycle(1, 300.0)
+    samples[4] = samples[4]._replace(voltage_v=math.nan)
+    (step,) = _steps(SEGMENT, samples)
+    assert step.resistance_ohm == pytest.approx(300.0)
+    assert step.mean_voltage_v == pytest.approx(0.03)
+    (blind,) = _steps(SEGMENT, [sample._replace(current_a=math.nan) for sample in samples])
+    assert (blind.resistance_ohm, blind.mean_voltage_v) == (None, None)

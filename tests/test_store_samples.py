@@ -88,12 +88,25 @@ def test_two_values_for_one_sample_in_a_batch_are_a_conflict(store: Store) -> No
     assert store.sample_count(test) == 0
 
 
-@pytest.mark.parametrize("field", ["voltage_v", "current_a", "unix_time_s"])
-def test_not_a_number_is_refused_not_dropped(store: Store, field: str) -> None:
-    """A reading that is no number fails the tick: it is neither stored nor passed over in silence."""
+@pytest.mark.parametrize("field", ["voltage_v", "current_a", "capacity_ah", "energy_wh"])
+def test_missing_reading_is_null_in_the_file_and_nan_outside(store: Store, field: str) -> None:
+    """A placeholder is kept as what it is: never zero, and never a reason to lose the tick (faults A14, D01)."""
     test = add_test(store, add_run(store))
-    with pytest.raises(Refused, match=field):
-        store.tick({test: [with_value(sample(1), field, math.nan)]})
+    batch = [with_value(sample(1), field, math.nan), sample(2)]
+    assert store.tick({test: batch}) == TickResult(2, 0)
+    assert store.tick({test: batch}) == TickResult(0, 2)
+    first, second = store.samples(test)
+    assert math.isnan(getattr(first, field))
+    assert second == sample(2)
+    with pytest.raises(StoreConflict, match=field):
+        store.tick({test: [sample(1)]})
+
+
+def test_time_that_is_no_number_is_refused(store: Store) -> None:
+    """A record without a time fails the tick: it is neither stored nor passed over in silence."""
+    test = add_test(store, add_run(store))
+    with pytest.raises(Refused, match="unix_time_s"):
+        store.tick({test: [with_value(sample(1), "unix_time_s", math.nan)]})
     assert store.sample_count(test) == 0
 
 

@@ -16,7 +16,8 @@ from orchestrator.store import Store
 class RunSummary:
     """One run: times in hours of test time; ``hours_to_short`` is None where no short was judged.
 
-    ``cycles`` counts the passes of the cycling loop that were begun.
+    ``cycles`` counts the passes of the cycling loop that were begun. Capacities are those of discharge, in mAh/g, None
+    without an active mass or where the run did not get so far.
     """
 
     run_id: str
@@ -30,11 +31,21 @@ class RunSummary:
     cycles: int
     samples: int
     hours_to_short: float | None
+    capacity_mah_g_cycle_5: float | None
+    capacity_mah_g_cycle_50: float | None
+
+    @property
+    def retention_percent_cycle_5_to_50(self) -> float | None:
+        """Capacity kept from cycle 5 to cycle 50, in percent."""
+        if not self.capacity_mah_g_cycle_5 or self.capacity_mah_g_cycle_50 is None:
+            return None
+        return 100 * self.capacity_mah_g_cycle_50 / self.capacity_mah_g_cycle_5
 
     def as_dict(self) -> dict[str, Any]:
         """Give what ``cellrig runs --json`` prints."""
         row = asdict(self)
-        return {"run": row.pop("run_id"), **row, "state": self.state.value}
+        kept = self.retention_percent_cycle_5_to_50
+        return {"run": row.pop("run_id"), **row, "retention_percent_cycle_5_to_50": kept, "state": self.state.value}
 
     def demo_row(self) -> dict[str, Any]:
         """Give what ``cellrig demo --json`` prints for a cell."""
@@ -45,6 +56,9 @@ class RunSummary:
             "cycles": self.cycles,
             "ended_because": self.ended_because,
             "hours_to_short": self.hours_to_short,
+            "capacity_mah_g_cycle_5": self.capacity_mah_g_cycle_5,
+            "capacity_mah_g_cycle_50": self.capacity_mah_g_cycle_50,
+            "retention_percent_cycle_5_to_50": self.retention_percent_cycle_5_to_50,
         }
 
 
@@ -52,7 +66,9 @@ def summarize(store: Store, run_id: str) -> RunSummary:
     """Sum up one run. Raises StoreError when the store has no such run."""
     run = store.run(run_id)
     hours, cycles, samples = 0.0, 0, 0
+    capacities: dict[int, float | None] = {}
     for test in store.tests(run_id):
+        capacities |= {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in store.cycles(test.id)}
         samples += store.sample_count(test.id)
         if last := store.last_sample(test.id):
             hours += last.time_s / 3600
@@ -69,6 +85,8 @@ def summarize(store: Store, run_id: str) -> RunSummary:
         cycles=cycles,
         samples=samples,
         hours_to_short=_hours_to_short(store, run_id),
+        capacity_mah_g_cycle_5=capacities.get(5),
+        capacity_mah_g_cycle_50=capacities.get(50),
     )
 
 

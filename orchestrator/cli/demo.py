@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.arguments import Json, Seed
 from orchestrator.cli.output import ProgressView, print_json, print_table, stopped_by_ctrl_c
 
+if TYPE_CHECKING:
+    from orchestrator.analysis.summary import RunSummary
+
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")] = Path("cellrig-demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store and the pictures.")] = Path("cellrig-demo"),
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
     """Run the paper's cells at once on a simulated CT-4008 and show what each did."""
-    from orchestrator.demo import PAPER, run_demo
+    from orchestrator.demo import run_demo
 
     with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {out}"), ProgressView(quiet=json) as view:
         result = run_demo(out, seed, view)
-    rows = [summary.demo_row() for summary in result.summaries]
     if json:
-        print_json({"cells": rows})
+        print_json({"cells": [row.summary.demo_row() for row in result.rows]})
         return
-    columns = ("cell", "recipe", "hours", "cycles", "hours to short", "paper", "ended because")
+    columns = ("cell", "hours", "cycles", "this run", "the paper")
     table = [
-        (
-            row["cell"],
-            row["recipe"],
-            round(summary.hours, 1),
-            row["cycles"],
-            None if summary.hours_to_short is None else round(summary.hours_to_short, 1),
-            PAPER[summary.label],
-            row["ended_because"],
-        )
-        for row, summary in zip(rows, result.summaries, strict=True)
+        (row.cell.label, f"{row.summary.hours:.1f}", row.summary.cycles, _found(row.summary), row.cell.paper)
+        for row in result.rows
     ]
     print_table(columns, table)
+    print_table(("cell", "ended because"), [(row.cell.label, row.summary.ended_because) for row in result.rows])
     typer.echo(f"{result.samples} samples in {result.store}; look with: cellrig runs --store {result.store}")
+    typer.echo(f"pictures: {', '.join(str(path) for path in result.pictures)}")
+
+
+def _found(summary: RunSummary) -> str:
+    """Say what a run gave in the words of the paper's column."""
+    kept = summary.retention_percent_cycle_5_to_50
+    if kept is not None:
+        first, last = summary.capacity_mah_g_cycle_5, summary.capacity_mah_g_cycle_50
+        return f"{first:.2f}, {last:.2f} mAh/g ({kept:.2f} %)"
+    if summary.hours_to_short is not None:
+        return f"short after {summary.hours_to_short:.0f} h"
+    return f"no short in {summary.hours:.0f} h"

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import nan
+from typing import Any
 
 from drivers.interfaces import Sample
 from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
 
 COLUMNS = ", ".join(Sample._fields)
-# Only a key that is there already is passed over. `INSERT OR IGNORE` would also swallow a NaN, which SQLite reads as
-# NULL, in a column that must not be null.
+# Only a key that is there already is passed over; `INSERT OR IGNORE` would also swallow rows that break a constraint.
+# A reading that is missing is NaN in a sample and NULL in the file, never zero: SQLite turns the one into the other.
 INSERT = f"""
 INSERT INTO sample (test, {COLUMNS}) VALUES (?{", ?" * len(Sample._fields)}) ON CONFLICT (test, sequence) DO NOTHING
 """  # noqa: S608 the names are the fields of a class of ours
@@ -41,11 +43,12 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
     """Raise for the first sample of a batch that is stored with other values."""
     low, high = min(sample.sequence for sample in batch), max(sample.sequence for sample in batch)
     rows = connection.execute(f"{SELECT} AND sequence BETWEEN ? AND ?", (test, low, high))
-    stored = {sample.sequence: sample for sample in map(Sample._make, rows)}
+    stored = {sample.sequence: sample for sample in map(_sample, rows)}
     for sample in batch:
         there = stored[sample.sequence]
-        if there != sample:
-            differing = [name for name in Sample._fields if getattr(there, name) != getattr(sample, name)]
+        values = zip(Sample._fields, there, sample, strict=True)
+        differing = [name for name, a, b in values if a != b and not (a != a and b != b)]
+        if differing:
             pairs = ", ".join(
                 f"{name} {getattr(there, name)!r} and now {getattr(sample, name)!r}" for name in differing
             )
@@ -58,7 +61,7 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
     """Give the sample with the highest sequence number, or None while there is none."""
     row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
-    return None if row is None else Sample._make(row)
+    return None if row is None else _sample(row)
 
 
 def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | None) -> Iterator[Iterable[Sample]]:
@@ -70,8 +73,13 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
             f"{SELECT} AND sequence > ? ORDER BY sequence LIMIT ?", (test, after, size)
         ).fetchall()
         if rows:
-            yield map(Sample._make, rows)
+            yield map(_sample, rows)
             after = rows[-1][0]
         if len(rows) < size:
             return
         left = None if left is None else left - size
+
+
+def _sample(row: tuple[Any, ...]) -> Sample:
+    """Make a sample of a row; a missing reading is NaN again."""
+    return Sample._make(nan if value is None else value for value in row) if None in row else Sample._make(row)

@@ -59,10 +59,10 @@ CREATE TABLE sample (
     step_count INTEGER NOT NULL,
     cycle INTEGER NOT NULL,
     mode TEXT NOT NULL,
-    voltage_v REAL NOT NULL,
-    current_a REAL NOT NULL,
-    capacity_ah REAL NOT NULL,
-    energy_wh REAL NOT NULL,
+    voltage_v REAL,
+    current_a REAL,
+    capacity_ah REAL,
+    energy_wh REAL,
     unix_time_s REAL NOT NULL,
     PRIMARY KEY (test, sequence)
 ) STRICT, WITHOUT ROWID;
@@ -75,14 +75,33 @@ CREATE TABLE step (
     mode TEXT NOT NULL,
     start_s REAL NOT NULL,
     duration_s REAL NOT NULL,
-    capacity_ah REAL NOT NULL,
-    energy_wh REAL NOT NULL,
+    capacity_ah REAL,
+    energy_wh REAL,
     mean_voltage_v REAL,
     resistance_ohm REAL,
     end_reason TEXT NOT NULL CHECK (end_reason IN ('time', 'voltage', 'current', 'capacity', 'ceiling', 'external')),
     first_sequence INTEGER NOT NULL,
     last_sequence INTEGER NOT NULL,
     PRIMARY KEY (test, step_count)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cycle (
+    test INTEGER NOT NULL REFERENCES test (id),
+    cycle INTEGER NOT NULL CHECK (cycle >= 1),
+    start_s REAL NOT NULL,
+    charge_capacity_ah REAL,
+    discharge_capacity_ah REAL,
+    charge_capacity_mah_g REAL,
+    discharge_capacity_mah_g REAL,
+    charge_capacity_mah_cm2 REAL,
+    discharge_capacity_mah_cm2 REAL,
+    coulombic_efficiency REAL,
+    charge_mean_voltage_v REAL,
+    discharge_mean_voltage_v REAL,
+    polarisation_v REAL,
+    charge_end_reason TEXT NOT NULL,
+    discharge_end_reason TEXT NOT NULL,
+    PRIMARY KEY (test, cycle)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE spectrum (
@@ -160,6 +179,11 @@ SELECT run.run_id, cell.name AS cell, test.instrument, test.channel, test.segmen
 FROM step JOIN test ON test.id = step.test JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
 """
 
+CYCLE_READABLE = """
+SELECT run.run_id, run.label, cell.name AS cell, test.instrument, test.channel, cycle.*
+FROM cycle JOIN test ON test.id = cycle.test JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
+"""
+
 EVENT_READABLE = """
 SELECT event.id, strftime('%Y-%m-%dT%H:%M:%SZ', event.at_unix_s, 'unixepoch') AS utc, event.run_id,
     cell.name AS cell, run.channel, event.kind, event.message, event.data_json
@@ -168,12 +192,13 @@ FROM event LEFT JOIN run ON run.run_id = event.run_id LEFT JOIN cell ON cell.id 
 
 
 def _first_layout(db: Database) -> None:
-    """Create the nine tables and the four views."""
+    """Create the tables and the views."""
     for statement in filter(str.strip, TABLES.split(";")):
         db.execute(statement)
     db.create_view("run_summary", RUN_SUMMARY)
     db.create_view("sample_readable", SAMPLE_READABLE)
     db.create_view("step_readable", STEP_READABLE)
+    db.create_view("cycle_readable", CYCLE_READABLE)
     db.create_view("event_readable", EVENT_READABLE)
 
 

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from drivers.interfaces import EndReason, Sample
+from orchestrator.analysis.cycles import Cycle
 from orchestrator.halfcycles import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
@@ -40,10 +41,18 @@ FROM run JOIN cell ON cell.id = run.cell_id
 """
 _TESTS = "SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s FROM test"
 _STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
-_UPSERT_STEP = f"""
-INSERT INTO step (test, {", ".join(_STEP_COLUMNS)}) VALUES (?{", ?" * len(_STEP_COLUMNS)})
-ON CONFLICT (test, step_count) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _STEP_COLUMNS)}
-"""  # noqa: S608 the names are the fields of a class of ours
+_CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
+
+
+def _upsert(table: str, key: str, columns: tuple[str, ...]) -> str:
+    return (
+        f"INSERT INTO {table} (test, {', '.join(columns)}) VALUES (?{', ?' * len(columns)}) "  # noqa: S608 names of ours
+        f"ON CONFLICT (test, {key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in columns)}"
+    )
+
+
+_UPSERT_STEP = _upsert("step", "step_count", _STEP_COLUMNS)
+_UPSERT_CYCLE = _upsert("cycle", "cycle", _CYCLE_COLUMNS)
 
 
 class Store:
@@ -228,6 +237,18 @@ class Store:
         """Give the executed steps of a test, in order."""
         rows = self._query(f"SELECT {', '.join(_STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
+
+    def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
+        """Keep the per-cycle numbers of a test; a cycle that is there already is replaced."""
+        rows = [(test, *(getattr(cycle, name) for name in _CYCLE_COLUMNS)) for cycle in cycles]
+        with self.transaction() as connection:
+            connection.executemany(_UPSERT_CYCLE, rows)
+
+    def cycles(self, test: int) -> list[Cycle]:
+        """Give the per-cycle numbers of a test, in order."""
+        rows = self._query(f"SELECT {', '.join(_CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
+        reasons = ("charge_end_reason", "discharge_end_reason")
+        return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
 
     def add_spectrum(self, test: int, points: Sequence[SpectrumPoint]) -> None:
         """Keep the impedance spectrum that a test measured."""

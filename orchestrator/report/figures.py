@@ -1,0 +1,135 @@
+"""Pictures in the manner of the paper's figures 3a, 3b, 5a and 5b, drawn from what the store holds.
+
+Matplotlib is imported when a picture is made; figures are drawn without pyplot, so that no state outlives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from orchestrator.analysis.cycles import direction
+from orchestrator.store import Store
+from protocols.program import CyclingSegment, Direction, Loop, Program, Rest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SIZE_INCHES = (7.0, 4.3)
+_DPI = 150
+# Two hues that stay apart for colour-blind readers: the bare cell, the coated one.
+COLOURS = ("#d55e00", "#0072b2")
+
+
+Corner = Literal["upper left", "upper center", "lower left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One run to draw: its id, and its words in the legend."""
+
+    run_id: str
+    label: str
+
+
+def voltage_over_time(store: Store, traces: Sequence[Trace], path: Path, title: str, limit_v: float) -> None:
+    """Draw cell voltage (V) over test time (h), as figures 3a and 3b do for Li/Li cells."""
+    figure, axes = _figure(title, "time / h", "cell voltage / V")
+    drawn = [(trace, _times_and_voltages(store, trace.run_id)) for trace in traces]
+    for (trace, (hours, volts)), colour in zip(drawn, COLOURS, strict=False):
+        axes.plot(hours, volts, color=colour, linewidth=0.5, label=trace.label, rasterized=True)
+    axes.set_ylim(-limit_v, limit_v)
+    axes.set_xlim(0, max((hours[-1] for _, (hours, _) in drawn if hours), default=1.0))
+    axes.axhline(0, color="0.5", linewidth=0.5)
+    _save(figure, axes, path, "upper left")
+
+
+def _times_and_voltages(store: Store, run_id: str) -> tuple[list[float], list[float]]:
+    hours: list[float] = []
+    volts: list[float] = []
+    for test in store.tests(run_id):
+        for sample in store.samples(test.id):
+            hours.append(sample.time_s / 3600)
+            volts.append(sample.voltage_v)
+    return hours, volts
+
+
+def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, title: str) -> None:
+    """Draw discharge capacity (mAh/g) and coulombic efficiency (%) over the cycle number, as figure 5a does."""
+    figure, axes = _figure(title, "cycle number", "discharge capacity / mAh g$^{-1}$")
+    right = axes.twinx()
+    for trace, colour in zip(traces, COLOURS, strict=False):
+        cycles = [cycle for test in store.tests(trace.run_id) for cycle in store.cycles(test.id)]
+        numbers = [cycle.cycle for cycle in cycles]
+        axes.plot(
+            numbers, _plain(c.discharge_capacity_mah_g for c in cycles), "o", ms=4, color=colour, label=trace.label
+        )
+        percent = [value * 100 for value in _plain(c.coulombic_efficiency for c in cycles)]
+        right.plot(numbers, percent, "^", ms=3, mfc="none", color=colour)
+    axes.set_xlim(0, None)
+    axes.set_ylim(0, 200)
+    right.set_ylim(0, 105)
+    right.set_ylabel("coulombic efficiency / % (open triangles)")
+    _save(figure, axes, path, "lower left")
+
+
+def _plain(values: Iterable[float | None]) -> list[float]:
+    return [float("nan") if value is None else value for value in values]
+
+
+def voltage_over_capacity(store: Store, traces: Sequence[Trace], cycles: Sequence[int], path: Path, title: str) -> None:
+    """Draw voltage (V) over specific capacity (mAh/g) of chosen cycles, charge and discharge, as figure 5b does."""
+    figure, axes = _figure(title, "specific capacity / mAh g$^{-1}$", "cell voltage / V")
+    styles = ("-", "--", ":", "-.")
+    for trace, colour in zip(traces, COLOURS, strict=False):
+        for number, style in zip(cycles, styles, strict=False):
+            label = f"{trace.label}, cycle {number}"
+            for curve in half_cycles(store, trace.run_id, number):
+                axes.plot(*curve, style, color=colour, linewidth=1.2, label=label)
+                label = "_"
+    axes.set_xlim(0, None)
+    _save(figure, axes, path, "upper center")
+
+
+def half_cycles(store: Store, run_id: str, cycle: int) -> list[tuple[list[float], list[float]]]:
+    """Give the charge and the discharge curve of a cycle: specific capacities in mAh/g and voltages in V."""
+    program = Program.from_json(store.run(run_id).program_json)
+    mass_g = (program.cell.active_mass_mg or float("nan")) / 1e3
+    curves: list[tuple[list[float], list[float]]] = []
+    for test in store.tests(run_id):
+        segment = program.segments[test.segment]
+        for step in store.steps(test.id):
+            if step.cycle != cycle or _kind(segment, step.step) is None:
+                continue
+            points = store.samples(test.id, step.first_sequence - 1, step.last_sequence - step.first_sequence + 1)
+            pairs = [(s.capacity_ah * 1e3 / mass_g, s.voltage_v) for s in points if not isnan(s.voltage_v)]
+            curves.append(([q for q, _ in pairs], [v for _, v in pairs]))
+    return curves
+
+
+def _kind(segment: CyclingSegment, number: int) -> Direction | None:
+    step = segment.steps[number - 1]
+    return None if isinstance(step, Rest | Loop) else direction(step)
+
+
+def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.tick_params(direction="in", top=True, right=True)
+    return figure, axes
+
+
+def _save(figure: Figure, axes: Axes, path: Path, legend: Corner) -> None:
+    """Write the picture; ``legend`` is where no curve runs."""
+    axes.legend(loc=legend, fontsize=8, frameon=True, framealpha=0.9)
+    # The same data give the same file: no date, no version inside.
+    figure.savefig(path, dpi=_DPI, metadata={"Software": "cellrig"})

@@ -1,0 +1,67 @@
+"""Bench files: the documented example loads, every setting is documented, what cannot be is told."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import SettingsError
+from drivers.settings import NewareSettings, UnitSettings, load_bench
+from orchestrator.bench import channel_envelope
+
+PAGE = (Path(__file__).parent.parent / "docs" / "bench.md").read_text(encoding="utf-8")
+(EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def write(folder: Path, text: str) -> Path:
+    """Write a bench file."""
+    file = folder / "bench.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_documented_bench_file_loads(tmp_path: Path) -> None:
+    """The example of docs/bench.md is valid, and its channel can go below zero."""
+    file = write(tmp_path, EXAMPLE)
+    assert load_bench(file).tester_of("21-1-3").poll_period_s == 10
+    assert channel_envelope(file, "21-1-3").negative_voltage
+
+
+@pytest.mark.parametrize("name", [*NewareSettings.model_fields, *UnitSettings.model_fields])
+def test_every_setting_is_documented(name: str) -> None:
+    """A setting that nobody can find is no setting."""
+    if name in {"kind", "units"}:
+        return
+    assert re.search(rf"\b{name}\b", PAGE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("poll_period_s = 10", "poll_period_s = 4", "poll_period_s"),
+        ("Europe/Zurich", "Europe/Zuerich", "time zone"),
+        ("voltage_low_v = -5.0", "voltage_low_v = 6.0", "voltage_low_v"),
+        ("[5e-7, 1e-4]", "[1e-4, 5e-7]", "current_ranges_a"),
+        ("port = 502", "port = nan", "port"),
+        ("devid = 21", "", "devid"),
+        ("[[tester]]", "[[tester", "TOML"),
+    ],
+)
+def test_wrong_setting_is_told_with_its_place(tmp_path: Path, old: str, new: str, word: str) -> None:
+    """File, field and what was seen."""
+    assert old in EXAMPLE
+    with pytest.raises(SettingsError, match=word):
+        load_bench(write(tmp_path, EXAMPLE.replace(old, new)))
+
+
+def test_missing_file_is_told(tmp_path: Path) -> None:
+    """The path is in the sentence."""
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
+        load_bench(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize("channel", ["21-1-9", "21-1-0", "21-1", "1-2-3", "21-1-x", ""])
+def test_channel_that_is_not_on_the_bench_lists_those_that_are(tmp_path: Path, channel: str) -> None:
+    """Whatever is typed, the answer names the channels."""
+    with pytest.raises(SettingsError, match="21-1-1 to 21-1-8"):
+        load_bench(write(tmp_path, EXAMPLE)).tester_of(channel)
