@@ -1,0 +1,90 @@
+"""The README's commands run as they stand there, and its words match the program."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.timeout(180)
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Another machine's mathematics library may differ in a last digit, and a cell's life then in its first decimal.
+NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+
+
+def environment() -> dict[str, str]:
+    """Give an environment whose path begins with the programs of this Python's environment."""
+    return os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+
+
+def test_first_block_is_the_two_commands_and_make_knows_both() -> None:
+    """`make test` is what runs this test; that `make demo` leads to the demo is read from make itself."""
+    assert BLOCKS[0].split("\n")[:2] == ["make demo", "make test"]
+    shown = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.rstrip().endswith("cellrig demo")
+    shown = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "pytest" in shown
+
+
+def test_demo_prints_the_readmes_table(tmp_path: Path) -> None:
+    """What `make demo` runs, and the table that the README shows of it."""
+    result = subprocess.run(
+        ["cellrig", "demo"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    (table,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    printed = [re.sub(r"\s+", " ", line).strip() for line in result.stdout.splitlines()]
+    for line in table.splitlines():
+        expected = re.sub(r"\s+", " ", line).strip()
+        rows = [row for row in printed if row.split(" ")[:1] == expected.split(" ")[:1]]
+        assert NUMBER.sub("#", rows[0]) == NUMBER.sub("#", expected)
+        found, wanted = ([float(n) for n in NUMBER.findall(text)] for text in (rows[0], expected))
+        assert found == pytest.approx(wanted, rel=0.02)
+
+
+def test_every_other_block_runs_in_an_empty_folder(tmp_path: Path) -> None:
+    """A technician's first commands, in order; a server among them is ended by Ctrl-C."""
+    for block in BLOCKS[1:]:
+        for line in block.strip().splitlines():
+            words = line.split()
+            program = shutil.which(words[0], path=environment()["PATH"])
+            assert program is not None, line
+            if words[1] == "simulate":
+                _serves(program, words[1:], tmp_path)
+                continue
+            result = subprocess.run(
+                [program, *words[1:]], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+            )
+            assert result.returncode == 0, (line, result.stderr)
+            assert result.stdout, line
+
+
+def _serves(program: str, arguments: list[str], folder: Path) -> None:
+    with subprocess.Popen([program, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert re.fullmatch(r"127\.0\.0\.1:\d+\n", server.stdout.readline())
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) == 0
+
+
+def test_windows_lines_are_those_of_the_makefile() -> None:
+    """The same lock, the same options and the same program as `make demo`."""
+    (block,) = re.findall(r"```bat\n(.*?)```", README, re.DOTALL)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for piece in ("--require-hashes -r", "--no-deps --no-build-isolation --editable ."):
+        assert piece in block
+        assert piece in makefile
+
+
+def test_every_link_of_the_docs_leads_somewhere() -> None:
+    """No page points to a file that is not there."""
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+            assert "://" in target or (page.parent / target).exists(), (page.name, target)
