@@ -184,6 +184,15 @@ class CyclingSegment:
     guards: Guards = field(default_factory=Guards)
     kind: Literal["cycling"] = "cycling"
 
+    def to_json(self) -> str:
+        """Give the canonical JSON text: the same segment gives the same bytes."""
+        return _SEGMENT.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CyclingSegment:
+        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        return _SEGMENT.validate_json(text)
+
 
 @dataclass(frozen=True, slots=True)
 class CellFacts:
@@ -220,4 +229,5 @@ class Program:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
 
+_SEGMENT = TypeAdapter(CyclingSegment)
 _PROGRAM = TypeAdapter(Program)

@@ -51,7 +51,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class TesterTestRow:
-    """What one instrument did for one segment of a run. ``segment`` is the index in ``program.segments``."""
+    """What one instrument did for one segment of a run. ``segment`` is the index in ``program.segments``.
+
+    ``program_json`` is the segment as it was loaded: after an interruption only what was still to do.
+    """
 
     id: int
     run_id: str
@@ -61,6 +64,7 @@ class TesterTestRow:
     tester_test_id: int | None
     barcode: str
     started_unix_s: float
+    program_json: str
 
 
 class SpectrumPoint(NamedTuple):

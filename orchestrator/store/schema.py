@@ -46,6 +46,7 @@ CREATE TABLE test (
     tester_test_id INTEGER,
     barcode TEXT NOT NULL,
     started_unix_s REAL NOT NULL,
+    program_json TEXT NOT NULL CHECK (json_valid(program_json)),
     UNIQUE (instrument, channel, tester_test_id, barcode)
 ) STRICT;
 CREATE INDEX test_run ON test (run_id);

@@ -39,7 +39,9 @@ SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_js
     state, reason, state_unix_s
 FROM run JOIN cell ON cell.id = run.cell_id
 """
-_TESTS = "SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s FROM test"
+_TESTS = """
+SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s, program_json FROM test
+"""
 _STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
 _CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
 
@@ -157,6 +159,7 @@ class Store:
         tester_test_id: int | None,
         barcode: str,
         started_unix_s: float,
+        program_json: str = "null",
     ) -> int:
         """Add a test and give its number, or the number it has: adopting a test twice is harmless.
 
@@ -178,9 +181,9 @@ class Store:
                     )
                 return int(row[0])
             cursor = connection.execute(
-                "INSERT INTO test (instrument, channel, tester_test_id, barcode, run_id, segment, started_unix_s) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*identity, run_id, segment, started_unix_s),
+                "INSERT INTO test (instrument, channel, tester_test_id, barcode, run_id, segment, started_unix_s, "
+                "program_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*identity, run_id, segment, started_unix_s, program_json),
             )
             return _new_id(cursor)
 
