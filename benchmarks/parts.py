@@ -13,19 +13,23 @@ from typing import Any
 
 from drivers.neware import replies, wire
 from drivers.neware.framing import Framer
-from orchestrator.run import Run
+from orchestrator.halfcycles import StepBuilder, StepWatch
+from orchestrator.safety import LimitWatch
 from orchestrator.store import Store
 from simulators.neware.commands import Commands
 from simulators.neware.machine import StepMachine
 
+CELLS = "cell model and step machine"
 REST = "rest: loop, streams, requests, supervisor"
 _CALLS: tuple[tuple[str, Any, str], ...] = (
-    ("cell model and step machine", StepMachine, "advance_to"),
+    (CELLS, StepMachine, "advance_to"),
     ("format replies", Commands, "answer"),
     ("parse replies", Framer, "feed"),
     ("parse replies", wire, "parse"),
     ("parse replies", replies, "records"),
-    ("judge samples", Run, "accept"),
+    ("judge samples", LimitWatch, "feed"),
+    ("judge samples", StepBuilder, "feed"),
+    ("judge samples", StepWatch, "feed"),
 )
 _COMMIT = "commit"
 
