@@ -75,20 +75,24 @@ def statuses(root: ET.Element, addresses: Sequence[Address]) -> list[str]:
 
 
 def live(root: ET.Element, addresses: Sequence[Address]) -> list[Live]:
-    """Read inquire; ``dev`` must name the channel asked for in each row."""
+    """Read inquire; ``dev`` must name the channel asked for in each row.
+
+    A channel that does not exist (any more) has the work status ``false`` and nothing else (section 4.3).
+    """
     found = []
     for row, a in zip(_rows(root, "inquire", len(addresses)), addresses, strict=True):
         if row.get("dev") != f"{a.devtype}-{a.devid}-{a.subdevid}-{a.chlid}-0":
             raise BadReply(f"BTS answered for {row.get('dev')} where {a.channel} was asked")
         step = row.get("step_id")
+        workstatus = row.get("workstatus", "").strip()
         found.append(
             Live(
-                workstatus=row.get("workstatus", "").strip(),
+                workstatus=workstatus,
                 barcode=row.get("barcode", ""),
                 voltage_v=number(row.get("voltage")),
                 current_a=number(row.get("current")),
                 step=None if step is None else _whole(row, "step_id"),
-                cycle=_whole(row, "cycle_id"),
+                cycle=0 if workstatus == "false" else _whole(row, "cycle_id"),
                 test_time_s=number(row.get("totaltime")),
             )
         )
