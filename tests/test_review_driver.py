@@ -1,13 +1,20 @@
 """What a hostile look at the CT-4008 driver found: stops and starts that were believed too easily."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
 from drivers.errors import NotConfirmed
 from drivers.interfaces import ChannelState
+from simulators.neware.schedule import UnitRatings
+from simulators.neware.stepfile import read_schedule
 from tests.rig import CHANNEL, Rig
 from tests.test_tester_contract import started, with_rig
 
 pytestmark = pytest.mark.timeout(30)
+
+APPENDIX_A = Path(__file__).parent / "golden" / "appendix_a.xml"
 
 
 def test_channel_that_vanishes_is_absent_and_its_neighbours_are_read() -> None:
@@ -31,5 +38,20 @@ def test_channel_that_vanishes_is_no_proof_of_a_stop() -> None:
         del rig.bench.tester.channels[CHANNEL]
         with pytest.raises(NotConfirmed, match="by hand"):
             await rig.tester.stop(identity)
+
+    with_rig(work)
+
+
+def test_stop_leaves_another_test_with_our_barcode_alone() -> None:
+    """Every store counts its runs from R000001: only barcode and test id together say whose test it is."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig)
+        await asyncio.sleep(120)
+        schedule = read_schedule(APPENDIX_A.read_bytes(), UnitRatings(negative_voltage=True))
+        assert rig.bench.tester.start(CHANNEL, schedule, identity.barcode)
+        with pytest.raises(NotConfirmed, match="left alone"):
+            await rig.tester.stop(identity)
+        assert rig.bench.tester.channel(CHANNEL).busy
 
     with_rig(work)

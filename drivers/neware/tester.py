@@ -195,8 +195,8 @@ class NewareTester:
         channel = identity.channel
         for rung in (self._plain_stop, self._stop_anew, self._goto_end, self._rest_and_end):
             status = await self._watch(channel, lambda _: True)
-            if status is not None and status.state not in _AT_REST_OR_GONE and status.barcode != identity.barcode:
-                raise NotConfirmed(f"channel {channel} runs {status.barcode!r}, not {identity.barcode!r}: left alone")
+            if status is not None and status.state not in _AT_REST_OR_GONE:
+                _must_be_ours(status, identity)
             if status is None or status.state not in _AT_REST:
                 try:
                     await rung(identity)
@@ -267,3 +267,12 @@ class NewareTester:
         except KeyError:
             known = ", ".join(self._addresses) or "none yet: open the tester first"
             raise SettingsError(f"there is no channel {channel!r} on {self.name}; it has {known}") from None
+
+
+def _must_be_ours(status: ChannelStatus, identity: TestIdentity) -> None:
+    # Both: every store counts its runs, and so its barcodes, from R000001.
+    if (status.barcode, status.test_id) != (identity.barcode, identity.test_id):
+        raise NotConfirmed(
+            f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}, "
+            f"not {identity.barcode!r}, test {identity.test_id}: left alone"
+        )
