@@ -174,6 +174,9 @@ class BatteryTester(Protocol):
         How many exist is in `status`. Raises BadReply when the tester sends fewer or others.
         """
 
+    async def record_count(self, identity: TestIdentity) -> int:
+        """Tell how many records a test has, also when the channel has gone on to another test."""
+
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
         """Give the executed steps of the test."""
 

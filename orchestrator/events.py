@@ -13,7 +13,11 @@ class EventKind(StrEnum):
     """Kinds of events besides those named by a finding."""
 
     STATE = "state"
+    LOADED = "loaded"
     STARTED = "started"
+    LIMITS_UNVERIFIED = "limits_unverified"
+    RECOVERED = "recovered"
+    COMMAND = "command"
     ENDED = "ended"
     LINK_LOST = "link lost"
     LINK_BACK = "link back"

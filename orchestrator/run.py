@@ -1,6 +1,7 @@
 """One run: one program on one channel, from its checks to its end. The supervisor feeds it polls and samples.
 
 A command that moves current is committed to the store as an intent before it leaves, and its outcome after the reply.
+A run may own several tests: after an interruption it goes on in a new one with what was still to do.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from pathlib import PureWindowsPath
 
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
-from orchestrator.analysis.cycles import Cycle, CycleBuilder
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
+from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action, Finding, FindingKind, LimitWatch, primary
+from orchestrator.safety import Action, Finding, FindingKind, primary
 from orchestrator.states import ENDED, RunState, move
-from orchestrator.store import Store
+from orchestrator.store import Store, TesterTestRow
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
-from protocols.program import Program
+from protocols.program import CyclingSegment, Program
+from protocols.remaining import remaining
 
 logger = logging.getLogger(__name__)
 
 # One download request holds at most this many records (reference neware-ct4008, section 4.5).
 BLOCK = 1000
+# States that a run leaves only by a person's word, or never.
+SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
@@ -44,26 +47,27 @@ class RunRequest:
 class Run:
     """A run's state, and what it does with what the supervisor brings."""
 
-    def __init__(self, store: Store, tester: BatteryTester, request: RunRequest) -> None:
+    def __init__(self, store: Store, tester: BatteryTester, request: RunRequest, run_id: str) -> None:
         self._store = store
         self._tester = tester
         self.request = request
-        self.segment = request.program.segments[0]
+        self.run_id = run_id
         self.state = RunState.QUEUED
         self.reason = ""
-        self.samples = 0
-        self.last: Sample | None = None
+        self.segment = request.program.segments[0]
         self.identity: TestIdentity | None = None
-        self.test = 0
-        self._limits = LimitWatch(self.segment, tester.envelope(request.channel))
-        self._steps = StepBuilder(self.segment)
-        self._unsaved: list[ExecutedStep] = []
+        self.ingest: Ingest | None = None
+        self._earlier_s = 0.0
+        self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
-        self._judge = StepWatch(self.segment)
-        self._cycles = CycleBuilder(self.segment, request.program.cell)
+        self._stopping = asyncio.Lock()
+        self._planned_s = planned_duration_s(request.program)
+
+    @classmethod
+    def new(cls, store: Store, tester: BatteryTester, request: RunRequest) -> Run:
+        """Add a queued run to the store."""
         program = request.program
-        self._planned_s = planned_duration_s(program)
-        self.run_id = store.add_run(
+        run_id = store.add_run(
             recipe=program.recipe,
             cell=program.cell.name,
             channel=request.channel,
@@ -72,51 +76,75 @@ class Run:
             label=request.label,
             created_unix_s=wall_time(),
         )
+        return cls(store, tester, request, run_id)
 
     @property
     def ended(self) -> bool:
         """Whether the run has reached a state that it does not leave by itself."""
         return self.state in ENDED
 
+    @property
+    def test(self) -> int:
+        """Number of the test that the run is in, 0 before the first."""
+        return self.ingest.test if self.ingest else 0
+
+    @property
+    def last(self) -> Sample | None:
+        """The last sample stored of the test that the run is in."""
+        return self.ingest.last if self.ingest else None
+
+    @property
+    def tests(self) -> list[TesterTestRow]:
+        """The tests that the run has had."""
+        return self._store.tests(self.run_id)
+
     def update(self) -> RunUpdate:
         """Give where the run is."""
+        last = self.last
         return RunUpdate(
             run_id=self.run_id,
             label=self.request.label,
             channel=self.request.channel,
             state=self.state,
             reason=self.reason,
-            time_s=self.last.time_s if self.last else 0.0,
+            time_s=self._earlier_s + (last.time_s if last else 0.0),
             planned_s=self._planned_s,
-            cycle=self.last.cycle if self.last else 0,
-            voltage_v=self.last.voltage_v if self.last else None,
-            samples=self.samples,
+            cycle=last.cycle if last else 0,
+            voltage_v=last.voltage_v if last else None,
+            samples=self._earlier_samples + (self.ingest.samples if self.ingest else 0),
         )
 
     def go(self, state: RunState, reason: str = "") -> None:
         """Move to a state and write it down with an event."""
         self.state = move(self.state, state)
         self.reason = reason
-        self._store.set_run_state(self.run_id, state.value, reason, wall_time())
-        self.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
+        with self._store.transaction():
+            self._store.set_run_state(self.run_id, state.value, reason, wall_time())
+            self.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
 
     def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
         """Write an event of this run."""
         logger.info("run %s on %s: %s: %s", self.run_id, self.request.channel, kind, message)
         self._store.add_event(self.run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)
 
-    async def begin(self) -> None:
-        """Check, load and start. The run is then running, or failed with its reason; nothing is started twice."""
-        self.go(RunState.PREFLIGHT)
+    async def begin(self, segment: CyclingSegment | None = None) -> None:
+        """Check, load and start, at first the program's segment, later what is left of it.
+
+        The run is then running, or failed with its reason; nothing is started twice.
+        """
+        self.segment = segment or self.segment
+        if self.state is not RunState.PREFLIGHT:
+            self.go(RunState.PREFLIGHT)
         channel = self.request.channel
+        barcode = self.next_barcode
         try:
             status = (await self._tester.status([channel]))[channel]
             if reasons := reasons_not_to_start(self.request.program, status):
                 self.go(RunState.FAILED, "; ".join(reasons))
                 return
-            loaded = await self._tester.load(channel, self.segment, self.run_id)
+            loaded = await self._tester.load(channel, self.segment, barcode)
             self.go(RunState.ARMED)
-            await self._start(loaded)
+            await self._start(loaded, barcode)
         except OutcomeUnknown as err:
             self.go(RunState.UNKNOWN, f"{err}; look at channel {channel} before anything else")
             return
@@ -125,42 +153,86 @@ class Run:
             return
         self.go(RunState.RUNNING)
 
-    async def _start(self, loaded: LoadedProgram) -> None:
+    @property
+    def next_barcode(self) -> str:
+        """Give the barcode of the next test: unique, and it holds the run's id."""
+        count = len(self.tests)
+        return f"{self.run_id}.{count + 1}" if count else self.run_id
+
+    async def _start(self, loaded: LoadedProgram, barcode: str) -> None:
         intent = self._intend("start")
-        starting = asyncio.ensure_future(self._tester.start(loaded, self.run_id))
+        starting = asyncio.ensure_future(self._tester.start(loaded, barcode))
         try:
             await asyncio.wait({starting})
         finally:
             # Also when cancelled: what a start did must be known before anything else happens to the channel.
             await asyncio.wait({starting})
-            try:
-                self.identity = starting.result()
-            except DriverError as err:
-                self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
-                raise
-            self._store.close_intent(intent, "confirmed", wall_time())
-            self._started(self.identity, loaded.location)
+            self._know_start(intent, starting)
+        self.note(EventKind.LOADED, f"step file {PureWindowsPath(loaded.location).name}, sha256 {loaded.sha256}")
 
-    def _started(self, identity: TestIdentity, location: str) -> None:
-        self.test = self._store.add_test(
+    def _know_start(self, intent: int, starting: asyncio.Future[TestIdentity]) -> None:
+        """Write down what a start did. Raises what it raised."""
+        try:
+            identity = starting.result()
+        except DriverError as err:
+            self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
+            raise
+        with self._store.transaction():
+            self._store.close_intent(intent, "confirmed", wall_time())
+            self.started(identity)
+
+    def started(self, identity: TestIdentity) -> None:
+        """Take a test that has been started as this run's own."""
+        if self.ingest is not None and self.ingest.last is not None:
+            self._earlier_s += self.ingest.last.time_s
+            self._earlier_samples += self.ingest.samples
+        cycles_before = sum(len(self._store.cycles(test.id)) for test in self.tests)
+        test = self._store.add_test(
             run_id=self.run_id,
             segment=0,
             instrument=self._tester.name,
             channel=identity.channel,
             tester_test_id=identity.test_id,
-            barcode=self.run_id,
+            barcode=identity.barcode,
             started_unix_s=wall_time(),
+            program_json=self.segment.to_json(),
         )
-        file = PureWindowsPath(location).name
-        self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}, step file {file}")
+        self.take(identity, test, cycles_before)
+        self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
         self.note(
-            "limits_unverified", "no command reads limits back: the step file was parsed again and equals the program"
+            EventKind.LIMITS_UNVERIFIED, "no command reads limits back; the step file was, and equals the program"
         )
 
+    def take(self, identity: TestIdentity, test: int, cycles_before: int) -> None:
+        """Go on with a test that the store has."""
+        self.identity = identity
+        envelope = self._tester.envelope(identity.channel)
+        cell = self.request.program.cell
+        self.ingest = Ingest(self._store, test, self.segment, cell, envelope, cycles_before)
+
     def _intend(self, command: str) -> int:
-        key = f"{self.run_id}-{command}-{wall_time():.3f}"
+        key = f"{self.run_id}-{command}-{len(self._store.events(self.run_id))}"
         program = self.request.program
         return self._store.open_intent(self.run_id, self.request.channel, command, program.sha256, key, wall_time())
+
+    def what_is_left(self) -> CyclingSegment | None:
+        """Give what is still to do after the last stored sample, as a segment of its own; None when nothing is."""
+        last = self.last
+        if last is None:
+            return self.segment
+        return remaining(self.segment, last.step_count, last.step_time_s, last.capacity_ah)
+
+    def note_gap(self, by: str) -> None:
+        """Write down, before going on, what is not known of the charge passed since the last stored sample."""
+        last = self.last
+        every_s = self.segment.record.every_s or 0.0
+        unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
+        since = last.unix_time_s if last else wall_time()
+        effect = (
+            f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
+            "after the last record are not known and are passed again"
+        )
+        self._store.add_deviation(self.run_id, "operator_intervention", min(since, wall_time()), wall_time(), effect)
 
     def taken_over(self, status: ChannelStatus) -> bool:
         """Tell whether somebody else's test is on the channel now."""
@@ -173,26 +245,6 @@ class Run:
         if missing <= 0 or self.identity is None:
             return []
         return await self._tester.records(self.identity, self.last, min(BLOCK, missing))
-
-    def accept(self, samples: list[Sample]) -> list[Finding]:
-        """Judge samples that are committed, and keep the steps that they complete for `save_steps`."""
-        self.last = samples[-1]
-        self.samples += len(samples)
-        findings = self._limits.feed(samples)
-        steps = self._steps.feed(samples)
-        self._unsaved += steps
-        return findings + self._judge.feed(steps)
-
-    def save_steps(self) -> None:
-        """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
-        if self._unsaved:
-            self._store.add_steps(self.test, self._unsaved)
-            self._save_cycles(self._cycles.feed(self._unsaved))
-            self._unsaved = []
-
-    def _save_cycles(self, cycles: list[Cycle]) -> None:
-        if cycles:
-            self._store.add_cycles(self.test, cycles)
 
     async def act(self, findings: list[Finding]) -> bool:
         """Write findings down and stop the channel where one asks for it; True when it was stopped."""
@@ -214,22 +266,50 @@ class Run:
             self.note(kind, group[0].message + more, data)
 
     async def stop(self, state: RunState, reason: str) -> None:
-        """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``."""
-        if self.identity is None:
-            self.go(RunState.STOPPED, reason)
-            return
-        self._ending = self._ending or (state, reason)
+        """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``.
+
+        An unconfirmed stop leaves the run unknown: the supervisor stops it again at every poll.
+        """
+        async with self._stopping:
+            if self.state in SETTLED:
+                return
+            if self.identity is None or self.state is RunState.HOLDING:
+                self.go(RunState.STOPPED, reason)
+                return
+            self._ending = self._ending or (state, reason)
+            await self._stop(self.identity)
+
+    async def _stop(self, identity: TestIdentity) -> None:
         intent = self._intend("stop")
+        outcome = "interrupted before it was confirmed"
         try:
-            await self._tester.stop(self.identity)
+            await self._tester.stop(identity)
+            outcome = "confirmed: zero current is not measurable here"
         except DriverError as err:
-            self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
-            self.note(EventKind.STOP_NOT_CONFIRMED, str(err))
-            self.go(RunState.UNKNOWN, f"{reason}; but the stop is not confirmed: {err}")
+            outcome = f"{type(err).__name__}: {err}"
+            if self.state is not RunState.UNKNOWN and self._ending is not None:
+                self.note(EventKind.STOP_NOT_CONFIRMED, str(err))
+                self.go(RunState.UNKNOWN, f"{self._ending[1]}; but the stop is not confirmed: {err}")
             return
-        self._store.close_intent(intent, "confirmed: zero current is not measurable here", wall_time())
+        finally:
+            self._store.close_intent(intent, outcome, wall_time())
         await self._collect_rest()
-        self._finish(*self._ending)
+        if self._ending is not None:
+            self._finish(*self._ending)
+
+    @property
+    def stop_is_pending(self) -> bool:
+        """Whether a stop has been ordered and has not been confirmed yet."""
+        return self._ending is not None and self.state not in SETTLED
+
+    def order_stop(self, state: RunState, reason: str) -> None:
+        """Let the supervisor stop the run at its next poll, as after a restart with a stop under way."""
+        self._ending = self._ending or (state, reason)
+
+    async def stop_again(self) -> None:
+        """Order the pending stop once more."""
+        if self._ending is not None:
+            await self.stop(*self._ending)
 
     async def _collect_rest(self) -> None:
         """Fetch the records up to the end of the test, once the channel is quiet."""
@@ -237,14 +317,11 @@ class Run:
         status = (await self._tester.status([channel]))[channel]
         while not self.taken_over(status) and (samples := await self.fetch(status.record_count)):
             self._store.tick({self.test: samples})
-            self.accept(samples)
+            if self.ingest is not None:
+                self.ingest.accept(samples)
 
     def _finish(self, state: RunState, reason: str) -> None:
-        steps = self._steps.finish()
-        self._unsaved += steps
-        self.save_steps()
-        self._save_cycles(self._cycles.finish())
-        findings = self._judge.feed(steps)
+        findings = self.ingest.finish() if self.ingest else []
         self._note_findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
             state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
@@ -252,7 +329,7 @@ class Run:
         self.go(state, reason)
 
     async def conclude(self, status: ChannelStatus) -> None:
-        """End the run because its test is over at the tester and all records are stored."""
+        """End the run, or hold it, because its test is over at the tester and all records are stored."""
         if self._ending is not None:
             self._finish(*self._ending)
             return
@@ -266,4 +343,10 @@ class Run:
             self._finish(RunState.TRIPPED, f"{EventKind.TESTER_PROTECTED} at {seen} (its last log codes: {codes})")
             return
         self.note(EventKind.EXTERNAL_ACTION, f"channel {status.channel} is {status.state.value}, and not by us")
-        self._finish(RunState.STOPPED, "stopped at the tester, by its own program or a person there")
+        self.hold(f"channel {status.channel} is {status.state.value}, by a person at the tester or a loss of its power")
+
+    def hold(self, reason: str) -> None:
+        """Leave the channel at open circuit until a person decides: resume or stop."""
+        if self.ingest is not None:
+            self._note_findings(self.ingest.finish())
+        self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

@@ -26,14 +26,14 @@ _S = RunState
 _ENDS = {_S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.UNKNOWN}
 
 MOVES: dict[RunState, frozenset[RunState]] = {
-    _S.QUEUED: frozenset({_S.PREFLIGHT, _S.STOPPED}),
+    _S.QUEUED: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.FAILED}),
     _S.PREFLIGHT: frozenset({_S.ARMED, _S.FAILED, _S.STOPPED, _S.AWAITING_OPERATOR}),
     _S.AWAITING_OPERATOR: frozenset({_S.PREFLIGHT, _S.STOPPED}),
-    _S.ARMED: frozenset({_S.RUNNING, _S.FAILED, _S.STOPPED, _S.UNKNOWN}),
+    _S.ARMED: frozenset({_S.RUNNING, _S.UNSEEN, _S.FAILED, _S.STOPPED, _S.UNKNOWN}),
     _S.RUNNING: frozenset({_S.UNSEEN, _S.HOLDING} | _ENDS),
     _S.UNSEEN: frozenset({_S.RUNNING, _S.HOLDING} | _ENDS),
-    _S.HOLDING: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
-    _S.UNKNOWN: frozenset({_S.RUNNING, _S.HOLDING, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
+    _S.HOLDING: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.COMPLETED}),
+    _S.UNKNOWN: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
     _S.TRIPPED: frozenset({_S.STOPPED}),
     _S.COMPLETED: frozenset(),
     _S.STOPPED: frozenset(),

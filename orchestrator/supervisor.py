@@ -1,187 +1,218 @@
 """Watches the runs on one tester: one poll for all channels, one commit a tick, then judgement.
 
-Samples are committed before they are judged, so that what stopped a run is always in the store.
+Samples are committed before they are judged, so that what stopped a run is always in the store. Starts and a person's
+stops run beside the polls: neither waits for the other, and a stop that is not confirmed is ordered again each poll.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from drivers.errors import DriverError
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.events import EventKind, Subscriber
-from orchestrator.run import Run, RunRequest
+from orchestrator.run import SETTLED, Run, RunRequest
 from orchestrator.safety import Finding
+from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
-from orchestrator.store import Store
-from orchestrator.virtual_time import wall_time
+from orchestrator.store import Store, StoreError
+from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
 
-# Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
-SILENT_POLLS = 3
-SILENT_RECORDS = 3
-# The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
-FIRST_LOOK_S = 15.0
+_WATCHED = frozenset({RunState.RUNNING, RunState.UNSEEN})
+_NOT_BUSY = SETTLED - {RunState.TRIPPED}
 
 
 class Supervisor:
-    """Runs programs on one tester's channels until each has ended."""
+    """Runs programs on one tester's channels; runs for the same channel wait in its queue."""
 
     def __init__(self, store: Store, tester: BatteryTester, subscribers: Iterable[Subscriber] = ()) -> None:
         self._store = store
-        self._tester = tester
+        self.tester = tester
         self._subscribers = tuple(subscribers)
         self.runs: list[Run] = []
-        self._heard_at = 0.0
-        self._heard_unix_s = 0.0
-        self._lost = False
-        self._grown: dict[str, tuple[int, float]] = {}
+        # In observe-only mode nothing is started (faults E07); samples are stored and stops are carried out.
+        self.observe_only = False
+        self.ticks = 0
+        self._silence = Silence(store, tester)
+        self._wake = asyncio.Event()
+        self._due_s = 0.0
+
+    def submit(self, request: RunRequest) -> Run:
+        """Queue a run for its channel."""
+        run = Run.new(self._store, self.tester, request)
+        self.take(run)
+        return run
+
+    def take(self, run: Run) -> None:
+        """Look after a run: a new one, or one that an earlier process left behind."""
+        self.runs.append(run)
+        self.publish(run)
+        self._wake.set()
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
-        """Start every request, watch all until they end, and give the runs with their states.
+        """Start every request, watch all until they end or hold, and give the runs with their states.
 
         Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
         """
-        self.runs = [Run(self._store, self._tester, request) for request in requests]
+        for request in requests:
+            self.submit(request)
         try:
-            for run in self.runs:
-                await run.begin()
-                self._publish(run)
-            await self._watch()
+            await self.serve(lambda: all(run.ended or run.state is RunState.HOLDING for run in self.runs))
         except asyncio.CancelledError:
-            await self._stop_all("stopped by the operator")
+            await self.stop_all("stopped by the operator")
             raise
         return self.runs
 
-    async def _watch(self) -> None:
+    async def serve(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Start what is queued and poll what runs until ``done``; cancelling it leaves the tester riding on."""
         loop = asyncio.get_running_loop()
-        self._heard_at, self._heard_unix_s = loop.time(), wall_time()
-        due = loop.time()
-        period_s = min(FIRST_LOOK_S, self._tester.poll_period_s)
-        while active := [run for run in self.runs if not run.ended]:
-            # A tick that took longer than its period does not make the next ones hurry.
-            due = max(due + period_s, loop.time())
-            period_s = self._tester.poll_period_s
-            await asyncio.sleep(due - loop.time())
+        self._due_s = loop.time() + self.tester.poll_period_s
+        self._silence.heard()
+        async with asyncio.TaskGroup() as group:
+            while not done():
+                for run in self._startable():
+                    run.go(RunState.PREFLIGHT)
+                    group.create_task(self.begin(run), name=f"begin {run.run_id}")
+                self._wake.clear()
+                await self._wait_until_due()
+                if loop.time() >= self._due_s:
+                    # A tick that took longer than its period does not make the next ones hurry.
+                    self._due_s = max(self._due_s + self.tester.poll_period_s, loop.time())
+                    await self._tick_safely()
+                    self.ticks += 1
+
+    async def _wait_until_due(self) -> None:
+        left_s = self._due_s - asyncio.get_running_loop().time()
+        if left_s > 0:
             try:
-                await self._tick(active)
-            except DriverError as err:
-                logger.info("%s: %s", self._tester.name, err)
-                self._check_silence(active, str(err))
-            for run in active:
-                self._publish(run)
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+
+    def _startable(self) -> list[Run]:
+        """Give the oldest queued run of each channel that nothing else holds; a trip holds it until acknowledged."""
+        if self.observe_only:
+            return []
+        held = {run.request.channel for run in self.runs if run.state not in _NOT_BUSY | {RunState.QUEUED}}
+        first: dict[str, Run] = {}
+        for run in self.runs:
+            if run.state is RunState.QUEUED and run.request.channel not in held:
+                first.setdefault(run.request.channel, run)
+        return list(first.values())
+
+    async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
+        """Start a run that is in preflight, at its beginning or with what is left of it."""
+        try:
+            await run.begin(segment)
+        except Exception as err:  # a task's root: one channel's defect must not end the others
+            logger.exception("run %s could not be started", run.run_id)
+            run.go(RunState.UNKNOWN, f"{type(err).__name__} while starting: {err}; look at {run.request.channel}")
+        self.publish(run)
+        self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
+        self._wake.set()
+
+    async def _tick_safely(self) -> None:
+        active = [run for run in self.runs if run.state in _WATCHED or run.stop_is_pending]
+        if not active:
+            self._silence.heard()
+            return
+        try:
+            await self._tick(active)
+        except DriverError as err:
+            logger.info("%s: %s", self.tester.name, err)
+            self._silence.check(active, str(err))
+        except StoreError as err:
+            # Nothing is lost: the tester keeps its records, and the next tick asks for them again.
+            logger.error("%s: the store takes nothing: %s", self.tester.name, err)
+        for run in active:
+            self.publish(run)
 
     async def _tick(self, active: list[Run]) -> None:
         statuses = await self._hear(active)
-        findings: dict[str, list[Finding]] = {run.run_id: [] for run in active}
-        owned = [run for run in active if not await self._lost_ownership(run, statuses)]
-        behind = owned
-        while behind:
-            batches: dict[int, Sequence[Sample]] = {}
-            fetched: list[tuple[Run, list[Sample]]] = []
-            for run in behind:
-                if samples := await run.fetch(statuses[run.request.channel].record_count):
-                    batches[run.test] = samples
-                    fetched.append((run, samples))
-            if batches:
-                with self._store.transaction():
-                    self._store.tick(batches)
-                    for run in owned:
-                        run.save_steps()
-            for run, samples in fetched:
-                findings[run.run_id] += run.accept(samples)
-            behind = [run for run, _ in fetched]
+        for run in active:
+            if run.stop_is_pending:
+                await run.stop_again()
+        watched = [run for run in active if run.state in _WATCHED]
+        owned = [run for run in watched if not run.taken_over(statuses[run.request.channel])]
+        findings = await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
         for run in owned:
             status = statuses[run.request.channel]
-            if await run.act(findings[run.run_id]):
+            if run.state not in _WATCHED or await run.act(findings[run.run_id]):
                 continue
-            if status.complete and status.state is not ChannelState.WORKING:
+            if (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
                 await run.conclude(status)
             else:
-                self._check_growth(run, status)
+                self._silence.check_growth(run, status)
+        for run in watched:
+            if run not in owned and run.identity is not None:
+                await self._let_go(run, statuses[run.request.channel])
 
-    async def _lost_ownership(self, run: Run, statuses: dict[str, ChannelStatus]) -> bool:
-        status = statuses[run.request.channel]
-        if not run.taken_over(status):
-            return False
+    async def _fetch(self, runs: list[Run], counts: dict[str, int]) -> dict[str, list[Finding]]:
+        """Store and judge every record that is missing: a block of each run at a time, one commit for all."""
+        findings: dict[str, list[Finding]] = {run.run_id: [] for run in runs}
+        behind = runs
+        while behind:
+            blocks = [(run, await run.fetch(counts[run.run_id])) for run in behind]
+            fetched = [(run, samples) for run, samples in blocks if samples]
+            if fetched:
+                with self._store.transaction():
+                    self._store.tick({run.test: samples for run, samples in fetched})
+                    for run in runs:
+                        if run.ingest is not None:
+                            run.ingest.save()
+            for run, samples in fetched:
+                if run.ingest is not None:
+                    findings[run.run_id] += run.ingest.accept(samples)
+            behind = [run for run, _ in fetched]
+        return findings
+
+    async def _let_go(self, run: Run, status: ChannelStatus) -> None:
+        """Hold a run whose channel shows another test, after fetching what its own test has left."""
+        if run.identity is not None:
+            count = await self.tester.record_count(run.identity)
+            await self._fetch([run], {run.run_id: count})
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
         run.note(EventKind.EXTERNAL_ACTION, message)
-        run.go(RunState.STOPPED, message)
-        return True
+        run.hold(message)
 
     async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:
         """Ask for all channels; when the answer takes longer than three polls, say so while still waiting."""
-        loop = asyncio.get_running_loop()
-        asking = asyncio.ensure_future(self._tester.status([run.request.channel for run in active]))
+        asking = asyncio.ensure_future(self.tester.status([run.request.channel for run in active]))
         try:
-            left_s = self._heard_at + SILENT_POLLS * self._tester.poll_period_s - loop.time()
-            await asyncio.wait({asking}, timeout=max(0.0, left_s))
+            await asyncio.wait({asking}, timeout=self._silence.left_s())
             if not asking.done():
-                self._check_silence(active, "no reply")
+                self._silence.check(active, "no reply")
+                for run in active:
+                    self.publish(run)
             statuses = await asking
         finally:
             asking.cancel()
-        if self._lost:
-            self._link_is_back(active)
-        self._heard_at, self._heard_unix_s = loop.time(), wall_time()
+        self._silence.end(active)
+        self._silence.heard()
         return statuses
 
-    def _check_silence(self, active: list[Run], cause: str) -> None:
-        silent_s = asyncio.get_running_loop().time() - self._heard_at
-        if self._lost or silent_s < SILENT_POLLS * self._tester.poll_period_s - 1e-6:
-            return
-        self._lost = True
-        message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
-        for run in active:
-            if run.state is RunState.RUNNING:
-                run.note(EventKind.LINK_LOST, message)
-                run.go(RunState.UNSEEN, message)
-                self._publish(run)
-
-    def _link_is_back(self, active: list[Run]) -> None:
-        self._lost = False
-        for run in active:
-            if run.state is RunState.UNSEEN:
-                run.go(RunState.RUNNING)
-                run.note(EventKind.LINK_BACK, f"{self._tester.name} answers again; records are being fetched")
-                self._store.add_deviation(
-                    run.run_id,
-                    "communication_loss",
-                    self._heard_unix_s,
-                    wall_time(),
-                    "the tester went on by itself; its records were fetched afterwards",
-                )
-
-    def _check_growth(self, run: Run, status: ChannelStatus) -> None:
-        now = asyncio.get_running_loop().time()
-        count, since = self._grown.get(run.run_id, (-1, now))
-        if status.record_count != count:
-            self._grown[run.run_id] = (status.record_count, now)
-            if run.state is RunState.UNSEEN:
-                run.go(RunState.RUNNING)
-            return
-        step = run.segment.steps[run.last.step - 1] if run.last else None
-        own = getattr(step, "record", None) or run.segment.record
-        every_s = own.every_s
-        allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
-        if every_s is not None and run.state is RunState.RUNNING and now - since >= allowed_s:
-            message = f"channel {status.channel} works, but has made no record for {now - since:.0f} s"
-            run.note(EventKind.LINK_LOST, message)
-            run.go(RunState.UNSEEN, message)
-
-    async def _stop_all(self, reason: str) -> None:
+    async def stop_all(self, reason: str) -> None:
+        """Stop every run that is not settled; each is confirmed, or unknown with the reason."""
         for run in self.runs:
-            if not run.ended:
-                try:
-                    await run.stop(RunState.STOPPED, reason)
-                except DriverError as err:
-                    run.go(RunState.UNKNOWN, f"{reason}; but {self._tester.name} did not answer: {err}")
-                self._publish(run)
+            if run.state not in SETTLED:
+                await self.stop(run, reason)
 
-    def _publish(self, run: Run) -> None:
+    async def stop(self, run: Run, reason: str) -> None:
+        """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
+        try:
+            await run.stop(RunState.STOPPED, reason)
+        except DriverError as err:
+            if run.state is not RunState.UNKNOWN:
+                run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
+        self.publish(run)
+
+    def publish(self, run: Run) -> None:
+        """Tell the subscribers where a run is."""
         update = run.update()
         for subscriber in self._subscribers:
             subscriber(update)

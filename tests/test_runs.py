@@ -268,7 +268,7 @@ def _run_away(rig: Rig) -> None:
     rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
 
 
-def test_somebody_elses_test_on_the_channel_ends_the_run_and_is_left_alone(store_file: Path) -> None:
+def test_somebody_elses_test_on_the_channel_holds_the_run_and_is_left_alone(store_file: Path) -> None:
     """What a person starts at the tester is not fought over (faults B03)."""
 
     def take_over(rig: Rig) -> None:
@@ -278,14 +278,15 @@ def test_somebody_elses_test_on_the_channel_ends_the_run_and_is_left_alone(store
         )
 
     found = run_to_end(store_file, li_li_program(2), meanwhile=(7000.0, take_over), compare=False)
-    assert found.run.state is RunState.STOPPED
+    assert found.run.state is RunState.HOLDING
     assert "somebody" in found.run.reason
+    assert found.samples[-1].time_s == pytest.approx(7000 - 15, abs=30)
 
 
 def test_stop_at_the_tester_is_told_as_an_external_action(store_file: Path) -> None:
-    """A person's stop at the tester ends the run with all records (faults B03)."""
+    """A person's stop at the tester holds the run, with all records, until somebody decides (faults B01, B03)."""
     found = run_to_end(store_file, li_li_program(2), meanwhile=(7000.0, _stop))
-    assert found.run.state is RunState.STOPPED
+    assert found.run.state is RunState.HOLDING
     assert any(kind == "external action" for kind, _ in found.events)
 
 

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
 from drivers.errors import (
+    BadReply,
     CannotRun,
     ConnectionFailed,
     DriverError,
@@ -248,6 +249,15 @@ class NewareTester:
         first = 1 if last is None else last.sequence + 1
         root = await self._client.ask(wire.download(address, identity.test_id, first, count))
         return replies.records(root, address, identity.test_id, last, count, self._clock.unix_time_s)
+
+    async def record_count(self, identity: TestIdentity) -> int:
+        """Tell how many records a test has, also when the channel has gone on to another test."""
+        address = self._address(identity.channel)
+        root = await self._client.ask(wire.inquiredf([address], identity.test_id))
+        (file,) = replies.data_files(root, [address])
+        if file.test_id != identity.test_id:
+            raise BadReply(f"BTS answered for test {file.test_id} where {identity.test_id} was asked")
+        return file.count
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
         """Give the executed steps of the test."""

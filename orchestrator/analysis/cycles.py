@@ -60,14 +60,17 @@ def direction(step: PoweredStep) -> Direction:
 
 
 class CycleBuilder:
-    """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run."""
+    """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run.
 
-    def __init__(self, segment: CyclingSegment, cell: CellFacts) -> None:
+    Counting goes on from ``cycles_before``, which earlier tests of the same run have passed.
+    """
+
+    def __init__(self, segment: CyclingSegment, cell: CellFacts, cycles_before: int = 0) -> None:
         self._segment = segment
         self._cell = cell
         self._closing = _closing_steps(segment)
         self._open: list[ExecutedStep] = []
-        self._count = 0
+        self._count = cycles_before
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
         """Take executed steps in order and give the cycles that they complete."""

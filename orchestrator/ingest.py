@@ -1,0 +1,76 @@
+"""What happens to the samples of one test after they are committed: judged, grouped into steps, paired into cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drivers.interfaces import Sample
+from orchestrator.analysis.cycles import Cycle, CycleBuilder
+from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
+from orchestrator.safety import Finding, LimitWatch
+from orchestrator.store import Store
+from protocols.envelope import ChannelEnvelope
+from protocols.program import CellFacts, CyclingSegment
+
+
+class Ingest:
+    """One test's judges and its steps and cycles. ``cycles_before`` were passed by earlier tests of the same run."""
+
+    def __init__(
+        self,
+        store: Store,
+        test: int,
+        segment: CyclingSegment,
+        cell: CellFacts,
+        envelope: ChannelEnvelope,
+        cycles_before: int = 0,
+    ) -> None:
+        self.test = test
+        self.segment = segment
+        self.last: Sample | None = None
+        self.samples = 0
+        self._store = store
+        self._limits = LimitWatch(segment, envelope)
+        self._steps = StepBuilder(segment)
+        self._judge = StepWatch(segment)
+        self._cycles = CycleBuilder(segment, cell, cycles_before)
+        self._new_steps: list[ExecutedStep] = []
+        self._new_cycles: list[Cycle] = []
+
+    def accept(self, samples: Sequence[Sample]) -> list[Finding]:
+        """Judge samples that are committed, in order; the steps and cycles that they complete wait for `save`.
+
+        Samples that were accepted before are passed over: a stop and a poll may both have fetched them.
+        """
+        after = self.last.sequence if self.last else 0
+        samples = samples if not samples or samples[0].sequence > after else [s for s in samples if s.sequence > after]
+        if not samples:
+            return []
+        self.last = samples[-1]
+        self.samples += len(samples)
+        return self._limits.feed(samples) + self._keep(self._steps.feed(samples))
+
+    def finish(self) -> list[Finding]:
+        """Judge and save what is open when the test is over."""
+        findings = self._keep(self._steps.finish())
+        self._new_cycles += self._cycles.finish()
+        self.save()
+        return findings
+
+    def _keep(self, steps: list[ExecutedStep]) -> list[Finding]:
+        self._new_steps += steps
+        self._new_cycles += self._cycles.feed(steps)
+        return self._judge.feed(steps)
+
+    def save(self) -> None:
+        """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
+        if self._new_steps:
+            self._store.add_steps(self.test, self._new_steps)
+            self._new_steps = []
+        if self._new_cycles:
+            self._store.add_cycles(self.test, self._new_cycles)
+            self._new_cycles = []
+
+    def replay(self) -> list[Finding]:
+        """Take in what the store holds, after a restart; give what it shows (most of it is known already)."""
+        return self.accept(list(self._store.samples(self.test)))

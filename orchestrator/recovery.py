@@ -1,0 +1,162 @@
+"""After a restart: what became of each run that an earlier process left behind, decided by asking the tester.
+
+Exactly one of adopt, backfill and adopt, hold, trip (stop again), or fail (it never started). Nothing is started twice
+and no step is repeated: a run that must go on in a new program waits for a person (design, section 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from orchestrator.events import EventKind
+from orchestrator.run import Run, RunRequest
+from orchestrator.states import RunState
+from orchestrator.store import RunRow, Store
+from orchestrator.virtual_time import wall_time
+from protocols.program import CyclingSegment, Program
+
+# Restart storms: the third start in ten minutes only observes (faults E07).
+STORM_STARTS = 3
+STORM_WINDOW_S = 600.0
+
+
+class Verdict(StrEnum):
+    """What happens to a run that was found unfinished."""
+
+    QUEUE = "queued again"
+    ADOPT = "adopted"
+    HOLD = "held"
+    STOP = "stopped again"
+    FAIL = "never started"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of a run at a restart: its last test on the tester, and commands without an outcome."""
+
+    state: RunState
+    barcode: str
+    test_id: int | None
+    start_is_open: bool
+    stop_is_open: bool
+
+
+def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
+    """Decide from what the store knows and what the tester shows; a pure table, in order."""
+    ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
+    busy = status.state in {ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER}
+    channel = status.channel
+    if known.state is RunState.QUEUED:
+        return Verdict.QUEUE, "it had not begun"
+    if known.test_id is None and not ours:
+        was = "its start was sent and did not reach the tester" if known.start_is_open else "its start was never sent"
+        return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
+    if not ours:
+        return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}"
+    if busy and (known.stop_is_open or known.state is RunState.UNKNOWN):
+        return Verdict.STOP, "a stop had been ordered and the channel still works"
+    if status.state is ChannelState.PAUSED:
+        return Verdict.ADOPT, "the tester has paused it"
+    return Verdict.ADOPT, "the tester shows its barcode and test"
+
+
+class Recovery:
+    """Brings the unfinished runs of one tester back to life."""
+
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
+        self._store = store
+        self._tester = tester
+
+    def unfinished(self) -> list[RunRow]:
+        """Give the runs that no process has ended, for channels of this tester."""
+        channels = set(self._tester.channels())
+        open_states = {s for s in RunState if s not in _OVER}
+        return [row for row in self._store.runs() if row.state in open_states and row.channel in channels]
+
+    async def recover(self, row: RunRow) -> Run:
+        """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
+        program = Program.from_json(row.program_json)
+        run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
+        run.state, run.reason = row.state, row.reason
+        known = self._known(run)
+        if row.state in {RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED}:
+            self._take_last_test(run)
+            return run
+        status = (await self._tester.status([row.channel]))[row.channel]
+        verdict, reason = decide(known, status)
+        self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
+        run.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
+        if verdict is Verdict.FAIL:
+            run.go(RunState.FAILED, reason)
+        elif verdict is not Verdict.QUEUE:
+            self._adopt(run, known, status)
+            if verdict is Verdict.HOLD:
+                await self._hold(run, reason)
+            elif verdict is Verdict.STOP:
+                run.order_stop(RunState.STOPPED, row.reason or reason)
+        return run
+
+    def _known(self, run: Run) -> Known:
+        tests = run.tests
+        commands = {intent.command for intent in self._store.open_intents() if intent.run_id == run.run_id}
+        starting = "start" in commands
+        # An open start concerns the next test, whose barcode is not in the store yet.
+        last = tests[-1] if tests and not starting else None
+        return Known(
+            state=run.state,
+            barcode=last.barcode if last else run.next_barcode,
+            test_id=last.tester_test_id if last else None,
+            start_is_open=starting,
+            stop_is_open="stop" in commands,
+        )
+
+    def _adopt(self, run: Run, known: Known, status: ChannelStatus) -> None:
+        """Take the test that the tester shows, or the one the store knows, and what is stored of it."""
+        if known.test_id is None:
+            # A start after an interruption: what it carried out follows from what is stored of the tests before it.
+            self._take_last_test(run)
+            run.segment = run.what_is_left() or run.segment
+            end_step = len(run.segment.steps) + 1
+            run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
+        else:
+            self._take_last_test(run)
+        if run.state is not RunState.UNSEEN:
+            run.go(RunState.UNSEEN, "the service was away; the tester rode on")
+
+    def _take_last_test(self, run: Run) -> None:
+        tests = run.tests
+        if not tests or tests[-1].tester_test_id is None:
+            return
+        last = tests[-1]
+        run.segment = CyclingSegment.from_json(last.program_json)
+        identity = TestIdentity(last.channel, last.tester_test_id or 0, last.barcode, len(run.segment.steps) + 1)
+        cycles_before = sum(len(self._store.cycles(test.id)) for test in tests[:-1])
+        run.take(identity, last.id, cycles_before)
+        if run.ingest is not None:
+            run.ingest.replay()
+
+    async def _hold(self, run: Run, reason: str) -> None:
+        """Fetch what the run's own test has left on the tester, then hold."""
+        if run.identity is not None and run.ingest is not None:
+            count = await self._tester.record_count(run.identity)
+            while samples := await run.fetch(count):
+                self._store.tick({run.test: samples})
+                run.ingest.accept(samples)
+        run.hold(reason)
+
+    def _close_intents(self, run: Run, outcome: str) -> None:
+        for intent in self._store.open_intents():
+            if intent.run_id == run.run_id:
+                self._store.close_intent(intent.id, outcome, wall_time())
+
+
+_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
+
+
+def is_storm(store: Store, now_unix_s: float) -> bool:
+    """Note this start of the service, and tell whether it is one too many."""
+    starts = [e.at_unix_s for e in store.events() if e.kind == "service started" and e.run_id is None]
+    store.add_event(None, "service started", "the service was started", now_unix_s)
+    return sum(1 for at in starts if now_unix_s - at <= STORM_WINDOW_S) + 1 >= STORM_STARTS

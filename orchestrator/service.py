@@ -1,0 +1,184 @@
+"""The service: one process that owns the instruments, their runs and the store, and obeys its clients' commands.
+
+Clients (command line, pages, scripts) come and go; runs do not care. Cancelling the service leaves every tester riding
+on: the next start asks them what became of each run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from drivers.errors import ConnectionFailed
+from drivers.interfaces import BatteryTester, ChannelState
+from orchestrator.events import EventKind, Subscriber
+from orchestrator.recovery import Recovery, is_storm
+from orchestrator.run import Run, RunRequest
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.supervisor import Supervisor
+from orchestrator.virtual_time import wall_time
+from protocols.envelope import problems
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S = 5.0
+_RETRY_MAX_S = 60.0
+
+
+class CommandRefused(Exception):
+    """A client asked for something that must not be done now; the message says why and what to do."""
+
+
+class NoSuchThing(CommandRefused):
+    """A client named a run or channel that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A client's lock on a channel, until ``expires_s`` of the loop's time."""
+
+    owner: str
+    expires_s: float
+
+
+class Service:
+    """Owns testers and store; commands may be given while `run` is running."""
+
+    def __init__(self, store: Store, testers: Sequence[BatteryTester], subscribers: Iterable[Subscriber] = ()) -> None:
+        self.store = store
+        self.supervisors = [Supervisor(store, tester, subscribers) for tester in testers]
+        self.observe_only = False
+        self._claims: dict[str, Claim] = {}
+        self._commands: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Recover what an earlier process left behind, then serve until cancelled."""
+        self.observe_only = is_storm(self.store, wall_time())
+        async with asyncio.TaskGroup() as group:
+            self._commands = group
+            for supervisor in self.supervisors:
+                supervisor.observe_only = self.observe_only
+                group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        await self._recover(supervisor)
+        await supervisor.serve()
+
+    async def _recover(self, supervisor: Supervisor) -> None:
+        """Decide every unfinished run; while the tester does not answer, ask again with a growing delay."""
+        recovery = Recovery(self.store, supervisor.tester)
+        delay_s = _RETRY_S
+        for row in recovery.unfinished():
+            while True:
+                try:
+                    supervisor.take(await recovery.recover(row))
+                    break
+                except ConnectionFailed as err:
+                    logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
+                    await asyncio.sleep(delay_s)
+                    delay_s = min(2 * delay_s, _RETRY_MAX_S)
+
+    # What clients may ask
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that this process looks after."""
+        return [run for supervisor in self.supervisors for run in supervisor.runs]
+
+    def channels(self) -> list[str]:
+        """Give all channels, in rack order."""
+        return [channel for supervisor in self.supervisors for channel in supervisor.tester.channels()]
+
+    def supervisor_of(self, channel: str) -> Supervisor:
+        """Find the supervisor that has a channel. Raises NoSuchThing."""
+        for supervisor in self.supervisors:
+            if channel in supervisor.tester.channels():
+                return supervisor
+        raise NoSuchThing(f"there is no channel {channel!r}; there are {', '.join(self.channels()) or 'none'}")
+
+    def find(self, run_id: str) -> tuple[Supervisor, Run]:
+        """Find a run that this process looks after. Raises NoSuchThing."""
+        for supervisor in self.supervisors:
+            for run in supervisor.runs:
+                if run.run_id == run_id:
+                    return supervisor, run
+        raise NoSuchThing(f"run {run_id!r} is not looked after by this service; 'cellrig runs' lists what is")
+
+    def claim(self, channel: str, owner: str, duration_s: float) -> Claim:
+        """Lock a channel for a client, who may extend it. It ends by itself, so that nobody is blocked for long."""
+        self.supervisor_of(channel)
+        self._check_claim(channel, owner)
+        claim = Claim(owner, asyncio.get_running_loop().time() + duration_s)
+        self._claims[channel] = claim
+        return claim
+
+    def release(self, channel: str, owner: str) -> None:
+        """Give a claim back."""
+        self._check_claim(channel, owner)
+        self._claims.pop(channel, None)
+
+    def _check_claim(self, channel: str, owner: str) -> None:
+        claim = self._claims.get(channel)
+        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        if claim is not None and left_s > 0 and claim.owner != owner:
+            raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
+
+    def submit(self, request: RunRequest, by: str) -> Run:
+        """Queue a run. Raises CommandRefused when it must not run there, or when nothing is started at present."""
+        supervisor = self.supervisor_of(request.channel)
+        self._check_claim(request.channel, by)
+        if self.observe_only:
+            raise CommandRefused("three starts of the service in ten minutes: it only observes; restart it in a while")
+        if reasons := problems(request.program, supervisor.tester.envelope(request.channel)):
+            raise CommandRefused("\n".join(reasons))
+        run = supervisor.submit(request)
+        run.note(EventKind.COMMAND, f"start ordered by {by}")
+        return run
+
+    async def stop(self, run_id: str, by: str) -> Run:
+        """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
+        supervisor, run = self.find(run_id)
+        run.note(EventKind.COMMAND, f"stop ordered by {by}")
+        await supervisor.stop(run, f"stopped by {by}")
+        return run
+
+    async def stop_rack(self, by: str) -> list[Run]:
+        """Stop every run of every tester, all at once."""
+        runs = [run for run in self.runs if not run.ended or run.state is RunState.UNKNOWN]
+        await asyncio.gather(*(self.stop(run.run_id, by) for run in runs))
+        return runs
+
+    def acknowledge(self, run_id: str, by: str) -> Run:
+        """Acknowledge a trip by name: the channel is free again. Raises CommandRefused for any other state."""
+        supervisor, run = self.find(run_id)
+        if run.state is not RunState.TRIPPED:
+            raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
+        run.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+        run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
+        supervisor.publish(run)
+        return run
+
+    async def resume(self, run_id: str, by: str) -> Run:
+        """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
+        supervisor, run = self.find(run_id)
+        if run.state is not RunState.HOLDING:
+            raise CommandRefused(f"run {run_id} is {run.state.value}: only a held run is resumed")
+        if self.observe_only:
+            raise CommandRefused("three starts of the service in ten minutes: it only observes; restart it in a while")
+        self._check_claim(run.request.channel, by)
+        left = run.what_is_left()
+        run.note(EventKind.COMMAND, f"resume ordered by {by}")
+        if left is None:
+            run.go(RunState.COMPLETED, "nothing was left to do")
+            return run
+        channel = run.request.channel
+        status = (await supervisor.tester.status([channel]))[channel]
+        if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
+            await supervisor.tester.stop(run.identity)
+        run.note_gap(by)
+        run.go(RunState.PREFLIGHT)
+        await supervisor.begin(run, left)
+        return run

@@ -1,0 +1,89 @@
+"""Notices silence: no good reply for three polls, or a working channel whose records do not grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from drivers.interfaces import BatteryTester, ChannelStatus
+from orchestrator.events import EventKind
+from orchestrator.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.virtual_time import wall_time
+from protocols.program import Loop
+
+# Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
+SILENT_POLLS = 3
+SILENT_RECORDS = 3
+# The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
+FIRST_LOOK_S = 15.0
+
+
+class Silence:
+    """What has been heard of one tester and of each of its runs. Runs become unseen, and seen again."""
+
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
+        self._store = store
+        self._tester = tester
+        self._heard_s = 0.0
+        self._heard_unix_s = 0.0
+        # Record count and when it last grew; the tests that work and make no records.
+        self._grown: dict[tuple[str, int], tuple[int, float]] = {}
+        self._still: set[tuple[str, int]] = set()
+
+    def heard(self) -> None:
+        """Note that the tester has answered just now."""
+        self._heard_s, self._heard_unix_s = asyncio.get_running_loop().time(), wall_time()
+
+    def left_s(self) -> float:
+        """Give the time until three polls have passed without an answer."""
+        allowed_s = SILENT_POLLS * self._tester.poll_period_s
+        return max(0.0, self._heard_s + allowed_s - asyncio.get_running_loop().time())
+
+    def check(self, runs: Iterable[Run], cause: str) -> None:
+        """Mark running runs unseen when the tester has been silent for three polls."""
+        if self.left_s() > 1e-6:
+            return
+        silent_s = asyncio.get_running_loop().time() - self._heard_s
+        message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
+        for run in runs:
+            if run.state is RunState.RUNNING:
+                run.note(EventKind.LINK_LOST, message)
+                run.go(RunState.UNSEEN, message)
+
+    def end(self, runs: Iterable[Run]) -> None:
+        """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards."""
+        for run in runs:
+            if run.state is RunState.UNSEEN and _key(run) not in self._still:
+                self._back(run, self._heard_unix_s, f"{self._tester.name} answers again; records are being fetched")
+
+    def _back(self, run: Run, since_unix_s: float, message: str) -> None:
+        run.go(RunState.RUNNING)
+        run.note(EventKind.LINK_BACK, message)
+        effect = "the tester went on by itself; its records were fetched afterwards"
+        self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
+
+    def check_growth(self, run: Run, status: ChannelStatus) -> None:
+        """Mark a run unseen when its channel works and has made no record for three intervals and three polls."""
+        now_s = asyncio.get_running_loop().time()
+        count, since_s = self._grown.get(_key(run), (-1, now_s))
+        if status.record_count != count:
+            self._grown[_key(run)] = (status.record_count, now_s)
+            if _key(run) in self._still:
+                self._still.discard(_key(run))
+                self._back(run, wall_time() - (now_s - since_s), f"channel {status.channel} makes records again")
+            return
+        step = run.segment.steps[run.last.step - 1] if run.last else None
+        own = None if step is None or isinstance(step, Loop) else step.record
+        every_s = (own or run.segment.record).every_s
+        allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
+        if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
+            message = f"channel {status.channel} works, but has made no record for {now_s - since_s:.0f} s"
+            self._still.add(_key(run))
+            run.note(EventKind.LINK_LOST, message)
+            run.go(RunState.UNSEEN, message)
+
+
+def _key(run: Run) -> tuple[str, int]:
+    return run.run_id, run.test

@@ -1,0 +1,348 @@
+"""The service: what becomes of runs when it dies, what clients may order, and what waits for a person."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from drivers.interfaces import ChannelState, ChannelStatus
+from orchestrator.recovery import Known, Verdict, decide
+from orchestrator.run import Run, RunRequest
+from orchestrator.service import CommandRefused, NoSuchThing, Service
+from orchestrator.states import RunState
+from orchestrator.store import Store, open_store
+from orchestrator.virtual_time import run_virtual
+from simulators.faults import Fault, Spoil
+from simulators.neware.settings import Trouble
+from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
+
+pytestmark = pytest.mark.timeout(60)
+
+OTHER = "21-1-5"
+
+
+@asynccontextmanager
+async def serving(rig: Rig, store: Store) -> AsyncIterator[Service]:
+    """Run a service; leaving the block kills it as SIGTERM would, without a word to the tester."""
+    service = Service(store, [rig.tester])
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(0)
+    try:
+        yield service
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def with_rig(path: Path, work: Callable[[Rig, Store], Awaitable[None]], poll_period_s: float = 60.0) -> None:
+    """Run a test's body with a rig and a store in virtual time."""
+
+    async def main() -> None:
+        async with open_rig(poll_period_s=poll_period_s) as rig:
+            with open_store(path) as store:
+                await work(rig, store)
+
+    run_virtual(main())
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> Path:
+    """Give the place of a new store."""
+    return tmp_path / "cellrig.db"
+
+
+def request(channel: str = CHANNEL, cycles: int = 3, half_cycle_s: float = 1200.0) -> RunRequest:
+    """Give a short Li/Li run."""
+    return RunRequest(li_li_program(cycles, half_cycle_s), channel, channel)
+
+
+def state(run: Run) -> RunState:
+    """Give a run's state as it is now."""
+    return run.state
+
+
+def check_rows(rig: Rig, store: Store, run_id: str, channel: str = CHANNEL) -> None:
+    """Assert that every test of a run is stored row for row."""
+    for test in store.tests(run_id):
+        same_rows(rig.bench, list(store.samples(test.id)), test.tester_test_id or 0, channel)
+
+
+@pytest.mark.parametrize("dead_at_s", [1.0, 6.0, 12.0, 100.0, 700.0, 3000.0, 7000.0])
+@pytest.mark.parametrize("away_s", [1.0, 600.0, 20_000.0])
+def test_service_that_dies_finds_its_runs_again(store_file: Path, dead_at_s: float, away_s: float) -> None:
+    """Whenever it dies and however long it is away: every record is stored, nothing is started twice."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            ids = [service.submit(request(channel), "ada").run_id for channel in (CHANNEL, OTHER)]
+            await asyncio.sleep(dead_at_s)
+        await asyncio.sleep(away_s)
+        async with serving(rig, store) as service:
+            await asyncio.sleep(12_000)
+            states = [store.run(run_id).state for run_id in ids]
+            assert set(states) <= {RunState.COMPLETED, RunState.FAILED}
+            for run_id, channel, state in zip(ids, (CHANNEL, OTHER), states, strict=True):
+                assert len(rig.bench.tester.channels[channel].tests) == (state is RunState.COMPLETED)
+                check_rows(rig, store, run_id, channel)
+            assert store.open_intents() == []
+
+    with_rig(store_file, work)
+
+
+def test_runs_for_one_channel_wait_in_its_queue(store_file: Path) -> None:
+    """The second starts when the first has ended; both are whole."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            first, second = (service.submit(request(cycles=1), "ada") for _ in range(2))
+            await asyncio.sleep(2000)
+            assert (state(first), state(second)) == (RunState.RUNNING, RunState.QUEUED)
+            await asyncio.sleep(6000)
+            assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
+
+    with_rig(store_file, work)
+
+
+def test_queue_survives_the_service(store_file: Path) -> None:
+    """A queued run is queued again after a restart and starts in its turn."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            first, second = (service.submit(request(cycles=1), "ada").run_id for _ in range(2))
+            await asyncio.sleep(2000)
+        async with serving(rig, store):
+            await asyncio.sleep(8000)
+        assert [store.run(run_id).state for run_id in (first, second)] == [RunState.COMPLETED] * 2
+
+    with_rig(store_file, work)
+
+
+def test_rebooted_tester_without_its_program_holds_the_run(store_file: Path) -> None:
+    """No automatic restart; resumed by a person it passes what was left and no more (faults B01, E11)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=2, half_cycle_s=1800), "ada")
+            await asyncio.sleep(3000)
+            rig.bench.tester.reboot(keep_program=False)
+            await asyncio.sleep(600)
+            assert state(run) is RunState.HOLDING
+            await asyncio.sleep(86400)
+            assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+            await service.resume(run.run_id, "ada")
+            assert state(run) is RunState.RUNNING
+            await asyncio.sleep(8000)
+            assert state(run) is RunState.COMPLETED
+        check_rows(rig, store, run.run_id)
+        (deviation,) = store.deviations(run.run_id)
+        assert "resumed by ada" in deviation.effect
+        passed = dict.fromkeys(("cc", "dc"), 0.0)
+        for test in store.tests(run.run_id):
+            for step in store.steps(test.id):
+                if step.mode in passed and step.duration_s != 5.0:
+                    passed[step.mode] += step.capacity_ah
+        wanted_ah = 2 * 1800 * 157.08e-6 / 3600
+        unknown_ah = 157.08e-6 * 30 / 3600
+        for mode in passed:
+            assert wanted_ah * 0.999 <= passed[mode] <= wanted_ah * 1.001 + unknown_ah
+
+    with_rig(store_file, work)
+
+
+def test_tester_that_pauses_after_a_power_cut_is_held_and_resumed(store_file: Path) -> None:
+    """A kept program is not continued by itself; the person's resume stops it and goes on (faults E11)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(1500)
+            rig.bench.tester.reboot(keep_program=True)
+            await asyncio.sleep(600)
+            assert state(run) is RunState.HOLDING
+            await service.resume(run.run_id, "ada")
+            await asyncio.sleep(5000)
+            assert state(run) is RunState.COMPLETED
+
+    with_rig(store_file, work)
+
+
+def test_stop_is_confirmed_also_while_the_link_is_slow(store_file: Path) -> None:
+    """A person's stop does not wait for a poll that hangs (faults I04)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.wire.spoil(Fault(Spoil.SILENT, "inquire"))
+            await asyncio.sleep(30)
+            await service.stop(run.run_id, "ada")
+            assert state(run) is RunState.STOPPED
+            assert not rig.bench.tester.channel(CHANNEL).busy
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_stop_that_cannot_be_confirmed_is_ordered_again(store_file: Path) -> None:
+    """While the tester is silent the run is unknown; once it answers, the stop is carried out."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+            await service.stop(run.run_id, "ada")
+            assert state(run) is RunState.UNKNOWN
+            rig.bench.wire.mend()
+            await asyncio.sleep(300)
+            assert state(run) is RunState.STOPPED
+            assert "stopped by ada" in run.reason
+
+    with_rig(store_file, work)
+
+
+def test_pending_stop_survives_the_service(store_file: Path) -> None:
+    """A stop that was under way when the service died is carried out by the next one."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+            await service.stop(run.run_id, "ada")
+        rig.bench.wire.mend()
+        assert rig.bench.tester.channel(CHANNEL).busy
+        async with serving(rig, store):
+            await asyncio.sleep(300)
+        assert store.run(run.run_id).state is RunState.STOPPED
+        assert not rig.bench.tester.channel(CHANNEL).busy
+
+    with_rig(store_file, work)
+
+
+def test_rack_stop_reaches_every_channel(store_file: Path) -> None:
+    """One order, confirmed for each channel, also where a stop is refused (faults I09)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            channels = [f"21-1-{n}" for n in range(1, 9)]
+            for channel in channels:
+                service.submit(request(channel), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.tester.make_trouble(channels[3], Trouble(stop="refuse"))
+            runs = await service.stop_rack("ada")
+            assert len(runs) == 8
+            assert {run.state for run in runs} == {RunState.STOPPED}
+            assert not any(rig.bench.tester.channel(channel).busy for channel in channels)
+
+    with_rig(store_file, work)
+
+
+def test_trip_is_latched_until_acknowledged_by_name(store_file: Path) -> None:
+    """Nothing starts on a tripped channel; the acknowledgement keeps the reason and the name (faults I06)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=2.0))
+            run = service.submit(request(), "ada")
+            queued = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(900)
+            assert state(run) is RunState.TRIPPED
+            with pytest.raises(CommandRefused, match="tripped"):
+                await service.resume(run.run_id, "ada")
+        async with serving(rig, store) as service:
+            await asyncio.sleep(900)
+            assert service.find(queued.run_id)[1].state is RunState.QUEUED
+            rig.bench.tester.make_trouble(CHANNEL, Trouble())
+            service.acknowledge(run.run_id, "grace")
+            await asyncio.sleep(6000)
+            assert service.find(queued.run_id)[1].state is RunState.COMPLETED
+        assert "acknowledged by grace" in store.run(run.run_id).reason
+
+    with_rig(store_file, work)
+
+
+def test_third_start_in_ten_minutes_only_observes(store_file: Path) -> None:
+    """A crash loop starts nothing; runs that go on are still stored (faults E07)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            queued = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(100)
+        async with serving(rig, store):
+            await asyncio.sleep(100)
+        async with serving(rig, store) as service:
+            assert service.observe_only
+            with pytest.raises(CommandRefused, match="observes"):
+                service.submit(request(), "ada")
+            await asyncio.sleep(6000)
+            assert store.run(run.run_id).state is RunState.COMPLETED
+            assert store.run(queued.run_id).state is RunState.QUEUED
+        assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+
+    with_rig(store_file, work)
+
+
+def test_claim_keeps_others_out_and_ends_by_itself(store_file: Path) -> None:
+    """A vanished client blocks nothing for longer than its claim (faults I01)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            service.claim(CHANNEL, "ada", 60)
+            with pytest.raises(CommandRefused, match=r"claimed by ada for another 60 s"):
+                service.submit(request(), "grace")
+            with pytest.raises(CommandRefused, match="ada"):
+                service.claim(CHANNEL, "grace", 60)
+            await asyncio.sleep(61)
+            service.claim(CHANNEL, "grace", 60)
+            service.release(CHANNEL, "grace")
+            service.submit(request(), "ada")
+
+    with_rig(store_file, work)
+
+
+def test_what_is_not_there_is_told(store_file: Path) -> None:
+    """Unknown runs and channels are named."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            with pytest.raises(NoSuchThing, match="R000009"):
+                await service.stop("R000009", "ada")
+            with pytest.raises(NoSuchThing, match="21-7-1"):
+                service.submit(request("21-7-1"), "ada")
+
+    with_rig(store_file, work)
+
+
+def status(state: ChannelState, barcode: str, test_id: int) -> ChannelStatus:
+    """Give what the tester shows."""
+    return ChannelStatus(CHANNEL, state, barcode, 0.0, 0.0, None, 1, 0.0, test_id, 0, False)
+
+
+W, F, P = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "verdict"),
+    [
+        (Known(RunState.QUEUED, "R1", None, False, False), status(F, "x", 3), Verdict.QUEUE),
+        (Known(RunState.PREFLIGHT, "R1", None, False, False), status(F, "x", 3), Verdict.FAIL),
+        (Known(RunState.ARMED, "R1", None, True, False), status(F, "x", 3), Verdict.FAIL),
+        (Known(RunState.ARMED, "R1", None, True, False), status(W, "x", 3), Verdict.FAIL),
+        (Known(RunState.ARMED, "R1", None, True, False), status(W, "R1", 4), Verdict.ADOPT),
+        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "R1", 4), Verdict.ADOPT),
+        (Known(RunState.UNSEEN, "R1", 4, False, False), status(F, "R1", 4), Verdict.ADOPT),
+        (Known(RunState.RUNNING, "R1", 4, False, False), status(P, "R1", 4), Verdict.ADOPT),
+        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "R1", 5), Verdict.HOLD),
+        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "x", 5), Verdict.HOLD),
+        (Known(RunState.RUNNING, "R1", 4, False, True), status(W, "R1", 4), Verdict.STOP),
+        (Known(RunState.UNKNOWN, "R1", 4, False, False), status(W, "R1", 4), Verdict.STOP),
+        (Known(RunState.RUNNING, "R1", 4, False, True), status(F, "R1", 4), Verdict.ADOPT),
+    ],
+)
+def test_every_restart_has_exactly_one_verdict(known: Known, shown: ChannelStatus, verdict: Verdict) -> None:
+    """Adopt, hold, stop again, fail or queue, by what the store knows and the tester shows."""
+    assert decide(known, shown)[0] is verdict
