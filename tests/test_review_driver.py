@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import NotConfirmed
+from drivers.errors import NotConfirmed, OutcomeUnknown
 from drivers.interfaces import ChannelState
+from simulators.faults import Fault, Spoil
 from simulators.neware.schedule import UnitRatings
 from simulators.neware.stepfile import read_schedule
-from tests.rig import CHANNEL, Rig
+from tests.rig import CHANNEL, Rig, short_segment
 from tests.test_tester_contract import started, with_rig
 
 pytestmark = pytest.mark.timeout(30)
@@ -53,5 +54,34 @@ def test_stop_leaves_another_test_with_our_barcode_alone() -> None:
         with pytest.raises(NotConfirmed, match="left alone"):
             await rig.tester.stop(identity)
         assert rig.bench.tester.channel(CHANNEL).busy
+
+    with_rig(work)
+
+
+def test_start_that_bts_took_before_the_link_died_is_an_unknown_outcome() -> None:
+    """BTS said ok, so a cell may be running: that is no failure to start."""
+
+    async def work(rig: Rig) -> None:
+        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+        rig.bench.wire.spoil(Fault(Spoil.LATE, "start", seconds=5))
+        starting = asyncio.ensure_future(rig.tester.start(loaded, "R000001"))
+        await asyncio.sleep(2)
+        rig.bench.wire.spoil(Fault(Spoil.SILENT, "inquire", None))
+        with pytest.raises(OutcomeUnknown):
+            await starting
+        assert rig.bench.tester.channels[CHANNEL].tests
+
+    with_rig(work)
+
+
+def test_start_answered_with_another_word_is_found_by_its_barcode() -> None:
+    """Neither ok nor false: the command has left, so the tester is asked what it did."""
+
+    async def work(rig: Rig) -> None:
+        tail = b"ok</start>\r\n  </list>\r\n</bts>\n\n#\r\n"
+        rig.bench.wire.spoil(Fault(Spoil.FLIPPED, "start", at=-len(tail)))
+        identity = await started(rig)
+        assert rig.bench.wire.spoiled == [("start", Spoil.FLIPPED)]
+        assert identity.test_id == rig.bench.tester.channels[CHANNEL].tests[-1].test_id
 
     with_rig(work)

@@ -146,8 +146,8 @@ class NewareTester:
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Start the loaded program once, and confirm it by barcode and a new test id.
 
-        Raises CannotRun when the channel is busy (nothing is sent), Refused when BTS said no, OutcomeUnknown when the
-        reply is lost and the tester does not show our program either, NotConfirmed when it said ok but shows another.
+        Raises CannotRun when the channel is busy (nothing is sent), Refused when BTS said no, OutcomeUnknown when BTS
+        said ok or its reply is lost, and the channel does not show our program: then a cell may be running unseen.
         """
         channel = program.channel
         before = (await self.status([channel]))[channel]
@@ -156,20 +156,18 @@ class NewareTester:
             raise CannotRun(f"channel {channel} is {before.state.value} with {before.barcode or 'no barcode'!r} on it")
         backup = wire.Backup(self._settings.backup_folder_on_bts_pc)
         request = wire.start(self._address(channel), program.location, barcode, backup)
-        lost: OutcomeUnknown | None = None
+        said = "ok"
         try:
             if not wire.outcome(await self._client.ask(request), "start"):
                 raise Refused(
                     f"BTS refused to start {program.location} on {channel}; its own client log has the reason"
                 )
-        except OutcomeUnknown as err:
-            lost = err
+        except (OutcomeUnknown, BadReply) as err:
+            said = str(err)
         found = await self._watch(channel, lambda s: s.barcode == barcode and s.test_id != before.test_id)
-        if found is not None:
-            return TestIdentity(channel, found.test_id, barcode, program.end_step)
-        if lost is not None:
-            raise OutcomeUnknown(f"{lost}; channel {channel} does not show barcode {barcode!r} either") from lost
-        raise NotConfirmed(f"BTS said ok, but channel {channel} does not show barcode {barcode!r} with a new test")
+        if found is None:
+            raise OutcomeUnknown(f"start: {said}; but channel {channel} does not show {barcode!r} with a new test")
+        return TestIdentity(channel, found.test_id, barcode, program.end_step)
 
     async def _watch(self, channel: str, shows: Callable[[ChannelStatus], bool]) -> ChannelStatus | None:
         """Poll one channel until it shows something, or give None after the confirm time-out."""
@@ -178,7 +176,8 @@ class NewareTester:
         while True:
             try:
                 status = (await self.status([channel]))[channel]
-            except ConnectionFailed as err:
+            except (ConnectionFailed, Refused) as err:
+                # Refused: a new connection's log-in. What a command did may still be seen on the next one.
                 logger.warning("channel %s: %s", channel, err)
             else:
                 if shows(status):
