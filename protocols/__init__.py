@@ -8,6 +8,7 @@
 from protocols.cell import Cell
 from protocols.envelope import ChannelEnvelope, CurrentRange, problems
 from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveError, UnknownName
+from protocols.flow import Place, flow, place
 from protocols.forecast import Forecast, expected_duration_s, forecast, planned_duration_s
 from protocols.kinds import CellKind
 from protocols.loading import (
@@ -42,6 +43,7 @@ from protocols.program import (
 )
 from protocols.quantities import Dimension, Quantity, QuantityError, parse_quantity
 from protocols.recipe import Recipe
+from protocols.remaining import cycles_done, original_place, remaining
 from protocols.resolve import resolve
 from protocols.schema import cell_schema, recipe_schema
 
@@ -63,6 +65,7 @@ __all__ = [
     "InputError",
     "Limits",
     "Loop",
+    "Place",
     "PoweredStep",
     "Program",
     "Purpose",
@@ -80,17 +83,22 @@ __all__ = [
     "Until",
     "VoltageBand",
     "cell_schema",
+    "cycles_done",
     "expected_duration_s",
+    "flow",
     "forecast",
     "load_cell",
     "load_recipe",
+    "original_place",
     "parse_cell",
     "parse_quantity",
     "parse_recipe",
+    "place",
     "planned_duration_s",
     "problems",
     "recipe_schema",
     "recipe_text",
+    "remaining",
     "resolve",
     "shipped_cells",
     "shipped_recipes",

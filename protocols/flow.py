@@ -1,0 +1,167 @@
+"""The order in which a tester executes a program's steps, and which raw cycle number it gives each.
+
+The rules are those that data files of the CT-4008 show (reference neware-ct4008, sections 5.5 and 7.2): a loop's
+``times`` counts all executions of its block, its counter starts anew on every outer pass, a loop makes no record and so
+is no execution, and each backward jump raises the raw cycle number, from 1, by one.
+
+>>> from protocols.program import Loop, Rest, Until
+>>> steps = (Rest(Until(time_s=60.0)), Rest(Until(time_s=1.0)), Loop(back_to=2, times=3))
+>>> list(flow(steps))
+[Place(step=1, cycle=1), Place(step=2, cycle=1), Place(step=2, cycle=2), Place(step=2, cycle=3)]
+>>> place(steps, 4)
+Place(step=2, cycle=3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from protocols.numbering import crossings, loops
+from protocols.program import Loop, PoweredStep, Rest, Step
+
+
+class Place(NamedTuple):
+    """Where a tester is: the number of the step in the program and the raw cycle number, both from 1."""
+
+    step: int
+    cycle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A step that makes records, with its number in the program."""
+
+    number: int
+    step: Rest | PoweredStep
+
+    @property
+    def length(self) -> int:
+        """How many executions it stands for."""
+        return 1
+
+    @property
+    def jumps(self) -> int:
+        """How many backward jumps are made inside it."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A loop with what it repeats, ``times`` times in all."""
+
+    body: tuple[Node, ...]
+    times: int
+
+    @property
+    def length(self) -> int:
+        """How many executions it stands for, all passes together."""
+        return self.times * length(self.body)
+
+    @property
+    def jumps(self) -> int:
+        """How many backward jumps are made inside it, its own and those of inner loops."""
+        return self.times * self.jumps_of_pass - 1
+
+    @property
+    def jumps_of_pass(self) -> int:
+        """How many backward jumps one pass makes, with the one that leads to the next pass."""
+        return sum(node.jumps for node in self.body) + 1
+
+
+Node = Leaf | Block
+
+
+def length(nodes: Sequence[Node]) -> int:
+    """Tell how many executions of record-making steps nodes stand for."""
+    return sum(node.length for node in nodes)
+
+
+def nest(steps: Sequence[Step]) -> tuple[Node, ...]:
+    """Turn a flat list with backward jumps into blocks. Raises ValueError for jumps that no tester accepts."""
+    for own, loop in loops(steps):
+        if not 1 <= loop.back_to < own or loop.times < 1:
+            raise ValueError(f"step {own}: loop to {loop.back_to}, {loop.times} times")
+    if crossed := crossings(steps):
+        raise ValueError(f"the loops at steps {crossed[0][0]} and {crossed[0][1]} cross")
+    done: list[tuple[int, Node]] = []  # each node with the number of its first step
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Loop):
+            body = tuple(node for first, node in done if first >= step.back_to)
+            done = [(first, node) for first, node in done if first < step.back_to]
+            done.append((step.back_to, Block(body, step.times)))
+        else:
+            done.append((number, Leaf(number, step)))
+    return tuple(node for _, node in done)
+
+
+def flatten(nodes: Sequence[Node]) -> tuple[Step, ...]:
+    """Turn blocks into a flat list with backward jumps, numbered anew; a block executed once needs no jump."""
+    steps: list[Step] = []
+    _append(nodes, steps)
+    return tuple(steps)
+
+
+def _append(nodes: Sequence[Node], steps: list[Step]) -> None:
+    for node in nodes:
+        if isinstance(node, Leaf):
+            steps.append(node.step)
+            continue
+        back_to = len(steps) + 1
+        _append(node.body, steps)
+        if node.times > 1:
+            steps.append(Loop(back_to, node.times))
+
+
+def flow(steps: Sequence[Step]) -> Iterator[Place]:
+    """Give the place of each execution of a record-making step, in order and one by one, as the tester counts loops.
+
+    Raises ValueError, when the first is asked for, for jumps that no tester accepts.
+    """
+    nest(steps)
+    jumps = dict(loops(steps))
+    done = dict.fromkeys(jumps, 0)
+    number, cycle, last = 1, 1, len(steps)
+    while number <= last:
+        loop = jumps.get(number)
+        if loop is None:
+            yield Place(number, cycle)
+            number += 1
+            continue
+        done[number] += 1
+        if done[number] < loop.times:
+            number, cycle = loop.back_to, cycle + 1
+        else:
+            done[number] = 0
+            number += 1
+
+
+def place(steps: Sequence[Step], count: int) -> Place:
+    """Give the place of the ``count``-th execution, from 1, however far it is, without going through those before it.
+
+    Raises ValueError if the program has no such execution.
+    """
+    nodes = nest(steps)
+    left, cycle = count - 1, 1
+    if not 0 <= left < length(nodes):
+        raise ValueError(f"execution {count} of a program that has {length(nodes)}")
+    while True:
+        node, left, jumps = _find(nodes, left)
+        cycle += jumps
+        if isinstance(node, Leaf):
+            return Place(node.number, cycle)
+        passes, left = divmod(left, length(node.body))
+        cycle += passes * node.jumps_of_pass
+        nodes = node.body
+
+
+def _find(nodes: Sequence[Node], left: int) -> tuple[Node, int, int]:
+    """Give the node that holds the execution ``left`` (from 0), which of its own that is, and the jumps before it."""
+    jumps = 0
+    for node in nodes:
+        if left < node.length:
+            return node, left, jumps
+        left -= node.length
+        jumps += node.jumps
+    raise IndexError(left)
