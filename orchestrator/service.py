@@ -72,10 +72,10 @@ class Service:
         recovery = Recovery(self.store, supervisor.tester)
         delay_s = _RETRY_S
         for row in recovery.unfinished():
-            while True:
+            # What a client has ordered since this process began is no earlier process's.
+            while row.run_id not in {run.run_id for run in supervisor.runs}:
                 try:
                     supervisor.take(await recovery.recover(row))
-                    break
                 except ConnectionFailed as err:
                     logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
                     await asyncio.sleep(delay_s)
