@@ -61,6 +61,7 @@ class Run:
         self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
         self._stopping = asyncio.Lock()
+        self._commands = 0
         self._planned_s = planned_duration_s(request.program)
 
     @classmethod
@@ -211,7 +212,9 @@ class Run:
         self.ingest = Ingest(self._store, test, self.segment, cell, envelope, cycles_before)
 
     def _intend(self, command: str) -> int:
-        key = f"{self.run_id}-{command}-{len(self._store.events(self.run_id))}"
+        # The count tells apart commands ordered at one time; the time, those of processes before this one.
+        self._commands += 1
+        key = f"{self.run_id}-{command}-{wall_time():.3f}-{self._commands}"
         program = self.request.program
         return self._store.open_intent(self.run_id, self.request.channel, command, program.sha256, key, wall_time())
 
