@@ -62,8 +62,12 @@ class Supervisor:
             self.submit(request)
         try:
             await self.serve(lambda: all(run.ended or run.state is RunState.HOLDING for run in self.runs))
-        except asyncio.CancelledError:
-            await self.stop_all("stopped by the operator")
+        except BaseException as err:
+            # Whatever ends the watch ends the current too: nobody else looks at these channels.
+            cancelled = isinstance(err, asyncio.CancelledError)
+            await self.stop_all(
+                "stopped by the operator" if cancelled else f"stopped after a defect of cellrig: {err!r}"
+            )
             raise
         return self.runs
 
@@ -197,10 +201,19 @@ class Supervisor:
         return statuses
 
     async def stop_all(self, reason: str) -> None:
-        """Stop every run that is not settled; each is confirmed, or unknown with the reason."""
+        """Stop every run that is not settled; each is confirmed, or unknown with the reason.
+
+        Being cancelled (a second Ctrl-C), or a store that takes nothing, leaves no channel out.
+        """
         for run in self.runs:
-            if run.state not in SETTLED:
+            if run.state in SETTLED:
+                continue
+            try:
                 await self.stop(run, reason)
+            except asyncio.CancelledError:
+                await self.stop(run, reason)
+            except StoreError:
+                logger.exception("run %s: its stop could not be written down", run.run_id)
 
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
@@ -215,4 +228,8 @@ class Supervisor:
         """Tell the subscribers where a run is."""
         update = run.update()
         for subscriber in self._subscribers:
-            subscriber(update)
+            try:
+                subscriber(update)
+            except OSError as err:
+                # A terminal or pipe that is gone must not end the watch over a channel.
+                logger.error("%s of run %s cannot be shown: %s", update.state.value, run.run_id, err)
