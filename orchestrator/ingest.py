@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from drivers.interfaces import Sample
 from orchestrator.analysis.cycles import Cycle, CycleBuilder
@@ -10,20 +10,20 @@ from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.safety import Finding, LimitWatch
 from orchestrator.store import Store
 from protocols.envelope import ChannelEnvelope
-from protocols.program import CellFacts, CyclingSegment
+from protocols.program import CyclingSegment
 
 
 class Ingest:
-    """One test's judges and its steps and cycles. ``cycles_before`` were passed by earlier tests of the same run."""
+    """One test's judges and its steps. Cycles are the run's: ``in_original`` gives a step its number there, or None."""
 
     def __init__(
         self,
         store: Store,
         test: int,
         segment: CyclingSegment,
-        cell: CellFacts,
         envelope: ChannelEnvelope,
-        cycles_before: int = 0,
+        cycles: CycleBuilder,
+        in_original: Callable[[ExecutedStep], ExecutedStep | None],
     ) -> None:
         self.test = test
         self.segment = segment
@@ -33,7 +33,8 @@ class Ingest:
         self._limits = LimitWatch(segment, envelope)
         self._steps = StepBuilder(segment)
         self._judge = StepWatch(segment)
-        self._cycles = CycleBuilder(segment, cell, cycles_before)
+        self._cycles = cycles
+        self._in_original = in_original
         self._new_steps: list[ExecutedStep] = []
         self._new_cycles: list[Cycle] = []
 
@@ -50,16 +51,18 @@ class Ingest:
         self.samples += len(samples)
         return self._limits.feed(samples) + self._keep(self._steps.feed(samples))
 
-    def finish(self) -> list[Finding]:
-        """Judge and save what is open when the test is over."""
+    def finish(self, *, run_is_over: bool) -> list[Finding]:
+        """Judge and save what is open when the test is over; a cycle stays open if its run may go on."""
         findings = self._keep(self._steps.finish())
-        self._new_cycles += self._cycles.finish()
+        if run_is_over:
+            self._new_cycles += self._cycles.finish()
         self.save()
         return findings
 
     def _keep(self, steps: list[ExecutedStep]) -> list[Finding]:
         self._new_steps += steps
-        self._new_cycles += self._cycles.feed(steps)
+        placed = [self._in_original(step) for step in steps]
+        self._new_cycles += self._cycles.feed([step for step in placed if step is not None])
         return self._judge.feed(steps)
 
     def save(self) -> None:

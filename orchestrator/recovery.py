@@ -15,7 +15,7 @@ from orchestrator.run import Run, RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store
 from orchestrator.virtual_time import wall_time
-from protocols.program import CyclingSegment, Program
+from protocols.program import Program
 
 # Restart storms: the third start in ten minutes only observes (faults E07).
 STORM_STARTS = 3
@@ -82,7 +82,7 @@ class Recovery:
         run.state, run.reason = row.state, row.reason
         known = self._known(run)
         if row.state in {RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED}:
-            self._take_last_test(run)
+            run.restore()
             return run
         status = (await self._tester.status([row.channel]))[row.channel]
         verdict, reason = decide(known, status)
@@ -116,26 +116,14 @@ class Recovery:
         """Take the test that the tester shows, or the one the store knows, and what is stored of it."""
         if known.test_id is None:
             # A start after an interruption: what it carried out follows from what is stored of the tests before it.
-            self._take_last_test(run)
+            run.restore()
             run.segment = run.what_is_left() or run.segment
             end_step = len(run.segment.steps) + 1
             run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
         else:
-            self._take_last_test(run)
+            run.restore()
         if run.state is not RunState.UNSEEN:
             run.go(RunState.UNSEEN, "the service was away; the tester rode on")
-
-    def _take_last_test(self, run: Run) -> None:
-        tests = run.tests
-        if not tests or tests[-1].tester_test_id is None:
-            return
-        last = tests[-1]
-        run.segment = CyclingSegment.from_json(last.program_json)
-        identity = TestIdentity(last.channel, last.tester_test_id or 0, last.barcode, len(run.segment.steps) + 1)
-        cycles_before = sum(len(self._store.cycles(test.id)) for test in tests[:-1])
-        run.take(identity, last.id, cycles_before)
-        if run.ingest is not None:
-            run.ingest.replay()
 
     async def _hold(self, run: Run, reason: str) -> None:
         """Fetch what the run's own test has left on the tester, then hold."""

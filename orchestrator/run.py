@@ -11,10 +11,13 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PureWindowsPath
 
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
+from orchestrator.analysis.cycles import CycleBuilder
+from orchestrator.continuing import Position, in_original, position, what_is_left
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
@@ -24,7 +27,6 @@ from orchestrator.store import Store, TesterTestRow
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment, Program
-from protocols.remaining import remaining
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,9 @@ class Run:
         self.segment = request.program.segments[0]
         self.identity: TestIdentity | None = None
         self.ingest: Ingest | None = None
+        # Where in the original program the present test began, and where the next one would.
+        self._base = self._next_base = Position()
+        self._cycles = CycleBuilder(self.segment, request.program.cell)
         self._earlier_s = 0.0
         self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
@@ -184,10 +189,6 @@ class Run:
 
     def started(self, identity: TestIdentity) -> None:
         """Take a test that has been started as this run's own."""
-        if self.ingest is not None and self.ingest.last is not None:
-            self._earlier_s += self.ingest.last.time_s
-            self._earlier_samples += self.ingest.samples
-        cycles_before = sum(len(self._store.cycles(test.id)) for test in self.tests)
         test = self._store.add_test(
             run_id=self.run_id,
             segment=0,
@@ -198,18 +199,36 @@ class Run:
             started_unix_s=wall_time(),
             program_json=self.segment.to_json(),
         )
-        self.take(identity, test, cycles_before)
+        self.take(identity, test)
         self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
         self.note(
             EventKind.LIMITS_UNVERIFIED, "no command reads limits back; the step file was, and equals the program"
         )
 
-    def take(self, identity: TestIdentity, test: int, cycles_before: int) -> None:
-        """Go on with a test that the store has."""
-        self.identity = identity
+    def take(self, identity: TestIdentity, test: int) -> None:
+        """Go on with a test that the store has, after those before it."""
+        if self.ingest is not None and self.ingest.last is not None:
+            self._earlier_s += self.ingest.last.time_s
+            self._earlier_samples += self.ingest.samples
+        self.identity, self._base = identity, self._next_base
         envelope = self._tester.envelope(identity.channel)
-        cell = self.request.program.cell
-        self.ingest = Ingest(self._store, test, self.segment, cell, envelope, cycles_before)
+        placed = partial(in_original, self.request.program.segments[0], self._base, self.segment)
+        self.ingest = Ingest(self._store, test, self.segment, envelope, self._cycles, placed)
+
+    def restore(self) -> None:
+        """Take in everything that the store has of this run's tests, after a restart."""
+        for row in self.tests:
+            if self.ingest is not None:
+                self.ingest.finish(run_is_over=False)
+                self._look_ahead()
+            self.segment = CyclingSegment.from_json(row.program_json)
+            identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
+            self.take(identity, row.id)
+            if self.ingest is not None:
+                self.ingest.replay()
+
+    def _look_ahead(self) -> None:
+        self._next_base = position(self.request.program.segments[0], self._base, self.segment, self.last)
 
     def _intend(self, command: str) -> int:
         # The count tells apart commands ordered at one time; the time, those of processes before this one.
@@ -220,10 +239,8 @@ class Run:
 
     def what_is_left(self) -> CyclingSegment | None:
         """Give what is still to do after the last stored sample, as a segment of its own; None when nothing is."""
-        last = self.last
-        if last is None:
-            return self.segment
-        return remaining(self.segment, last.step_count, last.step_time_s, last.capacity_ah)
+        self._look_ahead()
+        return what_is_left(self.request.program.segments[0], self._next_base)
 
     def note_gap(self, by: str) -> None:
         """Write down, before going on, what is not known of the charge passed since the last stored sample."""
@@ -324,7 +341,7 @@ class Run:
                 self.ingest.accept(samples)
 
     def _finish(self, state: RunState, reason: str) -> None:
-        findings = self.ingest.finish() if self.ingest else []
+        findings = self.ingest.finish(run_is_over=True) if self.ingest else []
         self._note_findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
             state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
@@ -351,5 +368,5 @@ class Run:
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""
         if self.ingest is not None:
-            self._note_findings(self.ingest.finish())
+            self._note_findings(self.ingest.finish(run_is_over=False))
         self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

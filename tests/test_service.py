@@ -119,8 +119,12 @@ def test_queue_survives_the_service(store_file: Path) -> None:
     with_rig(store_file, work)
 
 
-def test_rebooted_tester_without_its_program_holds_the_run(store_file: Path) -> None:
-    """No automatic restart; resumed by a person it passes what was left and no more (faults B01, E11)."""
+@pytest.mark.parametrize("dies_again", [False, True])
+def test_rebooted_tester_without_its_program_holds_the_run(store_file: Path, dies_again: bool) -> None:
+    """No automatic restart; resumed by a person it passes what was left and no more (faults B01, E11).
+
+    Its cycles are counted through, also when the service dies once more in the second test.
+    """
 
     async def work(rig: Rig, store: Store) -> None:
         async with serving(rig, store) as service:
@@ -133,8 +137,10 @@ def test_rebooted_tester_without_its_program_holds_the_run(store_file: Path) -> 
             assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
             await service.resume(run.run_id, "ada")
             assert state(run) is RunState.RUNNING
+            await asyncio.sleep(100 if dies_again else 8000)
+        async with serving(rig, store):
             await asyncio.sleep(8000)
-            assert state(run) is RunState.COMPLETED
+        assert store.run(run.run_id).state is RunState.COMPLETED
         check_rows(rig, store, run.run_id)
         (deviation,) = store.deviations(run.run_id)
         assert "resumed by ada" in deviation.effect
@@ -143,6 +149,11 @@ def test_rebooted_tester_without_its_program_holds_the_run(store_file: Path) -> 
             for step in store.steps(test.id):
                 if step.mode in passed and step.duration_s != 5.0:
                     passed[step.mode] += step.capacity_ah
+        cycles = [cycle for test in store.tests(run.run_id) for cycle in store.cycles(test.id)]
+        assert [cycle.cycle for cycle in cycles] == [1, 2]
+        for cycle in cycles:
+            assert cycle.charge_capacity_ah == pytest.approx(157.08e-6 / 2, rel=0.02)
+            assert cycle.discharge_capacity_ah == pytest.approx(157.08e-6 / 2, rel=0.02)
         wanted_ah = 2 * 1800 * 157.08e-6 / 3600
         unknown_ah = 157.08e-6 * 30 / 3600
         for mode in passed:

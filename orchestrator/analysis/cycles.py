@@ -62,15 +62,16 @@ def direction(step: PoweredStep) -> Direction:
 class CycleBuilder:
     """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run.
 
-    Counting goes on from ``cycles_before``, which earlier tests of the same run have passed.
+    Steps bear the numbers of the run's original segment, also those of later tests (`orchestrator.continuing`): the
+    parts of a half-cycle that an interruption cut are added up.
     """
 
-    def __init__(self, segment: CyclingSegment, cell: CellFacts, cycles_before: int = 0) -> None:
+    def __init__(self, segment: CyclingSegment, cell: CellFacts) -> None:
         self._segment = segment
         self._cell = cell
         self._closing = _closing_steps(segment)
         self._open: list[ExecutedStep] = []
-        self._count = cycles_before
+        self._count = 0
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
         """Take executed steps in order and give the cycles that they complete."""
@@ -82,7 +83,7 @@ class CycleBuilder:
             if self._open and executed.cycle != self._open[-1].cycle:
                 done += self.finish()
             self._open.append(executed)
-            if executed.step in self._closing:
+            if executed.step in self._closing and executed.end_reason is not EndReason.EXTERNAL:
                 done += self.finish()
         return done
 
