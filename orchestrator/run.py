@@ -67,6 +67,8 @@ class Run:
         self._ending: tuple[RunState, str] | None = None
         self._stopping = asyncio.Lock()
         self._commands = 0
+        # What stored samples have shown and nobody has acted on yet: a link that breaks meanwhile must not lose it.
+        self._found: list[Finding] = []
         self._planned_s = planned_duration_s(request.program)
 
     @classmethod
@@ -210,7 +212,7 @@ class Run:
         if self.ingest is not None and self.ingest.last is not None:
             self._earlier_s += self.ingest.last.time_s
             self._earlier_samples += self.ingest.samples
-        self.identity, self._base = identity, self._next_base
+        self.identity, self._base, self._found = identity, self._next_base, []
         envelope = self._tester.envelope(identity.channel)
         placed = partial(in_original, self.request.program.segments[0], self._base, self.segment)
         self.ingest = Ingest(self._store, test, self.segment, envelope, self._cycles, placed)
@@ -225,7 +227,8 @@ class Run:
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
             self.take(identity, row.id)
             if self.ingest is not None:
-                self.ingest.replay()
+                # What asked for an end of a run that still goes on was found, and not acted on, before the restart.
+                self._found = [finding for finding in self.ingest.replay() if finding.action is not Action.MARK]
 
     def _look_ahead(self) -> None:
         self._next_base = position(self.request.program.segments[0], self._base, self.segment, self.last)
@@ -261,13 +264,24 @@ class Run:
 
     async def fetch(self, record_count: int) -> list[Sample]:
         """Ask the tester for the next block of records, up to ``record_count``; empty when none are missing."""
-        missing = record_count - (self.last.sequence if self.last else 0)
+        missing = record_count - self.stored
         if missing <= 0 or self.identity is None:
             return []
         return await self._tester.records(self.identity, self.last, min(BLOCK, missing))
 
-    async def act(self, findings: list[Finding]) -> bool:
-        """Write findings down and stop the channel where one asks for it; True when it was stopped."""
+    @property
+    def stored(self) -> int:
+        """How many records of the test that the run is in are stored."""
+        return self.last.sequence if self.last else 0
+
+    def accept(self, samples: list[Sample]) -> None:
+        """Judge samples that are committed; what they show waits for `act`."""
+        if self.ingest is not None:
+            self._found += self.ingest.accept(samples)
+
+    async def act(self) -> bool:
+        """Write down what was found and stop the channel where that asks for it; True when it was stopped."""
+        findings, self._found = self._found, []
         self._note_findings(findings)
         ending = primary(findings)
         if ending is None:
@@ -337,11 +351,11 @@ class Run:
         status = (await self._tester.status([channel]))[channel]
         while not self.taken_over(status) and (samples := await self.fetch(status.record_count)):
             self._store.tick({self.test: samples})
-            if self.ingest is not None:
-                self.ingest.accept(samples)
+            self.accept(samples)
 
     def _finish(self, state: RunState, reason: str) -> None:
-        findings = self.ingest.finish(run_is_over=True) if self.ingest else []
+        findings = self._found + (self.ingest.finish(run_is_over=True) if self.ingest else [])
+        self._found = []
         self._note_findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
             state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"

@@ -1,11 +1,11 @@
-"""Notices silence: no good reply for three polls, or a working channel whose records do not grow."""
+"""Notices silence: no good reply for three polls, or a channel whose records do not come."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 
-from drivers.interfaces import BatteryTester, ChannelStatus
+from drivers.interfaces import BatteryTester
 from orchestrator.events import EventKind
 from orchestrator.run import Run
 from orchestrator.states import RunState
@@ -28,7 +28,7 @@ class Silence:
         self._tester = tester
         self._heard_s = 0.0
         self._heard_unix_s = 0.0
-        # Record count and when it last grew; the tests that work and make no records.
+        # Record count and when it last grew; the tests whose records do not come.
         self._grown: dict[tuple[str, int], tuple[int, float]] = {}
         self._still: set[tuple[str, int]] = set()
 
@@ -64,22 +64,22 @@ class Silence:
         effect = "the tester went on by itself; its records were fetched afterwards"
         self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
 
-    def check_growth(self, run: Run, status: ChannelStatus) -> None:
-        """Mark a run unseen when its channel works and has made no record for three intervals and three polls."""
+    def check_growth(self, run: Run) -> None:
+        """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason."""
         now_s = asyncio.get_running_loop().time()
         count, since_s = self._grown.get(_key(run), (-1, now_s))
-        if status.record_count != count:
-            self._grown[_key(run)] = (status.record_count, now_s)
+        if run.stored != count:
+            self._grown[_key(run)] = (run.stored, now_s)
             if _key(run) in self._still:
                 self._still.discard(_key(run))
-                self._back(run, wall_time() - (now_s - since_s), f"channel {status.channel} makes records again")
+                self._back(run, wall_time() - (now_s - since_s), f"records of channel {run.request.channel} come again")
             return
         step = run.segment.steps[run.last.step - 1] if run.last else None
         own = None if step is None or isinstance(step, Loop) else step.record
         every_s = (own or run.segment.record).every_s
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
-            message = f"channel {status.channel} works, but has made no record for {now_s - since_s:.0f} s"
+            message = f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s"
             self._still.add(_key(run))
             run.note(EventKind.LINK_LOST, message)
             run.go(RunState.UNSEEN, message)

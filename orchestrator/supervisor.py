@@ -11,10 +11,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.errors import DriverError
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.run import SETTLED, Run, RunRequest
-from orchestrator.safety import Finding
 from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError
@@ -142,26 +141,36 @@ class Supervisor:
             if run.stop_is_pending:
                 await run.stop_again()
         watched = [run for run in active if run.state in _WATCHED]
-        owned = [run for run in watched if not run.taken_over(statuses[run.request.channel])]
-        findings = await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
-        for run in owned:
-            status = statuses[run.request.channel]
-            if run.state not in _WATCHED or await run.act(findings[run.run_id]):
-                continue
-            if (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
-                await run.conclude(status)
-            else:
-                self._silence.check_growth(run, status)
+        seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
+        owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
+        await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
         for run in watched:
-            if run not in owned and run.identity is not None:
-                await self._let_go(run, statuses[run.request.channel])
+            try:
+                await self._settle(run, statuses[run.request.channel], run in seen)
+            except DriverError as err:
+                logger.warning("run %s: %s", run.run_id, err)
+                self._silence.check_growth(run)
 
-    async def _fetch(self, runs: list[Run], counts: dict[str, int]) -> dict[str, list[Finding]]:
+    async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
+        """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
+        if run.state not in _WATCHED or await run.act():
+            return
+        if not seen:
+            self._silence.check_growth(run)
+        elif run.taken_over(status):
+            await self._let_go(run, status)
+        elif run.stored < status.record_count:
+            self._silence.check_growth(run)
+        elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
+            await run.conclude(status)
+        else:
+            self._silence.check_growth(run)
+
+    async def _fetch(self, runs: list[Run], counts: dict[str, int]) -> None:
         """Store and judge every record that is missing: a block of each run at a time, one commit for all."""
-        findings: dict[str, list[Finding]] = {run.run_id: [] for run in runs}
         behind = runs
         while behind:
-            blocks = [(run, await run.fetch(counts[run.run_id])) for run in behind]
+            blocks = [(run, await self._block(run, counts[run.run_id])) for run in behind]
             fetched = [(run, samples) for run, samples in blocks if samples]
             if fetched:
                 with self._store.transaction():
@@ -170,16 +179,25 @@ class Supervisor:
                         if run.ingest is not None:
                             run.ingest.save()
             for run, samples in fetched:
-                if run.ingest is not None:
-                    findings[run.run_id] += run.ingest.accept(samples)
+                run.accept(samples)
             behind = [run for run, _ in fetched]
-        return findings
+
+    async def _block(self, run: Run, count: int) -> list[Sample]:
+        """Fetch a block of one run; where it fails, the others are judged all the same (faults A05, E09)."""
+        try:
+            return await run.fetch(count)
+        except DriverError as err:
+            logger.warning("run %s: its records do not come: %s", run.run_id, err)
+            return []
 
     async def _let_go(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test, after fetching what its own test has left."""
         if run.identity is not None:
             count = await self.tester.record_count(run.identity)
             await self._fetch([run], {run.run_id: count})
+            if run.stored < count:
+                self._silence.check_growth(run)
+                return
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
         run.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)

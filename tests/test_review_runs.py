@@ -7,11 +7,12 @@ import pytest
 
 from orchestrator.events import RunUpdate
 from orchestrator.run import RunRequest
+from orchestrator.safety import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
-from tests.rig import CHANNEL, Rig, li_li_program, open_rig
+from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 from tests.test_service import serving, state, with_rig
 
 pytestmark = pytest.mark.timeout(60)
@@ -78,3 +79,44 @@ def test_subscriber_whose_terminal_is_gone_does_not_end_the_watch(store_path: Pa
 
     with open_store(store_path) as store:
         run_virtual(main(store))
+
+
+@pytest.mark.parametrize("poll_period_s", [60.0, 600.0])
+def test_one_channel_without_records_does_not_blind_the_others(store_path: Path, poll_period_s: float) -> None:
+    """Its own run becomes unseen; the neighbour's pulled-out cell is found and stopped as ever (faults A05, A14)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            lame, other = service.submit(request(), "ada"), service.submit(request(OTHER), "ada")
+            await asyncio.sleep(3 * 1200)
+            rig.bench.tester.channels[CHANNEL].tests[-1].keep_rows = 0
+            rig.bench.tester.pull_out_cell(OTHER)
+            await asyncio.sleep(2 * 1200 + 4 * poll_period_s)
+            assert state(other) is RunState.STOPPED
+            assert other.reason.startswith(FindingKind.EARLY_CUTOFF)
+            assert state(lame) is RunState.UNSEEN
+
+    with_rig(store_path, work, poll_period_s)
+
+
+def test_channel_that_vanishes_is_unseen_and_found_again(store_path: Path) -> None:
+    """A unit whose cable is cut for a while is not taken for somebody else's; its records come afterwards."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run, other = service.submit(request(), "ada"), service.submit(request(OTHER), "ada")
+            await asyncio.sleep(1000)
+            gone = rig.bench.tester.channels.pop(CHANNEL)
+            await asyncio.sleep(1000)
+            assert (state(run), state(other)) == (RunState.UNSEEN, RunState.RUNNING)
+            rig.bench.tester.channels[CHANNEL] = gone
+            await asyncio.sleep(300)
+            assert state(run) is RunState.RUNNING
+            (test,) = store.tests(run.run_id)
+            count = store.sample_count(test.id)
+            await service.stop(run.run_id, "ada")
+            assert store.sample_count(test.id) >= count
+            same_rows(rig.bench, list(store.samples(test.id)), test.tester_test_id or 0)
+            assert [d.category.value for d in store.deviations(run.run_id)] == ["communication_loss"]
+
+    with_rig(store_path, work)
