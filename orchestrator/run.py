@@ -23,7 +23,7 @@ from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
 from orchestrator.safety import Action, Finding, FindingKind, primary
 from orchestrator.states import ENDED, RunState, move
-from orchestrator.store import Store, TesterTestRow
+from orchestrator.store import Store, StoreError, TesterTestRow
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment, Program
@@ -282,12 +282,14 @@ class Run:
     async def act(self) -> bool:
         """Write down what was found and stop the channel where that asks for it; True when it was stopped."""
         findings, self._found = self._found, []
-        self._note_findings(findings)
         ending = primary(findings)
-        if ending is None:
-            return False
-        await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
-        return True
+        try:
+            self._note_findings(findings)
+        finally:
+            # Also when the store takes nothing: a full disk must not keep a cell under current.
+            if ending is not None:
+                await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
+        return ending is not None
 
     def _note_findings(self, findings: list[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
@@ -314,7 +316,12 @@ class Run:
             await self._stop(self.identity)
 
     async def _stop(self, identity: TestIdentity) -> None:
-        intent = self._intend("stop")
+        intent: int | None = None
+        try:
+            intent = self._intend("stop")
+        except StoreError:
+            # A stop leaves also without its intent: only what energises a cell must wait for the store.
+            logger.exception("run %s: its stop is not written down", self.run_id)
         outcome = "interrupted before it was confirmed"
         try:
             await self._tester.stop(identity)
@@ -326,7 +333,8 @@ class Run:
                 self.go(RunState.UNKNOWN, f"{self._ending[1]}; but the stop is not confirmed: {err}")
             return
         finally:
-            self._store.close_intent(intent, outcome, wall_time())
+            if intent is not None:
+                self._store.close_intent(intent, outcome, wall_time())
         await self._collect_rest()
         if self._ending is not None:
             self._finish(*self._ending)

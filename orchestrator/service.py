@@ -141,8 +141,10 @@ class Service:
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
         supervisor, run = self.find(run_id)
-        run.note(EventKind.COMMAND, f"stop ordered by {by}")
-        await supervisor.stop(run, f"stopped by {by}")
+        try:
+            run.note(EventKind.COMMAND, f"stop ordered by {by}")
+        finally:
+            await supervisor.stop(run, f"stopped by {by}")
         return run
 
     async def stop_rack(self, by: str) -> list[Run]:

@@ -1,6 +1,8 @@
 """What a hostile look at the supervisor found: stops that were not sent, findings that got lost, channels not seen."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from orchestrator.events import RunUpdate
 from orchestrator.run import RunRequest
 from orchestrator.safety import FindingKind
 from orchestrator.states import RunState
-from orchestrator.store import Store, open_store
+from orchestrator.store import Store, StoreError, open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
@@ -118,5 +120,24 @@ def test_channel_that_vanishes_is_unseen_and_found_again(store_path: Path) -> No
             assert store.sample_count(test.id) >= count
             same_rows(rig.bench, list(store.samples(test.id)), test.tester_test_id or 0)
             assert [d.category.value for d in store.deviations(run.run_id)] == ["communication_loss"]
+
+    with_rig(store_path, work)
+
+
+@pytest.mark.timeout(120)
+def test_stop_leaves_although_the_store_takes_nothing(store_path: Path) -> None:
+    """Another program holds the store's lock: the cell comes first, and the caller hears of the store (faults F02)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            with closing(sqlite3.connect(store_path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with pytest.raises(StoreError):
+                    await service.stop(run.run_id, "ada")
+                assert not rig.bench.tester.channel(CHANNEL).busy
+            await asyncio.sleep(300)
+            assert state(run) is RunState.STOPPED
 
     with_rig(store_path, work)
