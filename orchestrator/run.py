@@ -283,13 +283,14 @@ class Run:
         """Write down what was found and stop the channel where that asks for it; True when it was stopped."""
         findings, self._found = self._found, []
         ending = primary(findings)
-        try:
-            self._note_findings(findings)
-        finally:
-            # Also when the store takes nothing: a full disk must not keep a cell under current.
-            if ending is not None:
-                await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
-        return ending is not None
+        if ending is not None:
+            # Before anything can fail: an ordered stop is repeated until it is confirmed.
+            self.order_stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
+        self._note_findings(findings)
+        if ending is None:
+            return False
+        await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
+        return True
 
     def _note_findings(self, findings: list[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
@@ -338,6 +339,14 @@ class Run:
         await self._collect_rest()
         if self._ending is not None:
             self._finish(*self._ending)
+
+    def _intend_stop(self) -> int | None:
+        """Commit the intent to stop; a store that takes nothing must not keep a channel energised (faults F01, F05)."""
+        try:
+            return self._intend("stop")
+        except StoreError:
+            logger.exception("run %s is stopped without a word in the store", self.run_id)
+            return None
 
     @property
     def stop_is_pending(self) -> bool:

@@ -59,6 +59,8 @@ class Silence:
                 self._back(run, self._heard_unix_s, f"{self._tester.name} answers again; records are being fetched")
 
     def _back(self, run: Run, since_unix_s: float, message: str) -> None:
+        # A wall clock that was set back must not give a gap that ends before it begins (faults G01).
+        since_unix_s = min(since_unix_s, wall_time())
         run.go(RunState.RUNNING)
         run.note(EventKind.LINK_BACK, message)
         effect = "the tester went on by itself; its records were fetched afterwards"

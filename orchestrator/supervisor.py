@@ -132,6 +132,9 @@ class Supervisor:
         except StoreError as err:
             # Nothing is lost: the tester keeps its records, and the next tick asks for them again.
             logger.error("%s: the store takes nothing: %s", self.tester.name, err)
+        except Exception as err:  # a task's root: a defect here must not end the watch over other testers (E09)
+            logger.exception("%s: a defect while polling", self.tester.name)
+            self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
         for run in active:
             self.publish(run)
 

@@ -1,0 +1,171 @@
+"""Faults of instruments, store and clocks, each injected while a service runs, each in its safe behaviour."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.virtual_time import VirtualTimeLoop
+from simulators.faults import Fault, Spoil
+from simulators.neware.settings import Quirks, Trouble
+from tests.rig import CHANNEL, Rig, open_rig
+from tests.test_service import OTHER, check_rows, request, serving, state, with_rig
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> Path:
+    """Give the place of a new store."""
+    return tmp_path / "cellrig.db"
+
+
+def test_full_disk_never_keeps_a_channel_energised(store_file: Path) -> None:
+    """With a store that takes nothing a trip still stops the channel; what it recorded comes when there is room."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=9), "ada")
+            await asyncio.sleep(1000)
+            pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+            store.connection.execute(f"PRAGMA max_page_count = {pages}")
+            await asyncio.sleep(3000)
+            assert rig.bench.tester.channel(CHANNEL).busy
+            store.connection.execute("PRAGMA max_page_count = 1000000")
+            await asyncio.sleep(300)
+            assert state(run) is RunState.RUNNING
+            store.connection.execute(
+                f"PRAGMA max_page_count = {store.connection.execute('PRAGMA page_count').fetchone()[0]}"
+            )
+            await asyncio.sleep(5)
+            await service.supervisor_of(CHANNEL).stop(run, "stopped by ada")
+            assert not rig.bench.tester.channel(CHANNEL).busy
+            store.connection.execute("PRAGMA max_page_count = 1000000")
+            await asyncio.sleep(300)
+            assert state(run) is RunState.STOPPED
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_protection_of_the_tester_itself_is_a_trip(store_file: Path) -> None:
+    """The tester protects the channel by its own limits; the run is latched with what was seen (faults B02)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
+            rig.bench.tester.pull_out_cell(CHANNEL)
+            await asyncio.sleep(300)
+            assert state(run) is RunState.TRIPPED
+            assert not rig.bench.tester.channel(CHANNEL).busy
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_replies_of_seconds_slow_the_polls_and_lose_nothing(store_file: Path) -> None:
+    """Latency and jitter up to 25 s: polls slow down, no run is called unseen (faults A11)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        for n in range(1, 40):
+            rig.bench.wire.spoil(Fault(Spoil.LATE, seconds=(n * 7) % 25))
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(6000)
+            assert state(run) is RunState.COMPLETED
+        assert store.deviations(run.run_id) == []
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+@pytest.mark.parametrize("spoil", [Spoil.STALE, Spoil.TWICE, Spoil.GARBAGE_BEFORE, Spoil.BYTE_BY_BYTE, Spoil.FLIPPED])
+def test_wire_that_spoils_every_reply_mixes_no_channels(store_file: Path, spoil: Spoil) -> None:
+    """Each channel's rows are its own, whatever is on the wire for hours (faults A06-A08)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            runs = [service.submit(request(channel, cycles=1), "ada") for channel in (CHANNEL, OTHER)]
+            await asyncio.sleep(300)
+            rig.bench.wire.spoil(Fault(spoil, None, 200, at=40, filler=b"\x00garbage\r\n"))
+            await asyncio.sleep(20_000)
+            assert {state(run) for run in runs} == {RunState.COMPLETED}
+        for run, channel in zip(runs, (CHANNEL, OTHER), strict=True):
+            check_rows(rig, store, run.run_id, channel)
+
+    with_rig(store_file, work)
+
+
+def test_test_of_27_days_wraps_no_counter(store_file: Path) -> None:
+    """Longer than 2^31 milliseconds: times, steps and cycles stay right (faults G04)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=320, half_cycle_s=3600.0), "ada")
+            await asyncio.sleep(27 * 86400)
+            assert state(run) is RunState.COMPLETED
+        last = store.last_sample(store.tests(run.run_id)[0].id)
+        assert last is not None
+        assert last.time_s > 2**31 / 1000
+        assert last.cycle == 320
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work, poll_period_s=3600.0)
+
+
+def test_clock_set_back_on_this_machine_changes_no_step_time(store_file: Path) -> None:
+    """The wall clock jumps two hours back in the middle of a lost link; control and records do not notice (G01)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+            await asyncio.sleep(600)
+            loop.epoch_unix_s -= 7200
+            rig.bench.wire.mend()
+            await asyncio.sleep(6000)
+            assert state(run) is RunState.COMPLETED
+        (deviation,) = store.deviations(run.run_id)
+        assert (deviation.ended_unix_s or 0) >= deviation.started_unix_s
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_tester_in_another_zone_is_read_with_its_zone(store_file: Path) -> None:
+    """Local times of the BTS PC become UTC through the setting (faults G03)."""
+
+    async def main(store: Store) -> None:
+        async with open_rig(quirks=Quirks(utc_offset_s=3600), poll_period_s=60.0, time_zone="Etc/GMT-1") as rig:
+            async with serving(rig, store) as service:
+                run = service.submit(request(cycles=1), "ada")
+                await asyncio.sleep(6000)
+            first = next(store.samples(store.tests(run.run_id)[0].id))
+            assert abs(first.unix_time_s - store.run(run.run_id).created_unix_s) < 30
+
+    from orchestrator.store import open_store
+    from orchestrator.virtual_time import run_virtual
+
+    with open_store(store_file) as store:
+        run_virtual(main(store))
+
+
+def test_zero_offset_of_the_current_in_rest_is_noticed(store_file: Path) -> None:
+    """A rest that shows the current of a charge trips: nothing may flow there (faults B12)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            rig.bench.tester.make_trouble(CHANNEL, Trouble(rest_current_a=3e-4))
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(900)
+            assert state(run) is RunState.TRIPPED
+            assert "mA" in run.reason
+
+    with_rig(store_file, work)
