@@ -286,11 +286,13 @@ class Run:
         if ending is not None:
             # Before anything can fail: an ordered stop is repeated until it is confirmed.
             self.order_stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
-        self._note_findings(findings)
-        if ending is None:
-            return False
-        await self.stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
-        return True
+        try:
+            self._note_findings(findings)
+        finally:
+            # Also when the store takes nothing: a full disk must not keep a cell under current.
+            if ending is not None:
+                await self.stop_again()
+        return ending is not None
 
     def _note_findings(self, findings: list[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
@@ -317,12 +319,7 @@ class Run:
             await self._stop(self.identity)
 
     async def _stop(self, identity: TestIdentity) -> None:
-        intent: int | None = None
-        try:
-            intent = self._intend("stop")
-        except StoreError:
-            # A stop leaves also without its intent: only what energises a cell must wait for the store.
-            logger.exception("run %s: its stop is not written down", self.run_id)
+        intent = self._intend_stop()
         outcome = "interrupted before it was confirmed"
         try:
             await self._tester.stop(identity)
@@ -341,11 +338,11 @@ class Run:
             self._finish(*self._ending)
 
     def _intend_stop(self) -> int | None:
-        """Commit the intent to stop; a store that takes nothing must not keep a channel energised (faults F01, F05)."""
+        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05)."""
         try:
             return self._intend("stop")
         except StoreError:
-            logger.exception("run %s is stopped without a word in the store", self.run_id)
+            logger.exception("run %s: its stop is not written down", self.run_id)
             return None
 
     @property
