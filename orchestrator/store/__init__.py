@@ -1,7 +1,11 @@
 """The store: every record of every run in one SQLite file, safe against a killed process, readable by any tool."""
 
+from orchestrator.store.backup import Backup, back_up
 from orchestrator.store.errors import (
+    BackupFailed,
     CannotOpen,
+    Damaged,
+    MigrationFailed,
     NewerStore,
     NotAStore,
     Refused,
@@ -10,6 +14,7 @@ from orchestrator.store.errors import (
     StoreError,
     WriteFailed,
 )
+from orchestrator.store.guard import SpaceGuard, SpaceReport, SpaceVerdict, predicted_bytes, space_verdict
 from orchestrator.store.opening import open_store
 from orchestrator.store.rows import (
     DeviationCategory,
@@ -23,18 +28,28 @@ from orchestrator.store.rows import (
     TickResult,
 )
 from orchestrator.store.store import Store
+from orchestrator.store.wal import Checkpoint, CheckpointMode, WalReport, checkpoint, wal_size_bytes, watch_wal
 
 __all__ = [
+    "Backup",
+    "BackupFailed",
     "CannotOpen",
+    "Checkpoint",
+    "CheckpointMode",
+    "Damaged",
     "DeviationCategory",
     "DeviationRow",
     "EventRow",
     "IntentRow",
+    "MigrationFailed",
     "NewEvent",
     "NewerStore",
     "NotAStore",
     "Refused",
     "RunRow",
+    "SpaceGuard",
+    "SpaceReport",
+    "SpaceVerdict",
     "SpectrumPoint",
     "Store",
     "StoreBusy",
@@ -42,6 +57,13 @@ __all__ = [
     "StoreError",
     "TesterTestRow",
     "TickResult",
+    "WalReport",
     "WriteFailed",
+    "back_up",
+    "checkpoint",
     "open_store",
+    "predicted_bytes",
+    "space_verdict",
+    "wal_size_bytes",
+    "watch_wal",
 ]

@@ -6,9 +6,12 @@
     +-- CannotOpen           this path cannot be used as a store; nothing was changed
     |   +-- NotAStore        something else lives there
     |   +-- NewerStore       written by a newer cellrig
+    |   +-- MigrationFailed  the layout could not be brought up to date; a copy was made before
+    +-- BackupFailed         no backup was made, or none that may be trusted; the store is as it was
     +-- StoreBusy            another program holds the write lock; the same write may be tried again
     +-- StoreConflict        the same record came with other values; nothing of that transaction was kept
-    +-- WriteFailed          disk full, write error, or damage; nothing of that transaction was kept
+    +-- WriteFailed          disk full or write error; nothing of that transaction was kept
+    |   +-- Damaged          the file itself is broken; a person restores the newest backup and keeps the evidence
     +-- Refused              the values themselves are wrong: unknown run or test, unknown word, not a number
 """
 
@@ -18,6 +21,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from orchestrator.store.names import named_backups
 
 
 class StoreError(Exception):
@@ -38,6 +43,14 @@ class NewerStore(CannotOpen):
     """A newer cellrig wrote the file, and this one does not know its layout."""
 
 
+class MigrationFailed(CannotOpen):
+    """The layout could not be brought up to date; the file is as it was, and a copy was made before."""
+
+
+class BackupFailed(StoreError):
+    """No backup was made, or none that may be trusted; the store is as it was."""
+
+
 class StoreBusy(StoreError):
     """Another program holds the write lock; nothing was written, and the same write may be tried again."""
 
@@ -52,8 +65,22 @@ class WriteFailed(StoreError):
     """The disk is full or failing, or the file is damaged; nothing of that transaction was kept."""
 
 
+class Damaged(WriteFailed):
+    """The file itself is broken; it is left as it is, and a person puts the newest backup in its place."""
+
+
 class Refused(StoreError):
     """The values themselves are wrong: a run or test that is not there, a word outside its list, not a number."""
+
+
+def damaged(path: Path, what: str) -> Damaged:
+    """Say what is broken in the store at ``path`` and how to go on, with the newest backup that lies beside it."""
+    beside = named_backups(path, path.parent) if path.parent.is_dir() else []
+    newest = f"copy {beside[0].name}" if beside else "copy the newest one (none lies beside it)"
+    return Damaged(
+        f"{path} is damaged: {what}; move it with its -wal and -shm to another folder as evidence, then go back to the "
+        f"last backup: {newest} to {path.name}. The tester still has newer records"
+    )
 
 
 def explain(err: sqlite3.Error, path: Path) -> StoreError:
@@ -65,6 +92,9 @@ def explain(err: sqlite3.Error, path: Path) -> StoreError:
     if code.startswith("SQLITE_CONSTRAINT") or code == "SQLITE_ERROR":
         return Refused(f"{path} does not take these values: {err}; check the run, the test and the words used")
     if code.startswith("SQLITE_NOTADB"):
+        # Backups of it show that it was a store once.
+        if named_backups(path, folder):
+            return damaged(path, "its first page is overwritten")
         return NotAStore(f"{path} is not a SQLite database; give the path of a store, or of a file that does not exist")
     if code.startswith("SQLITE_CANTOPEN"):
         return CannotOpen(
@@ -75,7 +105,7 @@ def explain(err: sqlite3.Error, path: Path) -> StoreError:
     if code.startswith("SQLITE_FULL"):
         return WriteFailed(f"the disk with {path} is full; free space, the run's records wait in the tester")
     if code.startswith("SQLITE_CORRUPT"):
-        return WriteFailed(f"{path} is damaged: {err}; keep a copy as evidence and go back to the last backup")
+        return damaged(path, str(err))
     return WriteFailed(f"{path} could not be used: {err}; check the disk")
 
 

@@ -11,143 +11,143 @@ Nothing of SQLite's helpers is imported before a store is opened: the command li
 from __future__ import annotations
 
 import sqlite3
-import sys
-from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.store.errors import CannotOpen, NewerStore, NotAStore, explained
+from orchestrator.store.backup import back_up_before
+from orchestrator.store.connecting import BUSY_TIMEOUT_S, Access, check_is_store, connect
+from orchestrator.store.errors import (
+    CannotOpen,
+    MigrationFailed,
+    NewerStore,
+    Refused,
+    damaged,
+    explain,
+    explained,
+)
+from orchestrator.store.guard import Reserve
+from orchestrator.store.places import network_share, sync_service
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from sqlite_utils import Database, Migrations
 
-# How long a write waits for another program's lock before it says so, in seconds.
-BUSY_TIMEOUT_S = 1.0
 # The WAL file shrinks back to this after a checkpoint, in bytes.
 WAL_LIMIT_BYTES = 64 * 2**20
 # Page cache, in kibibytes: holds the open ends of a rack's tests, so that a tick reads nothing from disk.
 CACHE_KIB = 32 * 1024
-# SQLite's locks and its WAL need one machine's memory; on these they seem to work, and lose data.
-NETWORK_FILE_SYSTEMS = frozenset(
-    {
-        "9p",
-        "afpfs",
-        "afs",
-        "ceph",
-        "cifs",
-        "davfs",
-        "fuse.rclone",
-        "fuse.sshfs",
-        "glusterfs",
-        "nfs",
-        "nfs4",
-        "smb3",
-        "smbfs",
-    }
-)
 
 
-def open_store(path: Path | str, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
+def open_store(
+    path: Path | str,
+    *,
+    read_only: bool = False,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    reserve_bytes: int = 0,
+    migrations: Migrations | None = None,
+) -> Store:
     """Open a store, made on first use unless ``read_only``; close it with ``with`` or `Store.close`.
 
     A store belongs to the thread that opened it. One process writes; any number may open it ``read_only`` meanwhile.
-    A write waits ``busy_timeout_s`` for another program's lock. Raises `CannotOpen` and its kinds, or `StoreBusy`.
+    A write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
+    gigabyte) and refuses one that is damaged; before an older layout is brought up to date a verified copy is made
+    beside it. ``reserve_bytes`` are kept free for the last commits (see `SpaceGuard`). ``migrations`` None are those of
+    this cellrig. Raises `CannotOpen` and its kinds, `Damaged`, `BackupFailed` or `StoreBusy`.
     """
     place = Path(path).absolute()
-    _check_place(place, read_only)
+    check_place(place, read_only)
     with explained(place):
-        mode = "ro" if read_only else "rwc"
-        connection = sqlite3.connect(
-            f"{place.as_uri()}?mode={mode}", uri=True, timeout=busy_timeout_s, isolation_level=None
-        )
+        connection = connect(place, Access.READ if read_only else Access.WRITE, busy_timeout_s)
         try:
-            return Store(place, _prepare(connection, place, read_only), read_only=read_only)
+            db = _prepare(connection, place, read_only, migrations)
+            if reserve_bytes and not read_only:
+                Reserve(place, reserve_bytes).fill()
+            return Store(place, db, read_only=read_only)
         except BaseException:
             connection.close()
             raise
 
 
-def _check_place(place: Path, read_only: bool) -> None:
+def check_place(place: Path, read_only: bool) -> None:
+    """Refuse a path where no store is, or where none may be. A finished copy in a synchronised folder may be read."""
     if not place.parent.is_dir():
         raise CannotOpen(f"{place.parent} is not a folder; make it first, or give another path for the store")
-    if read_only and not place.exists():
-        raise CannotOpen(f"{place} does not exist; check the path, or let the service make the store first")
     if place.is_dir():
         raise CannotOpen(f"{place} is a folder; give the path of a file for the store")
-    if share := _network_share(place.parent.resolve()):
+    folder = place.resolve().parent
+    if share := network_share(folder):
         raise CannotOpen(
             f"{place} is on the network share {share}, where SQLite loses data; use a disk of this machine"
         )
+    if not read_only and (synced := sync_service(folder)):
+        service, root = synced
+        raise CannotOpen(
+            f"{place} is in {root}, which {service} copies while the store is being written, and may replace or lock; "
+            "use a folder that is not synchronised, and send backups there instead: cellrig store backup --to"
+        )
 
 
-def _network_share(folder: Path) -> str | None:
-    """Give the network share that a folder is on, as far as the system tells."""
-    if str(folder).startswith("\\\\"):
-        return folder.drive
-    mounts = Path("/proc/self/mounts")
-    if sys.platform == "linux" and mounts.exists():
-        return share_of(PurePosixPath(folder), mounts.read_text("utf-8", errors="replace").splitlines())
-    return None
+def unknown_layouts(db: Database, migrations: Migrations) -> list[str]:
+    """Give the migrations that a file has been through and this cellrig does not know."""
+    from sqlite_utils import Database as NewDatabase
+
+    with NewDatabase(memory=True) as empty:
+        known = {migration.name for migration in migrations.pending(empty)}
+    return sorted({migration.name for migration in migrations.applied(db)} - known)
 
 
-def share_of(folder: PurePosixPath, mounts: Iterable[str]) -> str | None:
-    """Give the mount point of the network file system that a folder is on, from lines of a Linux mount table."""
-    innermost, kind = PurePosixPath("/"), ""
-    for line in mounts:
-        fields = line.split()
-        if len(fields) < 3:
-            continue
-        # The kernel writes blanks in names as octal escapes.
-        point = PurePosixPath(fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"))
-        if folder.is_relative_to(point) and len(point.parts) >= len(innermost.parts):
-            innermost, kind = point, fields[2]
-    return str(innermost) if kind in NETWORK_FILE_SYSTEMS else None
-
-
-def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool) -> Database:
+def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migrations: Migrations | None) -> Database:
     from sqlite_utils import Database
 
     from orchestrator.store import schema
 
+    migrations = migrations or schema.MIGRATIONS
     # What is found in the file decides whether anything may be changed.
-    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    holds_tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] > 0
-    if application_id != schema.APPLICATION_ID and (holds_tables or read_only):
-        raise NotAStore(f"{place} is a SQLite database, but not a store of cellrig; give another path")
+    holds_tables = check_is_store(connection, place, empty_will_do=not read_only)
     db = Database(connection, execute_plugins=False)
-    unknown = {migration.name for migration in schema.MIGRATIONS.applied(db)} - schema.KNOWN
-    if unknown:
+    if unknown := unknown_layouts(db, migrations):
         raise NewerStore(
-            f"{place} was written by a newer cellrig (it has {', '.join(sorted(unknown))}); update cellrig to open it"
+            f"{place} was written by a newer cellrig (it has {', '.join(unknown)}); update cellrig to open it"
         )
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    pending = schema.MIGRATIONS.pending(db)
+    pending = migrations.pending(db)
     if read_only:
         if pending:
             raise CannotOpen(
                 f"{place} has the layout of an older cellrig; open it once for writing to bring it up to date"
             )
         return db
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise damaged(place, problem)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache; no effect elsewhere
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     if pending:
-        _migrate(db)
+        _migrate(db, place, migrations, keep_copy=holds_tables)
     return db
 
 
-def _migrate(db: Database) -> None:
+def _migrate(db: Database, place: Path, migrations: Migrations, *, keep_copy: bool) -> None:
     """Bring the layout up to date in one transaction; a second program that does the same waits, and finds it done."""
     from orchestrator.store import schema
 
     db.execute("BEGIN IMMEDIATE")
+    copy: Path | None = None
     try:
-        schema.MIGRATIONS.apply(db)
+        pending = migrations.pending(db)
+        if pending and keep_copy:
+            copy = back_up_before(place, pending[0].name)
+        migrations.apply(db)
         db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         db.execute("COMMIT")
-    except BaseException:
+    except BaseException as err:
         db.rollback()
+        if copy is not None and isinstance(err, sqlite3.Error) and isinstance(explain(err, place), Refused):
+            raise MigrationFailed(
+                f"{place} could not be brought up to the layout of this cellrig ({err}); it is as it was, with a copy "
+                f"in {copy.name}: go on with the cellrig that wrote it, and report this"
+            ) from err
         raise
