@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, recipes, runs, simulate
+from orchestrator.cli import demo, recipes, runs, simulate, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ app.command()(runs.run)
 app.command("runs")(runs.list_runs)
 app.command()(runs.show)
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(stores.app, name="store")
 
 
 def _version(value: bool) -> None:

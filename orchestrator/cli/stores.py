@@ -1,0 +1,60 @@
+"""``cellrig store``: look after the file that keeps every record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.arguments import Json, StoreFile
+from orchestrator.cli.output import DONE, FAILED, print_json
+
+_DEFAULT_STORE = Path("cellrig.db")
+
+app = typer.Typer(help="Check and back up a store.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    store: StoreFile = _DEFAULT_STORE,
+    backups: Annotated[
+        Path | None, typer.Option("--backups", metavar="FOLDER", help="Where backups lie; else beside the store.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Look for damage, missing records, loose ends, old backups and a full disk; exit status 1 if anything is wrong."""
+    import time
+
+    from orchestrator.store.health import check_store
+
+    health = check_store(store, now_unix_s=time.time(), backup_folder=backups)
+    if json:
+        print_json(health.as_dict())
+    else:
+        for finding in health.findings:
+            typer.echo(f"{finding.level.value:6}{finding.sentence}")
+    raise typer.Exit(DONE if health.sound else FAILED)
+
+
+@app.command()
+def backup(
+    store: StoreFile = _DEFAULT_STORE,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Folder for the backup; else beside the store.")
+    ] = None,
+    keep: Annotated[int, typer.Option("--keep", min=1, help="How many backups of this store are kept there.")] = 3,
+    json: Json = False,
+) -> None:
+    """Make a verified copy, also while the store is written. Copying the file by hand then is no backup."""
+    import time
+
+    from orchestrator.store.backup import back_up
+
+    made = back_up(store, to, now_unix_s=time.time(), keep=keep)
+    if json:
+        print_json(made.as_dict())
+        return
+    typer.echo(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
+    for path in made.removed:
+        typer.echo(f"removed {path.name}; the newest {keep} are kept")
