@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from drivers.interfaces import Sample
 from orchestrator.analysis.cycles import Cycle, CycleBuilder
+from orchestrator.failpoints import failpoint
 from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.safety import Finding, LimitWatch
 from orchestrator.store import Store
@@ -70,6 +71,7 @@ class Ingest:
         if self._new_steps:
             self._store.add_steps(self.test, self._new_steps)
             self._new_steps = []
+            failpoint("steps saved")
         if self._new_cycles:
             self._store.add_cycles(self.test, self._new_cycles)
             self._new_cycles = []

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.events import EventKind
+from orchestrator.failpoints import failpoint
 from orchestrator.run import Run, RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store
@@ -86,6 +87,7 @@ class Recovery:
             return run
         status = (await self._tester.status([row.channel]))[row.channel]
         verdict, reason = decide(known, status)
+        failpoint("reconcile undecided")
         self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
         run.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
         if verdict is Verdict.FAIL:
@@ -96,6 +98,7 @@ class Recovery:
                 await self._hold(run, reason)
             elif verdict is Verdict.STOP:
                 run.order_stop(RunState.STOPPED, row.reason or reason)
+        failpoint("reconcile decided")
         return run
 
     def _known(self, run: Run) -> Known:

@@ -19,9 +19,10 @@ from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Loade
 from orchestrator.analysis.cycles import CycleBuilder
 from orchestrator.continuing import Position, in_original, position, what_is_left
 from orchestrator.events import EventKind, RunUpdate
+from orchestrator.failpoints import failpoint
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action, Finding, FindingKind, primary
+from orchestrator.safety import Action, Finding, alike, primary
 from orchestrator.states import ENDED, RunState, move
 from orchestrator.store import Store, StoreError, TesterTestRow
 from orchestrator.virtual_time import wall_time
@@ -168,7 +169,9 @@ class Run:
         return f"{self.run_id}.{count + 1}" if count else self.run_id
 
     async def _start(self, loaded: LoadedProgram, barcode: str) -> None:
+        failpoint("start not intended")
         intent = self._intend("start")
+        failpoint("start intended")
         starting = asyncio.ensure_future(self._tester.start(loaded, barcode))
         try:
             await asyncio.wait({starting})
@@ -185,9 +188,11 @@ class Run:
         except DriverError as err:
             self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
             raise
+        failpoint("start confirmed")
         with self._store.transaction():
             self._store.close_intent(intent, "confirmed", wall_time())
             self.started(identity)
+        failpoint("start stored")
 
     def started(self, identity: TestIdentity) -> None:
         """Take a test that has been started as this run's own."""
@@ -296,13 +301,10 @@ class Run:
 
     def _note_findings(self, findings: list[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
-        alike: dict[tuple[FindingKind, Action], list[Finding]] = {}
-        for finding in findings:
-            alike.setdefault((finding.kind, finding.action), []).append(finding)
-        for (kind, action), group in alike.items():
-            more = f" (the first of {len(group)} alike)" if len(group) > 1 else ""
-            data = {"action": action.name.lower(), "time_s": group[0].time_s, "count": len(group)}
-            self.note(kind, group[0].message + more, data)
+        for first, count in alike(findings):
+            more = f" (the first of {count} alike)" if count > 1 else ""
+            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
+            self.note(first.kind, first.message + more, data)
 
     async def stop(self, state: RunState, reason: str) -> None:
         """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``.
@@ -319,10 +321,13 @@ class Run:
             await self._stop(self.identity)
 
     async def _stop(self, identity: TestIdentity) -> None:
+        failpoint("stop not intended")
         intent = self._intend_stop()
+        failpoint("stop intended")
         outcome = "interrupted before it was confirmed"
         try:
             await self._tester.stop(identity)
+            failpoint("stop confirmed")
             outcome = "confirmed: zero current is not measurable here"
         except DriverError as err:
             outcome = f"{type(err).__name__}: {err}"

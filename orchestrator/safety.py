@@ -81,6 +81,14 @@ def primary(findings: Sequence[Finding]) -> Finding | None:
     return min(ending, key=lambda finding: EXPLAINS.index(finding.kind), default=None)
 
 
+def alike(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
+    """Give the first finding of each kind and what it asks for, with how many there are."""
+    groups: dict[tuple[FindingKind, Action], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.kind, finding.action), []).append(finding)
+    return [(group[0], len(group)) for group in groups.values()]
+
+
 def verdict(limits: Limits, voltage_v: float, current_a: float) -> Verdict:
     """Judge one pair of values. Comparisons are written so that NaN fails them."""
     magnitude_a = abs(current_a)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
 from orchestrator.events import EventKind, Subscriber
+from orchestrator.failpoints import failpoint
 from orchestrator.run import SETTLED, Run, RunRequest
 from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
@@ -181,6 +182,7 @@ class Supervisor:
                     for run in runs:
                         if run.ingest is not None:
                             run.ingest.save()
+                failpoint("samples committed")
             for run, samples in fetched:
                 run.accept(samples)
             behind = [run for run, _ in fetched]

@@ -76,8 +76,7 @@ def run_virtual(main: Coroutine[Any, Any, T], epoch_unix_s: float = DEMO_EPOCH_U
 
 
 def wall_time() -> float:
-    """Give the time as unix seconds: the running loop's epoch and time when it is virtual, else the system's."""
+    """Give the time as unix seconds: the running loop's epoch and time when it has an epoch, else the system's."""
     loop = asyncio.get_running_loop()
-    if isinstance(loop, VirtualTimeLoop):
-        return loop.epoch_unix_s + loop.time()
-    return time.time()
+    epoch_unix_s: float | None = getattr(loop, "epoch_unix_s", None)
+    return time.time() if epoch_unix_s is None else epoch_unix_s + loop.time()

@@ -11,6 +11,7 @@ from math import nan
 from typing import Any
 
 from drivers.interfaces import Sample
+from orchestrator.failpoints import failpoint
 from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
 
@@ -36,6 +37,7 @@ def insert(connection: sqlite3.Connection, batches: Mapping[int, Sequence[Sample
             _compare(connection, test, batch)
         inserted += new
         repeated += len(batch) - new
+    failpoint("sample commit open")
     return TickResult(inserted, repeated)
 
 

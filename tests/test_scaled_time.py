@@ -1,0 +1,73 @@
+"""The scaled clock shortens waits and keeps their order."""
+
+import asyncio
+import time
+
+import pytest
+
+from orchestrator.scaled_time import run_scaled
+from orchestrator.virtual_time import wall_time
+
+EPOCH_UNIX_S = 1_767_571_200.0
+
+
+def test_an_hour_passes_in_the_given_fraction() -> None:
+    """At 36,000 times the speed an hour takes a tenth of a second, not less and not much more."""
+
+    async def hour() -> float:
+        await asyncio.sleep(3600)
+        return asyncio.get_running_loop().time()
+
+    started = time.perf_counter()
+    assert run_scaled(hour(), 36_000, EPOCH_UNIX_S) >= 3600
+    assert 0.1 <= time.perf_counter() - started < 2.0
+
+
+def test_timers_fire_in_order() -> None:
+    """Whatever order they were set in."""
+
+    async def race() -> list[int]:
+        seen: list[int] = []
+
+        async def after(delay_s: int) -> None:
+            await asyncio.sleep(delay_s)
+            seen.append(delay_s)
+
+        await asyncio.gather(*(after(delay_s) for delay_s in (900, 100, 500, 300)))
+        return seen
+
+    assert run_scaled(race(), 10_000, EPOCH_UNIX_S) == [100, 300, 500, 900]
+
+
+def test_timeout_ends_a_wait_at_its_scaled_time() -> None:
+    """A wait that nothing ends is over when its time is."""
+
+    async def wait() -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(300):
+                await asyncio.Event().wait()
+        return asyncio.get_running_loop().time()
+
+    assert 300 <= run_scaled(wait(), 10_000, EPOCH_UNIX_S) < 15_000
+
+
+def test_waiting_is_not_busy() -> None:
+    """The processor rests while the loop waits."""
+
+    async def wait() -> None:
+        for _ in range(10):
+            await asyncio.sleep(300)
+
+    used_s = time.process_time()
+    run_scaled(wait(), 10_000, EPOCH_UNIX_S)
+    assert time.process_time() - used_s < 0.15
+
+
+def test_wall_time_follows_the_scaled_clock_from_its_origin() -> None:
+    """Processes that share an origin agree on the time of day."""
+
+    async def now() -> float:
+        return wall_time() - EPOCH_UNIX_S
+
+    origin_s = time.monotonic() - 0.5
+    assert 500 <= run_scaled(now(), 1000, EPOCH_UNIX_S, origin_s) < 3000
