@@ -10,6 +10,7 @@
     +-- Refused                the instrument said no, and changed nothing
     +-- OutcomeUnknown         a write was sent and its reply is lost: ask the instrument, never send it again
     +-- NotConfirmed           the write was answered, but reading back shows something else
+    +-- RecordsLost            the tester no longer has the records asked for; those after them can be read
     +-- CannotRun              the program does not fit the channel; nothing was sent
     +-- SettingsError          the bench file is wrong
 """
@@ -51,6 +52,15 @@ class OutcomeUnknown(DriverError):
 
 class NotConfirmed(DriverError):
     """The command was answered, but what the instrument reports afterwards is something else."""
+
+
+class RecordsLost(DriverError):
+    """The tester's memory has wrapped: records ``first`` to ``last`` are gone, those after them are there."""
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(f"records {first} to {last} are no longer in the tester's memory")
+        self.first = first
+        self.last = last
 
 
 class CannotRun(DriverError):

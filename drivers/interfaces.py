@@ -171,7 +171,14 @@ class BatteryTester(Protocol):
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
         """Give exactly ``count`` samples (at most 1000) that follow ``last`` (None: from the first), without a gap.
 
-        How many exist is in `status`. Raises BadReply when the tester sends fewer or others.
+        How many exist is in `status`. Raises BadReply when the tester sends fewer or others, RecordsLost when its
+        memory has wrapped.
+        """
+
+    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
+        """Give what stands for record ``sequence``, which the tester has lost, so that `records` can go on after it.
+
+        Only its numbers and times mean anything; its readings are NaN.
         """
 
     async def record_count(self, identity: TestIdentity) -> int:

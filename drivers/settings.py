@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from protocols.envelope import ChannelEnvelope, CurrentRange
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class _Settings(BaseModel):
@@ -78,7 +81,9 @@ class NewareSettings(_Settings):
     time_zone: str = "UTC"
     step_file_version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
-    startable_from: tuple[str, ...] = ("finish", "stop", "protect")
+    startable_from: tuple[Literal["finish", "stop", "protect"], ...] = Field(
+        default=("finish", "stop", "protect"), min_length=1
+    )
     units: tuple[UnitSettings, ...] = Field(min_length=1)
 
     @field_validator("time_zone")
@@ -91,16 +96,35 @@ class NewareSettings(_Settings):
         return value
 
 
-class BenchSettings(_Settings):
-    """A bench file: the instruments that one process owns."""
+class ServiceSettings(_Settings):
+    """Where ``cellrig serve`` answers. Any address but this machine's own needs certificate, key and a token file.
 
+    ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    token_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class BenchSettings(_Settings):
+    """A bench file: the instruments that one process owns, and where that process answers."""
+
+    service: ServiceSettings = ServiceSettings()
     tester: tuple[NewareSettings, ...] = Field(min_length=1)
 
     def tester_of(self, channel: str) -> NewareSettings:
         """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""
         units = {f"{u.devid}-{u.subdevid}": t for t in self.tester for u in t.units}
         parts = channel.split("-")
-        found = units.get("-".join(parts[:2])) if len(parts) == 3 and all(p.isdigit() for p in parts) else None
+        found = (
+            units.get("-".join(parts[:2]))
+            if len(parts) == 3 and all(p.isascii() and p.isdigit() for p in parts)
+            else None
+        )
         if found is None or not 1 <= int(parts[2]) <= 8:
             known = ", ".join(f"{unit}-1 to {unit}-8" for unit in units)
             raise SettingsError(f"there is no channel {channel!r} on this bench; it has {known}")
@@ -117,5 +141,13 @@ def load_bench(path: Path) -> BenchSettings:
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(f"{path} is not valid TOML: {err}") from err
     except ValidationError as err:
-        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, saw {e['input']!r}" for e in err.errors()]
-        raise SettingsError("\n".join(lines)) from err
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}{_seen(e)}" for e in err.errors()]
+        # Not chained: pydantic's own message shows what was typed, passwords too.
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _seen(error: ErrorDetails) -> str:
+    """Say what was seen, but neither a password nor a block that may hold one."""
+    if "password" in error["loc"] or isinstance(error["input"], dict | list | tuple):
+        return ""
+    return f", saw {error['input']!r}"

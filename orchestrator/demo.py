@@ -9,7 +9,7 @@ from orchestrator.analysis.summary import RunSummary, summarize
 from orchestrator.bench import SimulatedRack, channel_envelope, open_simulated_rack
 from orchestrator.events import Subscriber
 from orchestrator.run import RunRequest
-from orchestrator.store import Store, open_store
+from orchestrator.store import CannotOpen, Store, open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
 from protocols.envelope import problems
@@ -57,7 +57,10 @@ class DemoResult:
 
 def run_demo(folder: Path, seed: int, subscriber: Subscriber) -> DemoResult:
     """Run all cells to their ends and draw them. The store in ``folder`` keeps earlier demos' runs beside the new."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
     with open_store(folder / "cellrig.db") as store:
         runs = run_virtual(_run_all(store, seed, subscriber))
         rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))

@@ -17,6 +17,8 @@ class EventKind(StrEnum):
     STARTED = "started"
     LIMITS_UNVERIFIED = "limits_unverified"
     RECOVERED = "recovered"
+    RECORDS_LOST = "records lost"
+    CLOCK_JUMPED = "clock jumped"
     COMMAND = "command"
     ENDED = "ended"
     LINK_LOST = "link lost"

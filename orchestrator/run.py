@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PureWindowsPath
 
-from drivers.errors import DriverError, OutcomeUnknown
+from drivers.errors import DriverError, OutcomeUnknown, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
 from orchestrator.analysis.cycles import CycleBuilder
 from orchestrator.continuing import Position, in_original, position, what_is_left
@@ -66,6 +66,8 @@ class Run:
         self._earlier_s = 0.0
         self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
+        # What stands for records that the tester lost before they were read.
+        self._stand_in: Sample | None = None
         self._stopping = asyncio.Lock()
         self._commands = 0
         # What stored samples have shown and nobody has acted on yet: a link that breaks meanwhile must not lose it.
@@ -218,6 +220,7 @@ class Run:
             self._earlier_s += self.ingest.last.time_s
             self._earlier_samples += self.ingest.samples
         self.identity, self._base, self._found = identity, self._next_base, []
+        self._stand_in = None
         envelope = self._tester.envelope(identity.channel)
         placed = partial(in_original, self.request.program.segments[0], self._base, self.segment)
         self.ingest = Ingest(self._store, test, self.segment, envelope, self._cycles, placed)
@@ -269,15 +272,30 @@ class Run:
 
     async def fetch(self, record_count: int) -> list[Sample]:
         """Ask the tester for the next block of records, up to ``record_count``; empty when none are missing."""
-        missing = record_count - self.stored
-        if missing <= 0 or self.identity is None:
+        if self.identity is None or self.stored >= record_count:
             return []
-        return await self._tester.records(self.identity, self.last, min(BLOCK, missing))
+        last = self.last if self._stand_in is None or self.stored > self._stand_in.sequence else self._stand_in
+        missing = record_count - (last.sequence if last else 0)
+        try:
+            return await self._tester.records(self.identity, last, min(BLOCK, missing))
+        except RecordsLost as err:
+            self._stand_in = await self._tester.stand_in(self.identity, err.last)
+            self._note_lost(err)
+            missing = record_count - err.last
+            return await self._tester.records(self.identity, self._stand_in, min(BLOCK, missing))
 
     @property
     def stored(self) -> int:
         """How many records of the test that the run is in are stored."""
         return self.last.sequence if self.last else 0
+
+    def _note_lost(self, err: RecordsLost) -> None:
+        """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
+        self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
+        since = self.last.unix_time_s if self.last else wall_time()
+        self._store.add_deviation(
+            self.run_id, "communication_loss", min(since, wall_time()), wall_time(), f"{err}; no value stands for them"
+        )
 
     def accept(self, samples: list[Sample]) -> None:
         """Judge samples that are committed; what they show waits for `act`."""

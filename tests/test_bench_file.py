@@ -45,6 +45,7 @@ def test_every_setting_is_documented(name: str) -> None:
         ("port = 502", "port = nan", "port"),
         ("devid = 21", "", "devid"),
         ("[[tester]]", "[[tester", "TOML"),
+        ("poll_period_s = 10", 'startable_from = ["working"]', "startable_from"),
     ],
 )
 def test_wrong_setting_is_told_with_its_place(tmp_path: Path, old: str, new: str, word: str) -> None:
@@ -60,7 +61,7 @@ def test_missing_file_is_told(tmp_path: Path) -> None:
         load_bench(tmp_path / "nowhere.toml")
 
 
-@pytest.mark.parametrize("channel", ["21-1-9", "21-1-0", "21-1", "1-2-3", "21-1-x", ""])
+@pytest.mark.parametrize("channel", ["21-1-9", "21-1-0", "21-1", "1-2-3", "21-1-x", "21-1-²", ""])
 def test_channel_that_is_not_on_the_bench_lists_those_that_are(tmp_path: Path, channel: str) -> None:
     """Whatever is typed, the answer names the channels."""
     with pytest.raises(SettingsError, match="21-1-1 to 21-1-8"):

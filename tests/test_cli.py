@@ -119,6 +119,12 @@ def test_store_that_cannot_be_written_is_told_before_anything_starts(tmp_path: P
     refused(cellrig("run", recipe, *options, "--store", tmp_path / place), 1, "folder")
 
 
+def test_demo_into_a_file_is_refused(tmp_path: Path) -> None:
+    """The place of a demo is a folder."""
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+    refused(cellrig("demo", "--out", tmp_path / "taken"), 1, "taken")
+
+
 def test_bench_that_nobody_answers_is_status_3(tmp_path: Path, recipe: Path) -> None:
     """No BTS client at the port: the error lists the usual causes."""
     bench = tmp_path / "bench.toml"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.states import RunState
-from orchestrator.store import Store
-from orchestrator.virtual_time import VirtualTimeLoop
+from orchestrator.store import Store, open_store
+from orchestrator.virtual_time import VirtualTimeLoop, run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig
@@ -150,9 +150,6 @@ def test_tester_in_another_zone_is_read_with_its_zone(store_file: Path) -> None:
             first = next(store.samples(store.tests(run.run_id)[0].id))
             assert abs(first.unix_time_s - store.run(run.run_id).created_unix_s) < 30
 
-    from orchestrator.store import open_store
-    from orchestrator.virtual_time import run_virtual
-
     with open_store(store_file) as store:
         run_virtual(main(store))
 
@@ -169,3 +166,38 @@ def test_zero_offset_of_the_current_in_rest_is_noticed(store_file: Path) -> None
             assert "mA" in run.reason
 
     with_rig(store_file, work)
+
+
+def test_memory_of_the_tester_that_wraps_is_told_exactly(store_file: Path) -> None:
+    """A host that was away too long names the very records it lost; those after them are stored (faults B05)."""
+
+    async def main(store: Store) -> None:
+        async with open_rig(quirks=Quirks(ring_rows=150), poll_period_s=60.0) as rig:
+            async with serving(rig, store) as service:
+                run = service.submit(request(cycles=9), "ada")
+                await asyncio.sleep(2000)
+                rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+                await asyncio.sleep(9000)
+                rig.bench.wire.mend()
+                await asyncio.sleep(30_000)
+                assert state(run) is RunState.COMPLETED
+            (test,) = store.tests(run.run_id)
+            samples = list(store.samples(test.id))
+            stored = {sample.sequence for sample in samples}
+            missing = sorted(set(range(1, samples[-1].sequence + 1)) - stored)
+            (lost,) = [event for event in store.events(run.run_id) if event.kind == "records lost"]
+            assert lost.message.startswith(f"records {missing[0]} to {missing[-1]} ")
+            assert missing == list(range(missing[0], missing[-1] + 1))
+            assert any(str(missing[-1]) in deviation.effect for deviation in store.deviations(run.run_id))
+            rows = {row.seq: row for row in rig.bench.tester.channels[CHANNEL].tests[0].rows()}
+            for sample in samples[-100:]:
+                row = rows[sample.sequence]
+                assert (sample.step, sample.cycle, sample.voltage_v) == (
+                    row.step,
+                    row.cycle,
+                    float(f"{row.voltage_v:.15g}"),
+                )
+            assert samples[-1].time_s == pytest.approx(9 * 2400 + 610, abs=0.2)
+
+    with open_store(store_file) as store:
+        run_virtual(main(store))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from operator import itemgetter
 
-from drivers.errors import BadReply
+from drivers.errors import BadReply, RecordsLost
 from drivers.interfaces import ExecutedStep, LogEntry, Sample
 from drivers.neware.wire import Address, number
 
@@ -153,6 +153,8 @@ def records(
     if (_whole(echo, "testid"), _whole(echo, "startpos")) != (test_id, first):
         raise BadReply(f"BTS answered for another part of the data than test {test_id} from record {first}")
     rows = root.findall("list/data")
+    if rows and (found := _whole(rows[0], "seqid")) > first:
+        raise RecordsLost(first, found - 1)
     if len(rows) != count:
         raise BadReply(f"BTS sent {len(rows)} records where {count} exist ({address.channel}, from {first})")
     step, step_count, cycle = (last.step, last.step_count, last.cycle) if last else (0, 0, 0)
@@ -215,3 +217,9 @@ def log_entries(root: ET.Element, address: Address, test_id: int, unix: Callable
         LogEntry(_whole(row, "seqid"), _whole(row, "log_code"), unix(row.get("atime", "")))
         for row in root.iterfind("list/data")
     ]
+
+
+def first_record(root: ET.Element) -> int | None:
+    """Give the sequence number of the first record of a download, None when it has none."""
+    row = root.find("list/data")
+    return None if row is None else _whole(row, "seqid")

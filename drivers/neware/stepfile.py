@@ -244,7 +244,10 @@ def _read_record(parent: ET.Element) -> Record | None:
 
 
 def _read_step(element: ET.Element) -> Step:
-    kind = int(element.get("Step_Type", "0"))
+    kind_text = element.get("Step_Type", "")
+    if not (kind_text.isascii() and kind_text.isdigit()):
+        raise NotConfirmed(f"{element.tag} of the step file has type {kind_text!r}")
+    kind = int(kind_text)
     if kind == LOOP:
         back, times = _read(element, "Limit/Other/Start_Step", 1), _read(element, "Limit/Other/Cycle_Count", 1)
         return Loop(int(_must(back, "Start_Step", element)), int(_must(times, "Cycle_Count", element)))

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from math import nan
 from pathlib import PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from drivers.errors import (
     DriverError,
     NotConfirmed,
     OutcomeUnknown,
+    RecordsLost,
     Refused,
     SettingsError,
 )
@@ -123,13 +125,15 @@ class NewareTester:
         settings = self._settings
         dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
         data = stepfile.write(segment, label, self._wall_time(), dialect)
-        location = await asyncio.to_thread(self._store_step_file, f"{label}.xml", data)
-        stored = await asyncio.to_thread((settings.step_files / f"{label}.xml").read_bytes)
+        sha256 = hashlib.sha256(data).hexdigest()
+        # Every store counts its runs from R000001: the content in the name keeps two of them out of each other's file.
+        location, stored = await asyncio.to_thread(self._store_step_file, f"{label}-{sha256[:8]}.xml", data)
         if wrong := stepfile.differences(segment, stepfile.read(stored)):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
-        return LoadedProgram(channel, location, hashlib.sha256(stored).hexdigest(), len(segment.steps) + 1)
+        return LoadedProgram(channel, location, sha256, len(segment.steps) + 1)
 
-    def _store_step_file(self, name: str, data: bytes) -> str:
+    def _store_step_file(self, name: str, data: bytes) -> tuple[str, bytes]:
+        """Write a file whole or not at all, and give its path as the BTS PC sees it and what is read back."""
         if not wire.BARCODE.fullmatch(name):
             raise CannotRun(f"step file name {name!r} may hold only letters, digits, '_', '.', '-'")
         folder = self._settings.step_files
@@ -137,11 +141,12 @@ class NewareTester:
             part = folder / f".{name}.part"
             part.write_bytes(data)
             part.replace(folder / name)
+            stored = (folder / name).read_bytes()
         except OSError as err:
             raise CannotRun(f"cannot write the step file into {folder}: {err.strerror}; check the folder") from err
         there = self._settings.step_files_on_bts_pc
         path = PureWindowsPath(there) if "\\" in there or there[1:2] == ":" else PurePosixPath(there)
-        return str(path / name)
+        return str(path / name), stored
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Start the loaded program once, and confirm it by barcode and a new test id.
@@ -203,7 +208,8 @@ class NewareTester:
                 except Refused as err:
                     # A clear no needs no waiting: the next rung looks at the channel first.
                     logger.warning("channel %s: %s", channel, err)
-                    continue
+                    if rung != self._rest_and_end:
+                        continue
                 except DriverError as err:
                     logger.warning("channel %s: %s", channel, err)
             if await self._watch(channel, lambda s: s.state in _AT_REST) and await self._is_quiet(channel):
@@ -240,14 +246,38 @@ class NewareTester:
         limits = Limits(band, band, band, top_a, top_a, top_a)
         rest = CyclingSegment((Rest(Until(time_s=1.0)),), Record(every_s=1.0), limits)
         loaded = await self.load(identity.channel, rest, f"{identity.barcode}-off")
-        await self._client.ask(wire.reset(self._address(identity.channel), loaded.location))
+        request = wire.reset(self._address(identity.channel), loaded.location)
+        if not wire.outcome(await self._client.ask(request), "reset"):
+            raise Refused(f"BTS refused to replace the schedule of channel {identity.channel}")
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
         """Give exactly ``count`` samples (at most 1000, section 4.5) after ``last``; BadReply when others come."""
         address = self._address(identity.channel)
         first = 1 if last is None else last.sequence + 1
         root = await self._client.ask(wire.download(address, identity.test_id, first, count))
+        if replies.first_record(root) is None and count > 0:
+            raise RecordsLost(first, await self._oldest(identity, first) - 1)
         return replies.records(root, address, identity.test_id, last, count, self._clock.unix_time_s)
+
+    async def _oldest(self, identity: TestIdentity, first: int) -> int:
+        """Find the oldest record after ``first`` that the tester still has, by halving. BadReply when there is none."""
+        address = self._address(identity.channel)
+        gone, there = first, await self.record_count(identity)
+        while there - gone > 1:
+            middle = (gone + there) // 2
+            root = await self._client.ask(wire.download(address, identity.test_id, middle, 1))
+            gone, there = (middle, there) if replies.first_record(root) is None else (gone, middle)
+        root = await self._client.ask(wire.download(address, identity.test_id, there, 1))
+        if replies.first_record(root) != there:
+            raise BadReply(f"BTS says that test {identity.test_id} has {there} records and sends none")
+        return there
+
+    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
+        """Give what stands for a lost record: where the step after it begins, from the step log (section 4.6)."""
+        steps = await self.step_log(identity)
+        before = [step for step in steps if step.last_sequence <= sequence]
+        time_s = round(sum(step.duration_s for step in before), 3)
+        return Sample(sequence, time_s, 0.0, 0, len(before), 0, "lost", nan, nan, nan, nan, 0.0)
 
     async def record_count(self, identity: TestIdentity) -> int:
         """Tell how many records a test has, also when the channel has gone on to another test."""

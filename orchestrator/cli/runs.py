@@ -67,6 +67,10 @@ def list_runs(store: StoreFile = _DEFAULT_STORE, json: Json = False) -> None:
     print_table(columns, [tuple(_shown(row[key]) for key in keys) for row in rows])
 
 
+def _milli(value: float | None) -> float | None:
+    return None if value is None else round(value * 1e3, 5)
+
+
 def _shown(value: object) -> object:
     return round(value, 2) if isinstance(value, float) else value
 
@@ -98,7 +102,7 @@ def show(
                 s["mode"],
                 round(s["start_s"] / 3600, 3),
                 round(s["duration_s"], 1),
-                round(s["capacity_ah"] * 1e3, 5),
+                _milli(s["capacity_ah"]),
                 None if s["mean_voltage_v"] is None else round(s["mean_voltage_v"], 4),
                 None if s["resistance_ohm"] is None else round(s["resistance_ohm"], 1),
                 s["end_reason"],
