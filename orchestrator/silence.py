@@ -16,6 +16,8 @@ from protocols.program import Loop
 # Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
 SILENT_POLLS = 3
 SILENT_RECORDS = 3
+# The wall clock may be this far off from one poll to the next before it is called a jump.
+CLOCK_JUMP_S = 5.0
 # The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
 FIRST_LOOK_S = 15.0
 
@@ -28,6 +30,7 @@ class Silence:
         self._tester = tester
         self._heard_s = 0.0
         self._heard_unix_s = 0.0
+        self._ahead_s: float | None = None
         # Record count and when it last grew; the tests whose records do not come.
         self._grown: dict[tuple[str, int], tuple[int, float]] = {}
         self._still: set[tuple[str, int]] = set()
@@ -35,6 +38,22 @@ class Silence:
     def heard(self) -> None:
         """Note that the tester has answered just now."""
         self._heard_s, self._heard_unix_s = asyncio.get_running_loop().time(), wall_time()
+
+    def check_clock(self, runs: Iterable[Run]) -> None:
+        """Notice that the wall clock has moved against the monotonic one: set by hand, or this machine slept (E06, G01).
+
+        Step times are the tester's and do not change; what is stored in UTC from then on is marked.
+        """
+        ahead_s = wall_time() - asyncio.get_running_loop().time()
+        jump_s = 0.0 if self._ahead_s is None else ahead_s - self._ahead_s
+        self._ahead_s = ahead_s
+        if abs(jump_s) <= CLOCK_JUMP_S:
+            return
+        message = f"this machine's clock moved by {jump_s:+.0f} s: it was set, or the machine slept"
+        for run in runs:
+            run.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+            effect = f"{message}; times in UTC before and after do not fit, step times do"
+            self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
 
     def left_s(self) -> float:
         """Give the time until three polls have passed without an answer."""

@@ -122,6 +122,7 @@ class Supervisor:
 
     async def _tick_safely(self) -> None:
         active = [run for run in self.runs if run.state in _WATCHED or run.stop_is_pending]
+        self._silence.check_clock(active)
         if not active:
             self._silence.heard()
             return

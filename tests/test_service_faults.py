@@ -118,7 +118,7 @@ def test_test_of_27_days_wraps_no_counter(store_file: Path) -> None:
 
 
 def test_clock_set_back_on_this_machine_changes_no_step_time(store_file: Path) -> None:
-    """The wall clock jumps two hours back in the middle of a lost link; control and records do not notice (G01)."""
+    """Two hours back in the middle of a lost link: control and records do not notice, the run says so (faults G01)."""
 
     async def work(rig: Rig, store: Store) -> None:
         loop = asyncio.get_running_loop()
@@ -132,9 +132,26 @@ def test_clock_set_back_on_this_machine_changes_no_step_time(store_file: Path) -
             rig.bench.wire.mend()
             await asyncio.sleep(6000)
             assert state(run) is RunState.COMPLETED
-        (deviation,) = store.deviations(run.run_id)
-        assert (deviation.ended_unix_s or 0) >= deviation.started_unix_s
+        loss, jump = sorted(store.deviations(run.run_id), key=lambda deviation: deviation.category.value)
+        assert (loss.ended_unix_s or 0) >= loss.started_unix_s
+        assert "moved by -7200 s" in jump.effect
         check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_machine_that_slept_is_noticed_at_its_next_poll(store_file: Path) -> None:
+    """After a suspend the wall clock is hours ahead of the monotonic one: each run is marked (faults E06)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(1000)
+            loop.epoch_unix_s += 3 * 3600
+            await asyncio.sleep(120)
+        assert any("moved by +10800 s" in deviation.effect for deviation in store.deviations(run.run_id))
 
     with_rig(store_file, work)
 
