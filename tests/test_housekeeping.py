@@ -1,0 +1,69 @@
+"""Housekeeping of a service's store: space, log, a verified backup a day."""
+
+import asyncio
+from pathlib import Path
+
+from orchestrator.housekeeping import Housekeeping
+from orchestrator.store import Store
+from orchestrator.store.backup import backups
+from orchestrator.store.guard import SpaceGuard
+from orchestrator.virtual_time import run_virtual
+
+
+class Disk:
+    """A disk whose free space a test sets, in bytes."""
+
+    def __init__(self) -> None:
+        self.free = 10**12
+
+    def __call__(self, folder: Path) -> int:
+        """Give what is free."""
+        assert folder.is_dir()
+        return self.free
+
+
+def test_disk_that_fills_refuses_new_runs_until_there_is_room(store: Store) -> None:
+    """Warned, the reserve given free, then nothing new is started; each change is told once (faults F01)."""
+    disk = Disk()
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=2**20, floor_bytes=2**24, free=disk))
+    said: list[str | None] = []
+
+    async def fill() -> None:
+        for free in (10**12, 10**12, 5 * 10**7, 10**6, 10**6, 10**6, 10**12):
+            disk.free = free
+            keeper.look(1000, said.append)
+
+    run_virtual(fill())
+    assert [reason is None for reason in said] == [True, True, True, True, False, False, True]
+    kinds = [event.kind for event in store.events()]
+    assert kinds == ["space warn", "space release_reserve", "space hold", "space ok"]
+
+
+def test_one_verified_backup_a_day_and_three_are_kept(store: Store) -> None:
+    """Five days of service: a backup each day, the newest three stay."""
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=0))
+
+    async def five_days() -> None:
+        task = asyncio.ensure_future(keeper.run(lambda: 0, lambda _: None))
+        await asyncio.sleep(5 * 86400 - 3600)
+        task.cancel()
+        await asyncio.wait({task})
+
+    run_virtual(five_days())
+    assert sum(event.kind == "backup" for event in store.events()) == 5
+    assert len(backups(store.path)) == 3
+
+
+def test_backup_that_cannot_be_made_is_told_and_tried_again_the_next_day(store: Store, tmp_path: Path) -> None:
+    """A backup folder that is gone is an event, not the end of housekeeping."""
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=0), tmp_path / "gone")
+
+    async def two_days() -> None:
+        task = asyncio.ensure_future(keeper.run(lambda: 0, lambda _: None))
+        await asyncio.sleep(2 * 86400 - 3600)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+
+    run_virtual(two_days())
+    assert sum(event.kind == "backup failed" for event in store.events()) == 2
