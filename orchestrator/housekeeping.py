@@ -32,7 +32,7 @@ class Housekeeping:
         self._backup_folder = backup_folder
         self._told = SpaceVerdict.OK
         self._log_told = False
-        self._backup_failed_unix_s = 0.0
+        self._tried_unix_s = 0.0
 
     async def run(self, rows_to_come: Callable[[], int], refuse_starts: Callable[[str | None], None]) -> None:
         """Look once a minute until cancelled.
@@ -63,16 +63,17 @@ class Housekeeping:
 
     async def _back_up_daily(self) -> None:
         now = wall_time()
-        if now - self._backup_failed_unix_s < BACKUP_EVERY_S:
+        if now - self._tried_unix_s < BACKUP_EVERY_S:
             return
         try:
             made = max((at for at, _ in backups(self._store.path, self._backup_folder)), default=0.0)
-            if now - made < BACKUP_EVERY_S:
+            self._tried_unix_s = now if now - made >= BACKUP_EVERY_S else made
+            if self._tried_unix_s == made:
                 return
             # On a thread of its own: the copy reads the file by itself and never touches the writer's connection.
             backup = await asyncio.to_thread(back_up, self._store.path, self._backup_folder, now_unix_s=now)
         except (StoreError, OSError) as err:
-            self._backup_failed_unix_s = now
+            self._tried_unix_s = now
             logger.error("backup: %s", err)
             self._store.add_event(None, "backup failed", str(err), now)
             return

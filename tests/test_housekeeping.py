@@ -3,11 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.store import Store
 from orchestrator.store.backup import backups
 from orchestrator.store.guard import SpaceGuard
 from orchestrator.virtual_time import run_virtual
+
+pytestmark = pytest.mark.timeout(60)
 
 
 class Disk:
