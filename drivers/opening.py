@@ -11,18 +11,25 @@ from drivers.neware.tester import NewareTester
 from drivers.settings import NewareSettings
 
 
-@asynccontextmanager
-async def open_tester(
+def build_tester(
     settings: NewareSettings, wall_time: Callable[[], float], connect: Connect | None = None
-) -> AsyncIterator[BatteryTester]:
-    """Open a battery tester; ``connect`` replaces TCP by another byte stream. Raises ConnectionFailed or Refused."""
+) -> BatteryTester:
+    """Build a battery tester that is not open yet."""
     client = NewareClient(
         connect or tcp(settings.host, settings.port),
         settings.username,
         settings.password,
         settings.reply_timeout_s,
     )
-    tester = NewareTester(settings, client, wall_time)
+    return NewareTester(settings, client, wall_time)
+
+
+@asynccontextmanager
+async def open_tester(
+    settings: NewareSettings, wall_time: Callable[[], float], connect: Connect | None = None
+) -> AsyncIterator[BatteryTester]:
+    """Open a battery tester; ``connect`` replaces TCP by another byte stream. Raises ConnectionFailed or Refused."""
+    tester = build_tester(settings, wall_time, connect)
     try:
         await tester.open()
         yield tester

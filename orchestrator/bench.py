@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from drivers.errors import SettingsError
+from drivers.errors import DriverError, SettingsError
 from drivers.interfaces import BatteryTester
-from drivers.opening import open_tester
+from drivers.opening import build_tester, open_tester
 from drivers.settings import BenchSettings, NewareSettings, UnitSettings, load_bench
 from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.envelope import ChannelEnvelope
@@ -63,6 +68,72 @@ async def open_bench(path: Path, channel: str) -> AsyncIterator[BatteryTester]:
     """Open the tester of a bench file that has the channel."""
     async with open_tester(load_bench(path).tester_of(channel), wall_time) as tester:
         yield tester
+
+
+@asynccontextmanager
+async def testers_of(bench: BenchSettings) -> AsyncIterator[list[BatteryTester]]:
+    """Give all testers of a bench, not open yet: each may come up later than the program."""
+    testers = [build_tester(settings, wall_time) for settings in bench.tester]
+    try:
+        yield testers
+    finally:
+        for tester in testers:
+            await tester.close()
+
+
+async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
+    """Open every tester of a bench and say, for each, whether it answers and what its channels show."""
+    rows: list[dict[str, Any]] = []
+    async with testers_of(bench) as testers:
+        for tester in testers:
+            problem, shown = None, []
+            try:
+                await tester.open()
+                found = await tester.status(tester.channels())
+                shown = [
+                    f"{status.channel} {status.state.value} {status.barcode}".rstrip() for status in found.values()
+                ]
+            except DriverError as err:
+                problem = str(err)
+            rows.append(
+                {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
+            )
+    return rows
+
+
+def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Path, str]:
+    """Give the bench file of a simulated rack that is a process of its own, and say where the rack is.
+
+    It rides on when the service dies, as a real tester does; it ends after ten minutes without a client.
+    """
+    bench = store.absolute().with_name(f"{store.name}.simulated.toml")
+    if bench.exists():
+        (old,) = load_bench(bench).tester
+        with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
+            return bench, f"the simulated rack from before still runs at {old.host}:{old.port}"
+    command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
+    process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
+        [*command, "--speed", str(speed), "--seed", str(seed)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    line = process.stdout.readline() if process.stdout else ""
+    host, _, port = line.strip().rpartition(" ")[2].partition(":")
+    if not port:
+        raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
+    steps = bench.with_name(f"{store.name}.step-files")
+    steps.mkdir(exist_ok=True)
+    folder = json.dumps(str(steps))
+    bench.write_text(
+        f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\npoll_period_s = 5\n'
+        f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
+        f"[[tester.units]]\ndevid = {_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n",
+        encoding="utf-8",
+    )
+    return bench, f"simulated rack at {host}:{port}, process {process.pid}; it goes on when the service dies"
 
 
 @asynccontextmanager

@@ -11,11 +11,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drivers.errors import ConnectionFailed
+from drivers.errors import ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
+from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.recovery import Recovery, is_storm
-from orchestrator.run import Run, RunRequest
+from orchestrator.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
@@ -64,8 +65,21 @@ class Service:
                 group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
 
     async def _serve(self, supervisor: Supervisor) -> None:
+        await self._open(supervisor)
         await self._recover(supervisor)
         await supervisor.serve()
+
+    async def _open(self, supervisor: Supervisor) -> None:
+        """Open a tester that is not open yet; it may come up later than this machine, so ask again and again."""
+        delay_s = _RETRY_S
+        while not supervisor.tester.channels():
+            try:
+                await supervisor.tester.open()
+            except DriverError as err:
+                logger.warning("%s cannot be opened yet: %s", supervisor.tester.name, err)
+                supervisor.ticks += 1
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
         """Decide every unfinished run; while the tester does not answer, ask again with a growing delay."""
@@ -78,6 +92,7 @@ class Service:
                     supervisor.take(await recovery.recover(row))
                 except ConnectionFailed as err:
                     logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
+                    supervisor.ticks += 1
                     await asyncio.sleep(delay_s)
                     delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
@@ -120,6 +135,12 @@ class Service:
         self._check_claim(channel, owner)
         self._claims.pop(channel, None)
 
+    def claim_on(self, channel: str) -> tuple[str, float] | None:
+        """Give who has claimed a channel, and for how many more seconds."""
+        claim = self._claims.get(channel)
+        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        return (claim.owner, left_s) if claim is not None and left_s > 0 else None
+
     def _check_claim(self, channel: str, owner: str) -> None:
         claim = self._claims.get(channel)
         left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
@@ -135,14 +156,14 @@ class Service:
         if reasons := problems(request.program, supervisor.tester.envelope(request.channel)):
             raise CommandRefused("\n".join(reasons))
         run = supervisor.submit(request)
-        run.note(EventKind.COMMAND, f"start ordered by {by}")
+        run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
         return run
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
         supervisor, run = self.find(run_id)
         try:
-            run.note(EventKind.COMMAND, f"stop ordered by {by}")
+            run.diary.note(EventKind.COMMAND, f"stop ordered by {by}")
         finally:
             await supervisor.stop(run, f"stopped by {by}")
         return run
@@ -158,7 +179,7 @@ class Service:
         supervisor, run = self.find(run_id)
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
-        run.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+        run.diary.note(EventKind.COMMAND, f"trip acknowledged by {by}")
         run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
         supervisor.publish(run)
         return run
@@ -172,7 +193,7 @@ class Service:
             raise CommandRefused("three starts of the service in ten minutes: it only observes; restart it in a while")
         self._check_claim(run.request.channel, by)
         left = run.what_is_left()
-        run.note(EventKind.COMMAND, f"resume ordered by {by}")
+        run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None:
             run.go(RunState.COMPLETED, "nothing was left to do")
             return run
@@ -180,7 +201,7 @@ class Service:
         status = (await supervisor.tester.status([channel]))[channel]
         if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
             await supervisor.tester.stop(run.identity)
-        run.note_gap(by)
+        run.diary.gap(run.last, run.segment, by)
         run.go(RunState.PREFLIGHT)
         await supervisor.begin(run, left)
         return run

@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--seed", type=int, default=1, help="decides everything random (default: 1)")
     ct4008.add_argument("--negative-voltage", action="store_true", help="units that can force negative voltage")
     ct4008.add_argument("--cells", metavar="FILE", help="TOML file: which cell sits in which channel")
+    ct4008.add_argument("--idle-exit", type=float, metavar="S", help="end after so long without a client")
     chosen = parser.parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     chosen.negative_voltage,
                     chosen.cells,
                     _announce,
+                    chosen.idle_exit,
                 )
             )
     except (OSError, ValueError) as error:

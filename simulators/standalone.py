@@ -22,8 +22,9 @@ async def serve_ct4008(
     negative_voltage: bool = False,
     cells_file: str | Path | None = None,
     announce: Callable[[str], None] = lambda address: None,
+    idle_exit_s: float | None = None,
 ) -> None:
-    """Serve a CT-4008 until cancelled.
+    """Serve a CT-4008 until cancelled, or until nobody has been connected for `idle_exit_s`.
 
     `speed` is simulated seconds per real second, port 0 picks a free one, and `announce` is called with
     `host:port` once clients can connect.
@@ -53,7 +54,9 @@ async def serve_ct4008(
     try:
         bound_host, bound_port = server.sockets[0].getsockname()[:2]
         announce(f"{bound_host}:{bound_port}")
-        while True:
+        used_s = loop.time()
+        while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
+            used_s = loop.time() if connections else used_s
             bench.tester.advance()
             await asyncio.sleep(_CATCH_UP_S)
     finally:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, recipes, runs, simulate, stores
+from orchestrator.cli import demo, rack, recipes, runs, serve, simulate, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "main"]
@@ -21,9 +21,16 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.add_typer(recipes.app, name="recipe")
+app.command()(serve.serve)
 app.command()(runs.run)
 app.command("runs")(runs.list_runs)
 app.command()(runs.show)
+app.command()(rack.status)
+app.command()(rack.watch)
+app.command()(rack.stop)
+app.command()(rack.resume)
+app.command()(rack.ack)
+app.add_typer(rack.bench_app, name="bench")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
 

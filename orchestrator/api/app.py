@@ -1,0 +1,117 @@
+"""The application: routes, errors as sentences, and the guard around all of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+
+from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
+from orchestrator.api import commands, models, routes
+from orchestrator.api.guard import LOOPBACK_HOSTS, Guard
+from orchestrator.api.live import LiveBus, TooManyClients
+from orchestrator.service import CommandRefused, NoSuchThing, Service
+from orchestrator.states import IllegalMove
+from orchestrator.store import StoreError
+from protocols.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+API = "/api/v1"
+OPENAPI = f"{API}/openapi.json"
+
+# The first that fits counts.
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NoSuchThing, 404),
+    (CommandRefused, 409),
+    (IllegalMove, 409),
+    (InputError, 422),
+    (ConnectionFailed, 503),
+    (OutcomeUnknown, 503),
+    (DriverError, 409),
+    (StoreError, 503),
+    (TooManyClients, 503),
+)
+_WORDS = {
+    400: "Not asked as it should be, or under a foreign host name",
+    401: "No token, or a wrong one",
+    403: "A page of another origin",
+    404: "No such run, channel or path",
+    405: "No such method here",
+    409: "It must not be done now",
+    413: "The body is too long",
+    415: "The body is not JSON",
+    422: "The input is wrong: all problems",
+    503: "The instrument or the store does not answer",
+}
+
+
+def create_app(service: Service, bus: LiveBus, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Guard:
+    """Build the application for one service."""
+    app = build_routes(service, bus)
+    return Guard(app, token, hosts)
+
+
+def build_routes(service: Service, bus: LiveBus) -> FastAPI:
+    """Build the application without its guard: for the guard, and for lists of all routes."""
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": models.Problem, "description": words} for status, words in _WORDS.items()
+    }
+    app = FastAPI(
+        title="cellrig",
+        summary="One rack of battery testers: what runs, what was recorded, and commands.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI,
+        responses=problems,
+        redirect_slashes=False,
+    )
+    app.state.service, app.state.bus = service, bus
+    # For the document only: the guard has checked the token before anything gets here.
+    token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
+    app.include_router(routes.open_router)
+    app.include_router(routes.router, prefix=API, dependencies=token)
+    app.include_router(commands.router, prefix=API, dependencies=token)
+    app.add_exception_handler(RequestValidationError, _wrong_input)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _defect)
+    for kind, _ in _STATUS:
+        app.add_exception_handler(kind, _known)
+    return app
+
+
+def _answer(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": sentence}, status, headers)
+
+
+async def _known(request: Request, err: Exception) -> JSONResponse:
+    status = next(status for kind, status in _STATUS if isinstance(err, kind))
+    if status >= 500:
+        logger.warning("%s %s: %s", request.method, request.url.path, err)
+    return _answer(status, str(err))
+
+
+async def _wrong_input(request: Request, err: Exception) -> JSONResponse:
+    errors: Sequence[Any] = err.errors() if isinstance(err, RequestValidationError) else ()
+    # What was sent is not sent back: it may hold what nobody else should see.
+    told = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
+    return _answer(422, "\n".join(told))
+
+
+async def _http_error(request: Request, err: Exception) -> JSONResponse:
+    if not isinstance(err, HTTPException):
+        raise err
+    if err.status_code == 404:
+        return _answer(404, f"there is nothing at this address; {OPENAPI} lists what there is")
+    return _answer(err.status_code, str(err.detail), dict(err.headers or {}))
+
+
+async def _defect(request: Request, err: Exception) -> JSONResponse:
+    return _answer(500, "this is a defect of cellrig; the service's log has the details")

@@ -1,0 +1,80 @@
+"""What clients may order. Who orders is always named, and written down by the service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api import models
+from orchestrator.api.routes import RunId, TheService, channel_now
+from orchestrator.diary import RunRequest
+from orchestrator.run import Run
+
+router = APIRouter()
+
+
+def _now(run: Run) -> models.RunNow:
+    return models.RunNow.model_validate(run.update())
+
+
+def _request(order: models.StartOrder) -> RunRequest:
+    """Make what the technician means a program. Names are shipped ones only: no client reads this machine's files."""
+    from protocols.errors import UnknownName
+    from protocols.loading import load_cell, load_recipe, parse_cell, parse_recipe, shipped_cells, shipped_recipes
+    from protocols.resolve import resolve
+
+    for what, name, known in (("recipe", order.recipe, shipped_recipes()), ("cell", order.cell, shipped_cells())):
+        if name is not None and name not in known:
+            raise UnknownName(f"there is no shipped {what} {name!r}; there are {', '.join(known)}")
+    recipe = load_recipe(order.recipe) if order.recipe else parse_recipe(order.recipe_yaml or "", "recipe_yaml")
+    cell = load_cell(order.cell) if order.cell else parse_cell(order.cell_yaml or "", "cell_yaml")
+    return RunRequest(resolve(recipe, cell), order.channel, order.label or cell.name)
+
+
+@router.post("/runs", status_code=201)
+async def start(order: models.StartOrder, service: TheService) -> models.RunNow:
+    """Queue a run of a recipe for a cell on a channel; it starts when the channel is free."""
+    service.supervisor_of(order.channel)
+    request = await asyncio.to_thread(_request, order)
+    return _now(service.submit(request, order.by))
+
+
+@router.post("/runs/{run_id}/stop")
+async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+    """Stop a run now; the answer comes when the stop is confirmed, or says `unknown`."""
+    return _now(await service.stop(run_id, order.by))
+
+
+@router.post("/runs/{run_id}/resume")
+async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+    """Go on with a held run in a new program, with what is still to do."""
+    return _now(await service.resume(run_id, order.by))
+
+
+@router.post("/runs/{run_id}/acknowledge")
+async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+    """Acknowledge a trip by name: the channel is free again."""
+    return _now(service.acknowledge(run_id, order.by))
+
+
+@router.post("/rack/stop")
+async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.RunNow]:
+    """Stop every run of every tester."""
+    return [_now(run) for run in await service.stop_rack(order.by)]
+
+
+@router.post("/channels/{channel}/claim")
+async def claim(channel: str, order: models.ClaimOrder, service: TheService) -> models.ChannelNow:
+    """Lock a channel for a client; it ends by itself."""
+    service.claim(channel, order.owner, order.duration_s)
+    return channel_now(service, channel)
+
+
+@router.delete("/channels/{channel}/claim")
+async def release(channel: str, owner: Annotated[models.Person, Query()], service: TheService) -> models.ChannelNow:
+    """Give a claim back."""
+    service.supervisor_of(channel)
+    service.release(channel, owner)
+    return channel_now(service, channel)

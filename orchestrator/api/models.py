@@ -1,0 +1,237 @@
+"""What goes over the wire as JSON. Units are in the names; times ``*_unix_s`` are seconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drivers.interfaces import HostLoss
+from orchestrator.states import RunState
+
+# Names go into logs and event texts: one line, no control characters.
+Person = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Channel = Annotated[str, Field(min_length=1, max_length=64)]
+Document = Annotated[str, Field(min_length=1, max_length=200_000)]
+CLAIM_MAX_S = 3600.0
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class StartOrder(_Order):
+    """A run to queue. Recipe and cell are shipped names, or the text of a file."""
+
+    recipe: Name | None = None
+    recipe_yaml: Document | None = None
+    cell: Name | None = None
+    cell_yaml: Document | None = None
+    channel: Channel
+    label: Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")] = ""
+    by: Person
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for what, name, text in (("recipe", self.recipe, self.recipe_yaml), ("cell", self.cell, self.cell_yaml)):
+            if (name is None) == (text is None):
+                raise ValueError(f"give either {what} or {what}_yaml")
+        return self
+
+
+class ByOrder(_Order):
+    """A command that only needs to say who gives it."""
+
+    by: Person
+
+
+class ClaimOrder(_Order):
+    """A lock on a channel for one client, for a time."""
+
+    owner: Person
+    duration_s: Annotated[float, Field(gt=0, le=CLAIM_MAX_S)]
+
+
+class Problem(BaseModel):
+    """What is wrong and what to do, in a sentence."""
+
+    error: str
+
+
+class Health(BaseModel):
+    """Whether every tester is polled, and whether anything may be started."""
+
+    ok: bool
+    observe_only: bool
+    ticks: dict[str, int]
+
+
+class Instrument(BaseModel):
+    """One battery tester. ``host_loss``: what its channels do when this service dies."""
+
+    name: str
+    host_loss: HostLoss
+    poll_period_s: float
+    answers: bool
+    channels: list[str]
+    ticks: int
+
+
+class RunNow(BaseModel):
+    """Where a run is that the service looks after."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    run_id: str
+    label: str
+    channel: str
+    state: RunState
+    reason: str
+    time_s: float
+    planned_s: float
+    cycle: int
+    voltage_v: float | None
+    samples: int
+
+
+class ClaimNow(BaseModel):
+    """Who has claimed a channel, and for how much longer."""
+
+    owner: str
+    left_s: float
+
+
+class ChannelNow(BaseModel):
+    """One channel: its run (None: free), who waits, and the same as a sentence. ``needs_person``: somebody must act."""
+
+    channel: str
+    instrument: str
+    run: RunNow | None
+    queued: list[str]
+    claim: ClaimNow | None
+    words: str
+    needs_person: bool
+
+
+class Happened(BaseModel):
+    """Something that happened since the service started."""
+
+    at_unix_s: float
+    run_id: str | None
+    what: str
+
+
+class Status(BaseModel):
+    """The rack in words: what each channel does, and what happened since the last start."""
+
+    observe_only: bool
+    unreachable: list[str]
+    channels: list[ChannelNow]
+    since_start: list[Happened]
+
+
+class RecipeItem(BaseModel):
+    """A shipped recipe."""
+
+    name: str
+    kinds: list[str]
+    title: str
+
+
+class CellItem(BaseModel):
+    """A shipped cell."""
+
+    name: str
+    kind: str
+
+
+class RunItem(BaseModel):
+    """A run as the store has it."""
+
+    run_id: str
+    recipe: str
+    cell: str
+    channel: str
+    label: str
+    state: RunState
+    reason: str
+    created_unix_s: float
+    state_unix_s: float
+
+
+class TestItem(BaseModel):
+    """One test of a run on an instrument."""
+
+    __test__ = False
+
+    id: int
+    instrument: str
+    channel: str
+    tester_test_id: int | None
+    barcode: str
+    started_unix_s: float
+    samples: int
+
+
+class RunDetail(RunItem):
+    """A run with its tests."""
+
+    program_sha256: str
+    tests: list[TestItem]
+
+
+class Event(BaseModel):
+    """Something that happened, to a run or (None) to the rig."""
+
+    id: int
+    run_id: str | None
+    kind: str
+    message: str
+    at_unix_s: float
+    data_json: str | None
+
+
+class Deviation(BaseModel):
+    """A time span in which a run's data deviate from the plan, in BattINFO's words; the end is None while it lasts."""
+
+    id: int
+    run_id: str
+    category: str
+    started_unix_s: float
+    ended_unix_s: float | None
+    effect: str
+
+
+class Table(BaseModel):
+    """A page of rows, oldest first. Ask for the next with ``after_test`` and ``after`` as given here."""
+
+    columns: list[str]
+    rows: list[list[float | int | str | None]]
+    after_test: int
+    after: int
+    more: bool
+
+
+class RunPage(BaseModel):
+    """Runs, oldest first. Ask for the next page with ``after``, the last run's number."""
+
+    runs: list[RunItem]
+    after: int
+    more: bool
+
+
+class EventPage(BaseModel):
+    """Events, oldest first. Ask for the next page with ``after``."""
+
+    events: list[Event]
+    after: int
+    more: bool
+
+
+class DeviationPage(BaseModel):
+    """Deviations, oldest first. Ask for the next page with ``after``."""
+
+    deviations: list[Deviation]
+    after: int
+    more: bool

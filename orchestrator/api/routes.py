@@ -1,0 +1,207 @@
+"""What clients may read. Every handler is a coroutine: the store belongs to the loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from orchestrator.api import models, reading, words
+from orchestrator.api.live import MOST_CLIENTS, LiveBus, TooManyClients, stream
+from orchestrator.service import Service
+
+router = APIRouter()
+open_router = APIRouter()
+
+_BIG = 2**53
+
+
+async def the_service(request: Request) -> Service:
+    """Give the service that the application stands for."""
+    service: Service = request.app.state.service
+    return service
+
+
+async def the_bus(request: Request) -> LiveBus:
+    """Give the bus of live values."""
+    bus: LiveBus = request.app.state.bus
+    return bus
+
+
+TheService = Annotated[Service, Depends(the_service)]
+RunId = Annotated[str, Path(description="Run id, such as R000001.")]
+After = Annotated[int, Query(ge=0, le=_BIG, description="Give what follows this number.")]
+AfterTest = Annotated[int, Query(ge=0, le=_BIG, description="The test that `after` counts in.")]
+Limit = Annotated[int, Query(ge=1, le=reading.LIMIT_MAX, description="How many rows at most.")]
+
+
+@open_router.get("/health")
+async def health(service: TheService) -> models.Health:
+    """Tell whether the service works; the one question that needs no token."""
+    ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
+    answers = all(supervisor.tester.channels() for supervisor in service.supervisors)
+    return models.Health(ok=answers, observe_only=service.observe_only, ticks=ticks)
+
+
+@router.get("/instruments")
+async def instruments(service: TheService) -> list[models.Instrument]:
+    """List the testers, and what happens to their channels when this service dies."""
+    return [
+        models.Instrument(
+            name=supervisor.tester.name,
+            host_loss=supervisor.tester.host_loss,
+            poll_period_s=supervisor.tester.poll_period_s,
+            answers=bool(supervisor.tester.channels()),
+            channels=list(supervisor.tester.channels()),
+            ticks=supervisor.ticks,
+        )
+        for supervisor in service.supervisors
+    ]
+
+
+@router.get("/channels")
+async def channels(service: TheService) -> list[models.ChannelNow]:
+    """List the channels: what each does, who waits, who has claimed it."""
+    return [channel_now(service, channel) for channel in service.channels()]
+
+
+@router.get("/channels/{channel}")
+async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
+    """Give one channel."""
+    service.supervisor_of(channel)
+    return channel_now(service, channel)
+
+
+def channel_now(service: Service, channel: str) -> models.ChannelNow:
+    """Put together what is known of a channel."""
+    update, queued = words.current(service, channel)
+    claim = service.claim_on(channel)
+    return models.ChannelNow(
+        channel=channel,
+        instrument=service.supervisor_of(channel).tester.name,
+        run=models.RunNow.model_validate(update) if update else None,
+        queued=queued,
+        claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
+        words=words.channel_words(update, queued),
+        needs_person=words.needs_person(update),
+    )
+
+
+@router.get("/status")
+async def status(service: TheService) -> models.Status:
+    """Say what every channel does and what has happened since the service started."""
+    return models.Status(
+        observe_only=service.observe_only,
+        unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
+        channels=[channel_now(service, channel) for channel in service.channels()],
+        since_start=[
+            models.Happened(at_unix_s=at, run_id=run_id, what=what)
+            for at, run_id, what in words.since_start(service.store)
+        ],
+    )
+
+
+@functools.cache
+def _recipes() -> list[models.RecipeItem]:
+    from protocols.loading import load_recipe, shipped_recipes
+
+    loaded = [(name, load_recipe(name)) for name in shipped_recipes()]
+    return [models.RecipeItem(name=n, kinds=[k.value for k in r.for_kinds], title=r.title) for n, r in loaded]
+
+
+@functools.cache
+def _cells() -> list[models.CellItem]:
+    from protocols.loading import load_cell, shipped_cells
+
+    return [models.CellItem(name=name, kind=load_cell(name).kind.value) for name in shipped_cells()]
+
+
+@router.get("/recipes")
+async def recipes() -> list[models.RecipeItem]:
+    """List the shipped recipes."""
+    return await asyncio.to_thread(_recipes)
+
+
+@router.get("/cells")
+async def cells() -> list[models.CellItem]:
+    """List the shipped cells."""
+    return await asyncio.to_thread(_cells)
+
+
+@router.get("/runs", response_model=models.RunPage)
+async def runs(service: TheService, after: After = 0, limit: Limit = 100) -> dict[str, Any]:
+    """List all runs, oldest first."""
+    return reading.runs(service.store, after, limit)
+
+
+@router.get("/runs/{run_id}", response_model=models.RunDetail)
+async def one_run(run_id: RunId, service: TheService) -> dict[str, Any]:
+    """Give one run with its tests."""
+    return reading.run(service.store, run_id)
+
+
+async def _table(
+    kind: reading.Kind, run_id: str, service: Service, after_test: int, after: int, limit: int
+) -> JSONResponse:
+    # Straight to JSON: checking each number of thousands of rows would cost more than reading them.
+    return JSONResponse(reading.table(service.store, kind, run_id, after_test, after, limit))
+
+
+@router.get("/runs/{run_id}/samples", response_model=models.Table)
+async def samples(
+    run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
+) -> JSONResponse:
+    """Give a run's samples that follow a sequence number."""
+    return await _table(reading.SAMPLES, run_id, service, after_test, after, limit)
+
+
+@router.get("/runs/{run_id}/steps", response_model=models.Table)
+async def steps(
+    run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
+) -> JSONResponse:
+    """Give a run's executed steps."""
+    return await _table(reading.STEPS, run_id, service, after_test, after, limit)
+
+
+@router.get("/runs/{run_id}/cycles", response_model=models.Table)
+async def cycles(
+    run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
+) -> JSONResponse:
+    """Give a run's numbers for each cycle."""
+    return await _table(reading.CYCLES, run_id, service, after_test, after, limit)
+
+
+@router.get("/runs/{run_id}/events", response_model=models.EventPage)
+async def run_events(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+    """Give what happened to a run."""
+    return reading.events(service.store, run_id, after, limit)
+
+
+@router.get("/runs/{run_id}/deviations", response_model=models.DeviationPage)
+async def run_deviations(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+    """Give the time spans in which a run's data deviate from the plan."""
+    return reading.deviations(service.store, run_id, after, limit)
+
+
+@router.get("/events", response_model=models.EventPage)
+async def events(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+    """Give what happened, to runs and to the rig."""
+    return reading.events(service.store, None, after, limit)
+
+
+@router.get("/deviations", response_model=models.DeviationPage)
+async def deviations(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+    """Give the deviations of all runs."""
+    return reading.deviations(service.store, None, after, limit)
+
+
+@router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+async def live(service: TheService, bus: Annotated[LiveBus, Depends(the_bus)]) -> StreamingResponse:
+    """Send every run as it is, then each change, as server-sent events `run`; `dropped` counts what was too much."""
+    if bus.clients >= MOST_CLIENTS:
+        raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
+    now = [run.update() for run in service.runs]
+    return StreamingResponse(stream(bus, now), media_type="text/event-stream", headers={"cache-control": "no-store"})

@@ -1,0 +1,194 @@
+"""Runs the service: lock, token, store, testers, HTTP and the watchdog, in one process and one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from drivers.errors import SettingsError
+from drivers.settings import BenchSettings, ServiceSettings
+from orchestrator.api import words
+from orchestrator.api.app import create_app
+from orchestrator.api.guard import LOOPBACK_HOSTS, App
+from orchestrator.api.instance import Instance, owning
+from orchestrator.api.live import LiveBus
+from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
+from orchestrator.api.watchdog import keep_alive, notify
+from orchestrator.bench import testers_of
+from orchestrator.service import Service
+from orchestrator.store import open_store
+from orchestrator.virtual_time import wall_time
+
+logger = logging.getLogger(__name__)
+
+# Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
+_GRACE_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ServePlan:
+    """What one process serves."""
+
+    bench: BenchSettings
+    store: Path
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """Where it answers."""
+        return self.bench.service
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signals: they mean more here than the end of HTTP."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; testers ride on. Raises AlreadyOwned, SettingsError or CannotOpen."""
+    settings = plan.settings
+    check_exposure(settings)
+    async with owning(plan.store) as instance:
+        token = _token(plan, announce)
+        passwords = {tester.password for tester in plan.bench.tester} - {"neware"}
+        redact_logs(Redaction({token} | passwords))
+        with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
+            url = _url(settings, listening)
+            instance.tell(url)
+            async with testers_of(plan.bench) as testers:
+                bus = LiveBus()
+                service = Service(store, testers, [bus])
+                words.note_start(store, instance.last_alive_unix_s, wall_time())
+                hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
+                app = create_app(service, bus, token, hosts)
+                await _until_told(service, instance, bus, _server(app, settings), listening, lambda: announce(url))
+            store.add_event(None, words.STOPPED, "the service was ended in order; the testers ride on", wall_time())
+
+
+def check_exposure(settings: ServiceSettings) -> None:
+    """Refuse to answer other machines without TLS and a token of one's own. Raises SettingsError."""
+    try:
+        local = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        local = settings.host == "localhost"
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise SettingsError("TLS needs both tls_certificate and tls_key")
+    if not local and (settings.tls_key is None or settings.token_file is None):
+        raise SettingsError(
+            f"the service answers this machine only: {settings.host} needs tls_certificate, tls_key and token_file "
+            "under [service] in the bench file; see docs/operate.md"
+        )
+
+
+def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:
+    given = plan.settings.token_file
+    if given is not None:
+        if (token := read_token(given)) is None:
+            raise SettingsError(f"there is no token file {given}")
+        return token
+    path = token_path(plan.store)
+    token, made = ensure_token(path)
+    if made:
+        announce(f"operator's token, shown this once and kept in {path}: {token}")
+    return token
+
+
+def redact_logs(redaction: Redaction) -> None:
+    """Let no handler of the root logger write a secret."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(redaction)
+
+
+def _bind(settings: ServiceSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    if sys.platform != "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as err:
+        listening.close()
+        raise SettingsError(f"cannot listen at {settings.host}:{settings.port}: {err.strerror}; try --port") from err
+    return listening
+
+
+def _url(settings: ServiceSettings, listening: socket.socket) -> str:
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{listening.getsockname()[1]}"
+
+
+def _server(app: App, settings: ServiceSettings) -> _Server:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=256,
+        timeout_keep_alive=10,
+        timeout_graceful_shutdown=_GRACE_S,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    return _Server(config)
+
+
+async def _until_told(
+    service: Service,
+    instance: Instance,
+    bus: LiveBus,
+    server: _Server,
+    listening: socket.socket,
+    ready: Callable[[], None],
+) -> None:
+    """Run everything until a signal comes, then end HTTP first, so that no order is cut off, and the polls last."""
+    told = asyncio.Event()
+    with _signals(told):
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[listening]), name="http")
+            tasks = [group.create_task(service.run(), name="service")]
+            tasks.append(group.create_task(keep_alive(service.supervisors, instance.beat), name="watchdog"))
+            notify("READY=1")
+            ready()
+            await told.wait()
+            notify("STOPPING=1")
+            logger.info("ending; the testers ride on")
+            bus.close()
+            server.should_exit = True
+            await serving
+            for task in tasks:
+                task.cancel()
+
+
+@contextlib.contextmanager
+def _signals(told: asyncio.Event) -> Iterator[None]:
+    """Set the event on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    kinds = (signal.SIGTERM, signal.SIGINT)
+    if sys.platform == "win32":
+        before = [signal.signal(kind, lambda *_: loop.call_soon_threadsafe(told.set)) for kind in kinds]
+        yield
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+        return
+    for kind in kinds:
+        loop.add_signal_handler(kind, told.set)
+    yield
+    for kind in kinds:
+        loop.remove_signal_handler(kind)

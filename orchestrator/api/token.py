@@ -1,0 +1,67 @@
+"""The operator's token: made at the first start, kept in a file that only its owner may read, and never logged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from pathlib import Path
+
+from drivers.errors import SettingsError
+
+_BYTES = 32
+_SHORTEST = 32
+
+
+def token_path(store: Path) -> Path:
+    """Give the token file of a store."""
+    return store.with_name(f"{store.name}.token")
+
+
+def read_token(path: Path) -> str | None:
+    """Read a token, None when there is no file. Raises SettingsError for one that is no token."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as err:
+        raise SettingsError(f"the token file {path} cannot be read; check its rights") from err
+    if len(token) < _SHORTEST or not token.isprintable() or " " in token:
+        raise SettingsError(f"{path} holds no token of at least {_SHORTEST} characters; delete it to have one made")
+    return token
+
+
+def ensure_token(path: Path) -> tuple[str, bool]:
+    """Give the token, and whether it was made just now."""
+    if (token := read_token(path)) is not None:
+        path.chmod(0o600)
+        return token, False
+    token = secrets.token_urlsafe(_BYTES)
+    # Made with its rights, not given them afterwards.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(f"{token}\n")
+    return token, True
+
+
+class Redaction(logging.Filter):
+    """Blots secrets out of every log line, whoever wrote it."""
+
+    def __init__(self, hidden: set[str]) -> None:
+        super().__init__()
+        # A password as short as these is in half of all words.
+        self._secrets = sorted((secret for secret in hidden if len(secret) > 3), key=len, reverse=True)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record that holds a secret."""
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        message = self.clean(record.getMessage())
+        record.msg, record.args = message, ()
+        record.exc_text = self.clean(record.exc_text) if record.exc_text else None
+        return True
+
+    def clean(self, text: str) -> str:
+        """Blot secrets out of a text."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text

@@ -1,0 +1,67 @@
+"""Tells systemd that the service is ready and alive, by hand: one datagram to the socket that systemd names.
+
+Alive means that every tester's loop goes on, not that this process exists: one that hangs is restarted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+
+from orchestrator.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+_BEAT_S = 5.0
+
+
+def notify(message: str) -> None:
+    """Send one message to systemd; without it do nothing."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address or not hasattr(socket, "AF_UNIX"):
+        return
+    # A leading @ stands for the abstract namespace.
+    name = f"\0{address[1:]}" if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
+            link.connect(name)
+            link.sendall(message.encode())
+    except OSError as err:
+        logger.warning("systemd could not be told %s: %s", message.partition("=")[0], err)
+
+
+class TickWatch:
+    """Tells which testers' loops have stood still for too long."""
+
+    def __init__(self, supervisors: Sequence[Supervisor], patience_s: float, now_s: float) -> None:
+        self._supervisors = supervisors
+        self._patience_s = patience_s
+        self._seen = {supervisor.tester.name: (supervisor.ticks, now_s) for supervisor in supervisors}
+
+    def stalled(self, now_s: float) -> list[str]:
+        """Name the testers whose tick counter has not advanced."""
+        for supervisor in self._supervisors:
+            name = supervisor.tester.name
+            if self._seen[name][0] != supervisor.ticks:
+                self._seen[name] = (supervisor.ticks, now_s)
+        return [name for name, (_, since_s) in self._seen.items() if now_s - since_s > self._patience_s]
+
+
+async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]) -> None:
+    """Beat, and feed systemd's watchdog, for as long as every loop advances."""
+    loop = asyncio.get_running_loop()
+    patience_s = int(os.environ.get("WATCHDOG_USEC", "600000000")) / 1e6 / 2
+    watch = TickWatch(supervisors, patience_s, loop.time())
+    complained: list[str] = []
+    while True:
+        beat()
+        stalled = watch.stalled(loop.time())
+        if not stalled:
+            notify("WATCHDOG=1")
+        elif stalled != complained:
+            logger.error("no poll of %s for %.0f s: the watchdog is fed no more", ", ".join(stalled), patience_s)
+        complained = stalled
+        await asyncio.sleep(min(_BEAT_S, patience_s / 2))

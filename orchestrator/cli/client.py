@@ -1,0 +1,139 @@
+"""The way from a command to the service: its address, the token, and its answers as results or exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from urllib.parse import urlsplit
+
+import typer
+
+from orchestrator.cli.output import FAILED, UNREACHABLE, WRONG_USE, fail
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8765"
+DEFAULT_STORE = Path("cellrig.db")
+# A stop is confirmed by a ladder of attempts before it is answered.
+_LONGEST_S = 600.0
+_STATUS = {401: WRONG_USE, 422: FAILED, 503: UNREACHABLE}
+
+Url = Annotated[
+    str | None, typer.Option("--url", envvar="CELLRIG_URL", help="Where the service answers; else beside the store.")
+]
+
+
+def named(by: str) -> str:
+    """Give the name that was said, else the login name; a command without a name is not given."""
+    import getpass
+
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        fail("say who you are with --by NAME", WRONG_USE)
+
+
+class ServiceClient:
+    """Asks one service. Its answers are plain values; its refusals end the program with a sentence."""
+
+    def __init__(self, store: Path, url: str | None) -> None:
+        self.url = (url or _url_beside(store) or DEFAULT_URL).rstrip("/")
+        self._store = store
+
+    def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON
+        """Read."""
+        return self._ask("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """Order something."""
+        return self._ask("POST", path, json=body)
+
+    def answers(self) -> bool:
+        """Tell whether a service is there at all."""
+        import httpx
+
+        try:
+            with self._open(5.0) as client:
+                return client.get(f"{self.url}/health").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def live(self) -> Iterator[dict[str, Any]]:
+        """Give the updates of runs as they come, until the service ends."""
+        import httpx
+
+        try:
+            with (
+                self._open(60.0) as client,
+                client.stream("GET", self._path("/live"), headers=self._headers()) as reply,
+            ):
+                if reply.status_code != 200:
+                    reply.read()
+                    self._refused(reply)
+                kind = ""
+                for line in reply.iter_lines():
+                    name, _, value = line.partition(": ")
+                    kind = value if name == "event" else kind
+                    if name == "data" and kind == "run":
+                        yield json.loads(value)
+        except httpx.HTTPError as err:
+            self._unreachable(err)
+
+    def _ask(self, method: str, path: str, **what: Any) -> Any:  # noqa: ANN401 - JSON
+        import httpx
+
+        try:
+            with self._open(_LONGEST_S) as client:
+                reply = client.request(method, self._path(path), headers=self._headers(), **what)
+        except httpx.HTTPError as err:
+            self._unreachable(err)
+        if not reply.is_success:
+            self._refused(reply)
+        return reply.json()
+
+    def _open(self, longest_s: float) -> httpx.Client:
+        import ssl
+
+        import httpx
+
+        # No proxy of the environment gets to see the token.
+        trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
+        return httpx.Client(trust_env=False, timeout=httpx.Timeout(longest_s, connect=5.0), verify=trusted)
+
+    def _path(self, path: str) -> str:
+        return f"{self.url}/api/v1{path}"
+
+    def _headers(self) -> dict[str, str]:
+        from orchestrator.api.token import read_token, token_path
+
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+            fail(f"the token is sent to other machines over https only, not to {self.url}", WRONG_USE)
+        token = os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
+        if not token:
+            fail(f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN", WRONG_USE)
+        return {"authorization": f"Bearer {token}"}
+
+    def _refused(self, reply: httpx.Response) -> NoReturn:
+        try:
+            sentence = str(reply.json()["error"])
+        except (ValueError, KeyError, TypeError):
+            sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
+        fail(sentence, _STATUS.get(reply.status_code, FAILED))
+
+    def _unreachable(self, err: Exception) -> NoReturn:
+        fail(f"no service answers at {self.url} ({err}); start it with 'cellrig serve'", UNREACHABLE)
+
+
+def _url_beside(store: Path) -> str | None:
+    """Give the address that the living service of a store has written into its lock."""
+    from orchestrator.api.instance import owner_of
+
+    owner = owner_of(store)
+    return owner.url if owner and owner.url else None

@@ -1,0 +1,58 @@
+"""``cellrig serve``: the process that owns the instruments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.arguments import BenchFile, StoreFile
+from orchestrator.cli.output import FAILED, fail
+
+_DEFAULT_STORE = Path("cellrig.db")
+
+
+def serve(
+    bench: BenchFile = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Serve a simulated CT-4008 of eight channels.")] = False,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.001, help="With --simulate: simulated seconds in a real second.")
+    ] = 1.0,
+    store: StoreFile = _DEFAULT_STORE,
+    host: Annotated[str | None, typer.Option("--host", help="Address to answer at; else the bench file's.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
+    ] = None,
+) -> None:
+    """Own the instruments, run what clients order, survive: runs ride on when this ends, and are found again."""
+    import asyncio
+    import logging
+
+    from drivers.settings import load_bench
+    from orchestrator.api.instance import AlreadyOwned, owner_of
+    from orchestrator.api.server import ServePlan
+    from orchestrator.api.server import serve as serve_plan
+    from orchestrator.bench import ensure_simulated_rack
+
+    if simulate == (bench is not None):
+        raise typer.BadParameter("say either --bench FILE or --simulate")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    if (owner := owner_of(store)) is not None:
+        fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
+    if bench is None:
+        bench, where = ensure_simulated_rack(store, speed)
+        _announce(where)
+    settings = load_bench(bench)
+    changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"service": settings.service.model_copy(update=changed)})
+    try:
+        asyncio.run(serve_plan(ServePlan(settings, store), _announce))
+    except AlreadyOwned as err:
+        fail(str(err), FAILED)
+
+
+def _announce(line: str) -> None:
+    # Scripts wait for these lines: they must not sit in a buffer.
+    print(line, flush=True)  # noqa: T201
