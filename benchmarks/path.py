@@ -19,8 +19,9 @@ from benchmarks.parts import CELLS, by_part
 from benchmarks.rack import CELL, CHANNELS, add_test, seconds_program
 from drivers.interfaces import Sample
 from orchestrator.bench import SimulatedRack, open_simulated_rack
+from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate
-from orchestrator.run import BLOCK, RunRequest
+from orchestrator.run import BLOCK
 from orchestrator.states import RunState
 from orchestrator.store import open_store
 from orchestrator.supervisor import Supervisor

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from orchestrator.analysis.summary import RunSummary, summarize
 from orchestrator.bench import SimulatedRack, channel_envelope, open_simulated_rack
+from orchestrator.diary import RunRequest
 from orchestrator.events import Subscriber
-from orchestrator.run import RunRequest
 from orchestrator.store import CannotOpen, Store, open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual

@@ -9,8 +9,8 @@ from pathlib import Path
 from drivers.errors import CannotRun
 from drivers.interfaces import BatteryTester
 from orchestrator.bench import SimulatedRack, channel_envelope, open_bench, open_simulated_rack
+from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate, Subscriber
-from orchestrator.run import RunRequest
 from orchestrator.store import open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.run import Run, RunRequest
+from orchestrator.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store
 from orchestrator.virtual_time import wall_time
@@ -89,7 +90,7 @@ class Recovery:
         verdict, reason = decide(known, status)
         failpoint("reconcile undecided")
         self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
-        run.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
+        run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
         if verdict is Verdict.FAIL:
             run.go(RunState.FAILED, reason)
         elif verdict is not Verdict.QUEUE:

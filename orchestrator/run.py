@@ -7,10 +7,7 @@ A run may own several tests: after an interruption it goes on in a new one with 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import PureWindowsPath
 
@@ -18,16 +15,17 @@ from drivers.errors import DriverError, OutcomeUnknown, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
 from orchestrator.analysis.cycles import CycleBuilder
 from orchestrator.continuing import Position, in_original, position, what_is_left
+from orchestrator.diary import Diary, RunRequest
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action, Finding, alike, primary
+from orchestrator.safety import Action, Finding, primary
 from orchestrator.states import ENDED, RunState, move
-from orchestrator.store import Store, StoreError, TesterTestRow
+from orchestrator.store import Store, TesterTestRow
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
-from protocols.program import CyclingSegment, Program
+from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +36,6 @@ SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What a technician asks for: a program on a channel, under a label for tables and pictures."""
-
-    program: Program
-    channel: str
-    label: str
-
-
 class Run:
     """A run's state, and what it does with what the supervisor brings."""
 
@@ -55,6 +44,7 @@ class Run:
         self._tester = tester
         self.request = request
         self.run_id = run_id
+        self.diary = Diary(store, request, run_id)
         self.state = RunState.QUEUED
         self.reason = ""
         self.segment = request.program.segments[0]
@@ -69,7 +59,6 @@ class Run:
         # What stands for records that the tester lost before they were read.
         self._stand_in: Sample | None = None
         self._stopping = asyncio.Lock()
-        self._commands = 0
         # What stored samples have shown and nobody has acted on yet: a link that breaks meanwhile must not lose it.
         self._found: list[Finding] = []
         self._planned_s = planned_duration_s(request.program)
@@ -131,12 +120,7 @@ class Run:
         self.reason = reason
         with self._store.transaction():
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
-            self.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
-
-    def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
-        """Write an event of this run."""
-        logger.info("run %s on %s: %s: %s", self.run_id, self.request.channel, kind, message)
-        self._store.add_event(self.run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)
+            self.diary.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
 
     async def begin(self, segment: CyclingSegment | None = None) -> None:
         """Check, load and start, at first the program's segment, later what is left of it.
@@ -172,7 +156,7 @@ class Run:
 
     async def _start(self, loaded: LoadedProgram, barcode: str) -> None:
         failpoint("start not intended")
-        intent = self._intend("start")
+        intent = self.diary.intend("start")
         failpoint("start intended")
         starting = asyncio.ensure_future(self._tester.start(loaded, barcode))
         try:
@@ -181,7 +165,7 @@ class Run:
             # Also when cancelled: what a start did must be known before anything else happens to the channel.
             await asyncio.wait({starting})
             self._know_start(intent, starting)
-        self.note(EventKind.LOADED, f"step file {PureWindowsPath(loaded.location).name}, sha256 {loaded.sha256}")
+        self.diary.note(EventKind.LOADED, f"step file {PureWindowsPath(loaded.location).name}, sha256 {loaded.sha256}")
 
     def _know_start(self, intent: int, starting: asyncio.Future[TestIdentity]) -> None:
         """Write down what a start did. Raises what it raised."""
@@ -209,8 +193,8 @@ class Run:
             program_json=self.segment.to_json(),
         )
         self.take(identity, test)
-        self.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
-        self.note(
+        self.diary.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
+        self.diary.note(
             EventKind.LIMITS_UNVERIFIED, "no command reads limits back; the step file was, and equals the program"
         )
 
@@ -241,29 +225,10 @@ class Run:
     def _look_ahead(self) -> None:
         self._next_base = position(self.request.program.segments[0], self._base, self.segment, self.last)
 
-    def _intend(self, command: str) -> int:
-        # The count tells apart commands ordered at one time; the time, those of processes before this one.
-        self._commands += 1
-        key = f"{self.run_id}-{command}-{wall_time():.3f}-{self._commands}"
-        program = self.request.program
-        return self._store.open_intent(self.run_id, self.request.channel, command, program.sha256, key, wall_time())
-
     def what_is_left(self) -> CyclingSegment | None:
         """Give what is still to do after the last stored sample, as a segment of its own; None when nothing is."""
         self._look_ahead()
         return what_is_left(self.request.program.segments[0], self._next_base)
-
-    def note_gap(self, by: str) -> None:
-        """Write down, before going on, what is not known of the charge passed since the last stored sample."""
-        last = self.last
-        every_s = self.segment.record.every_s or 0.0
-        unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
-        since = last.unix_time_s if last else wall_time()
-        effect = (
-            f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
-            "after the last record are not known and are passed again"
-        )
-        self._store.add_deviation(self.run_id, "operator_intervention", min(since, wall_time()), wall_time(), effect)
 
     def taken_over(self, status: ChannelStatus) -> bool:
         """Tell whether somebody else's test is on the channel now."""
@@ -280,7 +245,7 @@ class Run:
             return await self._tester.records(self.identity, last, min(BLOCK, missing))
         except RecordsLost as err:
             self._stand_in = await self._tester.stand_in(self.identity, err.last)
-            self._note_lost(err)
+            self.diary.lost(err, self.last)
             missing = record_count - err.last
             return await self._tester.records(self.identity, self._stand_in, min(BLOCK, missing))
 
@@ -288,14 +253,6 @@ class Run:
     def stored(self) -> int:
         """How many records of the test that the run is in are stored."""
         return self.last.sequence if self.last else 0
-
-    def _note_lost(self, err: RecordsLost) -> None:
-        """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
-        self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
-        since = self.last.unix_time_s if self.last else wall_time()
-        self._store.add_deviation(
-            self.run_id, "communication_loss", min(since, wall_time()), wall_time(), f"{err}; no value stands for them"
-        )
 
     def accept(self, samples: list[Sample]) -> None:
         """Judge samples that are committed; what they show waits for `act`."""
@@ -310,19 +267,12 @@ class Run:
             # Before anything can fail: an ordered stop is repeated until it is confirmed.
             self.order_stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
         try:
-            self._note_findings(findings)
+            self.diary.findings(findings)
         finally:
             # Also when the store takes nothing: a full disk must not keep a cell under current.
             if ending is not None:
                 await self.stop_again()
         return ending is not None
-
-    def _note_findings(self, findings: list[Finding]) -> None:
-        """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
-        for first, count in alike(findings):
-            more = f" (the first of {count} alike)" if count > 1 else ""
-            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
-            self.note(first.kind, first.message + more, data)
 
     async def stop(self, state: RunState, reason: str) -> None:
         """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``.
@@ -340,7 +290,7 @@ class Run:
 
     async def _stop(self, identity: TestIdentity) -> None:
         failpoint("stop not intended")
-        intent = self._intend_stop()
+        intent = self.diary.intend_stop()
         failpoint("stop intended")
         outcome = "interrupted before it was confirmed"
         try:
@@ -350,7 +300,7 @@ class Run:
         except DriverError as err:
             outcome = f"{type(err).__name__}: {err}"
             if self.state is not RunState.UNKNOWN and self._ending is not None:
-                self.note(EventKind.STOP_NOT_CONFIRMED, str(err))
+                self.diary.note(EventKind.STOP_NOT_CONFIRMED, str(err))
                 self.go(RunState.UNKNOWN, f"{self._ending[1]}; but the stop is not confirmed: {err}")
             return
         finally:
@@ -359,14 +309,6 @@ class Run:
         await self._collect_rest()
         if self._ending is not None:
             self._finish(*self._ending)
-
-    def _intend_stop(self) -> int | None:
-        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05)."""
-        try:
-            return self._intend("stop")
-        except StoreError:
-            logger.exception("run %s: its stop is not written down", self.run_id)
-            return None
 
     @property
     def stop_is_pending(self) -> bool:
@@ -393,10 +335,10 @@ class Run:
     def _finish(self, state: RunState, reason: str) -> None:
         findings = self._found + (self.ingest.finish(run_is_over=True) if self.ingest else [])
         self._found = []
-        self._note_findings(findings)
+        self.diary.findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
             state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
-        self.note(EventKind.ENDED, reason)
+        self.diary.note(EventKind.ENDED, reason)
         self.go(state, reason)
 
     async def conclude(self, status: ChannelStatus) -> None:
@@ -413,11 +355,11 @@ class Run:
             seen = f"{self.last.voltage_v:.4f} V, {self.last.current_a * 1e3:.4f} mA" if self.last else "no record"
             self._finish(RunState.TRIPPED, f"{EventKind.TESTER_PROTECTED} at {seen} (its last log codes: {codes})")
             return
-        self.note(EventKind.EXTERNAL_ACTION, f"channel {status.channel} is {status.state.value}, and not by us")
+        self.diary.note(EventKind.EXTERNAL_ACTION, f"channel {status.channel} is {status.state.value}, and not by us")
         self.hold(f"channel {status.channel} is {status.state.value}, by a person at the tester or a loss of its power")
 
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""
         if self.ingest is not None:
-            self._note_findings(self.ingest.finish(run_is_over=False))
+            self.diary.findings(self.ingest.finish(run_is_over=False))
         self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

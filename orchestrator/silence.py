@@ -40,7 +40,7 @@ class Silence:
         self._heard_s, self._heard_unix_s = asyncio.get_running_loop().time(), wall_time()
 
     def check_clock(self, runs: Iterable[Run]) -> None:
-        """Notice that the wall clock has moved against the monotonic one: set by hand, or this machine slept (E06, G01).
+        """Notice that the wall clock moved against the monotonic one: it was set, or this machine slept (E06, G01).
 
         Step times are the tester's and do not change; what is stored in UTC from then on is marked.
         """
@@ -51,7 +51,7 @@ class Silence:
             return
         message = f"this machine's clock moved by {jump_s:+.0f} s: it was set, or the machine slept"
         for run in runs:
-            run.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+            run.diary.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
             effect = f"{message}; times in UTC before and after do not fit, step times do"
             self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
 
@@ -68,7 +68,7 @@ class Silence:
         message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
         for run in runs:
             if run.state is RunState.RUNNING:
-                run.note(EventKind.LINK_LOST, message)
+                run.diary.note(EventKind.LINK_LOST, message)
                 run.go(RunState.UNSEEN, message)
 
     def end(self, runs: Iterable[Run]) -> None:
@@ -81,7 +81,7 @@ class Silence:
         # A wall clock that was set back must not give a gap that ends before it begins (faults G01).
         since_unix_s = min(since_unix_s, wall_time())
         run.go(RunState.RUNNING)
-        run.note(EventKind.LINK_BACK, message)
+        run.diary.note(EventKind.LINK_BACK, message)
         effect = "the tester went on by itself; its records were fetched afterwards"
         self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
 
@@ -102,7 +102,7 @@ class Silence:
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
             message = f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s"
             self._still.add(_key(run))
-            run.note(EventKind.LINK_LOST, message)
+            run.diary.note(EventKind.LINK_LOST, message)
             run.go(RunState.UNSEEN, message)
 
 

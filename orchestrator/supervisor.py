@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
+from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.failpoints import failpoint
-from orchestrator.run import SETTLED, Run, RunRequest
+from orchestrator.run import SETTLED, Run
 from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError
@@ -205,7 +206,7 @@ class Supervisor:
                 self._silence.check_growth(run)
                 return
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
-        run.note(EventKind.EXTERNAL_ACTION, message)
+        run.diary.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
 
     async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:

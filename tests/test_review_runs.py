@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate
-from orchestrator.run import RunRequest
 from orchestrator.safety import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, open_store

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import Sample
+from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate
-from orchestrator.run import Run, RunRequest
+from orchestrator.run import Run
 from orchestrator.safety import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import ChannelState, ChannelStatus
+from orchestrator.diary import RunRequest
 from orchestrator.recovery import Known, Verdict, decide
-from orchestrator.run import Run, RunRequest
+from orchestrator.run import Run
 from orchestrator.service import CommandRefused, NoSuchThing, Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store

@@ -1,0 +1,85 @@
+"""What a run writes down of itself, besides samples: events, deviations, and intents before commands leave."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from drivers.errors import RecordsLost
+from drivers.interfaces import Sample
+from orchestrator.events import EventKind
+from orchestrator.safety import Finding, alike
+from orchestrator.store import Store, StoreError
+from orchestrator.virtual_time import wall_time
+from protocols.program import CyclingSegment, Program
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a technician asks for: a program on a channel, under a label for tables and pictures."""
+
+    program: Program
+    channel: str
+    label: str
+
+
+class Diary:
+    """The diary of one run."""
+
+    def __init__(self, store: Store, request: RunRequest, run_id: str) -> None:
+        self._store = store
+        self._request = request
+        self._run_id = run_id
+        self._commands = 0
+
+    def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        """Write an event."""
+        logger.info("run %s on %s: %s: %s", self._run_id, self._request.channel, kind, message)
+        self._store.add_event(self._run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
+        for first, count in alike(findings):
+            more = f" (the first of {count} alike)" if count > 1 else ""
+            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
+            self.note(first.kind, first.message + more, data)
+
+    def gap(self, last: Sample | None, segment: CyclingSegment, by: str) -> None:
+        """Write down, before a run goes on, what is not known of the charge passed since its last stored sample."""
+        every_s = segment.record.every_s or 0.0
+        unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
+        effect = (
+            f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
+            "after the last record are not known and are passed again"
+        )
+        self._deviation("operator_intervention", last, effect)
+
+    def lost(self, err: RecordsLost, last: Sample | None) -> None:
+        """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
+        self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
+        self._deviation("communication_loss", last, f"{err}; no value stands for them")
+
+    def _deviation(self, category: str, last: Sample | None, effect: str) -> None:
+        """Write a deviation that lasts from the last sample until now; a clock set back must not turn it round."""
+        now = wall_time()
+        self._store.add_deviation(self._run_id, category, min(last.unix_time_s if last else now, now), now, effect)
+
+    def intend(self, command: str) -> int:
+        """Commit that a command is about to leave, and give the intent's number."""
+        # The count tells apart commands ordered at one time; the time, those of processes before this one.
+        self._commands += 1
+        key = f"{self._run_id}-{command}-{wall_time():.3f}-{self._commands}"
+        sha256 = self._request.program.sha256
+        return self._store.open_intent(self._run_id, self._request.channel, command, sha256, key, wall_time())
+
+    def intend_stop(self) -> int | None:
+        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05)."""
+        try:
+            return self.intend("stop")
+        except StoreError:
+            logger.exception("run %s: its stop is not written down", self._run_id)
+            return None
