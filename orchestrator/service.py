@@ -15,6 +15,7 @@ from drivers.errors import ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
+from orchestrator.housekeeping import Housekeeping
 from orchestrator.recovery import Recovery, is_storm
 from orchestrator.run import Run
 from orchestrator.states import RunState
@@ -22,6 +23,7 @@ from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import wall_time
 from protocols.envelope import problems
+from protocols.forecast import forecast
 
 logger = logging.getLogger(__name__)
 
@@ -48,21 +50,41 @@ class Claim:
 class Service:
     """Owns testers and store; commands may be given while `run` is running."""
 
-    def __init__(self, store: Store, testers: Sequence[BatteryTester], subscribers: Iterable[Subscriber] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        testers: Sequence[BatteryTester],
+        subscribers: Iterable[Subscriber] = (),
+        housekeeping: Housekeeping | None = None,
+    ) -> None:
         self.store = store
         self.supervisors = [Supervisor(store, tester, subscribers) for tester in testers]
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
-        self._commands: asyncio.TaskGroup | None = None
+        self._housekeeping = housekeeping
+        # Why nothing is started at present, in a sentence; None when nothing speaks against it.
+        self._no_starts: str | None = None
 
     async def run(self) -> None:
         """Recover what an earlier process left behind, then serve until cancelled."""
         self.observe_only = is_storm(self.store, wall_time())
+        self._refuse_starts(None)
         async with asyncio.TaskGroup() as group:
-            self._commands = group
+            if self._housekeeping is not None:
+                group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
             for supervisor in self.supervisors:
-                supervisor.observe_only = self.observe_only
                 group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
+
+    def _refuse_starts(self, no_room: str | None) -> None:
+        storm = "three starts of the service in ten minutes: it only observes; restart it in a while"
+        self._no_starts = storm if self.observe_only else no_room
+        for supervisor in self.supervisors:
+            supervisor.observe_only = self._no_starts is not None
+
+    def _rows_to_come(self) -> int:
+        """Estimate how many records the runs that are not settled will still make."""
+        open_runs = [run for run in self.runs if not run.ended]
+        return sum(max(0, int(forecast(run.request.program).records) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
         await self._open(supervisor)
@@ -151,8 +173,8 @@ class Service:
         """Queue a run. Raises CommandRefused when it must not run there, or when nothing is started at present."""
         supervisor = self.supervisor_of(request.channel)
         self._check_claim(request.channel, by)
-        if self.observe_only:
-            raise CommandRefused("three starts of the service in ten minutes: it only observes; restart it in a while")
+        if self._no_starts is not None:
+            raise CommandRefused(self._no_starts)
         if reasons := problems(request.program, supervisor.tester.envelope(request.channel)):
             raise CommandRefused("\n".join(reasons))
         run = supervisor.submit(request)
@@ -189,8 +211,8 @@ class Service:
         supervisor, run = self.find(run_id)
         if run.state is not RunState.HOLDING:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a held run is resumed")
-        if self.observe_only:
-            raise CommandRefused("three starts of the service in ten minutes: it only observes; restart it in a while")
+        if self._no_starts is not None:
+            raise CommandRefused(self._no_starts)
         self._check_claim(run.request.channel, by)
         left = run.what_is_left()
         run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.housekeeping import Housekeeping
+from orchestrator.service import CommandRefused, Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
+from orchestrator.store.guard import SpaceGuard
 from orchestrator.virtual_time import VirtualTimeLoop, run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
@@ -46,6 +49,31 @@ def test_full_disk_never_keeps_a_channel_energised(store_file: Path) -> None:
             await asyncio.sleep(300)
             assert state(run) is RunState.STOPPED
         check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
+def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(store_file: Path) -> None:
+    """No room: a new run is refused with the reason, a queued one waits, the one that runs rides on (faults F01)."""
+    free = [10**12]
+
+    async def work(rig: Rig, store: Store) -> None:
+        guard = SpaceGuard(store.path, reserve_bytes=0, free=lambda _: free[0])
+        service = Service(store, [rig.tester], housekeeping=Housekeeping(store, guard))
+        task = asyncio.ensure_future(service.run())
+        await asyncio.sleep(1)
+        first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(600)
+        free[0] = 10**6
+        await asyncio.sleep(6000)
+        assert (state(first), state(queued)) == (RunState.COMPLETED, RunState.QUEUED)
+        with pytest.raises(CommandRefused, match="held before records would be lost"):
+            service.submit(request(), "ada")
+        free[0] = 10**12
+        await asyncio.sleep(6000)
+        assert state(queued) is RunState.COMPLETED
+        task.cancel()
+        await asyncio.wait({task})
 
     with_rig(store_file, work)
 

@@ -25,8 +25,10 @@ from orchestrator.api.live import LiveBus
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
 from orchestrator.bench import testers_of
+from orchestrator.housekeeping import Housekeeping
 from orchestrator.service import Service
 from orchestrator.store import open_store
+from orchestrator.store.guard import RESERVE_BYTES, SpaceGuard
 from orchestrator.virtual_time import wall_time
 
 logger = logging.getLogger(__name__)
@@ -70,7 +72,8 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
             instance.tell(url)
             async with testers_of(plan.bench) as testers:
                 bus = LiveBus()
-                service = Service(store, testers, [bus])
+                keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
+                service = Service(store, testers, [bus], keeper)
                 words.note_start(store, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, bus, token, hosts)
