@@ -127,6 +127,7 @@ class Status(BaseModel):
 
     observe_only: bool
     unreachable: list[str]
+    undecided: list[str]
     channels: list[ChannelNow]
     since_start: list[Happened]
 

@@ -96,6 +96,7 @@ async def status(service: TheService) -> models.Status:
     return models.Status(
         observe_only=service.observe_only,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
+        undecided=words.undecided(service),
         channels=[channel_now(service, channel) for channel in service.channels()],
         since_start=[
             models.Happened(at_unix_s=at, run_id=run_id, what=what)

@@ -114,3 +114,14 @@ def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]
     held = [run for run in begun if not run.ended or run.state in _NEEDS_PERSON]
     chosen = (held or begun)[-1:]
     return chosen[0].update() if chosen else None, [run.run_id for run in runs if run.state is RunState.QUEUED]
+
+
+def undecided(service: Service) -> list[str]:
+    """Say which runs of an earlier process have not been decided yet, because their tester has not answered."""
+    sql = "SELECT run_id, channel, state FROM run WHERE state NOT IN ('completed', 'stopped', 'failed') ORDER BY number"
+    known = {run.run_id for run in service.runs}
+    return [
+        f"{run_id} on {channel} was {state} when the service ended; what became of it is being asked of the tester"
+        for run_id, channel, state in service.store.connection.execute(sql).fetchall()
+        if run_id not in known
+    ]

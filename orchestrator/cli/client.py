@@ -25,6 +25,7 @@ _STATUS = {401: WRONG_USE, 422: FAILED, 503: UNREACHABLE}
 Url = Annotated[
     str | None, typer.Option("--url", envvar="CELLRIG_URL", help="Where the service answers; else beside the store.")
 ]
+By = Annotated[str, typer.Option("--by", envvar="CELLRIG_BY", help="Your name; else the login name.")]
 
 
 def named(by: str) -> str:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.arguments import BenchFile, Json, StoreFile
-from orchestrator.cli.client import DEFAULT_STORE, ServiceClient, Url, named
+from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-By = Annotated[str, typer.Option("--by", envvar="CELLRIG_BY", help="Your name; else the login name.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
 
 bench_app = typer.Typer(help="Look at the instruments of a bench file.", no_args_is_help=True)
@@ -41,7 +40,8 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
 
 
 def _notes(found: dict[str, Any]) -> list[str]:
-    notes = [f"{name} does not answer; its channels go on by themselves" for name in found["unreachable"]]
+    notes = [*found["undecided"]]
+    notes += [f"{name} does not answer; its channels go on by themselves" for name in found["unreachable"]]
     if found["observe_only"]:
         notes.append("three starts in ten minutes: nothing is started, only observed; restart the service in a while")
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]

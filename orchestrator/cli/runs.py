@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
+from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import DONE, FAILED, ProgressView, print_json, print_table, stopped_by_ctrl_c
 
 _DEFAULT_STORE = Path("cellrig.db")
@@ -24,14 +25,25 @@ def run(
     ] = None,
     store: StoreFile = _DEFAULT_STORE,
     seed: Seed = 1,
+    label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
+    by: By = "",
+    url: Url = None,
     json: Json = False,
 ) -> None:
-    """Run a recipe for a cell on a channel, and keep every record."""
+    """Run a recipe for a cell on a channel, and keep every record.
+
+    The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
+    """
     from orchestrator.launch import Launch, launch
     from protocols.loading import load_cell, load_recipe
 
-    if simulate == (bench is not None):
+    if simulate and bench is not None:
         raise typer.BadParameter("say either --simulate or --bench FILE")
+    if bench is None and not simulate:
+        from orchestrator.cli.ordering import Order, order_run
+
+        raise typer.Exit(order_run(Order(recipe, cell, channel, label, by), ServiceClient(store, url), wait, json))
     order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)
     with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
         result = launch(order, store, view)

@@ -1,0 +1,189 @@
+"""No way round the token, made from the application's own routes, and no secret in any log or error."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from fastapi.routing import APIRoute
+
+from drivers.errors import SettingsError
+from drivers.settings import ServiceSettings, load_bench
+from orchestrator.api.app import OPENAPI, build_routes
+from orchestrator.api.guard import BODY_LIMIT, Guard, Message, Scope
+from orchestrator.api.live import LiveBus
+from orchestrator.api.server import check_exposure
+from orchestrator.api.token import Redaction, ensure_token, read_token
+from orchestrator.service import Service
+from orchestrator.store import open_store
+from tests.test_api import ORDER, TOKEN, Client, with_client
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def all_routes(folder: Path) -> list[tuple[str, str]]:
+    """Give method and path of every route that the application has."""
+    with open_store(folder / "routes.db") as store:
+        app = build_routes(Service(store, []), LiveBus())
+    found = [(method, url) for url, item in app.openapi()["paths"].items() for method in item]
+    assert len(found) > 20
+    assert all(isinstance(route, APIRoute) or route.path == OPENAPI for route in app.routes if hasattr(route, "path"))
+    return [(method.upper(), url.replace("{", "").replace("}", "")) for method, url in found] + [("GET", OPENAPI)]
+
+
+def test_every_route_but_health_needs_the_token(tmp_path: Path) -> None:
+    """Without it, with a wrong one, with half of it, in another scheme: 401, whatever the route."""
+    routes = all_routes(tmp_path)
+    wrong = (None, "Bearer", "Bearer x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}\xe9")
+
+    async def work(client: Client) -> None:
+        del client.http.headers["authorization"]
+        for method, path in [*routes, ("GET", "/nothing"), ("GET", "/docs"), ("PUT", "/api/v1/runs")]:
+            for value in wrong:
+                headers = {b"authorization": value.encode("latin-1")} if value else {}
+                reply = await client.http.request(method, path, headers=headers, json={} if method == "POST" else None)
+                assert reply.status_code == (200 if path == "/health" else 401), (method, path, value)
+        assert (await client.http.get("/health/../api/v1/runs")).status_code == 401
+        assert (await client.http.get("//health")).status_code == 401
+
+    with_client(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 400),
+        ({"host": "127.0.0.1.evil.example:8765"}, 400),
+        ({"host": ""}, 400),
+        ({"host": "localhost:8765"}, 200),
+        ({"host": "[::1]:1"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:8080"}, 200),
+    ],
+)
+def test_foreign_names_and_origins_are_refused(tmp_path: Path, headers: dict[str, str], status: int) -> None:
+    """A page that was led to this address by a false name server, or that sends orders from elsewhere."""
+
+    async def work(client: Client) -> None:
+        assert (await client.http.get("/api/v1/runs", headers=headers)).status_code == status
+        if "host" in headers:
+            assert (await client.http.get("/health", headers=headers)).status_code == status
+
+    with_client(tmp_path, work)
+
+
+def test_body_is_json_and_short(tmp_path: Path) -> None:
+    """A form, which a foreign page could send, a body without end and one that lies about its length are refused."""
+
+    async def work(client: Client) -> None:
+        path = "/api/v1/runs"
+        form = await client.http.post(path, data={"by": "ada"})
+        assert form.status_code == 415
+        long = await client.http.post(
+            path, content=b" " * (BODY_LIMIT + 1), headers={"content-type": "application/json"}
+        )
+        assert long.status_code == 413
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(BODY_LIMIT // 1024 + 1):
+                yield b" " * 1024
+
+        endless = await client.http.post(path, content=pieces(), headers={"content-type": "application/json"})
+        assert endless.status_code == 413
+
+    with_client(tmp_path, work)
+
+
+async def test_websocket_is_closed_at_the_door() -> None:
+    """A layer that only looked at HTTP would let sockets pass."""
+    sent: list[Message] = []
+
+    async def application(scope: Scope, receive: object, send: object) -> None:
+        raise AssertionError(f"reached by {scope['type']}")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    await Guard(application, TOKEN)({"type": "websocket", "headers": [], "path": "/api/v1/live"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "lab.example"])  # noqa: S104
+def test_other_addresses_need_tls_and_a_token(tmp_path: Path, host: str) -> None:
+    """The service answers this machine only, unless certificate, key and token file are named."""
+    for settings in (
+        ServiceSettings(host=host),
+        ServiceSettings(host=host, tls_certificate=tmp_path, tls_key=tmp_path),
+        ServiceSettings(host=host, token_file=tmp_path),
+    ):
+        with pytest.raises(SettingsError, match="this machine only"):
+            check_exposure(settings)
+    check_exposure(ServiceSettings(host=host, tls_certificate=tmp_path, tls_key=tmp_path, token_file=tmp_path))
+    for local in ("127.0.0.1", "::1", "localhost"):
+        check_exposure(ServiceSettings(host=local))
+
+
+def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
+    """Made once with owner-only rights, read again at the next start; a short one is refused."""
+    path = tmp_path / "cellrig.db.token"
+    token, made = ensure_token(path)
+    assert made
+    assert path.stat().st_mode & 0o077 == 0
+    path.chmod(0o644)
+    assert ensure_token(path) == (token, False)
+    assert path.stat().st_mode & 0o077 == 0
+    path.write_text("short")
+    with pytest.raises(SettingsError, match="holds no token"):
+        read_token(path)
+
+
+SECRET = "s3cr3t-of-the-bench"  # noqa: S105 - the one that is looked for
+
+
+@pytest.mark.parametrize(
+    "line",
+    [f'password = "{SECRET}"\npoll_period_s = 1', f'password = "{SECRET}"\nunits = []', f'password = ["{SECRET}"]'],
+)
+def test_bench_error_shows_no_password(tmp_path: Path, line: str) -> None:
+    """Whatever is wrong with a bench file: missing keys, wrong values, the password itself."""
+    bench = tmp_path / "bench.toml"
+    bench.write_text(f"[[tester]]\n{line}\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load_bench(bench)
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_secrets_are_blotted_out_of_every_log_line() -> None:
+    """In the message, its arguments and a trace."""
+    redaction = Redaction({SECRET})
+    try:
+        raise ValueError(SECRET)
+    except ValueError as err:
+        info = (type(err), err, err.__traceback__)
+    record = logging.LogRecord("x", logging.ERROR, "x", 1, "token %s", (SECRET,), info)
+    assert redaction.filter(record)
+    line = logging.Formatter().format(record)
+    assert SECRET not in line
+    assert line.count("***") >= 2
+
+
+def test_no_answer_and_no_log_line_holds_the_token(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Refused, wrong, accepted: what was sent as token never comes back."""
+    caplog.set_level(logging.DEBUG)
+    answers: list[str] = []
+
+    async def work(client: Client) -> None:
+        for headers in ({}, {"authorization": f"Bearer {TOKEN}x"}, {"host": TOKEN}):
+            for path in ("/api/v1/runs", OPENAPI, f"/{TOKEN[:3]}", "/api/v1/status"):
+                reply = await client.http.get(path, headers=headers)
+                answers.append(reply.text + str(reply.headers))
+        await client.post("/runs", ORDER | {"by": 3, "colour": TOKEN}, 422)
+        await asyncio.sleep(100)
+
+    with_client(tmp_path, work)
+    assert TOKEN not in "".join(answers) + caplog.text
