@@ -43,6 +43,7 @@ class Known:
     test_id: int | None
     start_is_open: bool
     stop_is_open: bool
+    resumed: bool = False
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
@@ -52,13 +53,18 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     channel = status.channel
     if known.state is RunState.QUEUED:
         return Verdict.QUEUE, "it had not begun"
-    if known.test_id is None and not ours:
+    if known.state is RunState.PREFLIGHT and known.resumed:
+        return Verdict.HOLD, "it was being resumed, and nothing was started"
+    if known.test_id is None and not ours and not known.resumed:
         was = "its start was sent and did not reach the tester" if known.start_is_open else "its start was never sent"
         return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
     if not ours:
         return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}"
-    if busy and (known.stop_is_open or known.state is RunState.UNKNOWN):
-        return Verdict.STOP, "a stop had been ordered and the channel still works"
+    if known.stop_is_open or known.state is RunState.UNKNOWN:
+        if busy:
+            return Verdict.STOP, "a stop had been ordered and the channel still works"
+        if status.state is ChannelState.STOPPED:
+            return Verdict.STOP, "a stop had been ordered and the channel is stopped"
     if status.state is ChannelState.PAUSED:
         return Verdict.ADOPT, "the tester has paused it"
     return Verdict.ADOPT, "the tester shows its barcode and test"
@@ -89,18 +95,36 @@ class Recovery:
         status = (await self._tester.status([row.channel]))[row.channel]
         verdict, reason = decide(known, status)
         failpoint("reconcile undecided")
-        self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
-        run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
-        if verdict is Verdict.FAIL:
-            run.go(RunState.FAILED, reason)
-        elif verdict is not Verdict.QUEUE:
-            self._adopt(run, known, status)
-            if verdict is Verdict.HOLD:
-                await self._hold(run, reason)
-            elif verdict is Verdict.STOP:
-                run.order_stop(RunState.STOPPED, row.reason or reason)
+        if verdict not in {Verdict.QUEUE, Verdict.FAIL}:
+            run.restore()
+        if verdict is Verdict.HOLD:
+            await self._fetch_rest(run)
+        # One commit: a death on the way leaves the whole question to the next start, never half an answer.
+        with self._store.transaction():
+            self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
+            run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
+            self._carry_out(run, verdict, reason, known, status)
         failpoint("reconcile decided")
         return run
+
+    def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
+        if verdict is Verdict.FAIL:
+            run.go(RunState.FAILED, reason)
+        elif verdict is Verdict.HOLD:
+            run.hold(reason)
+        elif verdict is not Verdict.QUEUE:
+            if known.test_id is None:
+                # A start after an interruption: what it carried out follows from what is stored of the tests before it.
+                run.segment = run.what_is_left() or run.segment
+                end_step = len(run.segment.steps) + 1
+                run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
+            if verdict is Verdict.STOP:
+                # Unknown until the stop is confirmed, so that no further restart takes it for a run that goes on.
+                run.order_stop(RunState.STOPPED, run.reason or reason)
+                if run.state is not RunState.UNKNOWN:
+                    run.go(RunState.UNKNOWN, reason)
+            elif run.state is not RunState.UNSEEN:
+                run.go(RunState.UNSEEN, "the service was away; the tester rode on")
 
     def _known(self, run: Run) -> Known:
         tests = run.tests
@@ -114,29 +138,16 @@ class Recovery:
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,
             stop_is_open="stop" in commands,
+            resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
 
-    def _adopt(self, run: Run, known: Known, status: ChannelStatus) -> None:
-        """Take the test that the tester shows, or the one the store knows, and what is stored of it."""
-        if known.test_id is None:
-            # A start after an interruption: what it carried out follows from what is stored of the tests before it.
-            run.restore()
-            run.segment = run.what_is_left() or run.segment
-            end_step = len(run.segment.steps) + 1
-            run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
-        else:
-            run.restore()
-        if run.state is not RunState.UNSEEN:
-            run.go(RunState.UNSEEN, "the service was away; the tester rode on")
-
-    async def _hold(self, run: Run, reason: str) -> None:
-        """Fetch what the run's own test has left on the tester, then hold."""
+    async def _fetch_rest(self, run: Run) -> None:
+        """Fetch what the run's own test has left on the tester."""
         if run.identity is not None and run.ingest is not None:
             count = await self._tester.record_count(run.identity)
             while samples := await run.fetch(count):
                 self._store.tick({run.test: samples})
                 run.ingest.accept(samples)
-        run.hold(reason)
 
     def _close_intents(self, run: Run, outcome: str) -> None:
         for intent in self._store.open_intents():

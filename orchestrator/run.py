@@ -317,6 +317,9 @@ class Run:
 
     def order_stop(self, state: RunState, reason: str) -> None:
         """Let the supervisor stop the run at its next poll, as after a restart with a stop under way."""
+        if ending := primary(self._found):
+            # A stop that samples had asked for ends as they ask: a trip stays latched.
+            state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
         self._ending = self._ending or (state, reason)
 
     async def stop_again(self) -> None:

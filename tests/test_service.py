@@ -234,6 +234,45 @@ def test_pending_stop_survives_the_service(store_file: Path) -> None:
     with_rig(store_file, work)
 
 
+def test_pending_stop_survives_a_second_death_before_it_is_carried_out(store_file: Path) -> None:
+    """A service that has only just taken up a stop, and dies again, does not make the next one forget it."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+            await service.stop(run.run_id, "ada")
+        rig.bench.wire.mend()
+        async with serving(rig, store):
+            await asyncio.sleep(1)
+        assert rig.bench.tester.channel(CHANNEL).busy
+        await asyncio.sleep(700)
+        async with serving(rig, store):
+            await asyncio.sleep(300)
+        assert store.run(run.run_id).state is RunState.STOPPED
+        assert not rig.bench.tester.channel(CHANNEL).busy
+
+    with_rig(store_file, work)
+
+
+def test_stop_that_reached_the_tester_ends_as_ordered(store_file: Path) -> None:
+    """A service that dies between the stop and its note finds the channel stopped: by us, and no reason to hold."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+        store.open_intent(run.run_id, CHANNEL, "stop", "", "left open by a death", 0.0)
+        rig.bench.tester.stop(CHANNEL)
+        async with serving(rig, store):
+            await asyncio.sleep(300)
+        assert store.run(run.run_id).state is RunState.STOPPED
+        check_rows(rig, store, run.run_id)
+
+    with_rig(store_file, work)
+
+
 def test_rack_stop_reaches_every_channel(store_file: Path) -> None:
     """One order, confirmed for each channel, also where a stop is refused (faults I09)."""
 
@@ -334,7 +373,7 @@ def status(state: ChannelState, barcode: str, test_id: int) -> ChannelStatus:
     return ChannelStatus(CHANNEL, state, barcode, 0.0, 0.0, None, 1, 0.0, test_id, 0, False)
 
 
-W, F, P = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED
+W, F, P, S = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED, ChannelState.STOPPED
 
 
 @pytest.mark.parametrize(
@@ -353,6 +392,10 @@ W, F, P = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED
         (Known(RunState.RUNNING, "R1", 4, False, True), status(W, "R1", 4), Verdict.STOP),
         (Known(RunState.UNKNOWN, "R1", 4, False, False), status(W, "R1", 4), Verdict.STOP),
         (Known(RunState.RUNNING, "R1", 4, False, True), status(F, "R1", 4), Verdict.ADOPT),
+        (Known(RunState.RUNNING, "R1", 4, False, True), status(S, "R1", 4), Verdict.STOP),
+        (Known(RunState.PREFLIGHT, "R1", 4, False, False, True), status(S, "R1", 4), Verdict.HOLD),
+        (Known(RunState.ARMED, "R1.2", None, True, False, True), status(S, "R1", 4), Verdict.HOLD),
+        (Known(RunState.ARMED, "R1.2", None, True, False, True), status(W, "R1.2", 5), Verdict.ADOPT),
     ],
 )
 def test_every_restart_has_exactly_one_verdict(known: Known, shown: ChannelStatus, verdict: Verdict) -> None:
