@@ -4,7 +4,7 @@
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
 
-.PHONY: help demo test bench lock clean
+.PHONY: help demo test faults bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -20,6 +20,9 @@ test: .venv/test.stamp ## check everything: format, lint, types, architecture, t
 	@$(call check,mypy,.venv/bin/mypy $(CODE))
 	@$(call check,import-linter,.venv/bin/lint-imports --no-logo)
 	@$(call check,pytest,.venv/bin/pytest -n 2)
+
+faults: .venv/test.stamp ## kill the service a thousand times, and check that nothing is lost, doubled or left running
+	.venv/bin/python -m tests.kill
 
 bench: .venv/test.stamp ## measure speed
 	.venv/bin/python -m benchmarks

@@ -1,13 +1,8 @@
-r"""A client that knows nothing of this project, written as programs for the real BTS are, works against the simulator.
-
-It uses a blocking socket and regular expressions, sends `\\n\\n#\\r\\n` and waits for it, as the reference says that
-the programs in daily use do (2.2), and never imports our drivers.
-"""
+"""A client that knows nothing of this project, written as programs for the real BTS are, works with the simulator."""
 
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,30 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.outsider import LOGIN, Outsider
 from tests.transcripts import FOLDER
 
-END = b"\n\n#\r\n"
 PLACE = 'devtype="27" devid="21" subdevid="1" chlid="3"'
-HEAD = '<?xml version="1.0" encoding="UTF-8" ?><bts version="1.0">'
-
-
-class Outsider:
-    """One connection, one request at a time."""
-
-    def __init__(self, address: str) -> None:
-        host, _, port = address.rpartition(":")
-        self.socket = socket.create_connection((host, int(port)), timeout=3)
-        self.buffer = b""
-
-    def ask(self, body: str) -> str:
-        """Send a request and wait for the end mark."""
-        self.socket.sendall(f"{HEAD}{body}</bts>".encode() + END)
-        while END not in self.buffer:
-            received = self.socket.recv(2048)
-            assert received, "the server hung up"
-            self.buffer += received
-        reply, _, self.buffer = self.buffer.partition(END)
-        return reply.decode()
 
 
 @pytest.fixture
@@ -80,8 +55,7 @@ def test_an_outsider_runs_a_schedule_over_tcp(outsiders: Callable[[], Outsider],
     path = tmp_path / "short.xml"
     path.write_text(SCHEDULE)
     client = outsiders()
-    login = "<cmd>connect</cmd><username>admin</username><password>neware</password><type>bfgs</type>"
-    assert "<result>ok</result>" in client.ask(login)
+    assert "<result>ok</result>" in client.ask(LOGIN)
     assert len(re.findall(r'Channelid="\d"', client.ask("<cmd>getdevinfo</cmd>"))) == 8
     start = f'<start ip="127.0.0.1" {PLACE} barcode="cell_3">{path}</start>'
     assert ">ok</start>" in client.ask(f'<cmd>start</cmd><list count = "1">{start}</list>"')

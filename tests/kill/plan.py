@@ -1,0 +1,100 @@
+"""What one seed stands for: which runs are ordered, and how and when each life of the service ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from orchestrator.failpoints import FAILPOINTS
+
+# Three starts in ten minutes only observe: most restarts are spaced so that they do not count as a storm.
+SPACED_S = 420.0
+_STARTS = [name for name in FAILPOINTS if name.startswith("start")]
+_COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One run that is wanted."""
+
+    label: str
+    channel: str
+    cycles: int
+    half_cycle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life of the service: the failpoint it dies at, or the real time after which it is killed; None: neither.
+
+    `attended`: a person resumes what holds and acknowledges what tripped. `stop_after_s` (simulated): a person orders
+    a stop. `hand_stop`: before this life, somebody stops a channel at the tester itself.
+    """
+
+    failpoint: str = ""
+    killed_after_s: float | None = None
+    gap_s: float = SPACED_S
+    attended: bool = False
+    stop_after_s: float | None = None
+    hand_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario: what is ordered, and the lives up to the last, which nobody ends."""
+
+    seed: int
+    orders: tuple[Order, ...]
+    lives: tuple[Life, ...]
+    bad_contact: bool = False
+
+
+def plan(seed: int) -> Plan:
+    """Make the scenario of a seed."""
+    random = Random(f"kill/{seed}")
+    channels = random.sample([f"21-1-{n}" for n in range(1, 9)], random.randint(1, 3))
+    orders = [_order(random, channel) for channel in channels]
+    orders += [_order(random, channel) for channel in channels if random.random() < 0.4]
+    lives = [_life(random) for _ in range(random.randint(6, 10))]
+    if random.random() < 0.6:
+        lives[0] = Life(f"{random.choice(_STARTS)}:{random.randint(1, len(channels))}", 1.0, SPACED_S)
+    return Plan(seed, _named(orders), (*lives, Life(attended=random.random() < 0.5)), random.random() < 0.15)
+
+
+def full_matrix() -> list[Plan]:
+    """Give short scenarios that pass every failpoint, for every push."""
+    rests = [name for name in FAILPOINTS if not name.startswith(("start", "stop"))]
+    stops = [name for name in FAILPOINTS if name.startswith("stop")]
+    random = Random("kill/every")
+    queue = _named([_order(random, "21-1-1") for _ in _STARTS])
+    first = Plan(1, queue, (*(Life(f"{name}:1", 3.0) for name in _STARTS), Life()))
+    second = Plan(2, queue[:1], (*(Life(f"{name}:1", 3.0) for name in rests), Life()))
+    third = Plan(3, queue[:3], (*(Life(f"{name}:1", 3.0, stop_after_s=60.0) for name in stops), Life()))
+    return [first, second, third, *(_cut(plan(seed), 5) for seed in (11, 12, 13))]
+
+
+def _cut(whole: Plan, lives: int) -> Plan:
+    return Plan(whole.seed, whole.orders, (*whole.lives[:lives], whole.lives[-1]), whole.bad_contact)
+
+
+def _named(orders: list[Order]) -> tuple[Order, ...]:
+    return tuple(
+        Order(f"order {n}", order.channel, order.cycles, order.half_cycle_s) for n, order in enumerate(orders, 1)
+    )
+
+
+def _order(random: Random, channel: str) -> Order:
+    return Order("", channel, random.randint(2, 3), random.choice((600.0, 900.0, 1500.0)))
+
+
+def _life(random: Random) -> Life:
+    name = random.choice(list(FAILPOINTS)) if random.random() < 0.7 else ""
+    stops = name.startswith("stop") or random.random() < 0.05
+    return Life(
+        failpoint=f"{name}:{random.randint(1, _COUNTS.get(name, 2))}" if name else "",
+        killed_after_s=random.uniform(0.3, 0.6) if name else random.uniform(0.0, 0.5),
+        gap_s=0.0 if random.random() < 0.1 else random.uniform(SPACED_S, 2 * SPACED_S),
+        attended=random.random() < 0.5,
+        stop_after_s=random.uniform(0.0, 400.0) if stops else None,
+        hand_stop=random.random() < 0.06,
+    )

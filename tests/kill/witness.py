@@ -1,0 +1,97 @@
+"""The tester's own memory, asked for over its API by a client that shares no line with our driver."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from tests.outsider import LOGIN, Outsider
+
+_BLOCK = 1000
+
+
+class Record(NamedTuple):
+    """One record as the tester tells it."""
+
+    sequence: int
+    step: int
+    cycle: int
+    mode: str
+    step_time_ms: int
+    voltage_v: float
+    current_a: float
+    capacity_ah: float
+    energy_wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a channel shows now."""
+
+    status: str
+    barcode: str
+    test_id: int
+
+
+class Witness:
+    """One connection to the simulated tester."""
+
+    def __init__(self, port: int) -> None:
+        self._outsider = Outsider(f"127.0.0.1:{port}", timeout_s=30.0)
+        self._outsider.ask(LOGIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._outsider.socket.close()
+
+    def channel(self, name: str) -> Channel:
+        """Ask what a channel shows."""
+        row = f'<inquire ip="127.0.0.1" {_place(name)} aux="0" barcode="1">true</inquire>'
+        live = self._outsider.ask(f'<cmd>inquire</cmd><list count="1">{row}</list>')
+        status, barcode = re.findall(r'workstatus="(\w+)" barcode="([^"]*)"', live)[0]
+        return Channel(status, barcode, self._file(name, 0)[0])
+
+    def tests(self, name: str, newest: int) -> dict[int, int]:
+        """Give the tests of a channel up to a number, with how many records each has."""
+        found = [self._file(name, number) for number in range(1, newest + 1)]
+        return {test_id: count for test_id, count in found if test_id}
+
+    def records(self, name: str, test_id: int, count: int) -> list[Record]:
+        """Download a whole test."""
+        rows: list[Record] = []
+        while len(rows) < count:
+            asked = f'auxid="0" testid="{test_id}" startpos="{len(rows) + 1}" count="{_BLOCK}"'
+            reply = self._outsider.ask(f"<cmd>download</cmd><download {_place(name)} {asked}/>")
+            block = [_record(line) for line in re.findall(r"<data (.*?) />", reply)]
+            assert block, f"the tester gives {len(rows)} records of {count}"
+            rows += block
+        return rows
+
+    def stop(self, name: str) -> None:
+        """Stop a channel, as somebody at the tester does."""
+        row = f'<stop ip="127.0.0.1" {_place(name)}>true</stop>'
+        self._outsider.ask(f'<cmd>stop</cmd><list count="1">{row}</list>')
+
+    def _file(self, name: str, test_id: int) -> tuple[int, int]:
+        row = f'<chl {_place(name)} testid="{test_id}" />'
+        reply = self._outsider.ask(f'<cmd>inquiredf</cmd><list count="1">{row}</list>')
+        found, count = re.findall(r'testid="(\d+)" count="(\d+)"', reply)[0]
+        return int(found), int(count)
+
+
+def _place(name: str) -> str:
+    devid, subdevid, chlid = name.split("-")
+    return f'devtype="27" devid="{devid}" subdevid="{subdevid}" chlid="{chlid}"'
+
+
+def _record(line: str) -> Record:
+    values = dict(re.findall(r'(\w+)="([^"]*)"', line))
+    sequence, step, cycle, time_ms = (int(values[key]) for key in ("seqid", "stepid", "cycleid", "testtime"))
+    volts, amps, charge, energy = (float(values[key]) for key in ("volt", "curr", "cap", "eng"))
+    return Record(sequence, step, cycle, values["steptype"], time_ms, volts, amps, charge, energy)
