@@ -43,6 +43,7 @@ async def open_rig(
     quirks: Quirks | None = None,
     seed: int = 1,
     negative_voltage: bool = True,
+    make: type[NewareTester] = NewareTester,
     **settings: Any,  # noqa: ANN401 - fields of NewareSettings
 ) -> AsyncIterator[Rig]:
     """Open one unit of eight channels, with coated Li/Li cells unless told otherwise; ``transport`` memory or tcp."""
@@ -84,7 +85,7 @@ async def open_rig(
         )
         connect = over_memory if transport == "memory" else tcp(host, port)
         client = NewareClient(connect, own.username, own.password, own.reply_timeout_s)
-        tester = NewareTester(own, client, wall_time)
+        tester = make(own, client, wall_time)
         try:
             await tester.open()
             yield Rig(tester, bench)

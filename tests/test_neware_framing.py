@@ -61,7 +61,7 @@ def test_hash_inside_a_reply_ends_nothing() -> None:
 
 
 def test_endless_reply_is_refused_at_the_cap() -> None:
-    """A peer that never ends its reply cannot fill the memory."""
+    """A peer that never ends its reply cannot fill the memory (faults A10)."""
     framer = Framer(frame_cap=10_000)
     framer.feed(b"<bts>" + b"x" * 9_990)
     with pytest.raises(BadReply, match="10000"):

@@ -3,6 +3,7 @@
 import math
 import xml.etree.ElementTree as ET
 from datetime import UTC
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import defusedxml.ElementTree as DefusedET
@@ -169,6 +170,23 @@ def test_local_time_of_the_bts_pc_becomes_unix_seconds() -> None:
     zurich = replies.TesterClock(ZoneInfo("Europe/Zurich"))
     assert zurich.unix_time_s("2026-01-05 14:03:11") == clock("2026-01-05 13:03:11")
     assert zurich.unix_time_s("2026.07.05 14:03:11") == clock("2026-07-05 12:03:11")
+
+
+def test_hour_that_comes_twice_when_daylight_saving_ends_is_told_apart_by_order() -> None:
+    """25 October 2026 in Zurich: 02:00 to 03:00 twice; stored times rise and none is there twice (faults G02)."""
+    zurich = replies.TesterClock(ZoneInfo("Europe/Zurich"))
+    zurich.follow(None)
+    minutes = [f"2026-10-25 {h:02}:{m:02}:00" for h in (1, 2, 2, 3) for m in range(0, 60, 10)]
+    found = [zurich.unix_time_s(text) for text in minutes]
+    assert [b - a for a, b in pairwise(found)] == [600.0] * (len(found) - 1)
+    zurich.follow(found[13])
+    assert zurich.unix_time_s(minutes[14]) == found[14]
+
+
+def test_hour_that_is_left_out_when_daylight_saving_begins_is_no_gap() -> None:
+    """29 March 2026 in Zurich: 01:50 is followed by 03:00, ten minutes later (faults G02)."""
+    zurich = replies.TesterClock(ZoneInfo("Europe/Zurich"))
+    assert zurich.unix_time_s("2026-03-29 03:00:00") - zurich.unix_time_s("2026-03-29 01:50:00") == 600
 
 
 @given(st.text(max_size=70))

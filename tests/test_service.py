@@ -25,9 +25,9 @@ OTHER = "21-1-5"
 
 
 @asynccontextmanager
-async def serving(rig: Rig, store: Store) -> AsyncIterator[Service]:
+async def serving(rig: Rig, store: Store, *others: Rig) -> AsyncIterator[Service]:
     """Run a service; leaving the block kills it as SIGTERM would, without a word to the tester."""
-    service = Service(store, [rig.tester])
+    service = Service(store, [rig.tester, *(other.tester for other in others)])
     task = asyncio.ensure_future(service.run())
     await asyncio.sleep(0)
     try:
@@ -73,7 +73,7 @@ def check_rows(rig: Rig, store: Store, run_id: str, channel: str = CHANNEL) -> N
 @pytest.mark.parametrize("dead_at_s", [1.0, 6.0, 12.0, 100.0, 700.0, 3000.0, 7000.0])
 @pytest.mark.parametrize("away_s", [1.0, 600.0, 20_000.0])
 def test_service_that_dies_finds_its_runs_again(store_file: Path, dead_at_s: float, away_s: float) -> None:
-    """Whenever it dies and however long it is away: every record is stored, nothing is started twice."""
+    """Whenever it is ended and however long away: every record is stored, nothing is started twice (faults E02)."""
 
     async def work(rig: Rig, store: Store) -> None:
         async with serving(rig, store) as service:

@@ -1,10 +1,13 @@
 """Faults of instruments, store and clocks, each injected while a service runs, each in its safe behaviour."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from drivers.interfaces import ChannelStatus
+from drivers.neware.tester import NewareTester
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.service import CommandRefused, Service
 from orchestrator.states import RunState
@@ -211,6 +214,39 @@ def test_zero_offset_of_the_current_in_rest_is_noticed(store_file: Path) -> None
             assert "mA" in run.reason
 
     with_rig(store_file, work)
+
+
+class BrokenTester(NewareTester):
+    """A driver with a defect: what `status` gives is no answer at all, while ``broken``."""
+
+    broken = False
+
+    async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
+        """Raise what no driver raises on purpose."""
+        if self.broken:
+            raise KeyError("a defect")
+        return await super().status(channels)
+
+
+def test_defect_in_one_driver_leaves_other_testers_alone(store_file: Path) -> None:
+    """Its own runs become unseen and come back; those of another tester are watched all the time (faults E09)."""
+
+    async def main(store: Store) -> None:
+        async with open_rig(poll_period_s=60.0) as good, open_rig(poll_period_s=60.0, make=BrokenTester) as bad:
+            assert isinstance(bad.tester, BrokenTester)
+            async with serving(good, store, bad) as service:
+                first = service.supervisors[0].submit(request(cycles=1))
+                second = service.supervisors[1].submit(request(OTHER, cycles=1))
+                await asyncio.sleep(900)
+                bad.tester.broken = True
+                await asyncio.sleep(900)
+                assert (state(first), state(second)) == (RunState.RUNNING, RunState.UNSEEN)
+                bad.tester.broken = False
+                await asyncio.sleep(6000)
+                assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
+
+    with open_store(store_file) as store:
+        run_virtual(main(store))
 
 
 def test_memory_of_the_tester_that_wraps_is_told_exactly(store_file: Path) -> None:

@@ -10,7 +10,16 @@ import pytest
 from drivers.interfaces import EndReason
 from orchestrator.halfcycles import ExecutedStep
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, NewEvent, Refused, SpectrumPoint, Store, StoreConflict, open_store
+from orchestrator.store import (
+    DeviationCategory,
+    NewEvent,
+    Refused,
+    SpectrumPoint,
+    Store,
+    StoreBusy,
+    StoreConflict,
+    open_store,
+)
 from tests.storing import add_run, add_test, samples
 
 NOW = 1_767_571_300.0
@@ -239,3 +248,13 @@ def test_views_show_runs_samples_steps_and_events_to_any_tool(store: Store) -> N
         assert row.fetchone() == ("Li-PEO-Li 7", 1.0, "2026-01-05T01:00:01Z", pytest.approx(0.15708))
         assert connection.execute("SELECT end_reason, duration_h FROM step_readable").fetchall() == [("time", 1.0)]
         assert connection.execute("SELECT cell, message FROM event_readable").fetchall() == [("Li-PEO-Li 7", "hello")]
+
+
+def test_second_writer_is_refused_when_it_begins_and_never_in_the_middle(store: Store) -> None:
+    """Every transaction takes the write lock at once, so that none can fail half way through (faults F03)."""
+    test = add_test(store, add_run(store))
+    with open_store(store.path, busy_timeout_s=0.0) as second, store.transaction():
+        store.tick({test: samples(1, 2)})
+        with pytest.raises(StoreBusy), second.transaction():
+            raise AssertionError("the second writer got in")
+    assert store.sample_count(test) == 2

@@ -118,23 +118,42 @@ def data_files(root: ET.Element, addresses: Sequence[Address]) -> list[DataFile]
 
 
 class TesterClock:
-    """Turns the BTS PC's local times into unix seconds, remembering the last hour because rows come in order."""
+    """Turns the BTS PC's local times into unix seconds, remembering the last hour because rows come in order.
+
+    The hour that is repeated when daylight saving ends is told apart by order: after `follow`, times only rise.
+    """
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
         self._hour = ""
         self._hour_unix_s = 0.0
+        self._last_unix_s: float | None = None
+
+    def follow(self, unix_time_s: float | None) -> None:
+        """Begin a block of records that come after this time (None: nothing is known)."""
+        self._last_unix_s = unix_time_s
+        self._hour = ""
 
     def unix_time_s(self, text: str) -> float:
         """Read ``YYYY-MM-DD HH:MM:SS`` (dots between date parts are met too)."""
         try:
             if text[:13] != self._hour:
-                hour = datetime.fromisoformat(f"{text[:10].replace('.', '-')} {text[11:13]}:00:00")
-                self._hour_unix_s = hour.replace(tzinfo=self._zone).timestamp()
+                self._hour_unix_s = self._local(text).timestamp()
                 self._hour = text[:13]
-            return self._hour_unix_s + int(text[14:16]) * 60 + int(text[17:19])
+            seconds = int(text[14:16]) * 60 + int(text[17:19])
         except ValueError as err:
             raise BadReply(f"BTS sent {text!r} where a time belongs") from err
+        if self._last_unix_s is not None and self._hour_unix_s + seconds < self._last_unix_s:
+            later = self._local(text).replace(fold=1).timestamp()
+            if later > self._hour_unix_s:
+                self._hour_unix_s = later
+        self._last_unix_s = self._hour_unix_s + seconds
+        return self._last_unix_s
+
+    def _local(self, text: str) -> datetime:
+        """Give the beginning of a time's hour in the PC's zone."""
+        hour = datetime.fromisoformat(f"{text[:10].replace('.', '-')} {text[11:13]}:00:00")
+        return hour.replace(tzinfo=self._zone)
 
 
 _RECORD = itemgetter("seqid", "stepid", "cycleid", "steptype", "testtime", "atime", "volt", "curr", "cap", "eng")

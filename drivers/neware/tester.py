@@ -257,6 +257,7 @@ class NewareTester:
         root = await self._client.ask(wire.download(address, identity.test_id, first, count))
         if replies.first_record(root) is None and count > 0:
             raise RecordsLost(first, await self._oldest(identity, first) - 1)
+        self._clock.follow(last.unix_time_s if last else None)
         return replies.records(root, address, identity.test_id, last, count, self._clock.unix_time_s)
 
     async def _oldest(self, identity: TestIdentity, first: int) -> int:
@@ -298,6 +299,7 @@ class NewareTester:
         """Give the tester's own log of the test."""
         address = self._address(identity.channel)
         root = await self._client.ask(wire.downloadlog(address, identity.test_id))
+        self._clock.follow(None)
         return replies.log_entries(root, address, identity.test_id, self._clock.unix_time_s)
 
     def _address(self, channel: str) -> wire.Address:
