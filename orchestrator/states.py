@@ -52,3 +52,13 @@ def move(old: RunState, new: RunState) -> RunState:
     if new not in MOVES[old]:
         raise IllegalMove(f"a run cannot go from {old.value} to {new.value}")
     return new
+
+
+def diagram() -> str:
+    """Give the table as a Mermaid state diagram, for the documentation."""
+    lines = ["stateDiagram-v2", "    [*] --> queued"]
+    for old in RunState:
+        lines += [f"    {old.value} --> {new.value}" for new in RunState if new in MOVES[old]]
+        if not MOVES[old]:
+            lines.append(f"    {old.value} --> [*]")
+    return "\n".join(lines) + "\n"
