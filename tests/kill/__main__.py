@@ -48,7 +48,7 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
             for future in over:
                 outcome = future.result()
                 done += sum(outcome.kills.values())
-                wrong = f", {len(outcome.findings.wrong)} violations" if outcome.findings.wrong else ""
+                wrong = "".join(f"\n  {kind}: {message}" for kind, message in outcome.findings.wrong)
                 _progress(f"{done} of {kills} kills, seed {outcome.seed}{wrong}", keep=bool(wrong))
                 yield outcome
                 if done < kills:

@@ -24,7 +24,7 @@ _ENDS = {
     RunState.QUEUED: "waiting",
     RunState.FAILED: "never started",
 }
-# Dying, being started again and a clock that is not the tester's take their time, all of it scaled.
+# Several lives in a row may die before their first poll; a stop that is late all the same ends in stopped.
 STOPPED_WITHIN_S = 3600.0
 KINDS = ("lost", "duplicates", "double starts", "beyond limits", "repeated", "stops", "intents", "ends", "died")
 _COLUMNS = "sequence, step, cycle, mode, step_time_s, voltage_v, current_a, capacity_ah, energy_wh"
@@ -119,7 +119,8 @@ def _check_stop(store: Path, row: dict[str, Any], place: str, findings: Findings
         ) AS late_s FROM sample WHERE test = ?
     """
     (late,) = read(store, sql, row["run_id"], row["id"])
-    if (late["late_s"] or 0.0) > STOPPED_WITHIN_S:
+    stopped = row["state"] in {RunState.STOPPED, RunState.TRIPPED}
+    if (late["late_s"] or 0.0) > STOPPED_WITHIN_S and not stopped:
         findings.add("stops", f"{place} went on for {late['late_s']:.0f} s after its stop was intended")
 
 
