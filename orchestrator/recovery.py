@@ -60,7 +60,7 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
         return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
     if not ours:
         return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}"
-    if known.stop_is_open or known.state is RunState.UNKNOWN:
+    if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
         if busy:
             return Verdict.STOP, "a stop had been ordered and the channel still works"
         if status.state is ChannelState.STOPPED:
@@ -88,34 +88,44 @@ class Recovery:
         program = Program.from_json(row.program_json)
         run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
         run.state, run.reason = row.state, row.reason
-        known = self._known(run)
         if row.state in {RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED}:
             run.restore()
             return run
-        status = (await self._tester.status([row.channel]))[row.channel]
+        await self.settle(run)
+        return run
+
+    async def settle(self, run: Run) -> None:
+        """Decide a run by what the tester shows of its channel now: after a restart, or when a start's reply is lost.
+
+        Raises ConnectionFailed while the tester does not answer.
+        """
+        known = self._known(run)
+        channel = run.request.channel
+        status = (await self._tester.status([channel]))[channel]
         verdict, reason = decide(known, status)
         failpoint("reconcile undecided")
-        if verdict not in {Verdict.QUEUE, Verdict.FAIL}:
+        if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.start_is_unknown:
             run.restore()
         if verdict is Verdict.HOLD:
             await self._fetch_rest(run)
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
-            self._close_intents(run, f"after a restart: {verdict.value}, {reason}")
+            self._close_intents(run, f"the tester was asked: {verdict.value}, {reason}")
             run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
             self._carry_out(run, verdict, reason, known, status)
+        run.start_is_unknown = False
         failpoint("reconcile decided")
-        return run
 
     def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
         if verdict is Verdict.FAIL:
-            run.go(RunState.FAILED, reason)
+            run.go(RunState.STOPPED if run.stop_is_pending else RunState.FAILED, reason)
         elif verdict is Verdict.HOLD:
             run.hold(reason)
         elif verdict is not Verdict.QUEUE:
             if known.test_id is None:
-                # A start after an interruption: what it carried out follows from what is stored of the tests before it.
-                run.segment = run.what_is_left() or run.segment
+                if not run.start_is_unknown:
+                    # By a process before this one: what it carried out follows from what is stored of earlier tests.
+                    run.segment = run.what_is_left() or run.segment
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:
@@ -124,7 +134,7 @@ class Recovery:
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
-                run.go(RunState.UNSEEN, "the service was away; the tester rode on")
+                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester rode on")
 
     def _known(self, run: Run) -> Known:
         tests = run.tests

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 BLOCK = 1000
 # States that a run leaves only by a person's word, or never.
 SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
+# States in which no program of ours moves current.
+_NOT_STARTED = frozenset({RunState.QUEUED, RunState.PREFLIGHT, RunState.HOLDING, RunState.AWAITING_OPERATOR})
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
@@ -58,7 +60,11 @@ class Run:
         self._ending: tuple[RunState, str] | None = None
         # What stands for records that the tester lost before they were read.
         self._stand_in: Sample | None = None
-        self._stopping = asyncio.Lock()
+        # Held by a start or a stop until its outcome is known: neither may act on what the other has half done.
+        self._commanding = asyncio.Lock()
+        self._called_off = False
+        # A start may have reached the tester: the supervisor asks at every poll, and sends nothing again (faults A12).
+        self.start_is_unknown = False
         # What stored samples have shown and nobody has acted on yet: a link that breaks meanwhile must not lose it.
         self._found: list[Finding] = []
         self._planned_s = planned_duration_s(request.program)
@@ -127,7 +133,12 @@ class Run:
 
         The run is then running, or failed with its reason; nothing is started twice.
         """
-        self.segment = segment or self.segment
+        async with self._commanding:
+            if self.state not in SETTLED:
+                self.segment = segment or self.segment
+                await self._begin()
+
+    async def _begin(self) -> None:
         if self.state is not RunState.PREFLIGHT:
             self.go(RunState.PREFLIGHT)
         channel = self.request.channel
@@ -138,9 +149,12 @@ class Run:
                 self.go(RunState.FAILED, "; ".join(reasons))
                 return
             loaded = await self._tester.load(channel, self.segment, barcode)
+            if self._called_off:
+                return
             self.go(RunState.ARMED)
             await self._start(loaded, barcode)
         except OutcomeUnknown as err:
+            self.start_is_unknown = True
             self.go(RunState.UNKNOWN, f"{err}; look at channel {channel} before anything else")
             return
         except DriverError as err:
@@ -171,6 +185,9 @@ class Run:
         """Write down what a start did. Raises what it raised."""
         try:
             identity = starting.result()
+        except OutcomeUnknown:
+            # Its intent stays open: that is what asks the tester about it, also after a restart.
+            raise
         except DriverError as err:
             self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
             raise
@@ -204,6 +221,7 @@ class Run:
             self._earlier_s += self.ingest.last.time_s
             self._earlier_samples += self.ingest.samples
         self.identity, self._base, self._found = identity, self._next_base, []
+        self.start_is_unknown = False
         self._stand_in = None
         envelope = self._tester.envelope(identity.channel)
         placed = partial(in_original, self.request.program.segments[0], self._base, self.segment)
@@ -277,16 +295,22 @@ class Run:
     async def stop(self, state: RunState, reason: str) -> None:
         """Stop the channel, confirm it, fetch what it recorded until then, and end in ``state``.
 
-        An unconfirmed stop leaves the run unknown: the supervisor stops it again at every poll.
+        An unconfirmed stop leaves the run unknown: the supervisor stops it again at every poll. A start that has not
+        left yet does not leave any more; one that has is waited for.
         """
-        async with self._stopping:
+        self._called_off = True
+        async with self._commanding:
             if self.state in SETTLED:
                 return
-            if self.identity is None or self.state is RunState.HOLDING:
+            if self.state in _NOT_STARTED:
                 self.go(RunState.STOPPED, reason)
                 return
-            self._ending = self._ending or (state, reason)
-            await self._stop(self.identity)
+            self.order_stop(state, reason)
+            if self.start_is_unknown:
+                # Left open, so that it is carried out once the start is known, also after a restart.
+                self.diary.intend_stop()
+            elif self.identity is not None:
+                await self._stop(self.identity)
 
     async def _stop(self, identity: TestIdentity) -> None:
         failpoint("stop not intended")

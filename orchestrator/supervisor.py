@@ -15,6 +15,7 @@ from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sampl
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.failpoints import failpoint
+from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
 from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
@@ -39,6 +40,7 @@ class Supervisor:
         self.observe_only = False
         self.ticks = 0
         self._silence = Silence(store, tester)
+        self._recovery = Recovery(store, tester)
         self._wake = asyncio.Event()
         self._due_s = 0.0
 
@@ -116,13 +118,15 @@ class Supervisor:
             await run.begin(segment)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
-            run.go(RunState.UNKNOWN, f"{type(err).__name__} while starting: {err}; look at {run.request.channel}")
+            run.start_is_unknown = run.state is RunState.ARMED
+            failed = RunState.UNKNOWN if run.start_is_unknown else RunState.FAILED
+            run.go(failed, f"{type(err).__name__} while starting: {err}; look at {run.request.channel}")
         self.publish(run)
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
 
     async def _tick_safely(self) -> None:
-        active = [run for run in self.runs if run.state in _WATCHED or run.stop_is_pending]
+        active = [run for run in self.runs if run.state in _WATCHED or run.stop_is_pending or run.start_is_unknown]
         self._silence.check_clock(active)
         if not active:
             self._silence.heard()
@@ -144,6 +148,8 @@ class Supervisor:
     async def _tick(self, active: list[Run]) -> None:
         statuses = await self._hear(active)
         for run in active:
+            if run.start_is_unknown:
+                await self._recovery.settle(run)
             if run.stop_is_pending:
                 await run.stop_again()
         watched = [run for run in active if run.state in _WATCHED]
@@ -244,6 +250,9 @@ class Supervisor:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
         try:
             await run.stop(RunState.STOPPED, reason)
+            if run.start_is_unknown:
+                await self._recovery.settle(run)
+                await run.stop_again()
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
                 run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
