@@ -4,7 +4,7 @@
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
 
-.PHONY: help demo test faults bench lock clean
+.PHONY: help demo test faults bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -26,6 +26,9 @@ faults: .venv/test.stamp ## kill the service a thousand times, and check that no
 
 bench: .venv/test.stamp ## measure speed
 	.venv/bin/python -m benchmarks
+
+chaos: .venv/test.stamp ## 30 simulated days x 8 channels under random faults, for each of NIGHTS=3 seeds from SEED=1
+	.venv/bin/python -m tests.chaos --seed $(or $(SEED),1) --nights $(or $(NIGHTS),3)
 
 lock: ## resolve the locked dependency lists anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is missing; install it with: pip install uv" >&2; exit 1; }

@@ -1,0 +1,112 @@
+"""The computer that the service runs on: it can be killed at any moment, and what dies says nothing to anybody.
+
+A kill closes the store first and the link with it, so that nothing of the dying process is written or sent; only then
+is its task cancelled. What was on the wire already arrives, as it would from a real socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from drivers.neware.client import NewareClient
+from drivers.neware.tester import NewareTester
+from drivers.settings import NewareSettings, UnitSettings
+from orchestrator.events import Subscriber
+from orchestrator.service import Service
+from orchestrator.store import Store, open_store
+from orchestrator.virtual_time import wall_time
+from simulators.bench import SimulatedBench
+from simulators.streams import connect_memory
+
+POLL_S = 300.0
+
+
+class Network:
+    """The way from the host to BTS; ``down`` while nobody answers there."""
+
+    def __init__(self, bench: SimulatedBench) -> None:
+        self._bench = bench
+        self._writers: list[asyncio.StreamWriter] = []
+        self.down = False
+        self.host_is_dead = False
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection, or refuse it."""
+        if self.down or self.host_is_dead:
+            raise ConnectionRefusedError("nobody answers")
+        reader, writer = connect_memory(self._bench.handle)
+        self._writers = [other for other in self._writers if not other.is_closing()] + [writer]
+        return reader, writer
+
+    def cut(self) -> None:
+        """Close every connection."""
+        for writer in self._writers:
+            writer.close()
+
+
+class Process:
+    """One life of the service."""
+
+    def __init__(self, bench: SimulatedBench, folder: Path, subscriber: Subscriber) -> None:
+        self.network = Network(bench)
+        self.store: Store = open_store(folder / "cellrig.db")
+        settings = NewareSettings(
+            step_files=folder,
+            step_files_on_bts_pc=str(folder),
+            poll_period_s=POLL_S,
+            units=(UnitSettings(devid=21, subdevid=1, voltage_low_v=-5.0),),
+        )
+        client = NewareClient(self.network.connect, settings.username, settings.password, settings.reply_timeout_s)
+        tester = NewareTester(settings, client, wall_time)
+        self.service = Service(self.store, [tester], [subscriber])
+        self.task = asyncio.ensure_future(self.service.run())
+        self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self.network.host_is_dead = True
+        self.store.close()
+        self.network.cut()
+        self.task.cancel()
+
+
+class Host:
+    """The computer with its disk: processes come and go."""
+
+    def __init__(self, bench: SimulatedBench, folder: Path, subscriber: Subscriber) -> None:
+        self._bench = bench
+        self._folder = folder
+        self._subscriber = subscriber
+        self._down = False
+        self.process: Process | None = None
+
+    @property
+    def store_file(self) -> Path:
+        """Where the store is."""
+        return self._folder / "cellrig.db"
+
+    @property
+    def service(self) -> Service | None:
+        """The service, if it is up."""
+        return self.process.service if self.process else None
+
+    def start(self) -> None:
+        """Start the service unless it is up."""
+        if self.process is None:
+            self.process = Process(self._bench, self._folder, self._subscriber)
+            self.process.network.down = self._down
+
+    def kill(self) -> None:
+        """Kill the service if it is up."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+
+    def bts_is_dead(self, dead: bool) -> None:
+        """Let BTS's server die, or live again."""
+        self._down = dead
+        if self.process is not None:
+            self.process.network.down = dead
+            if dead:
+                self.process.network.cut()

@@ -1,0 +1,154 @@
+"""A night: a rack, a host, an operator and everything that may go wrong, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from drivers.neware import stepfile
+from orchestrator.virtual_time import VirtualTimeLoop
+from simulators.bench import SimulatedBench
+from simulators.cells import load_cell
+from simulators.neware.schedule import Schedule
+from simulators.neware.settings import Quirks, Trouble
+from simulators.neware.stepfile import read_schedule
+from tests.chaos import happenings
+from tests.chaos.host import POLL_S, Host
+from tests.chaos.invariants import Invariants
+from tests.chaos.plan import CHANNELS, PART_S, Happening, draw
+from tests.chaos.programs import programs
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+CALM_S = 5 * POLL_S + 300.0
+LFP = frozenset(CHANNELS[5:])
+
+
+class InlineLoop(VirtualTimeLoop):
+    """Virtual time without threads: what a thread would do is done at once, so that every replay is the same."""
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """Run the function here and now."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as err:  # noqa: BLE001 - handed to whoever waits
+            future.set_exception(err)
+        return future
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a night has shown."""
+
+    seed: int
+    injected: Counter[str]
+    finished: Counter[str]
+    samples: int
+    wall_s: float
+
+
+class Night:
+    """Everything that a happening may touch."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, InlineLoop)
+        cells = {
+            name: load_cell("coated-lfp" if name in LFP else "coated-li-li", seed=seed * 10 + n)
+            for n, name in enumerate(CHANNELS)
+        }
+        self.seed = seed
+        self.bench = SimulatedBench(
+            loop.time,
+            loop.epoch_unix_s,
+            1,
+            cells,
+            seed=seed,
+            negative_voltage=True,
+            quirks=Quirks(reply_delay_s=0.25),
+        )
+        self.invariants = Invariants(self.bench, folder / "cellrig.db")
+        self.host = Host(self.bench, folder, self.invariants.hear)
+        self.programs = {
+            name: programs("lfp-200mA-g", "coated-lfp") if name in LFP else programs("li-li-0.2", "coated-li-li")
+            for name in CHANNELS
+        }
+        self.injected: Counter[str] = Counter()
+        self.link_troubles = 0
+        self.troubles_so_far = 0
+
+    def schedule(self, channel: str) -> Schedule:
+        """Give a program that somebody might start at the tester."""
+        (segment,) = self.programs[channel][0].segments
+        return read_schedule(stepfile.write(segment, "somebody", 0.0), self.bench.tester.units[0].ratings)
+
+    @contextmanager
+    def link_trouble(self) -> Iterator[None]:
+        """Note that the link is bad meanwhile."""
+        self.link_troubles += 1
+        self.troubles_so_far += 1
+        try:
+            yield
+        finally:
+            self.link_troubles -= 1
+
+    async def happen(self, happening: Happening) -> None:
+        """Let one thing happen at its time."""
+        await asyncio.sleep(happening.at_s)
+        if await happenings.TABLE[happening.kind](self, happening):
+            self.injected[happening.kind] += 1
+        self.invariants.look(self.host)
+
+    async def calm(self) -> None:
+        """Mend everything, keep the service up for some polls, and look whether all has come to order."""
+        self.bench.wire.mend()
+        self.host.bts_is_dead(False)
+        for name in CHANNELS:
+            self.bench.tester.put_back_cell(name)
+            self.bench.tester.make_trouble(name, Trouble())
+        self.host.start()
+        await asyncio.sleep(CALM_S)
+        self.invariants.look(self.host)
+        self.invariants.order(self.host)
+
+    async def live(self, days: float) -> None:
+        """Live through the night."""
+        self.host.start()
+        for part in draw(self.seed, days):
+            async with asyncio.TaskGroup() as group:
+                for happening in part:
+                    group.create_task(self.happen(happening), name=happening.kind)
+            await asyncio.sleep(max(0.0, PART_S - part[-1].at_s if part else 0.0) / 10)
+            await self.calm()
+        service = self.host.service
+        assert service is not None
+        await service.stop_rack("the morning")
+        self.invariants.look(self.host)
+        self.invariants.end(self.host)
+        self.host.kill()
+
+
+def replay(seed: int, days: float) -> Outcome:
+    """Live through a night; AssertionError or ExceptionGroup says what was broken."""
+    began_s = time.perf_counter()
+
+    async def main(folder: Path) -> tuple[Counter[str], Counter[str], int]:
+        night = Night(seed, folder)
+        await night.live(days)
+        finished, samples = night.invariants.finished(), night.invariants.sample_count()
+        night.invariants.close()
+        return night.injected, finished, samples
+
+    with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=InlineLoop) as runner:
+        injected, finished, samples = runner.run(main(Path(folder)))
+    return Outcome(seed, injected, finished, samples, time.perf_counter() - began_s)

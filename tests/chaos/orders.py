@@ -1,0 +1,132 @@
+"""What the operator may order in a night; each says whether there was something to do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from drivers.errors import DriverError
+from orchestrator.diary import RunRequest
+from orchestrator.run import SETTLED, Run
+from orchestrator.service import CommandRefused, Service
+from orchestrator.states import RunState
+from tests.chaos.plan import Happening, pick
+
+if TYPE_CHECKING:
+    from tests.chaos.night import Night
+
+STOP_BOUND_S = 300.0
+
+
+async def submit(night: Night, it: Happening) -> bool:
+    """Order a run, unless two wait there already."""
+    service = night.host.service
+    if service is None or sum(run.request.channel == it.channel and not run.ended for run in service.runs) > 1:
+        return False
+    try:
+        service.submit(RunRequest(pick(night.programs[it.channel], it.luck), it.channel, it.channel), "ada")
+    except CommandRefused:
+        return False
+    return True
+
+
+def _some(service: Service | None, luck: float, wanted: Callable[[Run], bool]) -> Run | None:
+    runs = [run for run in service.runs if wanted(run)] if service else []
+    return pick(runs, luck) if runs else None
+
+
+async def stop(night: Night, it: Happening) -> bool:
+    """Stop some run; while the link is good this is confirmed soon, whatever the tester does."""
+    service = night.host.service
+    run = _some(service, it.luck, lambda run: run.state not in SETTLED)
+    if service is None or run is None:
+        return False
+    with _bounded_stop(night, [run]):
+        await _while_alive(night, service.stop(run.run_id, "ada"))
+    return True
+
+
+async def submit_and_stop(night: Night, it: Happening) -> bool:
+    """Order a run and think better of it within its start."""
+    service = night.host.service
+    if service is None or not await submit(night, it):
+        return False
+    run = service.runs[-1]
+    await asyncio.sleep(it.luck * 1000 % 12.0)
+    if night.host.service is service and run.state not in SETTLED:
+        with _bounded_stop(night, [run]):
+            await _while_alive(night, service.stop(run.run_id, "ada"))
+    return True
+
+
+async def stop_rack(night: Night, it: Happening) -> bool:
+    """Stop everything."""
+    service = night.host.service
+    if service is None:
+        return False
+    with _bounded_stop(night, [run for run in service.runs if run.state not in SETTLED]):
+        await _while_alive(night, service.stop_rack("ada"))
+    return True
+
+
+class _bounded_stop:  # noqa: N801 - used as a context
+    """Check a stop that was ordered while the link was good and stayed so."""
+
+    def __init__(self, night: Night, runs: list[Run]) -> None:
+        self._night, self._runs = night, runs
+        self._began = (night.host.process, night.troubles_so_far, night.link_troubles)
+        self._began_s = asyncio.get_running_loop().time()
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Check, unless the link or the service was lost meanwhile."""
+        night = self._night
+        good = self._began[2] == 0 and (night.host.process, night.troubles_so_far, 0) == self._began
+        if not good or error is not None:
+            return
+        took_s = asyncio.get_running_loop().time() - self._began_s
+        assert took_s <= STOP_BOUND_S, f"a stop took {took_s:.0f} s on a good link"
+        for run in self._runs:
+            assert run.state in SETTLED, f"{run.run_id} is {run.state}: {run.reason}, after a stop on a good link"
+
+
+async def resume(night: Night, it: Happening) -> bool:
+    """Go on with some held run."""
+    service = night.host.service
+    run = _some(service, it.luck, lambda run: run.state is RunState.HOLDING)
+    if service is None or run is None:
+        return False
+    try:
+        await _while_alive(night, service.resume(run.run_id, "ada"))
+    except (CommandRefused, DriverError):
+        return False
+    return True
+
+
+async def acknowledge(night: Night, it: Happening) -> bool:
+    """Acknowledge some trip."""
+    service = night.host.service
+    run = _some(service, it.luck, lambda run: run.state is RunState.TRIPPED)
+    if service is None or run is None:
+        return False
+    night.invariants.look(night.host)
+    service.acknowledge(run.run_id, "ada")
+    return True
+
+
+async def _while_alive(night: Night, order: Awaitable[object]) -> None:
+    """Wait for an order until it is carried out or its service is dead."""
+    process = night.host.process
+    assert process is not None
+    ordered = asyncio.ensure_future(order)
+    await asyncio.wait({ordered, process.task}, return_when=asyncio.FIRST_COMPLETED)
+    if not ordered.done():
+        ordered.cancel()
+        await asyncio.wait({ordered})
+    if night.host.process is process and not ordered.cancelled():
+        ordered.result()
+    elif not ordered.cancelled():
+        ordered.exception()

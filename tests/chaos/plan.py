@@ -1,0 +1,81 @@
+"""What will happen in a night, drawn from its seed before it begins: the same seed gives the same night."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+T = TypeVar("T")
+
+CHANNELS = tuple(f"21-1-{n}" for n in range(1, 9))
+HOUR_S = 3600.0
+PART_S = 6 * HOUR_S
+"""A night is made of parts; each ends with a calm, in which everything must come to order."""
+
+# What happens: how often in relation to the others, and for how long (s) at least and at most.
+KINDS: dict[str, tuple[float, float, float]] = {
+    "submit": (60.0, 0.0, 0.0),
+    "submit, then stop": (5.0, 0.0, 0.0),
+    "start spoiled": (6.0, 10.0, 600.0),
+    "stop": (7.0, 0.0, 0.0),
+    "stop spoiled": (4.0, 10.0, 600.0),
+    "stop rack": (0.4, 0.0, 0.0),
+    "resume": (14.0, 0.0, 0.0),
+    "acknowledge": (14.0, 0.0, 0.0),
+    "reply spoiled": (10.0, 60.0, 1800.0),
+    "link spoiled": (1.5, 60.0, 4 * HOUR_S),
+    "bts dead": (0.7, 60.0, 4 * HOUR_S),
+    "tester reboots, program kept": (0.6, 0.0, 0.0),
+    "tester reboots, program lost": (0.6, 0.0, 0.0),
+    "cell pulled out": (1.5, 10.0, 2 * HOUR_S),
+    "cell shorted": (1.5, 10.0, 2 * HOUR_S),
+    "stopped by hand": (2.0, 0.0, 0.0),
+    "started by hand": (1.5, 0.0, 0.0),
+    "stop refused": (1.0, 60.0, 2 * HOUR_S),
+    "stop ignored": (1.0, 60.0, 2 * HOUR_S),
+    "wrong current": (1.0, 60.0, 2 * HOUR_S),
+    "endless step": (0.7, 60.0, 2 * HOUR_S),
+    "current at rest": (0.5, 60.0, 2 * HOUR_S),
+    "service killed": (3.0, 1.0, 2 * HOUR_S),
+    "service killed while starting": (3.0, 1.0, 1800.0),
+    "service killed in a loop": (0.5, 60.0, 200.0),
+}
+EVERY_S = 420.0
+"""Mean time between two happenings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happens; ``luck`` (0 to 1) decides what its kind leaves open."""
+
+    at_s: float
+    kind: str
+    channel: str
+    lasts_s: float
+    luck: float
+
+
+def draw(seed: int, days: float) -> list[list[Happening]]:
+    """Draw a night: for each of its parts what happens in it, in order, timed from the part's beginning."""
+    random = Random(f"chaos/{seed}")
+    return [_part(random) for _ in range(math.ceil(days * 24 * HOUR_S / PART_S))]
+
+
+def _part(random: Random) -> list[Happening]:
+    happenings, at_s = [], 0.0
+    kinds, weights = list(KINDS), [weight for weight, _, _ in KINDS.values()]
+    while (at_s := at_s + random.expovariate(1 / EVERY_S)) < PART_S:
+        (kind,) = random.choices(kinds, weights)
+        _, least_s, most_s = KINDS[kind]
+        lasts_s = least_s * (most_s / least_s) ** random.random() if least_s else 0.0
+        lasts_s = min(lasts_s, PART_S - at_s)
+        happenings.append(Happening(at_s, kind, random.choice(CHANNELS), lasts_s, random.random()))
+    return happenings
+
+
+def pick(options: Sequence[T], luck: float) -> T:
+    """Choose by luck."""
+    return options[int(luck * len(options))]
