@@ -11,6 +11,7 @@
     +-- OutcomeUnknown         a write was sent and its reply is lost: ask the instrument, never send it again
     +-- NotConfirmed           the write was answered, but reading back shows something else
     +-- RecordsLost            the tester no longer has the records asked for; those after them can be read
+    +-- TestGone               the tester no longer knows the test at all
     +-- CannotRun              the program does not fit the channel; nothing was sent
     +-- SettingsError          the bench file is wrong
 """
@@ -61,6 +62,12 @@ class RecordsLost(DriverError):
         super().__init__(f"records {first} to {last} are no longer in the tester's memory")
         self.first = first
         self.last = last
+
+
+class TestGone(DriverError):
+    """The tester no longer knows the test: what was not read of it before is lost."""
+
+    __test__ = False
 
 
 class CannotRun(DriverError):

@@ -182,7 +182,7 @@ class BatteryTester(Protocol):
         """
 
     async def record_count(self, identity: TestIdentity) -> int:
-        """Tell how many records a test has, also when the channel has gone on to another test."""
+        """Tell how many records a test has, also when the channel has gone on to another test; TestGone without it."""
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
         """Give the executed steps of the test."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drivers.errors import TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind
@@ -83,12 +84,20 @@ class Recovery:
         open_states = {s for s in RunState if s not in _OVER}
         return [row for row in self._store.runs() if row.state in open_states and row.channel in channels]
 
+    def close_leftovers(self) -> None:
+        """Close the intents of runs that ended, or were held, before the outcome could be written."""
+        settled = {row.run_id: row.state for row in self._store.runs() if row.state in _OVER | _LATCHED}
+        for intent in self._store.open_intents():
+            if (state := settled.get(intent.run_id)) is not None:
+                outcome = f"not written by the process that sent it; the run was {state.value} already"
+                self._store.close_intent(intent.id, outcome, wall_time())
+
     async def recover(self, row: RunRow) -> Run:
         """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
         program = Program.from_json(row.program_json)
         run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
         run.state, run.reason = row.state, row.reason
-        if row.state in {RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED}:
+        if row.state in _LATCHED:
             run.restore()
             return run
         await self.settle(run)
@@ -154,7 +163,11 @@ class Recovery:
     async def _fetch_rest(self, run: Run) -> None:
         """Fetch what the run's own test has left on the tester."""
         if run.identity is not None and run.ingest is not None:
-            count = await self._tester.record_count(run.identity)
+            try:
+                count = await self._tester.record_count(run.identity)
+            except TestGone as err:
+                run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.ingest.samples} records of it are stored")
+                return
             while samples := await run.fetch(count):
                 self._store.tick({run.test: samples})
                 run.ingest.accept(samples)
@@ -166,6 +179,8 @@ class Recovery:
 
 
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
+# A person moves these on; the tester is not asked about them.
+_LATCHED = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED})
 
 
 def is_storm(store: Store, now_unix_s: float) -> bool:

@@ -106,6 +106,7 @@ class Service:
     async def _recover(self, supervisor: Supervisor) -> None:
         """Decide every unfinished run; while the tester does not answer, ask again with a growing delay."""
         recovery = Recovery(self.store, supervisor.tester)
+        recovery.close_leftovers()
         delay_s = _RETRY_S
         for row in recovery.unfinished():
             # What a client has ordered since this process began is no earlier process's.

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from drivers.errors import DriverError
+from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
@@ -165,7 +165,8 @@ class Supervisor:
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
-        if run.state not in _WATCHED or await run.act():
+        # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
+        if run.state not in _WATCHED or run.stop_is_pending or await run.act():
             return
         if not seen:
             self._silence.check_growth(run)
@@ -206,7 +207,11 @@ class Supervisor:
     async def _let_go(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test, after fetching what its own test has left."""
         if run.identity is not None:
-            count = await self.tester.record_count(run.identity)
+            try:
+                count = await self.tester.record_count(run.identity)
+            except TestGone as err:
+                run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
+                count = run.stored
             await self._fetch([run], {run.run_id: count})
             if run.stored < count:
                 self._silence.check_growth(run)

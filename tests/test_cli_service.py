@@ -98,7 +98,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:
-    """Start, run, kill -9, status without a service, start again: nothing is lost, and it is told in words."""
+    """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words."""
     bench.serve()
     second = bench.cellrig("serve", "--simulate")
     refused(second, 1, "served already by process", str(bench.service.pid if bench.service else 0))

@@ -215,6 +215,61 @@ def test_stop_that_cannot_be_confirmed_is_ordered_again(store_file: Path) -> Non
     with_rig(store_file, work)
 
 
+@pytest.mark.parametrize("before_poll_s", range(0, 60, 4))
+def test_stop_beside_a_poll_that_sees_the_channel_stopped_ends_the_run_once(
+    store_file: Path, before_poll_s: float
+) -> None:
+    """While a stop is being confirmed a poll sees the channel stopped: one end, one closed intent."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            # Stops begun at many moments of the poll period, so that polls fall into their confirmation.
+            await asyncio.sleep(before_poll_s)
+            await service.stop(run.run_id, "ada")
+            await asyncio.sleep(300)
+            assert state(run) is RunState.STOPPED
+            assert store.open_intents() == []
+            assert sum(event.kind == "ended" for event in store.events(run.run_id)) == 1
+
+    with_rig(store_file, work)
+
+
+def test_intent_left_open_by_a_death_at_the_very_end_is_closed(store_file: Path) -> None:
+    """The run is over and its stop's outcome was never written: the next start writes what is known."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            await service.stop(run.run_id, "ada")
+        store.open_intent(run.run_id, CHANNEL, "stop", "0" * 64, "left behind", 0.0)
+        async with serving(rig, store):
+            await asyncio.sleep(10)
+        assert store.open_intents() == []
+
+    with_rig(store_file, work)
+
+
+def test_tester_that_forgot_the_test_holds_the_run(store_file: Path) -> None:
+    """Nothing can be backfilled from a tester that was swapped or wiped; the run is held, and others go on."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+        rig.bench.tester.stop(CHANNEL)
+        rig.bench.tester.channels[CHANNEL].tests.clear()
+        async with serving(rig, store) as service:
+            other = service.submit(request(OTHER, cycles=1), "ada")
+            await asyncio.sleep(6000)
+            assert store.run(run.run_id).state is RunState.HOLDING
+            assert state(other) is RunState.COMPLETED
+
+    with_rig(store_file, work)
+
+
 def test_pending_stop_survives_the_service(store_file: Path) -> None:
     """A stop that was under way when the service died is carried out by the next one."""
 

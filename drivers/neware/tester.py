@@ -24,6 +24,7 @@ from drivers.errors import (
     RecordsLost,
     Refused,
     SettingsError,
+    TestGone,
 )
 from drivers.interfaces import (
     ChannelState,
@@ -286,7 +287,7 @@ class NewareTester:
         root = await self._client.ask(wire.inquiredf([address], identity.test_id))
         (file,) = replies.data_files(root, [address])
         if file.test_id != identity.test_id:
-            raise BadReply(f"BTS answered for test {file.test_id} where {identity.test_id} was asked")
+            raise TestGone(f"{self.name} knows test {identity.test_id} of channel {identity.channel} no more")
         return file.count
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
