@@ -302,7 +302,7 @@ class Run:
         async with self._commanding:
             if self.state in SETTLED:
                 return
-            if self.state in _NOT_STARTED:
+            if self.state in _NOT_STARTED and not await self._is_kept():
                 self.go(RunState.STOPPED, reason)
                 return
             self.order_stop(state, reason)
@@ -311,6 +311,13 @@ class Run:
                 self.diary.intend_stop()
             elif self.identity is not None:
                 await self._stop(self.identity)
+
+    async def _is_kept(self) -> bool:
+        """Tell whether a held run's program is still on its channel, paused: somebody could let it go on there."""
+        if self.state is not RunState.HOLDING or self.identity is None:
+            return False
+        status = (await self._tester.status([self.request.channel]))[self.request.channel]
+        return status.state in {ChannelState.PAUSED, ChannelState.WORKING} and not self.taken_over(status)
 
     async def _stop(self, identity: TestIdentity) -> None:
         failpoint("stop not intended")

@@ -32,7 +32,7 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     _S.ARMED: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.FAILED, _S.STOPPED, _S.UNKNOWN}),
     _S.RUNNING: frozenset({_S.UNSEEN, _S.HOLDING} | _ENDS),
     _S.UNSEEN: frozenset({_S.RUNNING, _S.HOLDING} | _ENDS),
-    _S.HOLDING: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.COMPLETED}),
+    _S.HOLDING: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.COMPLETED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
     _S.TRIPPED: frozenset({_S.STOPPED}),
     _S.COMPLETED: frozenset(),

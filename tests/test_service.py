@@ -180,6 +180,24 @@ def test_tester_that_pauses_after_a_power_cut_is_held_and_resumed(store_file: Pa
     with_rig(store_file, work)
 
 
+def test_stop_of_a_held_run_clears_its_paused_program_from_the_channel(store_file: Path) -> None:
+    """What the tester still holds could be let go on there by hand: the stop takes it away (faults E11)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=1), "ada")
+            await asyncio.sleep(1500)
+            rig.bench.tester.reboot(keep_program=True)
+            await asyncio.sleep(600)
+            assert state(run) is RunState.HOLDING
+            await service.stop(run.run_id, "ada")
+            assert state(run) is RunState.STOPPED
+            assert not rig.bench.tester.channel(CHANNEL).busy
+            assert not rig.bench.tester.resume(CHANNEL)
+
+    with_rig(store_file, work)
+
+
 def test_stop_is_confirmed_also_while_the_link_is_slow(store_file: Path) -> None:
     """A person's stop does not wait for a poll that hangs (faults I04)."""
 
