@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import nan
 from pathlib import PurePosixPath, PureWindowsPath
 from zoneinfo import ZoneInfo
@@ -60,6 +61,12 @@ _AT_REST_OR_GONE = _AT_REST | {ChannelState.ABSENT}
 _REFRESH_S = 5.0
 
 
+@lru_cache(maxsize=64)
+def _status_requests(addresses: tuple[wire.Address, ...]) -> tuple[wire.Request, wire.Request]:
+    """Give the two requests of a poll; the same channels are asked for hours."""
+    return wire.inquire(addresses), wire.inquiredf(addresses)
+
+
 class NewareTester:
     """A `BatteryTester`: one BTS client with its middle machines and units."""
 
@@ -101,8 +108,9 @@ class NewareTester:
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Ask for live values and record counts of many channels: two requests whatever their number."""
         addresses = [self._address(channel) for channel in channels]
-        live = replies.live(await self._client.ask(wire.inquire(addresses)), addresses)
-        files = replies.data_files(await self._client.ask(wire.inquiredf(addresses)), addresses)
+        ask_live, ask_files = _status_requests(tuple(addresses))
+        live = replies.live(await self._client.ask(ask_live), addresses)
+        files = replies.data_files(await self._client.ask(ask_files), addresses)
         return {
             channel: ChannelStatus(
                 channel=channel,
