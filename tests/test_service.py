@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from drivers.interfaces import ChannelState, ChannelStatus
 from orchestrator.diary import RunRequest
-from orchestrator.recovery import Known, Verdict, decide
 from orchestrator.run import Run
 from orchestrator.service import CommandRefused, NoSuchThing, Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from orchestrator.virtual_time import run_virtual
-from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 
@@ -180,80 +177,6 @@ def test_tester_that_pauses_after_a_power_cut_is_held_and_resumed(store_file: Pa
     with_rig(store_file, work)
 
 
-def test_stop_of_a_held_run_clears_its_paused_program_from_the_channel(store_file: Path) -> None:
-    """What the tester still holds could be let go on there by hand: the stop takes it away (faults E11)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=1), "ada")
-            await asyncio.sleep(1500)
-            rig.bench.tester.reboot(keep_program=True)
-            await asyncio.sleep(600)
-            assert state(run) is RunState.HOLDING
-            await service.stop(run.run_id, "ada")
-            assert state(run) is RunState.STOPPED
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            assert not rig.bench.tester.resume(CHANNEL)
-
-    with_rig(store_file, work)
-
-
-def test_stop_is_confirmed_also_while_the_link_is_slow(store_file: Path) -> None:
-    """A person's stop does not wait for a poll that hangs (faults I04)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.wire.spoil(Fault(Spoil.SILENT, "inquire"))
-            await asyncio.sleep(30)
-            await service.stop(run.run_id, "ada")
-            assert state(run) is RunState.STOPPED
-            assert not rig.bench.tester.channel(CHANNEL).busy
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
-
-
-def test_stop_that_cannot_be_confirmed_is_ordered_again(store_file: Path) -> None:
-    """While the tester is silent the run is unknown; once it answers, the stop is carried out."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
-            await service.stop(run.run_id, "ada")
-            assert state(run) is RunState.UNKNOWN
-            rig.bench.wire.mend()
-            await asyncio.sleep(300)
-            assert state(run) is RunState.STOPPED
-            assert "stopped by ada" in run.reason
-
-    with_rig(store_file, work)
-
-
-@pytest.mark.parametrize("before_poll_s", range(0, 60, 4))
-def test_stop_beside_a_poll_that_sees_the_channel_stopped_ends_the_run_once(
-    store_file: Path, before_poll_s: float
-) -> None:
-    """While a stop is being confirmed a poll sees the channel stopped: one end, one closed intent."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            # Stops begun at many moments of the poll period, so that polls fall into their confirmation.
-            await asyncio.sleep(before_poll_s)
-            await service.stop(run.run_id, "ada")
-            await asyncio.sleep(300)
-            assert state(run) is RunState.STOPPED
-            assert store.open_intents() == []
-            assert sum(event.kind == "ended" for event in store.events(run.run_id)) == 1
-
-    with_rig(store_file, work)
-
-
 def test_intent_left_open_by_a_death_at_the_very_end_is_closed(store_file: Path) -> None:
     """The run is over and its stop's outcome was never written: the next start writes what is known."""
 
@@ -284,82 +207,6 @@ def test_tester_that_forgot_the_test_holds_the_run(store_file: Path) -> None:
             await asyncio.sleep(6000)
             assert store.run(run.run_id).state is RunState.HOLDING
             assert state(other) is RunState.COMPLETED
-
-    with_rig(store_file, work)
-
-
-def test_pending_stop_survives_the_service(store_file: Path) -> None:
-    """A stop that was under way when the service died is carried out by the next one."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
-            await service.stop(run.run_id, "ada")
-        rig.bench.wire.mend()
-        assert rig.bench.tester.channel(CHANNEL).busy
-        async with serving(rig, store):
-            await asyncio.sleep(300)
-        assert store.run(run.run_id).state is RunState.STOPPED
-        assert not rig.bench.tester.channel(CHANNEL).busy
-
-    with_rig(store_file, work)
-
-
-def test_pending_stop_survives_a_second_death_before_it_is_carried_out(store_file: Path) -> None:
-    """A service that has only just taken up a stop, and dies again, does not make the next one forget it."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
-            await service.stop(run.run_id, "ada")
-        rig.bench.wire.mend()
-        async with serving(rig, store):
-            await asyncio.sleep(1)
-        assert rig.bench.tester.channel(CHANNEL).busy
-        await asyncio.sleep(700)
-        async with serving(rig, store):
-            await asyncio.sleep(300)
-        assert store.run(run.run_id).state is RunState.STOPPED
-        assert not rig.bench.tester.channel(CHANNEL).busy
-
-    with_rig(store_file, work)
-
-
-def test_stop_that_reached_the_tester_ends_as_ordered(store_file: Path) -> None:
-    """A service that dies between the stop and its note finds the channel stopped: by us, and no reason to hold."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-        store.open_intent(run.run_id, CHANNEL, "stop", "", "left open by a death", 0.0)
-        rig.bench.tester.stop(CHANNEL)
-        async with serving(rig, store):
-            await asyncio.sleep(300)
-        assert store.run(run.run_id).state is RunState.STOPPED
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
-
-
-def test_rack_stop_reaches_every_channel(store_file: Path) -> None:
-    """One order, confirmed for each channel, also where a stop is refused (faults I09)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            channels = [f"21-1-{n}" for n in range(1, 9)]
-            for channel in channels:
-                service.submit(request(channel), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.tester.make_trouble(channels[3], Trouble(stop="refuse"))
-            runs = await service.stop_rack("ada")
-            assert len(runs) == 8
-            assert {run.state for run in runs} == {RunState.STOPPED}
-            assert not any(rig.bench.tester.channel(channel).busy for channel in channels)
 
     with_rig(store_file, work)
 
@@ -439,38 +286,3 @@ def test_what_is_not_there_is_told(store_file: Path) -> None:
                 service.submit(request("21-7-1"), "ada")
 
     with_rig(store_file, work)
-
-
-def status(state: ChannelState, barcode: str, test_id: int) -> ChannelStatus:
-    """Give what the tester shows."""
-    return ChannelStatus(CHANNEL, state, barcode, 0.0, 0.0, None, 1, 0.0, test_id, 0, False)
-
-
-W, F, P, S = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED, ChannelState.STOPPED
-
-
-@pytest.mark.parametrize(
-    ("known", "shown", "verdict"),
-    [
-        (Known(RunState.QUEUED, "R1", None, False, False), status(F, "x", 3), Verdict.QUEUE),
-        (Known(RunState.PREFLIGHT, "R1", None, False, False), status(F, "x", 3), Verdict.FAIL),
-        (Known(RunState.ARMED, "R1", None, True, False), status(F, "x", 3), Verdict.FAIL),
-        (Known(RunState.ARMED, "R1", None, True, False), status(W, "x", 3), Verdict.FAIL),
-        (Known(RunState.ARMED, "R1", None, True, False), status(W, "R1", 4), Verdict.ADOPT),
-        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "R1", 4), Verdict.ADOPT),
-        (Known(RunState.UNSEEN, "R1", 4, False, False), status(F, "R1", 4), Verdict.ADOPT),
-        (Known(RunState.RUNNING, "R1", 4, False, False), status(P, "R1", 4), Verdict.ADOPT),
-        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "R1", 5), Verdict.HOLD),
-        (Known(RunState.RUNNING, "R1", 4, False, False), status(W, "x", 5), Verdict.HOLD),
-        (Known(RunState.RUNNING, "R1", 4, False, True), status(W, "R1", 4), Verdict.STOP),
-        (Known(RunState.UNKNOWN, "R1", 4, False, False), status(W, "R1", 4), Verdict.STOP),
-        (Known(RunState.RUNNING, "R1", 4, False, True), status(F, "R1", 4), Verdict.ADOPT),
-        (Known(RunState.RUNNING, "R1", 4, False, True), status(S, "R1", 4), Verdict.STOP),
-        (Known(RunState.PREFLIGHT, "R1", 4, False, False, True), status(S, "R1", 4), Verdict.HOLD),
-        (Known(RunState.ARMED, "R1.2", None, True, False, True), status(S, "R1", 4), Verdict.HOLD),
-        (Known(RunState.ARMED, "R1.2", None, True, False, True), status(W, "R1.2", 5), Verdict.ADOPT),
-    ],
-)
-def test_every_restart_has_exactly_one_verdict(known: Known, shown: ChannelStatus, verdict: Verdict) -> None:
-    """Adopt, hold, stop again, fail or queue, by what the store knows and the tester shows."""
-    assert decide(known, shown)[0] is verdict
