@@ -13,6 +13,7 @@ from typing import Any
 
 from drivers.neware import replies, wire
 from drivers.neware.framing import Framer
+from orchestrator import demo
 from orchestrator.halfcycles import StepBuilder, StepWatch
 from orchestrator.safety import LimitWatch
 from orchestrator.store import Store
@@ -30,6 +31,7 @@ _CALLS: tuple[tuple[str, Any, str], ...] = (
     ("judge samples", LimitWatch, "feed"),
     ("judge samples", StepBuilder, "feed"),
     ("judge samples", StepWatch, "feed"),
+    ("pictures", demo, "draw"),
 )
 _COMMIT = "commit"
 
@@ -55,7 +57,7 @@ class Parts:
 
     def shares(self, total_s: float) -> dict[str, float]:
         """Give each part's share of a total, and what is left."""
-        counted = {part: seconds / total_s for part, seconds in self.seconds.items()}
+        counted = {part: seconds / total_s for part, seconds in self.seconds.items() if seconds > 0}
         return counted | {REST: 1.0 - sum(counted.values())}
 
     def timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
