@@ -8,15 +8,19 @@ from protocols.program import Program, VoltageBand
 _STARTABLE = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
 
 
-def reasons_not_to_start(program: Program, status: ChannelStatus) -> list[str]:
-    """Say why this program must not start on a channel in this state; empty when nothing speaks against it."""
+def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bool = False) -> list[str]:
+    """Say why this program must not start on a channel in this state; empty when nothing speaks against it.
+
+    A ``resumed`` cell is somewhere in its cycle: its voltage may be anywhere within the host's limits.
+    """
     channel = status.channel
     if status.state is ChannelState.ABSENT:
         return [f"channel {channel} does not exist on the tester"]
     if status.state not in _STARTABLE:
         owner = f" with {status.barcode!r} on it" if status.barcode else ""
         return [f"channel {channel} is already {status.state.value}{owner}; stop that test or take another channel"]
-    window = program.segments[0].guards.open_circuit
+    segment = program.segments[0]
+    window = segment.limits.host if resumed else segment.guards.open_circuit
     if window is None or window.low_v <= status.voltage_v <= window.high_v:
         return []
     return [_implausible(channel, status.voltage_v, window)]

@@ -145,7 +145,7 @@ class Run:
         barcode = self.next_barcode
         try:
             status = (await self._tester.status([channel]))[channel]
-            if reasons := reasons_not_to_start(self.request.program, status):
+            if reasons := reasons_not_to_start(self.request.program, status, resumed=bool(self.tests)):
                 self.go(RunState.FAILED, "; ".join(reasons))
                 return
             loaded = await self._tester.load(channel, self.segment, barcode)

@@ -75,7 +75,9 @@ class Silence:
         """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards."""
         for run in runs:
             if run.state is RunState.UNSEEN and _key(run) not in self._still:
-                self._back(run, self._heard_unix_s, f"{self._tester.name} answers again; records are being fetched")
+                # After a restart nothing was heard since the process before died: the last record tells when.
+                since_unix_s = min(self._heard_unix_s, run.last.unix_time_s if run.last else self._heard_unix_s)
+                self._back(run, since_unix_s, f"{self._tester.name} answers again; records are being fetched")
 
     def _back(self, run: Run, since_unix_s: float, message: str) -> None:
         # A wall clock that was set back must not give a gap that ends before it begins (faults G01).

@@ -39,6 +39,13 @@ def test_healthy_cell_may_start(program: Program, voltage_v: float) -> None:
     assert reasons_not_to_start(program, seen(voltage_v)) == []
 
 
+def test_resumed_cell_may_be_anywhere_within_its_limits() -> None:
+    """A full cell held just after its charge shows more than a fresh one; beyond the limits it is refused."""
+    assert reasons_not_to_start(LFP, seen(3.9)) != []
+    assert reasons_not_to_start(LFP, seen(3.9), resumed=True) == []
+    assert reasons_not_to_start(LFP, seen(4.15), resumed=True) != []
+
+
 @pytest.mark.parametrize("state", [ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER, ChannelState.ABSENT])
 def test_channel_that_is_not_free_is_refused(state: ChannelState) -> None:
     """Whoever is on it is named."""

@@ -89,6 +89,22 @@ def test_service_that_dies_finds_its_runs_again(store_file: Path, dead_at_s: flo
     with_rig(store_file, work)
 
 
+def test_gap_of_a_dead_service_begins_with_its_last_record(store_file: Path) -> None:
+    """The deviation lasts from what was stored last until the service is back, not from the restart."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(2000)
+        await asyncio.sleep(1000)
+        async with serving(rig, store):
+            await asyncio.sleep(200)
+        (deviation,) = store.deviations(run.run_id)
+        assert 1000 <= (deviation.ended_unix_s or 0) - deviation.started_unix_s <= 1200
+
+    with_rig(store_file, work)
+
+
 def test_runs_for_one_channel_wait_in_its_queue(store_file: Path) -> None:
     """The second starts when the first has ended; both are whole."""
 
