@@ -106,7 +106,7 @@ class Run:
 
     def update(self) -> RunUpdate:
         """Give where the run is."""
-        last = self.last
+        last, ingest = self.last, self.ingest
         return RunUpdate(
             run_id=self.run_id,
             label=self.request.label,
@@ -117,7 +117,7 @@ class Run:
             planned_s=self._planned_s,
             cycle=last.cycle if last else 0,
             voltage_v=last.voltage_v if last else None,
-            samples=self._earlier_samples + (self.ingest.samples if self.ingest else 0),
+            samples=self._earlier_samples + (ingest.samples if ingest else 0),
         )
 
     def go(self, state: RunState, reason: str = "") -> None:
@@ -313,10 +313,13 @@ class Run:
                 await self._stop(self.identity)
 
     async def _is_kept(self) -> bool:
-        """Tell whether a held run's program is still on its channel, paused: somebody could let it go on there."""
+        """Tell whether a held run's program may still be on its channel, paused: somebody could let it go on there."""
         if self.state is not RunState.HOLDING or self.identity is None:
             return False
-        status = (await self._tester.status([self.request.channel]))[self.request.channel]
+        try:
+            status = (await self._tester.status([self.request.channel]))[self.request.channel]
+        except DriverError:
+            return True
         return status.state in {ChannelState.PAUSED, ChannelState.WORKING} and not self.taken_over(status)
 
     async def _stop(self, identity: TestIdentity) -> None:
@@ -377,11 +380,8 @@ class Run:
 
     async def conclude(self, status: ChannelStatus) -> None:
         """End the run, or hold it, because its test is over at the tester and all records are stored."""
-        if self._ending is not None:
-            self._finish(*self._ending)
-            return
-        if status.state is ChannelState.FINISHED:
-            self._finish(RunState.COMPLETED, "program finished")
+        if self._ending is not None or status.state is ChannelState.FINISHED:
+            self._finish(*(self._ending or (RunState.COMPLETED, "program finished")))
             return
         if status.state is ChannelState.PROTECTED:
             log = await self._tester.event_log(self.identity) if self.identity else []

@@ -95,6 +95,26 @@ def test_stop_beside_a_poll_that_sees_the_channel_stopped_ends_the_run_once(
     with_rig(store_file, work)
 
 
+def test_stop_of_a_held_run_whose_tester_is_silent_is_carried_out_later(store_file: Path) -> None:
+    """Whether a program is still on the channel cannot be asked: the stop stays pending until it can."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.tester.reboot(keep_program=True)
+            await asyncio.sleep(300)
+            rig.bench.wire.spoil(Fault(Spoil.CLOSED, None, None))
+            await service.stop(run.run_id, "ada")
+            assert state(run) is RunState.UNKNOWN
+            rig.bench.wire.mend()
+            await asyncio.sleep(300)
+            assert state(run) is RunState.STOPPED
+            assert not rig.bench.tester.channel(CHANNEL).busy
+
+    with_rig(store_file, work)
+
+
 def test_pending_stop_survives_the_service(store_file: Path) -> None:
     """A stop that was under way when the service died is carried out by the next one."""
 
