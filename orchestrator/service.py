@@ -110,7 +110,7 @@ class Service:
         delay_s = _RETRY_S
         for row in recovery.unfinished():
             # What a client has ordered since this process began is no earlier process's.
-            while row.run_id not in {run.run_id for run in supervisor.runs}:
+            while row.run_id not in {run.run_id for run in self.runs}:
                 try:
                     supervisor.take(await recovery.recover(row))
                 except ConnectionFailed as err:
