@@ -12,6 +12,13 @@
     +-- NotConfirmed           the write was answered, but reading back shows something else
     +-- RecordsLost            the tester no longer has the records asked for; those after them can be read
     +-- TestGone               the tester no longer knows the test at all
+    +-- MeasurementFailed      a potentiostat gave no result that can be trusted; nothing of it is stored as whole
+    |   +-- CouldNotStart      its program could not be started; the cell was not touched
+    |   +-- InstrumentLinkFailed   its program runs and does not reach the instrument; the cell was not touched
+    |   +-- MacroRefused       its program refused the order; the cell was not touched
+    |   +-- Hung               no end by the deadline: the program was ended, what the cell sees is not known
+    |   +-- Incomplete         what it left is cut off, empty, or fewer rows than ordered
+    |   +-- WrongFile          what it left is of another job, technique or setting
     +-- CannotRun              the program does not fit the channel; nothing was sent
     +-- SettingsError          the bench file is wrong
 """
@@ -68,6 +75,42 @@ class TestGone(DriverError):
     """The tester no longer knows the test: what was not read of it before is lost."""
 
     __test__ = False
+
+
+class MeasurementFailed(DriverError):
+    """A potentiostat gave no result that can be trusted. ``cell_state_known``: the cell is certainly not driven."""
+
+    cell_state_known = False
+
+
+class CouldNotStart(MeasurementFailed):
+    """The instrument's program could not be started; the cell was not touched."""
+
+    cell_state_known = True
+
+
+class InstrumentLinkFailed(MeasurementFailed):
+    """The instrument's program runs and does not reach the instrument; the cell was not touched."""
+
+    cell_state_known = True
+
+
+class MacroRefused(MeasurementFailed):
+    """The instrument's program refused the order before it began; the cell was not touched."""
+
+    cell_state_known = True
+
+
+class Hung(MeasurementFailed):
+    """The deadline passed: the program was ended, every file kept, and what the cell sees now is not known."""
+
+
+class Incomplete(MeasurementFailed):
+    """What the measurement left is cut off or has fewer rows than ordered."""
+
+
+class WrongFile(MeasurementFailed):
+    """What the measurement left belongs to another job, technique or setting."""
 
 
 class CannotRun(DriverError):

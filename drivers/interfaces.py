@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from protocols.envelope import ChannelEnvelope
 from protocols.program import CyclingSegment
+from protocols.techniques import Technique
 
 
 class Sample(NamedTuple):
@@ -189,3 +191,94 @@ class BatteryTester(Protocol):
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
         """Give the tester's own log of the test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """An impedance spectrum in the order measured, from high to low frequency.
+
+    ``impedance_ohm`` has a negative imaginary part where the cell is capacitive; ``bias_v`` is the voltage around which
+    it was measured, NaN when the instrument does not tell.
+    """
+
+    frequency_hz: tuple[float, ...]
+    impedance_ohm: tuple[complex, ...]
+    bias_v: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was measured over time: columns of equal length.
+
+    ``time_s`` runs from the start of the measurement and rises. NaN stands where the instrument measured nothing
+    (no current at open circuit). ``rebuilt_current`` says that the current is the program's, not a reading.
+    """
+
+    time_s: tuple[float, ...]
+    voltage_v: tuple[float, ...]
+    current_a: tuple[float, ...]
+    rebuilt_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One technique measured whole: the result, and the files that the instrument's program left, to be kept."""
+
+    job: str
+    technique: Technique
+    result: Spectrum | Trace
+    started_unix_s: float
+    ended_unix_s: float
+    files: tuple[Path, ...]
+
+
+@runtime_checkable
+class Potentiostat(Protocol):
+    """An instrument that measures one technique at a time on the one cell at its leads.
+
+    A measurement is never repeated by a driver. Whatever ends it early raises one of `MeasurementFailed`'s kinds, whose
+    ``cell_state_known`` says whether the cell is certainly off.
+    """
+
+    name: str
+    host_loss: HostLoss
+
+    def problems(self, technique: Technique) -> list[str]:
+        """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
+
+    def duration_s(self, technique: Technique) -> float:
+        """Give about how long it takes, start of the program included."""
+
+    async def measure(self, technique: Technique, job: str, note: str = "") -> Measurement:
+        """Measure once. ``job`` is unique for ever: letters, digits, dash, underscore; ``note`` is any text."""
+
+
+class Isolation(StrEnum):
+    """Whether a switch takes the tester's leads off the cell that it connects to the potentiostat."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@runtime_checkable
+class Multiplexer(Protocol):
+    """Connects the potentiostat to at most one cell. Ports are numbered from 1.
+
+    Raises ConnectionFailed when the line is bad, and NotConfirmed when reading back shows another port.
+    """
+
+    name: str
+    isolates_tester: Isolation
+
+    async def open(self) -> None:
+        """Connect, check that it is the switch that the settings name, and leave every port open-circuit."""
+
+    async def close(self) -> None:
+        """Let every port go and drop the line."""
+
+    async def select(self, port: int | None) -> None:
+        """Let go of the present port, then connect another; None leaves all open. Confirmed by reading back."""
+
+    async def selected(self) -> int | None:
+        """Ask which port is connected."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from drivers.basesettings import TableSettings
 from drivers.errors import SettingsError
 from protocols.envelope import ChannelEnvelope, CurrentRange
 
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class UnitSettings(_Settings):
+class UnitSettings(TableSettings):
     """One unit of eight channels: what its datasheet says (reference neware-ct4008, sections 1.2 and 1.3).
 
     ``current_ranges_a`` are pairs of the smallest current to set and full scale. Negative voltage is off unless the
@@ -59,7 +56,7 @@ class UnitSettings(_Settings):
         )
 
 
-class NewareSettings(_Settings):
+class NewareSettings(TableSettings):
     """A CT-4008 behind one BTS client.
 
     ``step_files`` is our folder, ``step_files_on_bts_pc`` the same folder as the BTS PC sees it. ``poll_period_s``
@@ -96,7 +93,7 @@ class NewareSettings(_Settings):
         return value
 
 
-class ServiceSettings(_Settings):
+class ServiceSettings(TableSettings):
     """Where ``cellrig serve`` answers. Any address but this machine's own needs certificate, key and a token file.
 
     ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
@@ -110,7 +107,7 @@ class ServiceSettings(_Settings):
     allowed_hosts: tuple[str, ...] = ()
 
 
-class BenchSettings(_Settings):
+class BenchSettings(TableSettings):
     """A bench file: the instruments that one process owns, and where that process answers."""
 
     service: ServiceSettings = ServiceSettings()

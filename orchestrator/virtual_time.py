@@ -1,8 +1,8 @@
 """An event loop whose clock jumps to the next timer whenever nothing is ready, and the one source of wall time.
 
 A 600-hour test then takes as long as its work takes, and nothing in the code knows the difference. The clock stands
-still while a thread that the loop started is still working. Bytes that another process has yet to send are not
-waited for: in virtual time both ends of a wire live in this process.
+still while a thread that the loop started, or a child process said to be `busy`, is still working. Other bytes that
+another process has yet to send are not waited for: in virtual time both ends of a wire live in this process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, epoch_unix_s: float = DEMO_EPOCH_UNIX_S) -> None:
         self._now_s = 0.0
-        self._working_threads = 0
+        self._working = 0
         self.epoch_unix_s = epoch_unix_s
         selector = _JumpingSelector()
         super().__init__(selector)
@@ -51,22 +51,35 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now_s
 
     def _jump(self) -> bool:
-        """Move the clock to the next timer, unless a thread is at work."""
+        """Move the clock to the next timer, unless a thread or a child process is at work."""
         scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # asyncio's own heap
-        if self._working_threads or not scheduled:
+        if self._working or not scheduled:
             return False
         self._now_s = max(self._now_s, scheduled[0].when())
         return True
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run a function on a thread; the clock waits for it."""
-        self._working_threads += 1
+        self._working += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_is_done)
         return future
 
+    def busy(self) -> Callable[[], None]:
+        """Hold the clock still for a child process that works; calling what this gives lets it go on, once."""
+        self._working += 1
+        working = True
+
+        def release() -> None:
+            nonlocal working
+            if working:
+                working = False
+                self._working -= 1
+
+        return release
+
     def _thread_is_done(self, _: asyncio.Future[Any]) -> None:
-        self._working_threads -= 1
+        self._working -= 1
 
 
 def run_virtual(main: Coroutine[Any, Any, T], epoch_unix_s: float = DEMO_EPOCH_UNIX_S) -> T:
