@@ -196,6 +196,18 @@ def serve_simulated_ct4008(
         raise SettingsError(str(err)) from err
 
 
+def serve_simulated_mux(
+    *, port: int, ports: int, announce: Callable[[str], None], on_select: Callable[[int | None], None]
+) -> None:
+    """Serve a simulated relay switch on loopback until Ctrl-C. Raises SettingsError for a taken port."""
+    from simulators.mux.serving import serve_mux
+
+    try:
+        asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
 def simulated_models() -> tuple[str, ...]:
     """Name the cell models that come with the simulators."""
     from simulators.cells import shipped_names

@@ -6,8 +6,11 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
 
+from simulators.mux.serving import serve_mux
 from simulators.standalone import serve_ct4008
 
 
@@ -24,30 +27,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--negative-voltage", action="store_true", help="units that can force negative voltage")
     ct4008.add_argument("--cells", metavar="FILE", help="TOML file: which cell sits in which channel")
     ct4008.add_argument("--idle-exit", type=float, metavar="S", help="end after so long without a client")
+    ct4008.set_defaults(serve=_ct4008)
+    mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
+    mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    mux.add_argument("--port", type=int, default=5025, help="TCP port, 0 picks a free one (default: 5025)")
+    mux.add_argument("--ports", type=int, default=8, help="cells that it can reach (default: 8)")
+    mux.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
+    mux.set_defaults(serve=_mux)
     chosen = parser.parse_args(arguments)
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(
-                serve_ct4008(
-                    chosen.host,
-                    chosen.port,
-                    chosen.units,
-                    chosen.speed,
-                    chosen.seed,
-                    chosen.negative_voltage,
-                    chosen.cells,
-                    _announce,
-                    chosen.idle_exit,
-                )
-            )
+            asyncio.run(chosen.serve(chosen))
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
+def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    return serve_ct4008(
+        chosen.host,
+        chosen.port,
+        chosen.units,
+        chosen.speed,
+        chosen.seed,
+        chosen.negative_voltage,
+        chosen.cells,
+        _announce,
+        chosen.idle_exit,
+    )
+
+
+def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    return serve_mux(chosen.host, chosen.port, chosen.ports, _announce, _show_port, chosen.terminal)
+
+
 def _announce(address: str) -> None:
     sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+
+
+def _show_port(port: int | None) -> None:
+    sys.stdout.write(f"port {'none' if port is None else port}\n")
     sys.stdout.flush()
 
 

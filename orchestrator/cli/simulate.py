@@ -12,11 +12,6 @@ from orchestrator.cli.arguments import Seed
 app = typer.Typer(help="Simulated instruments that speak the real ones' bytes.", no_args_is_help=True)
 
 
-@app.callback()
-def _simulate() -> None:
-    """Keep ``ct4008`` a subcommand also while it is the only one."""
-
-
 @app.command()
 def ct4008(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5020,
@@ -43,6 +38,25 @@ def ct4008(
             negative_voltage=negative_voltage,
             cells=cells,
             announce=_announce,
+        )
+
+
+@app.command()
+def mux(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5025,
+    ports: Annotated[int, typer.Option("--ports", min=1, max=1024, help="Cells that it can reach.")] = 8,
+) -> None:
+    """Serve a simulated relay switch on 127.0.0.1; its address is printed first, then each port it connects."""
+    from contextlib import suppress
+
+    from orchestrator.bench import serve_simulated_mux
+
+    with suppress(KeyboardInterrupt):
+        serve_simulated_mux(
+            port=port,
+            ports=ports,
+            announce=_announce,
+            on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
         )
 
 
