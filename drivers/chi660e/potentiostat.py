@@ -1,0 +1,71 @@
+"""The CHI660E as a potentiostat: a technique becomes a macro, the vendor's program runs it, its files are judged.
+
+Nothing is measured twice by the driver. A result counts only when its file is new, unchanging, whole, and says of
+itself what was ordered (reference chi660e, section 4.4); every other end is an error whose kind tells what is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from drivers.chi660e import checks, echo, grids, macro, results, textfile, windows
+from drivers.chi660e.popups import Popups
+from drivers.chi660e.program import Program, Start, start_process
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import CannotRun
+from drivers.interfaces import HostLoss, Measurement
+from protocols.techniques import Technique
+
+logger = logging.getLogger(__name__)
+
+
+class Chi660ePotentiostat:
+    """A `Potentiostat`: one instrument behind one copy of the vendor's program.
+
+    ``start`` replaces the starting of a process, ``popups`` the look for the program's windows (on Windows they are
+    found, elsewhere there is no such look).
+    """
+
+    # What the instrument does when the PC program dies in the middle of a run is not documented (section 4.4).
+    host_loss = HostLoss.UNKNOWN
+
+    def __init__(
+        self,
+        settings: Chi660eSettings,
+        wall_time: Callable[[], float],
+        start: Start = start_process,
+        popups: Popups | None = windows.watcher,
+    ) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._wall_time = wall_time
+        self._program = Program(settings, start, popups)
+        self._one_at_a_time = asyncio.Lock()
+
+    def problems(self, technique: Technique) -> list[str]:
+        """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
+        return checks.problems(technique, self._settings)
+
+    def duration_s(self, technique: Technique) -> float:
+        """Give about how long it takes, start of the program included."""
+        return grids.duration_s(technique, self._settings)
+
+    async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
+        """Measure once; ``port`` is a channel of a CHI684 at the instrument, connected for this measurement alone.
+
+        Raises CannotRun before anything is started, one of `MeasurementFailed`'s kinds afterwards, and OutcomeUnknown
+        when the program cannot even be ended. A measurement waits for the one before it.
+        """
+        if problems := self.problems(technique):
+            raise CannotRun("; ".join(problems))
+        order = macro.encode(macro.lines(technique, job, note, self._settings, port), self._settings)
+        async with self._one_at_a_time:
+            started_unix_s = self._wall_time()
+            logger.info("job %s: %s, %.0f s", job, technique.kind, self.duration_s(technique))
+            outputs = await self._program.run(job, order, grids.deadline_s(technique, self._settings))
+            file = textfile.read(outputs.text)
+            echo.must_echo(file, technique, job, self._settings, port)
+            result = results.result(technique, file, self._settings)
+            return Measurement(job, technique, result, started_unix_s, self._wall_time(), outputs.files)

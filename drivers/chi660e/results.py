@@ -1,0 +1,185 @@
+"""Turns a text file that was ordered into a spectrum or a trace with this project's signs, or says why it is not whole.
+
+Positive current charges. Where the program stores none (CP and ISTEP, reference section 7), it is rebuilt from what was
+ordered and from the times of the rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import singledispatch
+from itertools import pairwise
+
+from drivers.chi660e import grids, macro, rebuilding, timeline
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.chi660e.textfile import TextFile
+from drivers.errors import Incomplete, WrongFile
+from drivers.interfaces import Spectrum, Trace
+from protocols.direction import Direction
+from protocols.techniques import (
+    CurrentSteps,
+    CyclicVoltammetry,
+    HeldVoltage,
+    Impedance,
+    LinearSweep,
+    OpenCircuit,
+    ReversedCurrent,
+    Technique,
+    VoltageSteps,
+)
+
+# Section 2.1: full scale of a range is 10 V times its sensitivity; readings there are clipped.
+_FULL_SCALE_V = 10.0
+_CLIPPED = 0.9995
+
+
+@singledispatch
+def result(technique: Technique, file: TextFile, settings: Chi660eSettings) -> Spectrum | Trace:
+    """Give what was measured. Raises Incomplete for rows that are missing, WrongFile for rows that cannot be."""
+    raise TypeError(technique)
+
+
+@result.register
+def _(technique: Impedance, file: TextFile, settings: Chi660eSettings) -> Spectrum:
+    frequency = file.column("frequency")
+    if any(later >= earlier for earlier, later in pairwise(frequency)) or frequency[-1] <= 0:
+        raise WrongFile("the frequencies of the spectrum do not fall from row to row")
+    if frequency[0] < grids.highest_expected_hz(technique, settings):
+        raise WrongFile(
+            f"the spectrum begins at {frequency[0]:g} Hz and {technique.high_hz:g} Hz was ordered: the program cut it"
+        )
+    if frequency[0] > technique.high_hz * 1.01:
+        raise WrongFile(f"the spectrum begins at {frequency[0]:g} Hz, above the {technique.high_hz:g} Hz ordered")
+    if frequency[-1] > grids.lowest_expected_hz(technique, settings):
+        raise Incomplete(f"the spectrum ends at {frequency[-1]:g} Hz and {technique.low_hz:g} Hz was ordered")
+    rows = grids.expected(technique, settings).rows
+    if len(frequency) < rows - 1:
+        raise Incomplete(f"the spectrum has {len(frequency)} frequencies and {rows} were expected")
+    impedance = tuple(map(complex, file.column("real"), file.column("imaginary")))
+    return Spectrum(frequency, impedance, _bias(technique, file))
+
+
+def _bias(technique: Impedance, file: TextFile) -> float:
+    text = file.parameter("Init E")
+    try:
+        return float(text) if text is not None else math.nan if technique.bias_v is None else technique.bias_v
+    except ValueError as err:
+        raise WrongFile(f"Init E of the file is {text!r}") from err
+
+
+@result.register
+def _(technique: OpenCircuit, file: TextFile, settings: Chi660eSettings) -> Trace:
+    times, voltage = _times(file, technique.interval_s), file.column("potential")
+    _must_cover(times, technique.duration_s, technique.interval_s)
+    return Trace(times, voltage, (math.nan,) * len(times))
+
+
+@result.register
+def _(technique: HeldVoltage, file: TextFile, settings: Chi660eSettings) -> Trace:
+    times, current = _times(file, technique.interval_s), _current(file, technique, settings)
+    _must_cover(times, technique.duration_s, technique.interval_s)
+    return Trace(times, (technique.voltage_v,) * len(times), current)
+
+
+@result.register
+def _(technique: VoltageSteps, file: TextFile, settings: Chi660eSettings) -> Trace:
+    times, current = _times(file, technique.interval_s), _current(file, technique, settings)
+    _must_cover(times, technique.steps * technique.pulse_s, technique.interval_s)
+    levels = (technique.high_v, technique.low_v)
+    first = 0 if technique.first is Direction.CHARGE else 1
+    # A row at the very end of a step belongs to it.
+    voltage = tuple(levels[(first + max(0, math.ceil(t / technique.pulse_s - 1e-9) - 1)) % 2] for t in times)
+    return Trace(times, voltage, current)
+
+
+@result.register
+def _(technique: CyclicVoltammetry, file: TextFile, settings: Chi660eSettings) -> Trace:
+    return _swept(technique, file, settings, technique.initial_v, grids.sweeps(technique)[-1][1])
+
+
+@result.register
+def _(technique: LinearSweep, file: TextFile, settings: Chi660eSettings) -> Trace:
+    return _swept(technique, file, settings, technique.initial_v, technique.final_v)
+
+
+def _swept(
+    technique: CyclicVoltammetry | LinearSweep,
+    file: TextFile,
+    settings: Chi660eSettings,
+    initial_v: float,
+    final_v: float,
+) -> Trace:
+    """Rebuild the times from the voltages and the scan rate: a sweep's file has no column of times."""
+    voltage, current = file.column("potential"), _current(file, technique, settings)
+    step_v = abs(voltage[1] - voltage[0]) if len(voltage) > 1 else technique.interval_v
+    # The program may have taken another interval; the row after the last would lie beyond the end.
+    step_v = max(step_v, technique.interval_v)
+    if abs(voltage[-1] - final_v) > 0.5 * step_v + 1e-3 * abs(final_v):
+        raise Incomplete(f"the sweep ends at {voltage[-1]:g} V and should end at {final_v:g} V")
+    rows = math.floor(grids.expected(technique, settings).rows * technique.interval_v / step_v)
+    if len(voltage) < rows - _vertices(technique):
+        raise Incomplete(f"the sweep has {len(voltage)} rows and {rows} were expected")
+    here, at = initial_v, 0.0
+    times: list[float] = []
+    for value in voltage:
+        # At a vertex the same value may come twice.
+        at += (abs(value - here) or (step_v if times else 0.0)) / technique.scan_rate_v_per_s
+        times.append(at)
+        here = value
+    return Trace(tuple(times), voltage, current)
+
+
+def _vertices(technique: CyclicVoltammetry | LinearSweep) -> int:
+    return technique.sweeps if isinstance(technique, CyclicVoltammetry) else 1
+
+
+@result.register
+def _(technique: CurrentSteps, file: TextFile, settings: Chi660eSettings) -> Trace:
+    times, voltage = _times(file, technique.interval_s), file.column("potential")
+    duration_s = grids.expected(technique, settings).seconds
+    is_whole = timeline.covers(times, duration_s, technique.interval_s)
+    # Unlike CP, a limit ends it: the rows before it are the whole result.
+    if not is_whole and not rebuilding.at_limit(voltage, technique.low_v, technique.high_v, settings.limit_margin_v):
+        raise Incomplete(f"the rows end at {times[-1]:g} s of {duration_s:g} s, at {voltage[-1]:g} V within the limits")
+    return Trace(times, voltage, rebuilding.of_steps(technique, times), rebuilt_current=True)
+
+
+@result.register
+def _(technique: ReversedCurrent, file: TextFile, settings: Chi660eSettings) -> Trace:
+    times, voltage = _times(file, technique.interval_s), file.column("potential")
+    current = rebuilding.of_reversals(technique, times, voltage, settings.limit_margin_v)
+    return Trace(times, voltage, current, rebuilt_current=True)
+
+
+def _times(file: TextFile, interval_s: float) -> tuple[float, ...]:
+    try:
+        return timeline.rebuilt(file.column("time"), interval_s)
+    except ValueError as err:
+        raise WrongFile("the times of the file fall from one row to the next") from err
+
+
+def _must_cover(times: Sequence[float], duration_s: float, interval_s: float) -> None:
+    if not timeline.covers(times, duration_s, interval_s):
+        raise Incomplete(f"the rows end at {times[-1]:g} s and {duration_s:g} s were ordered")
+    if times[-1] > duration_s * 1.01 + 2 * interval_s:
+        raise WrongFile(f"the rows end at {times[-1]:g} s, after the {duration_s:g} s that were ordered")
+
+
+def _current(
+    file: TextFile,
+    technique: CyclicVoltammetry | LinearSweep | VoltageSteps | HeldVoltage,
+    settings: Chi660eSettings,
+) -> tuple[float, ...]:
+    current = file.column("current")
+    fixed = macro.sensitivity(technique, settings)
+    if fixed is not None:
+        full_a = _FULL_SCALE_V * fixed
+        clipped = sum(abs(value) >= _CLIPPED * full_a for value in current)
+        if clipped:
+            raise Incomplete(
+                f"{clipped} readings are at the end of their range, {full_a:g} A: measure again with a larger "
+                "sensitivity_a_per_v"
+            )
+    sign = -1.0 if settings.cathodic_current_positive else 1.0
+    return tuple(sign * value for value in current)

@@ -1,0 +1,197 @@
+"""Reads the text file of a measurement, whose layout is a setting of the vendor's program that nobody can ask for.
+
+Separator, header blocks, columns, line ends and encoding are found, not assumed (reference chi660e, section 9). What is
+cut off raises `Incomplete`, what is no such file `WrongFile`; a file without its last line end counts as cut off.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from drivers.chi660e import headers
+from drivers.errors import Incomplete, WrongFile
+
+_CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_PARAMETER = re.compile(r"(?P<name>[^=]*[^=\s])\s*=\s*(?P<value>.*)")
+_SEGMENT = re.compile(r"Segment\s*\d+\s*:?", re.IGNORECASE)
+_SIZE_MAX = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """The first block: when the file was saved (as written there), what it says of itself."""
+
+    saved: str
+    technique: str
+    file: str
+    source: str
+    model: str
+    header: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A text file as it is: ``memo`` None and ``parameters`` empty where these blocks are switched off.
+
+    ``parameters`` are by the name in the file, unit included; ``words`` are the lines without an equals sign among
+    them. ``columns`` are roles (`headers.role`), and every row has as many numbers.
+    """
+
+    memo: Memo | None
+    parameters: Mapping[str, str]
+    words: tuple[str, ...]
+    results: tuple[str, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+    def column(self, role: str) -> tuple[float, ...]:
+        """Give one column. Raises WrongFile when there is none."""
+        if role not in self.columns:
+            raise WrongFile(f"the file has the columns {', '.join(self.columns)}, and none of {role}")
+        at = self.columns.index(role)
+        return tuple(row[at] for row in self.rows)
+
+    def parameter(self, name: str) -> str | None:
+        """Give a parameter by its name without unit, whatever its case; None when the file has none."""
+        plain = headers.squeeze(name)
+        return next((value for key, value in self.parameters.items() if headers.parameter(key) == plain), None)
+
+
+def read(data: bytes) -> TextFile:
+    """Read a whole text file. Raises Incomplete or WrongFile."""
+    if not data:
+        raise Incomplete("the text file is empty")
+    if len(data) > _SIZE_MAX:
+        raise WrongFile(f"the text file has {len(data)} bytes, more than any measurement makes")
+    text = _decode(data)
+    if not text.endswith("\n"):
+        raise Incomplete("the text file ends within a line")
+    lines = [line.removesuffix("\r") for line in text.split("\n")[:-1]]
+    memo, first = _memo(lines)
+    at = next((n for n in range(first, len(lines)) if _starts_table(lines[n])), None)
+    if at is None:
+        raise Incomplete("the text file has no column heads: it is cut off, or its numeric data are switched off")
+    parameters, words, results = _blocks(lines[first:at])
+    columns, rows = _table(lines, at)
+    return TextFile(memo, MappingProxyType(parameters), words, results, columns, rows)
+
+
+def _decode(data: bytes) -> str:
+    try:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return data.decode("utf-16")
+        if data[1:2] == b"\0":
+            return data.decode("utf-16-le")
+    except UnicodeDecodeError as err:
+        raise Incomplete("the text file ends within a character") from err
+    if b"\0" in data:
+        raise WrongFile("the text file holds bytes that are no text")
+    for encoding in ("utf-8-sig", "gbk"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError as err:
+            if encoding == "gbk" and err.end >= len(data):
+                raise Incomplete("the text file ends within a character") from err
+    raise WrongFile("the text file is neither UTF-8 nor GBK")
+
+
+def _memo(lines: Sequence[str]) -> tuple[Memo | None, int]:
+    """Read the block at the top, if it is there: a line with the time, the technique, then named lines."""
+    if len(lines) < 3 or not _CLOCK.search(lines[0]) or not lines[1].strip():
+        return None, 0
+    named: dict[str, str] = {}
+    at = 3
+    # The third line is `File: ...`, or a remark that nothing was saved.
+    for at in range(2, len(lines)):
+        name, colon, value = lines[at].partition(":")
+        if not lines[at].strip():
+            break
+        if colon:
+            named.setdefault(headers.squeeze(name), value.strip())
+    return (
+        Memo(
+            saved=lines[0].strip(),
+            technique=lines[1].strip(),
+            file=named.get("file", ""),
+            source=named.get("datasource", ""),
+            model=named.get("instrumentmodel", ""),
+            header=named.get("header", ""),
+            note=named.get("note", ""),
+        ),
+        at,
+    )
+
+
+def _blocks(lines: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]:
+    """Part the lines between memo and column heads into parameters, bare words and results."""
+    parameters: dict[str, str] = {}
+    words: list[str] = []
+    results: list[str] = []
+    has_results = False
+    for line in map(str.strip, lines):
+        if not line:
+            continue
+        has_results = has_results or line.casefold().rstrip(":") == "results"
+        found = _PARAMETER.fullmatch(line)
+        if has_results:
+            results.append(line)
+        elif found is not None:
+            parameters.setdefault(found["name"].strip(), found["value"].strip())
+        else:
+            words.append(line)
+    return parameters, tuple(words), tuple(results)
+
+
+def _starts_table(line: str) -> bool:
+    """Tell whether a line holds column heads: at least one known head, and no parameter."""
+    return "=" not in line and any(map(headers.is_known, _fields(line, _separator(line))))
+
+
+def _separator(line: str) -> str:
+    """Tell what parts the fields of a line: a blank also beside commas and tabs is no separator."""
+    return next((mark for mark in (",", "\t") if mark in line), " ")
+
+
+def _table(lines: Sequence[str], at: int) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
+    separator = _separator(lines[at])
+    heads = _fields(lines[at], separator)
+    body = lines[at + 1 :]
+    if len(heads) == 1:
+        # The separator is a line end: a line for every head, and one for every number.
+        more = next((n for n, line in enumerate(body) if not line.strip() or _NUMBER.fullmatch(line.strip())), 0)
+        heads += [line.strip() for line in body[:more]]
+        values = [line.strip() for line in body[more:] if line.strip()]
+        table = [values[n : n + len(heads)] for n in range(0, len(values), len(heads))]
+    else:
+        table = [_fields(line, separator) for line in body if line.strip() and not _SEGMENT.fullmatch(line.strip())]
+    columns = tuple(headers.role(head) for head in heads)
+    if not table:
+        raise Incomplete("the text file has no rows")
+    return columns, tuple(
+        _numbers(row, len(columns), number, is_last=number == len(table)) for number, row in enumerate(table, 1)
+    )
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    fields = line.split() if separator == " " else [field.strip() for field in line.split(separator)]
+    return fields[:-1] if len(fields) > 1 and not fields[-1] else fields
+
+
+def _numbers(fields: Sequence[str], count: int, row: int, *, is_last: bool) -> tuple[float, ...]:
+    kind = Incomplete if is_last else WrongFile
+    if len(fields) != count:
+        raise kind(f"row {row} of the text file has {len(fields)} numbers where {count} belong")
+    values = []
+    for field in fields:
+        value = float(field) if _NUMBER.fullmatch(field) else math.nan
+        if not math.isfinite(value):
+            raise kind(f"row {row} of the text file holds {field!r}, which is no number")
+        values.append(value)
+    return tuple(values)
