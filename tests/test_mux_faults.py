@@ -1,0 +1,307 @@
+"""A relay switch on a bad line, and a bad switch on a good line: each fault is mended or ends in its named error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+
+import pytest
+
+from drivers.errors import (
+    BadReply,
+    ConnectionFailed,
+    DriverError,
+    LinkClosed,
+    NoReply,
+    NotConfirmed,
+    OutcomeUnknown,
+)
+from drivers.mux import RelayMultiplexer, streams
+from drivers.mux.line import Streams
+from orchestrator.virtual_time import run_virtual
+from simulators.faults import Fault, Spoil
+from tests.mux_rig import MuxRig, in_virtual_time, mux_rig, settings_for
+
+ENDLESS = Fault(Spoil.ENDLESS, filler=b"(@" + b"1," * 2048, limit_bytes=1 << 16)
+ONCE = [
+    Fault(Spoil.BYTE_BY_BYTE),
+    Fault(Spoil.LATE, seconds=1.5),
+    Fault(Spoil.LATE, seconds=3.0),
+    Fault(Spoil.CUT, at=2),
+    Fault(Spoil.CUT, at=-1),
+    Fault(Spoil.CLOSED),
+    Fault(Spoil.SILENT),
+    Fault(Spoil.GARBAGE_BEFORE),
+    Fault(Spoil.GARBAGE_AFTER),
+    ENDLESS,
+    Fault(Spoil.TWICE),
+    Fault(Spoil.STALE),
+    Fault(Spoil.WITH_NEXT),
+    Fault(Spoil.FLIPPED, at=2),
+    Fault(Spoil.FLIPPED, at=-1),
+]
+REPLIES = ["ROUT:CLOS?", "SYST:ERR?", "*IDN?"]
+
+
+def names(fault: Fault) -> str:
+    """Name a fault for the list of tests."""
+    return f"{fault.spoil.value} {fault.seconds or fault.at or ''}".strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("transport", ["memory", "cable"])
+@pytest.mark.parametrize("reply", REPLIES)
+@pytest.mark.parametrize("fault", ONCE, ids=names)
+def test_one_spoiled_reply_is_mended(fault: Fault, reply: str, transport: str) -> None:
+    """Faults A04-A08: the port is connected and confirmed, and every order was sent once."""
+
+    async def main() -> None:
+        async with mux_rig(transport) as rig:
+            if reply == "*IDN?":
+                rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
+            await rig.multiplexer.open()
+            rig.mux.received.clear()
+            rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
+            await rig.multiplexer.select(3)
+            orders = [line for line in rig.mux.received if not line.endswith("?")]
+            assert orders == ["ROUT:OPEN:ALL", "ROUT:CLOS (@3)"]
+            assert rig.ports == [3]
+            assert await rig.multiplexer.selected() == 3
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("transport", ["memory", "cable"])
+@pytest.mark.parametrize("at", range(len("(@3)\n")))
+def test_flipped_bit_never_names_another_port(at: int, transport: str) -> None:
+    """Fault A07: (@3) may become (@2) without any checksum; one question is two, and they must agree."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(3)
+        rig.mux.wire.spoil(Fault(Spoil.FLIPPED, "ROUT:CLOS?", at=at))
+        assert await rig.multiplexer.selected() == 3
+        assert rig.mux.wire.spoiled == [("ROUT:CLOS?", Spoil.FLIPPED)]
+
+    in_virtual_time(work, transport)
+
+
+@pytest.mark.parametrize("spoil", [Spoil.STALE, Spoil.TWICE, Spoil.WITH_NEXT])
+def test_answer_to_an_earlier_question_is_not_taken_for_this_one(spoil: Spoil) -> None:
+    """Fault A08: somebody switches by hand, and the old answer comes again on the same cable."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(3)
+        rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
+        assert await rig.multiplexer.selected() == 3
+        rig.mux.relays.open_all()
+        rig.mux.relays.close([6])
+        rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
+        assert await rig.multiplexer.selected() == 6
+
+    in_virtual_time(work, "cable")
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(Spoil.SILENT, times=None), NoReply),
+        (Fault(Spoil.LATE, seconds=60.0, times=None), NoReply),
+        (Fault(Spoil.CUT, at=2, times=None), LinkClosed),
+        (Fault(Spoil.CLOSED, times=None), LinkClosed),
+        (Fault(Spoil.GARBAGE_BEFORE, times=None), BadReply),
+        (Fault(Spoil.FLIPPED, at=0, times=None), BadReply),
+        (Fault(ENDLESS.spoil, times=None, filler=ENDLESS.filler, limit_bytes=1 << 16), BadReply),
+    ],
+    ids=lambda value: names(value) if isinstance(value, Fault) else value.__name__,
+)
+def test_spoiled_for_good_ends_in_its_error(fault: Fault, error: type[ConnectionFailed]) -> None:
+    """Asking ends in the fault's own error; an order, sent once, whose outcome cannot be asked in OutcomeUnknown."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(3)
+        for command in ("ROUT:CLOS?", "SYST:ERR?"):
+            spoiled = Fault(fault.spoil, command, None, fault.seconds, fault.at, fault.filler, fault.limit_bytes)
+            rig.mux.wire.spoil(spoiled)
+        with pytest.raises(error):
+            await rig.multiplexer.selected()
+        rig.mux.received.clear()
+        with pytest.raises(OutcomeUnknown, match="cannot be asked"):
+            await rig.multiplexer.select(4)
+        assert rig.mux.received.count("ROUT:OPEN:ALL") == 1
+        assert [line for line in rig.mux.received if "(@" in line] == []
+        rig.mux.wire.mend()
+        await rig.multiplexer.select(4)
+        assert await rig.multiplexer.selected() == 4
+
+    in_virtual_time(work)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "words"),
+    [
+        (Spoil.SILENT, NoReply, r"\*IDN\? in 2 s"),
+        (Spoil.CUT, LinkClosed, "closed"),
+        (Spoil.GARBAGE_BEFORE, BadReply, "printable"),
+    ],
+)
+def test_switch_that_does_not_say_who_it_is_is_told_nothing(
+    spoil: Spoil, error: type[ConnectionFailed], words: str
+) -> None:
+    """Without an identity no order leaves."""
+
+    async def main() -> None:
+        async with mux_rig() as rig:
+            rig.mux.wire.spoil(Fault(spoil, times=None))
+            with pytest.raises(error, match=words):
+                await rig.multiplexer.open()
+            assert set(rig.mux.received) == {"*IDN?"}
+
+    run_virtual(main())
+
+
+def test_another_instrument_is_told_nothing() -> None:
+    """Fault A02: the wrong identity is named, with the one expected."""
+
+    async def main() -> None:
+        async with mux_rig(identity="RM0002") as rig:
+            with pytest.raises(ConnectionFailed, match=r"RM0001.*expected 'RM0002'"):
+                await rig.multiplexer.open()
+            assert set(rig.mux.received) == {"*IDN?"}
+
+    run_virtual(main())
+
+
+def test_relay_that_does_not_open_is_told_and_no_other_is_closed() -> None:
+    """Break before make: while port 3 is stuck, no cell joins it."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(3)
+        rig.mux.relays.welded.add(3)
+        with pytest.raises(NotConfirmed, match="no port ordered, port 3 reported"):
+            await rig.multiplexer.select(4)
+        with pytest.raises(NotConfirmed, match="port 3 reported"):
+            await rig.multiplexer.close()
+        assert rig.ports == [3]
+
+    in_virtual_time(work)
+
+
+def test_relay_that_does_not_close_is_told_and_all_are_opened_again() -> None:
+    """The sentence says what was ordered, what is reported and what was done about it."""
+
+    async def work(rig: MuxRig) -> None:
+        rig.mux.relays.dead.add(3)
+        with pytest.raises(NotConfirmed, match="port 3 ordered, no port reported; all ports were opened again"):
+            await rig.multiplexer.select(3)
+        assert rig.mux.received[-4] == "ROUT:OPEN:ALL"
+        await rig.multiplexer.select(4)
+
+    in_virtual_time(work)
+
+
+def test_two_relays_closed_at_once_are_no_port() -> None:
+    """Two cells in parallel are never taken for one."""
+
+    async def work(rig: MuxRig) -> None:
+        rig.mux.relays.close([2, 3])
+        with pytest.raises(NotConfirmed, match="ports 2, 3 are closed at the same time"):
+            await rig.multiplexer.selected()
+
+    in_virtual_time(work)
+
+
+def test_switch_that_does_not_know_a_command_is_quoted() -> None:
+    """What the switch says of a wrong spelling is in the error."""
+
+    async def work(rig: MuxRig) -> None:
+        with pytest.raises(NotConfirmed, match=r"port 2 ordered, no port reported; it says -113 'Undefined header'"):
+            await rig.multiplexer.select(2)
+
+    in_virtual_time(work, commands={"close": "ROUT:CLOZ (@{port})"})
+
+
+def test_switch_without_an_error_queue_is_read_back_only() -> None:
+    """An empty spelling leaves the question out."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(2)
+        assert "SYST:ERR?" not in rig.mux.received
+
+    in_virtual_time(work, commands={"error": ""})
+
+
+@pytest.mark.parametrize("ask", [RelayMultiplexer.selected, RelayMultiplexer.open])
+def test_nobody_there_is_tried_again_ever_more_slowly(ask: Callable[[RelayMultiplexer], Awaitable[object]]) -> None:
+    """Fault A01: 1, 2, 4 ... 30 s between attempts, and at once again when the switch has been back."""
+    tried: list[float] = []
+
+    async def connect() -> Streams:
+        tried.append(asyncio.get_running_loop().time())
+        raise ConnectionRefusedError
+
+    async def main() -> None:
+        multiplexer = RelayMultiplexer(settings_for(), streams("memory", connect))
+        for _ in range(4):
+            with pytest.raises(ConnectionFailed, match="nobody answers at memory"):
+                await ask(multiplexer)
+
+    run_virtual(main())
+    assert [b - a for a, b in pairwise(tried)] == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_link_lost_once_is_opened_again_at_once() -> None:
+    """A good connection resets the delay."""
+
+    async def work(rig: MuxRig) -> None:
+        loop = asyncio.get_running_loop()
+        rig.mux.wire.refuse_connections()
+        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
+        with pytest.raises(LinkClosed):
+            await rig.multiplexer.selected()
+        rig.mux.wire.mend()
+        await rig.multiplexer.select(1)
+        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
+        before_s = loop.time()
+        assert await rig.multiplexer.selected() == 1
+        assert loop.time() == before_s
+
+    in_virtual_time(work)
+
+
+def test_silent_switch_holds_nobody_up_past_the_deadline() -> None:
+    """Fault A05: the wait is bounded, and the loop's other work goes on meanwhile."""
+
+    async def work(rig: MuxRig) -> None:
+        loop = asyncio.get_running_loop()
+        rig.mux.wire.spoil(Fault(Spoil.SILENT, times=None))
+        before_s, turns = loop.time(), 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.1)
+                turns += 1
+
+        busy = asyncio.create_task(other())
+        with pytest.raises(NoReply):
+            await rig.multiplexer.selected()
+        busy.cancel()
+        assert turns == pytest.approx((loop.time() - before_s) / 0.1, abs=1)
+        # One question, then twice the question who it is, a second apart.
+        assert loop.time() - before_s == pytest.approx(2 + 2 + 1 + 2)
+
+    in_virtual_time(work)
+
+
+def test_close_on_a_lost_line_says_so_and_can_be_repeated() -> None:
+    """The caller hears that the ports may still be closed; the driver itself is closed then."""
+
+    async def work(rig: MuxRig) -> None:
+        await rig.multiplexer.select(3)
+        rig.mux.wire.refuse_connections()
+        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
+        with pytest.raises(DriverError):
+            await rig.multiplexer.close()
+        await rig.multiplexer.close()
+
+    in_virtual_time(work)
