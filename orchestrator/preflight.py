@@ -19,7 +19,7 @@ def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bo
     if status.state not in _STARTABLE:
         owner = f" with {status.barcode!r} on it" if status.barcode else ""
         return [f"channel {channel} is already {status.state.value}{owner}; stop that test or take another channel"]
-    segment = program.segments[0]
+    segment = program.cycling[0]
     window = segment.limits.host if resumed else segment.guards.open_circuit
     if window is None or window.low_v <= status.voltage_v <= window.high_v:
         return []

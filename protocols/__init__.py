@@ -6,6 +6,7 @@
 """
 
 from protocols.cell import Cell
+from protocols.direction import Direction
 from protocols.envelope import ChannelEnvelope, CurrentRange, problems
 from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveError, UnknownName
 from protocols.flow import Place, flow, place
@@ -27,7 +28,6 @@ from protocols.program import (
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Guards,
     Limits,
     Loop,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from protocols.direction import Direction
 from protocols.kinds import DEFAULTS, CellKind, on_wrong_side
-from protocols.program import Direction
-from protocols.steps import ConstantCurrentStep, PoweredRecipeStep, RecipeStep, RepeatStep, RestStep
+from protocols.steps import ConstantCurrentStep, PoweredRecipeStep, RecipeStep, RepeatStep
 
 if TYPE_CHECKING:
     from protocols.recipe import Recipe
@@ -57,7 +57,7 @@ def powered_steps(steps: tuple[RecipeStep, ...], at: Path = ()) -> Iterator[tupl
         path = (*at, "steps", index)
         if isinstance(step, RepeatStep):
             yield from powered_steps(step.steps, path)
-        elif not isinstance(step, RestStep):
+        elif isinstance(step, PoweredRecipeStep):
             yield path, step
 
 

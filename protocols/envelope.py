@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from protocols.direction import Direction
 from protocols.numbering import crossings, depth, loops
-from protocols.program import ConstantCurrent, CyclingSegment, Direction, PoweredStep, Program, Record, Rest
+from protocols.program import ConstantCurrent, CyclingSegment, PoweredStep, Program, Record, Rest
 from protocols.soundness import (
     Reason,
     currents,
@@ -68,7 +69,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     if not program.segments:
         return ["The program is empty."]
     found: list[Reason] = []
-    for segment in program.segments:
+    for segment in program.cycling:
         if symmetric(program) and not envelope.negative_voltage:
             found += _below_zero(program, segment)
         for check in (_reach, _discharge, _range, _size, _times, _records):

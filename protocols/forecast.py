@@ -16,6 +16,7 @@ from protocols.program import (
     ConstantVoltage,
     CyclingSegment,
     Loop,
+    MeasurementSegment,
     PoweredStep,
     Program,
     Record,
@@ -23,6 +24,16 @@ from protocols.program import (
     Step,
 )
 from protocols.soundness import symmetric
+from protocols.techniques import (
+    CyclicVoltammetry,
+    HeldVoltage,
+    Impedance,
+    LinearSweep,
+    OpenCircuit,
+    ReversedCurrent,
+    Technique,
+    VoltageSteps,
+)
 
 _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: ceilings.py
 
@@ -47,6 +58,11 @@ def forecast(program: Program) -> Forecast:
     planned_s = expected_s = charge_ah = records = 0.0
     cycles = 0
     for segment in program.segments:
+        if isinstance(segment, MeasurementSegment):
+            measured_s = measuring_s(segment.technique)
+            planned_s += segment.settle_max_s + 3 * measured_s
+            expected_s += segment.rest_s + measured_s
+            continue
         cycles += max((loop.times for _, loop in loops(segment.steps)), default=0)
         for number, step in enumerate(segment.steps, 1):
             if isinstance(step, Loop):
@@ -57,6 +73,27 @@ def forecast(program: Program) -> Forecast:
             charge_ah += times * _charge_ah(step, program)
             records += times * _records(step, segment, program)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
+
+
+def measuring_s(technique: Technique) -> float:
+    """Give about how long a potentiostat takes for one measurement, in seconds.
+
+    One period per point of an impedance at 12 points a decade adds up to 5.7 periods of the lowest frequency (reference
+    chi660e, section 8.4), and as much again for settling.
+    """
+    if isinstance(technique, Impedance):
+        return technique.quiet_s + 2 * 5.7 / technique.low_hz + 60.0
+    if isinstance(technique, OpenCircuit | HeldVoltage):
+        return technique.duration_s + 10.0
+    if isinstance(technique, CyclicVoltammetry):
+        return technique.sweeps * (technique.high_v - technique.low_v) / technique.scan_rate_v_per_s + 10.0
+    if isinstance(technique, LinearSweep):
+        return abs(technique.final_v - technique.initial_v) / technique.scan_rate_v_per_s + 10.0
+    if isinstance(technique, VoltageSteps):
+        return technique.steps * technique.pulse_s + 10.0
+    if isinstance(technique, ReversedCurrent):
+        return technique.half_cycles * max(technique.charge_s, technique.discharge_s) + 10.0
+    return technique.cycles * sum(step.duration_s for step in technique.steps) + 10.0
 
 
 def planned_duration_s(program: Program) -> float:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from protocols.program import Direction, ShortPolicy
+from protocols.direction import Direction
+from protocols.program import ShortPolicy
 
 
 class CellKind(StrEnum):

@@ -14,12 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
-
-class Direction(StrEnum):
-    """Which way current flows: charge is positive, into the working electrode's terminal."""
-
-    CHARGE = "charge"
-    DISCHARGE = "discharge"
+from protocols.direction import Direction
+from protocols.techniques import Technique
 
 
 class Purpose(StrEnum):
@@ -195,6 +191,34 @@ class CyclingSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasurementSegment:
+    """A part of a program that a potentiostat measures in one go, with the tester off.
+
+    Before it the cell rests for ``rest_s``, and on until its open-circuit voltage drifts by less than
+    ``drift_v_per_min``, but no longer than ``settle_max_s`` in all. ``window``: where every voltage of it must lie.
+    """
+
+    technique: Technique
+    window: VoltageBand
+    rest_s: float = 1800.0
+    drift_v_per_min: float = 0.001
+    settle_max_s: float = 14400.0
+    kind: Literal["measurement"] = "measurement"
+
+    def to_json(self) -> str:
+        """Give the canonical JSON text: the same segment gives the same bytes."""
+        return _MEASUREMENT.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MeasurementSegment:
+        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        return _MEASUREMENT.validate_json(text)
+
+
+Segment = Annotated[CyclingSegment | MeasurementSegment, Discriminator("kind")]
+
+
+@dataclass(frozen=True, slots=True)
 class CellFacts:
     """What a program needs to know of its cell, for labels, normalised quantities and checks."""
 
@@ -212,7 +236,12 @@ class Program:
     recipe: str
     recipe_sha256: str
     cell: CellFacts
-    segments: tuple[CyclingSegment, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def cycling(self) -> tuple[CyclingSegment, ...]:
+        """The segments that run on a battery tester, in order."""
+        return tuple(segment for segment in self.segments if isinstance(segment, CyclingSegment))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same program gives the same bytes."""
@@ -230,4 +259,5 @@ class Program:
 
 
 _SEGMENT = TypeAdapter(CyclingSegment)
+_MEASUREMENT = TypeAdapter(MeasurementSegment)
 _PROGRAM = TypeAdapter(Program)

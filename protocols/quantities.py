@@ -37,6 +37,7 @@ class Dimension(StrEnum):
     RESISTANCE = "resistance"
     TEMPERATURE = "temperature"
     FREQUENCY = "frequency"
+    SCAN_RATE = "scan rate"
 
 
 # Per dimension: spelling and factor to the base unit. The base unit is the spelling with factor 1, or, where that is
@@ -57,6 +58,7 @@ _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.RESISTANCE: {"ohm": "1"},
     Dimension.TEMPERATURE: {"degC": "1"},
     Dimension.FREQUENCY: {"Hz": "1", "kHz": "1e3", "mHz": "1e-3", "MHz": "1e6"},
+    Dimension.SCAN_RATE: {"V/s": "1", "mV/s": "1e-3"},
 }
 
 

@@ -14,9 +14,22 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from protocols.checks import findings
-from protocols.fields import Count, FileModel, Flag, Line, Name, Number, Resistance, Text, Voltage
+from protocols.fields import (
+    Count,
+    Duration,
+    FileModel,
+    Flag,
+    Line,
+    Name,
+    Number,
+    Resistance,
+    Text,
+    Voltage,
+    VoltageStep,
+)
 from protocols.kinds import DEFAULTS, Band, CellKind
 from protocols.program import ShortPolicy
+from protocols.quantities import parse_quantity
 from protocols.steps import RecipeStep, RecordRule
 
 
@@ -57,6 +70,14 @@ class ShortBlock(FileModel):
     policy: ShortPolicy | None = None
 
 
+class PotentiostatBlock(FileModel):
+    """How long a cell rests before the potentiostat, and below which drift of its voltage it is taken as settled."""
+
+    rest: Duration = parse_quantity("30 min")
+    drift_per_min: VoltageStep = parse_quantity("1 mV")
+    settle_within: Duration = parse_quantity("4 h")
+
+
 class GuardsBlock(FileModel):
     """What the host watches over a run besides limits. No key switches a guard off."""
 
@@ -75,6 +96,7 @@ class Recipe(FileModel):
     record: RecordRule
     limits: LimitsBlock = LimitsBlock()
     guards: GuardsBlock = GuardsBlock()
+    potentiostat: PotentiostatBlock = PotentiostatBlock()
     check_block: Flag | None = None
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 

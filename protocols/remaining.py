@@ -5,7 +5,7 @@ counted. The new test starts its own numbers again; `original_place` leads from 
 
 >>> from protocols.loading import load_cell, load_recipe
 >>> from protocols.resolve import resolve
->>> (segment,) = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li")).segments
+>>> (segment,) = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li")).cycling
 >>> rest = remaining(segment, executed_steps=277, step_time_s=600.0, passed_ah=2.618e-05)
 >>> [step.kind for step in rest.steps][3:]
 ['constant_current', 'constant_current', 'constant_current', 'loop']

@@ -14,15 +14,16 @@ from decimal import Decimal
 
 from protocols.ceilings import Ends, ceiling
 from protocols.cell import Cell
-from protocols.checks import Path, powered_steps
+from protocols.checks import powered_steps
+from protocols.direction import Direction
 from protocols.errors import ResolveError
 from protocols.kinds import DEFAULTS
+from protocols.measuring import measurement, step_name
 from protocols.program import (
     CcCv,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Guards,
     Limits,
     Loop,
@@ -36,6 +37,7 @@ from protocols.program import (
 )
 from protocols.quantities import Dimension, Quantity
 from protocols.recipe import Recipe
+from protocols.splitting import SEGMENTS_MAX, Cycling, Measuring, Path, pieces
 from protocols.steps import (
     CcCvStep,
     ConstantCurrentStep,
@@ -48,10 +50,12 @@ from protocols.steps import (
 )
 
 CHECK_TIME_S = Decimal(5)
+FIRST_REST_S = 60.0
 _CHECK_RECORD = Record(every_s=0.1)
 _INSIDE_HOST = Decimal("0.05")  # where a recipe has no cutoff: this part of the host band's width inside its end
 _MEASURABLE = Decimal("0.95")  # of the resistance at which the check's own current would reach the cutoff
 _LAYER_FACTORS = (Decimal("1.05"), Decimal("1.10"), Decimal("1.20"))
+_LEAST_LIMIT_A = Decimal("1e-3")  # where a recipe passes no current of its own, only rests and measures
 _NEEDS = {
     Dimension.AREAL_CURRENT: "area",
     Dimension.AREAL_CAPACITY: "area",
@@ -67,14 +71,20 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
         kinds = " and ".join(recipe.for_kinds)
         raise ResolveError([f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}."])
     work = _Resolver(recipe, cell)
-    work.check_block()
-    work.steps(recipe.steps, ())
-    if next(powered_steps(recipe.steps), None) is None:
+    found = pieces(recipe.steps)
+    if isinstance(found[0], Measuring):
+        # A program begins on the tester: it shows whose cell is on the channel, and at which voltage it rests.
+        found = [Cycling(()), *found]
+    if len(found) > SEGMENTS_MAX:
+        work.refuse("The recipe", f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely")
+        found = []
+    parts = [work.cycling(p) if isinstance(p, Cycling) else measurement(recipe, cell, p, work.refuse) for p in found]
+    if next(powered_steps(recipe.steps), None) is None and not any(isinstance(p, Measuring) for p in found):
         work.refuse("The recipe", "passes no current, so there is nothing to run")
     if work.reasons:
         raise ResolveError(work.reasons)
-    segment = CyclingSegment(tuple(work.done), work.record(recipe.record, "record"), work.limits(), work.guards())
-    return Program(recipe.name, recipe.sha256, cell.facts(), (segment,))
+    segments = tuple(work.segment(part) if isinstance(part, tuple) else part for part in parts if part is not None)
+    return Program(recipe.name, recipe.sha256, cell.facts(), segments)
 
 
 class _Resolver:
@@ -94,19 +104,30 @@ class _Resolver:
         if sentence not in self.reasons:
             self.reasons.append(sentence)
 
-    def steps(self, steps: tuple[RecipeStep, ...], at: Path) -> None:
-        """Append steps with their final numbers; a loop jumps back to the first of its own."""
-        for index, step in enumerate(steps):
-            path = (*at, index)
-            if isinstance(step, RepeatStep):
-                back_to = len(self.done) + 1
-                self.steps(step.steps, path)
-                self.done.append(Loop(back_to, step.times))
-            elif isinstance(step, RestStep):
-                record = self.record(step.record, f"{_name(path)}.record") if step.record else None
-                self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
-            else:
-                self._powered(step, _name(path))
+    def cycling(self, piece: Cycling) -> tuple[Step, ...]:
+        """Give the steps of one segment, behind its own check block: between segments the leads may have moved."""
+        self.done = []
+        self.check_block()
+        for path, step in piece.steps:
+            self._step(step, path)
+        return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
+
+    def segment(self, steps: tuple[Step, ...]) -> CyclingSegment:
+        """Give the segment around steps; limits and guards are those of the whole recipe."""
+        return CyclingSegment(steps, self.record(self.recipe.record, "record"), self.limits(), self.guards())
+
+    def _step(self, step: RecipeStep, path: Path) -> None:
+        """Append a step with its final number; a loop jumps back to the first of its own."""
+        if isinstance(step, RepeatStep):
+            back_to = len(self.done) + 1
+            for index, inner in enumerate(step.steps):
+                self._step(inner, (*path, index))
+            self.done.append(Loop(back_to, step.times))
+        elif isinstance(step, RestStep):
+            record = self.record(step.record, f"{step_name(path)}.record") if step.record else None
+            self.done.append(Rest(Until(time_s=step.until.time.value), record=record))
+        elif isinstance(step, PoweredRecipeStep):
+            self._powered(step, step_name(path))
 
     def check_block(self) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
@@ -139,7 +160,7 @@ class _Resolver:
         """Give the three layers: volts as the recipe or the kind says, amperes from the largest set current."""
         bands = [self.recipe.band(layer, self.cell.kind) for layer in ("host", "tester", "absolute")]
         host, tester, absolute = (VoltageBand(float(band[0]), float(band[1])) for band in bands if band is not None)
-        largest_a = max(self.currents_a)
+        largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
         amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
         return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
 
@@ -235,11 +256,6 @@ class _Resolver:
             elif end is not None:
                 low = min(low, end.exact)
         return low, high
-
-
-def _name(path: Path) -> str:
-    """Name a step as the loader does: ``steps[2].steps[1]``."""
-    return ".".join(f"steps[{int(index) + 1}]" for index in path)
 
 
 def _float(value: Decimal | None) -> float | None:

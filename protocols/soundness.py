@@ -11,13 +11,13 @@ from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from math import isfinite
 
+from protocols.direction import Direction
 from protocols.kinds import DEFAULTS, CellKind, on_wrong_side
 from protocols.program import (
     CcCv,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Limits,
     PoweredStep,
     Program,

@@ -6,8 +6,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, model_validator
 
-from protocols.fields import Capacity, Count, Current, Duration, FileModel, Voltage, VoltageStep, problem
-from protocols.program import Direction
+from protocols.direction import Direction
+from protocols.fields import (
+    Capacity,
+    Count,
+    Current,
+    Duration,
+    FileModel,
+    Frequency,
+    ScanRate,
+    Voltage,
+    VoltageStep,
+    problem,
+)
+from protocols.quantities import parse_quantity
 
 
 class RecordRule(FileModel):
@@ -89,6 +101,39 @@ class CcCvStep(FileModel):
     record: RecordRule | None = None
 
 
+class EisStep(FileModel):
+    """Measure the impedance with the potentiostat, from `high` down to `low`, at open circuit or around `bias`."""
+
+    step: Literal["eis"]
+    high: Frequency = parse_quantity("1 MHz")
+    low: Frequency = parse_quantity("10 mHz")
+    amplitude: VoltageStep = parse_quantity("10 mV")
+    bias: Voltage | None = None
+    rest: Duration | None = None
+
+
+class OcvStep(FileModel):
+    """Watch the open-circuit voltage with the potentiostat, finer than the tester can."""
+
+    step: Literal["ocv"]
+    time: Duration
+    every: Duration = parse_quantity("1 s")
+    rest: Duration | None = None
+
+
+class CyclicVoltammetryStep(FileModel):
+    """Sweep the voltage between `low` and `high` with the potentiostat and record the current."""
+
+    step: Literal["cyclic_voltammetry"]
+    low: Voltage
+    high: Voltage
+    start: Voltage | None = None
+    scan_rate: ScanRate
+    sweeps: Annotated[Count, Field(ge=1, le=1000)] = 2
+    direction: Direction = Direction.CHARGE
+    rest: Duration | None = None
+
+
 class RepeatStep(FileModel):
     """Run the steps inside `times` times in all."""
 
@@ -98,7 +143,16 @@ class RepeatStep(FileModel):
 
 
 PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep
+MeasurementStep = EisStep | OcvStep | CyclicVoltammetryStep
 RecipeStep = Annotated[
-    RestStep | ConstantCurrentStep | ConstantVoltageStep | CcCvStep | RepeatStep, Discriminator("step")
+    RestStep
+    | ConstantCurrentStep
+    | ConstantVoltageStep
+    | CcCvStep
+    | EisStep
+    | OcvStep
+    | CyclicVoltammetryStep
+    | RepeatStep,
+    Discriminator("step"),
 ]
 RepeatStep.model_rebuild()

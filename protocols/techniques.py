@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from protocols.program import Direction
+from protocols.direction import Direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ async def open_rig(
 def li_li_program(cycles: int = 3, half_cycle_s: float = 3600.0, recipe: str = "li-li-0.2") -> Program:
     """Give a shipped Li/Li recipe for the coated cell, cut to fewer or shorter cycles."""
     program = resolve(load_recipe(recipe), load_cell_file("coated-li-li"))
-    (segment,) = program.segments
+    (segment,) = program.cycling
     steps = tuple(
         replace(step, times=cycles)
         if isinstance(step, Loop)
@@ -115,7 +115,7 @@ def li_li_program(cycles: int = 3, half_cycle_s: float = 3600.0, recipe: str = "
 
 def short_segment(rest_s: float = 20.0) -> CyclingSegment:
     """Give a segment that takes little over a minute: rest, charge, discharge."""
-    (segment,) = li_li_program().segments
+    (segment,) = li_li_program().cycling
     steps = (
         Rest(Until(time_s=rest_s)),
         ConstantCurrent(157.08e-6, Until(time_s=30.0, voltage_v=0.5)),

@@ -35,7 +35,7 @@ def pairs(charge_mah: list[float], ratio: float = 0.99) -> list[ExecutedStep]:
 
 def built(program: Program, steps: list[ExecutedStep]) -> list[Cycle]:
     """Build the cycles of a whole run at once."""
-    builder = CycleBuilder(program.segments[0], program.cell)
+    builder = CycleBuilder(program.cycling[0], program.cell)
     return builder.feed(steps) + builder.finish()
 
 
@@ -55,7 +55,7 @@ def test_cycle_of_a_full_cell_has_its_numbers() -> None:
 def test_incremental_equals_all_at_once(capacities: list[float], cuts: list[int]) -> None:
     """How steps arrive does not change any row."""
     steps = pairs(capacities)
-    builder = CycleBuilder(LFP.segments[0], LFP.cell)
+    builder = CycleBuilder(LFP.cycling[0], LFP.cell)
     found: list[Cycle] = []
     at = 0
     for cut in [*cuts, len(steps)]:
@@ -66,7 +66,7 @@ def test_incremental_equals_all_at_once(capacities: list[float], cuts: list[int]
 
 def test_cycle_is_given_as_soon_as_its_discharge_has_ended() -> None:
     """Numbers come while the run goes on, not a cycle later."""
-    builder = CycleBuilder(LFP.segments[0], LFP.cell)
+    builder = CycleBuilder(LFP.cycling[0], LFP.cell)
     steps = pairs([0.16, 0.15])
     assert [len(builder.feed([step])) for step in steps] == [0, 0, 1, 0, 1]
     assert builder.finish() == []
@@ -114,7 +114,7 @@ def test_li_cu_efficiency_is_stripped_over_plated() -> None:
 
 def test_steps_of_several_stages_are_added() -> None:
     """A charge of two stages counts as one half; the pair closes after the loop's last powered step."""
-    segment = LFP.segments[0]
+    segment = LFP.cycling[0]
     rest, charge, discharge, _ = segment.steps
     staged = replace(segment, steps=(rest, charge, charge, discharge, Loop(2, 5)))
     program = replace(LFP, segments=(staged,))

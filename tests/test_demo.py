@@ -63,7 +63,7 @@ def test_stored_steps_and_cycles_equal_the_full_computation(demo: DemoResult) ->
         for row in demo.rows:
             program = Program.from_json(store.run(row.summary.run_id).program_json)
             (test,) = store.tests(row.summary.run_id)
-            steps, cycles = StepBuilder(program.segments[0]), CycleBuilder(program.segments[0], program.cell)
+            steps, cycles = StepBuilder(program.cycling[0]), CycleBuilder(program.cycling[0], program.cell)
             all_steps = steps.feed(store.samples(test.id)) + steps.finish()
             assert store.steps(test.id) == all_steps
             assert store.cycles(test.id) == cycles.feed(all_steps) + cycles.finish()

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from drivers.errors import CannotRun, NotConfirmed
 from drivers.neware import stepfile
+from protocols.direction import Direction
 from protocols.program import (
     CcCv,
     Ceiling,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Limits,
     Loop,
     Record,

@@ -34,7 +34,7 @@ def test_guide_has_a_recipe_and_a_cell() -> None:
 def test_every_block_of_the_guide_loads_and_fits_together() -> None:
     """The recipe of the guide resolves for the cell of the guide."""
     recipe, cell = parse_recipe(_BLOCKS[0]), parse_cell(_BLOCKS[1])
-    steps = resolve(recipe, cell).segments[0].steps
+    steps = resolve(recipe, cell).cycling[0].steps
     assert [step.kind for step in steps] == [
         "rest",
         "constant_current",

@@ -127,7 +127,7 @@ def test_missing_key_is_reported_where_it_is_missing() -> None:
 
 def test_step_without_kind_or_of_an_unknown_kind_is_told_which_there_are() -> None:
     """The kinds are in the message."""
-    for text in (_RECIPE.replace("step: rest", "stop: rest"), _RECIPE.replace("step: rest", "step: eis")):
+    for text in (_RECIPE.replace("step: rest", "stop: rest"), _RECIPE.replace("step: rest", "step: dcir")):
         problem = _problems(text)[0]
         assert problem.line == 6
         assert "cc_cv" in problem.expected

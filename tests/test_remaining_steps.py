@@ -52,7 +52,7 @@ def _left(step: Rest | PoweredStep, step_time_s: float, passed_ah: float) -> obj
 
 def _continued(program: Program, count: int, step_time_s: float, passed_ah: float) -> CyclingSegment:
     """Give what remains of a program's segment, after a look whether a channel can run it."""
-    (segment,) = program.segments
+    (segment,) = program.cycling
     rest = remaining(segment, count, step_time_s, passed_ah)
     assert rest is not None
     assert problems(replace(program, segments=(rest,)), _SYMMETRIC) == []
@@ -154,7 +154,7 @@ def test_no_bound_of_a_step_is_ever_exceeded(
 def test_li_li_interrupted_in_cycle_137_finishes_its_discharge_and_163_cycles_more() -> None:
     """Checks, a rest, the 48 minutes left of the plating, then the loop; 300 charges and 300 discharges in all."""
     program = _program("li-li-0.2", "bare-li-li")
-    (segment,) = program.segments
+    (segment,) = program.cycling
     count = 3 + 2 * 137
     assert place(segment.steps, count) == (5, 137)
     rest = _continued(program, count, 720.0, 0.00015708 / 5)
@@ -172,7 +172,7 @@ def test_li_li_interrupted_in_cycle_137_finishes_its_discharge_and_163_cycles_mo
 def test_li_li_interrupted_in_its_last_discharge_needs_no_loop() -> None:
     """And after that discharge nothing is left."""
     program = _program("li-li-0.2", "bare-li-li")
-    (segment,) = program.segments
+    (segment,) = program.cycling
     assert [step.kind for step in _continued(program, 603, 720.0, 3e-5).steps[2:]] == ["rest", "constant_current"]
     assert remaining(segment, 603, 3600.0, 0.00015708) is None
     assert remaining(segment, 604, 0.0, 0.0) is None
@@ -182,7 +182,7 @@ def test_li_li_interrupted_in_its_last_discharge_needs_no_loop() -> None:
 def test_lfp_interrupted_in_a_charge_goes_on_to_the_same_voltage_within_what_its_ceilings_leave() -> None:
     """It has no contact check, so none is added; the discharge of that cycle follows, then the loop."""
     program = _program("lfp-200mA-g", "coated-lfp")
-    (segment,) = program.segments
+    (segment,) = program.cycling
     begun, discharge, _, _, loop = _continued(program, 1 + 2 * 9 + 1, 1000.0, 6e-5).steps
     charge = segment.steps[1]
     assert isinstance(begun, ConstantCurrent)

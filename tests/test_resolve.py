@@ -58,7 +58,7 @@ def _current(
 
 
 def _segment(recipe: Recipe, cell: Cell) -> CyclingSegment:
-    (segment,) = resolve(recipe, cell).segments
+    (segment,) = resolve(recipe, cell).cycling
     return segment
 
 
@@ -114,7 +114,7 @@ def test_lfp_program_is_the_papers() -> None:
 @pytest.mark.parametrize(("recipe", "cell"), _fitting())
 def test_every_powered_step_is_bounded_in_time_and_in_charge(recipe: str, cell: str) -> None:
     """By an end or by a ceiling, never by both of the same kind."""
-    for step in _segment(load_recipe(recipe), load_cell(cell)).steps:
+    for step in (s for segment in resolve(load_recipe(recipe), load_cell(cell)).cycling for s in segment.steps):
         if isinstance(step, PoweredStep):
             assert (step.until.time_s is None) != (step.ceiling.time_s is None)
             assert (step.until.capacity_ah is None) != (step.ceiling.capacity_ah is None)

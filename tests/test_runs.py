@@ -254,7 +254,7 @@ def test_thousandfold_current_trips_within_two_polls(store_file: Path) -> None:
 def test_step_that_never_ends_trips_at_the_hosts_limit(store_file: Path) -> None:
     """A tester that ignores its end conditions does not run away (faults B06)."""
     program = li_li_program(2)
-    (segment,) = program.segments
+    (segment,) = program.cycling
     found = run_to_end(
         store_file,
         replace(program, segments=(replace(segment, limits=replace(segment.limits, tester_delay_s=1e6)),)),

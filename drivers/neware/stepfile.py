@@ -17,13 +17,13 @@ import defusedxml.ElementTree as SafeET
 from defusedxml.common import DefusedXmlException
 
 from drivers.errors import CannotRun, NotConfirmed
+from protocols.direction import Direction
 from protocols.program import (
     CcCv,
     Ceiling,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Loop,
     Purpose,
     Record,

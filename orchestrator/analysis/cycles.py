@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from drivers.interfaces import EndReason
 from orchestrator.halfcycles import ExecutedStep
+from protocols.direction import Direction
 from protocols.program import (
     CcCv,
     CellFacts,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Direction,
     Loop,
     PoweredStep,
     Purpose,
@@ -63,15 +63,15 @@ class CycleBuilder:
     """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run.
 
     Steps bear the numbers of the run's original segment, also those of later tests (`orchestrator.continuing`): the
-    parts of a half-cycle that an interruption cut are added up.
+    parts of a half-cycle that an interruption cut are added up. ``count`` cycles were given out before, by others.
     """
 
-    def __init__(self, segment: CyclingSegment, cell: CellFacts) -> None:
+    def __init__(self, segment: CyclingSegment, cell: CellFacts, count: int = 0) -> None:
         self._segment = segment
         self._cell = cell
         self._closing = _closing_steps(segment)
         self._open: list[ExecutedStep] = []
-        self._count = 0
+        self.count = count
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
         """Take executed steps in order and give the cycles that they complete."""
@@ -97,7 +97,7 @@ class CycleBuilder:
                 halves[direction(step)].append(executed)
         if not all(halves.values()):
             return []
-        self._count += 1
+        self.count += 1
         return [self._cycle(steps[0].start_s, halves[Direction.CHARGE], halves[Direction.DISCHARGE])]
 
     def _cycle(self, start_s: float, charge: list[ExecutedStep], discharge: list[ExecutedStep]) -> Cycle:
@@ -107,7 +107,7 @@ class CycleBuilder:
         mass_g = self._cell.active_mass_mg / 1e3 if self._cell.active_mass_mg else None
         area = self._cell.area_cm2
         return Cycle(
-            cycle=self._count,
+            cycle=self.count,
             start_s=start_s,
             charge_capacity_ah=charge_ah,
             discharge_capacity_ah=discharge_ah,

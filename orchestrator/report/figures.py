@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.analysis.cycles import direction
 from orchestrator.store import Store
-from protocols.program import CyclingSegment, Direction, Loop, Program, Rest
+from protocols.direction import Direction
+from protocols.program import CyclingSegment, Loop, Program, Rest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

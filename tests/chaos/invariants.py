@@ -218,7 +218,7 @@ class Invariants:
                 step = segment.steps[row.step - 1] if row.step <= len(segment.steps) else None
                 if step is not None and not isinstance(step, Loop) and step.purpose == "recipe":
                     passed[1 if row.start_current_a > 0 else -1] += row.capacity_ah
-        (segment,) = program.segments
+        (segment,) = program.cycling
         rest_ah = segment.limits.host_current_a / 1.05 * (_RECORD_S + 1.0) / 3600 * max(0, len(tests) - 1)
         for direction, charge_ah in passed.items():
             allowed_ah = charge_allowed_ah(program, direction) * 1.001 + rest_ah

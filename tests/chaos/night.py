@@ -89,7 +89,7 @@ class Night:
 
     def schedule(self, channel: str) -> Schedule:
         """Give a program that somebody might start at the tester."""
-        (segment,) = self.programs[channel][0].segments
+        (segment,) = self.programs[channel][0].cycling
         return read_schedule(stepfile.write(segment, "somebody", 0.0), self.bench.tester.units[0].ratings)
 
     @contextmanager

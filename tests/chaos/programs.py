@@ -12,7 +12,7 @@ from protocols.resolve import resolve
 def short_program(recipe: str, cell: str, cycles: int, half_cycle_s: float) -> Program:
     """Give a shipped recipe cut to some cycles whose half-cycles end by time at the latest."""
     program = resolve(load_recipe(recipe), load_cell(cell))
-    (segment,) = program.segments
+    (segment,) = program.cycling
     steps = tuple(
         replace(step, times=cycles)
         if isinstance(step, Loop)
@@ -39,7 +39,7 @@ def charge_allowed_ah(program: Program, direction: int) -> float:
     """Give the most charge that a program passes in one direction (1 charge, -1 discharge)."""
     from protocols.flow import flow
 
-    (segment,) = program.segments
+    (segment,) = program.cycling
     total_ah = 0.0
     for place in flow(segment.steps):
         step = segment.steps[place.step - 1]

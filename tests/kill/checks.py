@@ -156,7 +156,7 @@ def _check_runs(store: Path, findings: Findings) -> None:
 
 def _check_charge(store: Path, run: dict[str, Any], tests: list[dict[str, Any]], findings: Findings) -> None:
     """No run passes more charge than its recipe says, but for what is not known at each interruption."""
-    (whole,) = Program.from_json(run["program_json"]).segments
+    (whole,) = Program.from_json(run["program_json"]).cycling
     allowed_ah = sum(_charge_ah(whole, there.step) for there in flow(whole.steps))
     unknown_ah = whole.limits.host_current_a * (whole.record.every_s or 0.0) / 3600
     passed_ah = 0.0
