@@ -26,6 +26,18 @@ class RunRequest:
     channel: str
     label: str
 
+    def add_to(self, store: Store) -> str:
+        """Add a queued run to the store and give its id."""
+        return store.add_run(
+            recipe=self.program.recipe,
+            cell=self.program.cell.name,
+            channel=self.channel,
+            program_json=self.program.to_json(),
+            program_sha256=self.program.sha256,
+            label=self.label,
+            created_unix_s=wall_time(),
+        )
+
 
 class Diary:
     """The diary of one run."""
@@ -62,6 +74,12 @@ class Diary:
         """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
         self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
         self._deviation("communication_loss", last, f"{err}; no value stands for them")
+
+    def missing(self, technique: str, why: str) -> None:
+        """Write down that the run goes on without a measurement that its recipe asks for."""
+        now = wall_time()
+        effect = f"{technique} is missing here, the cell went on without it: {why}"
+        self._store.add_deviation(self._run_id, "equipment_failure", now, now, effect)
 
     def _deviation(self, category: str, last: Sample | None, effect: str) -> None:
         """Write a deviation that lasts from the last sample until now; a clock set back must not turn it round."""

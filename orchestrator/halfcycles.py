@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isnan
 from statistics import median
@@ -143,23 +143,40 @@ def _resistance_ohm(samples: list[Sample]) -> float | None:
     return volt_s / curr_s if curr_s > 0 else None
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a run had behind it when a test began: seconds of test time, and cycles."""
+
+    time_s: float = 0.0
+    cycles: int = 0
+
+
 class StepWatch:
-    """Judges executed steps by the segment's guards."""
+    """Judges executed steps by the segment's guards. It is the run's: what it saw in one test counts in the next."""
 
     def __init__(self, segment: CyclingSegment) -> None:
         self._segment = segment
+        self._before = Before()
         self._early = 0
         # Half-cycles are compared at the same set current only.
         self._healthy: dict[float, deque[float]] = {}
         self._shorted: list[ExecutedStep] = []
 
+    def enter(self, segment: CyclingSegment, before: Before) -> None:
+        """Go on with the next test of the run."""
+        self._segment = segment
+        self._before = before
+
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
         """Judge steps in the order in which they ran."""
         findings: list[Finding] = []
-        for executed in steps:
-            step = self._segment.steps[executed.step - 1]
+        for tested in steps:
+            step = self._segment.steps[tested.step - 1]
             if not isinstance(step, PoweredStep):
                 continue
+            # From here on in the run's time and cycles, so that a message means the same in every test.
+            start_s, cycle = tested.start_s + self._before.time_s, tested.cycle + self._before.cycles
+            executed = replace(tested, start_s=start_s, cycle=cycle)
             if executed.end_reason is EndReason.CEILING:
                 message = (
                     f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "

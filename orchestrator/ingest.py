@@ -25,6 +25,7 @@ class Ingest:
         envelope: ChannelEnvelope,
         cycles: CycleBuilder,
         in_original: Callable[[ExecutedStep], ExecutedStep | None],
+        watch: StepWatch,
     ) -> None:
         self.test = test
         self.segment = segment
@@ -33,7 +34,7 @@ class Ingest:
         self._store = store
         self._limits = LimitWatch(segment, envelope)
         self._steps = StepBuilder(segment)
-        self._judge = StepWatch(segment)
+        self._watch = watch
         self._cycles = cycles
         self._in_original = in_original
         self._new_steps: list[ExecutedStep] = []
@@ -52,10 +53,10 @@ class Ingest:
         self.samples += len(samples)
         return self._limits.feed(samples) + self._keep(self._steps.feed(samples))
 
-    def finish(self, *, run_is_over: bool) -> list[Finding]:
-        """Judge and save what is open when the test is over; a cycle stays open if its run may go on."""
+    def finish(self, *, segment_is_over: bool) -> list[Finding]:
+        """Judge and save what is open when the test is over; a cycle stays open if its segment may go on."""
         findings = self._keep(self._steps.finish())
-        if run_is_over:
+        if segment_is_over:
             self._new_cycles += self._cycles.finish()
         self.save()
         return findings
@@ -64,7 +65,7 @@ class Ingest:
         self._new_steps += steps
         placed = [self._in_original(step) for step in steps]
         self._new_cycles += self._cycles.feed([step for step in placed if step is not None])
-        return self._judge.feed(steps)
+        return self._watch.feed(steps)
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""

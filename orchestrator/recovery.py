@@ -45,6 +45,7 @@ class Known:
     start_is_open: bool
     stop_is_open: bool
     resumed: bool = False
+    measure_is_open: bool = False
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
@@ -54,6 +55,8 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     channel = status.channel
     if known.state is RunState.QUEUED:
         return Verdict.QUEUE, "it had not begun"
+    if known.measure_is_open:
+        return Verdict.HOLD, "it was being measured: see that no potentiostat is on the cell"
     if known.state is RunState.PREFLIGHT and known.resumed:
         return Verdict.HOLD, "it was being resumed, and nothing was started"
     if known.test_id is None and not ours and not known.resumed:
@@ -134,7 +137,7 @@ class Recovery:
             if known.test_id is None:
                 if not run.start_is_unknown:
                     # By a process before this one: what it carried out follows from what is stored of earlier tests.
-                    run.segment = run.what_is_left() or run.segment
+                    run.course.segment = run.what_is_left() or run.segment
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:
@@ -146,7 +149,7 @@ class Recovery:
                 run.go(RunState.UNSEEN, "nobody saw it for a while; the tester rode on")
 
     def _known(self, run: Run) -> Known:
-        tests = run.tests
+        tests = [test for test in run.tests if not test.is_measurement]
         commands = {intent.command for intent in self._store.open_intents() if intent.run_id == run.run_id}
         starting = "start" in commands
         # An open start concerns the next test, whose barcode is not in the store yet.
@@ -157,6 +160,7 @@ class Recovery:
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,
             stop_is_open="stop" in commands,
+            measure_is_open="measure" in commands,
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
 

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
-from pathlib import PureWindowsPath
 
 from drivers.errors import DriverError, OutcomeUnknown, RecordsLost
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LoadedProgram, Sample, TestIdentity
-from orchestrator.analysis.cycles import CycleBuilder
-from orchestrator.continuing import Position, in_original, position, what_is_left
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
+from orchestrator.course import Course
 from orchestrator.diary import Diary, RunRequest
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
+from orchestrator.halfcycles import Before, StepWatch
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
 from orchestrator.safety import Action, Finding, primary
+from orchestrator.starting import send_start
 from orchestrator.states import ENDED, RunState, move
 from orchestrator.store import Store, TesterTestRow
 from orchestrator.virtual_time import wall_time
@@ -35,6 +34,7 @@ BLOCK = 1000
 SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 # States in which no program of ours moves current.
 _NOT_STARTED = frozenset({RunState.QUEUED, RunState.PREFLIGHT, RunState.HOLDING, RunState.AWAITING_OPERATOR})
+_WATCHED = frozenset({RunState.RUNNING, RunState.UNSEEN})
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
@@ -49,12 +49,12 @@ class Run:
         self.diary = Diary(store, request, run_id)
         self.state = RunState.QUEUED
         self.reason = ""
-        self.segment = request.program.segments[0]
+        self.course = Course(request.program)
+        # Between two segments no program runs on the tester; an errand of the supervisor sees to the next one.
+        self.is_between = False
         self.identity: TestIdentity | None = None
         self.ingest: Ingest | None = None
-        # Where in the original program the present test began, and where the next one would.
-        self._base = self._next_base = Position()
-        self._cycles = CycleBuilder(self.segment, request.program.cell)
+        self._watch = StepWatch(self.segment)
         self._earlier_s = 0.0
         self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
@@ -69,25 +69,20 @@ class Run:
         self._found: list[Finding] = []
         self._planned_s = planned_duration_s(request.program)
 
-    @classmethod
-    def new(cls, store: Store, tester: BatteryTester, request: RunRequest) -> Run:
-        """Add a queued run to the store."""
-        program = request.program
-        run_id = store.add_run(
-            recipe=program.recipe,
-            cell=program.cell.name,
-            channel=request.channel,
-            program_json=program.to_json(),
-            program_sha256=program.sha256,
-            label=request.label,
-            created_unix_s=wall_time(),
-        )
-        return cls(store, tester, request, run_id)
+    @property
+    def segment(self) -> CyclingSegment:
+        """What the run's present test runs on the tester, or its next one will."""
+        return self.course.segment
 
     @property
     def ended(self) -> bool:
         """Whether the run has reached a state that it does not leave by itself."""
         return self.state in ENDED
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a program of the run is on the tester, so that polls concern it."""
+        return self.state in _WATCHED and not self.is_between
 
     @property
     def test(self) -> int:
@@ -115,7 +110,7 @@ class Run:
             reason=self.reason,
             time_s=self._earlier_s + (last.time_s if last else 0.0),
             planned_s=self._planned_s,
-            cycle=last.cycle if last else 0,
+            cycle=self.course.cycles_before + (last.cycle if last else 0),
             voltage_v=last.voltage_v if last else None,
             samples=self._earlier_samples + (ingest.samples if ingest else 0),
         )
@@ -135,7 +130,7 @@ class Run:
         """
         async with self._commanding:
             if self.state not in SETTLED:
-                self.segment = segment or self.segment
+                self.course.segment = segment or self.course.segment
                 await self._begin()
 
     async def _begin(self) -> None:
@@ -152,7 +147,7 @@ class Run:
             if self._called_off:
                 return
             self.go(RunState.ARMED)
-            await self._start(loaded, barcode)
+            await send_start(self._store, self._tester, self.diary, (loaded, barcode), self.started)
         except OutcomeUnknown as err:
             self.start_is_unknown = True
             self.go(RunState.UNKNOWN, f"{err}; look at channel {channel} before anything else")
@@ -168,40 +163,11 @@ class Run:
         count = len(self.tests)
         return f"{self.run_id}.{count + 1}" if count else self.run_id
 
-    async def _start(self, loaded: LoadedProgram, barcode: str) -> None:
-        failpoint("start not intended")
-        intent = self.diary.intend("start")
-        failpoint("start intended")
-        starting = asyncio.ensure_future(self._tester.start(loaded, barcode))
-        try:
-            await asyncio.wait({starting})
-        finally:
-            # Also when cancelled: what a start did must be known before anything else happens to the channel.
-            await asyncio.wait({starting})
-            self._know_start(intent, starting)
-        self.diary.note(EventKind.LOADED, f"step file {PureWindowsPath(loaded.location).name}, sha256 {loaded.sha256}")
-
-    def _know_start(self, intent: int, starting: asyncio.Future[TestIdentity]) -> None:
-        """Write down what a start did. Raises what it raised."""
-        try:
-            identity = starting.result()
-        except OutcomeUnknown:
-            # Its intent stays open: that is what asks the tester about it, also after a restart.
-            raise
-        except DriverError as err:
-            self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
-            raise
-        failpoint("start confirmed")
-        with self._store.transaction():
-            self._store.close_intent(intent, "confirmed", wall_time())
-            self.started(identity)
-        failpoint("start stored")
-
     def started(self, identity: TestIdentity) -> None:
         """Take a test that has been started as this run's own."""
         test = self._store.add_test(
             run_id=self.run_id,
-            segment=0,
+            segment=self.course.index,
             instrument=self._tester.name,
             channel=identity.channel,
             tester_test_id=identity.test_id,
@@ -220,33 +186,43 @@ class Run:
         if self.ingest is not None and self.ingest.last is not None:
             self._earlier_s += self.ingest.last.time_s
             self._earlier_samples += self.ingest.samples
-        self.identity, self._base, self._found = identity, self._next_base, []
-        self.start_is_unknown = False
+        self.identity, self._found = identity, []
+        self.is_between = self.start_is_unknown = False
         self._stand_in = None
         envelope = self._tester.envelope(identity.channel)
-        placed = partial(in_original, self.request.program.segments[0], self._base, self.segment)
-        self.ingest = Ingest(self._store, test, self.segment, envelope, self._cycles, placed)
+        placed = self.course.begin_test()
+        self._watch.enter(self.segment, Before(self._earlier_s, self.course.cycles_before))
+        self.ingest = Ingest(self._store, test, self.segment, envelope, self.course.cycles, placed, self._watch)
 
     def restore(self) -> None:
         """Take in everything that the store has of this run's tests, after a restart."""
         for row in self.tests:
-            if self.ingest is not None:
-                self.ingest.finish(run_is_over=False)
-                self._look_ahead()
-            self.segment = CyclingSegment.from_json(row.program_json)
+            while self.course.index < row.segment:
+                self._close_test(segment_is_over=True)
+                self.course.advance()
+            if row.is_measurement:
+                self.is_between = True
+                self.course.advance()
+                continue
+            self._close_test(segment_is_over=False)
+            self.course.segment = CyclingSegment.from_json(row.program_json)
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
             self.take(identity, row.id)
             if self.ingest is not None:
                 # What asked for an end of a run that still goes on was found, and not acted on, before the restart.
                 self._found = [finding for finding in self.ingest.replay() if finding.action is not Action.MARK]
 
-    def _look_ahead(self) -> None:
-        self._next_base = position(self.request.program.segments[0], self._base, self.segment, self.last)
+    def _close_test(self, *, segment_is_over: bool) -> None:
+        if self.ingest is not None:
+            self.ingest.finish(segment_is_over=segment_is_over)
+            self.course.look_ahead(self.last)
 
     def what_is_left(self) -> CyclingSegment | None:
-        """Give what is still to do after the last stored sample, as a segment of its own; None when nothing is."""
-        self._look_ahead()
-        return what_is_left(self.request.program.segments[0], self._next_base)
+        """Give what is still to do of the present segment after the last stored sample; None when nothing is."""
+        if self.is_between:
+            return None if self.course.is_over or self.course.measurement else self.segment
+        self.course.look_ahead(self.last)
+        return self.course.what_is_left()
 
     def taken_over(self, status: ChannelStatus) -> bool:
         """Tell whether somebody else's test is on the channel now."""
@@ -305,6 +281,9 @@ class Run:
             if self.state in _NOT_STARTED and not await self._is_kept():
                 self.go(RunState.STOPPED, reason)
                 return
+            if self.is_between:
+                self.finish(RunState.STOPPED, reason)
+                return
             self.order_stop(state, reason)
             if self.start_is_unknown:
                 # Left open, so that it is carried out once the start is known, also after a restart.
@@ -342,7 +321,7 @@ class Run:
                 self._store.close_intent(intent, outcome, wall_time())
         await self._collect_rest()
         if self._ending is not None:
-            self._finish(*self._ending)
+            self.finish(*self._ending)
 
     @property
     def stop_is_pending(self) -> bool:
@@ -369,8 +348,9 @@ class Run:
             self._store.tick({self.test: samples})
             self.accept(samples)
 
-    def _finish(self, state: RunState, reason: str) -> None:
-        findings = self._found + (self.ingest.finish(run_is_over=True) if self.ingest else [])
+    def finish(self, state: RunState, reason: str) -> None:
+        """End the run; what its last samples showed may end it otherwise."""
+        findings = self._found + (self.ingest.finish(segment_is_over=True) if self.ingest else [])
         self._found = []
         self.diary.findings(findings)
         if state is RunState.COMPLETED and (ending := primary(findings)):
@@ -381,19 +361,38 @@ class Run:
     async def conclude(self, status: ChannelStatus) -> None:
         """End the run, or hold it, because its test is over at the tester and all records are stored."""
         if self._ending is not None or status.state is ChannelState.FINISHED:
-            self._finish(*(self._ending or (RunState.COMPLETED, "program finished")))
+            if self._ending is None and self._segment_is_done():
+                return
+            self.finish(*(self._ending or (RunState.COMPLETED, "program finished")))
             return
         if status.state is ChannelState.PROTECTED:
             log = await self._tester.event_log(self.identity) if self.identity else []
             codes = ", ".join(str(entry.code) for entry in log[-2:])
             seen = f"{self.last.voltage_v:.4f} V, {self.last.current_a * 1e3:.4f} mA" if self.last else "no record"
-            self._finish(RunState.TRIPPED, f"{EventKind.TESTER_PROTECTED} at {seen} (its last log codes: {codes})")
+            self.finish(RunState.TRIPPED, f"{EventKind.TESTER_PROTECTED} at {seen} (its last log codes: {codes})")
             return
         self.diary.note(EventKind.EXTERNAL_ACTION, f"channel {status.channel} is {status.state.value}, and not by us")
         self.hold(f"channel {status.channel} is {status.state.value}, by a person at the tester or a loss of its power")
 
+    def _segment_is_done(self) -> bool:
+        """Go on to the next segment; False when there is none, or when what was seen ends the run here."""
+        if self.ingest is None or self.course.index + 1 >= len(self.request.program.segments):
+            return False
+        self._found += self.ingest.finish(segment_is_over=True)
+        if primary(self._found) is not None:
+            return False
+        findings, self._found = self._found, []
+        self.diary.findings(findings)
+        self.leave_segment()
+        return True
+
+    def leave_segment(self) -> None:
+        """Go on to the next segment, or to the end: what was to be done of this one is done."""
+        self.course.advance()
+        self.is_between = True
+
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""
         if self.ingest is not None:
-            self.diary.findings(self.ingest.finish(run_is_over=False))
+            self.diary.findings(self.ingest.finish(segment_is_over=self.is_between))
         self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

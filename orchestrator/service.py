@@ -19,6 +19,7 @@ from orchestrator.housekeeping import Housekeeping
 from orchestrator.recovery import Recovery, is_storm
 from orchestrator.run import Run
 from orchestrator.states import RunState
+from orchestrator.station import Station, station_problems
 from orchestrator.store import Store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import wall_time
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
+_RESUMABLE = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR})
 
 
 class CommandRefused(Exception):
@@ -56,9 +58,11 @@ class Service:
         testers: Sequence[BatteryTester],
         subscribers: Iterable[Subscriber] = (),
         housekeeping: Housekeeping | None = None,
+        station: Station | None = None,
     ) -> None:
         self.store = store
-        self.supervisors = [Supervisor(store, tester, subscribers) for tester in testers]
+        self.station = station
+        self.supervisors = [Supervisor(store, tester, subscribers, station) for tester in testers]
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
         self._housekeeping = housekeeping
@@ -176,7 +180,8 @@ class Service:
         self._check_claim(request.channel, by)
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
-        if reasons := problems(request.program, supervisor.tester.envelope(request.channel)):
+        reasons = problems(request.program, supervisor.tester.envelope(request.channel))
+        if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         run = supervisor.submit(request)
         run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
@@ -210,15 +215,21 @@ class Service:
     async def resume(self, run_id: str, by: str) -> Run:
         """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
         supervisor, run = self.find(run_id)
-        if run.state is not RunState.HOLDING:
-            raise CommandRefused(f"run {run_id} is {run.state.value}: only a held run is resumed")
+        if run.state not in _RESUMABLE:
+            raise CommandRefused(f"run {run_id} is {run.state.value}: only a held or waiting run is resumed")
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
         self._check_claim(run.request.channel, by)
         left = run.what_is_left()
         run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")
-        if left is None:
+        if left is None and not run.is_between:
+            run.leave_segment()
+        if run.is_between and run.course.is_over:
             run.go(RunState.COMPLETED, "nothing was left to do")
+            return run
+        if run.is_between or left is None:
+            run.go(RunState.PREFLIGHT)
+            supervisor.look()
             return run
         channel = run.request.channel
         status = (await supervisor.tester.status([channel]))[channel]

@@ -13,26 +13,38 @@ from collections.abc import Callable, Iterable, Sequence
 from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
 from orchestrator.diary import RunRequest
+from orchestrator.errand import Errands
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.failpoints import failpoint
 from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
 from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
+from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
 from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
 
-_WATCHED = frozenset({RunState.RUNNING, RunState.UNSEEN})
+_ON_THE_WAY = frozenset({RunState.PREFLIGHT, RunState.RUNNING, RunState.UNSEEN})
 _NOT_BUSY = SETTLED - {RunState.TRIPPED}
 
 
 class Supervisor:
     """Runs programs on one tester's channels; runs for the same channel wait in its queue."""
 
-    def __init__(self, store: Store, tester: BatteryTester, subscribers: Iterable[Subscriber] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tester: BatteryTester,
+        subscribers: Iterable[Subscriber] = (),
+        station: Station | None = None,
+    ) -> None:
         self._store = store
+        self.station = station
+        self._errands = Errands(store, tester, station)
+        # Runs between two segments, and the task that sees each to the next one.
+        self._under_way: dict[str, asyncio.Task[None]] = {}
         self.tester = tester
         self._subscribers = tuple(subscribers)
         self.runs: list[Run] = []
@@ -46,9 +58,13 @@ class Supervisor:
 
     def submit(self, request: RunRequest) -> Run:
         """Queue a run for its channel."""
-        run = Run.new(self._store, self.tester, request)
+        run = Run(self._store, self.tester, request, request.add_to(self._store))
         self.take(run)
         return run
+
+    def look(self) -> None:
+        """Look at once whether a run is to go on."""
+        self._wake.set()
 
     def take(self, run: Run) -> None:
         """Look after a run: a new one, or one that an earlier process left behind."""
@@ -84,6 +100,8 @@ class Supervisor:
                 for run in self._startable():
                     run.go(RunState.PREFLIGHT)
                     group.create_task(self.begin(run), name=f"begin {run.run_id}")
+                for run in self._between():
+                    self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")
                 self._wake.clear()
                 await self._wait_until_due()
                 if loop.time() >= self._due_s:
@@ -112,6 +130,26 @@ class Supervisor:
                 first.setdefault(run.request.channel, run)
         return list(first.values())
 
+    def _between(self) -> list[Run]:
+        """Give the runs between two segments that nobody sees to yet; held ones wait for a person."""
+        if self.observe_only:
+            return []
+        due = [run for run in self.runs if run.is_between and run.state in _ON_THE_WAY]
+        return [run for run in due if run.run_id not in self._under_way]
+
+    async def go_on(self, run: Run) -> None:
+        """See a run from one segment to the next."""
+        try:
+            if await self._errands.go_on(run):
+                await self.begin(run)
+        except Exception as err:  # a task's root: one channel's defect must not end the others
+            logger.exception("run %s could not go on", run.run_id)
+            run.hold(f"a defect, {type(err).__name__}: {err}; look at {run.request.channel}")
+        finally:
+            self._under_way.pop(run.run_id, None)
+            self._wake.set()
+        self.publish(run)
+
     async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
         try:
@@ -126,7 +164,7 @@ class Supervisor:
         self._wake.set()
 
     async def _tick_safely(self) -> None:
-        active = [run for run in self.runs if run.state in _WATCHED or run.stop_is_pending or run.start_is_unknown]
+        active = [run for run in self.runs if run.is_watched or run.stop_is_pending or run.start_is_unknown]
         self._silence.check_clock(active)
         if not active:
             self._silence.heard()
@@ -152,7 +190,7 @@ class Supervisor:
                 await self._recovery.settle(run)
             if run.stop_is_pending:
                 await run.stop_again()
-        watched = [run for run in active if run.state in _WATCHED]
+        watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
         await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
@@ -166,7 +204,7 @@ class Supervisor:
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
         # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
-        if run.state not in _WATCHED or run.stop_is_pending or await run.act():
+        if not run.is_watched or run.stop_is_pending or await run.act():
             return
         if not seen:
             self._silence.check_growth(run)
@@ -253,6 +291,13 @@ class Supervisor:
 
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
+        if (errand := self._under_way.get(run.run_id)) is not None:
+            errand.cancel()
+            await asyncio.wait({errand})
+            if run.state is RunState.HOLDING:
+                # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
+                self.publish(run)
+                return
         try:
             await run.stop(RunState.STOPPED, reason)
             if run.start_is_unknown:

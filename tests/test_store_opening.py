@@ -125,7 +125,19 @@ def test_tables_hold_their_types(store_path: Path) -> None:
     with open_store(store_path) as store:
         rows = store.connection.execute("SELECT name, strict FROM pragma_table_list WHERE type = 'table'").fetchall()
     ours = {name: strict for name, strict in rows if not name.startswith(("sqlite_", "_sqlite_"))}
-    tables = ["cell", "cycle", "deviation", "event", "intent", "run", "sample", "spectrum", "step", "test"]
+    tables = [
+        "cell",
+        "cycle",
+        "deviation",
+        "event",
+        "intent",
+        "measurement",
+        "run",
+        "sample",
+        "spectrum",
+        "step",
+        "test",
+    ]
     assert sorted(ours) == tables
     assert set(ours.values()) == {1}
 

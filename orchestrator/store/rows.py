@@ -66,6 +66,11 @@ class TesterTestRow:
     started_unix_s: float
     program_json: str
 
+    @property
+    def is_measurement(self) -> bool:
+        """Whether a potentiostat made it: it has no number of a tester, and is stored only when it is whole."""
+        return self.tester_test_id is None
+
 
 class SpectrumPoint(NamedTuple):
     """One frequency of an impedance spectrum, in the order measured; ``z_imag_ohm`` is negative for a capacitor."""
@@ -74,6 +79,30 @@ class SpectrumPoint(NamedTuple):
     frequency_hz: float
     z_real_ohm: float
     z_imag_ohm: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementRow:
+    """One whole measurement of a potentiostat; its values are the test's spectrum, or its samples.
+
+    ``cycle`` counts the cycles that lay behind it, ``charge_passed_ah`` the charge both ways up to then. ``bias_v`` and
+    ``amplitude_v`` (the sine's peak) are None where the technique has none. ``files_json`` lists what the instrument's
+    program left.
+    """
+
+    test: int
+    technique: str
+    job: str
+    bias_v: float | None
+    amplitude_v: float | None
+    temperature_degc: float | None
+    cycle: int
+    charge_passed_ah: float
+    open_circuit_v: float | None
+    rested_s: float
+    started_unix_s: float
+    ended_unix_s: float
+    files_json: str
 
 
 @dataclass(frozen=True, slots=True)

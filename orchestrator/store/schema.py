@@ -203,7 +203,42 @@ def _first_layout(db: Database) -> None:
     db.create_view("event_readable", EVENT_READABLE)
 
 
-_LAYOUTS = {"0001_first_layout": _first_layout}
+MEASUREMENT = """
+CREATE TABLE measurement (
+    test INTEGER PRIMARY KEY REFERENCES test (id),
+    technique TEXT NOT NULL CHECK (technique <> ''),
+    job TEXT NOT NULL UNIQUE,
+    bias_v REAL,
+    amplitude_v REAL,
+    temperature_degc REAL,
+    cycle INTEGER NOT NULL CHECK (cycle >= 0),
+    charge_passed_ah REAL NOT NULL CHECK (charge_passed_ah >= 0),
+    open_circuit_v REAL,
+    rested_s REAL NOT NULL,
+    started_unix_s REAL NOT NULL,
+    ended_unix_s REAL NOT NULL,
+    files_json TEXT NOT NULL CHECK (json_valid(files_json))
+) STRICT
+"""
+
+SPECTRUM_READABLE = """
+SELECT test.run_id, cell.name AS cell, test.instrument, test.channel, measurement.cycle, spectrum.test,
+    spectrum.sequence, spectrum.frequency_hz, spectrum.z_real_ohm, spectrum.z_imag_ohm,
+    measurement.bias_v, measurement.amplitude_v, measurement.temperature_degc,
+    measurement.charge_passed_ah * 1000 AS charge_passed_mah,
+    strftime('%Y-%m-%dT%H:%M:%SZ', measurement.started_unix_s, 'unixepoch') AS started_utc
+FROM spectrum JOIN measurement ON measurement.test = spectrum.test JOIN test ON test.id = spectrum.test
+JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
+"""
+
+
+def _measurements(db: Database) -> None:
+    """Add what is known of each measurement of a potentiostat, beside its spectrum or its samples."""
+    db.execute(MEASUREMENT)
+    db.create_view("spectrum_readable", SPECTRUM_READABLE)
+
+
+_LAYOUTS = {"0001_first_layout": _first_layout, "0002_measurements": _measurements}
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():
     MIGRATIONS(name=_name)(_function)

@@ -24,6 +24,7 @@ from orchestrator.store.rows import (
     DeviationRow,
     EventRow,
     IntentRow,
+    MeasurementRow,
     NewEvent,
     RunRow,
     SpectrumPoint,
@@ -43,6 +44,7 @@ _TESTS = """
 SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s, program_json FROM test
 """
 _STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
+_MEASUREMENT_COLUMNS = tuple(MeasurementRow.__dataclass_fields__)
 _CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
 
 
@@ -252,6 +254,23 @@ class Store:
         rows = self._query(f"SELECT {', '.join(_CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
         reasons = ("charge_end_reason", "discharge_end_reason")
         return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
+
+    def add_measurement(self, row: MeasurementRow) -> None:
+        """Keep what is known of a measurement beside its values; once, for a measurement is never changed."""
+        values = [getattr(row, name) for name in _MEASUREMENT_COLUMNS]
+        marks = ", ".join("?" * len(values))
+        with self.transaction() as connection:
+            connection.execute(f"INSERT INTO measurement VALUES ({marks})", values)  # noqa: S608 marks only
+
+    def measurements(self, run_id: str) -> list[MeasurementRow]:
+        """Give the measurements of a run, in order."""
+        sql = "SELECT measurement.* FROM measurement JOIN test ON test.id = test WHERE run_id = ? ORDER BY test"
+        return [MeasurementRow(**row) for row in self._query(sql, run_id)]
+
+    def charge_passed_ah(self, run_id: str) -> float:
+        """Add up the charge that a run's stored steps have passed, both ways."""
+        sql = "SELECT total(capacity_ah) AS ah FROM step JOIN test ON test.id = test WHERE run_id = ?"
+        return float(self._query(sql, run_id)[0]["ah"])
 
     def add_spectrum(self, test: int, points: Sequence[SpectrumPoint]) -> None:
         """Keep the impedance spectrum that a test measured."""

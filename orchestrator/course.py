@@ -1,0 +1,70 @@
+"""How far a run is in its program: which segment, and where in it, however many tests that has taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from drivers.interfaces import Sample
+from orchestrator.analysis.cycles import CycleBuilder
+from orchestrator.continuing import Position, in_original, position, what_is_left
+from orchestrator.halfcycles import ExecutedStep
+from protocols.program import CyclingSegment, MeasurementSegment, Program
+
+
+class Course:
+    """A run's way through its segments. The first is cycling: a program begins on the tester.
+
+    ``segment`` is what the present test runs: the segment at ``index``, or what an interruption left of it. Cycles
+    count through all segments.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.index = 0
+        self.segment = program.cycling[0]
+        self.cycles = CycleBuilder(self.segment, program.cell)
+        self.cycles_before = 0
+        # Where in the whole segment the present test began, and where the next one would.
+        self._base = self._next = Position()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every segment has been carried out."""
+        return self.index >= len(self._program.segments)
+
+    @property
+    def measurement(self) -> MeasurementSegment | None:
+        """The measurement that is due; None where the tester is, or at the end."""
+        part = None if self.is_over else self._program.segments[self.index]
+        return part if isinstance(part, MeasurementSegment) else None
+
+    def advance(self) -> None:
+        """Go to the next segment, from its beginning."""
+        self.index += 1
+        self._base = self._next = Position()
+        self.cycles_before = self.cycles.count
+        if not self.is_over and self.measurement is None:
+            self.segment = self._whole
+            self.cycles = CycleBuilder(self.segment, self._program.cell, self.cycles.count)
+
+    def begin_test(self) -> Callable[[ExecutedStep], ExecutedStep | None]:
+        """Begin a test of ``segment`` where the one before it ended; give what numbers its steps as the program's."""
+        self._base = self._next
+        return partial(in_original, self._whole, self._base, self.segment)
+
+    def look_ahead(self, last: Sample | None) -> None:
+        """Take in how far the present test has got."""
+        if self.measurement is None and not self.is_over:
+            self._next = position(self._whole, self._base, self.segment, last)
+
+    def what_is_left(self) -> CyclingSegment | None:
+        """Give what is still to do of a cycling segment; None when nothing is."""
+        return what_is_left(self._whole, self._next)
+
+    @property
+    def _whole(self) -> CyclingSegment:
+        part = self._program.segments[self.index]
+        if not isinstance(part, CyclingSegment):
+            raise TypeError(f"segment {self.index + 1} is a measurement, which no tester runs")
+        return part

@@ -1,0 +1,51 @@
+"""When a cell has rested long enough for the potentiostat: a time, and a voltage that no longer drifts. Sans-io."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from protocols.program import MeasurementSegment
+
+# Live voltages are rounded to 0.1 mV (reference neware-ct4008): over five minutes that is 0.02 mV/min.
+DRIFT_SPAN_S = 300.0
+
+
+@dataclass(slots=True)
+class Settling:
+    """Fed with open-circuit voltages; drift is that over the last `DRIFT_SPAN_S`, or a longer gap between two looks."""
+
+    segment: MeasurementSegment
+    began_s: float
+    _seen: list[tuple[float, float]] = field(default_factory=list)
+
+    def feed(self, now_s: float, voltage_v: float) -> None:
+        """Take a look at the open-circuit voltage."""
+        self._seen.append((now_s, voltage_v))
+        while len(self._seen) > 2 and now_s - self._seen[1][0] >= DRIFT_SPAN_S:
+            del self._seen[0]
+
+    @property
+    def voltage_v(self) -> float:
+        """The last voltage seen; NaN before the first."""
+        return self._seen[-1][1] if self._seen else float("nan")
+
+    @property
+    def drift_v_per_min(self) -> float | None:
+        """How fast the voltage drifts, as a magnitude; None before enough has been seen."""
+        if not self._seen:
+            return None
+        (first_s, first_v), (last_s, last_v) = self._seen[0], self._seen[-1]
+        return abs(last_v - first_v) / (last_s - first_s) * 60 if last_s - first_s >= DRIFT_SPAN_S else None
+
+    def left_s(self, now_s: float) -> float:
+        """How much of the set rest is still to come."""
+        return max(0.0, self.began_s + self.segment.rest_s - now_s)
+
+    def is_settled(self, now_s: float) -> bool:
+        """Whether the set time is over and the voltage drifts less than it may."""
+        drift = self.drift_v_per_min
+        return self.left_s(now_s) <= 0 and drift is not None and drift < self.segment.drift_v_per_min
+
+    def is_hopeless(self, now_s: float) -> bool:
+        """Whether it has drifted for longer than the recipe waits."""
+        return now_s - self.began_s > max(self.segment.settle_max_s, self.segment.rest_s + 2 * DRIFT_SPAN_S)

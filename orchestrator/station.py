@@ -1,0 +1,86 @@
+"""The potentiostat's place on the bench: the instrument, and how a cell comes to its leads. One cell at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drivers.interfaces import HostLoss, Isolation, Multiplexer, Potentiostat
+from protocols.program import MeasurementSegment, Program
+
+
+@dataclass(slots=True)
+class Station:
+    """A potentiostat, and the switch that brings cells to it; without a switch a person moves them.
+
+    ``ports`` says at which port of the switch each tester channel's cell is wired. ``arrival_v`` is how far the open-
+    circuit voltage at the potentiostat may be from the last one that the tester showed.
+    """
+
+    potentiostat: Potentiostat
+    switch: Multiplexer | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    arrival_v: float = 0.02
+    # Held by the run whose cell is on the leads, or on its way there.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a hand must take the tester's leads off: only a switch that says so does it by itself."""
+        return self.switch is None or self.switch.isolates_tester is not Isolation.YES
+
+    def instruction(self, channel: str, cell: str) -> str:
+        """Say what to plug where before a measurement."""
+        name = self.potentiostat.name
+        if self.switch is None:
+            return (
+                f"move cell {cell} from channel {channel} to {name}: green on the working electrode, red and white "
+                "together on the other"
+            )
+        return f"take the leads of channel {channel} off cell {cell}: {self.switch.name} does not do that"
+
+    def way_back(self, channel: str, cell: str) -> str:
+        """Say what to plug where after it."""
+        if self.switch is None:
+            return f"move cell {cell} from {self.potentiostat.name} back to channel {channel}"
+        return f"put the leads of channel {channel} back on cell {cell}"
+
+    async def connect(self, channel: str) -> None:
+        """Bring a channel's cell to the leads, where a switch does that."""
+        if self.switch is not None:
+            await self.switch.select(self.ports[channel])
+
+    async def let_go(self) -> bool:
+        """Take every cell off the leads; False where only a person can."""
+        if self.switch is None:
+            return False
+        await self.switch.select(None)
+        return True
+
+
+def station_problems(program: Program, station: Station | None, channel: str, *, attended: bool) -> list[str]:
+    """Give every reason why a program's measurements cannot be made with the cell of this channel; empty if they can.
+
+    ``attended``: whether a person can be asked to move leads in the middle of the run.
+    """
+    techniques = [part.technique for part in program.segments if isinstance(part, MeasurementSegment)]
+    if not techniques:
+        return []
+    if station is None:
+        return ["The recipe measures with a potentiostat, and this bench has none: add [potentiostat] to its file."]
+    name = station.potentiostat.name
+    reasons = [f"{name}: {reason}" for technique in techniques for reason in station.potentiostat.problems(technique)]
+    if station.potentiostat.host_loss is HostLoss.UNKNOWN:
+        reasons.append(
+            f"{name}: nobody has said what it does to a cell when this computer dies: try it on a dummy cell and set "
+            "host_loss in the bench file."
+        )
+    if station.switch is not None and channel not in station.ports:
+        reasons.append(f"{station.switch.name} has no port wired to channel {channel}: add it to the bench file.")
+    if station.needs_a_person and not attended:
+        reasons.append(
+            f"Somebody must {station.instruction(channel, program.cell.name)}, and nobody is asked here: run it by "
+            "'cellrig serve'."
+        )
+    return list(dict.fromkeys(reasons))
