@@ -38,7 +38,7 @@ class MuxClient:
 
     async def connect(self) -> Line:
         """Give the line, opened and with its identity checked; a failure is tried once more, after the delay."""
-        if self._line is not None and not self._unread:
+        if self._line is not None and not self._unread and await self._is_whole(self._line):
             return self._line
         await self.drop()
         loop = asyncio.get_running_loop()
@@ -105,6 +105,16 @@ class MuxClient:
             logger.info("%s: the reply to an order is lost: %s", self._settings.name, err)
             return f"its reply was lost ({err})"
         return "" if entry.code == 0 else f"it says {entry.code} {entry.text!r}"
+
+    async def _is_whole(self, line: Line) -> bool:
+        """Tell whether the line is not known to be broken, so that no order is sent into the void."""
+        try:
+            async with asyncio.timeout(self._settings.reply_timeout_s):
+                await line.discard()
+        except (ConnectionFailed, TimeoutError, OSError) as err:
+            logger.info("%s: the line broke while nobody spoke: %s", self._settings.name, err)
+            return False
+        return True
 
     async def _find(self) -> Line:
         """Open one line after another until the right instrument answers."""

@@ -21,8 +21,13 @@ from drivers.mux.settings import RelayMuxSettings
 class PortInfo(Protocol):
     """What the system says of a serial port."""
 
-    device: str
-    serial_number: str | None
+    @property
+    def device(self) -> str:
+        """Give the name by which it is opened."""
+
+    @property
+    def serial_number(self) -> str | None:
+        """Give the adapter's serial number, if it has one."""
 
 
 def ports_of(settings: RelayMuxSettings, listed: Callable[[], Iterable[PortInfo]] = list_ports.comports) -> Lines:

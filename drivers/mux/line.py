@@ -38,7 +38,7 @@ class Line(Protocol):
         """Close the port; it may be open, half open or closed already."""
 
     async def discard(self) -> None:
-        """Throw away what has come unasked, without waiting for more."""
+        """Throw away what has come unasked, without waiting for more. Raises LinkClosed when the end has come."""
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -85,6 +85,8 @@ class StreamLine:
                 while data := await reader.read(_CHUNK):
                     dropped += len(data)
                     _bound(dropped, self.name)
+        if reader.at_eof():
+            raise LinkClosed(f"{self.name} closed the connection")
 
     async def write(self, data: bytes) -> None:
         """Send."""
