@@ -14,6 +14,7 @@ from typing import Any
 
 from simulators.cells import load_cell
 from simulators.cells.model import CellModel
+from simulators.chi660e.leads import Leads
 from simulators.neware.schedule import UnitRatings
 from simulators.neware.server import SimulatedBts
 from simulators.neware.settings import Quirks
@@ -28,6 +29,8 @@ UnitAddress = tuple[int, int]
 
 class SimulatedBench:
     """A simulated CT-4008 rack: `bts` is its API server, `tester` the hardware, with the verbs of a pair of hands.
+
+    `leads` are those of a CHI660E beside it, on nothing at first; `BenchControl(bench.leads)` serves them.
 
     >>> bench = SimulatedBench(clock=lambda: 0.0, epoch_unix_s=1_767_571_200, units=1, seed=1)
     >>> sorted(bench.tester.channels)[:2]
@@ -45,10 +48,12 @@ class SimulatedBench:
         negative_voltage: bool | Collection[UnitAddress] = False,
         ranges_a: tuple[float, ...] | Mapping[UnitAddress, tuple[float, ...]] | None = None,
         quirks: Quirks | None = None,
+        speed: float = 1.0,
     ) -> None:
         """Build the rack. `units` is a number of equal units on one middle machine, or the units themselves.
 
-        `clock` gives seconds; its zero is `epoch_unix_s` (UTC). Channels without an entry in `cells` get the default
+        `clock` gives seconds, `speed` of them in one of the event loop's; its zero is `epoch_unix_s` (UTC). Channels
+        without an entry in `cells` get the default
         cells. `negative_voltage` and `ranges_a` are for all units, or for those named by (devid, subdevid).
         """
         bare = [Unit(subdevid=n) for n in range(1, units + 1)] if isinstance(units, int) else list(units)
@@ -63,6 +68,16 @@ class SimulatedBench:
         self.bts = SimulatedBts(self.tester, seed)
         self.handle = self.bts.handle
         self.wire = self.bts.wire
+        self.leads = Leads(self.tester, clock, speed=speed)
+
+    def clip(self, channel: str | None, *, isolating: bool = True) -> None:
+        """Put the potentiostat's leads on a channel's cell (None: on nothing), the tester's leads off it or not."""
+        self.leads.clip(channel, isolating=isolating)
+
+    @property
+    def double_energised(self) -> int:
+        """Count the potentiostat's measurements during which the tester drove the same cell (fault B13)."""
+        return self.leads.double_energised
 
 
 def _rated(

@@ -8,9 +8,13 @@ a threshold is searched. Where the intervals lie depends on the cell and the sch
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 from simulators.cells.model import CellModel
 from simulators.neware.schedule import TICKS_PER_S, UnitRatings
+
+T = TypeVar("T")
 
 _LONGEST_TICKS = 6000
 """Ten minutes: the longest interval even where the model would allow more."""
@@ -173,6 +177,19 @@ class Drive:
         current_a = self.current_a + (self._next_current_a - self.current_a) * part
         passed_ah = abs(self._through_a) * (tick - self.tick) / (3600.0 * TICKS_PER_S)
         return voltage_v, current_a, self.charge_ah + passed_ah, self.energy_wh + passed_ah * abs(voltage_v)
+
+    def as_of(self, tick: float, read: Callable[[CellModel, float], T]) -> T:
+        """Let `read` see cell and current as they are at a tick inside the looked-at interval, moving nothing."""
+        ahead = self.cell.snapshot()
+        current_a = self.current_a
+        if self.end_tick is not None:
+            self.cell.restore(self._before)
+            current_a = self._through_a
+        self.cell.advance(max(0.0, tick - self.tick) / TICKS_PER_S, current_a)
+        try:
+            return read(self.cell, current_a)
+        finally:
+            self.cell.restore(ahead)
 
     def _visible(self, voltage_v: float) -> float:
         """Clip to what the unit can force."""

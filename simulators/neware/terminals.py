@@ -10,6 +10,9 @@ from simulators.cells.model import CellModel
 _OPEN_OHM = 1e9
 """Leakage of an empty holder: any set current drives it to compliance."""
 
+_BETWEEN_OHM = 0.05
+"""Leads between two instruments that both hold a voltage on one cell."""
+
 _SEARCH_STEPS = 60
 
 
@@ -45,6 +48,64 @@ class PulledOutCell:
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Give the leakage."""
         return complex(_OPEN_OHM, 0.0)
+
+
+class TakenCell(PulledOutCell):
+    """An empty holder whose cell is wired to another instrument, which moves it through time."""
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Leave the cell to who has it."""
+
+    def snapshot(self) -> tuple[float, ...]:
+        """Give no state: it is not the tester's."""
+        return ()
+
+    def restore(self, state: tuple[float, ...]) -> None:
+        """Return to no state."""
+
+
+class DrivenCell:
+    """A cell with the leads of a second instrument on it, which passes a current of its own or holds the voltage."""
+
+    def __init__(self, inner: CellModel, foreign_a: float = 0.0, hold_v: float | None = None) -> None:
+        """Add `foreign_a` to whatever the tester passes; with `hold_v` the other instrument wins and holds that."""
+        self.inner = inner
+        self.foreign_a = foreign_a
+        self.hold_v = hold_v
+        self.max_interval_s = inner.max_interval_s if hold_v is None else min(inner.max_interval_s, 1.0)
+        self.temperature_degc = inner.temperature_degc
+
+    def voltage_v(self, current_a: float) -> float:
+        """Give the voltage at both currents together, or the held one."""
+        return self.inner.voltage_v(current_a + self.foreign_a) if self.hold_v is None else self.hold_v
+
+    def current_a(self, voltage_v: float) -> float:
+        """Give what the tester passes when it holds a voltage; against a held one its leads' resistance decides."""
+        if self.hold_v is not None:
+            return (voltage_v - self.hold_v) / _BETWEEN_OHM
+        return self.inner.current_a(voltage_v) - self.foreign_a
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Pass both currents; at a held voltage, what the cell takes, worked out again every second."""
+        if self.hold_v is None:
+            self.inner.advance(duration_s, current_a + self.foreign_a)
+            return
+        while duration_s > 0.0:
+            step_s = min(duration_s, 1.0)
+            self.inner.advance(step_s, self.inner.current_a(self.hold_v))
+            duration_s -= step_s
+
+    def snapshot(self) -> tuple[float, ...]:
+        """Give the cell's state."""
+        return self.inner.snapshot()
+
+    def restore(self, state: tuple[float, ...]) -> None:
+        """Return the cell to a state."""
+        self.inner.restore(state)
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Give the cell's impedance."""
+        return self.inner.impedance_ohm(frequency_hz)
 
 
 class ShortedCell:

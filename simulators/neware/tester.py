@@ -15,7 +15,7 @@ from simulators.neware.machine import Status, StepMachine
 from simulators.neware.memory import RecordRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S, Schedule, StepKind, UnitRatings
 from simulators.neware.settings import Quirks, Trouble
-from simulators.neware.terminals import PulledOutCell, ShortedCell
+from simulators.neware.terminals import DrivenCell, PulledOutCell, ShortedCell, TakenCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ class Channel:
     def cell(self) -> CellModel:
         """Give the cell of this channel, whether it sits in the holder or not."""
         cell = self.machine.drive.cell
-        return cell.inner if isinstance(cell, PulledOutCell | ShortedCell) else cell
+        while isinstance(cell, PulledOutCell | ShortedCell | DrivenCell):
+            cell = cell.inner
+        return cell
 
     @property
     def busy(self) -> bool:
@@ -213,6 +215,19 @@ class Tester:
         """Bridge the cell with a resistor."""
         channel = self.channel(name)
         channel.machine.exchange(ShortedCell(channel.cell, resistance_ohm), self.now_tick())
+
+    def take_cell(self, name: str) -> CellModel:
+        """Wire what sits in the holder to somewhere else; give it, at this moment, with an empty holder left behind."""
+        machine = self.channel(name).machine
+        held = machine.drive.cell
+        machine.exchange(TakenCell(held), self.now_tick())
+        return held
+
+    def give_cell_back(self, name: str) -> None:
+        """Wire a taken cell to the tester again."""
+        machine = self.channel(name).machine
+        if isinstance(machine.drive.cell, TakenCell):
+            machine.exchange(machine.drive.cell.inner, self.now_tick())
 
     def swap_cell(self, name: str, cell: CellModel) -> None:
         """Put another cell into the holder."""

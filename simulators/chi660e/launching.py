@@ -1,0 +1,92 @@
+"""Starts `chi660e-sim` as a child process that lives in the bench's time.
+
+>>> launch = Launcher(control, cfg=None, screen=Path("screen.json"))       # doctest: +SKIP
+>>> process = launch([*program(), "/runmacro:j0001.mcr"], Path.cwd(), {})  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from simulators.chi660e.control import BenchControl, Hold
+
+T = TypeVar("T")
+
+
+def program() -> list[str]:
+    """Give the command that runs the simulated program with this interpreter."""
+    return [sys.executable, "-m", "simulators.chi660e"]
+
+
+class Launcher:
+    """Starts the program with everything it needs in its environment, and watches it to its end.
+
+    Call it from the loop of the bench or from a thread of it. The process is an ordinary one: ask it by `poll`, not
+    by a `wait` on a thread, which would hold the very clock that it sleeps on.
+    """
+
+    def __init__(self, control: BenchControl, *, cfg: Path | None = None, screen: Path | None = None) -> None:
+        """Join processes to a bench that listens; `cfg` is the program's settings, `screen` where pop-ups are told."""
+        self.cfg = cfg
+        self.screen = screen
+        self._control = control
+
+    def __call__(
+        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start `argv` in `cwd`; `environment` comes on top of this process's own."""
+        token, hold = self._in_loop(self._control.expect)
+        ours = {"CHI660E_SIM_BENCH": self._control.address, "CHI660E_SIM_TOKEN": token}
+        if self.cfg is not None:
+            ours["CHI660E_SIM_CFG"] = str(self.cfg)
+        if self.screen is not None:
+            ours["CHI660E_SIM_SCREEN"] = str(self.screen)
+        try:
+            process = subprocess.Popen(  # noqa: S603 -- the project's own program, from its settings
+                list(argv),
+                cwd=cwd,
+                env={**os.environ, **ours, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        except BaseException:
+            self._in_loop(hold.end)
+            raise
+        threading.Thread(target=self._watch, args=(process, hold), name="chi660e-sim watcher", daemon=True).start()
+        return process
+
+    def _in_loop(self, call: Callable[[], T]) -> T:
+        """Call something in the bench's loop, which keeps the clock's count."""
+        loop = self._loop
+        with contextlib.suppress(RuntimeError):
+            if asyncio.get_running_loop() is loop:
+                return call()
+        future: Future[T] = Future()
+
+        def run() -> None:
+            future.set_result(call())
+
+        loop.call_soon_threadsafe(run)
+        return future.result()
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        if self._control.loop is None:
+            raise RuntimeError("the bench's control socket is not open: call start() first")
+        return self._control.loop
+
+    def _watch(self, process: subprocess.Popen[bytes], hold: Hold) -> None:
+        """Let the clock go on once the process is gone."""
+        process.wait()
+        with contextlib.suppress(RuntimeError):  # The loop may be closed by then.
+            self._loop.call_soon_threadsafe(hold.end)

@@ -1,0 +1,201 @@
+"""The potentiostat's leads on a bench: on nothing, alone on a cell, or on a cell that the tester stays wired to.
+
+Alone on a cell, they own it: the tester sees an empty holder, and the cell's time is kept here. With the tester wired
+to it too, the tester's step machine keeps the cell's time, and the leads only look, or add a current of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from simulators.cells.model import CellModel
+from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
+from simulators.neware.machine import Status
+from simulators.neware.schedule import TICKS_PER_S
+from simulators.neware.terminals import DrivenCell
+from simulators.neware.tester import Tester
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TesterInput:
+    """What the tester's idle leads are to another instrument: a resistance beside a capacitance (assumed values)."""
+
+    resistance_ohm: float = 1e6
+    capacitance_f: float = 10e-9
+
+    def beside(self, impedance_ohm: complex, frequency_hz: float) -> complex:
+        """Give an impedance with this beside it."""
+        admittance = 1.0 / self.resistance_ohm + 2j * math.pi * frequency_hz * self.capacitance_f
+        return 1.0 / (1.0 / impedance_ohm + admittance)
+
+
+class SharedTerminals:
+    """Leads on a cell in a holder of the tester, which keeps its time."""
+
+    plans_ahead = False
+
+    def __init__(self, tester: Tester, channel: str, clock: Callable[[], float], tester_input: TesterInput) -> None:
+        """Touch the cell in `channel`, cell off."""
+        self.at_s = clock()
+        self.channel = channel
+        self._tester = tester
+        self._clock = clock
+        self._input = tester_input
+        self._driven: DrivenCell | None = None
+
+    @property
+    def tester_is_driving(self) -> bool:
+        """Tell whether the tester passes a current through the cell now."""
+        machine = self._tester.channel(self.channel).machine
+        return machine.status is Status.WORKING and machine.drive.current_a != 0.0
+
+    def leave_open(self) -> None:
+        """Switch the cell off."""
+        if self._driven is not None:
+            machine = self._tester.channel(self.channel).machine
+            if machine.drive.cell is self._driven:
+                machine.exchange(self._driven.inner, self._tester.now_tick())
+            self._driven = None
+
+    def drive(self, current_a: float) -> None:
+        """Pass this current beside the tester's."""
+        self._wire(current_a, None)
+
+    def hold(self, voltage_v: float) -> None:
+        """Hold this voltage against whatever the tester does."""
+        if self._driven is None or self._driven.hold_v != voltage_v:
+            self._wire(0.0, voltage_v)
+
+    def go(self, to_s: float) -> None:
+        """Note the time; the tester moves the cell."""
+        self.at_s = to_s
+
+    def settle(self) -> None:
+        """Do nothing: nothing is planned here."""
+
+    def cut(self, now_s: float) -> None:
+        """Do nothing: nothing is planned here."""
+        self.at_s = min(self.at_s, now_s)
+
+    def voltage_v(self) -> float:
+        """Read the voltage."""
+        return self._read(lambda cell, current_a: cell.voltage_v(current_a))
+
+    def current_a(self) -> float:
+        """Read the current through the potentiostat."""
+        driven = self._driven
+        if driven is None:
+            return 0.0
+        hold_v = driven.hold_v
+        if hold_v is None:
+            return driven.foreign_a
+        return self._read(lambda _, current_a: driven.inner.current_a(hold_v) - current_a)
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Read the impedance of the cell with the tester's leads beside it."""
+        return self._input.beside(self._read(lambda cell, _: cell.impedance_ohm(frequency_hz)), frequency_hz)
+
+    def _wire(self, current_a: float, hold_v: float | None) -> None:
+        self.leave_open()
+        machine = self._tester.channel(self.channel).machine
+        self._driven = DrivenCell(machine.drive.cell, current_a, hold_v)
+        machine.exchange(self._driven, self._tester.now_tick())
+
+    def _read(self, read: Callable[[CellModel, float], T]) -> T:
+        drive = self._tester.channel(self.channel).machine.drive
+        return drive.as_of(self._clock() * TICKS_PER_S, read)
+
+
+class Leads:
+    """The leads and the hands that clip them. `clock` gives the bench's seconds, `speed` of them in a loop's second."""
+
+    def __init__(
+        self,
+        tester: Tester,
+        clock: Callable[[], float],
+        *,
+        speed: float = 1.0,
+        tester_input: TesterInput | None = None,
+        ports: Mapping[int, str] | None = None,
+    ) -> None:
+        """Begin on nothing. `ports` says which channel `mch` of a CHI684 switches to, where there is one [11]."""
+        self.now_s = clock
+        self.speed = speed
+        self.double_energised = 0
+        self.keeps_driving = False
+        self.ports = dict(ports or {})
+        self.channel: str | None = None
+        self.isolating = True
+        self._tester = tester
+        self._input = tester_input or TesterInput()
+        now_s = clock()
+        self._dummy = OwnTerminals(ResistorCell(DUMMY_OHM), now_s)
+        self._own = OwnTerminals(ResistorCell(OPEN_OHM), now_s)
+        self._shared: SharedTerminals | None = None
+
+    def unix_s(self) -> float:
+        """Give the bench's wall time."""
+        return self._tester.epoch_unix_s + self.now_s()
+
+    def terminals(self, *, dummy: bool = False) -> Terminals:
+        """Give what is measured now, moved to now."""
+        chosen: Terminals = self._dummy if dummy else self._shared or self._own
+        self._bring(chosen)
+        return chosen
+
+    def clip(self, channel: str | None, *, isolating: bool = True) -> None:
+        """Put the leads on the cell of a channel (None: on nothing), with the tester's leads taken off it or not.
+
+        `KeyError` when there is no such channel. The tester finds its cell back as old as the clock says, to within
+        its own 0.1 s. A current or voltage that is applied goes on against whatever the leads are on.
+        """
+        if channel is not None:
+            self._tester.channel(channel)
+        self._let_go()
+        self.channel, self.isolating = channel, isolating
+        now_s = self.now_s()
+        if channel is None:
+            return
+        if isolating:
+            held = self._tester.take_cell(channel)
+            held.advance(max(0.0, now_s - self._tester.now_tick() / TICKS_PER_S), 0.0)
+            self._own.exchange(held, now_s)
+        else:
+            self._own.leave_open()
+            self._shared = SharedTerminals(self._tester, channel, self.now_s, self._input)
+
+    def select(self, port: int) -> None:
+        """Switch a CHI684 to a channel; one that is not installed is silently ignored [11]."""
+        if port in self.ports:
+            self.clip(self.ports[port], isolating=self.isolating)
+
+    def note_energised(self) -> bool:
+        """Tell whether the tester drives the very cell that is being measured."""
+        return self._shared is not None and self._shared.tester_is_driving
+
+    def lost(self) -> None:
+        """Have the program gone: what was planned beyond now is undone, and the cell is off, or stays driven."""
+        for terminals in (self._own, self._dummy, self._shared):
+            if terminals is not None:
+                terminals.cut(self.now_s())
+                if not self.keeps_driving:
+                    self._bring(terminals)
+                    terminals.leave_open()
+
+    def _bring(self, terminals: Terminals) -> None:
+        terminals.go(max(terminals.at_s, self.now_s()))
+        terminals.settle()
+
+    def _let_go(self) -> None:
+        """Leave the present cell where it belongs."""
+        if self._shared is not None:
+            self._shared.leave_open()
+            self._shared = None
+        elif self.channel is not None:
+            self._own.exchange(ResistorCell(OPEN_OHM), self.now_s())
+            self._tester.give_cell_back(self.channel)
