@@ -249,8 +249,11 @@ class Potentiostat(Protocol):
     def duration_s(self, technique: Technique) -> float:
         """Give about how long it takes, start of the program included."""
 
-    async def measure(self, technique: Technique, job: str, note: str = "") -> Measurement:
-        """Measure once. ``job`` is unique for ever: letters, digits, dash, underscore; ``note`` is any text."""
+    async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
+        """Measure once. ``job`` is unique for ever: letters, digits, dash, underscore; ``note`` is any text.
+
+        ``port`` is that of a switch which the instrument itself drives (`Multiplexer.port`).
+        """
 
 
 class Isolation(StrEnum):
@@ -270,6 +273,8 @@ class Multiplexer(Protocol):
 
     name: str
     isolates_tester: Isolation
+    port: int | None
+    """What the potentiostat must be told with each measurement; None for a switch that acts by itself."""
 
     async def open(self) -> None:
         """Connect, check that it is the switch that the settings name, and leave every port open-circuit."""

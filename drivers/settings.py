@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Discriminator, Field, ValidationError, field_validator, model_validator
 
 from drivers.basesettings import TableSettings
+from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
+from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from protocols.envelope import ChannelEnvelope, CurrentRange
 
 if TYPE_CHECKING:
@@ -108,10 +110,23 @@ class ServiceSettings(TableSettings):
 
 
 class BenchSettings(TableSettings):
-    """A bench file: the instruments that one process owns, and where that process answers."""
+    """A bench file: the instruments that one process owns, and where that process answers.
+
+    ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
+    circuit voltage there may be from the last one that the tester showed.
+    """
 
     service: ServiceSettings = ServiceSettings()
     tester: tuple[NewareSettings, ...] = Field(min_length=1)
+    potentiostat: Chi660eSettings | None = None
+    multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
+    arrival_v: float = Field(default=0.02, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _switch_leads_somewhere(self) -> BenchSettings:
+        if self.multiplexer is not None and self.potentiostat is None:
+            raise ValueError("multiplexer: there is no [potentiostat] to bring cells to")
+        return self
 
     def tester_of(self, channel: str) -> NewareSettings:
         """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -12,18 +13,26 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drivers.chi660e.popups import Popup
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError, SettingsError
-from drivers.interfaces import BatteryTester
+from drivers.interfaces import BatteryTester, HostLoss, Isolation, Multiplexer
+from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings, streams
 from drivers.opening import build_tester, open_tester
 from drivers.settings import BenchSettings, NewareSettings, UnitSettings, load_bench
+from orchestrator.station import Station
 from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.envelope import ChannelEnvelope
 
 if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
+
+logger = logging.getLogger(__name__)
 
 # The built-in simulated rack: one unit that can go below zero volts, and one that cannot.
 _DEVID = 21
@@ -68,6 +77,41 @@ async def open_bench(path: Path, channel: str) -> AsyncIterator[BatteryTester]:
     """Open the tester of a bench file that has the channel."""
     async with open_tester(load_bench(path).tester_of(channel), wall_time) as tester:
         yield tester
+
+
+def station_on(bench: BenchSettings) -> Station | None:
+    """Give the potentiostat's place on a bench; None where there is none. Nothing is opened."""
+    if bench.potentiostat is None:
+        return None
+    potentiostat = Chi660ePotentiostat(bench.potentiostat, wall_time)
+    settings = bench.multiplexer
+    if settings is None:
+        return Station(potentiostat, arrival_v=bench.arrival_v)
+    switch: Multiplexer = (
+        RelayMultiplexer(settings) if isinstance(settings, RelayMuxSettings) else Chi684Multiplexer(settings)
+    )
+    ports = {channel: int(port) for port, channel in settings.channels.items()}
+    return Station(potentiostat, switch, ports, bench.arrival_v)
+
+
+@asynccontextmanager
+async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
+    """Give the potentiostat's place with every cell taken off its leads, before and after.
+
+    A switch that does not answer is said so in the log: it is tried again when a cell is to be measured.
+    """
+    station = station_on(bench)
+    try:
+        if station is not None and station.switch is not None:
+            try:
+                await station.switch.open()
+            except DriverError as err:
+                logger.error("%s cannot be opened yet: %s", station.switch.name, err)
+        yield station
+    finally:
+        if station is not None and station.switch is not None:
+            with contextlib.suppress(DriverError):
+                await station.switch.close()
 
 
 @asynccontextmanager
@@ -165,6 +209,67 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
         settings = _simulated_settings(folder, rack.poll_period_s)
         async with open_tester(settings, wall_time, connect) as tester:
             yield tester, simulated
+
+
+@asynccontextmanager
+async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Station]:
+    """Put a simulated CHI660E beside the built-in rack, with a switch that brings every channel's cell to it.
+
+    Its program is a process of its own that lives in the rack's time, which is the running loop's.
+    """
+    from simulators.chi660e.control import BenchControl
+    from simulators.chi660e.launching import Launcher, program
+    from simulators.mux.server import SimulatedMux
+    from simulators.streams import connect_memory
+
+    loop = asyncio.get_running_loop()
+    channels = dict(enumerate(sorted(simulated.tester.channels), 1))
+    relays = SimulatedMux(len(channels), on_select=lambda port: simulated.clip(channels[port] if port else None))
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(relays.handle)
+
+    control = BenchControl(simulated.leads, working=getattr(loop, "busy", None))
+    await control.start()
+    interpreter, *arguments = program()
+    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-") as folder:
+        screen = Path(folder) / "screen.json"
+        settings = Chi660eSettings(
+            name="simulated-chi660e",
+            program=Path(interpreter),
+            program_arguments=tuple(arguments),
+            jobs=Path(folder),
+            command_line="list",
+            working_folder="job",
+            host_loss=HostLoss.STOPS,
+        )
+        mux = RelayMuxSettings(
+            name="simulated-relays",
+            port="memory",
+            identity="RM0001",
+            ports=len(channels),
+            channels={str(port): channel for port, channel in channels.items()},
+            isolates_tester=Isolation.YES,
+        )
+        start = Launcher(control, screen=screen)
+        potentiostat = Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
+        switch = RelayMultiplexer(mux, streams(mux.name, connect))
+        await switch.open()
+        try:
+            yield Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
+        finally:
+            await switch.close()
+            await control.close()
+
+
+def _popups_on(screen: Path, _: int) -> list[Popup]:
+    """Read what a simulated program shows on its screen."""
+    try:
+        shown = json.loads(screen.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    screen.unlink()
+    return [Popup(window["title"], window["text"]) for window in shown]
 
 
 def serve_simulated_ct4008(

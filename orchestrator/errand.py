@@ -231,7 +231,7 @@ class Errands:
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
         """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""
         cell = run.request.program.cell.name
-        measuring = asyncio.ensure_future(station.potentiostat.measure(technique, job, f"{cell} {run.request.channel}"))
+        measuring = asyncio.ensure_future(station.measure(technique, job, f"{cell} {run.request.channel}"))
         try:
             while not measuring.done():
                 await asyncio.wait({measuring}, timeout=LOOK_S)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import CannotRun
 from drivers.interfaces import BatteryTester
-from orchestrator.bench import SimulatedRack, channel_envelope, open_bench, open_simulated_rack
+from drivers.settings import load_bench
+from orchestrator.bench import (
+    SimulatedRack,
+    channel_envelope,
+    open_bench,
+    open_simulated_rack,
+    open_simulated_station,
+    open_station,
+    station_on,
+)
 from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate, Subscriber
+from orchestrator.station import Station, station_problems
 from orchestrator.store import open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
@@ -36,7 +47,10 @@ class Launch:
 def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str) -> Program:
     """Resolve a recipe and hold it against the channel. Raises ResolveError, SettingsError or CannotRun."""
     program = resolve(recipe, cell)
-    if reasons := problems(program, channel_envelope(bench, channel)):
+    reasons = problems(program, channel_envelope(bench, channel))
+    if bench is not None:
+        reasons += station_problems(program, station_on(load_bench(bench)), channel, attended=False)
+    if reasons:
         listed = "\n".join(f"- {reason}" for reason in reasons)
         raise CannotRun(f"{recipe.name} must not run on channel {channel}:\n{listed}")
     return program
@@ -61,16 +75,22 @@ def _model_of(cell: Cell) -> str:
 
 
 async def _on_bench(bench: Path, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
-    async with open_bench(bench, request.channel) as tester:
-        return await _supervised(tester, request, store, subscriber)
+    async with open_bench(bench, request.channel) as tester, open_station(load_bench(bench)) as station:
+        return await _supervised(tester, station, request, store, subscriber)
 
 
 async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
-    async with open_simulated_rack(rack) as (tester, _):
-        return await _supervised(tester, request, store, subscriber)
+    async with contextlib.AsyncExitStack() as stack:
+        tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
+        station = None
+        if len(request.program.segments) > 1:
+            station = await stack.enter_async_context(open_simulated_station(simulated))
+        return await _supervised(tester, station, request, store, subscriber)
 
 
-async def _supervised(tester: BatteryTester, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+async def _supervised(
+    tester: BatteryTester, station: Station | None, request: RunRequest, store: Path, subscriber: Subscriber
+) -> RunUpdate:
     with open_store(store) as opened:
-        (run,) = await Supervisor(opened, tester, [subscriber]).run([request])
+        (run,) = await Supervisor(opened, tester, [subscriber], station).run([request])
         return run.update()

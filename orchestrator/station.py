@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from drivers.interfaces import HostLoss, Isolation, Multiplexer, Potentiostat
+from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Potentiostat
 from protocols.program import MeasurementSegment, Program
+from protocols.techniques import Technique
 
 
 @dataclass(slots=True)
@@ -45,6 +46,11 @@ class Station:
         if self.switch is None:
             return f"move cell {cell} from {self.potentiostat.name} back to channel {channel}"
         return f"put the leads of channel {channel} back on cell {cell}"
+
+    async def measure(self, technique: Technique, job: str, note: str) -> Measurement:
+        """Measure the cell at the leads."""
+        port = self.switch.port if self.switch is not None else None
+        return await self.potentiostat.measure(technique, job, note, port)
 
     async def connect(self, channel: str) -> None:
         """Bring a channel's cell to the leads, where a switch does that."""

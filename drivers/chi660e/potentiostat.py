@@ -28,9 +28,6 @@ class Chi660ePotentiostat:
     found, elsewhere there is no such look).
     """
 
-    # What the instrument does when the PC program dies in the middle of a run is not documented (section 4.4).
-    host_loss = HostLoss.UNKNOWN
-
     def __init__(
         self,
         settings: Chi660eSettings,
@@ -39,6 +36,7 @@ class Chi660ePotentiostat:
         popups: Popups | None = windows.watcher,
     ) -> None:
         self.name = settings.name
+        self.host_loss: HostLoss = settings.host_loss
         self._settings = settings
         self._wall_time = wall_time
         self._program = Program(settings, start, popups)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from drivers.basesettings import TableSettings
+from drivers.interfaces import HostLoss
 
 # Section 4.1 and 4.5: blanks may be ignored inside paths, a dot cuts a name short, `;` and `#` begin a comment.
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[A-Za-z0-9_/\\-]*")
@@ -34,6 +35,9 @@ class Chi660eSettings(TableSettings):
     ``istep_positive_is_charge`` the sign of ISTEP's currents, ``cp_n_is_cathodic`` what CP's ``pn=n`` begins with.
     ``amplitude_is`` tells what the program takes an impedance amplitude for (section 2.2).
 
+    ``host_loss`` says what the instrument does with a cell when this computer dies in the middle of a run: it is not
+    documented (section 4.4), and no run goes on by itself with an instrument of which nobody has said it.
+
     ``single_frequency`` measures impedance point by point also where the faster FT mode would do (up to 100 kHz).
     ``cycles`` are those averaged at each point of 1-10, 0.1-1, 0.01-0.1 Hz and so on downwards.
 
@@ -53,6 +57,7 @@ class Chi660eSettings(TableSettings):
     macro_prefix: Literal["length", "hardpotato"] = "length"
     macro_line_end: Literal["crlf", "lf"] = "crlf"
     version: Literal["new", "old"] = "new"
+    host_loss: HostLoss = HostLoss.UNKNOWN
 
     cathodic_current_positive: bool = True
     istep_positive_is_charge: bool = True

@@ -31,6 +31,7 @@ class RelayMultiplexer:
     def __init__(self, settings: RelayMuxSettings, lines: Lines | None = None) -> None:
         self.name = settings.name
         self.isolates_tester = settings.isolates_tester
+        self.port: int | None = None
         self._settings = settings
         self._client = MuxClient(settings, lines or ports_of(settings))
         self._lock = asyncio.Lock()

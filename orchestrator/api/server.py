@@ -24,7 +24,7 @@ from orchestrator.api.instance import Instance, owning
 from orchestrator.api.live import LiveBus
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
-from orchestrator.bench import testers_of
+from orchestrator.bench import open_station, testers_of
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.service import Service
 from orchestrator.store import open_store
@@ -70,10 +70,10 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
             instance.tell(url)
-            async with testers_of(plan.bench) as testers:
+            async with testers_of(plan.bench) as testers, open_station(plan.bench) as station:
                 bus = LiveBus()
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
-                service = Service(store, testers, [bus], keeper)
+                service = Service(store, testers, [bus], keeper, station)
                 words.note_start(store, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, bus, token, hosts)
