@@ -18,10 +18,12 @@ from drivers.errors import (
     OutcomeUnknown,
 )
 from drivers.mux import RelayMultiplexer, streams
-from drivers.mux.line import Streams
+from drivers.mux.line import PortLine, Streams
 from orchestrator.virtual_time import run_virtual
 from simulators.faults import Fault, Spoil
-from tests.mux_rig import MuxRig, in_virtual_time, mux_rig, settings_for
+from simulators.mux import SimulatedMux
+from simulators.streams import connect_memory
+from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, mux_rig, settings_for
 
 ENDLESS = Fault(Spoil.ENDLESS, filler=b"(@" + b"1," * 2048, limit_bytes=1 << 16)
 ONCE = [
@@ -249,23 +251,79 @@ def test_nobody_there_is_tried_again_ever_more_slowly(ask: Callable[[RelayMultip
     assert [b - a for a, b in pairwise(tried)] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_link_lost_once_is_opened_again_at_once() -> None:
-    """A good connection resets the delay."""
+def test_good_connection_ends_the_waiting() -> None:
+    """Fault A01: after one, a lost link is opened again at once, and the delays begin anew."""
+    mux, tried, there = SimulatedMux(8, identity=IDENTITY), [], False
+
+    async def connect() -> Streams:
+        tried.append(asyncio.get_running_loop().time())
+        if not there:
+            raise ConnectionRefusedError
+        return connect_memory(mux.handle)
+
+    async def main() -> None:
+        nonlocal there
+        multiplexer = RelayMultiplexer(settings_for(), streams("memory", connect))
+        with pytest.raises(ConnectionFailed):
+            await multiplexer.selected()
+        there = True
+        assert await multiplexer.selected() is None
+        there = False
+        mux.wire.spoil(Fault(Spoil.CLOSED))
+        with pytest.raises(ConnectionFailed):
+            await multiplexer.selected()
+
+    run_virtual(main())
+    assert tried == [0, 1, 3, 3, 4]
+
+
+def test_order_is_not_sent_on_a_line_known_to_be_closed() -> None:
+    """A switch that hung up while nobody spoke is called again first, and then obeys."""
 
     async def work(rig: MuxRig) -> None:
-        loop = asyncio.get_running_loop()
-        rig.mux.wire.refuse_connections()
-        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
-        with pytest.raises(LinkClosed):
-            await rig.multiplexer.selected()
-        rig.mux.wire.mend()
-        await rig.multiplexer.select(1)
-        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
-        before_s = loop.time()
-        assert await rig.multiplexer.selected() == 1
-        assert loop.time() == before_s
+        await rig.multiplexer.select(3)
+        rig.mux.wire.spoil(Fault(Spoil.BYTE_BY_BYTE, "ROUT:CLOS?"))
+        rig.mux.wire.spoil(Fault(Spoil.CUT, "ROUT:CLOS?", at=99))  # past its end: answered whole, then hung up
+        assert await rig.multiplexer.selected() == 3
+        await rig.multiplexer.select(4)
+        assert rig.ports == [3, None, 4]
 
     in_virtual_time(work)
+
+
+def test_switch_that_never_stops_talking_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """Fault A10: lines without end that answer other questions fill neither the memory nor the log."""
+
+    async def work(rig: MuxRig) -> None:
+        rig.mux.wire.spoil(Fault(Spoil.ENDLESS, "SYST:ERR?", filler=b"(@3)\n", limit_bytes=1 << 16))
+        await rig.multiplexer.select(3)
+        endless = Fault(Spoil.ENDLESS, "ROUT:CLOS?", None, filler=b'0,"No error"\n', limit_bytes=1 << 16)
+        rig.mux.wire.spoil(endless)
+        with pytest.raises(BadReply, match="17 lines that answer other questions"):
+            await rig.multiplexer.selected()
+
+    in_virtual_time(work)
+    assert len(caplog.records) < 100
+
+
+async def test_serial_port_that_never_stops_talking_is_refused() -> None:
+    """Fault A10: pyserial's side of the same."""
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(bytes(200_000))
+        writer.close()
+
+    server = await asyncio.start_server(flood, "127.0.0.1", 0)
+    line = PortLine(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}", 9600, 1.0)
+    await line.open()
+    await line.write(b"?")
+    assert set(await line.read()) == {0}
+    with pytest.raises(BadReply, match="nobody asked for"):
+        await line.discard()
+    await line.close()
+    server.close()
+    await server.wait_closed()
 
 
 def test_silent_switch_holds_nobody_up_past_the_deadline() -> None:

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", Closed, ErrorEntry, Text)
 
 _ATTEMPTS = 2
+_MOST_STRAYS = 16
+"""More answers to other questions than this before the right one are no answers, but a peer that never stops."""
 
 
 class MuxClient:
@@ -153,7 +155,7 @@ class MuxClient:
 
     async def _exchange(self, line: Line, data: bytes, kind: type[R]) -> R:
         """Send and wait for a reply of this kind; replies of another kind belong to an earlier question."""
-        framer, timeout_s = LineFramer(), self._settings.reply_timeout_s
+        framer, timeout_s, strays = LineFramer(), self._settings.reply_timeout_s, 0
         logger.debug("%s -> %s", line.name, data.hex(" "))
         self._unread = True
         try:
@@ -168,7 +170,8 @@ class MuxClient:
                         if isinstance(reply, kind):
                             self._unread = False
                             return reply
-                        self._stray(line, reply)
+                        strays += 1
+                        self._stray(line, reply, strays)
         except TimeoutError as err:
             raise NoReply(f"{line.name} gave no reply to {data.split()[0].decode()} in {timeout_s:g} s") from err
         except LinkClosed as err:
@@ -176,8 +179,10 @@ class MuxClient:
         except OSError as err:
             raise LinkClosed(f"the line to {line.name} broke: {err}") from err
 
-    def _stray(self, line: Line, reply: Reply) -> None:
-        """Pass over what may be the answer to an earlier question. Raises BadReply for a line that never could."""
+    def _stray(self, line: Line, reply: Reply, count: int) -> None:
+        """Pass over what may be the answer to an earlier question. Raises BadReply for a line that cannot be."""
+        if count > _MOST_STRAYS:
+            raise BadReply(f"{line.name} sent {count} lines that answer other questions; the last was {reply}")
         if isinstance(reply, Text) and not is_identity(reply.text, self._settings.identity):
             raise BadReply(f"{line.name} sent {reply.text!r}, which answers nothing")
         logger.warning("%s: dropped a stray %s", line.name, reply)

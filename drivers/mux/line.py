@@ -78,13 +78,11 @@ class StreamLine:
     async def discard(self) -> None:
         """Throw away what has come unasked."""
         reader, _ = self._both()
-        dropped = 0
         with contextlib.suppress(TimeoutError):
             # What has arrived is read without waiting; the wait for more is over at once.
             async with asyncio.timeout(0):
-                while data := await reader.read(_CHUNK):
-                    dropped += len(data)
-                    _bound(dropped, self.name)
+                while await reader.read(_CHUNK):
+                    pass
         if reader.at_eof():
             raise LinkClosed(f"{self.name} closed the connection")
 
@@ -192,13 +190,8 @@ class PortLine:
         port, dropped = self._opened(), 0
         while waiting := port.in_waiting:
             dropped += len(port.read(waiting))
-            _bound(dropped, self.name)
-
-
-def _bound(dropped: int, name: str) -> None:
-    """Refuse a peer that never stops talking."""
-    if dropped > _MOST_UNASKED:
-        raise BadReply(f"{name} sent over {_MOST_UNASKED} bytes that nobody asked for")
+            if dropped > _MOST_UNASKED:
+                raise BadReply(f"{self.name} sent over {_MOST_UNASKED} bytes that nobody asked for")
 
 
 def streams(name: str, connect: Callable[[], Awaitable[Streams]]) -> Lines:
