@@ -68,6 +68,12 @@ def _even(technique: Impedance, per_decade: int) -> tuple[float, ...]:
     return tuple(technique.high_hz * 10.0 ** (-n / per_decade) for n in range(count))
 
 
+def widest_ratio(settings: Chi660eSettings) -> float:
+    """Give the ratio of two neighbouring frequencies above which one between them is missing."""
+    ratio: float = 10.0 ** (1.5 / settings.frequencies_per_decade)
+    return ratio
+
+
 def highest_expected_hz(technique: Impedance, settings: Chi660eSettings) -> float:
     """Give the frequency below which the first row of a spectrum shows that its top was cut off (8.252e5 of 1e6)."""
     edge: float = max(_EDGE, 10.0 ** (1 / settings.frequencies_per_decade))

@@ -53,9 +53,8 @@ def _(technique: Impedance, file: TextFile, settings: Chi660eSettings) -> Spectr
         raise WrongFile(f"the spectrum begins at {frequency[0]:g} Hz, above the {technique.high_hz:g} Hz ordered")
     if frequency[-1] > grids.lowest_expected_hz(technique, settings):
         raise Incomplete(f"the spectrum ends at {frequency[-1]:g} Hz and {technique.low_hz:g} Hz was ordered")
-    rows = grids.expected(technique, settings).rows
-    if len(frequency) < rows - 1:
-        raise Incomplete(f"the spectrum has {len(frequency)} frequencies and {rows} were expected")
+    if hole := next(((a, b) for a, b in pairwise(frequency) if a / b > grids.widest_ratio(settings)), None):
+        raise Incomplete(f"the spectrum has no frequency between {hole[0]:g} and {hole[1]:g} Hz")
     impedance = tuple(map(complex, file.column("real"), file.column("imaginary")))
     return Spectrum(frequency, impedance, _bias(technique, file))
 
