@@ -39,6 +39,12 @@ class Course:
         part = None if self.is_over else self._program.segments[self.index]
         return part if isinstance(part, MeasurementSegment) else None
 
+    def cycle(self, last: Sample | None) -> int:
+        """Give the cycle that the run is in at a test's last sample; between segments, how many are behind it."""
+        if self.is_over or self.measurement is not None or last is None:
+            return self.cycles.count
+        return self.cycles_before + last.cycle
+
     def advance(self) -> None:
         """Go to the next segment, from its beginning."""
         self.index += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from drivers.errors import DriverError, MacroRefused, MeasurementFailed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Measurement, Trace
 from orchestrator.events import EventKind
-from orchestrator.measured import keep_measurement
+from orchestrator.measured import archive, keep_measurement
 from orchestrator.run import Run
 from orchestrator.settling import Settling
 from orchestrator.states import RunState
@@ -152,7 +152,8 @@ class Errands:
                 if isinstance(err, MacroRefused):
                     break
                 continue
-            self._keep(run, station, measurement, _Rested(_mean_v(arrival), rested.duration_s))
+            kept = await asyncio.to_thread(archive, measurement, self._store.path)
+            self._keep(run, station, kept, _Rested(_mean_v(arrival), rested.duration_s))
             run.course.advance()
             return
         run.diary.missing(segment.technique.kind, "; ".join(failures))

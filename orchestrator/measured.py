@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from math import isnan, nan
+from pathlib import Path
 
 from drivers.interfaces import Measurement, Sample, Spectrum, Trace
 from orchestrator.store import MeasurementRow, SpectrumPoint, Store
@@ -47,6 +50,16 @@ def keep_measurement(
         store.add_spectrum(test, points)
     else:
         store.tick({test: _samples(result, technique.kind, measurement.started_unix_s)})
+
+
+def archive(measurement: Measurement, store: Path) -> Measurement:
+    """Copy what the instrument's program left beside the store, in a folder of the job's own.
+
+    The binary file holds seven digits where the text has four, and its parameters (reference chi660e, section 10).
+    """
+    folder = store.with_name(f"{store.name}.measurements") / measurement.job
+    folder.mkdir(parents=True, exist_ok=True)
+    return replace(measurement, files=tuple(Path(shutil.copy2(path, folder)) for path in measurement.files))
 
 
 def _samples(trace: Trace, mode: str, started_unix_s: float) -> list[Sample]:

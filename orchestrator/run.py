@@ -110,7 +110,7 @@ class Run:
             reason=self.reason,
             time_s=self._earlier_s + (last.time_s if last else 0.0),
             planned_s=self._planned_s,
-            cycle=self.course.cycles_before + (last.cycle if last else 0),
+            cycle=self.course.cycle(last),
             voltage_v=last.voltage_v if last else None,
             samples=self._earlier_samples + (ingest.samples if ingest else 0),
         )

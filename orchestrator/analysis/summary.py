@@ -16,7 +16,7 @@ from orchestrator.store import Store
 class RunSummary:
     """One run: times in hours of test time; ``hours_to_short`` is None where no short was judged.
 
-    ``cycles`` counts the passes of the cycling loop that were begun. Capacities are those of discharge, in mAh/g, None
+    ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
     without an active mass or where the run did not get so far.
     """
 
@@ -65,14 +65,13 @@ class RunSummary:
 def summarize(store: Store, run_id: str) -> RunSummary:
     """Sum up one run. Raises StoreError when the store has no such run."""
     run = store.run(run_id)
-    hours, cycles, samples = 0.0, 0, 0
+    hours, samples = 0.0, 0
     capacities: dict[int, float | None] = {}
     for test in store.tests(run_id):
         capacities |= {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in store.cycles(test.id)}
         samples += store.sample_count(test.id)
         if last := store.last_sample(test.id):
             hours += last.time_s / 3600
-            cycles = max(cycles, last.cycle)
     return RunSummary(
         run_id=run_id,
         label=run.label,
@@ -82,7 +81,7 @@ def summarize(store: Store, run_id: str) -> RunSummary:
         state=run.state,
         ended_because=run.reason,
         hours=hours,
-        cycles=cycles,
+        cycles=max(capacities, default=0),
         samples=samples,
         hours_to_short=_hours_to_short(store, run_id),
         capacity_mah_g_cycle_5=capacities.get(5),

@@ -1,0 +1,173 @@
+"""A simulated CHI660E with its switch beside the simulated rack, in virtual time: what tests of spectra stand on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers.chi660e.popups import Popup
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import DriverError
+from drivers.interfaces import HostLoss, Isolation
+from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
+from orchestrator.diary import RunRequest
+from orchestrator.service import Service
+from orchestrator.station import Station
+from orchestrator.store import Store, open_store
+from orchestrator.virtual_time import VirtualTimeLoop, run_virtual, wall_time
+from protocols.loading import load_cell, parse_recipe
+from protocols.program import Program
+from protocols.resolve import resolve
+from simulators.chi660e.control import BenchControl
+from simulators.chi660e.launching import Launcher, program
+from simulators.mux.server import SimulatedMux
+from simulators.streams import connect_memory
+from tests.rig import CHANNEL, Rig, open_rig
+
+RECIPE = """
+name: short-eis
+title: Two cycles between spectra
+for: [li-li]
+record: {every: 30 s, on_voltage_change: 5 mV}
+potentiostat: {rest: 10 min, drift_per_min: 1 mV}
+steps:
+  - {step: rest, until: {time: 2 min}}
+  - {step: eis, high: 100 kHz, low: 1 Hz}
+  - step: repeat
+    times: 2
+    steps:
+      - step: repeat
+        times: 2
+        steps:
+          - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 20 min, voltage: 0.5 V}}
+          - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 20 min, voltage: -0.5 V}}
+      - {step: eis, high: 100 kHz, low: 1 Hz}
+"""
+
+
+@dataclass
+class StationRig(Rig):
+    """The rack, the potentiostat beside it, and what a test may spoil."""
+
+    station: Station
+    relays: SimulatedMux
+    control: BenchControl
+    launched: list[Any]
+    cfg: Path
+
+    def spoil(self, **faults: str | bool | float) -> None:
+        """Let every process of the program that begins from now on have these faults."""
+        lines = [f"{key} = {json.dumps(value)}" for key, value in faults.items()]
+        self.cfg.write_text("[faults]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+    def processes_left(self) -> list[Any]:
+        """Give the processes that have not ended."""
+        return [process for process in self.launched if process.poll() is None]
+
+
+@asynccontextmanager
+async def open_station_rig(
+    *, isolation: Isolation = Isolation.YES, by_hand: bool = False, cells: dict[str, str] | None = None
+) -> AsyncIterator[StationRig]:
+    """Open the rack with a station beside it; ``by_hand`` without a switch: the test moves the leads."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    async with open_rig(poll_period_s=60.0, cells=cells) as rig:
+        channels = {n: f"21-1-{n}" for n in range(1, 9)}
+        relays = SimulatedMux(8, on_select=lambda port: rig.bench.clip(channels[port] if port else None))
+        control = BenchControl(rig.bench.leads, working=loop.busy)
+        await control.start()
+        with tempfile.TemporaryDirectory(prefix="jobs-") as folder:
+            cfg, screen = Path(folder) / "cfg.toml", Path(folder) / "screen.json"
+            cfg.write_text("", encoding="utf-8")
+            launched: list[Any] = []
+            launch = Launcher(control, cfg=cfg, screen=screen)
+
+            def start(argv: Any, cwd: Path, environment: Any) -> Any:  # noqa: ANN401 - a process
+                process = launch(argv, cwd, environment)
+                launched.append(process)
+                return process
+
+            settings = Chi660eSettings(
+                program=Path(sys.executable),
+                program_arguments=tuple(program()[1:]),
+                jobs=Path(folder),
+                command_line="list",
+                working_folder="job",
+                host_loss=HostLoss.STOPS,
+            )
+            potentiostat = Chi660ePotentiostat(settings, wall_time, start, lambda _: popups(screen))
+            station = Station(potentiostat)
+            if not by_hand:
+                wired = {str(port): channel for port, channel in channels.items()}
+                mux = RelayMuxSettings(
+                    port="memory", identity="RM0001", ports=8, channels=wired, isolates_tester=isolation
+                )
+
+                async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                    return connect_memory(relays.handle)
+
+                switch = RelayMultiplexer(mux, streams(mux.name, connect))
+                station = Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
+            try:
+                yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg)
+            finally:
+                if station.switch is not None:
+                    with contextlib.suppress(DriverError):
+                        await station.switch.close()
+                for process in launched:
+                    process.kill()
+                await control.close()
+
+
+def popups(screen: Path) -> list[Popup]:
+    """Read what the simulated program shows on its screen."""
+    if not screen.exists():
+        return []
+    shown = json.loads(screen.read_text(encoding="utf-8"))
+    screen.unlink()
+    return [Popup(window["title"], window["text"]) for window in shown]
+
+
+def eis_program(text: str = RECIPE, cell: str = "coated-li-li") -> Program:
+    """Give a program that measures between its cycles."""
+    return resolve(parse_recipe(text), load_cell(cell))
+
+
+def eis_request(channel: str = CHANNEL, text: str = RECIPE) -> RunRequest:
+    """Ask for a run that measures between its cycles."""
+    return RunRequest(eis_program(text), channel, channel)
+
+
+@asynccontextmanager
+async def measuring_service(rig: StationRig, store: Store) -> AsyncIterator[Service]:
+    """Run a service with the station; leaving the block kills it as SIGTERM would."""
+    service = Service(store, [rig.tester], station=rig.station)
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(0)
+    try:
+        yield service
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def with_station(path: Path, work: Callable[[StationRig, Store], Awaitable[None]], **options: Any) -> None:  # noqa: ANN401 - of open_station_rig
+    """Run a test's body with rack, station and store in virtual time; no process is left afterwards."""
+
+    async def main() -> None:
+        async with open_station_rig(**options) as rig:
+            with open_store(path) as store:
+                await work(rig, store)
+            assert rig.processes_left() == []
+
+    run_virtual(main())
