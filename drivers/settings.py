@@ -128,6 +128,19 @@ class BenchSettings(TableSettings):
             raise ValueError("multiplexer: there is no [potentiostat] to bring cells to")
         return self
 
+    @model_validator(mode="after")
+    def _units_are_told_apart(self) -> BenchSettings:
+        owners: dict[str, str] = {}
+        for tester in self.tester:
+            for unit in (f"{u.devid}-{u.subdevid}" for u in tester.units):
+                if unit in owners:
+                    raise ValueError(
+                        f"tester: unit {unit} is listed twice, by {owners[unit]!r} and by {tester.name!r}; "
+                        f"{unit}-1 must name one channel only: correct devid and subdevid, or take one of the two out"
+                    )
+                owners[unit] = tester.name
+        return self
+
     def tester_of(self, channel: str) -> NewareSettings:
         """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""
         units = {f"{u.devid}-{u.subdevid}": t for t in self.tester for u in t.units}

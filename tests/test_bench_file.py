@@ -66,3 +66,26 @@ def test_channel_that_is_not_on_the_bench_lists_those_that_are(tmp_path: Path, c
     """Whatever is typed, the answer names the channels."""
     with pytest.raises(SettingsError, match="21-1-1 to 21-1-8"):
         load_bench(write(tmp_path, EXAMPLE)).tester_of(channel)
+
+
+SECOND_TESTER = EXAMPLE.replace('name = "ct4008"', 'name = "second"')
+
+
+@pytest.mark.parametrize(
+    ("text", "owners"),
+    [
+        (EXAMPLE + SECOND_TESTER, "by 'ct4008' and by 'second'"),
+        (EXAMPLE + "[[tester.units]]\ndevid = 21\nsubdevid = 1\n", "by 'ct4008' and by 'ct4008'"),
+    ],
+    ids=["two testers", "one tester"],
+)
+def test_unit_listed_twice_is_refused_with_its_owners(tmp_path: Path, text: str, owners: str) -> None:
+    """A channel's name means one channel: no order may go to the first of two testers that have it."""
+    with pytest.raises(SettingsError, match=f"unit 21-1 is listed twice, {owners}"):
+        load_bench(write(tmp_path, text))
+
+
+def test_two_testers_with_units_of_their_own_load(tmp_path: Path) -> None:
+    """Another sub-device is another unit, and each channel finds its own tester."""
+    bench = load_bench(write(tmp_path, EXAMPLE + SECOND_TESTER.replace("subdevid = 1", "subdevid = 2")))
+    assert [bench.tester_of(channel).name for channel in ("21-1-8", "21-2-1")] == ["ct4008", "second"]
