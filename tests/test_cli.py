@@ -218,6 +218,7 @@ def test_help_lists_every_command() -> None:
         ("recipe",),
         ("recipe", "check"),
         ("simulate", "ct4008"),
+        ("simulate", "mux"),
     ):
         result = cellrig(*command, "--help")
         assert result.returncode == 0
