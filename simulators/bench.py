@@ -53,8 +53,8 @@ class SimulatedBench:
         """Build the rack. `units` is a number of equal units on one middle machine, or the units themselves.
 
         `clock` gives seconds, `speed` of them in one of the event loop's; its zero is `epoch_unix_s` (UTC). Channels
-        without an entry in `cells` get the default
-        cells. `negative_voltage` and `ranges_a` are for all units, or for those named by (devid, subdevid).
+        without an entry in `cells` get the default cells. `negative_voltage` and `ranges_a` are for all units, or for
+        those named by (devid, subdevid).
         """
         bare = [Unit(subdevid=n) for n in range(1, units + 1)] if isinstance(units, int) else list(units)
         built = [_rated(unit, negative_voltage, ranges_a) for unit in bare]

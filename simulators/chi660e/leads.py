@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class TesterInput:
+class IdleTester:
     """What the tester's idle leads are to another instrument: a resistance beside a capacitance (assumed values)."""
 
     resistance_ohm: float = 1e6
@@ -39,7 +39,7 @@ class SharedTerminals:
 
     plans_ahead = False
 
-    def __init__(self, tester: Tester, channel: str, clock: Callable[[], float], tester_input: TesterInput) -> None:
+    def __init__(self, tester: Tester, channel: str, clock: Callable[[], float], tester_input: IdleTester) -> None:
         """Touch the cell in `channel`, cell off."""
         self.at_s = clock()
         self.channel = channel
@@ -120,7 +120,7 @@ class Leads:
         clock: Callable[[], float],
         *,
         speed: float = 1.0,
-        tester_input: TesterInput | None = None,
+        tester_input: IdleTester | None = None,
         ports: Mapping[int, str] | None = None,
     ) -> None:
         """Begin on nothing. `ports` says which channel `mch` of a CHI684 switches to, where there is one [11]."""
@@ -132,7 +132,7 @@ class Leads:
         self.channel: str | None = None
         self.isolating = True
         self._tester = tester
-        self._input = tester_input or TesterInput()
+        self._input = tester_input or IdleTester()
         now_s = clock()
         self._dummy = OwnTerminals(ResistorCell(DUMMY_OHM), now_s)
         self._own = OwnTerminals(ResistorCell(OPEN_OHM), now_s)

@@ -160,4 +160,12 @@ def _measuring(technique: str) -> Measure:
         from simulators.chi660e import impedance
 
         return impedance.measure_impedance if technique == "imp" else impedance.measure_open_circuit
+    if technique in ("cp", "istep"):
+        from simulators.chi660e import galvanic
+
+        return galvanic.measure_two_currents if technique == "cp" else galvanic.measure_current_steps
+    if technique in ("cv", "lsv", "ca", "i-t"):
+        from simulators.chi660e import potentials
+
+        return potentials.MEASURES[technique]
     raise Refused("Error", f"the simulated instrument does not measure {technique}")

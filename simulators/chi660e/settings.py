@@ -74,6 +74,7 @@ class Settings:
     istep_anodic_positive: bool = _key(True, "a positive ISTEP current oxidises (unsure)")
     cp_negative_first_cathodic: bool = _key(True, "CP: pn=n begins with the cathodic current")
     limit_hold: str = _key("voltage", "CP, heht and leht: hold the 'voltage', or go on with the 'current' (unsure)")
+    prioe_times_limit: bool = _key(True, "CP under prioe: tc and ta still end a segment (unsure)")
     ocpt_limit: str = _key("popup", "'popup' or 'ignore' when an OCPT reaches eh or el")
     ft_limit: str = _key("popup", "'popup' or 'clamp' when fh is above 1e5 Hz in FT mode")
     ft_line: str = _key("", "line that marks FT mode in the text file, none by default (unsure)")
