@@ -16,7 +16,7 @@ from protocols.techniques import Technique
 
 # The header has as few figures as the data (section 9.1).
 _REL = 2e-3
-_ABS = 1e-9
+_ABS = 1e-12
 
 # Names in the file (section 9.5), by technique and by the macro's name. The intervals are left out: the program
 # adjusts them, and what matters is what was recorded. Limits are UNSURE for OCPT.

@@ -15,7 +15,7 @@ from drivers.chi660e.popups import Popups
 from drivers.chi660e.program import Program, Start, start_process
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CannotRun
-from drivers.interfaces import HostLoss, Measurement
+from drivers.interfaces import HostLoss, Measurement, Spectrum, Trace
 from protocols.techniques import Technique
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,12 @@ class Chi660ePotentiostat:
             started_unix_s = self._wall_time()
             logger.info("job %s: %s, %.0f s", job, technique.kind, self.duration_s(technique))
             outputs = await self._program.run(job, order, grids.deadline_s(technique, self._settings))
-            file = textfile.read(outputs.text)
-            echo.must_echo(file, technique, job, self._settings, port)
-            result = results.result(technique, file, self._settings)
-            return Measurement(job, technique, result, started_unix_s, self._wall_time(), outputs.files)
+            ended_unix_s = self._wall_time()
+            # A long file takes a second to read, for which nobody else should wait.
+            judging = asyncio.get_running_loop().run_in_executor(None, self._judged, outputs.text, technique, job, port)
+            return Measurement(job, technique, await judging, started_unix_s, ended_unix_s, outputs.files)
+
+    def _judged(self, text: bytes, technique: Technique, job: str, port: int | None) -> Spectrum | Trace:
+        file = textfile.read(text)
+        echo.must_echo(file, technique, job, self._settings, port)
+        return results.result(technique, file, self._settings)

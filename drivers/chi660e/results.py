@@ -137,6 +137,7 @@ def _vertices(technique: CyclicVoltammetry | LinearSweep) -> int:
 def _(technique: CurrentSteps, file: TextFile, settings: Chi660eSettings) -> Trace:
     times, voltage = _times(file, technique.interval_s), file.column("potential")
     duration_s = grids.expected(technique, settings).seconds
+    _must_not_exceed(times, duration_s, technique.interval_s)
     is_whole = timeline.covers(times, duration_s, technique.interval_s)
     # Unlike CP, a limit ends it: the rows before it are the whole result.
     if not is_whole and not rebuilding.at_limit(voltage, technique.low_v, technique.high_v, settings.limit_margin_v):
@@ -147,6 +148,8 @@ def _(technique: CurrentSteps, file: TextFile, settings: Chi660eSettings) -> Tra
 @result.register
 def _(technique: ReversedCurrent, file: TextFile, settings: Chi660eSettings) -> Trace:
     times, voltage = _times(file, technique.interval_s), file.column("potential")
+    if not technique.switch_at_voltage:
+        _must_not_exceed(times, grids.expected(technique, settings).seconds, technique.interval_s)
     current = rebuilding.of_reversals(technique, times, voltage, settings.limit_margin_v)
     return Trace(times, voltage, current, rebuilt_current=True)
 
@@ -161,6 +164,10 @@ def _times(file: TextFile, interval_s: float) -> tuple[float, ...]:
 def _must_cover(times: Sequence[float], duration_s: float, interval_s: float) -> None:
     if not timeline.covers(times, duration_s, interval_s):
         raise Incomplete(f"the rows end at {times[-1]:g} s and {duration_s:g} s were ordered")
+    _must_not_exceed(times, duration_s, interval_s)
+
+
+def _must_not_exceed(times: Sequence[float], duration_s: float, interval_s: float) -> None:
     if times[-1] > duration_s * 1.01 + 2 * interval_s:
         raise WrongFile(f"the rows end at {times[-1]:g} s, after the {duration_s:g} s that were ordered")
 
