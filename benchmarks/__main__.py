@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, path, start
+from benchmarks import backfill, demo, path, rack, start
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "demo": demo.measure,
     "backfill": backfill.measure,
     "path": path.measure,
+    "rack": rack.measure,
     "help": start.measure,
 }
 

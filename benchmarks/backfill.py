@@ -11,7 +11,7 @@ from statistics import median
 
 from benchmarks.bare import Bare
 from benchmarks.figures import Aim, Figure, percentile_99
-from benchmarks.rack import CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, seconds_program
+from benchmarks.programs import CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, seconds_program
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.bench import SimulatedRack, open_simulated_rack
 from orchestrator.run import BLOCK
@@ -38,7 +38,7 @@ def measure(quick: bool) -> list[Figure]:
 
 
 async def _start(tester: BatteryTester, program: Program, channel: str) -> TestIdentity:
-    loaded = await tester.load(channel, program.segments[0], "backfill")
+    loaded = await tester.load(channel, program.cycling[0], "backfill")
     return await tester.start(loaded, "backfill")
 
 

@@ -7,9 +7,11 @@ because `getrusage` knows all children together only: this launcher is small and
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def peak_bytes() -> int | None:
@@ -21,6 +23,15 @@ def peak_bytes() -> int | None:
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
+
+
+def own_bytes() -> int | None:
+    """Give the memory that this process holds now, None where the system does not tell in a file."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except FileNotFoundError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from statistics import median
 from benchmarks.bare import Bare
 from benchmarks.figures import Aim, Figure
 from benchmarks.parts import CELLS, by_part
-from benchmarks.rack import CELL, CHANNELS, add_test, seconds_program
+from benchmarks.programs import CELL, CHANNELS, add_test, seconds_program
 from drivers.interfaces import Sample
 from orchestrator.bench import SimulatedRack, open_simulated_rack
 from orchestrator.diary import RunRequest

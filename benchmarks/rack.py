@@ -1,44 +1,202 @@
-"""The program that benchmarks run on the simulated rack: the paper's Li/Li cycling, but with a record every second."""
+"""A full rack in real time: 64 channels that record, replies that take 50 to 500 ms, and fifty clients that read.
+
+Three processes, so that what each uses is told apart: the simulated rack (`late_rack`), the service (`timed_service`)
+and the clients (`crowd`). What a month does to the service's memory is `benchmarks.month`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
 
-from orchestrator.store import Store
-from protocols.loading import load_cell, load_recipe
-from protocols.program import Loop, Program, Record
-from protocols.resolve import resolve
+from benchmarks import month
+from benchmarks.figures import Aim, Figure, percentile_99
+from orchestrator.api.token import token_path
+from orchestrator.store import open_store
 
-CELL = "coated-li-li"
-CHANNELS = tuple(f"21-1-{n}" for n in range(1, 9))
-RECORDS_PER_CYCLE = 7200
-"""Two half-cycles of an hour each."""
+UNITS = 8
+CHANNELS = tuple(f"21-{unit}-{n}" for unit in range(1, UNITS + 1) for n in range(1, 9))
+POLL_S = 10.0
+# The shipped recipe records every 30 s: its runs are started over one such interval, so that records come evenly.
+RECORD_S = 30.0
+_BENCH = """
+[[tester]]
+name = "late-ct4008"
+host = "127.0.0.1"
+port = {port}
+poll_period_s = {poll_s}
+step_files = {folder}
+step_files_on_bts_pc = {folder}
+"""
+_UNIT = "[[tester.units]]\ndevid = 21\nsubdevid = {unit}\nvoltage_low_v = -5.0\n"
 
 
-def seconds_program(cycles: int) -> Program:
-    """Give the shipped recipe li-li-0.2 with so many cycles, recorded every second and on nothing else."""
-    program = resolve(load_recipe("li-li-0.2"), load_cell(CELL))
-    (segment,) = program.segments
-    steps = tuple(replace(step, times=cycles) if isinstance(step, Loop) else step for step in segment.steps)
-    return replace(program, segments=(replace(segment, steps=steps, record=Record(every_s=1.0)),))
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of time with the same clients: from and to in seconds of the monotonic clock, and what clients saw."""
+
+    name: str
+    from_s: float
+    to_s: float
+    records: int
+    crowd: dict[str, Any] | None
+
+    def of(self, pairs: list[list[float]]) -> list[float]:
+        """Give what was measured in this time."""
+        return [value for at_s, value in pairs if self.from_s <= at_s < self.to_s]
 
 
-def add_test(store: Store, program: Program, channel: str) -> int:
-    """Add a run with one test for a channel, so that samples have something to belong to; give the test's number."""
-    run_id = store.add_run(
-        recipe=program.recipe,
-        cell=program.cell.name,
-        channel=channel,
-        program_json=program.to_json(),
-        program_sha256=program.sha256,
-        created_unix_s=0.0,
-    )
-    return store.add_test(
-        run_id=run_id,
-        segment=0,
-        instrument="bare",
-        channel=channel,
-        tester_test_id=None,
-        barcode=run_id,
-        started_unix_s=0.0,
-    )
+def measure(quick: bool) -> list[Figure]:
+    """Measure a rack for a minute and a half (or less), then a month of its memory in virtual time."""
+    with tempfile.TemporaryDirectory() as folder:
+        phases, timings = _live(Path(folder), 30.0 if quick else 45.0)
+    figures = [figure for phase in phases for figure in _figures(phase, timings)]
+    return [*figures, *month.measure(quick)]
+
+
+def _figures(phase: Phase, timings: dict[str, list[list[float]]]) -> list[Figure]:
+    ticks, commits, delays = (phase.of(timings[name]) for name in ("ticks", "commits", "delays"))
+    cpu = phase.of(timings["cpu"])
+    lasts_s = phase.to_s - phase.from_s
+    assert len(ticks) > 1, f"{phase.name}: no two polls in {lasts_s:.0f} s"
+    assert phase.records > lasts_s / RECORD_S * len(CHANNELS) / 2, f"{phase.name}: only {phase.records} records came"
+    figures = [
+        Figure(f"{phase.name}: polls", len(ticks), "polls"),
+        Figure(f"{phase.name}: records stored", phase.records, "records"),
+        Figure(f"{phase.name}: tick, median", median(ticks), "s"),
+        Figure(f"{phase.name}: tick, p99", percentile_99(ticks), "s", Aim(POLL_S, at_most=True)),
+        Figure(f"{phase.name}: commit, median", 1e3 * median(commits), "ms"),
+        Figure(f"{phase.name}: commit, p99", 1e3 * percentile_99(commits), "ms"),
+        Figure(f"{phase.name}: CPU of the service", 100 * (cpu[-1] - cpu[0]) / lasts_s, "%"),
+        Figure(f"{phase.name}: event loop late by, median", 1e3 * median(delays), "ms"),
+        Figure(f"{phase.name}: event loop late by, p99", 1e3 * percentile_99(delays), "ms"),
+    ]
+    if phase.crowd is not None:
+        latencies_s = phase.crowd["latencies_s"]
+        assert phase.crowd["refused"] == 0, "the service refused what a client asked"
+        assert phase.crowd["live_values"] > len(CHANNELS), "live values did not come"
+        figures += [
+            Figure(f"{phase.name}: answers", len(latencies_s) / lasts_s, "1/s"),
+            Figure(f"{phase.name}: answer, median", 1e3 * median(latencies_s), "ms"),
+            Figure(f"{phase.name}: answer, p99", 1e3 * percentile_99(latencies_s), "ms"),
+            Figure(f"{phase.name}: live values", phase.crowd["live_values"] / lasts_s, "1/s"),
+        ]
+    return figures
+
+
+def _live(folder: Path, phase_s: float, start_over_s: float = RECORD_S) -> tuple[list[Phase], dict[str, Any]]:
+    """Start everything, let it live through its phases, and give them with what the service has measured."""
+    store, bench = folder / "rack.db", folder / "bench.toml"
+    with _child("late_rack", str(UNITS), "1") as rack:
+        port = int(_line(rack))
+        quoted = json.dumps(str(folder))
+        units = "".join(_UNIT.format(unit=unit) for unit in range(1, UNITS + 1))
+        bench.write_text(_BENCH.format(port=port, poll_s=POLL_S, folder=quoted) + units, "utf-8")
+        with _child("timed_service", str(bench), str(store)) as service:
+            while not (url := _line(service)).startswith("http"):
+                pass
+            api = _Api(url, token_path(store).read_text("ascii").strip())
+            api.start_all(start_over_s)
+            _tell(rack, "late\n")
+            time.sleep(2 * POLL_S)
+            phases = [
+                _phase("alone", phase_s, store, api, None),
+                _phase("50 clients, a question a second each", phase_s, store, api, 1.0),
+                _phase("50 clients without a pause", phase_s, store, api, 0.0),
+            ]
+            api.check_all_run()
+            service.stdin.close()  # type: ignore[union-attr]  # opened as a pipe
+            measured: dict[str, Any] = json.loads(service.stdout.read().splitlines()[-1])  # type: ignore[union-attr]
+    return phases, measured
+
+
+class _Api:
+    """The service as its clients see it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
+
+    def _ask(self, path: str, order: dict[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        data = None if order is None else json.dumps(order).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers)  # noqa: S310 - our own service
+        with closing(urllib.request.urlopen(request, timeout=30)) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def _is_ready(self) -> bool:
+        try:
+            return len(self._ask("channels")) == len(CHANNELS)
+        except OSError:
+            # The address is told a moment before the socket listens.
+            return False
+
+    def start_all(self, over_s: float) -> None:
+        """Start a run on every channel, evenly over a time, and wait until all of them record."""
+        while not self._is_ready():
+            time.sleep(0.1)
+        for channel in CHANNELS:
+            self._ask("runs", {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": channel, "by": "benchmark"})
+            time.sleep(over_s / len(CHANNELS))
+        deadline = time.monotonic() + 60
+        while [row for row in self._ask("channels") if not row["run"] or row["run"]["samples"] == 0]:
+            assert time.monotonic() < deadline, "the runs do not record"
+            time.sleep(0.5)
+
+    def check_all_run(self) -> None:
+        """Check that what was measured is a rack that runs."""
+        states = {row["run"]["state"] for row in self._ask("channels")}
+        assert states == {"running"}, f"some runs are {states - {'running'}}"
+
+
+def _phase(name: str, lasts_s: float, store: Path, api: _Api, pause_s: float | None) -> Phase:
+    """Let a time pass with or without clients."""
+    before, began = _records(store), time.monotonic()
+    crowd = None
+    if pause_s is None:
+        time.sleep(lasts_s)
+    else:
+        command = [sys.executable, "-m", "benchmarks.crowd", api.url, api.token, str(lasts_s), str(pause_s)]
+        crowd = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return Phase(name, began, time.monotonic(), _records(store) - before, crowd)
+
+
+def _records(store: Path) -> int:
+    with open_store(store, read_only=True) as reader:
+        return int(reader.connection.execute("SELECT count(*) FROM sample").fetchone()[0])
+
+
+@contextmanager
+def _child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of this package as a process; the end of its stdin is its end."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait(timeout=90)
+        finally:
+            process.kill()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "a process ended before it was ready; its error is above"
+    return line.strip()
+
+
+def _tell(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(word)
+    process.stdin.flush()

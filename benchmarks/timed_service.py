@@ -1,0 +1,92 @@
+"""The service itself, with what it does timed: ``python -m benchmarks.timed_service BENCH STORE``, until stdin ends.
+
+It says where it answers; at its end it prints what it has measured as one line of JSON. Times are of the system's
+monotonic clock, which all processes of a machine share. What is timed is called a few times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drivers.settings import load_bench
+from orchestrator.api.server import ServePlan, serve
+from orchestrator.store import Store
+from orchestrator.supervisor import Supervisor
+
+# How often the loop is asked to wake a task up; how late it does is the loop's delay.
+_PROBE_S = 0.02
+
+
+@dataclass
+class Timings:
+    """When something began and how long it took, each in seconds; ``cpu``: when, and the CPU used by then."""
+
+    ticks: list[tuple[float, float]] = field(default_factory=list)
+    commits: list[tuple[float, float]] = field(default_factory=list)
+    delays: list[tuple[float, float]] = field(default_factory=list)
+    cpu: list[tuple[float, float]] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Time every poll and every commit of this process from now on."""
+        tick = Supervisor._tick_safely  # noqa: SLF001 - measured from outside, so that the service need not know
+
+        @functools.wraps(tick)
+        async def timed(supervisor: Supervisor) -> None:
+            began = time.monotonic()
+            await tick(supervisor)
+            self.ticks.append((began, time.monotonic() - began))
+
+        transaction = Store.transaction
+
+        @contextmanager
+        def timed_block(store: Store) -> Iterator[Any]:
+            if store.connection.in_transaction:
+                with transaction(store) as given:
+                    yield given
+                return
+            began = time.monotonic()
+            with transaction(store) as given:
+                yield given
+            self.commits.append((began, time.monotonic() - began))
+
+        Supervisor._tick_safely = timed  # type: ignore[method-assign,assignment]  # noqa: SLF001
+        Store.transaction = timed_block  # type: ignore[method-assign,assignment]
+
+    async def probe(self) -> None:
+        """Measure how late the loop wakes up a task, and how much CPU the process has used."""
+        while True:
+            due = time.monotonic() + _PROBE_S
+            await asyncio.sleep(_PROBE_S)
+            self.delays.append((due, time.monotonic() - due))
+            self.cpu.append((due, time.process_time()))
+
+
+async def main(bench: Path, store: Path) -> None:
+    """Serve and measure."""
+    timings = Timings()
+    timings.watch()
+    probing = asyncio.ensure_future(timings.probe())
+    ending = asyncio.ensure_future(_end_with_stdin())
+    await serve(ServePlan(load_bench(bench), store), lambda line: print(line, flush=True))
+    await ending
+    probing.cancel()
+    print(json.dumps(asdict(timings)), flush=True)
+
+
+async def _end_with_stdin() -> None:
+    await asyncio.to_thread(sys.stdin.read)
+    signal.raise_signal(signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
