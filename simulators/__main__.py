@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--negative-voltage", action="store_true", help="units that can force negative voltage")
     ct4008.add_argument("--cells", metavar="FILE", help="TOML file: which cell sits in which channel")
     ct4008.add_argument("--idle-exit", type=float, metavar="S", help="end after so long without a client")
+    ct4008.add_argument(
+        "--chi", type=int, metavar="PORT", help="put a CHI660E beside it: control socket, 0 picks a port"
+    )
+    ct4008.add_argument("--chi-channel", metavar="CHANNEL", help="the CHI660E's leads are on this cell (default: none)")
     ct4008.set_defaults(serve=_ct4008)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -55,6 +59,9 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         chosen.cells,
         _announce,
         chosen.idle_exit,
+        chosen.chi,
+        chosen.chi_channel,
+        _announce_chi,
     )
 
 
@@ -64,6 +71,11 @@ def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
 
 def _announce(address: str) -> None:
     sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_chi(address: str) -> None:
+    sys.stdout.write(f"CHI660E_SIM_BENCH={address}\n")
     sys.stdout.flush()
 
 

@@ -84,10 +84,10 @@ class Lab:
             await asyncio.sleep(1.0)
         return process.returncode
 
-    async def gone(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until a killed process is no more."""
-        while process.poll() is None:
-            await asyncio.sleep(0.01)
+    async def gone(self, process: subprocess.Popen[bytes], poll_s: float = 1.0) -> None:
+        """Wait until a process is no more; asked by poll, because a thread that waits would hold the clock."""
+        while process.poll() is None:  # noqa: ASYNC110 -- a process tells nobody that it ends
+            await asyncio.sleep(poll_s)
 
     def popups(self) -> list[dict[str, str]]:
         """Give what a person would see."""

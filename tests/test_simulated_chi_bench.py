@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from impedance.preprocessing import readCHInstruments
+from impedance.preprocessing import readCHInstruments  # type: ignore[import-untyped]
 
 from simulators.cells import load_cell
 from simulators.cells.model import CellModel
@@ -196,8 +196,7 @@ def test_a_tester_that_starts_during_a_measurement_is_counted(tmp_path: Path) ->
         await asyncio.sleep(30.0)
         assert lab.bench.double_energised == 0
         start_sample(lab, A)
-        while process.poll() is None:
-            await asyncio.sleep(1.0)
+        await lab.gone(process)
         return lab.bench.double_energised
 
     assert in_lab(tmp_path, work, cells(RelaxingCell())) == 1
@@ -241,8 +240,7 @@ def test_a_second_program_finds_the_instrument_taken(tmp_path: Path) -> None:
         first = lab.start(spectrum("0.1"), "first.mcr")
         await asyncio.sleep(10.0)
         second = lab.start(spectrum("0.1"), "second.mcr")
-        while first.poll() is None:
-            await asyncio.sleep(1.0)
+        await lab.gone(first)
         assert second.poll() is None
         return first.returncode
 

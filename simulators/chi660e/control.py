@@ -70,6 +70,7 @@ class BenchControl:
         self._launched: dict[str, Hold] = {}
         self._writers: set[asyncio.StreamWriter] = set()
         self._holds: set[Hold] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._tokens = itertools.count(1)
         self._owner: _Session | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -88,8 +89,15 @@ class BenchControl:
             for writer in tuple(self._writers):
                 writer.close()
             await self._server.wait_closed()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
         for hold in (*self._holds, *self._launched.values()):
             hold.end()
+
+    @property
+    def connected(self) -> bool:
+        """Tell whether anybody is on the socket."""
+        return bool(self._writers)
 
     def expect(self) -> tuple[str, Hold]:
         """Hold the clock for a process about to be started; give its token (CHI660E_SIM_TOKEN) and the hold to end."""
@@ -105,6 +113,10 @@ class BenchControl:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         self._writers.add(writer)
         session = _Session(self, reader, writer, Hold(self._working))
         try:
