@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
+from orchestrator.clockdrift import ClockWatch
 from orchestrator.diary import RunRequest
 from orchestrator.errand import Errands
 from orchestrator.events import EventKind, Subscriber
@@ -22,6 +23,7 @@ from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
 from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
+from orchestrator.virtual_time import wall_time
 from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Supervisor:
         self.ticks = 0
         self._silence = Silence(store, tester)
         self._recovery = Recovery(store, tester)
+        self._clock = ClockWatch(store)
         self._wake = asyncio.Event()
         self._due_s = 0.0
 
@@ -184,7 +187,9 @@ class Supervisor:
             self.publish(run)
 
     async def _tick(self, active: list[Run]) -> None:
+        asked_unix_s = wall_time()
         statuses = await self._hear(active)
+        heard_unix_s = wall_time()
         for run in active:
             if run.start_is_unknown:
                 await self._recovery.settle(run)
@@ -194,6 +199,7 @@ class Supervisor:
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
         await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
+        self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
             try:
                 await self._settle(run, statuses[run.request.channel], run in seen)

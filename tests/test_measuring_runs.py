@@ -124,7 +124,7 @@ def test_two_runs_take_turns_at_one_potentiostat(store_file: Path) -> None:
 def test_measurement_that_fails_is_missing_and_cycling_goes_on(
     store_file: Path, faults: dict[str, str | bool], error: str
 ) -> None:
-    """The switch takes the cell off for certain, so weeks of cycling go on; no half result is stored as whole."""
+    """The switch takes the cell off for certain, so cycling goes on; no half result is stored as whole (B09, B10)."""
 
     async def work(rig: StationRig, store: Store) -> None:
         rig.spoil(**faults)

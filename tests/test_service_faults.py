@@ -8,6 +8,7 @@ import pytest
 
 from drivers.interfaces import ChannelStatus
 from drivers.neware.tester import NewareTester
+from orchestrator.events import EventKind
 from orchestrator.housekeeping import Housekeeping
 from orchestrator.service import CommandRefused, Service
 from orchestrator.states import RunState
@@ -226,6 +227,24 @@ class BrokenTester(NewareTester):
         if self.broken:
             raise KeyError("a defect")
         return await super().status(channels)
+
+
+def test_clock_of_the_tester_that_drifts_is_marked(store_file: Path) -> None:
+    """40 s a day against this machine's: the run goes on, with an event and a deviation (faults B04)."""
+
+    async def main() -> None:
+        async with open_rig(poll_period_s=300.0, quirks=Quirks(clock_drift=40 / 86_400)) as rig:
+            with open_store(store_file) as store:
+                async with serving(rig, store) as service:
+                    run = service.submit(request(cycles=72, half_cycle_s=3600.0), "ada")
+                    await asyncio.sleep(3 * 86_400)
+                    assert state(run) is RunState.RUNNING
+                told = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
+                assert told
+                assert "drifts" in told[0].message
+                assert "calibration_issue" in {row.category for row in store.deviations(run.run_id)}
+
+    run_virtual(main())
 
 
 def test_defect_in_one_driver_leaves_other_testers_alone(store_file: Path) -> None:
