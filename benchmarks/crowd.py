@@ -41,6 +41,8 @@ class Crowd:
 
     async def ask(self, number: int) -> None:
         """Ask for one page after another on one connection."""
+        # People do not press reload all at the same moment.
+        await asyncio.sleep(self._pause_s * number / ASKERS)
         reader, writer = await asyncio.open_connection(self._host, self._port)
         paths = cycle(_PATHS[number % len(_PATHS) :] + _PATHS[: number % len(_PATHS)])
         for path in paths:
