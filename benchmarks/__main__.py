@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, path, rack, start
+from benchmarks import backfill, demo, path, rack, softshort, start
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "backfill": backfill.measure,
     "path": path.measure,
     "rack": rack.measure,
+    "softshort": softshort.measure,
     "help": start.measure,
 }
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
 
@@ -45,7 +45,7 @@ _LIKE = 0.05
 class Rule:
     """Thresholds of the verdict; fractions unless named otherwise. Tuned on simulated cells: `benchmarks/softshort.py`.
 
-    ``edge`` is the least sudden change of resistance, between two parts and the two before. ``lasting`` is for how many
+    ``edge`` is the least sudden change of resistance, from two parts to the two last. ``lasting`` is for how many
     half-cycles a fall must last to count without a recovery. ``hard`` is the share of the median of sound half-cycles
     below which a cell is hard-shorted, if ``hard_in_a_row`` times. ``interface_fall`` is by how much the interface
     resistance of one spectrum may lie below the highest before. ``flat`` is how little a suspiciously neat trace
@@ -110,19 +110,28 @@ def _ohms(half: HalfCycle) -> tuple[float, ...]:
     return half.parts_ohm or (half.resistance_ohm or 0.0,) * PARTS
 
 
-@dataclass(slots=True)
 class _Level:
     """Resistance against what is expected, part after part: 1 for a cell that goes on as before."""
 
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=4))
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=5)
 
     def feed(self, ratio: float) -> tuple[float, float] | None:
-        """Take the next part and give the mean of two parts, and of the two before."""
-        recent = self.recent
+        """Take the next part; give it and the level before the last two and one more, into which an edge may fall.
+
+        While the last two parts lie on different sides of that level, the level itself is given: no edge yet.
+        """
+        recent = self._recent
         recent.append(ratio)
-        if len(recent) < 4:
+        if len(recent) < 5:
             return None
-        return (recent[2] + recent[3]) / 2.0, (recent[0] + recent[1]) / 2.0
+        before = (recent[0] + recent[1]) / 2.0
+        same_side = (recent[3] - before) * (recent[4] - before) > 0.0
+        return (recent[4] if same_side else before), before
+
+    def forget(self) -> None:
+        """Begin anew: an edge that was explained is not to be seen twice."""
+        self._recent.clear()
 
 
 class SoftShortWatch:
@@ -174,11 +183,12 @@ class SoftShortWatch:
             return
         now, before = pair
         if self._open is None:
-            if now > before * (1.0 + rule.edge):
+            if now > before * (1.0 + rule.edge) and before > 1.0 - 0.5 * rule.edge:
                 # A contact that worsens: when it mends, the voltage falls as suddenly, but no lower than it was.
                 self._risen = max(self._risen, now / before)
             elif now < before * (1.0 - rule.edge) and now < 1.0 - rule.edge:
                 if abs(now / before * self._risen - 1.0) < 0.5 * rule.edge:
+                    self._level.forget()
                     return
                 self._down_parts, self._risen = 0, 1.0
                 sentence = f"the resistance fell by {1.0 - now / before:.0%} within minutes in cycle {half.cycle}"

@@ -1,0 +1,113 @@
+"""The pictures show what they were given: equal axes, minus the imaginary part upwards, and the same file each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib.figure
+import numpy as np
+import pytest
+from matplotlib.container import ErrorbarContainer
+
+from drivers.interfaces import EndReason
+from orchestrator.analysis.circuit import fit_cell
+from orchestrator.analysis.halfcycle_parts import HalfCycle
+from orchestrator.analysis.impedance import Quantity
+from orchestrator.analysis.interface import InterfaceRow
+from orchestrator.report.spectra import Spectra, bode, nyquist, resistance_over_cycles
+from tests.cell_cycler import lithium_cell
+from tests.spectrum_maker import spectrum_of
+
+HALVES = [HalfCycle(1 + n // 2, 1.6e-4, 3600.0, 250.0 + n, (), EndReason.TIME) for n in range(8)]
+ROWS = [
+    InterfaceRow(0, Quantity(49.0, 0.1, "ohm"), Quantity(150.0, 1.0, "ohm"), 1e-3, True, ""),
+    InterfaceRow(2, Quantity(48.5, 0.1, "ohm"), Quantity(170.0, 1.0, "ohm"), 1e-3, True, ""),
+    InterfaceRow(4, Quantity(3.4, 0.1, "ohm"), None, 1e-3, True, "no arc"),
+]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[matplotlib.figure.Figure]:
+    """Collect the figures that are saved; saving goes on as before, so the files are real."""
+    figures: list[matplotlib.figure.Figure] = []
+    save: Callable[..., None] = matplotlib.figure.Figure.savefig
+
+    def keep(figure: matplotlib.figure.Figure, *args: object, **kwargs: object) -> None:
+        figures.append(figure)
+        save(figure, *args, **kwargs)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", keep)
+    return figures
+
+
+def numbers(data: object) -> list[float]:
+    """Give what a line was drawn from."""
+    return [float(value) for value in np.asarray(data)]
+
+
+def cold_and_warm() -> Spectra:
+    """Give two spectra of a cell, as if measured after 0 and 20 cycles."""
+    return [(0, spectrum_of(lithium_cell("coated-li-li").impedance_ohm)), (20, spectrum_of(_warm))]
+
+
+def _warm(hertz: float) -> complex:
+    return lithium_cell("coated-li-li", temperature_degc=70.0).impedance_ohm(hertz)
+
+
+def test_nyquist_has_equal_axes_and_the_imaginary_part_upside_down(
+    tmp_path: Path, drawn: list[matplotlib.figure.Figure]
+) -> None:
+    """An ohm is as long upwards as sideways, arcs stand upright, and a bar tells the cycles' colours."""
+    spectra = cold_and_warm()
+    nyquist(spectra, tmp_path / "n.png", "title", {cycle: fit_cell(s) for cycle, s in spectra})
+    axes, bar = drawn[0].axes
+    assert axes.get_aspect() == 1.0
+    points, fit = axes.lines[0], axes.lines[1]
+    assert numbers(points.get_ydata()) == [-z.imag for z in spectra[0][1].impedance_ohm]
+    assert points.get_color() == fit.get_color() != axes.lines[2].get_color()
+    assert {"1 MHz", "100 Hz", "10 mHz"} <= {text.get_text() for text in axes.texts}
+    assert bar.get_ylabel() == "cycle number"
+
+
+def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
+    tmp_path: Path, drawn: list[matplotlib.figure.Figure]
+) -> None:
+    """Both halves share one logarithmic axis; capacitive phase points up."""
+    spectra = cold_and_warm()
+    bode(spectra, tmp_path / "b.png", "title")
+    upper, lower = drawn[0].axes[:2]
+    assert (upper.get_xscale(), upper.get_yscale(), lower.get_yscale()) == ("log", "log", "linear")
+    assert numbers(upper.lines[0].get_ydata()) == pytest.approx([abs(z) for z in spectra[0][1].impedance_ohm])
+    assert max(numbers(lower.lines[0].get_ydata())) > 10.0
+
+
+def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
+    tmp_path: Path, drawn: list[matplotlib.figure.Figure]
+) -> None:
+    """First halves stand half a cycle before second ones, and a spectrum without an arc invents no resistance."""
+    resistance_over_cycles(ROWS, HALVES, tmp_path / "r.png", "title")
+    lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
+    assert numbers(lines["half-cycle, mean |V| / |I|"].get_xdata())[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert numbers(lines["no arc: shorted"].get_xdata()) == [4]
+    interface = next(c for c in drawn[0].axes[0].containers if c.get_label() == "interface, by EIS")
+    assert isinstance(interface, ErrorbarContainer)
+    assert numbers(interface.lines[0].get_ydata()) == [150.0, 170.0]
+
+
+def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
+    """Nothing of the day or the version gets into a picture."""
+    for name in ("a.png", "b.png"):
+        nyquist(cold_and_warm(), tmp_path / name, "title")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("draw", [nyquist, bode])
+def test_a_shorted_cell_and_a_single_spectrum_can_be_drawn(draw: Callable[..., None], tmp_path: Path) -> None:
+    """One dot on the axis is a picture too; no spectrum at all is not."""
+    metal = spectrum_of(lambda hertz: 3.4 + 0.0j, lead_h=5e-7)
+    draw([(7, metal)], tmp_path / "metal.png", "title", {7: fit_cell(metal)})
+    assert (tmp_path / "metal.png").stat().st_size > 5000
+    with pytest.raises(ValueError, match="no spectrum to draw"):
+        draw([], tmp_path / "none.png", "title")
