@@ -16,6 +16,7 @@ from orchestrator.events import EventKind
 from orchestrator.measured import archive, keep_measurement
 from orchestrator.run import Run
 from orchestrator.settling import Settling
+from orchestrator.shortwatch import ShortWatches
 from orchestrator.states import RunState
 from orchestrator.station import Station
 from orchestrator.store import Store
@@ -50,6 +51,7 @@ class Errands:
         self._store = store
         self._tester = tester
         self._station = station
+        self._shorts = ShortWatches(store)
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, _Rested] = {}
 
@@ -154,6 +156,7 @@ class Errands:
                 continue
             kept = await asyncio.to_thread(archive, measurement, self._store.path)
             self._keep(run, station, kept, _Rested(_mean_v(arrival), rested.duration_s))
+            self._shorts.check(run)
             run.course.advance()
             return
         run.diary.missing(segment.technique.kind, "; ".join(failures))

@@ -216,7 +216,9 @@ class Service:
         """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
         supervisor, run = self.find(run_id)
         if run.state not in _RESUMABLE:
-            raise CommandRefused(f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed")
+            raise CommandRefused(
+                f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"
+            )
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
         self._check_claim(run.request.channel, by)

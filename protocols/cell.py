@@ -54,4 +54,5 @@ class Cell(FileModel):
             area_cm2=self.area.to("cm2") if self.area else None,
             active_mass_mg=self.active_mass.to("mg") if self.active_mass else None,
             nominal_capacity_ah=None if capacity_ah is None else float(capacity_ah),
+            electrolyte_thickness_um=self.electrolyte_thickness.to("um") if self.electrolyte_thickness else None,
         )

@@ -227,6 +227,7 @@ class CellFacts:
     area_cm2: float | None = None
     active_mass_mg: float | None = None
     nominal_capacity_ah: float | None = None
+    electrolyte_thickness_um: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

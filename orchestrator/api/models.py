@@ -214,6 +214,30 @@ class Table(BaseModel):
     more: bool
 
 
+class Measurement(BaseModel):
+    """One whole measurement of a potentiostat; its values are the spectrum, or the samples, of its test."""
+
+    test: int
+    technique: str
+    job: str
+    bias_v: float | None
+    amplitude_v: float | None
+    temperature_degc: float | None
+    cycle: int
+    charge_passed_ah: float
+    open_circuit_v: float | None
+    rested_s: float
+    started_unix_s: float
+    ended_unix_s: float
+    files_json: str
+
+
+class MeasurementList(BaseModel):
+    """The measurements of a run, in order."""
+
+    measurements: list[Measurement]
+
+
 class RunPage(BaseModel):
     """Runs, oldest first. Ask for the next page with ``after``, the last run's number."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from drivers.interfaces import Sample
 from orchestrator.analysis.cycles import Cycle
 from orchestrator.halfcycles import ExecutedStep
 from orchestrator.service import NoSuchThing
-from orchestrator.store import Store
+from orchestrator.store import SpectrumPoint, Store
 from orchestrator.store.errors import explained
 
 LIMIT_MAX = 2000
@@ -26,6 +26,7 @@ class Kind:
 
 SAMPLES = Kind("sample", "sequence", Sample._fields)
 STEPS = Kind("step", "step_count", tuple(ExecutedStep.__dataclass_fields__))
+SPECTRA = Kind("spectrum", "sequence", SpectrumPoint._fields)
 CYCLES = Kind("cycle", "cycle", tuple(Cycle.__dataclass_fields__))
 
 
@@ -88,6 +89,12 @@ def check_run(store: Store, run_id: str) -> None:
     """Raise NoSuchThing unless the store has the run."""
     if not _rows(store, "SELECT 1 AS found FROM run WHERE run_id = ?", run_id):
         raise NoSuchThing(f"there is no run {run_id!r} in the store; 'cellrig runs' lists them")
+
+
+def measurements(store: Store, run_id: str) -> dict[str, Any]:
+    """Give the measurements of a potentiostat, in order."""
+    check_run(store, run_id)
+    return {"measurements": [asdict(row) for row in store.measurements(run_id)]}
 
 
 def events(store: Store, run_id: str | None, after: int, limit: int) -> dict[str, Any]:

@@ -175,6 +175,20 @@ async def cycles(
     return await _table(reading.CYCLES, run_id, service, after_test, after, limit)
 
 
+@router.get("/runs/{run_id}/spectra", response_model=models.Table)
+async def spectra(
+    run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
+) -> JSONResponse:
+    """Give a run's impedance spectra, point by point; each has a test of its own, told of under `measurements`."""
+    return await _table(reading.SPECTRA, run_id, service, after_test, after, limit)
+
+
+@router.get("/runs/{run_id}/measurements", response_model=models.MeasurementList)
+async def measurements(run_id: RunId, service: TheService) -> dict[str, Any]:
+    """Give what the potentiostat has measured of a run: technique, bias, amplitude, cycle, charge passed, files."""
+    return reading.measurements(service.store, run_id)
+
+
 @router.get("/runs/{run_id}/events", response_model=models.EventPage)
 async def run_events(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Give what happened to a run."""

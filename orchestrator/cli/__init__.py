@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, rack, recipes, runs, serve, simulate, stores
+from orchestrator.cli import demo, rack, recipes, runs, serve, simulate, spectra, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "main"]
@@ -25,6 +25,7 @@ app.command()(serve.serve)
 app.command()(runs.run)
 app.command("runs")(runs.list_runs)
 app.command()(runs.show)
+app.command()(spectra.spectra)
 app.command()(rack.status)
 app.command()(rack.watch)
 app.command()(rack.stop)

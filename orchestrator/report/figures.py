@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.analysis.cycles import direction
 from orchestrator.store import Store
 from protocols.direction import Direction
-from protocols.program import CyclingSegment, Loop, Program, Rest
+from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Rest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,6 +103,8 @@ def half_cycles(store: Store, run_id: str, cycle: int) -> list[tuple[list[float]
     curves: list[tuple[list[float], list[float]]] = []
     for test in store.tests(run_id):
         segment = program.segments[test.segment]
+        if isinstance(segment, MeasurementSegment):
+            continue
         for step in store.steps(test.id):
             if step.cycle != cycle or _kind(segment, step.step) is None:
                 continue
