@@ -162,5 +162,20 @@ TECHNIQUES: dict[str, dict[str, Command]] = {
     },
 }  # fmt: skip
 
+_PULSE = {**_SWEEP, "incre": _number(0.001, 0.05), "sw": _number(1e-4, 50.0), "prod": _number(0.01, 65.0)}
+_WAVE = {**_SWEEP, "incre": _number(0.001, 0.05), "amp": _number(0.001, 0.5), "prod": _number(0.01, 65.0)}
+
+# Known to the program, not measured here: nothing for batteries. The widest of their ranges stands for all.
+TECHNIQUES |= {
+    "dpv": {**_PULSE, "amp": _number(0.001, 0.5), "pw": _number(0.001, 10.0)},
+    "npv": {**_PULSE, "pw": _number(0.001, 10.0)},
+    "dnpv": {**_PULSE, "amp": _number(0.001, 0.5), "pw1": _number(0.001, 10.0), "pw2": _number(0.001, 10.0)},
+    "swv": {**_WAVE, "freq": _number(1.0, 1e5)},
+    "acv": {**_WAVE, "freq": _changed(0.1, 1e4, 1.0, 1e4), "autosens": _FLAG},
+    "shacv": {**_WAVE, "freq": _changed(0.1, 5000.0, 1.0, 1000.0)},
+    "psa": {"depe": _VOLTS, "dept": _number(0.0, 1e5), "ef": _VOLTS, "i": _number(0.0, 0.25), "qt": _QUIET},
+    "ecn": {"si": _number(0.1, 10.0), "st": _number(10.0, 1e5), "qt": _QUIET, "sens": _number(1e-9, 0.1)},
+}
+
 KNOWN_ANYWHERE: dict[str, Command] = {name: one for table in TECHNIQUES.values() for name, one in table.items()}
 """Every parameter of any technique; outside its own technique only its name is looked at."""

@@ -27,6 +27,28 @@ def program() -> list[str]:
     return [sys.executable, "-m", "simulators.chi660e"]
 
 
+class BenchProcess(subprocess.Popen[bytes]):
+    """A process in the bench's time: the clock waits for it to die once it is told to."""
+
+    dying: Callable[[], None] = staticmethod(lambda: None)
+    """Called before any signal is sent."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, the clock standing still until the process is gone."""
+        self.dying()
+        super().send_signal(sig)
+
+    def terminate(self) -> None:
+        """End the process."""
+        self.dying()
+        super().terminate()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.dying()
+        super().kill()
+
+
 class Launcher:
     """Starts the program with everything it needs in its environment, and watches it to its end.
 
@@ -40,9 +62,7 @@ class Launcher:
         self.screen = screen
         self._control = control
 
-    def __call__(
-        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
+    def __call__(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> BenchProcess:
         """Start `argv` in `cwd`; `environment` comes on top of this process's own."""
         token, hold = self._in_loop(self._control.expect)
         ours = {"CHI660E_SIM_BENCH": self._control.address, "CHI660E_SIM_TOKEN": token}
@@ -51,7 +71,7 @@ class Launcher:
         if self.screen is not None:
             ours["CHI660E_SIM_SCREEN"] = str(self.screen)
         try:
-            process = subprocess.Popen(  # noqa: S603 -- the project's own program, from its settings
+            process = BenchProcess(
                 list(argv),
                 cwd=cwd,
                 env={**os.environ, **ours, **(environment or {})},
@@ -62,6 +82,7 @@ class Launcher:
         except BaseException:
             self._in_loop(hold.end)
             raise
+        process.dying = lambda: self._in_loop(hold.work)
         threading.Thread(target=self._watch, args=(process, hold), name="chi660e-sim watcher", daemon=True).start()
         return process
 
@@ -85,7 +106,7 @@ class Launcher:
             raise RuntimeError("the bench's control socket is not open: call start() first")
         return self._control.loop
 
-    def _watch(self, process: subprocess.Popen[bytes], hold: Hold) -> None:
+    def _watch(self, process: BenchProcess, hold: Hold) -> None:
         """Let the clock go on once the process is gone."""
         process.wait()
         with contextlib.suppress(RuntimeError):  # The loop may be closed by then.

@@ -6,6 +6,7 @@ measurement that is broken off leaves the cell as it was at that moment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from simulators.cells.model import CellModel
@@ -24,6 +25,7 @@ _HOLD_CHANGE = 0.05
 
 _LEAST_HOLD_S = 1e-3
 _LEAST_A = 1e-9
+_SECANTS = 4
 
 
 class ResistorCell:
@@ -202,16 +204,40 @@ class OwnTerminals:
         return min(left_s, self.cell.max_interval_s), self.current_a()
 
     def _held_step(self, left_s: float, voltage_v: float) -> tuple[float, float]:
-        """Predict with the first current, then pass the mean of both ends'; shorter while the current changes fast."""
+        """Choose an interval and the mean current in it; shorter while the current changes fast.
+
+        The mean is that of both ends' currents, and where even the shortest interval is too long for that (a capacitor
+        that fills at once), the current at its end: either way a stiff cell neither swings nor runs away.
+        """
         cell = self.cell
         before, first_a = cell.snapshot(), cell.current_a(voltage_v)
         step_s = min(left_s, self._hold_s, cell.max_interval_s)
-        while True:
-            cell.advance(step_s, first_a)
+
+        def last_after(current_a: float) -> float:
+            cell.advance(step_s, current_a)
             last_a = cell.current_a(voltage_v)
             cell.restore(before)
-            if step_s <= _LEAST_HOLD_S or abs(last_a - first_a) <= _HOLD_CHANGE * abs(first_a) + _LEAST_A:
+            return last_a
+
+        while True:
+            mean_a = _solve(lambda current_a: 0.5 * (first_a + last_after(current_a)), first_a)
+            if abs(last_after(mean_a) - first_a) <= _HOLD_CHANGE * abs(first_a) + _LEAST_A:
+                break
+            if step_s <= _LEAST_HOLD_S:
+                mean_a = _solve(last_after, first_a)
                 break
             step_s *= 0.5
         self._hold_s = max(2.0 * step_s, _LEAST_HOLD_S)
-        return step_s, 0.5 * (first_a + last_a)
+        return step_s, mean_a
+
+
+def _solve(image: Callable[[float], float], guess: float) -> float:
+    """Find what `image` maps to itself, by secants: at once where it is straight, closely where it nearly is."""
+    first, second = guess, image(guess)
+    miss = second - first
+    for _ in range(_SECANTS):
+        next_miss = image(second) - second
+        if abs(next_miss) <= 1e-12 + 1e-9 * abs(second) or next_miss == miss:
+            break
+        first, second, miss = second, second - next_miss * (second - first) / (next_miss - miss), next_miss
+    return second
