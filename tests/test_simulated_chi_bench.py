@@ -138,6 +138,8 @@ def test_the_tester_sees_an_empty_holder_while_the_leads_isolate_and_its_cell_ag
         await asyncio.sleep(100.0)
         assert volts() == pytest.approx(0.0, abs=0.01)
         assert tester.channel(A).cell is cell
+        with pytest.raises(ValueError, match="unclip"):
+            tester.pull_out_cell(A)
         lab.bench.clip(B)
         await asyncio.sleep(10.0)
         assert volts() == pytest.approx(3.2, abs=0.01)
@@ -246,3 +248,55 @@ def test_a_second_program_finds_the_instrument_taken(tmp_path: Path) -> None:
 
     assert in_lab(tmp_path, work) == 0
     assert (tmp_path / "e.txt").exists()
+
+
+def test_a_pulled_out_or_shorted_cell_is_measured_as_it_is(tmp_path: Path) -> None:
+    """The leads see what sits in the holder, wires and all."""
+
+    async def work(lab: Lab) -> list[float]:
+        sizes = []
+        for act in (lab.bench.tester.pull_out_cell, lab.bench.tester.put_back_cell, lab.bench.tester.short_cell):
+            act(A)
+            lab.bench.clip(A)
+            await lab.run(spectrum("10000"))
+            lab.bench.clip(None)
+            sizes.append(read_table(tmp_path / "e.txt").rows[0][3])
+        return sizes
+
+    assert in_lab(tmp_path, work, cells(SourceCell(resistance_ohm=50.0))) == pytest.approx([1e9, 50.0, 0.4950])
+
+
+def test_the_same_bench_gives_the_same_files_and_times(tmp_path: Path) -> None:
+    """Processes start and die at their own pace; nothing that is recorded shows it."""
+
+    def once(folder: Path) -> tuple[bytes, float, tuple[float, ...]]:
+        folder.mkdir()
+        cell = load_cell("bare-li-li", seed=9)
+
+        async def work(lab: Lab) -> float:
+            lab.bench.clip(A)
+            await lab.run(spectrum("0.1"))
+            process = lab.start(spectrum("0.1"))
+            await asyncio.sleep(50.0)
+            process.kill()
+            await lab.gone(process)
+            lab.bench.clip(None)
+            return lab.loop.time()
+
+        ended_s = in_lab(folder, work, cells(cell))
+        return (folder / "e.bin").read_bytes(), ended_s, cell.snapshot()
+
+    assert once(tmp_path / "one") == once(tmp_path / "two")
+
+
+def test_a_switch_of_the_potentiostats_own_moves_the_leads(tmp_path: Path) -> None:
+    """`mch` chooses among the channels that the bench has wired to a CHI684; others are silently ignored (11)."""
+
+    async def work(lab: Lab) -> None:
+        lab.bench.leads.ports = {1: A, 2: B}
+        block = "mch:{0}\ntech=ocpt\nst=1\nsi=1\nrun\ntsave:p{0}\n"
+        await lab.run("".join(block.format(port) for port in (2, 1, 5)) + QUITS)
+        assert lab.bench.leads.channel == A
+
+    in_lab(tmp_path, work, {A: SourceCell(1.0), B: SourceCell(2.0)})
+    assert [read_table(tmp_path / f"p{port}.txt").rows[0][1] for port in (1, 2, 5)] == [1.0, 2.0, 1.0]

@@ -28,25 +28,16 @@ def program() -> list[str]:
 
 
 class BenchProcess(subprocess.Popen[bytes]):
-    """A process in the bench's time: the clock waits for it to die once it is told to."""
-
-    dying: Callable[[], None] = staticmethod(lambda: None)
-    """Called before any signal is sent."""
-
-    def send_signal(self, sig: int) -> None:
-        """Send a signal, the clock standing still until the process is gone."""
-        self.dying()
-        super().send_signal(sig)
-
-    def terminate(self) -> None:
-        """End the process."""
-        self.dying()
-        super().terminate()
+    """A process in the bench's time: told to die, it is dead in the same moment, however long that really takes."""
 
     def kill(self) -> None:
-        """End the process at once."""
-        self.dying()
+        """End the process and wait for its end, which takes milliseconds: nothing in it can put that off."""
         super().kill()
+        self.wait()
+
+    def terminate(self) -> None:
+        """Do the same: the program has no last wishes."""
+        self.kill()
 
 
 class Launcher:
@@ -82,7 +73,6 @@ class Launcher:
         except BaseException:
             self._in_loop(hold.end)
             raise
-        process.dying = lambda: self._in_loop(hold.work)
         threading.Thread(target=self._watch, args=(process, hold), name="chi660e-sim watcher", daemon=True).start()
         return process
 

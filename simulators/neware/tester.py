@@ -203,17 +203,17 @@ class Tester:
 
     def pull_out_cell(self, name: str) -> None:
         """Take the cell out of its holder."""
-        channel = self.channel(name)
+        channel = self._holder(name)
         channel.machine.exchange(PulledOutCell(channel.cell), self.now_tick())
 
     def put_back_cell(self, name: str) -> None:
         """Put the cell back, and take away a short."""
-        channel = self.channel(name)
+        channel = self._holder(name)
         channel.machine.exchange(channel.cell, self.now_tick())
 
     def short_cell(self, name: str, resistance_ohm: float = 0.5) -> None:
         """Bridge the cell with a resistor."""
-        channel = self.channel(name)
+        channel = self._holder(name)
         channel.machine.exchange(ShortedCell(channel.cell, resistance_ohm), self.now_tick())
 
     def take_cell(self, name: str) -> CellModel:
@@ -231,7 +231,7 @@ class Tester:
 
     def swap_cell(self, name: str, cell: CellModel) -> None:
         """Put another cell into the holder."""
-        channel = self.channel(name)
+        channel = self._holder(name)
         channel.machine.exchange(cell, self.now_tick())
 
     def make_trouble(self, name: str, trouble: Trouble) -> None:
@@ -259,6 +259,13 @@ class Tester:
     def unix_s(self, tick: int) -> float:
         """Give the true time of a tick."""
         return self.epoch_unix_s + tick / TICKS_PER_S
+
+    def _holder(self, name: str) -> Channel:
+        """Give a channel whose cell is where hands can reach it."""
+        channel = self.channel(name)
+        if isinstance(channel.machine.drive.cell, TakenCell):
+            raise ValueError(f"channel {name}: its cell is wired to another instrument; unclip that first")
+        return channel
 
     def _catch_up(self, channel: Channel) -> None:
         before = channel.machine.status
