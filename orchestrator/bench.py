@@ -142,7 +142,25 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
             rows.append(
                 {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
             )
-    return rows
+    station = station_on(bench)
+    return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
+
+
+async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
+    """Say whether the potentiostat's program is there and its switch answers; nothing is measured or switched."""
+    problem = None if settings.program.exists() else f"there is no program {settings.program}"
+    shown = ["cells are moved to it by hand"]
+    if station.switch is not None:
+        shown = [f"{station.switch.name} brings it {', '.join(station.ports) or 'no cell: nothing is wired'}"]
+        try:
+            port = await station.switch.selected()
+            shown.append("no cell is on its leads" if port is None else f"port {port} is on its leads")
+        except DriverError as err:
+            problem = problem or str(err)
+        if station.needs_a_person:
+            shown.append("somebody must take the tester's leads off: the switch does not say that it isolates them")
+    host_loss = station.potentiostat.host_loss
+    return {"name": station.potentiostat.name, "host_loss": host_loss.value, "channels": shown, "problem": problem}
 
 
 def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Path, str]:
@@ -156,6 +174,7 @@ def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Pat
         with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
             return bench, f"the simulated rack from before still runs at {old.host}:{old.port}"
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
+    command += ["--chi", "0", "--switch", "0"]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
         [*command, "--speed", str(speed), "--seed", str(seed)],
         stdin=subprocess.DEVNULL,
@@ -164,20 +183,37 @@ def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Pat
         text=True,
         start_new_session=True,
     )
-    line = process.stdout.readline() if process.stdout else ""
-    host, _, port = line.strip().rpartition(" ")[2].partition(":")
-    if not port:
+    # The rack, the CHI660E's control socket, its switch: one line each, "listening on HOST:PORT", "NAME=HOST:PORT", ...
+    told = [process.stdout.readline().strip() for _ in range(3)] if process.stdout else []
+    addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
+    if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
     steps = bench.with_name(f"{store.name}.step-files")
     steps.mkdir(exist_ok=True)
+    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
+    bench.write_text(_simulated_bench(steps, jobs, addresses), encoding="utf-8")
+    return bench, f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
+
+
+def _simulated_bench(steps: Path, jobs: str, addresses: list[str]) -> str:
+    """Write the bench file of a rack that is a process of its own, with a CHI660E and a switch beside it."""
+    from simulators.chi660e.launching import program
+
+    rack, chi, switch = addresses
+    host, _, port = rack.partition(":")
+    interpreter, *arguments = program()
+    ports = "".join(f'{n} = "{_DEVID}-1-{n}"\n' for n in range(1, 9))
     folder = json.dumps(str(steps))
-    bench.write_text(
+    return (
         f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\npoll_period_s = 5\n'
         f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
-        f"[[tester.units]]\ndevid = {_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n",
-        encoding="utf-8",
+        f"[[tester.units]]\ndevid = {_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
+        f'[potentiostat]\nname = "simulated-chi660e"\nprogram = {json.dumps(interpreter)}\n'
+        f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
+        f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n\n'
+        f'[multiplexer]\nkind = "relay-mux"\nname = "simulated-relays"\nport = "socket://{switch}"\n'
+        f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n[multiplexer.channels]\n{ports}'
     )
-    return bench, f"simulated rack at {host}:{port}, process {process.pid}; it goes on when the service dies"
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.mux.serving import serve_mux
-from simulators.standalone import serve_ct4008
+from simulators.standalone import ChiBeside, serve_ct4008
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--chi", type=int, metavar="PORT", help="put a CHI660E beside it: control socket, 0 picks a port"
     )
     ct4008.add_argument("--chi-channel", metavar="CHANNEL", help="the CHI660E's leads are on this cell (default: none)")
+    ct4008.add_argument("--switch", type=int, metavar="PORT", help="with --chi: a switch brings any cell to its leads")
     ct4008.set_defaults(serve=_ct4008)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -59,10 +60,12 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         chosen.cells,
         _announce,
         chosen.idle_exit,
-        chosen.chi,
-        chosen.chi_channel,
-        _announce_chi,
+        None if chosen.chi is None else _chi(chosen),
     )
+
+
+def _chi(chosen: argparse.Namespace) -> ChiBeside:
+    return ChiBeside(chosen.chi, chosen.chi_channel, chosen.switch, _announce_chi, _announce_switch)
 
 
 def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
@@ -71,6 +74,11 @@ def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
 
 def _announce(address: str) -> None:
     sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_switch(address: str) -> None:
+    sys.stdout.write(f"switch on {address}\n")
     sys.stdout.flush()
 
 

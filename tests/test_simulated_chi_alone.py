@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulators.chi660e.launching import program
-from simulators.standalone import serve_ct4008
+from simulators.standalone import ChiBeside, serve_ct4008
 from tests.chi660e_lab import QUITS, macro_bytes, read_table
 
 EIS = "tech=imp\neio\nimpsf\nfh=100000\nfl=1000\nqt=0\nrun\nsave:e\ntsave:e\n"
@@ -62,7 +62,7 @@ async def test_a_served_rack_has_a_potentiostat_beside_it(tmp_path: Path) -> Non
     """Another process measures a channel's cell over the control socket, and hands may move the leads."""
     found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve_ct4008(port=0, speed=5000.0, chi_port=0, chi_channel="21-1-5", announce_chi=found.set_result)
+        serve_ct4008(port=0, speed=5000.0, chi=ChiBeside(0, "21-1-5", announce=found.set_result))
     )
     address = await found
     cfg = "[timing]\npoint_s = 0.0\n"
@@ -91,7 +91,7 @@ async def test_a_served_rack_has_a_potentiostat_beside_it(tmp_path: Path) -> Non
 async def test_leads_on_a_channel_that_is_not_there_are_refused() -> None:
     """The error names the channel before anything is served."""
     with pytest.raises(ValueError, match="9-9-9"):
-        await serve_ct4008(port=0, chi_port=0, chi_channel="9-9-9")
+        await serve_ct4008(port=0, chi=ChiBeside(0, "9-9-9"))
 
 
 def test_the_shell_prints_the_racks_line_first_and_the_potentiostats_next() -> None:
