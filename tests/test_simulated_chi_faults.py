@@ -250,6 +250,19 @@ def test_a_file_may_be_of_another_job(tmp_path: Path, cfg: str, absent: str) -> 
     assert text.count("\r\n") > 15
 
 
+@pytest.mark.parametrize(("encoding", "read_as"), [("", "gbk"), ("utf-8-sig", "utf-8-sig")])
+def test_a_chinese_build_names_techniques_in_chinese(tmp_path: Path, encoding: str, read_as: str) -> None:
+    """Only the name of the technique differs, and the bytes it is written in (quirk 16)."""
+
+    async def work(lab: Lab) -> None:
+        assert await lab.run(OCPT + QUITS) == 0
+
+    in_lab(tmp_path, work, CELLS, f'[text]\nchinese = true\nseparator = "\\t"\nencoding = "{encoding}"\n')
+    lines = (tmp_path / "o.txt").read_text(encoding=read_as).splitlines()
+    assert lines[1] == "\u5f00\u8def\u7535\u4f4d-\u65f6\u95f4"
+    assert "Time/sec\tPotential/V" in lines
+
+
 def test_a_slow_file_grows_while_somebody_polls(tmp_path: Path) -> None:
     """Its size is seen at many values before the last, over the seconds that were asked for (14.10)."""
 

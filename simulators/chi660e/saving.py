@@ -73,7 +73,8 @@ class Saver:
             note=self.place.note,
             local=self._local,
         )
-        data = text_of(recorded, memo, form).encode(form.encoding, "surrogateescape")
+        encoding = form.encoding or ("gbk" if form.chinese else "ascii")
+        data = text_of(recorded, memo, form).encode(encoding, "surrogateescape")
         if faults.disk_full:
             self._write(path, b"")
             raise Refused("Error", f"Cannot write {path}: disk full")

@@ -39,7 +39,7 @@ class TextFormat:
     every: int = _key(1, "write every n-th point")
     three_columns: bool = _key(False, "impedance as frequency and two parts only")
     chinese: bool = _key(False, "technique names of Chinese builds")
-    encoding: str = _key("ascii", "of text files; Chinese names need gbk or utf-8-sig (unsure)")
+    encoding: str = _key("", "of text files; by default ascii, or gbk with Chinese names (unsure)")
     line_end: str = _key("\r\n", "of text files")
 
 
