@@ -58,7 +58,11 @@ class HostLoss(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """One channel at one poll. Live values are rounded and seconds old: nothing is judged by ``current_a``."""
+    """One channel at one poll. Live values are rounded and seconds old: nothing is judged by ``current_a``.
+
+    ``detail`` is a sentence of the driver on why its test ended as it did, where it knows more than the state says.
+    OTHER with a detail means that the driver does not know what the cell sees: stop the channel.
+    """
 
     channel: str
     state: ChannelState
@@ -71,6 +75,7 @@ class ChannelStatus:
     test_id: int
     record_count: int
     complete: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +145,15 @@ class BatteryTester(Protocol):
 
     Reads raise `ConnectionFailed` when the link is bad and may be asked again. Writes are never repeated by a driver:
     a lost reply is resolved by asking the instrument, and raises `OutcomeUnknown` when that cannot tell either.
+
+    ``records_every_s``: an instrument that hands records over in lots may be silent for so long while all is well; 0
+    for one that shows each as it is made.
     """
 
     name: str
     host_loss: HostLoss
     poll_period_s: float
+    records_every_s: float
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist."""

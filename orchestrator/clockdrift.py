@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
-from drivers.interfaces import ChannelState, ChannelStatus
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.events import EventKind
 
 if TYPE_CHECKING:
@@ -170,8 +170,9 @@ def _drifts(least: float, most: float, now: _Bounds) -> ClockFinding:
 class ClockWatch:
     """Judges the clock of one tester at its polls, and marks the runs on it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
         self._store = store
+        self._tester = tester
         self._judge = ClockDrift()
 
     def check(
@@ -185,6 +186,7 @@ class ClockWatch:
                 continue
             # Steps may have shorter intervals of their own, never none.
             every_s = run.segment.record.every_s if status.state is ChannelState.WORKING else None
+            every_s = max(every_s, self._tester.records_every_s) if every_s else None
             key = (run.run_id, run.test)
             found = self._judge.feed(key, asked_unix_s, heard_unix_s, run.last.unix_time_s, every_s or inf)
             if found is not None:

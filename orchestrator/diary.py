@@ -13,7 +13,7 @@ from orchestrator.events import EventKind
 from orchestrator.safety import Finding, alike
 from orchestrator.store import Store, StoreError
 from orchestrator.virtual_time import wall_time
-from protocols.program import CyclingSegment, Program
+from protocols.program import ConstantCurrent, CyclingSegment, Program
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +60,16 @@ class Diary:
             data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
             self.note(first.kind, first.message + more, data)
 
-    def gap(self, last: Sample | None, segment: CyclingSegment, by: str) -> None:
-        """Write down, before a run goes on, what is not known of the charge passed since its last stored sample."""
+    def gap(self, last: Sample | None, segment: CyclingSegment, by: str, lot_s: float) -> None:
+        """Write down, before a run goes on, what is not known of the charge passed since its last stored sample.
+
+        ``lot_s``: how long a tester may keep records to itself; in that time it may have gone on to any step.
+        """
         every_s = segment.record.every_s or 0.0
         unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
+        if lot_s:
+            largest_a = max((abs(s.current_a) for s in segment.steps if isinstance(s, ConstantCurrent)), default=0.0)
+            unknown_ah = largest_a * lot_s / 3600
         effect = (
             f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
             "after the last record are not known and are passed again"

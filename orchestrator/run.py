@@ -13,6 +13,7 @@ from drivers.errors import DriverError, OutcomeUnknown, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.course import Course
 from orchestrator.diary import Diary, RunRequest
+from orchestrator.endings import why_ended, why_protected
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.halfcycles import Before, StepWatch
@@ -366,13 +367,13 @@ class Run:
             self.finish(*(self._ending or (RunState.COMPLETED, "program finished")))
             return
         if status.state is ChannelState.PROTECTED:
-            log = await self._tester.event_log(self.identity) if self.identity else []
-            codes = ", ".join(str(entry.code) for entry in log[-2:])
-            seen = f"{self.last.voltage_v:.4f} V, {self.last.current_a * 1e3:.4f} mA" if self.last else "no record"
-            self.finish(RunState.TRIPPED, f"{EventKind.TESTER_PROTECTED} at {seen} (its last log codes: {codes})")
-            return
-        self.diary.note(EventKind.EXTERNAL_ACTION, f"channel {status.channel} is {status.state.value}, and not by us")
-        self.hold(f"channel {status.channel} is {status.state.value}, by a person at the tester or a loss of its power")
+            self.finish(RunState.TRIPPED, await why_protected(self._tester, self.identity, self.last, status.detail))
+        elif status.detail and status.state is ChannelState.OTHER:
+            await self.stop(RunState.TRIPPED, status.detail)
+        else:
+            kind, seen, why = why_ended(status)
+            self.diary.note(kind, seen)
+            self.hold(why)
 
     def _segment_is_done(self) -> bool:
         """Go on to the next segment; False when there is none, or when what was seen ends the run here."""

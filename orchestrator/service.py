@@ -237,7 +237,7 @@ class Service:
         status = (await supervisor.tester.status([channel]))[channel]
         if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
             await supervisor.tester.stop(run.identity)
-        run.diary.gap(run.last, run.segment, by)
+        run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
         run.go(RunState.PREFLIGHT)
         await supervisor.begin(run, left)
         return run

@@ -88,7 +88,10 @@ class Silence:
         self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
 
     def check_growth(self, run: Run) -> None:
-        """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason."""
+        """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason.
+
+        Of a tester that hands records over in lots, none has to come before the next lot is due.
+        """
         now_s = asyncio.get_running_loop().time()
         count, since_s = self._grown.get(_key(run), (-1, now_s))
         if run.stored != count:
@@ -101,6 +104,7 @@ class Silence:
         own = None if step is None or isinstance(step, Loop) else step.record
         every_s = (own or run.segment.record).every_s
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
+        allowed_s += self._tester.records_every_s
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
             message = f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s"
             self._still.add(_key(run))

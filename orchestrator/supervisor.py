@@ -55,7 +55,7 @@ class Supervisor:
         self.ticks = 0
         self._silence = Silence(store, tester)
         self._recovery = Recovery(store, tester)
-        self._clock = ClockWatch(store)
+        self._clock = ClockWatch(store, tester)
         self._wake = asyncio.Event()
         self._due_s = 0.0
 

@@ -71,6 +71,7 @@ class NewareTester:
     """A `BatteryTester`: one BTS client with its middle machines and units."""
 
     host_loss = HostLoss.RIDES_ON
+    records_every_s = 0.0
 
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
