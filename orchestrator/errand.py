@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from drivers.errors import DriverError, MacroRefused, MeasurementFailed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Measurement, Trace
 from orchestrator.events import EventKind
+from orchestrator.failpoints import failpoint
 from orchestrator.measured import archive, keep_measurement
 from orchestrator.run import Run
 from orchestrator.settling import Settling
@@ -153,9 +154,11 @@ class Errands:
                     raise Interrupted(f"{failures[-1]}; {text}") from err
                 if isinstance(err, MacroRefused):
                     break
+                await asyncio.sleep(LOOK_S)
                 continue
             kept = await asyncio.to_thread(archive, measurement, self._store.path)
             self._keep(run, station, kept, _Rested(_mean_v(arrival), rested.duration_s))
+            failpoint("measurement stored")
             self._shorts.check(run)
             run.course.advance()
             return
@@ -197,15 +200,18 @@ class Errands:
             run.go(RunState.PREFLIGHT, f"before {segment.technique.kind} at {station.potentiostat.name}")
         await self._see_it_off(run)
         intent = run.diary.intend("measure")
+        failpoint("measure intended")
         outcome = "interrupted, and the cell may still be on the potentiostat"
         try:
             run.go(RunState.ARMED)
             await station.connect(run.request.channel)
+            failpoint("cell connected")
             run.go(RunState.RUNNING, f"{segment.technique.kind} at {station.potentiostat.name}")
             arrival = await self._watched(run, station, _ARRIVAL, f"{job}a")
             _check_arrival(arrival.result, rested.voltage_v, segment, station.arrival_v)
             measurement = await self._watched(run, station, segment.technique, job)
             outcome = "measured"
+            failpoint("measured")
         except DriverError as err:
             outcome = f"{type(err).__name__}: {err}"
             if isinstance(err, OutcomeUnknown) or not isinstance(err, MeasurementFailed):
@@ -216,6 +222,7 @@ class Errands:
             raise
         finally:
             let_go = await self._let_go(run, station)
+            failpoint("cell let go")
             self._store.close_intent(intent, f"{outcome}; {let_go}", wall_time())
         if not isinstance(arrival.result, Trace):
             raise TypeError("an open-circuit voltage is a trace")

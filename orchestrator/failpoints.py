@@ -23,6 +23,12 @@ FAILPOINTS: Final[dict[str, str]] = {
     "stop not intended": "A stop is decided; nothing of it is in the store.",
     "stop intended": "The intent of a stop is committed; the command has not left.",
     "stop confirmed": "The tester shows that the channel is at rest; the store does not know.",
+    "segment left": "A segment is over and judged; nothing of the way to the next one has begun.",
+    "measure intended": "The intent of a measurement is committed; the cell is not on the potentiostat yet.",
+    "cell connected": "The cell is on the potentiostat; nothing is measured.",
+    "measured": "The measurement is over; nothing of it is in the store, and the cell is on the leads.",
+    "cell let go": "The cell is off the leads; neither that nor the measurement is in the store.",
+    "measurement stored": "A whole measurement is committed; the run has not gone on.",
     "reconcile undecided": "After a restart: the tester was asked about a run, and nothing is written.",
     "reconcile decided": "After a restart: what becomes of a run is written.",
 }

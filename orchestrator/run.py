@@ -391,6 +391,7 @@ class Run:
         """Go on to the next segment, or to the end: what was to be done of this one is done."""
         self.course.advance()
         self.is_between = True
+        failpoint("segment left")
 
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""

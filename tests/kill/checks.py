@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.states import RunState
 from protocols.flow import flow
-from protocols.program import ConstantCurrent, CyclingSegment, Program, Purpose
+from protocols.program import ConstantCurrent, CyclingSegment, MeasurementSegment, Program, Purpose
 from tests.kill.witness import Record, Witness
 
 # How a run may end: gone through, stopped, tripped, held for a person, waiting behind one that is, or never started.
@@ -27,6 +27,8 @@ _ENDS = {
 # Several lives in a row may die before their first poll; a stop that is late all the same ends in stopped.
 STOPPED_WITHIN_S = 3600.0
 KINDS = ("lost", "duplicates", "double starts", "beyond limits", "repeated", "stops", "intents", "ends", "died")
+# From 100 kHz to 10 Hz at 12 a decade, with the point at the top.
+SPECTRUM_POINTS = 49
 _COLUMNS = "sequence, step, cycle, mode, step_time_s, voltage_v, current_a, capacity_ah, energy_wh"
 
 
@@ -58,7 +60,9 @@ def marks(store: Path) -> dict[int, int]:
 
 def check(store: Path, witness: Witness, channels: list[str], findings: Findings) -> None:
     """Check everything that must hold at the end."""
-    tests = read(store, "SELECT test.*, state FROM test JOIN run USING (run_id) ORDER BY id")
+    tests = read(
+        store, "SELECT test.*, state FROM test JOIN run USING (run_id) WHERE tester_test_id IS NOT NULL ORDER BY id"
+    )
     barcodes = [row["barcode"] for row in tests]
     if len(set(barcodes)) != len(barcodes):
         findings.add("double starts", f"barcodes {barcodes}")
@@ -144,7 +148,10 @@ def _executions(records: list[Record]) -> Iterator[tuple[int, int]]:
 def _check_runs(store: Path, findings: Findings) -> None:
     for run in read(store, "SELECT run_id, state, reason, program_json FROM run ORDER BY number"):
         state = RunState(run["state"])
-        tests = read(store, "SELECT id, program_json FROM test WHERE run_id = ? ORDER BY id", run["run_id"])
+        all_tests = "SELECT id, segment, tester_test_id, program_json FROM test WHERE run_id = ? ORDER BY id"
+        both = read(store, all_tests, run["run_id"])
+        tests = [test for test in both if test["tester_test_id"] is not None]
+        _check_spectra(store, run, [test for test in both if test["tester_test_id"] is None], findings)
         if state not in _ENDS or (state is RunState.FAILED and tests):
             findings.add("ends", f"{run['run_id']} is {state.value}: {run['reason']}, with {len(tests)} tests")
         kind = _ENDS.get(state, state.value)
@@ -154,10 +161,27 @@ def _check_runs(store: Path, findings: Findings) -> None:
         findings.add("intents", f"without an outcome: {left}")
 
 
+def _check_spectra(store: Path, run: dict[str, Any], measured: list[dict[str, Any]], findings: Findings) -> None:
+    """No spectrum is stored twice or in part, and one that a completed run lacks is told as a deviation."""
+    segments = [row["segment"] for row in measured]
+    if len(set(segments)) != len(segments):
+        findings.add("duplicates", f"{run['run_id']} has spectra of the segments {segments}")
+    for row in measured:
+        points = read(store, "SELECT count(*) AS n FROM spectrum WHERE test = ?", row["id"])[0]["n"]
+        if points != SPECTRUM_POINTS:
+            findings.add("lost", f"{run['run_id']}: a spectrum of {points} points")
+    due = sum(isinstance(part, MeasurementSegment) for part in Program.from_json(run["program_json"]).segments)
+    missing = "SELECT count(*) AS n FROM deviation WHERE run_id = ? AND category = 'equipment_failure'"
+    told = read(store, missing, run["run_id"])[0]["n"]
+    if run["state"] == RunState.COMPLETED and len(measured) + told != due:
+        findings.add("lost", f"{run['run_id']} has {len(measured)} of {due} spectra, {told} are said to be missing")
+
+
 def _check_charge(store: Path, run: dict[str, Any], tests: list[dict[str, Any]], findings: Findings) -> None:
     """No run passes more charge than its recipe says, but for what is not known at each interruption."""
-    (whole,) = Program.from_json(run["program_json"]).cycling
-    allowed_ah = sum(_charge_ah(whole, there.step) for there in flow(whole.steps))
+    parts = Program.from_json(run["program_json"]).cycling
+    whole = parts[-1]
+    allowed_ah = sum(_charge_ah(part, there.step) for part in parts for there in flow(part.steps))
     unknown_ah = whole.limits.host_current_a * (whole.record.every_s or 0.0) / 3600
     passed_ah = 0.0
     last = "SELECT step, max(capacity_ah) AS ah FROM sample WHERE test = ? GROUP BY step_count"

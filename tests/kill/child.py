@@ -6,10 +6,14 @@ import asyncio
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.interfaces import HostLoss, Isolation
+from drivers.mux import RelayMultiplexer, RelayMuxSettings
 from drivers.opening import open_tester
 from drivers.settings import NewareSettings, UnitSettings
 from orchestrator.diary import RunRequest
@@ -19,8 +23,12 @@ from orchestrator.recovery import Recovery
 from orchestrator.scaled_time import run_scaled
 from orchestrator.service import Service
 from orchestrator.states import RunState
+from orchestrator.station import Station
 from orchestrator.store import Store, open_store
 from orchestrator.virtual_time import wall_time
+from protocols.program import MeasurementSegment, Program, Rest, Until
+from protocols.techniques import Impedance
+from simulators.chi660e.launching import program
 from tests.kill.plan import Life, Order
 from tests.rig import li_li_program
 
@@ -44,6 +52,8 @@ class World:
 
     folder: Path
     port: int
+    chi: str
+    switch: str
     speed: float
     origin_s: float
     epoch_unix_s: float
@@ -109,7 +119,8 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
             unfinished = {row.run_id for row in Recovery(store, tester).unfinished()}
             report = Report(store, world.reports, unfinished)
             report.say("begun", unfinished=len(unfinished))
-            service = Service(store, [tester], [report.update])
+            station = _station(world)
+            service = Service(store, [tester], [report.update], station=station)
             serving = asyncio.ensure_future(service.run())
             client = asyncio.ensure_future(_client(service, life, orders, report))
             await asyncio.wait({serving, client}, return_when=asyncio.FIRST_COMPLETED)
@@ -119,6 +130,48 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
             serving.cancel()
             await asyncio.wait({serving})
             return client.result()
+
+
+def _program(order: Order) -> Program:
+    whole = li_li_program(order.cycles, order.half_cycle_s)
+    if not order.measures:
+        return whole
+    (segment,) = whole.cycling
+    measured = MeasurementSegment(Impedance(1e5, 10.0), segment.limits.host, rest_s=60.0)
+    first = replace(segment, steps=(Rest(Until(time_s=60.0)),))
+    return replace(whole, segments=(first, measured, segment, measured))
+
+
+def _station(world: World) -> Station:
+    """Give the potentiostat and the switch that outlive this process, with all the patience that scaled time needs."""
+    interpreter, *arguments = program()
+    jobs = world.folder / "jobs"
+    jobs.mkdir(exist_ok=True)
+    settings = Chi660eSettings(
+        program=Path(interpreter),
+        program_arguments=tuple(arguments),
+        jobs=jobs,
+        command_line="list",
+        working_folder="job",
+        environment={"CHI660E_SIM_BENCH": world.chi},
+        host_loss=HostLoss.RIDES_ON,
+        poll_period_s=30.0,
+        start_timeout_s=_PATIENCE_S,
+        deadline_margin_s=_PATIENCE_S,
+        settle_timeout_s=_PATIENCE_S,
+        end_timeout_s=_PATIENCE_S,
+    )
+    mux = RelayMuxSettings(
+        port=f"socket://{world.switch}",
+        identity="RM0001",
+        ports=8,
+        channels={str(n): f"21-1-{n}" for n in range(1, 9)},
+        isolates_tester=Isolation.YES,
+        reply_timeout_s=60.0,
+        reconnect_first_s=_PATIENCE_S / 1000,
+    )
+    ports = {channel: int(port) for port, channel in mux.channels.items()}
+    return Station(Chi660ePotentiostat(settings, wall_time), RelayMultiplexer(mux), ports)
 
 
 async def _client(service: Service, life: Life, orders: tuple[Order, ...], report: Report) -> Exit:
@@ -131,7 +184,7 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
         known = {row.label for row in service.store.runs()}
         for order in orders:
             if order.label not in known:
-                program = li_li_program(order.cycles, order.half_cycle_s)
+                program = _program(order)
                 service.submit(RunRequest(program, order.channel, order.label), "ada")
     stop_at_s = None if life.stop_after_s is None else loop.time() + life.stop_after_s
     while True:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from simulators.standalone import serve_ct4008
+from simulators.standalone import ChiBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
 from tests.kill.plan import SPACED_S, Life, Plan
@@ -85,15 +85,19 @@ def _serve(plan: Plan, folder: Path) -> tuple[Process, World]:
     mine, its = multiprocessing.Pipe(duplex=False)
     server = _process(_be_server, its, plan.seed, cells)
     address, origin_s, epoch_unix_s = mine.recv()
-    return server, World(folder, int(address.rpartition(":")[2]), SPEED, origin_s, epoch_unix_s)
+    chi, switch = mine.recv(), mine.recv()
+    return server, World(folder, int(address.rpartition(":")[2]), chi, switch, SPEED, origin_s, epoch_unix_s)
 
 
 def _be_server(said: Connection, seed: int, cells: Path) -> None:
     def announce(address: str) -> None:
         said.send((address, time.monotonic(), time.time()))
 
+    chi = ChiBeside(0, switch_port=0, announce=said.send, announce_switch=said.send)
     asyncio.run(
-        serve_ct4008(port=0, speed=SPEED, seed=seed, negative_voltage=True, cells_file=cells, announce=announce)
+        serve_ct4008(
+            port=0, speed=SPEED, seed=seed, negative_voltage=True, cells_file=cells, announce=announce, chi=chi
+        )
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from orchestrator.failpoints import FAILPOINTS
@@ -10,17 +10,19 @@ from orchestrator.failpoints import FAILPOINTS
 # Three starts in ten minutes only observe: most restarts are spaced so that they do not count as a storm.
 SPACED_S = 420.0
 _STARTS = [name for name in FAILPOINTS if name.startswith("start")]
+_MEASURING = ("segment left", "measure intended", "cell connected", "measured", "cell let go", "measurement stored")
 _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run that is wanted."""
+    """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them."""
 
     label: str
     channel: str
     cycles: int
     half_cycle_s: float
+    measures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ def full_matrix() -> list[Plan]:
     stops = [name for name in FAILPOINTS if name.startswith("stop")]
     random = Random("kill/every")
     queue = _named([_order(random, "21-1-1") for _ in _STARTS])
+    between = [name for name in rests if name in _MEASURING]
+    rests = [name for name in rests if name not in _MEASURING]
     first = Plan(1, queue, (*(Life(f"{name}:1", 3.0) for name in _STARTS), Life()))
     second = Plan(2, queue[:1], (*(Life(f"{name}:1", 3.0) for name in rests), Life()))
     third = Plan(3, queue[:3], (*(Life(f"{name}:1", 3.0, stop_after_s=60.0) for name in stops), Life()))
-    return [first, second, third, *(_cut(plan(seed), 5) for seed in (11, 12, 13))]
+    measuring = _named([replace(order, measures=True) for order in queue[:1]])
+    fourth = Plan(4, measuring, (*(Life(f"{name}:1", 6.0, attended=True) for name in between), Life(attended=True)))
+    return [first, second, third, fourth, *(_cut(plan(seed), 5) for seed in (11, 12, 13))]
 
 
 def _cut(whole: Plan, lives: int) -> Plan:
@@ -78,13 +84,12 @@ def _cut(whole: Plan, lives: int) -> Plan:
 
 
 def _named(orders: list[Order]) -> tuple[Order, ...]:
-    return tuple(
-        Order(f"order {n}", order.channel, order.cycles, order.half_cycle_s) for n, order in enumerate(orders, 1)
-    )
+    return tuple(replace(order, label=f"order {n}") for n, order in enumerate(orders, 1))
 
 
 def _order(random: Random, channel: str) -> Order:
-    return Order("", channel, random.randint(2, 3), random.choice((600.0, 900.0, 1500.0)))
+    cycles, half_cycle_s = random.randint(2, 3), random.choice((600.0, 900.0, 1500.0))
+    return Order("", channel, cycles, half_cycle_s, measures=random.random() < 0.2)
 
 
 def _life(random: Random) -> Life:
