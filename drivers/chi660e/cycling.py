@@ -41,10 +41,11 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A measurement, with the pieces of one of its cycles."""
+    """A measurement, with the pieces of one of its cycles. A part of a loop is not ``joined`` with its neighbours."""
 
     pieces: tuple[_Piece, ...]
     cycles: int = 1
+    joined: bool = True
 
     @property
     def interval_s(self) -> float:
@@ -56,13 +57,14 @@ class _Job:
         return math.fsum(piece.step.duration_s for piece in self.pieces) / self.interval_s
 
 
-def as_current_steps(segment: CyclingSegment) -> list[CurrentSteps]:
+def as_current_steps(segment: CyclingSegment, cycles_per_job: int = _CYCLES_MAX) -> list[CurrentSteps]:
     """Give the measurements that carry out a segment one after the other, ended early by a cutoff of any step.
 
     Limits are the cutoffs, of charging steps above and of discharging ones below, where there are none the segment's
-    limits for the tester. Rows are at least one a second, whatever the segment records. Raises CannotRun.
+    limits for the tester. Rows are at least one a second, whatever the segment records. A measurement has at most
+    ``cycles_per_job`` passes of a loop. Raises CannotRun.
     """
-    return [_technique(job, segment) for job in _plan(segment)]
+    return [_technique(job, segment) for job in _plan(segment, cycles_per_job)]
 
 
 def _technique(job: _Job, segment: CyclingSegment) -> CurrentSteps:
@@ -71,23 +73,25 @@ def _technique(job: _Job, segment: CyclingSegment) -> CurrentSteps:
     return CurrentSteps(tuple(piece.step for piece in job.pieces), high, low, job.cycles, job.interval_s)
 
 
-def _plan(segment: CyclingSegment) -> list[_Job]:
+def _plan(segment: CyclingSegment, cycles_per_job: int) -> list[_Job]:
     try:
         nodes = nest(segment.steps)
     except ValueError as err:
         raise CannotRun(f"the loops cannot be carried out: {err}") from err
-    jobs = list(_joined(_jobs(nodes, segment.record)))
+    jobs = list(_joined(_jobs(nodes, segment.record, cycles_per_job)))
     if not jobs:
         raise CannotRun("the segment has no steps")
     return jobs
 
 
-def _jobs(nodes: Sequence[Node], record: Record) -> Iterator[_Job]:
+def _jobs(nodes: Sequence[Node], record: Record, cycles_per_job: int) -> Iterator[_Job]:
     """Give a job for each piece and each loop that fits; loops that do not are unrolled."""
     count = 0
     for node in nodes:
         for job in (
-            [_Job((piece,)) for piece in _pieces(node, record)] if isinstance(node, Leaf) else _looped(node, record)
+            [_Job((piece,)) for piece in _pieces(node, record)]
+            if isinstance(node, Leaf)
+            else _looped(node, record, cycles_per_job)
         ):
             count += 1
             if count > _JOBS_MAX * ISTEP_STEPS:
@@ -95,16 +99,16 @@ def _jobs(nodes: Sequence[Node], record: Record) -> Iterator[_Job]:
             yield job
 
 
-def _looped(block: Block, record: Record) -> Iterator[_Job]:
+def _looped(block: Block, record: Record, cycles_per_job: int) -> Iterator[_Job]:
     flat = tuple(_flat(block.body, record))
     one = _Job(flat[:ISTEP_STEPS])
     if len(flat) > ISTEP_STEPS or not all(_fit(a, b) for a in flat for b in flat) or one.points > POINTS_MAX:
         for _ in range(block.times):
-            yield from _jobs(block.body, record)
+            yield from _jobs(block.body, record, cycles_per_job)
         return
-    most = max(1, min(_CYCLES_MAX, int(POINTS_MAX / one.points)))
+    most = max(1, min(_CYCLES_MAX, cycles_per_job, int(POINTS_MAX / one.points)))
     for begun in range(0, block.times, most):
-        yield replace(one, cycles=min(most, block.times - begun))
+        yield replace(one, cycles=min(most, block.times - begun), joined=block.times <= most)
 
 
 def _flat(nodes: Iterable[Node], record: Record) -> Iterator[_Piece]:
@@ -140,7 +144,9 @@ def _joined(jobs: Iterable[_Job]) -> Iterator[_Job]:
 
 def _join(first: _Job, second: _Job) -> bool:
     return (
-        first.cycles == second.cycles == 1
+        first.joined
+        and second.joined
+        and first.cycles == second.cycles == 1
         and len(first.pieces) + len(second.pieces) <= ISTEP_STEPS
         and first.points + second.points <= POINTS_MAX
         and all(_fit(a, b) for a in first.pieces for b in second.pieces)
@@ -161,9 +167,12 @@ def _fit(first: _Piece, second: _Piece) -> bool:
 def _pieces(leaf: Leaf, record: Record) -> list[_Piece]:
     current_a, duration_s, cutoff_v = _ends(leaf)
     every_s = (leaf.step.record or record).every_s
+    duration_s = round(duration_s, 3) or duration_s
     interval_s = min(_SLOWEST_S, every_s or _SLOWEST_S, duration_s)
     parts = max(1, math.ceil(duration_s / min(_LONGEST_S, POINTS_MAX * interval_s) - 1e-9))
     step = CurrentStep(current_a, duration_s / parts)
+    # The last row falls on the step's end, which shows that its time or charge was reached.
+    interval_s = round(step.duration_s / math.ceil(step.duration_s / interval_s - 1e-6), 9)
     high = cutoff_v if current_a > 0 else None
     low = cutoff_v if current_a < 0 else None
     return [_Piece(step, part == 0, interval_s, high, low) for part in range(parts)]
@@ -196,34 +205,41 @@ def samples_of(
 ) -> list[Sample]:
     """Give the samples of a segment from the traces of its measurements, numbered as the program's steps are.
 
-    ``jobs`` are those of `as_current_steps`; there may be fewer traces, of which only the last may have ended early.
-    ``started_unix_s`` are the starts of the measurements; without them the samples' clock is NaN. Capacity is current
-    times time, energy follows the voltage between rows.
+    ``jobs`` are those of `as_current_steps`, whatever its cycles per job; there may be fewer traces, of which only the
+    last may have ended early. ``started_unix_s`` are the starts of the measurements; without them the samples' clock is
+    NaN.
     """
-    plan = _plan(segment)
-    if [_technique(job, segment) for job in plan] != list(jobs) or len(traces) > len(jobs):
+    writer = SegmentSamples(segment, max((job.cycles for job in jobs), default=_CYCLES_MAX))
+    if list(writer.jobs) != list(jobs) or len(traces) > len(jobs):
         raise ValueError("these are not the measurements of this segment")
-    writer = _Writer(flow(segment.steps))
     starts = started_unix_s or (math.nan,) * len(traces)
-    for job, technique, trace, start in zip(plan, jobs, traces, starts, strict=False):
-        writer.add(job, technique, trace, start)
-    return writer.samples
+    return [sample for trace, start in zip(traces, starts, strict=True) for sample in writer.add(trace, start)]
 
 
-class _Writer:
-    """Goes through the pieces of all measurements in step with the program, and keeps what each row becomes."""
+class SegmentSamples:
+    """Turns the traces of a segment's measurements into samples, as one measurement after the other is made.
 
-    def __init__(self, places: Iterator[Place]) -> None:
-        self.samples: list[Sample] = []
-        self._places = places
+    Capacity is current times time, energy follows the voltage between rows. ``jobs`` are what is to be measured.
+    """
+
+    def __init__(self, segment: CyclingSegment, cycles_per_job: int = _CYCLES_MAX) -> None:
+        """Begin at the segment's first step. Raises CannotRun for one that ISTEP cannot carry out."""
+        plan = _plan(segment, cycles_per_job)
+        self.jobs = tuple(_technique(job, segment) for job in plan)
+        self._to_come = iter(zip(plan, self.jobs, strict=True))
+        self._samples: list[Sample] = []
+        self._sequence = 0
+        self._places = flow(segment.steps)
         self._place = Place(0, 0)
         self._step_count = 0
         self._job_begun_s = self._step_begun_s = 0.0
         self._last: tuple[float, float] | None = None  # time and voltage of the row before, in the same step
         self._energy_wh = 0.0
 
-    def add(self, job: _Job, technique: CurrentSteps, trace: Trace, started_unix_s: float) -> None:
-        """Add one measurement's rows."""
+    def add(self, trace: Trace, started_unix_s: float = math.nan) -> list[Sample]:
+        """Give the samples of the next measurement's rows; after one that ended early there is no next."""
+        job, technique = next(self._to_come)
+        self._samples = []
         ends = rebuilding.step_ends(technique)
         begins = (0.0, *ends[:-1])
         done = -1  # the number of the piece of the row before, through all cycles
@@ -238,6 +254,7 @@ class _Writer:
         self._job_begun_s += technique.cycles * ends[-1]
         for piece in range(done + 1, technique.cycles * len(ends)):
             self._enter(job.pieces[piece % len(ends)], self._job_begun_s)
+        return self._samples
 
     def _enter(self, piece: _Piece, begun_s: float) -> None:
         if not piece.begins:
@@ -253,9 +270,10 @@ class _Writer:
         self._energy_wh += mean_v * abs(current_a) * (whole_s - before_s) / 3600
         self._last = whole_s, voltage_v
         step_s = whole_s - self._step_begun_s
-        self.samples.append(
+        self._sequence += 1
+        self._samples.append(
             Sample(
-                sequence=len(self.samples) + 1,
+                sequence=self._sequence,
                 time_s=whole_s,
                 step_time_s=step_s,
                 step=self._place.step,
