@@ -45,8 +45,9 @@ class Supervisor:
         self._store = store
         self.station = station
         self._errands = Errands(store, tester, station)
-        # Runs between two segments, and the task that sees each to the next one.
+        # Runs between two segments, and the task that sees each to the next one; and those that are being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[str] = set()
         self.tester = tester
         self._subscribers = tuple(subscribers)
         self.runs: list[Run] = []
@@ -138,7 +139,7 @@ class Supervisor:
         if self.observe_only:
             return []
         due = [run for run in self.runs if run.is_between and run.state in _ON_THE_WAY]
-        return [run for run in due if run.run_id not in self._under_way]
+        return [run for run in due if run.run_id not in self._under_way.keys() | self._stopping]
 
     async def go_on(self, run: Run) -> None:
         """See a run from one segment to the next."""
@@ -298,13 +299,13 @@ class Supervisor:
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
         if (errand := self._under_way.get(run.run_id)) is not None:
+            self._stopping.add(run.run_id)
             errand.cancel()
             await asyncio.wait({errand})
-            if run.state is RunState.HOLDING:
-                # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
-                self.publish(run)
-                return
         try:
+            if errand is not None and run.state is RunState.HOLDING:
+                # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
+                return
             await run.stop(RunState.STOPPED, reason)
             if run.start_is_unknown:
                 await self._recovery.settle(run)
@@ -312,7 +313,9 @@ class Supervisor:
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
                 run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
-        self.publish(run)
+        finally:
+            self._stopping.discard(run.run_id)
+            self.publish(run)
 
     def publish(self, run: Run) -> None:
         """Tell the subscribers where a run is."""

@@ -206,6 +206,23 @@ def test_stop_in_the_middle_of_a_spectrum_takes_the_cell_off(store_file: Path) -
     with_station(store_file, work)
 
 
+def test_stop_in_a_rest_leaves_the_channel_to_the_next_run(store_file: Path) -> None:
+    """Nobody goes on for the stopped run: the next in the queue runs whole."""
+
+    async def work(rig: StationRig, store: Store) -> None:
+        async with measuring_service(rig, store) as service:
+            first, second = (service.submit(eis_request(), "ada") for _ in range(2))
+            await asyncio.sleep(400.0)
+            assert first.reason.startswith("rests before eis")
+            await service.stop(first.run_id, "ada")
+            assert state(first) is RunState.STOPPED
+            await until(second, RunState.COMPLETED)
+            assert state(first) is RunState.STOPPED
+        assert len(store.measurements(second.run_id)) == 3
+
+    with_station(store_file, work)
+
+
 @pytest.mark.parametrize("dead_at_s", [130.0, 400.0, 735.0, 745.0, 760.0, 800.0, 900.0, 3000.0])
 def test_service_that_dies_between_segments_goes_on(store_file: Path, dead_at_s: float) -> None:
     """Ended in a rest, on the way, in a spectrum or after it: the run completes, or does so once it is resumed."""
