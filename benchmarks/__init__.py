@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks                # everything, about two minutes
+    python -m benchmarks                # everything, about ten minutes
     python -m benchmarks help --quick   # one benchmark, fewer repeats
     python -m benchmarks --json
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from drivers.neware import stepfile
+from orchestrator.states import RunState
 from orchestrator.virtual_time import VirtualTimeLoop
 from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
@@ -30,6 +31,9 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 CALM_S = 5 * POLL_S + 300.0
+# A start that has not ended after so many seconds of calm is no start under way.
+START_S = 120
+_STARTING = frozenset({RunState.PREFLIGHT, RunState.ARMED})
 LFP = frozenset(CHANNELS[5:])
 
 
@@ -118,8 +122,17 @@ class Night:
             self.bench.tester.make_trouble(name, Trouble())
         self.host.start()
         await asyncio.sleep(CALM_S)
+        await self._starts_under_way()
         self.invariants.look(self.host)
         self.invariants.order(self.host)
+
+    async def _starts_under_way(self) -> None:
+        """Wait for starts that a channel's turn has just begun: the tester may know of a test before the store does."""
+        for _ in range(START_S):
+            service = self.host.service
+            if service is None or all(run.state not in _STARTING for run in service.runs):
+                return
+            await asyncio.sleep(1.0)
 
     async def live(self, days: float) -> None:
         """Live through the night."""
