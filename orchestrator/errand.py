@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, MacroRefused, MeasurementFailed, OutcomeUnknown
@@ -48,10 +49,13 @@ class _Rested:
 class Errands:
     """Takes the runs of one tester from one cycling segment to the next."""
 
-    def __init__(self, store: Store, tester: BatteryTester, station: Station | None) -> None:
+    def __init__(
+        self, store: Store, tester: BatteryTester, station: Station | None, publish: Callable[[Run], None]
+    ) -> None:
         self._store = store
         self._tester = tester
         self._station = station
+        self._publish = publish
         self._shorts = ShortWatches(store)
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, _Rested] = {}
@@ -89,7 +93,7 @@ class Errands:
                 text = station.instruction(run.request.channel, run.request.program.cell.name)
                 run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
                 return False
-        run.reason = f"waits for {station.potentiostat.name}"
+        self._say(run, f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
         if station.needs_a_person and not run.course.is_over:
@@ -115,8 +119,14 @@ class Errands:
                 shown = "no voltage comes" if drift is None else f"it still drifts by {drift * 1e3:.2f} mV/min"
                 raise Interrupted(f"the cell does not settle for {name}: {shown}")
             left_s = settling.left_s(now_s)
-            run.reason = f"rests before {name}, {left_s / 60:.0f} min left" if left_s else f"settles before {name}"
+            left = f"rests before {name}, {left_s / 60:.0f} min left" if left_s else f"settles before {name}"
+            self._say(run, left)
             await asyncio.sleep(min(left_s, LOOK_S) if left_s else LOOK_S)
+
+    def _say(self, run: Run, doing: str) -> None:
+        """Tell whoever looks what the run is doing; nothing is written down."""
+        run.reason = doing
+        self._publish(run)
 
     async def _status(self, run: Run) -> ChannelStatus | None:
         """Ask for the channel, which must be off and still hold our test; None while the tester does not answer."""
@@ -207,6 +217,7 @@ class Errands:
             await station.connect(run.request.channel)
             failpoint("cell connected")
             run.go(RunState.RUNNING, f"{segment.technique.kind} at {station.potentiostat.name}")
+            self._publish(run)
             arrival = await self._watched(run, station, _ARRIVAL, f"{job}a")
             _check_arrival(arrival.result, rested.voltage_v, segment, station.arrival_v)
             measurement = await self._watched(run, station, segment.technique, job)

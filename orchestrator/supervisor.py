@@ -44,8 +44,8 @@ class Supervisor:
     ) -> None:
         self._store = store
         self.station = station
-        self._errands = Errands(store, tester, station)
-        # Runs between two segments, and the task that sees each to the next one; and those that are being stopped there.
+        self._errands = Errands(store, tester, station, self.publish)
+        # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
         self.tester = tester

@@ -55,7 +55,8 @@ def _run_words(update: RunUpdate) -> str:
     why = f": {update.reason}" if update.reason else ""
     match update.state:
         case RunState.RUNNING:
-            return f"runs {run}, {hours}, cycle {update.cycle}{voltage}"
+            doing = f": {update.reason};" if update.reason else ","
+            return f"runs {run}{doing} {hours}, cycle {update.cycle}{voltage}"
         case RunState.UNSEEN:
             return f"{run} is out of sight after {hours}, the tester goes on by itself{why}"
         case RunState.PREFLIGHT | RunState.ARMED:
