@@ -115,6 +115,26 @@ def test_replies_of_seconds_slow_the_polls_and_lose_nothing(store_file: Path) ->
     with_rig(store_file, work)
 
 
+def test_records_that_take_longer_than_a_poll_do_not_make_the_polls_late(store_file: Path) -> None:
+    """Eight downloads of 2 s each do not fit into 10 s: they take turns, and all are asked in time (A11)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        rig.bench.wire.spoil(Fault(Spoil.LATE, "download", times=None, seconds=2.0))
+        async with serving(rig, store) as service:
+            runs = [service.submit(request(f"21-1-{n}", cycles=1, half_cycle_s=600.0), "ada") for n in range(1, 9)]
+            await asyncio.sleep(100)
+            before = service.supervisors[0].ticks
+            await asyncio.sleep(1000)
+            assert service.supervisors[0].ticks - before >= 95
+            await asyncio.sleep(1500)
+            assert {state(run) for run in runs} == {RunState.COMPLETED}
+        for n, run in enumerate(runs, 1):
+            check_rows(rig, store, run.run_id, f"21-1-{n}")
+            assert store.deviations(run.run_id) == []
+
+    with_rig(store_file, work, poll_period_s=10.0)
+
+
 @pytest.mark.parametrize("spoil", [Spoil.STALE, Spoil.TWICE, Spoil.GARBAGE_BEFORE, Spoil.BYTE_BY_BYTE, Spoil.FLIPPED])
 def test_wire_that_spoils_every_reply_mixes_no_channels(store_file: Path, spoil: Spoil) -> None:
     """Each channel's rows are its own, whatever is on the wire for hours (faults A06-A08)."""
