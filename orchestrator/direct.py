@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from pathlib import Path
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
@@ -15,6 +16,8 @@ from orchestrator.service import CommandRefused
 from orchestrator.store import StoreError, TesterTestRow, open_store
 from orchestrator.virtual_time import wall_time
 from protocols.program import CyclingSegment
+
+logger = logging.getLogger(__name__)
 
 # No program has so many steps (254 at most): where ours is not known, that rung of the ladder is refused and passed.
 _NO_SUCH_STEP = 255
@@ -42,11 +45,9 @@ async def stop_directly(bench: Path, store: Path, channel: str, by: str) -> str:
         if status.state in _AT_REST:
             return f"channel {channel} is {status.state.value} already"
         test = _known_test(store, status)
-        await _stop(tester, status, test)
         if test is not None and alone:
-            with open_store(store) as opened:
-                message = f"stopped at the tester by {by}, without the service"
-                opened.add_event(test.run_id, EventKind.COMMAND, message, wall_time())
+            _leave_word(store, test, by)
+        await _stop(tester, status, test)
     return f"channel {channel} is stopped: {status.barcode or 'a test without barcode'}, test {status.test_id}"
 
 
@@ -57,6 +58,23 @@ def refuse_while_served(store: Path) -> None:
         raise CommandRefused(
             f"the service is alive ({owner}): stop without --direct, so that it knows what becomes of its run"
         )
+
+
+def _leave_word(store: Path, test: TesterTestRow, by: str) -> None:
+    """Commit the intent of the stop and leave it open: the service that starts next asks the tester and ends the run.
+
+    A store that takes nothing keeps no cell under current.
+    """
+    now = wall_time()
+    try:
+        with open_store(store) as opened:
+            sha256 = opened.run(test.run_id).program_sha256
+            key = f"{test.run_id}-stop-directly-{now:.3f}"
+            opened.open_intent(test.run_id, test.channel, "stop", sha256, key, now)
+            message = f"stopped at the tester by {by}, without the service"
+            opened.add_event(test.run_id, EventKind.COMMAND, message, now)
+    except StoreError:
+        logger.exception("the stop of %s is not written down", test.run_id)
 
 
 async def _stop(tester: BatteryTester, status: ChannelStatus, test: TesterTestRow | None) -> None:

@@ -128,7 +128,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
 
 
 def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None:
-    """Refused while the service lives; afterwards the tester itself is asked, and the store has who did it."""
+    """Refused while the service lives; afterwards the tester itself is asked, and the next service ends the run."""
     bench.serve()
     bench.done(*RUN)
     bench.wait_for("R000001  running")
@@ -142,6 +142,11 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
     assert "21-1-3 stopped" in checked.stdout
     with open_store(bench.store, read_only=True) as store:
         assert "stopped at the tester by ada" in store.events("R000001")[-1].message
+    bench.serve()
+    bench.wait_for("R000001  stopped")
+    bench.end(signal.SIGTERM)
+    with open_store(bench.store, read_only=True) as store:
+        assert store.open_intents() == []
 
 
 def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:

@@ -40,6 +40,8 @@ def run(
 
     if simulate and bench is not None:
         raise typer.BadParameter("say either --simulate or --bench FILE")
+    if not simulate and (cell_model is not None or seed != 1):
+        raise typer.BadParameter("--cell-model and --seed are for --simulate: a real cell has neither")
     if bench is None and not simulate:
         from orchestrator.cli.ordering import Order, order_run
 
