@@ -112,15 +112,22 @@ class ServiceSettings(TableSettings):
 class BenchSettings(TableSettings):
     """A bench file: the instruments that one process owns, and where that process answers.
 
+    A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed.
     """
 
     service: ServiceSettings = ServiceSettings()
-    tester: tuple[NewareSettings, ...] = Field(min_length=1)
+    tester: tuple[NewareSettings, ...] = ()
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _has_channels(self) -> BenchSettings:
+        if not self.tester and self.cycling_potentiostat is None:
+            raise ValueError("tester: a bench has a tester, or a potentiostat without a switch")
+        return self
 
     @model_validator(mode="after")
     def _switch_leads_somewhere(self) -> BenchSettings:
@@ -141,6 +148,16 @@ class BenchSettings(TableSettings):
                 owners[unit] = tester.name
         return self
 
+    @property
+    def cycling_potentiostat(self) -> Chi660eSettings | None:
+        """The potentiostat that is a channel of its own: no switch takes its leads to the testers' cells."""
+        return self.potentiostat if self.multiplexer is None else None
+
+    def cycler_of(self, channel: str) -> Chi660eSettings | None:
+        """Give the potentiostat whose own channel this is, None for any other channel."""
+        found = self.cycling_potentiostat
+        return found if found is not None and found.name == channel else None
+
     def tester_of(self, channel: str) -> NewareSettings:
         """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""
         units = {f"{u.devid}-{u.subdevid}": t for t in self.tester for u in t.units}
@@ -151,8 +168,9 @@ class BenchSettings(TableSettings):
             else None
         )
         if found is None or not 1 <= int(parts[2]) <= 8:
-            known = ", ".join(f"{unit}-1 to {unit}-8" for unit in units)
-            raise SettingsError(f"there is no channel {channel!r} on this bench; it has {known}")
+            known = [f"{unit}-1 to {unit}-8" for unit in units]
+            known += [self.cycling_potentiostat.name] if self.cycling_potentiostat is not None else []
+            raise SettingsError(f"there is no channel {channel!r} on this bench; it has {', '.join(known)}")
         return found
 
 

@@ -41,6 +41,10 @@ class Chi660eSettings(TableSettings):
     ``single_frequency`` measures impedance point by point also where the faster FT mode would do (up to 100 kHz).
     ``cycles`` are those averaged at each point of 1-10, 0.1-1, 0.01-0.1 Hz and so on downwards.
 
+    Cycling (ISTEP): a measurement has at most ``cycles_per_job`` passes of a loop; its records come when it is over,
+    and ``watch_period_s`` is how often they are asked for. An open-circuit voltage older than ``open_circuit_age_s`` is
+    measured anew before anything is started.
+
     ``require_header`` and ``require_parameters`` refuse text files without these blocks: what a file without them
     belongs to is only known by its name.
     """
@@ -74,6 +78,10 @@ class Chi660eSettings(TableSettings):
     frequencies_per_decade: int = Field(default=12, ge=1, le=100)
     cycles: tuple[int, int, int, int, int] = (1, 1, 1, 1, 1)
     seconds_per_frequency: float = Field(default=0.5, ge=0)
+
+    cycles_per_job: int = Field(default=1, ge=1, le=10_000)
+    watch_period_s: float = Field(default=10.0, gt=0)
+    open_circuit_age_s: float = Field(default=60.0, ge=0)
 
     start_timeout_s: float = Field(default=30.0, gt=0)
     expected_start_s: float = Field(default=10.0, ge=0)

@@ -1,0 +1,89 @@
+"""What a tester keeps of a test, for an instrument that keeps nothing: records, executed steps and a log, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from math import nan
+
+from drivers.errors import BadReply, RecordsLost
+from drivers.interfaces import ExecutedStep, LogEntry, Sample
+
+# As many records as were read already are kept for whoever reads again; what nobody has read is never dropped.
+_KEPT = 100_000
+
+
+class LogCode(IntEnum):
+    """What a line of the log says."""
+
+    JOB_ORDERED = 1
+    JOB_READ = 2
+    LIMIT = 3
+    FAILED = 4
+    STOPPED = 5
+    FINISHED = 6
+
+
+class Memory:
+    """The records of one test, from 1, with the steps and the log that a tester would have."""
+
+    def __init__(self) -> None:
+        self.last: Sample | None = None
+        self._samples: list[Sample] = []
+        self._dropped = 0
+        self._steps: list[ExecutedStep] = []
+        self._log: list[LogEntry] = []
+
+    @property
+    def count(self) -> int:
+        """How many records there have been."""
+        return self._dropped + len(self._samples)
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Take the records that follow those here."""
+        for sample in samples:
+            is_next = self.last is None or sample.step_count != self.last.step_count
+            before = None if is_next else self._steps.pop()
+            self._steps.append(
+                ExecutedStep(
+                    index=sample.step_count,
+                    step=sample.step,
+                    cycle=sample.cycle,
+                    first_sequence=sample.sequence if before is None else before.first_sequence,
+                    last_sequence=sample.sequence,
+                    duration_s=sample.step_time_s,
+                    capacity_ah=sample.capacity_ah,
+                )
+            )
+            self.last = sample
+        self._samples += samples
+
+    def note(self, code: LogCode, unix_time_s: float) -> None:
+        """Add a line to the log."""
+        self._log.append(LogEntry(len(self._log) + 1, int(code), unix_time_s))
+
+    def records(self, after: int, count: int) -> list[Sample]:
+        """Give exactly ``count`` records after number ``after``; RecordsLost for dropped ones, BadReply for others."""
+        if after < self._dropped:
+            raise RecordsLost(after + 1, self._dropped)
+        found = self._samples[after - self._dropped :][:count]
+        if len(found) != count:
+            raise BadReply(f"{count} records after number {after} were asked for, and there are {self.count}")
+        if (old := after - self._dropped - _KEPT) > 0:
+            del self._samples[:old]
+            self._dropped += old
+        return found
+
+    def stand_in(self, sequence: int) -> Sample:
+        """Give what stands for a dropped record: where the step after it begins."""
+        before = [step for step in self._steps if step.last_sequence <= sequence]
+        time_s = sum(step.duration_s for step in before)
+        return Sample(sequence, time_s, 0.0, 0, len(before), 0, "lost", nan, nan, nan, nan, 0.0)
+
+    def steps(self) -> list[ExecutedStep]:
+        """Give the executed steps; the last one may go on."""
+        return list(self._steps)
+
+    def log(self) -> list[LogEntry]:
+        """Give the log."""
+        return list(self._log)
