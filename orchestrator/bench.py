@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from drivers.chi660e.cycler import PotentiostatCycler, cycling_problems, envelope_of
 from drivers.chi660e.popups import Popup
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
@@ -27,7 +28,8 @@ from drivers.opening import build_tester, open_tester
 from drivers.settings import BenchSettings, NewareSettings, UnitSettings, load_bench
 from orchestrator.station import Station
 from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, wall_time
-from protocols.envelope import ChannelEnvelope
+from protocols.envelope import ChannelEnvelope, problems
+from protocols.program import Program
 
 if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 
 # The built-in simulated rack: one unit that can go below zero volts, and one that cannot.
 _DEVID = 21
+SIMULATED_CHI = "chi660e"
+# Whose cell is on its leads, when it is a channel of its own: the tester finds that holder empty.
+SIMULATED_CHI_CELL = f"{_DEVID}-1-1"
 _SIMULATED_UNITS = (
     UnitSettings(devid=_DEVID, subdevid=1, voltage_low_v=-5.0),
     UnitSettings(devid=_DEVID, subdevid=2),
@@ -56,10 +61,33 @@ class SimulatedRack:
 
 def channel_envelope(bench: Path | None, channel: str) -> ChannelEnvelope:
     """Give what a channel can do: of a bench file, or (None) of the built-in simulated rack. Opens nothing."""
-    settings = load_bench(bench) if bench is not None else BenchSettings(tester=(_simulated_settings("."),))
+    settings = _settings(bench)
+    if (potentiostat := settings.cycler_of(channel)) is not None:
+        return envelope_of(potentiostat)
     tester = settings.tester_of(channel)
     units = {f"{unit.devid}-{unit.subdevid}": unit for unit in tester.units}
     return units[channel.rpartition("-")[0]].envelope()
+
+
+def channel_problems(program: Program, bench: Path | None, channel: str) -> list[str]:
+    """Give every reason, as a sentence, why a program cannot run on a channel of a bench; empty when it can."""
+    found = problems(program, channel_envelope(bench, channel))
+    if (potentiostat := _settings(bench).cycler_of(channel)) is not None:
+        found += [f"{reason}." for part in program.cycling for reason in cycling_problems(part, potentiostat)]
+        if len(program.cycling) < len(program.segments):
+            found.append(
+                f"{channel} cycles the cell at its own leads and measures nothing between: take out the spectra."
+            )
+    return found
+
+
+def _settings(bench: Path | None) -> BenchSettings:
+    """Give a bench file's settings, or those of the built-in simulated bench."""
+    if bench is not None:
+        return load_bench(bench)
+    folder = tempfile.gettempdir()
+    chi = _simulated_chi(Path(folder), SIMULATED_CHI)
+    return BenchSettings(tester=(_simulated_settings(folder),), potentiostat=chi)
 
 
 def _simulated_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:
@@ -73,10 +101,16 @@ def _simulated_settings(folder: str, poll_period_s: float = 10.0) -> NewareSetti
 
 
 @asynccontextmanager
-async def open_bench(path: Path, channel: str) -> AsyncIterator[BatteryTester]:
-    """Open the tester of a bench file that has the channel."""
-    async with open_tester(load_bench(path).tester_of(channel), wall_time) as tester:
-        yield tester
+async def open_bench(path: Path, channel: str, station: Station | None = None) -> AsyncIterator[BatteryTester]:
+    """Open the tester of a bench file that has the channel; ``station`` is the potentiostat's place there."""
+    bench = load_bench(path)
+    if bench.cycler_of(channel) is None:
+        async with open_tester(bench.tester_of(channel), wall_time) as tester:
+            yield tester
+        return
+    async with testers_of(bench, station or station_on(bench)) as testers:
+        await testers[-1].open()
+        yield testers[-1]
 
 
 def station_on(bench: BenchSettings) -> Station | None:
@@ -115,52 +149,19 @@ async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
 
 
 @asynccontextmanager
-async def testers_of(bench: BenchSettings) -> AsyncIterator[list[BatteryTester]]:
-    """Give all testers of a bench, not open yet: each may come up later than the program."""
+async def testers_of(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
+    """Give all testers of a bench, not open yet: each may come up later than the program.
+
+    With a ``station`` the last is its potentiostat, where that is a channel of its own.
+    """
     testers = [build_tester(settings, wall_time) for settings in bench.tester]
+    if station is not None and bench.cycling_potentiostat is not None:
+        testers.append(PotentiostatCycler(bench.cycling_potentiostat, station.potentiostat, wall_time, station.turn))
     try:
         yield testers
     finally:
         for tester in testers:
             await tester.close()
-
-
-async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
-    """Open every tester of a bench and say, for each, whether it answers and what its channels show."""
-    rows: list[dict[str, Any]] = []
-    async with testers_of(bench) as testers:
-        for tester in testers:
-            problem, shown = None, []
-            try:
-                await tester.open()
-                found = await tester.status(tester.channels())
-                shown = [
-                    f"{status.channel} {status.state.value} {status.barcode}".rstrip() for status in found.values()
-                ]
-            except DriverError as err:
-                problem = str(err)
-            rows.append(
-                {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
-            )
-    station = station_on(bench)
-    return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
-
-
-async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
-    """Say whether the potentiostat's program is there and its switch answers; nothing is measured or switched."""
-    problem = None if settings.program.exists() else f"there is no program {settings.program}"
-    shown = ["cells are moved to it by hand"]
-    if station.switch is not None:
-        shown = [f"{station.switch.name} brings it {', '.join(station.ports) or 'no cell: nothing is wired'}"]
-        try:
-            port = await station.switch.selected()
-            shown.append("no cell is on its leads" if port is None else f"port {port} is on its leads")
-        except DriverError as err:
-            problem = problem or str(err)
-        if station.needs_a_person:
-            shown.append("somebody must take the tester's leads off: the switch does not say that it isolates them")
-    host_loss = station.potentiostat.host_loss
-    return {"name": station.potentiostat.name, "host_loss": host_loss.value, "channels": shown, "problem": problem}
 
 
 def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Path, str]:
@@ -253,49 +254,79 @@ async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Sta
 
     Its program is a process of its own that lives in the rack's time, which is the running loop's.
     """
-    from simulators.chi660e.control import BenchControl
-    from simulators.chi660e.launching import Launcher, program
     from simulators.mux.server import SimulatedMux
     from simulators.streams import connect_memory
 
-    loop = asyncio.get_running_loop()
     channels = dict(enumerate(sorted(simulated.tester.channels), 1))
     relays = SimulatedMux(len(channels), on_select=lambda port: simulated.clip(channels[port] if port else None))
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return connect_memory(relays.handle)
 
-    control = BenchControl(simulated.leads, working=getattr(loop, "busy", None))
-    await control.start()
-    interpreter, *arguments = program()
-    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-") as folder:
-        screen = Path(folder) / "screen.json"
-        settings = Chi660eSettings(
-            name="simulated-chi660e",
-            program=Path(interpreter),
-            program_arguments=tuple(arguments),
-            jobs=Path(folder),
-            command_line="list",
-            working_folder="job",
-            host_loss=HostLoss.STOPS,
-        )
-        mux = RelayMuxSettings(
-            name="simulated-relays",
-            port="memory",
-            identity="RM0001",
-            ports=len(channels),
-            channels={str(port): channel for port, channel in channels.items()},
-            isolates_tester=Isolation.YES,
-        )
-        start = Launcher(control, screen=screen)
-        potentiostat = Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
+    mux = RelayMuxSettings(
+        name="simulated-relays",
+        port="memory",
+        identity="RM0001",
+        ports=len(channels),
+        channels={str(port): channel for port, channel in channels.items()},
+        isolates_tester=Isolation.YES,
+    )
+    async with _simulated_potentiostat(simulated, "simulated-chi660e") as (_, potentiostat):
         switch = RelayMultiplexer(mux, streams(mux.name, connect))
         await switch.open()
         try:
             yield Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
         finally:
             await switch.close()
+
+
+@asynccontextmanager
+async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float) -> AsyncIterator[BatteryTester]:
+    """Put a simulated CHI660E beside the built-in rack as a channel of its own, on a cell that the tester has not."""
+    # A process that runs for hours of virtual time is looked at a hundred thousand times at the usual period.
+    seldom = {"watch_period_s": poll_period_s, "poll_period_s": 5.0}
+    async with _simulated_potentiostat(simulated, SIMULATED_CHI, seldom) as (settings, potentiostat):
+        simulated.clip(SIMULATED_CHI_CELL)
+        cycler = PotentiostatCycler(settings, potentiostat, wall_time)
+        try:
+            await cycler.open()
+            yield cycler
+        finally:
+            await cycler.close()
+
+
+@asynccontextmanager
+async def _simulated_potentiostat(
+    simulated: SimulatedBench, name: str, periods_s: Mapping[str, float] | None = None
+) -> AsyncIterator[tuple[Chi660eSettings, Chi660ePotentiostat]]:
+    from simulators.chi660e.control import BenchControl
+    from simulators.chi660e.launching import Launcher
+
+    control = BenchControl(simulated.leads, working=getattr(asyncio.get_running_loop(), "busy", None))
+    await control.start()
+    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-") as folder:
+        screen = Path(folder) / "screen.json"
+        settings = _simulated_chi(Path(folder), name).model_copy(update=dict(periods_s or {}))
+        start = Launcher(control, screen=screen)
+        try:
+            yield settings, Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
+        finally:
             await control.close()
+
+
+def _simulated_chi(folder: Path, name: str) -> Chi660eSettings:
+    from simulators.chi660e.launching import program
+
+    interpreter, *arguments = program()
+    return Chi660eSettings(
+        name=name,
+        program=Path(interpreter),
+        program_arguments=tuple(arguments),
+        jobs=folder,
+        command_line="list",
+        working_folder="job",
+        host_loss=HostLoss.STOPS,
+    )
 
 
 def _popups_on(screen: Path, _: int) -> list[Popup]:

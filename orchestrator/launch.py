@@ -11,9 +11,12 @@ from drivers.errors import CannotRun
 from drivers.interfaces import BatteryTester
 from drivers.settings import load_bench
 from orchestrator.bench import (
+    SIMULATED_CHI,
+    SIMULATED_CHI_CELL,
     SimulatedRack,
-    channel_envelope,
+    channel_problems,
     open_bench,
+    open_simulated_cycler,
     open_simulated_rack,
     open_simulated_station,
     open_station,
@@ -26,7 +29,6 @@ from orchestrator.store import open_store
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import run_virtual
 from protocols.cell import Cell
-from protocols.envelope import problems
 from protocols.program import Program
 from protocols.recipe import Recipe
 from protocols.resolve import resolve
@@ -47,7 +49,7 @@ class Launch:
 def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str) -> Program:
     """Resolve a recipe and hold it against the channel. Raises ResolveError, SettingsError or CannotRun."""
     program = resolve(recipe, cell)
-    reasons = problems(program, channel_envelope(bench, channel))
+    reasons = channel_problems(program, bench, channel)
     if bench is not None:
         reasons += station_problems(program, station_on(load_bench(bench)), channel, attended=False)
     if reasons:
@@ -63,7 +65,8 @@ def launch(order: Launch, store: Path, subscriber: Subscriber) -> RunUpdate:
     if order.bench is not None:
         return asyncio.run(_on_bench(order.bench, request, store, subscriber))
     model = order.cell_model or _model_of(order.cell)
-    rack = SimulatedRack({order.channel: model}, order.seed)
+    holder = SIMULATED_CHI_CELL if order.channel == SIMULATED_CHI else order.channel
+    rack = SimulatedRack({holder: model}, order.seed)
     return run_virtual(_on_rack(rack, request, store, subscriber))
 
 
@@ -75,7 +78,7 @@ def _model_of(cell: Cell) -> str:
 
 
 async def _on_bench(bench: Path, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
-    async with open_bench(bench, request.channel) as tester, open_station(load_bench(bench)) as station:
+    async with open_station(load_bench(bench)) as station, open_bench(bench, request.channel, station) as tester:
         return await _supervised(tester, station, request, store, subscriber)
 
 
@@ -83,7 +86,9 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, subscr
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
-        if len(request.program.segments) > 1:
+        if request.channel == SIMULATED_CHI:
+            tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
+        elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
         return await _supervised(tester, station, request, store, subscriber)
 

@@ -70,7 +70,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
             instance.tell(url)
-            async with testers_of(plan.bench) as testers, open_station(plan.bench) as station:
+            async with open_station(plan.bench) as station, testers_of(plan.bench, station) as testers:
                 bus = LiveBus()
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, [bus], keeper, station)

@@ -210,7 +210,7 @@ def _checked(bench: Path) -> list[dict[str, Any]]:
     import asyncio
 
     from drivers.settings import load_bench
-    from orchestrator.bench import check_bench
+    from orchestrator.benchcheck import check_bench
 
     settings = load_bench(bench)
     if not all(tester.step_files.is_dir() for tester in settings.tester):

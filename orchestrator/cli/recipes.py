@@ -52,8 +52,8 @@ def check(
     json: Json = False,
 ) -> None:
     """Say every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""
-    from orchestrator.bench import channel_envelope
-    from protocols import problems, resolve
+    from orchestrator.bench import channel_problems
+    from protocols import resolve
     from protocols.errors import ResolveError
     from protocols.forecast import expected_duration_s, planned_duration_s
     from protocols.loading import load_cell, load_recipe
@@ -68,7 +68,7 @@ def check(
     else:
         hours = expected_duration_s(program) / 3600, planned_duration_s(program) / 3600
         if channel is not None:
-            reasons = problems(program, channel_envelope(bench, channel))
+            reasons = channel_problems(program, bench, channel)
     if json:
         print_json({"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons})
     elif reasons:
