@@ -211,7 +211,7 @@ class Errands:
         await self._see_it_off(run)
         intent = run.diary.intend("measure")
         failpoint("measure intended")
-        outcome = "interrupted, and the cell may still be on the potentiostat"
+        outcome = ""
         try:
             run.go(RunState.ARMED)
             await station.connect(run.request.channel)
@@ -232,23 +232,28 @@ class Errands:
             outcome = str(err)
             raise
         finally:
-            let_go = await self._let_go(run, station)
-            failpoint("cell let go")
-            self._store.close_intent(intent, f"{outcome}; {let_go}", wall_time())
+            await self._let_go(run, station, intent, outcome)
         if not isinstance(arrival.result, Trace):
             raise TypeError("an open-circuit voltage is a trace")
         return arrival.result, measurement
 
-    async def _let_go(self, run: Run, station: Station) -> str:
-        """Take the cell off the leads, whatever has happened, and say whether that is certain."""
+    async def _let_go(self, run: Run, station: Station, intent: int, outcome: str) -> None:
+        """Take the cell off the leads, whatever has happened, and write down whether that is certain.
+
+        Without an outcome, ended in the middle, and with nobody who takes the cell off, the intent stays open: the next
+        start of the service then holds the run.
+        """
         try:
-            if await station.let_go():
-                return "the switch has let the cell go"
+            is_off = await station.let_go()
+            failpoint("cell let go")
         except DriverError as err:
             message = f"the switch did not let the cell go: {err}; take the leads off the cell"
+            self._store.close_intent(intent, f"{outcome or 'interrupted'}; {message}", wall_time())
             run.diary.note(EventKind.STOP_NOT_CONFIRMED, message)
             raise Interrupted(message) from err
-        return "the cell is on the leads until a person moves it"
+        if is_off or outcome:
+            where = "the switch has let the cell go" if is_off else "the cell is on the leads until a person moves it"
+            self._store.close_intent(intent, f"{outcome or 'interrupted'}; {where}", wall_time())
 
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
         """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""

@@ -151,11 +151,19 @@ class Supervisor:
                 await self.begin(run)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not go on", run.run_id)
-            run.hold(f"a defect, {type(err).__name__}: {err}; look at {run.request.channel}")
+            self._hold(run, f"{type(err).__name__} on the way: {err}; look at {run.request.channel}")
+        else:
+            self._wake.set()
         finally:
             self._under_way.pop(run.run_id, None)
-            self._wake.set()
         self.publish(run)
+
+    def _hold(self, run: Run, reason: str) -> None:
+        """Hold a run that cannot go on; where the store takes nothing, the next poll tries again."""
+        try:
+            run.hold(reason)
+        except StoreError:
+            logger.exception("run %s cannot be held: the store takes nothing", run.run_id)
 
     async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
