@@ -161,11 +161,14 @@ class StepWatch:
         # Half-cycles are compared at the same set current only.
         self._healthy: dict[float, deque[float]] = {}
         self._shorted: list[ExecutedStep] = []
+        # Current and voltage of the contact check before.
+        self._checked: tuple[float, float] | None = None
 
     def enter(self, segment: CyclingSegment, before: Before) -> None:
         """Go on with the next test of the run."""
         self._segment = segment
         self._before = before
+        self._checked = None
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
         """Judge steps in the order in which they ran."""
@@ -185,13 +188,13 @@ class StepWatch:
                 findings.append(Finding(FindingKind.CEILING, Action.TRIP, message, executed.start_s))
             if isinstance(step, ConstantCurrent):
                 if step.purpose is Purpose.CHECK:
-                    findings.extend(self._check(executed))
+                    findings.extend(self._check(step, executed))
                 else:
                     findings.extend(self._early_cutoff(step, executed))
                     findings.extend(self._short(step, executed))
         return findings
 
-    def _check(self, executed: ExecutedStep) -> list[Finding]:
+    def _check(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
         low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
         if low is None or high is None:
@@ -199,10 +202,23 @@ class StepWatch:
         # A check that its cutoff ended met no cell, whatever resistance its few samples show.
         cut_off = executed.end_reason is EndReason.VOLTAGE
         if seen is not None and low <= seen <= high and not cut_off:
-            return []
+            return self._sign(step.current_a, executed)
         shown = "no current flowed" if seen is None else f"{seen:.4g} ohm"
         likely = "the cell is shorted" if seen is not None and seen < low else "no cell, or bad contact"
         message = f"{shown}; the window is {low:g} to {high:g} ohm: {likely}"
+        return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
+
+    def _sign(self, current_a: float, executed: ExecutedStep) -> list[Finding]:
+        """Compare a check with the one before: whatever the cell's rest potential is, current raises the voltage."""
+        here = current_a, executed.mean_voltage_v or 0.0
+        before, self._checked = self._checked, here
+        if before is None or (here[0] - before[0]) * (here[1] - before[1]) >= 0:
+            return []
+        (low_a, at_low_v), (high_a, at_high_v) = sorted((before, here))
+        message = (
+            f"{high_a * 1e3:.4g} mA shows {at_high_v:.4f} V and {low_a * 1e3:.4g} mA {at_low_v:.4f} V: the currents "
+            "have the wrong sign; of a CHI660E, find out istep_positive_is_charge on the dummy cell"
+        )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
 
     def _early_cutoff(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:

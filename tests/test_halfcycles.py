@@ -123,6 +123,18 @@ def test_contact_check_judges_the_resistance_window(ohm: float, bad: bool) -> No
     assert [f.kind for f in findings] == ([FindingKind.CHECK_FAILED] if bad else [])
 
 
+@pytest.mark.parametrize("rest_v", [0.0, 0.05])
+@pytest.mark.parametrize(("sign", "bad"), [(1, False), (-1, True)])
+def test_contact_check_judges_the_sign_of_the_current(sign: int, rest_v: float, bad: bool) -> None:
+    """Whatever a cell shows at rest, charging raises its voltage and discharging lowers it."""
+    there = replace(CHARGE, purpose=Purpose.CHECK, until=Until(time_s=5, voltage_v=0.5))
+    segment = replace(SEGMENT, steps=(there, replace(there, current_a=-CURRENT_A)))
+    halves = half_cycle(1, 300.0, 5.0) + half_cycle(2, 300.0, 5.0)
+    samples = [sample._replace(voltage_v=rest_v + sign * sample.voltage_v) for sample in halves]
+    findings = StepWatch(segment).feed(_steps(segment, samples))
+    assert ["the wrong sign" in finding.message for finding in findings] == ([True] if bad else [])
+
+
 def _steps(segment: CyclingSegment, samples: list[Sample]) -> list[ExecutedStep]:
     builder = StepBuilder(segment)
     return builder.feed(samples) + builder.finish()
