@@ -10,6 +10,7 @@
     +-- Refused                the instrument said no, and changed nothing
     +-- OutcomeUnknown         a write was sent and its reply is lost: ask the instrument, never send it again
     +-- NotConfirmed           the write was answered, but reading back shows something else
+    |   +-- ChannelTaken       somebody else's test has the channel: nothing was sent
     +-- RecordsLost            the tester no longer has the records asked for; those after them can be read
     +-- TestGone               the tester no longer knows the test at all
     +-- MeasurementFailed      a potentiostat gave no result that can be trusted; nothing of it is stored as whole
@@ -60,6 +61,10 @@ class OutcomeUnknown(DriverError):
 
 class NotConfirmed(DriverError):
     """The command was answered, but what the instrument reports afterwards is something else."""
+
+
+class ChannelTaken(NotConfirmed):
+    """Somebody else's test has the channel, so that ours is over there; nothing was sent to it."""
 
 
 class RecordsLost(DriverError):

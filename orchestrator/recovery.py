@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers.errors import TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind
@@ -119,7 +118,7 @@ class Recovery:
         if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.start_is_unknown:
             run.restore()
         if verdict is Verdict.HOLD:
-            await self._fetch_rest(run)
+            await run.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
             self._close_intents(run, f"the tester was asked: {verdict.value}, {reason}")
@@ -163,18 +162,6 @@ class Recovery:
             measure_is_open="measure" in commands,
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
-
-    async def _fetch_rest(self, run: Run) -> None:
-        """Fetch what the run's own test has left on the tester."""
-        if run.identity is not None and run.ingest is not None:
-            try:
-                count = await self._tester.record_count(run.identity)
-            except TestGone as err:
-                run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.ingest.samples} records of it are stored")
-                return
-            while samples := await run.fetch(count):
-                self._store.tick({run.test: samples})
-                run.ingest.accept(samples)
 
     def _close_intents(self, run: Run, outcome: str) -> None:
         for intent in self._store.open_intents():

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from drivers.errors import DriverError, OutcomeUnknown, RecordsLost
+from drivers.errors import ChannelTaken, DriverError, OutcomeUnknown, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.course import Course
 from orchestrator.diary import Diary, RunRequest
 from orchestrator.endings import why_ended, why_protected
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
+from orchestrator.fetching import Fetcher
 from orchestrator.halfcycles import Before, StepWatch
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
@@ -29,8 +30,6 @@ from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
 
-# One download request holds at most this many records (reference neware-ct4008, section 4.5).
-BLOCK = 1000
 # States that a run leaves only by a person's word, or never.
 SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 # States in which no program of ours moves current.
@@ -59,8 +58,7 @@ class Run:
         self._earlier_s = 0.0
         self._earlier_samples = 0
         self._ending: tuple[RunState, str] | None = None
-        # What stands for records that the tester lost before they were read.
-        self._stand_in: Sample | None = None
+        self._fetcher = Fetcher(tester, self.diary)
         # Held by a start or a stop until its outcome is known: neither may act on what the other has half done.
         self._commanding = asyncio.Lock()
         self._called_off = False
@@ -189,7 +187,7 @@ class Run:
             self._earlier_samples += self.ingest.samples
         self.identity, self._found = identity, []
         self.is_between = self.start_is_unknown = False
-        self._stand_in = None
+        self._fetcher.begin()
         envelope = self._tester.envelope(identity.channel)
         placed = self.course.begin_test()
         self._watch.enter(self.segment, Before(self._earlier_s, self.course.cycles_before))
@@ -232,17 +230,7 @@ class Run:
 
     async def fetch(self, record_count: int) -> list[Sample]:
         """Ask the tester for the next block of records, up to ``record_count``; empty when none are missing."""
-        if self.identity is None or self.stored >= record_count:
-            return []
-        last = self.last if self._stand_in is None or self.stored > self._stand_in.sequence else self._stand_in
-        missing = record_count - (last.sequence if last else 0)
-        try:
-            return await self._tester.records(self.identity, last, min(BLOCK, missing))
-        except RecordsLost as err:
-            self._stand_in = await self._tester.stand_in(self.identity, err.last)
-            self.diary.lost(err, self.last)
-            missing = record_count - err.last
-            return await self._tester.records(self.identity, self._stand_in, min(BLOCK, missing))
+        return await self._fetcher.fetch(self.identity, self.last, record_count) if self.identity else []
 
     @property
     def stored(self) -> int:
@@ -311,6 +299,10 @@ class Run:
             await self._tester.stop(identity)
             failpoint("stop confirmed")
             outcome = "confirmed: zero current is not measurable here"
+        except ChannelTaken as err:
+            # Our test is over: another one has its place, and is none of our business.
+            outcome = str(err)
+            self.diary.note(EventKind.EXTERNAL_ACTION, outcome)
         except DriverError as err:
             outcome = f"{type(err).__name__}: {err}"
             if self.state is not RunState.UNKNOWN and self._ending is not None:
@@ -320,7 +312,7 @@ class Run:
         finally:
             if intent is not None:
                 self._store.close_intent(intent, outcome, wall_time())
-        await self._collect_rest()
+        await self.collect_rest()
         if self._ending is not None:
             self.finish(*self._ending)
 
@@ -341,11 +333,16 @@ class Run:
         if self._ending is not None:
             await self.stop(*self._ending)
 
-    async def _collect_rest(self) -> None:
-        """Fetch the records up to the end of the test, once the channel is quiet."""
-        channel = self.request.channel
-        status = (await self._tester.status([channel]))[channel]
-        while not self.taken_over(status) and (samples := await self.fetch(status.record_count)):
+    async def collect_rest(self) -> None:
+        """Fetch and judge what the run's own test has left, whoever has the channel now."""
+        if self.identity is None:
+            return
+        try:
+            count = await self._tester.record_count(self.identity)
+        except TestGone as err:
+            self.diary.note(EventKind.RECORDS_LOST, f"{err}; {self.stored} records of it are stored")
+            return
+        while samples := await self.fetch(count):
             self._store.tick({self.test: samples})
             self.accept(samples)
 

@@ -9,7 +9,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.rig import CHANNEL, Rig
+from tests.rig import CHANNEL, Rig, short_segment
 from tests.test_service import check_rows, request, serving, state, with_rig
 
 pytestmark = pytest.mark.timeout(60)
@@ -187,5 +187,25 @@ def test_rack_stop_reaches_every_channel(store_file: Path) -> None:
             assert len(runs) == 8
             assert {run.state for run in runs} == {RunState.STOPPED}
             assert not any(rig.bench.tester.channel(channel).busy for channel in channels)
+
+    with_rig(store_file, work)
+
+
+def test_stop_of_a_run_whose_channel_somebody_has_taken_ends_the_run(store_file: Path) -> None:
+    """Our test is over, and all its records are here; the other one is left alone (faults B03)."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            run = service.submit(request(cycles=9), "ada")
+            await asyncio.sleep(1000)
+            rig.bench.tester.stop(CHANNEL)
+            loaded = await rig.tester.load(CHANNEL, short_segment(5000.0), "by-hand")
+            theirs = await rig.tester.start(loaded, "by-hand")
+            await service.stop(run.run_id, "ada")
+            assert state(run) is RunState.STOPPED
+            assert (await rig.tester.status([CHANNEL]))[CHANNEL].barcode == theirs.barcode
+            assert rig.bench.tester.channel(CHANNEL).busy
+        check_rows(rig, store, run.run_id)
+        assert store.open_intents() == []
 
     with_rig(store_file, work)

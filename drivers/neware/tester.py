@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from drivers.errors import (
     BadReply,
     CannotRun,
+    ChannelTaken,
     ConnectionFailed,
     DriverError,
     NotConfirmed,
@@ -323,7 +324,7 @@ class NewareTester:
 def _must_be_ours(status: ChannelStatus, identity: TestIdentity) -> None:
     # Both: every store counts its runs, and so its barcodes, from R000001.
     if (status.barcode, status.test_id) != (identity.barcode, identity.test_id):
-        raise NotConfirmed(
+        raise ChannelTaken(
             f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}, "
             f"not {identity.barcode!r}, test {identity.test_id}: left alone"
         )
