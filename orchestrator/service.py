@@ -63,6 +63,8 @@ class Service:
         self.store = store
         self.station = station
         self.supervisors = [Supervisor(store, tester, subscribers, station) for tester in testers]
+        for supervisor in self.supervisors:
+            supervisor.forgets = True
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
         self._housekeeping = housekeeping

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 # Of a poll's period, how much may go into fetching records; an answer under way is waited for.
 FETCH_SHARE = 0.6
+_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
 _ON_THE_WAY = frozenset({RunState.PREFLIGHT, RunState.RUNNING, RunState.UNSEEN})
 _NOT_BUSY = SETTLED - {RunState.TRIPPED}
 
@@ -57,6 +58,8 @@ class Supervisor:
         # In observe-only mode nothing is started (faults E07); samples are stored and stops are carried out.
         self.observe_only = False
         self.ticks = 0
+        # A service lives for months: of the runs that are over it keeps the newest of each channel.
+        self.forgets = False
         self._silence = Silence(store, tester)
         self._recovery = Recovery(store, tester)
         self._clock = ClockWatch(store, tester)
@@ -75,9 +78,18 @@ class Supervisor:
 
     def take(self, run: Run) -> None:
         """Look after a run: a new one, or one that an earlier process left behind."""
+        if self.forgets:
+            self._forget(run.request.channel)
         self.runs.append(run)
         self.publish(run)
         self._wake.set()
+
+    def _forget(self, channel: str) -> None:
+        """Drop the runs of a channel that are over, but for the newest."""
+        over = [run for run in self.runs if run.request.channel == channel and run.state in _OVER][:-1]
+        self.runs = [run for run in self.runs if run not in over]
+        for run in over:
+            self._fetched_s.pop(run.run_id, None)
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
         """Start every request, watch all until they end or hold, and give the runs with their states.

@@ -67,6 +67,21 @@ def check_rows(rig: Rig, store: Store, run_id: str, channel: str = CHANNEL) -> N
         same_rows(rig.bench, list(store.samples(test.id)), test.tester_test_id or 0, channel)
 
 
+def test_service_keeps_only_the_newest_of_a_channels_runs_that_are_over(store_file: Path) -> None:
+    """It may live for months: what it looks after does not grow with what has been."""
+
+    async def work(rig: Rig, store: Store) -> None:
+        async with serving(rig, store) as service:
+            for _ in range(5):
+                run = service.submit(request(), "ada")
+                await service.stop(run.run_id, "ada")
+            other = service.submit(request(OTHER), "ada")
+            assert [kept.run_id for kept in service.runs] == ["R000004", "R000005", other.run_id]
+        assert len(store.runs()) == 6
+
+    with_rig(store_file, work)
+
+
 @pytest.mark.parametrize("dead_at_s", [1.0, 6.0, 12.0, 100.0, 700.0, 3000.0, 7000.0])
 @pytest.mark.parametrize("away_s", [1.0, 600.0, 20_000.0])
 def test_service_that_dies_finds_its_runs_again(store_file: Path, dead_at_s: float, away_s: float) -> None:
