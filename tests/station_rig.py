@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,7 @@ class StationRig(Rig):
     control: BenchControl
     launched: list[Any]
     cfg: Path
+    settings: Chi660eSettings
 
     def spoil(self, **faults: str | bool | float) -> None:
         """Let every process of the program that begins from now on have these faults."""
@@ -76,9 +77,16 @@ class StationRig(Rig):
 
 @asynccontextmanager
 async def open_station_rig(
-    *, isolation: Isolation = Isolation.YES, by_hand: bool = False, cells: dict[str, str] | None = None
+    *,
+    isolation: Isolation = Isolation.YES,
+    by_hand: bool = False,
+    cells: dict[str, str] | None = None,
+    chi: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[StationRig]:
-    """Open the rack with a station beside it; ``by_hand`` without a switch: the test moves the leads."""
+    """Open the rack with a station beside it; ``by_hand`` without a switch: the test moves the leads.
+
+    ``chi`` are settings of the potentiostat.
+    """
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     async with open_rig(poll_period_s=60.0, cells=cells) as rig:
@@ -97,14 +105,15 @@ async def open_station_rig(
                 launched.append(process)
                 return process
 
-            settings = Chi660eSettings(
-                program=Path(sys.executable),
-                program_arguments=tuple(program()[1:]),
-                jobs=Path(folder),
-                command_line="list",
-                working_folder="job",
-                host_loss=HostLoss.STOPS,
-            )
+            usual: dict[str, Any] = {
+                "program": sys.executable,
+                "program_arguments": program()[1:],
+                "jobs": folder,
+                "command_line": "list",
+                "working_folder": "job",
+                "host_loss": HostLoss.STOPS,
+            }
+            settings = Chi660eSettings(**usual | dict(chi or {}))
             potentiostat = Chi660ePotentiostat(settings, wall_time, start, lambda _: popups(screen))
             station = Station(potentiostat)
             if not by_hand:
@@ -119,7 +128,7 @@ async def open_station_rig(
                 switch = RelayMultiplexer(mux, streams(mux.name, connect))
                 station = Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
             try:
-                yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg)
+                yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings)
             finally:
                 if station.switch is not None:
                     with contextlib.suppress(DriverError):

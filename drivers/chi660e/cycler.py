@@ -25,6 +25,7 @@ from drivers.errors import (
     CannotRun,
     ConnectionFailed,
     DriverError,
+    Incomplete,
     MeasurementFailed,
     NotConfirmed,
     SettingsError,
@@ -316,6 +317,8 @@ class PotentiostatCycler:
         test.detail = what
         test.memory.note(LogCode.FAILED, self._wall_time())
         if not (isinstance(err, MeasurementFailed) and err.cell_state_known):
+            if isinstance(err, Incomplete):
+                test.detail += " (so does a limit met between two rows: is the cell still at the leads?)"
             test.detail += "; what passed since its start is not recorded"
             try:
                 await self._look()
@@ -323,10 +326,10 @@ class PotentiostatCycler:
                 test.state = ChannelState.OTHER
                 raise
             except DriverError as unseen:
-                test.detail += f"; what the cell sees now is not known: {unseen}"
+                test.detail += f"; whether the cell is off cannot be seen: {unseen}"
                 test.state = ChannelState.OTHER
                 return
-            test.detail += f"; the cell is off, at {self._voltage_v:.4f} V"
+            test.detail += f"; looked at afterwards, the cell is off, at {self._voltage_v:.4f} V"
         self._end(test, ChannelState.STOPPED, LogCode.STOPPED)
 
     def _end(self, test: _Test, state: ChannelState, code: LogCode) -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 # File systems tell times to two seconds at worst.
 _CLOCK_SLACK_NS = 2_000_000_000
+_INSTANT_S = 1e-6
 # How many settling times a file may go on changing after the program has closed.
 _PATIENCE = 10
 
@@ -164,12 +165,14 @@ class Program:
                     error = failure(popup, is_starting=elapsed_s <= self._settings.start_timeout_s)
                     if error is not None:
                         raise error
-            if elapsed_s >= deadline_s:
+            left_s = deadline_s - elapsed_s
+            # A wait shorter than this may be too short for a float that counts hours to grow by.
+            if left_s <= _INSTANT_S:
                 raise Hung(
                     f"no end after {elapsed_s:.0f} s; process {process.pid} was ended and all files kept: what the "
                     "instrument does to the cell now is not known"
                 )
-            await asyncio.sleep(min(self._settings.poll_period_s, deadline_s - elapsed_s))
+            await asyncio.sleep(min(self._settings.poll_period_s, left_s))
 
     async def _ended(self, process: Process) -> bool:
         """End the process, and only it: asked first, then forced. Tells whether it is gone."""
