@@ -68,6 +68,7 @@ class Diary:
         every_s = segment.record.every_s or 0.0
         unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
         if lot_s:
+            lot_s = min(lot_s, max(0.0, wall_time() - last.unix_time_s)) if last else lot_s
             largest_a = max((abs(s.current_a) for s in segment.steps if isinstance(s, ConstantCurrent)), default=0.0)
             unknown_ah = largest_a * lot_s / 3600
         effect = (

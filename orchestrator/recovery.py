@@ -62,7 +62,8 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
         was = "its start was sent and did not reach the tester" if known.start_is_open else "its start was never sent"
         return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
     if not ours:
-        return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}"
+        more = f": {status.detail}" if status.detail else ""
+        return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}{more}"
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
         if busy:
             return Verdict.STOP, "a stop had been ordered and the channel still works"

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from drivers.chi660e.cycler import PotentiostatCycler
+from drivers.interfaces import ChannelState, TestIdentity
 from orchestrator.diary import RunRequest
+from orchestrator.halfcycles import ExecutedStep
 from orchestrator.run import Run
 from orchestrator.service import Service
 from orchestrator.states import RunState
@@ -55,9 +57,12 @@ class CyclerRig:
 
 
 @asynccontextmanager
-async def open_cycler_rig(**chi: Any) -> AsyncIterator[CyclerRig]:  # noqa: ANN401 - fields of Chi660eSettings
+async def open_cycler_rig(
+    cells: dict[str, str] | None = None,
+    **chi: Any,  # noqa: ANN401 - fields of Chi660eSettings
+) -> AsyncIterator[CyclerRig]:
     """Open the rig; its channel is open, with the leads on the cell."""
-    async with open_station_rig(by_hand=True, chi=_SELDOM | chi) as rig:
+    async with open_station_rig(by_hand=True, cells=cells, chi=_SELDOM | chi) as rig:
         rig.bench.clip(CHANNEL)
         made = CyclerRig(PotentiostatCycler(rig.settings, rig.station.potentiostat, wall_time, rig.station.turn), rig)
         await made.cycler.open()
@@ -68,7 +73,7 @@ async def open_cycler_rig(**chi: Any) -> AsyncIterator[CyclerRig]:  # noqa: ANN4
             assert rig.processes_left() == []
 
 
-def with_cycler(path: Path, work: Callable[[CyclerRig, Store], Awaitable[None]], **chi: Any) -> None:  # noqa: ANN401 - of Chi660eSettings
+def with_cycler(path: Path, work: Callable[[CyclerRig, Store], Awaitable[None]], **chi: Any) -> None:  # noqa: ANN401 - of open_cycler_rig
     """Run a test's body with the rig and a store, in virtual time; no process is left afterwards."""
 
     async def main() -> None:
@@ -111,3 +116,29 @@ async def until(run: Run, *states: RunState, within_s: float = 100_000.0) -> Non
     async with asyncio.timeout(within_s):
         while run.state not in states:  # noqa: ASYNC110 -- a run's state is looked at, as a person does
             await asyncio.sleep(5.0)
+
+
+def request(program: Program | None = None) -> RunRequest:
+    """Ask for a run on the potentiostat's channel."""
+    return RunRequest(program or short_program(), CHI, CHI)
+
+
+def executed(store: Store, run: Run) -> list[ExecutedStep]:
+    """Give the steps of all tests of a run."""
+    return [step for test in store.tests(run.run_id) for step in store.steps(test.id)]
+
+
+def kinds(store: Store, run: Run) -> set[str]:
+    """Give what happened in a run."""
+    return {event.kind for event in store.events(run.run_id)}
+
+
+async def started(rig: CyclerRig, barcode: str = "R000001", program: Program | None = None) -> TestIdentity:
+    """Load and start without a host."""
+    (segment,) = (program or short_program()).cycling
+    return await rig.cycler.start(await rig.cycler.load(CHI, segment, barcode), barcode)
+
+
+async def state_of(rig: CyclerRig) -> ChannelState:
+    """Ask for the channel."""
+    return (await rig.cycler.status([CHI]))[CHI].state

@@ -18,7 +18,7 @@ from itertools import pairwise
 from math import nan
 
 from drivers.chi660e import checks, grids, timeline
-from drivers.chi660e.cycling import SegmentSamples
+from drivers.chi660e.cycling import LONGEST_S, SegmentSamples
 from drivers.chi660e.memory import LogCode, Memory
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import (
@@ -124,8 +124,8 @@ class PotentiostatCycler:
         self.name = settings.name
         self.host_loss: HostLoss = settings.host_loss
         self.poll_period_s = settings.watch_period_s
-        # How long the present test's longest measurement may take, until it counts as hung.
-        self.records_every_s = 0.0
+        # How long the present test's longest measurement may take, until it counts as hung; any, before the first test.
+        self.records_every_s = LONGEST_S
         self._settings = settings
         self._potentiostat = potentiostat
         self._wall_time = wall_time
@@ -174,9 +174,10 @@ class PotentiostatCycler:
             await self._look_if_old()
         if test is None:
             state, barcode, test_id, memory = ChannelState.FINISHED, "", 0, Memory()
+            detail = f"its tests before this process are not known; the cell is off, at {self._voltage_v:.4f} V"
         else:
             state, barcode, test_id, memory = test.state, test.identity.barcode, test.identity.test_id, test.memory
-            test.told = test.state is not ChannelState.WORKING
+            detail, test.told = test.detail, test.state is not ChannelState.WORKING
         last = memory.last
         return {
             channel: ChannelStatus(
@@ -191,7 +192,7 @@ class PotentiostatCycler:
                 test_id=test_id,
                 record_count=memory.count,
                 complete=state is not ChannelState.WORKING,
-                detail=test.detail if test else "",
+                detail=detail,
             )
             for channel in channels
         }

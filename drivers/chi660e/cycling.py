@@ -25,6 +25,8 @@ _CYCLES_MAX = 10_000
 _SLOWEST_S = 1.0
 # Below the program's data length of 256 K rows.
 POINTS_MAX = 200_000
+# No measurement lasts longer.
+LONGEST_S = POINTS_MAX * _SLOWEST_S
 _JOBS_MAX = 1000
 
 
