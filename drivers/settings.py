@@ -160,6 +160,8 @@ class BenchSettings(TableSettings):
 
     def tester_of(self, channel: str) -> NewareSettings:
         """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""
+        if self.cycler_of(channel) is not None:
+            raise SettingsError(f"{channel!r} is the potentiostat's own channel: it is stopped in the vendor's program")
         units = {f"{u.devid}-{u.subdevid}": t for t in self.tester for u in t.units}
         parts = channel.split("-")
         found = (

@@ -30,7 +30,10 @@ RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe)
 ]
 CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
-ChannelName = Annotated[str, typer.Option("--channel", help="Channel as devid-subdevid-chlid, for example 21-1-3.")]
+ChannelName = Annotated[
+    str,
+    typer.Option("--channel", help="Channel as devid-subdevid-chlid, for example 21-1-3, or a potentiostat's name."),
+]
 BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
 StoreFile = Annotated[
     Path, typer.Option("--store", envvar="CELLRIG_STORE", help="SQLite file that keeps every record.")
