@@ -57,6 +57,15 @@ class Station:
         if self.switch is not None:
             await self.switch.select(self.ports[channel])
 
+    async def clear(self, channel: str) -> None:
+        """See that a channel's cell is not on the leads before the tester drives it: an earlier process may have died.
+
+        Raises DriverError when the switch does not say so.
+        """
+        port = self.ports.get(channel)
+        if self.switch is not None and port is not None and await self.switch.selected() == port:
+            await self.switch.select(None)
+
     async def let_go(self) -> bool:
         """Take every cell off the leads; False where only a person can."""
         if self.switch is None:

@@ -180,7 +180,8 @@ class Supervisor:
     async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
         try:
-            await run.begin(segment)
+            if await self._has_its_cell(run):
+                await run.begin(segment)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
             run.start_is_unknown = run.state is RunState.ARMED
@@ -189,6 +190,21 @@ class Supervisor:
         self.publish(run)
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
+
+    async def _has_its_cell(self, run: Run) -> bool:
+        """See that no potentiostat has the run's cell; where that cannot be told, nothing is started (faults B13)."""
+        if self.station is None:
+            return True
+        try:
+            await self.station.clear(run.request.channel)
+        except DriverError as err:
+            message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
+            if run.tests:
+                run.hold(message)
+            else:
+                run.go(RunState.FAILED, message)
+            return False
+        return True
 
     async def _tick_safely(self) -> None:
         active = [run for run in self.runs if run.is_watched or run.stop_is_pending or run.start_is_unknown]

@@ -170,6 +170,29 @@ def test_switch_that_does_not_let_go_holds_the_run(store_file: Path) -> None:
     with_station(store_file, work)
 
 
+def test_nothing_is_started_while_a_dead_services_switch_still_has_the_cell(store_file: Path) -> None:
+    """A switch left closed is opened before the tester begins; one that does not open lets nothing begin (B13)."""
+
+    async def work(rig: StationRig, store: Store) -> None:
+        assert rig.station.switch is not None
+        await rig.station.switch.select(3)
+        async with measuring_service(rig, store) as service:
+            first = service.submit(eis_request(), "ada")
+            await asyncio.sleep(60.0)
+            assert state(first) is RunState.RUNNING
+            assert rig.bench.leads.channel is None
+            await service.stop(first.run_id, "ada")
+            await rig.station.switch.select(3)
+            rig.relays.relays.welded.add(3)
+            second = service.submit(eis_request(), "ada")
+            await asyncio.sleep(60.0)
+            assert state(second) is RunState.FAILED
+            assert "not known whether the cell is on" in second.reason
+        assert store.tests(second.run_id) == []
+
+    with_station(store_file, work)
+
+
 def test_somebody_who_starts_the_channel_during_a_spectrum_ends_the_potentiostat(store_file: Path) -> None:
     """One energiser per cell: the process is ended, the cell let go, the run held (faults B03, B13)."""
 
