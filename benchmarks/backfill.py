@@ -14,7 +14,7 @@ from benchmarks.figures import Aim, Figure, percentile_99
 from benchmarks.programs import CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, seconds_program
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.bench import SimulatedRack, open_simulated_rack
-from orchestrator.run import BLOCK
+from orchestrator.fetching import BLOCK
 from orchestrator.store import open_store
 from orchestrator.virtual_time import run_virtual
 from protocols.program import Program

@@ -21,7 +21,7 @@ from drivers.interfaces import Sample
 from orchestrator.bench import SimulatedRack, open_simulated_rack
 from orchestrator.diary import RunRequest
 from orchestrator.events import RunUpdate
-from orchestrator.run import BLOCK
+from orchestrator.fetching import BLOCK
 from orchestrator.states import RunState
 from orchestrator.store import open_store
 from orchestrator.supervisor import Supervisor

@@ -255,6 +255,12 @@ class Potentiostat(Protocol):
     def problems(self, technique: Technique) -> list[str]:
         """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
 
+    def occupied(self) -> str:
+        """Say what of an earlier measurement, also of a process that died, may still drive the leads; empty if nothing.
+
+        No cell may be brought to them meanwhile.
+        """
+
     def duration_s(self, technique: Technique) -> float:
         """Give about how long it takes, start of the program included."""
 

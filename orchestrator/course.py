@@ -27,6 +27,7 @@ class Course:
         self.cycles_before = 0
         # Where in the whole segment the present test began, and where the next one would.
         self._base = self._next = Position()
+        self._has_test = False
 
     @property
     def is_over(self) -> bool:
@@ -41,13 +42,14 @@ class Course:
 
     def cycle(self, last: Sample | None) -> int:
         """Give the cycle that the run is in at a test's last sample; between segments, how many are behind it."""
-        if self.is_over or self.measurement is not None or last is None:
+        if not self._has_test or last is None:
             return self.cycles.count
         return self.cycles_before + last.cycle
 
     def advance(self) -> None:
         """Go to the next segment, from its beginning."""
         self.index += 1
+        self._has_test = False
         self._base = self._next = Position()
         self.cycles_before = self.cycles.count
         if not self.is_over and self.measurement is None:
@@ -57,11 +59,12 @@ class Course:
     def begin_test(self) -> Callable[[ExecutedStep], ExecutedStep | None]:
         """Begin a test of ``segment`` where the one before it ended; give what numbers its steps as the program's."""
         self._base = self._next
+        self._has_test = True
         return partial(in_original, self._whole, self._base, self.segment)
 
     def look_ahead(self, last: Sample | None) -> None:
         """Take in how far the present test has got."""
-        if self.measurement is None and not self.is_over:
+        if self._has_test and self.measurement is None and not self.is_over:
             self._next = position(self._whole, self._base, self.segment, last)
 
     def what_is_left(self) -> CyclingSegment | None:

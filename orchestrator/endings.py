@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.events import EventKind
+from orchestrator.run import Run
+from orchestrator.states import RunState
 
 
 async def why_protected(
@@ -28,3 +30,20 @@ def why_ended(status: ChannelStatus) -> tuple[EventKind, str, str]:
         seen,
         f"channel {channel} is {state}, by a person at the tester or a loss of its power",
     )
+
+
+async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> None:
+    """End a run, hold it, or let it go on to its next segment: its test is over, and all records of it are stored."""
+    ending = run.ordered_end
+    if ending is not None or status.state is ChannelState.FINISHED:
+        if ending is None and run.goes_on():
+            return
+        run.finish(*(ending or (RunState.COMPLETED, "program finished")))
+    elif status.state is ChannelState.PROTECTED:
+        run.finish(RunState.TRIPPED, await why_protected(tester, run.identity, run.last, status.detail))
+    elif status.detail and status.state is ChannelState.OTHER:
+        await run.stop(RunState.TRIPPED, status.detail)
+    else:
+        kind, seen, why = why_ended(status)
+        run.diary.note(kind, seen)
+        run.hold(why)

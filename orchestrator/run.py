@@ -13,7 +13,6 @@ from drivers.errors import ChannelTaken, DriverError, OutcomeUnknown, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.course import Course
 from orchestrator.diary import Diary, RunRequest
-from orchestrator.endings import why_ended, why_protected
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.fetching import Fetcher
@@ -140,7 +139,7 @@ class Run:
         try:
             status = (await self._tester.status([channel]))[channel]
             if reasons := reasons_not_to_start(self.request.program, status, resumed=bool(self.tests)):
-                self.go(RunState.FAILED, "; ".join(reasons))
+                self._cannot_begin("; ".join(reasons))
                 return
             loaded = await self._tester.load(channel, self.segment, barcode)
             if self._called_off:
@@ -152,9 +151,16 @@ class Run:
             self.go(RunState.UNKNOWN, f"{err}; look at channel {channel} before anything else")
             return
         except DriverError as err:
-            self.go(RunState.FAILED, str(err))
+            self._cannot_begin(str(err))
             return
         self.go(RunState.RUNNING)
+
+    def _cannot_begin(self, reason: str) -> None:
+        """Fail a run that never began; one that has tests is held, and can go on."""
+        if self.tests:
+            self.hold(reason)
+        else:
+            self.go(RunState.FAILED, reason)
 
     @property
     def next_barcode(self) -> str:
@@ -200,8 +206,9 @@ class Run:
                 self._close_test(segment_is_over=True)
                 self.course.advance()
             if row.is_measurement:
-                self.is_between = True
-                self.course.advance()
+                if row.segment == self.course.index:
+                    self.is_between = True
+                    self.course.advance()
                 continue
             self._close_test(segment_is_over=False)
             self.course.segment = CyclingSegment.from_json(row.program_json)
@@ -268,9 +275,10 @@ class Run:
             if self.state in SETTLED:
                 return
             if self.state in _NOT_STARTED and not await self._is_kept():
-                self.go(RunState.STOPPED, reason)
+                held = self.state is RunState.HOLDING
+                self.go(RunState.STOPPED, f"{reason}; it was held: {self.reason}" if held else reason)
                 return
-            if self.is_between:
+            if self.is_between and not self.start_is_unknown:
                 self.finish(RunState.STOPPED, reason)
                 return
             self.order_stop(state, reason)
@@ -317,6 +325,11 @@ class Run:
             self.finish(*self._ending)
 
     @property
+    def ordered_end(self) -> tuple[RunState, str] | None:
+        """How a stop that was ordered is to end the run, and why."""
+        return self._ending
+
+    @property
     def stop_is_pending(self) -> bool:
         """Whether a stop has been ordered and has not been confirmed yet."""
         return self._ending is not None and self.state not in SETTLED
@@ -356,23 +369,7 @@ class Run:
         self.diary.note(EventKind.ENDED, reason)
         self.go(state, reason)
 
-    async def conclude(self, status: ChannelStatus) -> None:
-        """End the run, or hold it, because its test is over at the tester and all records are stored."""
-        if self._ending is not None or status.state is ChannelState.FINISHED:
-            if self._ending is None and self._segment_is_done():
-                return
-            self.finish(*(self._ending or (RunState.COMPLETED, "program finished")))
-            return
-        if status.state is ChannelState.PROTECTED:
-            self.finish(RunState.TRIPPED, await why_protected(self._tester, self.identity, self.last, status.detail))
-        elif status.detail and status.state is ChannelState.OTHER:
-            await self.stop(RunState.TRIPPED, status.detail)
-        else:
-            kind, seen, why = why_ended(status)
-            self.diary.note(kind, seen)
-            self.hold(why)
-
-    def _segment_is_done(self) -> bool:
+    def goes_on(self) -> bool:
         """Go on to the next segment; False when there is none, or when what was seen ends the run here."""
         if self.ingest is None or self.course.index + 1 >= len(self.request.program.segments):
             return False
@@ -386,6 +383,8 @@ class Run:
 
     def leave_segment(self) -> None:
         """Go on to the next segment, or to the end: what was to be done of this one is done."""
+        if self.ingest is not None:
+            self.ingest.finish(segment_is_over=True)
         self.course.advance()
         self.is_between = True
         failpoint("segment left")

@@ -239,6 +239,8 @@ class Service:
         status = (await supervisor.tester.status([channel]))[channel]
         if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
             await supervisor.tester.stop(run.identity)
+        if run.state not in _RESUMABLE:
+            raise CommandRefused(f"run {run_id} is {run.state.value} by now")
         run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
         run.go(RunState.PREFLIGHT)
         await supervisor.begin(run, left)

@@ -42,9 +42,10 @@ class Settling:
         return max(0.0, self.began_s + self.segment.rest_s - now_s)
 
     def is_settled(self, now_s: float) -> bool:
-        """Whether the set time is over and the voltage drifts less than it may."""
+        """Whether the set time is over and the voltage, seen lately, drifts less than it may."""
         drift = self.drift_v_per_min
-        return self.left_s(now_s) <= 0 and drift is not None and drift < self.segment.drift_v_per_min
+        is_fresh = bool(self._seen) and now_s - self._seen[-1][0] < DRIFT_SPAN_S
+        return self.left_s(now_s) <= 0 and is_fresh and drift is not None and drift < self.segment.drift_v_per_min
 
     def is_hopeless(self, now_s: float) -> bool:
         """Whether it has drifted for longer than the recipe waits."""

@@ -11,6 +11,10 @@ from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
 
 
+class Interrupted(Exception):
+    """A run cannot go on between its segments by itself; the message says why and what to do."""
+
+
 @dataclass(slots=True)
 class Station:
     """A potentiostat, and the switch that brings cells to it; without a switch a person moves them.
@@ -23,6 +27,8 @@ class Station:
     switch: Multiplexer | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
     arrival_v: float = 0.02
+    # After a measurement of which nobody knows how it ended: the instrument measures open leads before the next cell.
+    is_unsure: bool = False
     # Held by the run whose cell is on the leads, or on its way there.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -70,8 +76,10 @@ class Station:
         """Take every cell off the leads; False where only a person can."""
         if self.switch is None:
             return False
+        # A switch that the instrument itself drives lets nothing go before the next macro.
+        lets_go = self.switch.port is None
         await self.switch.select(None)
-        return True
+        return lets_go
 
 
 def station_problems(program: Program, station: Station | None, channel: str, *, attended: bool) -> list[str]:

@@ -14,13 +14,14 @@ from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
 from orchestrator.clockdrift import ClockWatch
 from orchestrator.diary import RunRequest
+from orchestrator.endings import conclude
 from orchestrator.errand import Errands
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.failpoints import failpoint
 from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
 from orchestrator.silence import FIRST_LOOK_S, Silence
-from orchestrator.states import RunState
+from orchestrator.states import IllegalMove, RunState
 from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
 from orchestrator.virtual_time import wall_time
@@ -47,7 +48,7 @@ class Supervisor:
     ) -> None:
         self._store = store
         self.station = station
-        self._errands = Errands(store, tester, station, self.publish)
+        self._errands = Errands(store, tester, station, self.publish, lambda: not self.observe_only)
         # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
@@ -159,7 +160,7 @@ class Supervisor:
     async def go_on(self, run: Run) -> None:
         """See a run from one segment to the next."""
         try:
-            if await self._errands.go_on(run):
+            if await self._errands.go_on(run) and not self.observe_only:
                 await self.begin(run)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not go on", run.run_id)
@@ -174,8 +175,9 @@ class Supervisor:
         """Hold a run that cannot go on; where the store takes nothing, the next poll tries again."""
         try:
             run.hold(reason)
-        except StoreError:
-            logger.exception("run %s cannot be held: the store takes nothing", run.run_id)
+        except (StoreError, IllegalMove):
+            # A store that takes nothing may have left the run in a state that nothing leads out of but the next start.
+            logger.exception("run %s cannot be held", run.run_id)
 
     async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
@@ -259,7 +261,7 @@ class Supervisor:
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
-            await run.conclude(status)
+            await conclude(run, self.tester, status)
         else:
             self._silence.check_growth(run)
 
@@ -349,7 +351,8 @@ class Supervisor:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
         if (errand := self._under_way.get(run.run_id)) is not None:
             self._stopping.add(run.run_id)
-            errand.cancel()
+            if not errand.cancelling():
+                errand.cancel()
             await asyncio.wait({errand})
         try:
             if errand is not None and run.state is RunState.HOLDING:

@@ -64,6 +64,7 @@ class StationRig(Rig):
     launched: list[Any]
     cfg: Path
     settings: Chi660eSettings
+    another_potentiostat: Callable[[], Chi660ePotentiostat]
 
     def spoil(self, **faults: str | bool | float) -> None:
         """Let every process of the program that begins from now on have these faults."""
@@ -114,7 +115,11 @@ async def open_station_rig(
                 "host_loss": HostLoss.STOPS,
             }
             settings = Chi660eSettings(**usual | dict(chi or {}))
-            potentiostat = Chi660ePotentiostat(settings, wall_time, start, lambda _: popups(screen))
+
+            def another() -> Chi660ePotentiostat:
+                return Chi660ePotentiostat(settings, wall_time, start, lambda _: popups(screen))
+
+            potentiostat = another()
             station = Station(potentiostat)
             if not by_hand:
                 wired = {str(port): channel for port, channel in channels.items()}
@@ -128,7 +133,7 @@ async def open_station_rig(
                 switch = RelayMultiplexer(mux, streams(mux.name, connect))
                 station = Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
             try:
-                yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings)
+                yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings, another)
             finally:
                 if station.switch is not None:
                     with contextlib.suppress(DriverError):

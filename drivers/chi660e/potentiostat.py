@@ -46,6 +46,10 @@ class Chi660ePotentiostat:
         """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
         return checks.problems(technique, self._settings)
 
+    def occupied(self) -> str:
+        """Say which program of an earlier measurement, also of a process that died, may still drive the leads."""
+        return self._program.occupied()
+
     def duration_s(self, technique: Technique) -> float:
         """Give about how long it takes, start of the program included."""
         return grids.duration_s(technique, self._settings)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from drivers.chi660e import leftovers
 from drivers.chi660e.popups import Popups, failure
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CouldNotStart, Hung, Incomplete, MeasurementFailed, OutcomeUnknown, WrongFile
@@ -97,10 +98,11 @@ class Program:
 
     async def run(self, job: str, macro: bytes, deadline_s: float) -> Outputs:
         """Carry out a macro. Raises one of `MeasurementFailed`'s kinds, OutcomeUnknown if it cannot even be ended."""
-        if self._left is not None and self._left.poll() is None:
-            raise CouldNotStart(f"process {self._left.pid} of an earlier measurement still runs: end it by hand")
+        if still := self.occupied():
+            raise CouldNotStart(still)
         ordered = self._write(job, macro)
         process = await self._started(ordered)
+        leftovers.note(self._settings.jobs, process.pid, job)
         try:
             await self._exit(process, deadline_s)
         except MeasurementFailed as err:
@@ -111,8 +113,17 @@ class Program:
             if not await self._ended(process):
                 logger.error("process %d of job %s cannot be ended, do it by hand", process.pid, job)
             raise
+        finally:
+            if process.poll() is not None:
+                leftovers.forget(self._settings.jobs)
         await self._settled(ordered)
         return self._outputs(ordered)
+
+    def occupied(self) -> str:
+        """Say which process of an earlier measurement may still drive the leads; empty when none does."""
+        if self._left is not None and self._left.poll() is None:
+            return f"process {self._left.pid} of an earlier measurement still runs: end it by hand"
+        return leftovers.left_alive(self._settings.jobs)
 
     def _write(self, job: str, macro: bytes) -> _Ordered:
         """Make the job's folder, in which nothing can be older than the job, and put the macro there."""

@@ -1,0 +1,59 @@
+"""Looks at a tester's channel that must be off while its cell rests or is on the potentiostat."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from drivers.errors import DriverError
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.events import EventKind
+from orchestrator.run import Run
+from orchestrator.silence import SILENT_POLLS
+from orchestrator.station import Interrupted
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 60.0
+_OFF = frozenset({ChannelState.FINISHED, ChannelState.STOPPED})
+
+
+class OffWatch:
+    """Asks a tester about channels that are off, and tells when it has been silent for long."""
+
+    def __init__(self, tester: BatteryTester) -> None:
+        self._tester = tester
+        self._misses: dict[str, int] = {}
+
+    async def look(self, run: Run) -> ChannelStatus | None:
+        """Ask for the channel; None while the tester does not answer. Raises Interrupted unless it is off, and ours."""
+        channel = run.request.channel
+        try:
+            status = (await self._tester.status([channel]))[channel]
+        except DriverError as err:
+            self._missed(run, str(err))
+            return None
+        if status.state is ChannelState.ABSENT:
+            self._missed(run, f"{self._tester.name} does not show the channel")
+            return None
+        if self._misses.pop(run.run_id, 0) >= SILENT_POLLS:
+            run.diary.note(EventKind.LINK_BACK, f"{self._tester.name} answers again")
+        if run.taken_over(status) or status.state not in _OFF:
+            message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
+            run.diary.note(EventKind.EXTERNAL_ACTION, message)
+            raise Interrupted(message)
+        return status
+
+    async def see_it_off(self, run: Run) -> None:
+        """Wait until the tester answers that the channel is off. Raises Interrupted when it is not."""
+        while True:
+            if await self.look(run) is not None:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def _missed(self, run: Run, why: str) -> None:
+        logger.warning("run %s: %s", run.run_id, why)
+        count = self._misses[run.run_id] = self._misses.get(run.run_id, 0) + 1
+        if count == SILENT_POLLS:
+            run.diary.note(EventKind.LINK_LOST, f"between two segments, nothing of {run.request.channel}: {why}")
+            run.reason = f"waits for {self._tester.name}, which does not answer"
