@@ -15,7 +15,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("life")]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
