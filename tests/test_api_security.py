@@ -96,6 +96,29 @@ def test_body_is_json_and_short(tmp_path: Path) -> None:
     with_client(tmp_path, work)
 
 
+async def test_body_of_a_refused_request_is_taken_in_before_the_answer() -> None:
+    """A connection that is closed on unread bytes is reset, and the client never hears why it was refused."""
+    body: list[Message] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.request", "body": b"}", "more_body": False},
+    ]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return body.pop(0)
+
+    async def send(message: Message) -> None:
+        assert body == []
+        sent.append(message)
+
+    async def app(_: Scope, __: object, ___: object) -> None:
+        raise AssertionError("nothing refused gets here")
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/api/v1/runs", "headers": [(b"host", b"127.0.0.1")]}
+    await Guard(app, TOKEN)(scope, receive, send)
+    assert sent[0]["status"] == 401
+
+
 async def test_websocket_is_closed_at_the_door() -> None:
     """A layer that only looked at HTTP would let sockets pass."""
     sent: list[Message] = []

@@ -22,15 +22,17 @@ OPEN_PATH = "/health"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 256 * 1024
 _BODY_TIMEOUT_S = 10.0
+_DRAIN_TIMEOUT_S = 1.0
 _BODILESS = frozenset({"GET", "HEAD"})
 
 
 class Refusal(Exception):
-    """A request that goes no further: HTTP status and sentence."""
+    """A request that goes no further: HTTP status and sentence. ``body_is_read``: nothing of it is on the wire."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, *, body_is_read: bool = False) -> None:
         super().__init__(sentence)
         self.status = status
+        self.body_is_read = body_is_read
 
 
 class Guard:
@@ -55,7 +57,11 @@ class Guard:
             self._check(scope, headers)
             if scope["method"] not in _BODILESS:
                 receive = await _with_body(headers, receive)
+            elif headers.only("content-length", 400) or headers.only("transfer-encoding", 400):
+                await _drain(receive)
         except Refusal as err:
+            if not err.body_is_read:
+                await _drain(receive)
             await _reply(send, err)
             return
         await self._app(scope, receive, send)
@@ -109,15 +115,28 @@ async def _with_body(headers: _Headers, receive: Receive) -> Receive:
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        raise Refusal(408, f"the body did not come within {_BODY_TIMEOUT_S:g} s") from None
+        raise Refusal(408, f"the body did not come within {_BODY_TIMEOUT_S:g} s", body_is_read=True) from None
     if body and (headers.only("content-type", 415) or "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "a body must be JSON: Content-Type: application/json")
+        raise Refusal(415, "a body must be JSON: Content-Type: application/json", body_is_read=True)
     pieces: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
         return pieces.pop() if pieces else await receive()
 
     return again
+
+
+async def _drain(receive: Receive) -> None:
+    """Take in a short body that nobody wants: a connection closed on unread bytes is reset, and the answer lost."""
+    size = 0
+    try:
+        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+            while (message := await receive())["type"] == "http.request":
+                size += len(message.get("body", b""))
+                if size > BODY_LIMIT or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
 
 
 async def _reply(send: Send, refusal: Refusal) -> None:
