@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from drivers.errors import RecordsLost
 from drivers.interfaces import Sample
@@ -101,10 +102,19 @@ class Diary:
         sha256 = self._request.program.sha256
         return self._store.open_intent(self._run_id, self._request.channel, command, sha256, key, wall_time())
 
-    def intend_stop(self) -> int | None:
-        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05)."""
+    def intend_stop(self) -> None:
+        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05).
+
+        It stays open until the run's end is written with its outcome: whoever dies before has left word of it.
+        """
         try:
-            return self.intend("stop")
+            newest = self.intend("stop")
+            self.close_intents("no end could be written after it: sent again", "stop", before=newest)
         except StoreError:
             logger.exception("run %s: its stop is not written down", self._run_id)
-            return None
+
+    def close_intents(self, outcome: str, command: str = "", before: float = inf) -> None:
+        """Keep what became of commands of this run that are open: of one kind or all, older than an intent or all."""
+        for intent in self._store.open_intents():
+            if intent.run_id == self._run_id and command in {"", intent.command} and intent.id < before:
+                self._store.close_intent(intent.id, outcome, wall_time())

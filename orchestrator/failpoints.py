@@ -23,6 +23,7 @@ FAILPOINTS: Final[dict[str, str]] = {
     "stop not intended": "A stop is decided; nothing of it is in the store.",
     "stop intended": "The intent of a stop is committed; the command has not left.",
     "stop confirmed": "The tester shows that the channel is at rest; the store does not know.",
+    "stop collected": "The channel is at rest and its last records are stored; that the run is over is not.",
     "segment left": "A segment is over and judged; nothing of the way to the next one has begun.",
     "measure intended": "The intent of a measurement is committed; the cell is not on the potentiostat yet.",
     "cell connected": "The cell is on the potentiostat; nothing is measured.",

@@ -122,7 +122,7 @@ class Recovery:
             await run.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
-            self._close_intents(run, f"the tester was asked: {verdict.value}, {reason}")
+            run.diary.close_intents(f"the tester was asked: {verdict.value}, {reason}")
             run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
             self._carry_out(run, verdict, reason, known, status)
         run.start_is_unknown = False
@@ -163,11 +163,6 @@ class Recovery:
             measure_is_open="measure" in commands,
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
-
-    def _close_intents(self, run: Run, outcome: str) -> None:
-        for intent in self._store.open_intents():
-            if intent.run_id == run.run_id:
-                self._store.close_intent(intent.id, outcome, wall_time())
 
 
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})

@@ -300,29 +300,32 @@ class Run:
 
     async def _stop(self, identity: TestIdentity) -> None:
         failpoint("stop not intended")
-        intent = self.diary.intend_stop()
+        self.diary.intend_stop()
         failpoint("stop intended")
-        outcome = "interrupted before it was confirmed"
+        outcome = "confirmed: zero current is not measurable here"
         try:
             await self._tester.stop(identity)
             failpoint("stop confirmed")
-            outcome = "confirmed: zero current is not measurable here"
         except ChannelTaken as err:
             # Our test is over: another one has its place, and is none of our business.
             outcome = str(err)
             self.diary.note(EventKind.EXTERNAL_ACTION, outcome)
         except DriverError as err:
-            outcome = f"{type(err).__name__}: {err}"
+            self._stop_is_unknown(err)
+            return
+        await self.collect_rest()
+        failpoint("stop collected")
+        with self._store.transaction():
+            self.diary.close_intents(outcome, "stop")
+            if self._ending is not None:
+                self.finish(*self._ending)
+
+    def _stop_is_unknown(self, err: DriverError) -> None:
+        with self._store.transaction():
+            self.diary.close_intents(f"{type(err).__name__}: {err}", "stop")
             if self.state is not RunState.UNKNOWN and self._ending is not None:
                 self.diary.note(EventKind.STOP_NOT_CONFIRMED, str(err))
                 self.go(RunState.UNKNOWN, f"{self._ending[1]}; but the stop is not confirmed: {err}")
-            return
-        finally:
-            if intent is not None:
-                self._store.close_intent(intent, outcome, wall_time())
-        await self.collect_rest()
-        if self._ending is not None:
-            self.finish(*self._ending)
 
     @property
     def ordered_end(self) -> tuple[RunState, str] | None:
