@@ -21,7 +21,8 @@ test: .venv/test.stamp ## check everything: format, lint, types, architecture, t
 	@$(call check,import-linter,.venv/bin/lint-imports --no-logo)
 	@$(call check,pytest,.venv/bin/pytest -n 2)
 
-faults: .venv/test.stamp ## kill the service a thousand times, and check that nothing is lost, doubled or left running
+faults: .venv/test.stamp ## kill the service a thousand times, fail its disk at every write, and check that nothing is lost
+	.venv/bin/python -m tests.outage
 	.venv/bin/python -m tests.kill
 
 bench: .venv/test.stamp ## measure speed

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 
 from drivers.interfaces import Sample
 from orchestrator.analysis.cycles import Cycle, CycleBuilder
 from orchestrator.failpoints import failpoint
 from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.safety import Finding, LimitWatch
-from orchestrator.store import Store
+from orchestrator.store import Store, as_before
 from protocols.envelope import ChannelEnvelope
 from protocols.program import CyclingSegment
+
+
+class Scout:
+    """Copies of a test's judges, which see more than is stored; ``stored`` is the last record that is."""
+
+    def __init__(self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, watch: StepWatch) -> None:
+        self.stored = self.last = stored
+        self._limits, self._steps, self._watch = deepcopy((limits, steps, watch))
+
+    def feed(self, samples: Sequence[Sample]) -> list[Finding]:
+        """Judge records that follow the last ones."""
+        self.last = samples[-1]
+        return self._limits.feed(samples) + self._watch.feed(self._steps.feed(samples))
 
 
 class Ingest:
@@ -69,13 +83,18 @@ class Ingest:
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
-        if self._new_steps:
-            self._store.add_steps(self.test, self._new_steps)
-            self._new_steps = []
+        if not self._new_steps and not self._new_cycles:
+            return
+        with self._store.transaction(as_before(self, "_new_steps", "_new_cycles")):
+            steps, self._new_steps = self._new_steps, []
+            cycles, self._new_cycles = self._new_cycles, []
+            self._store.add_steps(self.test, steps)
             failpoint("steps saved")
-        if self._new_cycles:
-            self._store.add_cycles(self.test, self._new_cycles)
-            self._new_cycles = []
+            self._store.add_cycles(self.test, cycles)
+
+    def scout(self) -> Scout:
+        """Give what judges further records without taking them in."""
+        return Scout(self.last, self._limits, self._steps, self._watch)
 
     def replay(self) -> list[Finding]:
         """Take in what the store holds, after a restart; give what it shows (most of it is known already)."""

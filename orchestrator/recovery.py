@@ -155,7 +155,8 @@ class Recovery:
         # An open start concerns the next test, whose barcode is not in the store yet.
         last = tests[-1] if tests and not starting else None
         return Known(
-            state=run.state,
+            # A start of this process that is not known asks for no stop; only what comes from before may have.
+            state=RunState.ARMED if run.start_is_unknown else run.state,
             barcode=last.barcode if last else run.next_barcode,
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,

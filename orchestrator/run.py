@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from copy import copy
 
 from drivers.errors import ChannelTaken, DriverError, OutcomeUnknown, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
@@ -16,13 +17,14 @@ from orchestrator.diary import Diary, RunRequest
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.fetching import Fetcher
+from orchestrator.found import Found
 from orchestrator.halfcycles import Before, StepWatch
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action, Finding, primary
+from orchestrator.safety import Action
 from orchestrator.starting import send_start
 from orchestrator.states import ENDED, RunState, move
-from orchestrator.store import Store, TesterTestRow
+from orchestrator.store import Store, TesterTestRow, as_before
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
@@ -34,17 +36,14 @@ SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 # States in which no program of ours moves current.
 _NOT_STARTED = frozenset({RunState.QUEUED, RunState.PREFLIGHT, RunState.HOLDING, RunState.AWAITING_OPERATOR})
 _WATCHED = frozenset({RunState.RUNNING, RunState.UNSEEN})
-_FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
 class Run:
     """A run's state, and what it does with what the supervisor brings."""
 
     def __init__(self, store: Store, tester: BatteryTester, request: RunRequest, run_id: str) -> None:
-        self._store = store
-        self._tester = tester
-        self.request = request
-        self.run_id = run_id
+        self._store, self._tester = store, tester
+        self.request, self.run_id = request, run_id
         self.diary = Diary(store, request, run_id)
         self.state = RunState.QUEUED
         self.reason = ""
@@ -63,8 +62,7 @@ class Run:
         self._called_off = False
         # A start may have reached the tester: the supervisor asks at every poll, and sends nothing again (faults A12).
         self.start_is_unknown = False
-        # What stored samples have shown and nobody has acted on yet: a link that breaks meanwhile must not lose it.
-        self._found: list[Finding] = []
+        self._found = Found(store, self.diary)
         self._planned_s = planned_duration_s(request.program)
 
     @property
@@ -114,10 +112,9 @@ class Run:
         )
 
     def go(self, state: RunState, reason: str = "") -> None:
-        """Move to a state and write it down with an event."""
-        self.state = move(self.state, state)
-        self.reason = reason
-        with self._store.transaction():
+        """Move to a state and write it down with an event; where the store takes nothing, it stays where it was."""
+        with self._store.transaction(as_before(self, "state", "reason")):
+            self.state, self.reason = move(self.state, state), reason
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
             self.diary.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
 
@@ -169,29 +166,34 @@ class Run:
         return f"{self.run_id}.{count + 1}" if count else self.run_id
 
     def started(self, identity: TestIdentity) -> None:
-        """Take a test that has been started as this run's own."""
-        test = self._store.add_test(
-            run_id=self.run_id,
-            segment=self.course.index,
-            instrument=self._tester.name,
-            channel=identity.channel,
-            tester_test_id=identity.test_id,
-            barcode=identity.barcode,
-            started_unix_s=wall_time(),
-            program_json=self.segment.to_json(),
+        """Take a test that has been started as this run's own; where the store takes nothing, it is not taken."""
+        taken = as_before(
+            self, "course", "identity", "ingest", "is_between", "start_is_unknown", "_earlier_s", "_earlier_samples"
         )
-        self.take(identity, test)
-        self.diary.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
-        self.diary.note(
-            EventKind.LIMITS_UNVERIFIED, "no command reads limits back; the step file was, and equals the program"
-        )
+        self.course = copy(self.course)
+        with self._store.transaction(taken):
+            test = self._store.add_test(
+                run_id=self.run_id,
+                segment=self.course.index,
+                instrument=self._tester.name,
+                channel=identity.channel,
+                tester_test_id=identity.test_id,
+                barcode=identity.barcode,
+                started_unix_s=wall_time(),
+                program_json=self.segment.to_json(),
+            )
+            self.take(identity, test)
+            self.diary.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
+            unverified = "no command reads limits back; the step file was, and equals the program"
+            self.diary.note(EventKind.LIMITS_UNVERIFIED, unverified)
 
     def take(self, identity: TestIdentity, test: int) -> None:
         """Go on with a test that the store has, after those before it."""
         if self.ingest is not None and self.ingest.last is not None:
             self._earlier_s += self.ingest.last.time_s
             self._earlier_samples += self.ingest.samples
-        self.identity, self._found = identity, []
+        self.identity = identity
+        self._found.begin()
         self.is_between = self.start_is_unknown = False
         self._fetcher.begin()
         envelope = self._tester.envelope(identity.channel)
@@ -216,7 +218,7 @@ class Run:
             self.take(identity, row.id)
             if self.ingest is not None:
                 # What asked for an end of a run that still goes on was found, and not acted on, before the restart.
-                self._found = [finding for finding in self.ingest.replay() if finding.action is not Action.MARK]
+                self._found.begin([found for found in self.ingest.replay() if found.action is not Action.MARK])
 
     def _close_test(self, *, segment_is_over: bool) -> None:
         if self.ingest is not None:
@@ -235,9 +237,9 @@ class Run:
         identity = self.identity
         return identity is not None and (status.test_id, status.barcode) != (identity.test_id, identity.barcode)
 
-    async def fetch(self, record_count: int) -> list[Sample]:
-        """Ask the tester for the next block of records, up to ``record_count``; empty when none are missing."""
-        return await self._fetcher.fetch(self.identity, self.last, record_count) if self.identity else []
+    async def fetch(self, record_count: int, after: Sample | None = None) -> list[Sample]:
+        """Ask for the next block of records, up to ``record_count``, after what is stored or after another sample."""
+        return await self._fetcher.fetch(self.identity, after or self.last, record_count) if self.identity else []
 
     @property
     def stored(self) -> int:
@@ -247,17 +249,16 @@ class Run:
     def accept(self, samples: list[Sample]) -> None:
         """Judge samples that are committed; what they show waits for `act`."""
         if self.ingest is not None:
-            self._found += self.ingest.accept(samples)
+            self._found.add(self.ingest.accept(samples))
 
     async def act(self) -> bool:
         """Write down what was found and stop the channel where that asks for it; True when it was stopped."""
-        findings, self._found = self._found, []
-        ending = primary(findings)
+        ending = self._found.ending
         if ending is not None:
             # Before anything can fail: an ordered stop is repeated until it is confirmed.
-            self.order_stop(_FINAL[ending.action], f"{ending.kind}: {ending.message}")
+            self.order_stop(*ending)
         try:
-            self.diary.findings(findings)
+            self._found.write_down()
         finally:
             # Also when the store takes nothing: a full disk must not keep a cell under current.
             if ending is not None:
@@ -339,10 +340,8 @@ class Run:
 
     def order_stop(self, state: RunState, reason: str) -> None:
         """Let the supervisor stop the run at its next poll, as after a restart with a stop under way."""
-        if ending := primary(self._found):
-            # A stop that samples had asked for ends as they ask: a trip stays latched.
-            state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
-        self._ending = self._ending or (state, reason)
+        # A stop that samples had asked for ends as they ask: a trip stays latched.
+        self._ending = self._ending or self._found.ending or (state, reason)
 
     async def stop_again(self) -> None:
         """Order the pending stop once more."""
@@ -364,23 +363,23 @@ class Run:
 
     def finish(self, state: RunState, reason: str) -> None:
         """End the run; what its last samples showed may end it otherwise."""
-        findings = self._found + (self.ingest.finish(segment_is_over=True) if self.ingest else [])
-        self._found = []
-        self.diary.findings(findings)
-        if state is RunState.COMPLETED and (ending := primary(findings)):
-            state, reason = _FINAL[ending.action], f"{ending.kind}: {ending.message}"
-        self.diary.note(EventKind.ENDED, reason)
-        self.go(state, reason)
+        if self.ingest is not None:
+            self._found.add(self.ingest.finish(segment_is_over=True))
+        if state is RunState.COMPLETED:
+            state, reason = self._found.ending or (state, reason)
+        with self._store.transaction():
+            self._found.write_down()
+            self.diary.note(EventKind.ENDED, reason)
+            self.go(state, reason)
 
     def goes_on(self) -> bool:
         """Go on to the next segment; False when there is none, or when what was seen ends the run here."""
         if self.ingest is None or self.course.index + 1 >= len(self.request.program.segments):
             return False
-        self._found += self.ingest.finish(segment_is_over=True)
-        if primary(self._found) is not None:
+        self._found.add(self.ingest.finish(segment_is_over=True))
+        if self._found.ending is not None:
             return False
-        findings, self._found = self._found, []
-        self.diary.findings(findings)
+        self._found.write_down()
         self.leave_segment()
         return True
 
@@ -395,5 +394,7 @@ class Run:
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""
         if self.ingest is not None:
-            self.diary.findings(self.ingest.finish(segment_is_over=self.is_between))
-        self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
+            self._found.add(self.ingest.finish(segment_is_over=self.is_between))
+        with self._store.transaction():
+            self._found.write_down()
+            self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

@@ -20,7 +20,7 @@ from orchestrator.recovery import Recovery, is_storm
 from orchestrator.run import Run
 from orchestrator.states import RunState
 from orchestrator.station import Station, station_problems
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import wall_time
 from protocols.envelope import problems
@@ -110,20 +110,27 @@ class Service:
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
-        """Decide every unfinished run; while the tester does not answer, ask again with a growing delay."""
+        """Decide every unfinished run; while tester or store do not answer, try again with a growing delay."""
         recovery = Recovery(self.store, supervisor.tester)
-        recovery.close_leftovers()
+        with supervisor.trouble.endured(supervisor.tester.name):
+            recovery.close_leftovers()
         delay_s = _RETRY_S
         for row in recovery.unfinished():
             # What a client has ordered since this process began is no earlier process's.
             while row.run_id not in {run.run_id for run in self.runs}:
                 try:
                     supervisor.take(await recovery.recover(row))
-                except ConnectionFailed as err:
+                except (ConnectionFailed, StoreError) as err:
                     logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
                     supervisor.ticks += 1
                     await asyncio.sleep(delay_s)
                     delay_s = min(2 * delay_s, _RETRY_MAX_S)
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps the whole rack from working as it should, in sentences."""
+        known = [] if self._no_starts is None else [self._no_starts]
+        return list(dict.fromkeys(known + [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]))
 
     # What clients may ask
 
@@ -185,9 +192,7 @@ class Service:
         reasons = problems(request.program, supervisor.tester.envelope(request.channel))
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
-        run = supervisor.submit(request)
-        run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
-        return run
+        return supervisor.submit(request, by)
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
@@ -209,8 +214,9 @@ class Service:
         supervisor, run = self.find(run_id)
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
-        run.diary.note(EventKind.COMMAND, f"trip acknowledged by {by}")
-        run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
+        with self.store.transaction():
+            run.diary.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+            run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
         supervisor.publish(run)
         return run
 
@@ -241,7 +247,8 @@ class Service:
             await supervisor.tester.stop(run.identity)
         if run.state not in _RESUMABLE:
             raise CommandRefused(f"run {run_id} is {run.state.value} by now")
-        run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
-        run.go(RunState.PREFLIGHT)
+        with self.store.transaction():
+            run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
+            run.go(RunState.PREFLIGHT)
         await supervisor.begin(run, left)
         return run

@@ -46,14 +46,14 @@ class Silence:
         """
         ahead_s = wall_time() - asyncio.get_running_loop().time()
         jump_s = 0.0 if self._ahead_s is None else ahead_s - self._ahead_s
-        self._ahead_s = ahead_s
-        if abs(jump_s) <= CLOCK_JUMP_S:
-            return
-        message = f"this machine's clock moved by {jump_s:+.0f} s: it was set, or the machine slept"
-        for run in runs:
-            run.diary.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+        if abs(jump_s) > CLOCK_JUMP_S:
+            message = f"this machine's clock moved by {jump_s:+.0f} s: it was set, or the machine slept"
             effect = f"{message}; times in UTC before and after do not fit, step times do"
-            self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
+            with self._store.transaction():
+                for run in runs:
+                    run.diary.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+                    self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
+        self._ahead_s = ahead_s
 
     def left_s(self) -> float:
         """Give the time until three polls have passed without an answer."""
@@ -68,8 +68,7 @@ class Silence:
         message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
         for run in runs:
             if run.state is RunState.RUNNING:
-                run.diary.note(EventKind.LINK_LOST, message)
-                run.go(RunState.UNSEEN, message)
+                self._lost(run, message)
 
     def end(self, runs: Iterable[Run]) -> None:
         """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards."""
@@ -82,10 +81,16 @@ class Silence:
     def _back(self, run: Run, since_unix_s: float, message: str) -> None:
         # A wall clock that was set back must not give a gap that ends before it begins (faults G01).
         since_unix_s = min(since_unix_s, wall_time())
-        run.go(RunState.RUNNING)
-        run.diary.note(EventKind.LINK_BACK, message)
         effect = "the tester went on by itself; its records were fetched afterwards"
-        self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
+        with self._store.transaction():
+            run.go(RunState.RUNNING)
+            run.diary.note(EventKind.LINK_BACK, message)
+            self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
+
+    def _lost(self, run: Run, message: str) -> None:
+        with self._store.transaction():
+            run.diary.note(EventKind.LINK_LOST, message)
+            run.go(RunState.UNSEEN, message)
 
     def check_growth(self, run: Run) -> None:
         """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason.
@@ -97,8 +102,8 @@ class Silence:
         if run.stored != count:
             self._grown[_key(run)] = (run.stored, now_s)
             if _key(run) in self._still:
-                self._still.discard(_key(run))
                 self._back(run, wall_time() - (now_s - since_s), f"records of channel {run.request.channel} come again")
+                self._still.discard(_key(run))
             return
         step = run.segment.steps[run.last.step - 1] if run.last else None
         own = None if step is None or isinstance(step, Loop) else step.record
@@ -106,10 +111,8 @@ class Silence:
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         allowed_s += self._tester.records_every_s
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
-            message = f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s"
+            self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s")
             self._still.add(_key(run))
-            run.diary.note(EventKind.LINK_LOST, message)
-            run.go(RunState.UNSEEN, message)
 
 
 def _key(run: Run) -> tuple[str, int]:

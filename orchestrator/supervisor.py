@@ -11,17 +11,18 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.errors import DriverError, TestGone
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.clockdrift import ClockWatch
 from orchestrator.diary import RunRequest
 from orchestrator.endings import conclude
+from orchestrator.enduring import Owed, StoreTrouble
 from orchestrator.errand import Errands
 from orchestrator.events import EventKind, Subscriber
-from orchestrator.failpoints import failpoint
+from orchestrator.intake import Intake
 from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
 from orchestrator.silence import FIRST_LOOK_S, Silence
-from orchestrator.states import IllegalMove, RunState
+from orchestrator.states import RunState
 from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
 from orchestrator.virtual_time import wall_time
@@ -29,8 +30,6 @@ from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
 
-# Of a poll's period, how much may go into fetching records; an answer under way is waited for.
-FETCH_SHARE = 0.6
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
 _ON_THE_WAY = frozenset({RunState.PREFLIGHT, RunState.RUNNING, RunState.UNSEEN})
 _NOT_BUSY = SETTLED - {RunState.TRIPPED}
@@ -52,7 +51,6 @@ class Supervisor:
         # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
-        self._fetched_s: dict[str, float] = {}
         self.tester = tester
         self._subscribers = tuple(subscribers)
         self.runs: list[Run] = []
@@ -64,12 +62,18 @@ class Supervisor:
         self._silence = Silence(store, tester)
         self._recovery = Recovery(store, tester)
         self._clock = ClockWatch(store, tester)
+        self.trouble = StoreTrouble()
+        self._owed = Owed(self.trouble)
+        self._intake = Intake(store, tester.poll_period_s, self.trouble)
         self._wake = asyncio.Event()
         self._due_s = 0.0
 
-    def submit(self, request: RunRequest) -> Run:
-        """Queue a run for its channel."""
-        run = Run(self._store, self.tester, request, request.add_to(self._store))
+    def submit(self, request: RunRequest, by: str = "") -> Run:
+        """Queue a run for its channel; one that the store does not take whole is not queued."""
+        with self._store.transaction():
+            run = Run(self._store, self.tester, request, request.add_to(self._store))
+            if by:
+                run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
         self.take(run)
         return run
 
@@ -90,7 +94,7 @@ class Supervisor:
         over = [run for run in self.runs if run.request.channel == channel and run.state in _OVER][:-1]
         self.runs = [run for run in self.runs if run not in over]
         for run in over:
-            self._fetched_s.pop(run.run_id, None)
+            self._intake.forget(run)
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
         """Start every request, watch all until they end or hold, and give the runs with their states.
@@ -118,8 +122,9 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             while not done():
                 for run in self._startable():
-                    run.go(RunState.PREFLIGHT)
-                    group.create_task(self.begin(run), name=f"begin {run.run_id}")
+                    with self.trouble.endured(f"run {run.run_id}"):
+                        run.go(RunState.PREFLIGHT)
+                        group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
                     self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")
                 self._wake.clear()
@@ -155,7 +160,9 @@ class Supervisor:
         if self.observe_only:
             return []
         due = [run for run in self.runs if run.is_between and run.state in _ON_THE_WAY]
-        return [run for run in due if run.run_id not in self._under_way.keys() | self._stopping]
+        return [
+            run for run in due if run.run_id not in self._under_way.keys() | self._stopping and run not in self._owed
+        ]
 
     async def go_on(self, run: Run) -> None:
         """See a run from one segment to the next."""
@@ -164,20 +171,13 @@ class Supervisor:
                 await self.begin(run)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not go on", run.run_id)
-            self._hold(run, f"{type(err).__name__} on the way: {err}; look at {run.request.channel}")
+            reason = f"{type(err).__name__} on the way: {err}; look at {run.request.channel}"
+            self._owed.write(run, lambda: run.hold(reason))
         else:
             self._wake.set()
         finally:
             self._under_way.pop(run.run_id, None)
         self.publish(run)
-
-    def _hold(self, run: Run, reason: str) -> None:
-        """Hold a run that cannot go on; where the store takes nothing, the next poll tries again."""
-        try:
-            run.hold(reason)
-        except (StoreError, IllegalMove):
-            # A store that takes nothing may have left the run in a state that nothing leads out of but the next start.
-            logger.exception("run %s cannot be held", run.run_id)
 
     async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
@@ -188,7 +188,8 @@ class Supervisor:
             logger.exception("run %s could not be started", run.run_id)
             run.start_is_unknown = run.state is RunState.ARMED
             failed = RunState.UNKNOWN if run.start_is_unknown else RunState.FAILED
-            run.go(failed, f"{type(err).__name__} while starting: {err}; look at {run.request.channel}")
+            reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
+            self._owed.write(run, lambda: run.go(failed, reason))
         self.publish(run)
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
@@ -209,22 +210,25 @@ class Supervisor:
         return True
 
     async def _tick_safely(self) -> None:
+        self.trouble.begin_poll()
+        self._owed.make_up()
         active = [run for run in self.runs if run.is_watched or run.stop_is_pending or run.start_is_unknown]
-        self._silence.check_clock(active)
+        with self.trouble.endured(self.tester.name):
+            self._silence.check_clock(active)
         if not active:
             self._silence.heard()
             return
-        try:
-            await self._tick(active)
-        except DriverError as err:
-            logger.info("%s: %s", self.tester.name, err)
-            self._silence.check(active, str(err))
-        except StoreError as err:
-            # Nothing is lost: the tester keeps its records, and the next tick asks for them again.
-            logger.error("%s: the store takes nothing: %s", self.tester.name, err)
-        except Exception as err:  # a task's root: a defect here must not end the watch over other testers (E09)
-            logger.exception("%s: a defect while polling", self.tester.name)
-            self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
+        with self.trouble.endured(self.tester.name):
+            try:
+                await self._tick(active)
+            except DriverError as err:
+                logger.info("%s: %s", self.tester.name, err)
+                self._silence.check(active, str(err))
+            except StoreError:
+                raise
+            except Exception as err:  # a task's root: a defect here must not end the watch over other testers (E09)
+                logger.exception("%s: a defect while polling", self.tester.name)
+                self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
         for run in active:
             self.publish(run)
 
@@ -233,21 +237,24 @@ class Supervisor:
         statuses = await self._hear(active)
         heard_unix_s = wall_time()
         for run in active:
-            if run.start_is_unknown:
-                await self._recovery.settle(run)
-            if run.stop_is_pending:
-                await run.stop_again()
+            with self.trouble.endured(f"run {run.run_id}"):
+                if run.start_is_unknown:
+                    await self._recovery.settle(run)
+                if run.stop_is_pending:
+                    await run.stop_again()
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
-        await self._fetch(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
-        self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
+        await self._intake.take_in(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
+        with self.trouble.endured(self.tester.name):
+            self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
-            try:
-                await self._settle(run, statuses[run.request.channel], run in seen)
-            except DriverError as err:
-                logger.warning("run %s: %s", run.run_id, err)
-                self._silence.check_growth(run)
+            with self.trouble.endured(f"run {run.run_id}"):
+                try:
+                    await self._settle(run, statuses[run.request.channel], run in seen)
+                except DriverError as err:
+                    logger.warning("run %s: %s", run.run_id, err)
+                    self._silence.check_growth(run)
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
@@ -265,41 +272,6 @@ class Supervisor:
         else:
             self._silence.check_growth(run)
 
-    async def _fetch(self, runs: list[Run], counts: dict[str, int]) -> None:
-        """Store and judge the records that are missing: a block of each run at a time, one commit for all.
-
-        When replies are so slow that the next poll would be late, those that have waited longest come first, and the
-        rest at the next poll: what the channels do is seen in time, whatever their records take (faults A11).
-        """
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + FETCH_SHARE * self.tester.poll_period_s
-        behind = sorted(runs, key=lambda run: self._fetched_s.get(run.run_id, 0.0))
-        while behind and loop.time() <= until_s:
-            blocks = []
-            for run in behind:
-                if loop.time() <= until_s:
-                    blocks.append((run, await self._block(run, counts[run.run_id])))
-                    self._fetched_s[run.run_id] = loop.time()
-            fetched = [(run, samples) for run, samples in blocks if samples]
-            if fetched:
-                with self._store.transaction():
-                    self._store.tick({run.test: samples for run, samples in fetched})
-                    for run in runs:
-                        if run.ingest is not None:
-                            run.ingest.save()
-                failpoint("samples committed")
-            for run, samples in fetched:
-                run.accept(samples)
-            behind = [run for run, _ in fetched]
-
-    async def _block(self, run: Run, count: int) -> list[Sample]:
-        """Fetch a block of one run; where it fails, the others are judged all the same (faults A05, E09)."""
-        try:
-            return await run.fetch(count)
-        except DriverError as err:
-            logger.warning("run %s: its records do not come: %s", run.run_id, err)
-            return []
-
     async def _let_go(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test, after fetching what its own test has left."""
         if run.identity is not None:
@@ -308,7 +280,7 @@ class Supervisor:
             except TestGone as err:
                 run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
                 count = run.stored
-            await self._fetch([run], {run.run_id: count})
+            await self._intake.fetch([run], {run.run_id: count})
             if run.stored < count:
                 self._silence.check_growth(run)
                 return
@@ -328,7 +300,8 @@ class Supervisor:
             statuses = await asking
         finally:
             asking.cancel()
-        self._silence.end(active)
+        with self.trouble.endured(self.tester.name):
+            self._silence.end(active)
         self._silence.heard()
         return statuses
 

@@ -123,9 +123,13 @@ class Happened(BaseModel):
 
 
 class Status(BaseModel):
-    """The rack in words: what each channel does, and what happened since the last start."""
+    """The rack in words: what each channel does, and what happened since the last start.
+
+    ``troubles``: what keeps the whole rack from working as it should, such as a full disk.
+    """
 
     observe_only: bool
+    troubles: list[str]
     unreachable: list[str]
     undecided: list[str]
     channels: list[ChannelNow]

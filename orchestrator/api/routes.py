@@ -95,6 +95,7 @@ async def status(service: TheService) -> models.Status:
     """Say what every channel does and what has happened since the service started."""
     return models.Status(
         observe_only=service.observe_only,
+        troubles=service.troubles,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
         undecided=words.undecided(service),
         channels=[channel_now(service, channel) for channel in service.channels()],

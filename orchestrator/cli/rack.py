@@ -42,8 +42,7 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
 def _notes(found: dict[str, Any]) -> list[str]:
     notes = [*found["undecided"]]
     notes += [f"{name} does not answer; its channels go on by themselves" for name in found["unreachable"]]
-    if found["observe_only"]:
-        notes.append("three starts in ten minutes: nothing is started, only observed; restart the service in a while")
+    notes += found["troubles"]
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
     return [*notes, f"a person is needed at {', '.join(acting)}"] if acting else notes
 
@@ -71,7 +70,10 @@ def watch(
     """Show the rack as it goes: a table in a terminal, lines elsewhere, until Ctrl-C."""
     client = ServiceClient(store, url)
     if once:
-        print_table(("channel", "what it does"), _channel_rows(client.get("/status")))
+        found = client.get("/status")
+        for line in _notes(found):
+            typer.echo(line)
+        print_table(("channel", "what it does"), _channel_rows(found))
         return
     try:
         _watch_table(client) if sys.stdout.isatty() else _watch_lines(client)

@@ -7,7 +7,7 @@ returns. Methods called inside ``with store.transaction():`` are committed toget
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +66,7 @@ class Store:
         self.path = path
         self.read_only = read_only
         self._db = db
+        self._undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -85,22 +86,39 @@ class Store:
         return self._db.conn
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit everything written inside together, or nothing of it when anything is raised."""
+    def transaction(self, undo: Callable[[], None] | None = None) -> Iterator[sqlite3.Connection]:
+        """Commit everything written inside together, or nothing of it when anything is raised.
+
+        ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
+        fails: what an object believes must not run ahead of the disk (see `as_before`).
+        """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
-        with explained(self.path):
-            if self._db.conn.in_transaction:
-                with self._db.atomic():
-                    yield self._db.conn
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+        first = len(self._undo)
+        self._undo += [undo] if undo else []
+        try:
+            with explained(self.path), self._whole():
                 yield self._db.conn
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.rollback()
-                raise
+        except BaseException:
+            while len(self._undo) > first:
+                self._undo.pop()()
+            raise
+        if not self._db.conn.in_transaction:
+            self._undo.clear()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        if self._db.conn.in_transaction:
+            with self._db.atomic():
+                yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
 
     # Cells, runs and tests
 
