@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from drivers.errors import DriverError, MeasurementFailed, OutcomeUnknown
 from drivers.interfaces import Measurement, Spectrum, Trace
+from orchestrator.enduring import T, patiently
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.offwatch import LOOK_S, OffWatch
@@ -53,17 +54,17 @@ class AtStation:
     ) -> Visit:
         """Measure once. Raises MeasurementFailed with the cell off the leads, Interrupted when a person must look."""
         await self._leads_are_free(run, station, job)
-        if run.state is RunState.RUNNING:
-            run.go(RunState.PREFLIGHT, f"before {segment.technique.kind} at {station.potentiostat.name}")
-        await self._off.see_it_off(run)
-        intent = run.diary.intend("measure")
+        what = f"{segment.technique.kind} at {station.potentiostat.name}"
+        await self._written(run, lambda: _to_preflight(run, f"before {what}"))
+        intent = await self._written(run, lambda: run.diary.intend("measure"))
         failpoint("measure intended")
         outcome, trouble = "", ""
         try:
-            run.go(RunState.ARMED)
+            # Nothing is written while the cell is on the leads: what waits for the store waits without it.
+            await self._written(run, lambda: _to_measuring(run, what))
+            await self._off.see_it_off(run)
             await station.connect(run.request.channel)
             failpoint("cell connected")
-            run.go(RunState.RUNNING, f"{segment.technique.kind} at {station.potentiostat.name}")
             self._say(run, run.reason)
             seen_v = _mean_v((await self._watched(run, station, _ARRIVAL, f"{job}a")).result)
             _check_arrival(seen_v, expected_v, segment, station, run)
@@ -111,19 +112,30 @@ class AtStation:
             failpoint("cell let go")
         except DriverError as err:
             trouble = f"the switch did not let the cell go: {err}; take the leads off the cell"
-            self._store.close_intent(intent, f"{outcome or 'interrupted'}; {trouble}", wall_time())
-            run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
+            await self._close(run, intent, f"{outcome or 'interrupted'}; {trouble}", trouble)
             return trouble
         if is_off or outcome:
             where = "the switch has let the cell go" if is_off else "the cell is on the leads until a person moves it"
-            self._store.close_intent(intent, f"{outcome or 'interrupted'}; {where}", wall_time())
+            await self._close(run, intent, f"{outcome or 'interrupted'}; {where}")
             return ""
         trouble = (
             f"it was ended in the middle of a measurement: take the leads of {station.potentiostat.name} off the cell, "
             "what they do to it is not known"
         )
-        run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
+        await self._written(run, lambda: run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble))
         return trouble
+
+    async def _close(self, run: Run, intent: int, outcome: str, trouble: str = "") -> None:
+        def write() -> None:
+            with self._store.transaction():
+                self._store.close_intent(intent, outcome, wall_time())
+                if trouble:
+                    run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
+
+        await self._written(run, write)
+
+    async def _written(self, run: Run, write: Callable[[], T]) -> T:
+        return await patiently(write, lambda why: self._say(run, why))
 
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
         """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""
@@ -137,6 +149,17 @@ class AtStation:
         finally:
             measuring.cancel()
             await asyncio.wait({measuring})
+
+
+def _to_preflight(run: Run, reason: str) -> None:
+    if run.state is RunState.RUNNING:
+        run.go(RunState.PREFLIGHT, reason)
+
+
+def _to_measuring(run: Run, what: str) -> None:
+    if run.state is not RunState.ARMED:
+        run.go(RunState.ARMED)
+    run.go(RunState.RUNNING, what)
 
 
 def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment, station: Station, run: Run) -> None:

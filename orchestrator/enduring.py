@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from orchestrator.run import Run
 from orchestrator.states import IllegalMove, RunState
-from orchestrator.store import StoreError
+from orchestrator.store import Refused, StoreConflict, StoreError
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_PATIENCE_S = 60.0
 
 
 class StoreTrouble:
@@ -41,6 +47,21 @@ class StoreTrouble:
         """Take in a refusal."""
         self._now = str(err)
         logger.error("%s: the store takes nothing: %s", what, err)
+
+
+async def patiently(write: Callable[[], T], say: Callable[[str], None]) -> T:
+    """Write as soon as the store takes it, for a cell that rests meanwhile; ``say`` is told what is waited for.
+
+    Raises what no waiting mends: Refused, StoreConflict.
+    """
+    while True:
+        try:
+            return write()
+        except (Refused, StoreConflict):
+            raise
+        except StoreError as err:
+            say(f"waits for the store: {err}")
+            await asyncio.sleep(_PATIENCE_S)
 
 
 class Owed:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from drivers.errors import MacroRefused, MeasurementFailed
 from drivers.interfaces import BatteryTester, Measurement
-from orchestrator.atstation import AtStation
+from orchestrator.atstation import AtStation, Visit
+from orchestrator.enduring import patiently
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.measured import archive, keep_measurement
@@ -70,15 +71,17 @@ class Errands:
                 if not await self._carry_out(run, segment):
                     return False
         except Interrupted as err:
-            run.hold(str(err))
+            held = str(err)
+            await self._written(run, lambda: run.hold(held))
             return False
         if run.course.is_over:
-            run.finish(RunState.COMPLETED, "program finished")
+            await self._written(run, lambda: run.finish(RunState.COMPLETED, "program finished"))
             return False
-        if run.state is not RunState.PREFLIGHT:
-            _to_running(run)
-            run.go(RunState.PREFLIGHT)
+        await self._written(run, lambda: _to_preflight(run))
         return True
+
+    async def _written(self, run: Run, write: Callable[[], None]) -> None:
+        await patiently(write, lambda why: self._say(run, why))
 
     async def _carry_out(self, run: Run, segment: MeasurementSegment) -> bool:
         station = self._station
@@ -86,22 +89,25 @@ class Errands:
             raise Interrupted("this bench has no potentiostat any more")
         rested = self._moving.pop(run.run_id, None)
         if rested is None:
-            _to_running(run)
+            await self._written(run, lambda: _to_running(run))
             rested = await self._rest(run, segment)
             if station.needs_a_person:
                 self._moving[run.run_id] = rested
                 text = station.instruction(run.request.channel, run.request.program.cell.name)
-                run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
+                await self._ask(run, text)
                 return False
         await self._off.see_it_off(run)
         self._say(run, f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
         if station.needs_a_person and not run.course.is_over:
-            text = station.way_back(run.request.channel, run.request.program.cell.name)
-            run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
+            await self._ask(run, station.way_back(run.request.channel, run.request.program.cell.name))
             return False
         return True
+
+    async def _ask(self, run: Run, text: str) -> None:
+        """Let the run wait for a person who does something by hand."""
+        await self._written(run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run"))
 
     async def _rest(self, run: Run, segment: MeasurementSegment) -> Rested:
         """Wait with the tester off until the cell has settled. Raises Interrupted when it does not."""
@@ -138,7 +144,7 @@ class Errands:
                 visit = await self._at.visit(run, segment, station, rested.voltage_v, job)
             except MeasurementFailed as err:
                 failures.append(f"{type(err).__name__}: {err}")
-                run.diary.note(EventKind.MEASUREMENT_FAILED, failures[-1])
+                await self._written(run, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, failures[-1]))
                 station.is_unsure = station.is_unsure or not err.cell_state_known
                 if station.needs_a_person and not err.cell_state_known:
                     text = f"take the leads of {station.potentiostat.name} off the cell: what it does is not known"
@@ -147,12 +153,21 @@ class Errands:
                     break
                 await asyncio.sleep(LOOK_S)
                 continue
-            kept = await asyncio.to_thread(archive, visit.measurement, self._store.path)
-            self._keep(run, segment, station, kept, Rested(visit.open_circuit_v, rested.duration_s))
+            await self._keep(run, segment, station, visit, rested)
             if visit.trouble:
                 raise Interrupted(visit.trouble)
             return
-        self._leave_out(run, segment, station, failures)
+        await self._written(run, lambda: self._leave_out(run, segment, station, failures))
+        run.course.advance()
+
+    async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
+        """Copy the files beside the store; where that has no room, the values count and the files stay."""
+        try:
+            return await asyncio.to_thread(archive, measurement, self._store.path)
+        except OSError as err:
+            left = f"the files of {measurement.job} were not copied and stay in the potentiostat's folder: {err}"
+            await self._written(run, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, left))
+            return measurement
 
     def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
         """Go on without a measurement; its test, without values, says to a restart that it is behind the run."""
@@ -160,7 +175,6 @@ class Errands:
             barcode = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-missing"
             self._add_test(run, segment, station, barcode, wall_time())
             run.diary.missing(segment.technique.kind, "; ".join(failures))
-        run.course.advance()
 
     def _add_test(
         self, run: Run, segment: MeasurementSegment, station: Station, barcode: str, started_unix_s: float
@@ -176,10 +190,25 @@ class Errands:
             program_json=segment.to_json(),
         )
 
-    def _keep(
+    async def _keep(
+        self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit, rested: Rested
+    ) -> None:
+        """Store a whole measurement, go on, and see what it tells of the cell."""
+        kept = await self._archived(run, visit.measurement)
+        at_leads = Rested(visit.open_circuit_v, rested.duration_s)
+        await self._written(run, lambda: self._store_whole(run, segment, station, kept, at_leads))
+        run.course.advance()
+        failpoint("measurement stored")
+        try:
+            self._shorts.check(run)
+        except (ArithmeticError, LookupError, StoreError, ValueError):
+            # The spectrum is stored; what cannot be judged must not keep the run from going on.
+            logger.exception("run %s: its spectrum could not be judged", run.run_id)
+
+    def _store_whole(
         self, run: Run, segment: MeasurementSegment, station: Station, measurement: Measurement, rested: Rested
     ) -> None:
-        """Store a whole measurement in one commit, go on, and see what it tells of the cell."""
+        """Store a whole measurement in one commit."""
         with self._store.transaction():
             test = self._add_test(run, segment, station, measurement.job, measurement.started_unix_s)
             keep_measurement(
@@ -192,13 +221,6 @@ class Errands:
                 rested_s=rested.duration_s,
             )
             run.diary.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
-        run.course.advance()
-        failpoint("measurement stored")
-        try:
-            self._shorts.check(run)
-        except (ArithmeticError, LookupError, StoreError, ValueError):
-            # The spectrum is stored; what cannot be judged must not keep the run from going on.
-            logger.exception("run %s: its spectrum could not be judged", run.run_id)
 
 
 def _to_running(run: Run) -> None:
@@ -207,3 +229,10 @@ def _to_running(run: Run) -> None:
         run.go(RunState.ARMED)
     if run.state is not RunState.RUNNING:
         run.go(RunState.RUNNING, "between two segments")
+
+
+def _to_preflight(run: Run) -> None:
+    """Bring a run that goes on with the tester to the checks before its start."""
+    if run.state is not RunState.PREFLIGHT:
+        _to_running(run)
+        run.go(RunState.PREFLIGHT)

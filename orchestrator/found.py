@@ -26,9 +26,16 @@ class Found:
         self._diary = diary
         self._findings: list[Finding] = []
 
-    def begin(self, findings: Sequence[Finding] = ()) -> None:
-        """Begin with another test; ``findings`` are what its samples have shown already."""
-        self._findings = list(findings)
+    def begin(self) -> None:
+        """Begin with another test."""
+        self._findings = []
+
+    def begin_again(self, findings: Sequence[Finding]) -> None:
+        """Begin after a restart with what the stored samples of a test show.
+
+        What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
+        """
+        self._findings = [finding for finding in findings if finding.action is not Action.MARK]
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what more samples show."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from drivers.errors import CannotRun
 from drivers.interfaces import BatteryTester
 from drivers.settings import load_bench
+from orchestrator.api.instance import owning
 from orchestrator.bench import (
     SIMULATED_CHI,
     SIMULATED_CHI_CELL,
@@ -59,7 +60,10 @@ def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str
 
 
 def launch(order: Launch, store: Path, subscriber: Subscriber) -> RunUpdate:
-    """Run it and give where it ended. Everything recorded is in the store, also after Ctrl-C (KeyboardInterrupt)."""
+    """Run it and give where it ended. Everything recorded is in the store, also after Ctrl-C (KeyboardInterrupt).
+
+    Raises AlreadyOwned when a bench's instruments are another process's.
+    """
     program = checked_program(order.recipe, order.cell, order.bench, order.channel)
     request = RunRequest(program, order.channel, order.cell.name)
     if order.bench is not None:
@@ -78,7 +82,12 @@ def _model_of(cell: Cell) -> str:
 
 
 async def _on_bench(bench: Path, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
-    async with open_station(load_bench(bench)) as station, open_bench(bench, request.channel, station) as tester:
+    async with contextlib.AsyncExitStack() as stack:
+        # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
+        instance = await stack.enter_async_context(owning(store))
+        instance.tell("")
+        station = await stack.enter_async_context(open_station(load_bench(bench)))
+        tester = await stack.enter_async_context(open_bench(bench, request.channel, station))
         return await _supervised(tester, station, request, store, subscriber)
 
 

@@ -11,6 +11,7 @@ from orchestrator.events import EventKind
 from orchestrator.run import Run
 from orchestrator.silence import SILENT_POLLS
 from orchestrator.station import Interrupted
+from orchestrator.store import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +38,10 @@ class OffWatch:
             self._missed(run, f"{self._tester.name} does not show the channel")
             return None
         if self._misses.pop(run.run_id, 0) >= SILENT_POLLS:
-            run.diary.note(EventKind.LINK_BACK, f"{self._tester.name} answers again")
+            _note(run, EventKind.LINK_BACK, f"{self._tester.name} answers again")
         if run.taken_over(status) or status.state not in _OFF:
             message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
-            run.diary.note(EventKind.EXTERNAL_ACTION, message)
+            _note(run, EventKind.EXTERNAL_ACTION, message)
             raise Interrupted(message)
         return status
 
@@ -55,5 +56,13 @@ class OffWatch:
         logger.warning("run %s: %s", run.run_id, why)
         count = self._misses[run.run_id] = self._misses.get(run.run_id, 0) + 1
         if count == SILENT_POLLS:
-            run.diary.note(EventKind.LINK_LOST, f"between two segments, nothing of {run.request.channel}: {why}")
+            _note(run, EventKind.LINK_LOST, f"between two segments, nothing of {run.request.channel}: {why}")
             run.reason = f"waits for {self._tester.name}, which does not answer"
+
+
+def _note(run: Run, kind: EventKind, message: str) -> None:
+    """Write an event; what the tester shows must be acted on although the store takes nothing."""
+    try:
+        run.diary.note(kind, message)
+    except StoreError:
+        logger.exception("run %s: %s: %s is not written down", run.run_id, kind, message)

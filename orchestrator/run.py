@@ -21,7 +21,6 @@ from orchestrator.found import Found
 from orchestrator.halfcycles import Before, StepWatch
 from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
-from orchestrator.safety import Action
 from orchestrator.starting import send_start
 from orchestrator.states import ENDED, RunState, move
 from orchestrator.store import Store, TesterTestRow, as_before
@@ -35,6 +34,8 @@ logger = logging.getLogger(__name__)
 SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
 # States in which no program of ours moves current.
 _NOT_STARTED = frozenset({RunState.QUEUED, RunState.PREFLIGHT, RunState.HOLDING, RunState.AWAITING_OPERATOR})
+# What taking a test changes.
+_TAKEN = ("course", "identity", "ingest", "is_between", "start_is_unknown", "_earlier_s", "_earlier_samples")
 _WATCHED = frozenset({RunState.RUNNING, RunState.UNSEEN})
 
 
@@ -45,16 +46,14 @@ class Run:
         self._store, self._tester = store, tester
         self.request, self.run_id = request, run_id
         self.diary = Diary(store, request, run_id)
-        self.state = RunState.QUEUED
-        self.reason = ""
+        self.state, self.reason = RunState.QUEUED, ""
         self.course = Course(request.program)
         # Between two segments no program runs on the tester; an errand of the supervisor sees to the next one.
         self.is_between = False
         self.identity: TestIdentity | None = None
         self.ingest: Ingest | None = None
         self._watch = StepWatch(self.segment)
-        self._earlier_s = 0.0
-        self._earlier_samples = 0
+        self._earlier_s, self._earlier_samples = 0.0, 0
         self._ending: tuple[RunState, str] | None = None
         self._fetcher = Fetcher(tester, self.diary)
         # Held by a start or a stop until its outcome is known: neither may act on what the other has half done.
@@ -112,7 +111,7 @@ class Run:
         )
 
     def go(self, state: RunState, reason: str = "") -> None:
-        """Move to a state and write it down with an event; where the store takes nothing, it stays where it was."""
+        """Move to a state and write it down with an event; when the store takes nothing, the run stays where it was."""
         with self._store.transaction(as_before(self, "state", "reason")):
             self.state, self.reason = move(self.state, state), reason
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
@@ -136,7 +135,7 @@ class Run:
         try:
             status = (await self._tester.status([channel]))[channel]
             if reasons := reasons_not_to_start(self.request.program, status, resumed=bool(self.tests)):
-                self._cannot_begin("; ".join(reasons))
+                self.cannot_begin("; ".join(reasons))
                 return
             loaded = await self._tester.load(channel, self.segment, barcode)
             if self._called_off:
@@ -148,11 +147,11 @@ class Run:
             self.go(RunState.UNKNOWN, f"{err}; look at channel {channel} before anything else")
             return
         except DriverError as err:
-            self._cannot_begin(str(err))
+            self.cannot_begin(str(err))
             return
         self.go(RunState.RUNNING)
 
-    def _cannot_begin(self, reason: str) -> None:
+    def cannot_begin(self, reason: str) -> None:
         """Fail a run that never began; one that has tests is held, and can go on."""
         if self.tests:
             self.hold(reason)
@@ -167,11 +166,8 @@ class Run:
 
     def started(self, identity: TestIdentity) -> None:
         """Take a test that has been started as this run's own; where the store takes nothing, it is not taken."""
-        taken = as_before(
-            self, "course", "identity", "ingest", "is_between", "start_is_unknown", "_earlier_s", "_earlier_samples"
-        )
-        self.course = copy(self.course)
-        with self._store.transaction(taken):
+        with self._store.transaction(as_before(self, *_TAKEN)):
+            self.course = copy(self.course)
             test = self._store.add_test(
                 run_id=self.run_id,
                 segment=self.course.index,
@@ -217,8 +213,7 @@ class Run:
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
             self.take(identity, row.id)
             if self.ingest is not None:
-                # What asked for an end of a run that still goes on was found, and not acted on, before the restart.
-                self._found.begin([found for found in self.ingest.replay() if found.action is not Action.MARK])
+                self._found.begin_again(self.ingest.replay())
 
     def _close_test(self, *, segment_is_over: bool) -> None:
         if self.ingest is not None:
@@ -275,12 +270,9 @@ class Run:
         async with self._commanding:
             if self.state in SETTLED:
                 return
-            if self.state in _NOT_STARTED and not await self._is_kept():
-                held = self.state is RunState.HOLDING
-                self.go(RunState.STOPPED, f"{reason}; it was held: {self.reason}" if held else reason)
-                return
-            if self.is_between and not self.start_is_unknown:
-                self.finish(RunState.STOPPED, reason)
+            between = self.is_between and not self.start_is_unknown
+            if between or (self.state in _NOT_STARTED and not await self._is_kept()):
+                self.end_at_rest(reason)
                 return
             self.order_stop(state, reason)
             if self.start_is_unknown:
@@ -288,6 +280,14 @@ class Run:
                 self.diary.intend_stop()
             elif self.identity is not None:
                 await self._stop(self.identity)
+
+    def end_at_rest(self, reason: str) -> None:
+        """End a run of which no program is on the tester."""
+        if self.state in _NOT_STARTED:
+            held = f"; it was held: {self.reason}" if self.state is RunState.HOLDING else ""
+            self.go(RunState.STOPPED, reason + held)
+        else:
+            self.finish(RunState.STOPPED, reason)
 
     async def _is_kept(self) -> bool:
         """Tell whether a held run's program may still be on its channel, paused: somebody could let it go on there."""
@@ -345,7 +345,7 @@ class Run:
 
     async def stop_again(self) -> None:
         """Order the pending stop once more."""
-        if self._ending is not None:
+        if self._ending:
             await self.stop(*self._ending)
 
     async def collect_rest(self) -> None:

@@ -151,7 +151,7 @@ class Supervisor:
         held = {run.request.channel for run in self.runs if run.state not in _NOT_BUSY | {RunState.QUEUED}}
         first: dict[str, Run] = {}
         for run in self.runs:
-            if run.state is RunState.QUEUED and run.request.channel not in held:
+            if run.state is RunState.QUEUED and run.request.channel not in held and run not in self._owed:
                 first.setdefault(run.request.channel, run)
         return list(first.values())
 
@@ -187,9 +187,11 @@ class Supervisor:
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
             run.start_is_unknown = run.state is RunState.ARMED
-            failed = RunState.UNKNOWN if run.start_is_unknown else RunState.FAILED
             reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
-            self._owed.write(run, lambda: run.go(failed, reason))
+            if run.start_is_unknown:
+                self._owed.write(run, lambda: run.go(RunState.UNKNOWN, reason))
+            else:
+                self._owed.write(run, lambda: run.cannot_begin(reason))
         self.publish(run)
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
@@ -202,10 +204,7 @@ class Supervisor:
             await self.station.clear(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
-            if run.tests:
-                run.hold(message)
-            else:
-                run.go(RunState.FAILED, message)
+            run.cannot_begin(message)
             return False
         return True
 
@@ -338,6 +337,11 @@ class Supervisor:
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
                 run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
+        except StoreError:
+            if not run.stop_is_pending:
+                # Nothing of it runs, and nothing will: it ends when that can be written.
+                self._owed.write(run, lambda: run.end_at_rest(reason))
+            raise
         finally:
             self._stopping.discard(run.run_id)
             self.publish(run)

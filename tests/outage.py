@@ -89,6 +89,12 @@ def failing_store(path: Path, outage: Outage) -> Iterator[FailingStore]:
         yield store
 
 
+def fail_for(store: FailingStore, lasts_s: float) -> None:
+    """Let the disk take nothing from now on."""
+    store.outage.first, store.outage.lasts_s = store.outage.seen + 1, lasts_s
+    store.outage.hits()
+
+
 def live_through(outage: Outage) -> list[str]:
     """Let four runs live through an outage, and give what is wrong afterwards."""
 

@@ -1,5 +1,6 @@
 """The command line as scripts rely on it: exit statuses, one sentence on stderr, JSON and nothing else on stdout."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.api.instance import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
 
@@ -197,6 +199,25 @@ def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path
         finally:
             simulator.send_signal(signal.SIGINT)
             assert simulator.wait(timeout=20) == 0
+
+
+def test_instruments_of_a_store_that_is_owned_are_left_alone(tmp_path: Path, recipe: Path) -> None:
+    """A service has the bench: a run that would poll it beside the service is refused, and says what to do (E08)."""
+    bench = tmp_path / "bench.toml"
+    bench.write_text(
+        f'[[tester]]\nport = 1\nstep_files = "{tmp_path.as_posix()}"\nstep_files_on_bts_pc = "."\n'
+        "[[tester.units]]\ndevid = 21\nsubdevid = 1\nvoltage_low_v = -5.0\n",
+        encoding="utf-8",
+    )
+
+    async def beside() -> None:
+        async with owning(tmp_path / "lab.db") as instance:
+            instance.tell("http://127.0.0.1:1")
+            place = ("--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
+            refused(cellrig("run", recipe, "--cell", "coated-li-li", *place), 1, "when --bench is left out")
+
+    asyncio.run(beside())
+    assert not (tmp_path / "lab.db").exists()
 
 
 def test_json_is_alone_on_stdout(tmp_path: Path, recipe: Path) -> None:

@@ -15,7 +15,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Refused, Store, StoreError, TickResult, as_before, open_store
 from orchestrator.virtual_time import run_virtual
 from simulators.neware.settings import Trouble
-from tests.outage import FailingStore, Outage, failing_store, sweep
+from tests.outage import FailingStore, Outage, fail_for, failing_store, sweep
 from tests.rig import CHANNEL, Rig, open_rig
 from tests.test_service import OTHER, check_rows, request, serving, state
 
@@ -37,12 +37,6 @@ def with_outage(path: Path, work: Callable[[Rig, FailingStore], Awaitable[None]]
                 await work(rig, store)
 
     run_virtual(main())
-
-
-def fail_for(store: FailingStore, lasts_s: float) -> None:
-    """Let the disk take nothing from now on."""
-    store.outage.first, store.outage.lasts_s = store.outage.seen + 1, lasts_s
-    store.outage.hits()
 
 
 @pytest.mark.parametrize("first", [3, 9])

@@ -40,7 +40,7 @@ class Owner:
     url: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, started {self.started_utc}, at {self.url or 'no address yet'}"
+        return f"process {self.pid} on {self.host}, started {self.started_utc}, at {self.url or 'no address'}"
 
 
 def lock_path(store: Path) -> Path:

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url
-from orchestrator.cli.output import DONE, FAILED, ProgressView, print_json, print_table, stopped_by_ctrl_c
+from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, print_table, stopped_by_ctrl_c
 
 _DEFAULT_STORE = Path("cellrig.db")
 
@@ -35,6 +35,7 @@ def run(
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
     """
+    from orchestrator.api.instance import AlreadyOwned
     from orchestrator.launch import Launch, launch
     from protocols.loading import load_cell, load_recipe
 
@@ -47,8 +48,11 @@ def run(
 
         raise typer.Exit(order_run(Order(recipe, cell, channel, label, by), ServiceClient(store, url), wait, json))
     order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)
-    with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
-        result = launch(order, store, view)
+    try:
+        with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
+            result = launch(order, store, view)
+    except AlreadyOwned as err:
+        fail(f"{err}; a service does the run when --bench is left out", FAILED)
     row = _run_row(store, result.run_id)
     if json:
         print_json(row)
