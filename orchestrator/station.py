@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drivers.errors import DriverError
 from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Potentiostat
 from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
@@ -71,6 +72,14 @@ class Station:
         port = self.ports.get(channel)
         if self.switch is not None and port is not None and await self.switch.selected() == port:
             await self.switch.select(None)
+
+    async def seen_off(self, channel: str) -> str:
+        """See that a channel's cell is not on the leads, and say in words what is to be done where that is not sure."""
+        try:
+            await self.clear(channel)
+        except DriverError as err:
+            return f"take the leads of {self.potentiostat.name} off the cell: {err}"
+        return ""
 
     async def let_go(self) -> bool:
         """Take every cell off the leads; False where only a person can."""

@@ -358,6 +358,12 @@ class Supervisor:
             if errand is not None and run.state is RunState.HOLDING:
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
                 return
+            program = run.request.program
+            measures = len(program.segments) > len(program.cycling)
+            if run.state is RunState.HOLDING and self.station is not None and measures:
+                # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
+                left = await self.station.seen_off(run.request.channel)
+                reason = f"{reason}; {left}" if left else reason
             await run.stop(RunState.STOPPED, reason)
             if run.start_is_unknown:
                 await self._recovery.settle(run)
