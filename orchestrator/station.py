@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from drivers.errors import DriverError
+from drivers.errors import DriverError, Incomplete
 from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Potentiostat
 from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
@@ -63,6 +63,16 @@ class Station:
         """Bring a channel's cell to the leads, where a switch does that."""
         if self.switch is not None:
             await self.switch.select(self.ports[channel])
+
+    async def see_connected(self, channel: str) -> None:
+        """See that a channel's cell was at the leads to the end of a measurement: a switch may have lost its power.
+
+        Raises Incomplete when it was not, another DriverError when the switch does not say.
+        """
+        if self.switch is not None and self.switch.port is None:
+            port = await self.switch.selected()
+            if port != self.ports[channel]:
+                raise Incomplete(f"{self.switch.name} no longer has the cell of {channel} at the leads: it has {port}")
 
     async def clear(self, channel: str) -> None:
         """See that a channel's cell is not on the leads before the tester drives it: an earlier process may have died.
