@@ -11,6 +11,9 @@ from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Po
 from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
 
+# A tester refreshes what it shows every 5 s at best (reference neware-ct4008, section 2.3).
+SHOWN_S = 11.0
+
 
 class Interrupted(Exception):
     """A run cannot go on between its segments by itself; the message says why and what to do."""
@@ -32,6 +35,9 @@ class Station:
     is_unsure: bool = False
     # Held by the run whose cell is on the leads, or on its way there.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # When the cell of a channel was last taken off the leads, in the loop's time, and whose cell is there.
+    _parted_s: dict[str, float] = field(default_factory=dict)
+    _at_leads: str = ""
 
     @property
     def needs_a_person(self) -> bool:
@@ -62,6 +68,7 @@ class Station:
     async def connect(self, channel: str) -> None:
         """Bring a channel's cell to the leads, where a switch does that."""
         if self.switch is not None:
+            self._at_leads = channel
             await self.switch.select(self.ports[channel])
 
     async def see_connected(self, channel: str) -> None:
@@ -82,6 +89,12 @@ class Station:
         port = self.ports.get(channel)
         if self.switch is not None and port is not None and await self.switch.selected() == port:
             await self.switch.select(None)
+            self._parted_s[channel] = asyncio.get_running_loop().time()
+
+    async def seen_again(self, channel: str) -> None:
+        """Wait until the tester shows a cell that has just come back, not the empty holder that it saw before."""
+        left_s = self._parted_s.get(channel, -SHOWN_S) + SHOWN_S - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, left_s))
 
     async def seen_off(self, channel: str) -> str:
         """See that a channel's cell is not on the leads, and say in words what is to be done where that is not sure."""
@@ -98,6 +111,7 @@ class Station:
         # A switch that the instrument itself drives lets nothing go before the next macro.
         lets_go = self.switch.port is None
         await self.switch.select(None)
+        self._parted_s[self._at_leads] = asyncio.get_running_loop().time()
         return lets_go
 
 

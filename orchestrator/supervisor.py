@@ -199,6 +199,7 @@ class Supervisor:
             return True
         try:
             await self.station.clear(run.request.channel)
+            await self.station.seen_again(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
             if run.tests:
