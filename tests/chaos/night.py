@@ -36,7 +36,7 @@ CALM_S = 5 * POLL_S + 300.0
 # A start that has not ended after so many seconds of calm is no start under way.
 START_S = 120
 _STARTING = frozenset({RunState.PREFLIGHT, RunState.ARMED})
-LFP = frozenset(CHANNELS[5:])
+LFP = CHANNELS[5:]
 
 
 class InlineLoop(VirtualTimeLoop):
@@ -109,6 +109,7 @@ class Night:
         }
         self.measuring = {name: measuring_programs("lfp" if name in LFP else "li-li") for name in CHANNELS}
         self.injected: Counter[str] = Counter()
+        self._fresh = 0
         self.link_troubles = 0
         self.troubles_so_far = 0
 
@@ -150,11 +151,21 @@ class Night:
             with self.corner.reached(name):
                 self.bench.tester.put_back_cell(name)
             self.bench.tester.make_trouble(name, Trouble())
+        self._replace_dead_cells()
         self.host.start()
         await asyncio.sleep(CALM_S)
         await self._starts_under_way()
         self.invariants.look(self.host)
         self.invariants.order(self.host)
+
+    def _replace_dead_cells(self) -> None:
+        """Put fresh cells where faults have charged one to death: no run would ever begin there again."""
+        for name in LFP:
+            channel = self.bench.tester.channel(name)
+            is_dead = not 2.0 <= channel.cell.voltage_v(0.0) <= 4.3
+            if is_dead and not channel.busy and self.corner.channel != name:
+                self._fresh += 1
+                self.bench.tester.swap_cell(name, load_cell("coated-lfp", seed=self.seed * 1000 + self._fresh))
 
     async def _starts_under_way(self) -> None:
         """Wait for starts that a channel's turn has just begun: the tester may know of a test before the store does."""
