@@ -202,6 +202,9 @@ class Supervisor:
             await self.station.seen_again(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
+            if run.state in SETTLED:
+                # Stopped by a person while the switch was asked: there is nothing to begin any more.
+                return False
             if run.tests:
                 run.hold(message)
             else:
