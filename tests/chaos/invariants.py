@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -18,6 +16,7 @@ from simulators.neware.machine import Status
 from simulators.neware.memory import StoredTest
 from tests.chaos.host import Host
 from tests.chaos.programs import charge_allowed_ah
+from tests.chaos.reader import Reader
 from tests.chaos.spectra import AtLeads
 
 _ACTIVE = ("preflight", "armed", "running", "unseen")
@@ -30,7 +29,8 @@ class Invariants:
     def __init__(self, bench: SimulatedBench, store_file: Path) -> None:
         self._bench = bench
         self._file = store_file
-        self._reader: sqlite3.Connection | None = None
+        self.reader = Reader(store_file)
+        self.query = self.reader.query
         # Tests that somebody else has started; times in which a channel did not do as it was told.
         self.foreign: set[tuple[str, int]] = set()
         self.crooked: list[tuple[str, float, float]] = []
@@ -40,17 +40,6 @@ class Invariants:
         self._states: dict[str, RunState] = {}
         self._starts: Counter[str] = Counter()
         self.at_leads = AtLeads(bench, self.query, self.foreign)
-
-    def query(self, sql: str, *values: object) -> list[Any]:
-        """Read from the store as it is on disk."""
-        if self._reader is None:
-            self._reader = sqlite3.connect(f"{self._file.as_uri()}?mode=ro", uri=True)
-        return self._reader.execute(sql, values).fetchall()
-
-    def close(self) -> None:
-        """Let go of the store."""
-        if self._reader is not None:
-            self._reader.close()
 
     # At every event
 
@@ -249,24 +238,3 @@ class Invariants:
         from_s = test.start_tick / 10
         to_s = test.steps[-1].end_tick / 10 if test.steps else from_s
         return any(name == channel and begin <= to_s and from_s <= end for name, begin, end in self.crooked)
-
-    def finished(self) -> Counter[str]:
-        """Count runs by state."""
-        return Counter(dict(self.query("SELECT state, count(*) FROM run GROUP BY state")))
-
-    def sample_count(self) -> int:
-        """Count stored samples."""
-        return int(self.query("SELECT count(*) FROM sample")[0][0])
-
-    def digest(self) -> str:
-        """Give a short text that tells one night from another: what was stored, and when, down to the last event."""
-        summed = hashlib.sha256()
-        for sql in (
-            "SELECT run_id, state, state_unix_s FROM run ORDER BY run_id",
-            "SELECT run_id, kind, at_unix_s FROM event ORDER BY id",
-            "SELECT test, count(*), sum(voltage_v), sum(capacity_ah) FROM sample GROUP BY test ORDER BY test",
-            "SELECT test, count(*), sum(z_real_ohm), sum(z_imag_ohm) FROM spectrum GROUP BY test ORDER BY test",
-        ):
-            for row in self.query(sql):
-                summed.update(repr(row).encode())
-        return summed.hexdigest()[:12]

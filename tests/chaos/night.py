@@ -206,13 +206,13 @@ def replay(seed: int, days: float) -> Outcome:
     async def main(folder: Path) -> Outcome:
         night = Night(seed, folder)
         await night.live(days)
-        told = night.invariants
+        told = night.invariants.reader
         outcome = Outcome(
             seed,
             night.injected,
             told.finished(),
             told.sample_count(),
-            told.at_leads.count(),
+            told.spectra(),
             told.digest(),
             time.perf_counter() - began_s,
         )

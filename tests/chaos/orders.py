@@ -106,7 +106,7 @@ class _bounded_stop:  # noqa: N801 - used as a context
         took_s = asyncio.get_running_loop().time() - self._began_s
         assert took_s <= STOP_BOUND_S, f"a stop took {took_s:.0f} s on a good link"
         for run in self._runs:
-            settled = run.state in SETTLED or self._cannot_be_stopped(run) or is_at_leads(run)
+            settled = run.state in SETTLED or self._cannot_be_stopped(run) or says_leads(run.state, run.reason)
             assert settled, f"{run.run_id} is {run.state}: {run.reason}, after a stop on a good link"
 
     def _cannot_be_stopped(self, run: Run) -> bool:
@@ -118,9 +118,9 @@ class _bounded_stop:  # noqa: N801 - used as a context
         return machine.status is Status.PAUSE and (machine.trouble.stop != "obey" or was_deaf)
 
 
-def is_at_leads(run: Run) -> bool:
+def says_leads(state: str, reason: str) -> bool:
     """Tell whether a run is held, and says that its cell may be at the potentiostat's leads."""
-    return run.state is RunState.HOLDING and any(word in run.reason for word in ("leads", "potentiostat"))
+    return state == RunState.HOLDING and any(word in reason for word in ("leads", "potentiostat"))
 
 
 async def resume(night: Night, it: Happening) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
@@ -14,7 +13,7 @@ from simulators.neware.machine import Status
 from simulators.neware.memory import StoredTest
 from tests.chaos.corner import Stay
 from tests.chaos.host import Host
-from tests.chaos.orders import is_at_leads
+from tests.chaos.orders import says_leads
 from tests.chaos.programs import rows_of
 
 # The tester counts in tenths of a second.
@@ -79,17 +78,21 @@ class AtLeads:
     # In a calm
 
     def order(self, host: Host) -> None:
-        """Check that a cell at the leads is being measured, or that its run is held and says so."""
+        """Check that a cell at the leads is being measured, or that the run that brought it there says that it is."""
         name = self._bench.leads.channel
-        service = host.service
-        if name is None or service is None:
+        if name is None or host.service is None:
             return
-        runs = [run for run in service.runs if run.request.channel == name]
-        measured = [run for run in runs if run.state is RunState.RUNNING and run.course.measurement is not None]
-        # A stop that could not let it go has said so; the next start on this channel sees to it first.
-        known = [run for run in runs if is_at_leads(run) or (run is runs[-1] and "take the leads" in run.reason)]
-        told = [(run.run_id, run.state.value, run.reason) for run in runs]
-        assert measured or known, f"the cell of {name} is left at the leads, and no run says so: {told}"
+        runs = [run for run in host.service.runs if run.request.channel == name]
+        if any(run.state is RunState.RUNNING and run.course.measurement is not None for run in runs):
+            return
+        brought = self._query(
+            "SELECT run.run_id, run.state, run.reason FROM intent JOIN run ON run.run_id = intent.run_id "
+            "WHERE intent.channel = ? AND intent.command = 'measure' ORDER BY intent.id DESC LIMIT 1",
+            name,
+        )
+        # A person stopped it while the switch did not answer, and was told; the next start there asks the switch first.
+        told = [row for row in brought if says_leads(*row[1:]) or "take the leads" in row[2]]
+        assert told, f"the cell of {name} is left at the leads, and its run does not say so: {brought}"
 
     # In the morning
 
@@ -138,11 +141,6 @@ class AtLeads:
         assert there, f"the spectrum of {run_id} ({began_s:.1f} to {ended_s:.1f} s) is not all of {channel}: {near}"
         rows = self._query("SELECT frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ?", test)
         assert all(isfinite(value) for row in rows for value in row)
-
-    def count(self) -> Counter[str]:
-        """Count stored spectra and those left out."""
-        (missing,) = self._query("SELECT count(*) FROM test WHERE barcode LIKE '%-missing'")[0]
-        return Counter(stored=self._query("SELECT count(*) FROM measurement")[0][0], missing=missing)
 
 
 def _end_tick(test: StoredTest) -> int:
