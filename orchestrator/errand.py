@@ -65,6 +65,9 @@ class Errands:
 
         False when the run has ended, is held, or waits for a person.
         """
+        if run.state is RunState.PREFLIGHT:
+            # Resumed by a person.
+            self._off.accept(run)
         try:
             while (segment := run.course.measurement) is not None:
                 if not await self._carry_out(run, segment):
