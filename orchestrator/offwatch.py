@@ -47,8 +47,9 @@ class OffWatch:
         if self._misses.pop(run.run_id, 0) >= SILENT_POLLS:
             run.diary.note(EventKind.LINK_BACK, f"{self._tester.name} answers again")
         shown = (status.test_id, status.barcode)
-        is_strange = run.taken_over(status) and self._accepted.get(run.run_id) != shown
-        if is_strange or status.state not in _OFF:
+        is_accepted = self._accepted.get(run.run_id) == shown
+        is_off = status.state in _OFF or (is_accepted and status.state is ChannelState.PROTECTED)
+        if not is_off or (run.taken_over(status) and not is_accepted):
             self._told[run.run_id] = shown
             message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
             run.diary.note(EventKind.EXTERNAL_ACTION, message)
