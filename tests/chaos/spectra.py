@@ -18,6 +18,8 @@ from tests.chaos.programs import rows_of
 
 # The tester counts in tenths of a second.
 _TICK_S = 0.2
+# Wall times are stored to less than a microsecond.
+_ROUNDED_S = 1e-3
 
 
 class AtLeads:
@@ -136,7 +138,8 @@ class AtLeads:
         """Check that a spectrum is that of the run's own cell from its beginning to its end."""
         epoch_unix_s = self._bench.tester.epoch_unix_s
         began_s, ended_s = started_unix_s - epoch_unix_s, ended_unix_s - epoch_unix_s
-        there = [s for s in self.stays if s.channel == channel and s.began_s <= began_s and ended_s <= s.ended_s]
+        own = [stay for stay in self.stays if stay.channel == channel]
+        there = [stay for stay in own if stay.began_s - _ROUNDED_S <= began_s and ended_s <= stay.ended_s + _ROUNDED_S]
         near = [s for s in self.stays if s.ended_s >= began_s - 60.0 and s.began_s <= ended_s + 60.0]
         assert there, f"the spectrum of {run_id} ({began_s:.1f} to {ended_s:.1f} s) is not all of {channel}: {near}"
         rows = self._query("SELECT frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ?", test)
