@@ -69,6 +69,7 @@ class AtStation:
             seen_v = _mean_v((await self._watched(run, station, _ARRIVAL, f"{job}a")).result)
             _check_arrival(seen_v, expected_v, segment, station, run)
             measurement = await self._watched(run, station, segment.technique, job)
+            await station.see_connected(run.request.channel)
             outcome = "measured"
             failpoint("measured")
         except DriverError as err:

@@ -67,6 +67,8 @@ class Errands:
         False when the run has ended, is held, or waits for a person.
         """
         try:
+            if run.state is RunState.PREFLIGHT:
+                await self._take_up(run)
             while (segment := run.course.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
@@ -82,6 +84,14 @@ class Errands:
 
     async def _written(self, run: Run, write: Callable[[], None]) -> None:
         await patiently(write, lambda why: self._say(run, why))
+
+    async def _take_up(self, run: Run) -> None:
+        """Begin again where a person lets a run go on: its cell may still be on the leads. Raises Interrupted."""
+        self._off.accept(run)
+        if self._station is not None:
+            if left := await self._station.seen_off(run.request.channel):
+                raise Interrupted(left)
+            await self._station.seen_again(run.request.channel)
 
     async def _carry_out(self, run: Run, segment: MeasurementSegment) -> bool:
         station = self._station

@@ -25,6 +25,14 @@ class OffWatch:
     def __init__(self, tester: BatteryTester) -> None:
         self._tester = tester
         self._misses: dict[str, int] = {}
+        # By run: somebody's test that a person has been told of, and one with which the run was let go on.
+        self._told: dict[str, tuple[int, str]] = {}
+        self._accepted: dict[str, tuple[int, str]] = {}
+
+    def accept(self, run: Run) -> None:
+        """Take a person's word that the cell is as it is to be after the test that he has been told of."""
+        if (told := self._told.pop(run.run_id, None)) is not None:
+            self._accepted[run.run_id] = told
 
     async def look(self, run: Run) -> ChannelStatus | None:
         """Ask for the channel; None while the tester does not answer. Raises Interrupted unless it is off, and ours."""
@@ -39,7 +47,11 @@ class OffWatch:
             return None
         if self._misses.pop(run.run_id, 0) >= SILENT_POLLS:
             _note(run, EventKind.LINK_BACK, f"{self._tester.name} answers again")
-        if run.taken_over(status) or status.state not in _OFF:
+        shown = (status.test_id, status.barcode)
+        is_accepted = self._accepted.get(run.run_id) == shown
+        is_off = status.state in _OFF or (is_accepted and status.state is ChannelState.PROTECTED)
+        if not is_off or (run.taken_over(status) and not is_accepted):
+            self._told[run.run_id] = shown
             message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
             _note(run, EventKind.EXTERNAL_ACTION, message)
             raise Interrupted(message)

@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from drivers.errors import DriverError, Incomplete
 from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Potentiostat
 from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
+
+# A tester refreshes what it shows every 5 s at best (reference neware-ct4008, section 2.3).
+SHOWN_S = 11.0
 
 
 class Interrupted(Exception):
@@ -31,6 +35,10 @@ class Station:
     is_unsure: bool = False
     # Held by the run whose cell is on the leads, or on its way there.
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _switching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # When the cell of a channel was last taken off the leads, in the loop's time, and whose cell is there.
+    _parted_s: dict[str, float] = field(default_factory=dict)
+    _at_leads: str = ""
 
     @property
     def needs_a_person(self) -> bool:
@@ -61,7 +69,19 @@ class Station:
     async def connect(self, channel: str) -> None:
         """Bring a channel's cell to the leads, where a switch does that."""
         if self.switch is not None:
-            await self.switch.select(self.ports[channel])
+            async with self._switching:
+                self._at_leads = channel
+                await self.switch.select(self.ports[channel])
+
+    async def see_connected(self, channel: str) -> None:
+        """See that a channel's cell was at the leads to the end of a measurement: a switch may have lost its power.
+
+        Raises Incomplete when it was not, another DriverError when the switch does not say.
+        """
+        if self.switch is not None and self.switch.port is None:
+            port = await self.switch.selected()
+            if port != self.ports[channel]:
+                raise Incomplete(f"{self.switch.name} no longer has the cell of {channel} at the leads: it has {port}")
 
     async def clear(self, channel: str) -> None:
         """See that a channel's cell is not on the leads before the tester drives it: an earlier process may have died.
@@ -69,8 +89,26 @@ class Station:
         Raises DriverError when the switch does not say so.
         """
         port = self.ports.get(channel)
-        if self.switch is not None and port is not None and await self.switch.selected() == port:
-            await self.switch.select(None)
+        if self.switch is None or port is None:
+            return
+        # Between the question and the answer no other run's cell may come to the leads: it would be taken off.
+        async with self._switching:
+            if await self.switch.selected() == port:
+                await self.switch.select(None)
+                self._parted_s[channel] = asyncio.get_running_loop().time()
+
+    async def seen_again(self, channel: str) -> None:
+        """Wait until the tester shows a cell that has just come back, not the empty holder that it saw before."""
+        left_s = self._parted_s.get(channel, -SHOWN_S) + SHOWN_S - asyncio.get_running_loop().time()
+        await asyncio.sleep(max(0.0, left_s))
+
+    async def seen_off(self, channel: str) -> str:
+        """See that a channel's cell is not on the leads, and say in words what is to be done where that is not sure."""
+        try:
+            await self.clear(channel)
+        except DriverError as err:
+            return f"take the leads of {self.potentiostat.name} off the cell: {err}"
+        return ""
 
     async def let_go(self) -> bool:
         """Take every cell off the leads; False where only a person can."""
@@ -78,7 +116,9 @@ class Station:
             return False
         # A switch that the instrument itself drives lets nothing go before the next macro.
         lets_go = self.switch.port is None
-        await self.switch.select(None)
+        async with self._switching:
+            await self.switch.select(None)
+            self._parted_s[self._at_leads] = asyncio.get_running_loop().time()
         return lets_go
 
 

@@ -202,9 +202,12 @@ class Supervisor:
             return True
         try:
             await self.station.clear(run.request.channel)
+            await self.station.seen_again(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
-            run.cannot_begin(message)
+            if run.state not in SETTLED:
+                # Unless a person has stopped it while the switch was asked.
+                run.cannot_begin(message)
             return False
         return True
 
@@ -330,6 +333,12 @@ class Supervisor:
             if errand is not None and run.state is RunState.HOLDING:
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
                 return
+            program = run.request.program
+            measures = len(program.segments) > len(program.cycling)
+            if run.state is RunState.HOLDING and self.station is not None and measures:
+                # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
+                left = await self.station.seen_off(run.request.channel)
+                reason = f"{reason}; {left}" if left else reason
             await run.stop(RunState.STOPPED, reason)
             if run.start_is_unknown:
                 await self._recovery.settle(run)

@@ -32,7 +32,9 @@ def main() -> int:
             sys.stderr.write(f"\nseed {seed} breaks an invariant; replay it with: {command}\n")
             return 1
         sys.stdout.write(
-            f"night {seed}: {asked.days:g} days x 8 channels, {night.samples} samples, {night.wall_s:.0f} s\n"
+            f"night {seed}: {asked.days:g} days x 8 channels, {night.samples} samples, {night.wall_s:.0f} s, "
+            f"digest {night.digest}\n"
+            f"  spectra: {_counted(night.spectra)}\n"
             f"  happened: {_counted(night.injected)}\n"
             f"  runs: {_counted(night.finished)}\n"
         )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.chaos.orders import acknowledge, resume, stop, stop_rack, submit, submit_and_stop
+from tests.chaos import leads
+from tests.chaos.orders import acknowledge, resume, stop, stop_rack, submit, submit_and_stop, submit_measuring
 from tests.chaos.plan import HOUR_S, Happening, pick
 
 if TYPE_CHECKING:
@@ -106,17 +107,21 @@ async def reboot_lost(night: Night, it: Happening) -> bool:
 
 async def pulled_out(night: Night, it: Happening) -> bool:
     """Pull a cell out for a while."""
-    night.bench.tester.pull_out_cell(it.channel)
+    with night.corner.reached(it.channel):
+        night.bench.tester.pull_out_cell(it.channel)
     await asyncio.sleep(it.lasts_s)
-    night.bench.tester.put_back_cell(it.channel)
+    with night.corner.reached(it.channel):
+        night.bench.tester.put_back_cell(it.channel)
     return True
 
 
 async def shorted(night: Night, it: Happening) -> bool:
     """Short a cell for a while."""
-    night.bench.tester.short_cell(it.channel)
+    with night.corner.reached(it.channel):
+        night.bench.tester.short_cell(it.channel)
     await asyncio.sleep(it.lasts_s)
-    night.bench.tester.put_back_cell(it.channel)
+    with night.corner.reached(it.channel):
+        night.bench.tester.put_back_cell(it.channel)
     return True
 
 
@@ -157,16 +162,10 @@ async def killed(night: Night, it: Happening) -> bool:
     """Kill the service and start it again some time later."""
     if night.host.process is None:
         return False
-    _kill(night)
+    night.kill()
     await asyncio.sleep(it.lasts_s)
     night.host.start()
     return True
-
-
-def _kill(night: Night) -> None:
-    before = night.invariants.stored()
-    night.host.kill()
-    night.invariants.survived(before)
 
 
 async def killed_while_starting(night: Night, it: Happening) -> bool:
@@ -189,6 +188,7 @@ async def killed_in_a_loop(night: Night, it: Happening) -> bool:
 
 TABLE: dict[str, Callable[[Night, Happening], Awaitable[bool]]] = {
     "submit": submit,
+    "submit measuring": submit_measuring,
     "submit, then stop": submit_and_stop,
     "start spoiled": start_spoiled,
     "stop": stop,
@@ -213,4 +213,5 @@ TABLE: dict[str, Callable[[Night, Happening], Awaitable[bool]]] = {
     "service killed": killed,
     "service killed while starting": killed_while_starting,
     "service killed in a loop": killed_in_a_loop,
+    **leads.TABLE,
 }

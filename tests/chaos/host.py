@@ -7,8 +7,10 @@ is its task cancelled. What was on the wire already arrives, as it would from a 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from drivers.mux.line import Streams
 from drivers.neware.client import NewareClient
 from drivers.neware.tester import NewareTester
 from drivers.settings import NewareSettings, UnitSettings
@@ -18,24 +20,30 @@ from orchestrator.store import Store, open_store
 from orchestrator.virtual_time import wall_time
 from simulators.bench import SimulatedBench
 from simulators.streams import connect_memory
+from tests.chaos.corner import Corner
 
 POLL_S = 300.0
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Network:
-    """The way from the host to BTS; ``down`` while nobody answers there."""
+    """The way from the host to an instrument; ``down`` while nobody answers there."""
 
-    def __init__(self, bench: SimulatedBench) -> None:
-        self._bench = bench
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
         self._writers: list[asyncio.StreamWriter] = []
         self.down = False
         self.host_is_dead = False
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(self) -> Streams:
         """Open a connection, or refuse it."""
+        return self.connected()
+
+    def connected(self) -> Streams:
+        """Do the same at once."""
         if self.down or self.host_is_dead:
             raise ConnectionRefusedError("nobody answers")
-        reader, writer = connect_memory(self._bench.handle)
+        reader, writer = connect_memory(self._handle)
         self._writers = [other for other in self._writers if not other.is_closing()] + [writer]
         return reader, writer
 
@@ -48,8 +56,9 @@ class Network:
 class Process:
     """One life of the service."""
 
-    def __init__(self, bench: SimulatedBench, folder: Path, subscriber: Subscriber) -> None:
-        self.network = Network(bench)
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, subscriber: Subscriber) -> None:
+        self.network = Network(bench.handle)
+        self.to_switch = Network(corner.relays.handle)
         self.store: Store = open_store(folder / "cellrig.db")
         settings = NewareSettings(
             step_files=folder,
@@ -59,26 +68,29 @@ class Process:
         )
         client = NewareClient(self.network.connect, settings.username, settings.password, settings.reply_timeout_s)
         tester = NewareTester(settings, client, wall_time)
-        self.service = Service(self.store, [tester], [subscriber])
+        station = corner.station(self.to_switch.connected, lambda: self.network.host_is_dead)
+        self.service = Service(self.store, [tester], [subscriber], station=station)
         self.task = asyncio.ensure_future(self.service.run())
         self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def kill(self) -> None:
         """End it without a word."""
-        self.network.host_is_dead = True
+        self.network.host_is_dead = self.to_switch.host_is_dead = True
         self.store.close()
         self.network.cut()
+        self.to_switch.cut()
         self.task.cancel()
 
 
 class Host:
     """The computer with its disk: processes come and go."""
 
-    def __init__(self, bench: SimulatedBench, folder: Path, subscriber: Subscriber) -> None:
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, subscriber: Subscriber) -> None:
         self._bench = bench
+        self._corner = corner
         self._folder = folder
         self._subscriber = subscriber
-        self._down = False
+        self._down = self._switch_down = False
         self.process: Process | None = None
 
     @property
@@ -94,8 +106,9 @@ class Host:
     def start(self) -> None:
         """Start the service unless it is up."""
         if self.process is None:
-            self.process = Process(self._bench, self._folder, self._subscriber)
+            self.process = Process(self._bench, self._corner, self._folder, self._subscriber)
             self.process.network.down = self._down
+            self.process.to_switch.down = self._switch_down
 
     def kill(self) -> None:
         """Kill the service if it is up."""
@@ -110,3 +123,13 @@ class Host:
             self.process.network.down = dead
             if dead:
                 self.process.network.cut()
+
+    def switch_is_dead(self, dead: bool) -> None:
+        """Let the switch lose its power, at which its relays open, or have it again."""
+        self._switch_down = dead
+        if dead:
+            self._corner.relays.relays.open_all()
+        if self.process is not None:
+            self.process.to_switch.down = dead
+            if dead:
+                self.process.to_switch.cut()

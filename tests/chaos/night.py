@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import tempfile
 import time
 from collections import Counter
@@ -22,10 +23,11 @@ from simulators.neware.schedule import Schedule
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.stepfile import read_schedule
 from tests.chaos import happenings
+from tests.chaos.corner import Corner
 from tests.chaos.host import POLL_S, Host
 from tests.chaos.invariants import Invariants
 from tests.chaos.plan import CHANNELS, PART_S, Happening, draw
-from tests.chaos.programs import programs
+from tests.chaos.programs import measuring_programs, programs
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -34,11 +36,25 @@ CALM_S = 5 * POLL_S + 300.0
 # A start that has not ended after so many seconds of calm is no start under way.
 START_S = 120
 _STARTING = frozenset({RunState.PREFLIGHT, RunState.ARMED})
-LFP = frozenset(CHANNELS[5:])
+LFP = CHANNELS[5:]
 
 
 class InlineLoop(VirtualTimeLoop):
-    """Virtual time without threads: what a thread would do is done at once, so that every replay is the same."""
+    """Virtual time without threads: what a thread would do is done at once, so that every replay is the same.
+
+    For the same reason a child process is heard only when nothing else is left to do at this moment.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # asyncio's own
+        look = selector.select
+
+        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            return look(timeout) if timeout is None or timeout > 0 else []
+
+        # In place of the selector's own: the loop asks no other way whether there is something to read.
+        vars(selector)["select"] = select
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run the function here and now."""
@@ -52,12 +68,14 @@ class InlineLoop(VirtualTimeLoop):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a night has shown."""
+    """What a night has shown; ``digest`` is the same for the same night."""
 
     seed: int
     injected: Counter[str]
     finished: Counter[str]
     samples: int
+    spectra: Counter[str]
+    digest: str
     wall_s: float
 
 
@@ -82,12 +100,16 @@ class Night:
             quirks=Quirks(reply_delay_s=0.25),
         )
         self.invariants = Invariants(self.bench, folder / "cellrig.db")
-        self.host = Host(self.bench, folder, self.invariants.hear)
+        self.corner = Corner(self.bench, loop, folder, self.invariants.at_leads.hear)
+        self.invariants.at_leads.stays = self.corner.stays
+        self.host = Host(self.bench, self.corner, folder, self.invariants.hear)
         self.programs = {
             name: programs("lfp-200mA-g", "coated-lfp") if name in LFP else programs("li-li-0.2", "coated-li-li")
             for name in CHANNELS
         }
+        self.measuring = {name: measuring_programs("lfp" if name in LFP else "li-li") for name in CHANNELS}
         self.injected: Counter[str] = Counter()
+        self._fresh = 0
         self.link_troubles = 0
         self.troubles_so_far = 0
 
@@ -106,6 +128,12 @@ class Night:
         finally:
             self.link_troubles -= 1
 
+    def kill(self) -> None:
+        """Kill the service and see what it leaves."""
+        before = self.invariants.stored()
+        self.host.kill()
+        self.invariants.survived(before)
+
     async def happen(self, happening: Happening) -> None:
         """Let one thing happen at its time."""
         await asyncio.sleep(happening.at_s)
@@ -117,14 +145,27 @@ class Night:
         """Mend everything, keep the service up for some polls, and look whether all has come to order."""
         self.bench.wire.mend()
         self.host.bts_is_dead(False)
+        self.host.switch_is_dead(False)
+        self.corner.mend()
         for name in CHANNELS:
-            self.bench.tester.put_back_cell(name)
+            with self.corner.reached(name):
+                self.bench.tester.put_back_cell(name)
             self.bench.tester.make_trouble(name, Trouble())
+        self._replace_dead_cells()
         self.host.start()
         await asyncio.sleep(CALM_S)
         await self._starts_under_way()
         self.invariants.look(self.host)
         self.invariants.order(self.host)
+
+    def _replace_dead_cells(self) -> None:
+        """Put fresh cells where faults have charged one to death: no run would ever begin there again."""
+        for name in LFP:
+            channel = self.bench.tester.channel(name)
+            is_dead = not 2.0 <= channel.cell.voltage_v(0.0) <= 4.3
+            if is_dead and not channel.busy and self.corner.channel != name:
+                self._fresh += 1
+                self.bench.tester.swap_cell(name, load_cell("coated-lfp", seed=self.seed * 1000 + self._fresh))
 
     async def _starts_under_way(self) -> None:
         """Wait for starts that a channel's turn has just begun: the tester may know of a test before the store does."""
@@ -136,6 +177,14 @@ class Night:
 
     async def live(self, days: float) -> None:
         """Live through the night."""
+        await self.corner.open()
+        try:
+            await self._live(days)
+        finally:
+            self.host.kill()
+            await self.corner.close()
+
+    async def _live(self, days: float) -> None:
         self.host.start()
         for part in draw(self.seed, days):
             async with asyncio.TaskGroup() as group:
@@ -148,20 +197,27 @@ class Night:
         await service.stop_rack("the morning")
         self.invariants.look(self.host)
         self.invariants.end(self.host)
-        self.host.kill()
 
 
 def replay(seed: int, days: float) -> Outcome:
     """Live through a night; AssertionError or ExceptionGroup says what was broken."""
     began_s = time.perf_counter()
 
-    async def main(folder: Path) -> tuple[Counter[str], Counter[str], int]:
+    async def main(folder: Path) -> Outcome:
         night = Night(seed, folder)
         await night.live(days)
-        finished, samples = night.invariants.finished(), night.invariants.sample_count()
-        night.invariants.close()
-        return night.injected, finished, samples
+        told = night.invariants.reader
+        outcome = Outcome(
+            seed,
+            night.injected,
+            told.finished(),
+            told.sample_count(),
+            told.spectra(),
+            told.digest(),
+            time.perf_counter() - began_s,
+        )
+        told.close()
+        return outcome
 
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner(loop_factory=InlineLoop) as runner:
-        injected, finished, samples = runner.run(main(Path(folder)))
-    return Outcome(seed, injected, finished, samples, time.perf_counter() - began_s)
+        return runner.run(main(Path(folder)))

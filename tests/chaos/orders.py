@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.errors import DriverError
@@ -11,6 +11,7 @@ from orchestrator.diary import RunRequest
 from orchestrator.run import SETTLED, Run
 from orchestrator.service import CommandRefused, Service
 from orchestrator.states import RunState
+from protocols.program import Program
 from simulators.neware.machine import Status
 from tests.chaos.plan import Happening, pick
 
@@ -22,11 +23,20 @@ STOP_BOUND_S = 300.0
 
 async def submit(night: Night, it: Happening) -> bool:
     """Order a run, unless two wait there already."""
+    return _submit(night, it, night.programs[it.channel])
+
+
+async def submit_measuring(night: Night, it: Happening) -> bool:
+    """Order a run that measures spectra between its cycles."""
+    return _submit(night, it, night.measuring[it.channel])
+
+
+def _submit(night: Night, it: Happening, programs: Sequence[Program]) -> bool:
     service = night.host.service
     if service is None or sum(run.request.channel == it.channel and not run.ended for run in service.runs) > 1:
         return False
     try:
-        service.submit(RunRequest(pick(night.programs[it.channel], it.luck), it.channel, it.channel), "ada")
+        service.submit(RunRequest(pick(programs, it.luck), it.channel, it.channel), "ada")
     except CommandRefused:
         return False
     return True
@@ -41,7 +51,13 @@ async def stop(night: Night, it: Happening) -> bool:
     """Stop some run; while the link is good this is confirmed soon, whatever the tester does."""
     service = night.host.service
     run = _some(service, it.luck, lambda run: run.state not in SETTLED)
-    if service is None or run is None:
+    return run is not None and await stop_run(night, run)
+
+
+async def stop_run(night: Night, run: Run) -> bool:
+    """Stop a run that the service looks after; False when it is dead."""
+    service = night.host.service
+    if service is None:
         return False
     with _bounded_stop(night, [run]):
         await _while_alive(night, service.stop(run.run_id, "ada"))
@@ -56,8 +72,7 @@ async def submit_and_stop(night: Night, it: Happening) -> bool:
     run = service.runs[-1]
     await asyncio.sleep(it.luck * 1000 % 12.0)
     if night.host.service is service and run.state not in SETTLED:
-        with _bounded_stop(night, [run]):
-            await _while_alive(night, service.stop(run.run_id, "ada"))
+        await stop_run(night, run)
     return True
 
 
@@ -91,7 +106,7 @@ class _bounded_stop:  # noqa: N801 - used as a context
         took_s = asyncio.get_running_loop().time() - self._began_s
         assert took_s <= STOP_BOUND_S, f"a stop took {took_s:.0f} s on a good link"
         for run in self._runs:
-            settled = run.state in SETTLED or self._cannot_be_stopped(run)
+            settled = run.state in SETTLED or self._cannot_be_stopped(run) or says_leads(run.state, run.reason)
             assert settled, f"{run.run_id} is {run.state}: {run.reason}, after a stop on a good link"
 
     def _cannot_be_stopped(self, run: Run) -> bool:
@@ -101,6 +116,11 @@ class _bounded_stop:  # noqa: N801 - used as a context
         crooked = self._night.invariants.crooked
         was_deaf = any(channel == name and ended_s >= self._began_s for channel, _, ended_s in crooked)
         return machine.status is Status.PAUSE and (machine.trouble.stop != "obey" or was_deaf)
+
+
+def says_leads(state: str, reason: str) -> bool:
+    """Tell whether a run is held, and says that its cell may be at the potentiostat's leads."""
+    return state == RunState.HOLDING and any(word in reason for word in ("leads", "potentiostat"))
 
 
 async def resume(night: Night, it: Happening) -> bool:

@@ -42,6 +42,19 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "service killed": (3.0, 1.0, 2 * HOUR_S),
     "service killed while starting": (3.0, 1.0, 1800.0),
     "service killed in a loop": (0.5, 60.0, 200.0),
+    "submit measuring": (24.0, 0.0, 0.0),
+    "stop while measuring": (2.0, 600.0, 2 * HOUR_S),
+    "service killed while measuring": (4.0, 600.0, 2 * HOUR_S),
+    "computer dies while measuring": (2.0, 600.0, 2 * HOUR_S),
+    "started by hand while measuring": (2.0, 600.0, 2 * HOUR_S),
+    "tester reboots while measuring": (1.0, 600.0, 2 * HOUR_S),
+    "potentiostat's program spoiled": (4.0, 300.0, 2 * HOUR_S),
+    "potentiostat used by somebody": (1.0, 60.0, HOUR_S),
+    "switch spoiled": (3.0, 60.0, HOUR_S),
+    "switch loses power": (1.0, 10.0, HOUR_S),
+    "switch loses power while measuring": (2.0, 600.0, 2 * HOUR_S),
+    "relay does not open": (2.0, 300.0, HOUR_S),
+    "relay does not close": (1.0, 300.0, HOUR_S),
 }
 EVERY_S = 420.0
 """Mean time between two happenings."""

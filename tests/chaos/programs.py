@@ -1,12 +1,39 @@
-"""Short programs for chaos nights: the shipped recipes with fewer and shorter half-cycles."""
+"""Short programs for chaos nights: the shipped recipes with fewer and shorter half-cycles, and some that measure."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from protocols.loading import load_cell, load_recipe
-from protocols.program import ConstantCurrent, Loop, Program, Record, Rest
+from protocols.flow import flow
+from protocols.loading import load_cell, load_recipe, parse_recipe
+from protocols.program import ConstantCurrent, Loop, MeasurementSegment, Program, Record, Rest
 from protocols.resolve import resolve
+from protocols.techniques import Impedance
+
+_MEASURING = """
+name: chaos-eis
+title: A spectrum after each cycle
+for: [{kind}]
+record: {{every: 30 s}}
+potentiostat: {{rest: {rest_min:g} min, drift_per_min: 1 mV}}
+steps:
+  - {{step: rest, until: {{time: 1 min}}}}
+  - step: repeat
+    times: {cycles}
+    steps:
+      - step: repeat
+        times: 1
+        steps:
+          - {{step: constant_current, direction: charge, current: {current}, until: {high}}}
+          - {{step: constant_current, direction: discharge, current: {current}, until: {low}}}
+      - {{step: eis, high: 100 kHz, low: {low_hz:g} Hz}}
+"""
+# Of each kind of cell: its file, current and cutoffs.
+_CELLS = {
+    "li-li": ("coated-li-li", "0.2 mA/cm2", "{time: 15 min, voltage: 0.5 V}", "{time: 15 min, voltage: -0.5 V}"),
+    "lfp": ("coated-lfp", "100 mA/g", "{time: 15 min, voltage: 4.0 V}", "{time: 15 min, voltage: 2.8 V}"),
+}
 
 
 def short_program(recipe: str, cell: str, cycles: int, half_cycle_s: float) -> Program:
@@ -35,14 +62,35 @@ def programs(recipe: str, cell: str) -> list[Program]:
     ]
 
 
+def measuring_programs(kind: str) -> list[Program]:
+    """Give programs of some hours that leave the tester for the potentiostat and come back; spectra take 1 to 5 min."""
+    cell, current, high, low = _CELLS[kind]
+    return [
+        resolve(
+            parse_recipe(
+                _MEASURING.format(
+                    kind=kind, rest_min=rest_min, cycles=cycles, current=current, high=high, low=low, low_hz=low_hz
+                )
+            ),
+            load_cell(cell),
+        )
+        for cycles, rest_min, low_hz in ((1, 5.0, 0.1), (2, 2.0, 10.0), (3, 10.0, 1.0))
+    ]
+
+
+def rows_of(segment: MeasurementSegment) -> int:
+    """Give how many rows a whole spectrum has: twelve a decade and both ends (reference chi660e, section 8.1)."""
+    technique = segment.technique
+    assert isinstance(technique, Impedance)
+    return round(12 * math.log10(technique.high_hz / technique.low_hz)) + 1
+
+
 def charge_allowed_ah(program: Program, direction: int) -> float:
     """Give the most charge that a program passes in one direction (1 charge, -1 discharge)."""
-    from protocols.flow import flow
-
-    (segment,) = program.cycling
     total_ah = 0.0
-    for place in flow(segment.steps):
-        step = segment.steps[place.step - 1]
-        if isinstance(step, ConstantCurrent) and step.current_a * direction > 0 and step.purpose == "recipe":
-            total_ah += abs(step.current_a) * (step.until.time_s or 0.0) / 3600
+    for segment in program.cycling:
+        for place in flow(segment.steps):
+            step = segment.steps[place.step - 1]
+            if isinstance(step, ConstantCurrent) and step.current_a * direction > 0 and step.purpose == "recipe":
+                total_ah += abs(step.current_a) * (step.until.time_s or 0.0) / 3600
     return total_ah
