@@ -7,11 +7,12 @@ meanwhile: one energiser per cell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, MeasurementFailed, OutcomeUnknown
-from drivers.interfaces import Measurement, Spectrum, Trace
+from drivers.interfaces import ChannelStatus, Measurement, Spectrum, Trace
 from orchestrator.enduring import T, patiently
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
@@ -19,10 +20,12 @@ from orchestrator.offwatch import LOOK_S, OffWatch
 from orchestrator.run import Run
 from orchestrator.states import RunState
 from orchestrator.station import Interrupted, Station
-from orchestrator.store import Store
+from orchestrator.store import Refused, Store, StoreConflict, StoreError
 from orchestrator.virtual_time import wall_time
 from protocols.program import MeasurementSegment
 from protocols.techniques import OpenCircuit, Technique
+
+logger = logging.getLogger(__name__)
 
 _ARRIVAL = OpenCircuit(duration_s=20.0, interval_s=0.5)
 # The whole range of the instrument: open leads may float anywhere.
@@ -30,43 +33,111 @@ _NOTHING = OpenCircuit(duration_s=5.0, interval_s=0.5, low_v=-10.0, high_v=10.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Rested:
+    """A cell that has settled: what the tester showed of it last, and since when, in the loop's time, it rests."""
+
+    voltage_v: float
+    began_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """What came of it. ``trouble``: the measurement is whole, but the cell did not come off the leads for certain."""
 
     open_circuit_v: float
+    rested_s: float
     measurement: Measurement
     trouble: str
+
+
+class Words:
+    """What an errand writes: as soon as the store takes it, but at once or not now when the errand is being ended.
+
+    A person's stop, or the service's end, is not to wait for a store: what it does not take then is kept for `make_up`.
+    """
+
+    def __init__(self, store: Store, say: Callable[[Run, str], None]) -> None:
+        self._store = store
+        self._say = say
+        self._unwritten: dict[str, list[Callable[[], object]]] = {}
+
+    async def first(self, run: Run, write: Callable[[], T]) -> T:
+        """Write what must be in the store before anything else is done; an errand that is being ended stops here."""
+        self.stop_here_if_ended()
+        return await patiently(write, lambda why: self._say(run, why))
+
+    def stop_here_if_ended(self) -> None:
+        """Raise CancelledError in an errand that is being ended."""
+        if _is_being_ended():
+            raise asyncio.CancelledError
+
+    async def last(self, run: Run, what: str, write: Callable[[], object]) -> bool:
+        """Write what has happened; False when the errand is being ended and the store does not take it."""
+        if not _is_being_ended():
+            try:
+                await patiently(write, lambda why: self._say(run, f"{what}; {why}"))
+            except asyncio.CancelledError:
+                # Still to be seen: the errand has more to say, and stops at the next `first`.
+                logger.info("run %s: ended while it waited for the store", run.run_id)
+            else:
+                return True
+        try:
+            write()
+        except StoreError as err:
+            logger.error("run %s: not written down: %s: %s", run.run_id, what, err)
+            if not isinstance(err, Refused | StoreConflict):
+                self._unwritten.setdefault(run.run_id, []).append(write)
+            return False
+        return True
+
+    def owes(self, run: Run) -> bool:
+        """Tell whether something of a run is still to be made up."""
+        return run.run_id in self._unwritten
+
+    def make_up(self, run: Run) -> None:
+        """Write, in one commit, what an errand that was ended could not. Raises StoreError."""
+        with self._store.transaction():
+            for write in self._unwritten.get(run.run_id, []):
+                write()
+        self._unwritten.pop(run.run_id, None)
 
 
 class AtStation:
     """Sees one run's cell through its visit."""
 
     def __init__(
-        self, store: Store, off: OffWatch, say: Callable[[Run, str], None], may_start: Callable[[], bool]
+        self,
+        store: Store,
+        off: OffWatch,
+        say: Callable[[Run, str], None],
+        may_start: Callable[[], bool],
+        words: Words,
     ) -> None:
         self._store = store
         self._off = off
         self._say = say
         self._may_start = may_start
+        self._words = words
 
-    async def visit(
-        self, run: Run, segment: MeasurementSegment, station: Station, expected_v: float, job: str
-    ) -> Visit:
+    async def visit(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested, job: str) -> Visit:
         """Measure once. Raises MeasurementFailed with the cell off the leads, Interrupted when a person must look."""
         await self._leads_are_free(run, station, job)
         what = f"{segment.technique.kind} at {station.potentiostat.name}"
-        await self._written(run, lambda: _to_preflight(run, f"before {what}"))
-        intent = await self._written(run, lambda: run.diary.intend("measure"))
+        await self._words.first(run, lambda: _to_preflight(run, f"before {what}"))
+        intent = await self._words.first(run, lambda: run.diary.intend("measure"))
         failpoint("measure intended")
         outcome, trouble = "", ""
         try:
             # Nothing is written while the cell is on the leads: what waits for the store waits without it.
-            await self._written(run, lambda: _to_measuring(run, what))
-            await self._off.see_it_off(run)
+            await self._words.first(run, lambda: _to_measuring(run, what))
+            shown = await self._last_look(run)
             await station.connect(run.request.channel)
+            rested_s = asyncio.get_running_loop().time() - rested.began_s
             failpoint("cell connected")
             self._say(run, run.reason)
             seen_v = _mean_v((await self._watched(run, station, _ARRIVAL, f"{job}a")).result)
+            # A hand has taken the tester's leads off before: what it showed while it had the cell counts.
+            expected_v = rested.voltage_v if station.needs_a_person else shown.voltage_v
             _check_arrival(seen_v, expected_v, segment, station, run)
             measurement = await self._watched(run, station, segment.technique, job)
             await station.see_connected(run.request.channel)
@@ -84,7 +155,14 @@ class AtStation:
             trouble = await self._let_go(run, station, intent, outcome)
             if trouble and outcome != "measured":
                 raise Interrupted(trouble)
-        return Visit(seen_v, measurement, trouble)
+        return Visit(seen_v, rested_s, measurement, trouble)
+
+    async def _last_look(self, run: Run) -> ChannelStatus:
+        """Wait until the tester answers that the channel is off, and give what it shows. Raises Interrupted."""
+        while True:
+            if (status := await self._off.look(run)) is not None:
+                return status
+            await asyncio.sleep(LOOK_S)
 
     async def _leads_are_free(self, run: Run, station: Station, job: str) -> None:
         """Wait until nothing that was started before may drive the leads, and no order forbids to begin.
@@ -109,7 +187,7 @@ class AtStation:
         then holds the run.
         """
         try:
-            is_off = await station.let_go()
+            is_off = await in_full(station.let_go())
             failpoint("cell let go")
         except DriverError as err:
             trouble = f"the switch did not let the cell go: {err}; take the leads off the cell"
@@ -123,7 +201,7 @@ class AtStation:
             f"it was ended in the middle of a measurement: take the leads of {station.potentiostat.name} off the cell, "
             "what they do to it is not known"
         )
-        await self._written(run, lambda: run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble))
+        await self._words.last(run, trouble, lambda: run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble))
         return trouble
 
     async def _close(self, run: Run, intent: int, outcome: str, trouble: str = "") -> None:
@@ -133,10 +211,7 @@ class AtStation:
                 if trouble:
                     run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
 
-        await self._written(run, write)
-
-    async def _written(self, run: Run, write: Callable[[], T]) -> T:
-        return await patiently(write, lambda why: self._say(run, why))
+        await self._words.last(run, outcome, write)
 
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
         """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""
@@ -150,6 +225,22 @@ class AtStation:
         finally:
             measuring.cancel()
             await asyncio.wait({measuring})
+
+
+async def in_full(work: Awaitable[T]) -> T:
+    """Wait for what must not be cut short; whoever is being ended meanwhile stops at the next `Words.first`."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            logger.info("ended in what is not cut short")
+    return task.result()
+
+
+def _is_being_ended() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _to_preflight(run: Run, reason: str) -> None:

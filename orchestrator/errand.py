@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
 from drivers.interfaces import BatteryTester, Measurement
-from orchestrator.atstation import AtStation, Visit
-from orchestrator.enduring import patiently
+from orchestrator.atstation import AtStation, Rested, Visit, Words, in_full
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.measured import archive, keep_measurement
@@ -33,14 +34,6 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rested:
-    """How a rest ended."""
-
-    voltage_v: float
-    duration_s: float
-
-
 class Errands:
     """Takes the runs of one tester from one cycling segment to the next."""
 
@@ -56,10 +49,28 @@ class Errands:
         self._station = station
         self._publish = publish
         self._off = OffWatch(tester)
-        self._at = AtStation(store, self._off, self._say, may_start)
+        self._words = Words(store, self._say)
+        self._at = AtStation(store, self._off, self._say, may_start, self._words)
         self._shorts = ShortWatches(store)
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, Rested] = {}
+        # Why runs whose errand was ended must be held, where the store did not take that.
+        self._trouble: dict[str, str] = {}
+
+    def trouble_of(self, run: Run) -> str:
+        """Give why a run must be held that is being stopped on its way, or nothing: its leads may be on the cell.
+
+        Only what the store did not take is told here: `make_up` holds the run. Any other is held already.
+        """
+        return self._trouble.get(run.run_id, "")
+
+    def make_up(self, run: Run) -> None:
+        """Write what an errand that was ended could not: outcomes, a whole spectrum, and why the run is held.
+
+        All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
+        """
+        self._words.make_up(run)
+        self._trouble.pop(run.run_id, None)
 
     async def go_on(self, run: Run) -> bool:
         """Carry out the measurements that are due; True when a cycling segment is to begin now.
@@ -67,23 +78,28 @@ class Errands:
         False when the run has ended, is held, or waits for a person.
         """
         try:
+            if self._words.owes(run):
+                await self._words.first(run, lambda: self.make_up(run))
+                if run.state is RunState.HOLDING:
+                    return False
             if run.state is RunState.PREFLIGHT:
                 await self._take_up(run)
             while (segment := run.course.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
         except Interrupted as err:
-            held = str(err)
-            await self._written(run, lambda: run.hold(held))
+            await self._hold(run, str(err))
             return False
         if run.course.is_over:
-            await self._written(run, lambda: run.finish(RunState.COMPLETED, "program finished"))
+            await self._words.first(run, lambda: run.finish(RunState.COMPLETED, "program finished"))
             return False
-        await self._written(run, lambda: _to_preflight(run))
+        await self._words.first(run, lambda: _to_preflight(run))
         return True
 
-    async def _written(self, run: Run, write: Callable[[], None]) -> None:
-        await patiently(write, lambda why: self._say(run, why))
+    async def _hold(self, run: Run, why: str) -> None:
+        if not await self._words.last(run, why, lambda: run.hold(why)):
+            self._trouble[run.run_id] = why
+            self._say(run, why)
 
     async def _take_up(self, run: Run) -> None:
         """Begin again where a person lets a run go on: its cell may still be on the leads. Raises Interrupted."""
@@ -99,7 +115,7 @@ class Errands:
             raise Interrupted("this bench has no potentiostat any more")
         rested = self._moving.pop(run.run_id, None)
         if rested is None:
-            await self._written(run, lambda: _to_running(run))
+            await self._words.first(run, lambda: _to_running(run))
             rested = await self._rest(run, segment)
             if station.needs_a_person:
                 self._moving[run.run_id] = rested
@@ -117,7 +133,7 @@ class Errands:
 
     async def _ask(self, run: Run, text: str) -> None:
         """Let the run wait for a person who does something by hand."""
-        await self._written(run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run"))
+        await self._words.first(run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run"))
 
     async def _rest(self, run: Run, segment: MeasurementSegment) -> Rested:
         """Wait with the tester off until the cell has settled. Raises Interrupted when it does not."""
@@ -130,7 +146,7 @@ class Errands:
                 settling.feed(loop.time(), status.voltage_v)
             now_s = loop.time()
             if settling.is_settled(now_s):
-                return Rested(settling.voltage_v, now_s - settling.began_s)
+                return Rested(settling.voltage_v, settling.began_s)
             if settling.is_hopeless(now_s):
                 drift = settling.drift_v_per_min
                 shown = "no voltage comes" if drift is None else f"it still drifts by {drift * 1e3:.2f} mV/min"
@@ -151,37 +167,40 @@ class Errands:
         for attempt in range(1, _ATTEMPTS + 1):
             job = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-{wall_time():.0f}-{attempt}"
             try:
-                visit = await self._at.visit(run, segment, station, rested.voltage_v, job)
+                visit = await self._at.visit(run, segment, station, rested, job)
             except MeasurementFailed as err:
                 failures.append(f"{type(err).__name__}: {err}")
-                await self._written(run, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, failures[-1]))
                 station.is_unsure = station.is_unsure or not err.cell_state_known
+                await self._note_failure(run, failures[-1])
                 if station.needs_a_person and not err.cell_state_known:
                     text = f"take the leads of {station.potentiostat.name} off the cell: what it does is not known"
                     raise Interrupted(f"{failures[-1]}; {text}") from err
                 if isinstance(err, MacroRefused):
                     break
+                self._words.stop_here_if_ended()
                 await asyncio.sleep(LOOK_S)
                 continue
-            await self._keep(run, segment, station, visit, rested)
+            await self._keep(run, segment, station, visit)
             if visit.trouble:
                 raise Interrupted(visit.trouble)
             return
-        await self._written(run, lambda: self._leave_out(run, segment, station, failures))
-        run.course.advance()
+        await self._words.first(run, lambda: self._leave_out(run, segment, station, failures))
+
+    async def _note_failure(self, run: Run, failure: str) -> None:
+        await self._words.last(run, failure, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, failure))
 
     async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
         """Copy the files beside the store; where that has no room, the values count and the files stay."""
         try:
-            return await asyncio.to_thread(archive, measurement, self._store.path)
+            return await in_full(asyncio.to_thread(archive, measurement, self._store.path))
         except OSError as err:
             left = f"the files of {measurement.job} were not copied and stay in the potentiostat's folder: {err}"
-            await self._written(run, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, left))
+            await self._note_failure(run, left)
             return measurement
 
     def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
         """Go on without a measurement; its test, without values, says to a restart that it is behind the run."""
-        with self._store.transaction():
+        with self._going_on(run):
             barcode = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-missing"
             self._add_test(run, segment, station, barcode, wall_time())
             run.diary.missing(segment.technique.kind, "; ".join(failures))
@@ -200,14 +219,13 @@ class Errands:
             program_json=segment.to_json(),
         )
 
-    async def _keep(
-        self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit, rested: Rested
-    ) -> None:
+    async def _keep(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
         """Store a whole measurement, go on, and see what it tells of the cell."""
-        kept = await self._archived(run, visit.measurement)
-        at_leads = Rested(visit.open_circuit_v, rested.duration_s)
-        await self._written(run, lambda: self._store_whole(run, segment, station, kept, at_leads))
-        run.course.advance()
+        kept = replace(visit, measurement=await self._archived(run, visit.measurement))
+        where = ", ".join(sorted({str(path.parent) for path in kept.measurement.files})) or "no file"
+        what = f"{segment.technique.kind} of job {kept.measurement.job}, which is whole; its files are in {where}"
+        if not await self._words.last(run, what, lambda: self._store_whole(run, segment, station, kept)):
+            return
         failpoint("measurement stored")
         try:
             self._shorts.check(run)
@@ -215,22 +233,34 @@ class Errands:
             # The spectrum is stored; what cannot be judged must not keep the run from going on.
             logger.exception("run %s: its spectrum could not be judged", run.run_id)
 
-    def _store_whole(
-        self, run: Run, segment: MeasurementSegment, station: Station, measurement: Measurement, rested: Rested
-    ) -> None:
-        """Store a whole measurement in one commit."""
-        with self._store.transaction():
-            test = self._add_test(run, segment, station, measurement.job, measurement.started_unix_s)
+    def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
+        """Store a whole measurement and go on, in one commit."""
+        with self._going_on(run):
+            measured = visit.measurement
+            test = self._add_test(run, segment, station, measured.job, measured.started_unix_s)
             keep_measurement(
                 self._store,
                 test,
                 run.run_id,
-                measurement,
+                measured,
                 cycle=run.course.cycles.count,
-                open_circuit_v=rested.voltage_v,
-                rested_s=rested.duration_s,
+                open_circuit_v=visit.open_circuit_v,
+                rested_s=visit.rested_s,
             )
             run.diary.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
+
+    @contextmanager
+    def _going_on(self, run: Run) -> Iterator[None]:
+        """Commit what is written inside, and go on to the next segment with it."""
+        course = run.course
+
+        def stay() -> None:
+            run.course = course
+
+        with self._store.transaction(stay):
+            yield
+            run.course = copy(course)
+            run.course.advance()
 
 
 def _to_running(run: Run) -> None:

@@ -1,0 +1,204 @@
+"""A cell at the potentiostat's leads, or on its way there, while the store takes nothing: a stop does not wait."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.errand import Errands
+from orchestrator.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import StoreError
+from orchestrator.virtual_time import run_virtual
+from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.rig import CHANNEL
+from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
+from tests.station_trouble import clipped, happens, replace_method
+from tests.test_measuring_runs import _SLOW, state, until
+
+pytestmark = pytest.mark.timeout(60)
+
+_PORT = 3
+_LONG_S = 20_000.0
+Work = Callable[[StationRig, FailingStore], Awaitable[None]]
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> Path:
+    """Give the place of a new store."""
+    return tmp_path / "cellrig.db"
+
+
+def with_outage(path: Path, work: Work) -> None:
+    """Run a test's body with a potentiostat beside the rack and a store that fails when the test says so."""
+
+    async def main() -> None:
+        async with open_station_rig() as rig:
+            with failing_store(path, Outage()) as store:
+                await work(rig, store)
+
+    run_virtual(main())
+
+
+async def set_out(rig: StationRig, store: FailingStore) -> tuple[Errands, Run, asyncio.Task[bool]]:
+    """Bring a run through its first segment, and let its errand begin."""
+    request = eis_request()
+    run = Run(store, rig.tester, request, request.add_to(store))
+    await run.begin()
+    await asyncio.sleep(200.0)
+    await run.collect_rest()
+    assert run.goes_on()
+    errands = Errands(store, rig.tester, rig.station, lambda _: None, lambda: True)
+    return errands, run, asyncio.ensure_future(errands.go_on(run))
+
+
+async def end(task: asyncio.Task[bool]) -> float:
+    """End an errand as a stop does, and give how long that takes."""
+    began_s = asyncio.get_running_loop().time()
+    task.cancel()
+    await asyncio.wait({task})
+    return asyncio.get_running_loop().time() - began_s
+
+
+def test_person_who_stops_a_cell_at_the_leads_does_not_wait_for_the_disk(store_file: Path) -> None:
+    """The cell is off the leads at once, who has ordered it hears of the disk, and the end is written with room."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        async with measuring_service(rig, store) as service:
+            run = service.submit(eis_request(text=_SLOW), "ada")
+            await happens(lambda: clipped(rig) == CHANNEL)
+            await asyncio.sleep(60.0)
+            fail_for(store, _LONG_S)
+            async with asyncio.timeout(60.0):
+                with pytest.raises(StoreError):
+                    await service.stop(run.run_id, "ada")
+            assert clipped(rig) is None
+            await until(run, RunState.STOPPED)
+
+    with_outage(store_file, work)
+
+
+def test_service_that_ends_with_a_cell_at_the_leads_does_not_wait_for_the_disk(store_file: Path) -> None:
+    """The cell is off the leads; the next start finds what is open, and asks a person."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        async with measuring_service(rig, store) as service:
+            run_id = service.submit(eis_request(text=_SLOW), "ada").run_id
+            await happens(lambda: clipped(rig) == CHANNEL)
+            await asyncio.sleep(60.0)
+            fail_for(store, 600.0)
+            ends_s = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - ends_s < 60.0
+        assert clipped(rig) is None
+        await asyncio.sleep(600.0)
+        async with measuring_service(rig, store) as service:
+            await asyncio.sleep(60.0)
+            assert state(service.find(run_id)[1]) is RunState.HOLDING
+
+    with_outage(store_file, work)
+
+
+@pytest.mark.parametrize("ended_after_s", [0.0, 300.0])
+def test_switch_that_sticks_is_not_hidden_by_a_stop_while_the_disk_is_full(
+    store_file: Path, ended_after_s: float
+) -> None:
+    """Why the run must be held is kept until it is written, whether or not the errand had waited with it before."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        errands, run, task = await set_out(rig, store)
+        await happens(lambda: clipped(rig) == CHANNEL)
+        rig.relays.relays.welded.add(_PORT)
+        fail_for(store, 3000.0)
+        if ended_after_s:
+            await happens(lambda: "waits for the store" in run.reason)
+            assert "take the leads off" in run.reason
+        await asyncio.sleep(ended_after_s)
+        assert await end(task) < 10.0
+        assert "take the leads off" in errands.trouble_of(run)
+        assert "take the leads off" in run.reason
+        with pytest.raises(StoreError):
+            errands.make_up(run)
+        assert state(run) is RunState.RUNNING
+        await asyncio.sleep(3000.0)
+        errands.make_up(run)
+        assert state(run) is RunState.HOLDING
+        assert "take the leads off" in run.reason
+        assert errands.trouble_of(run) == ""
+        assert [event.kind for event in store.events(run.run_id)].count("stop not confirmed") == 1
+        assert [intent for intent in store.open_intents() if intent.command == "measure"] == []
+        assert len(store.measurements(run.run_id)) == bool(ended_after_s)
+
+    with_outage(store_file, work)
+
+
+def test_errand_that_is_let_go_on_first_writes_what_it_owes(store_file: Path) -> None:
+    """Nothing is measured, and nobody goes on, before a person has taken the leads off."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        errands, run, task = await set_out(rig, store)
+        await happens(lambda: clipped(rig) == CHANNEL)
+        rig.relays.relays.welded.add(_PORT)
+        fail_for(store, 600.0)
+        await end(task)
+        assert not await errands.go_on(run)
+        assert state(run) is RunState.HOLDING
+        assert (store.measurements(run.run_id), store.open_intents()) == ([], [])
+
+    with_outage(store_file, work)
+
+
+def test_spectrum_that_nobody_has_stored_is_told_with_its_files(
+    store_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service that ends with a whole spectrum in memory says where its files are, which are copied by then."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        errands, run, task = await set_out(rig, store)
+        await happens(lambda: clipped(rig) == CHANNEL)
+        fail_for(store, 3000.0)
+        await happens(lambda: "waits for the store" in run.reason)
+        with caplog.at_level(logging.ERROR):
+            assert await end(task) < 10.0
+        assert errands.trouble_of(run) == ""
+        await asyncio.sleep(3000.0)
+        errands.make_up(run)
+        (row,) = store.measurements(run.run_id)
+        assert len(store.spectrum(row.test)) == 61
+        assert run.course.index == 2
+
+    with_outage(store_file, work)
+    (folder,) = store_file.with_name(f"{store_file.name}.measurements").iterdir()
+    assert list(folder.iterdir())
+    (line,) = [record.getMessage() for record in caplog.records if "its files are in" in record.getMessage()]
+    assert f"its files are in {folder}: the disk is full" in line
+
+
+def test_cell_that_is_being_let_go_is_let_go_although_the_run_is_stopped(store_file: Path) -> None:
+    """A stop in the moment between the relay and its answer cuts nothing short, and the spectrum is stored."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        _, run, task = await set_out(rig, store)
+        await happens(lambda: clipped(rig) == CHANNEL)
+        replace_method(rig.station.switch, "select", _cancelling(rig, task))
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert clipped(rig) is None
+        assert len(store.measurements(run.run_id)) == 1
+        assert store.open_intents() == []
+
+    with_outage(store_file, work)
+
+
+def _cancelling(rig: StationRig, task: asyncio.Task[bool]) -> Callable[[int | None], Awaitable[None]]:
+    """Give a select that sees the errand cancelled once it is under way."""
+    assert rig.station.switch is not None
+    real = rig.station.switch.select
+
+    async def select(port: int | None) -> None:
+        if port is None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+        await real(port)
+
+    return select
