@@ -174,11 +174,16 @@ class ClockWatch:
         self._store = store
         self._tester = tester
         self._judge = ClockDrift()
+        # What was found and is not written down yet, with the time and the runs that it concerns.
+        self._found: list[tuple[ClockFinding, float, list[Run]]] = []
 
     def check(
         self, runs: Iterable[Run], statuses: Mapping[str, ChannelStatus], asked_unix_s: float, heard_unix_s: float
     ) -> None:
-        """Judge after a poll's records are stored; what is found is an event and a deviation of every run here."""
+        """Judge after a poll's records are stored; what is found is an event and a deviation of every run here.
+
+        What the store does not take is kept for the next poll. Raises StoreError.
+        """
         runs = list(runs)
         for run in runs:
             status = statuses[run.request.channel]
@@ -190,10 +195,15 @@ class ClockWatch:
             key = (run.run_id, run.test)
             found = self._judge.feed(key, asked_unix_s, heard_unix_s, run.last.unix_time_s, every_s or inf)
             if found is not None:
-                for marked in runs:
-                    self._mark(marked, found, heard_unix_s)
+                self._found.append((found, heard_unix_s, runs))
+        if self._found:
+            self._mark()
 
-    def _mark(self, run: Run, found: ClockFinding, now_unix_s: float) -> None:
+    def _mark(self) -> None:
+        """Write down what was found, all of it or nothing: the judge tells it once."""
         with self._store.transaction():
-            run.diary.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
-            self._store.add_deviation(run.run_id, "calibration_issue", now_unix_s, now_unix_s, found.message)
+            for found, at_unix_s, runs in self._found:
+                for run in runs:
+                    run.diary.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
+                    self._store.add_deviation(run.run_id, "calibration_issue", at_unix_s, at_unix_s, found.message)
+        self._found.clear()

@@ -35,6 +35,11 @@ class Course:
         return self.index >= len(self._program.segments)
 
     @property
+    def measures(self) -> bool:
+        """Whether any segment is a measurement."""
+        return len(self._program.segments) > len(self._program.cycling)
+
+    @property
     def measurement(self) -> MeasurementSegment | None:
         """The measurement that is due; None where the tester is, or at the end."""
         part = None if self.is_over else self._program.segments[self.index]

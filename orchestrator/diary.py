@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -17,6 +17,9 @@ from orchestrator.virtual_time import wall_time
 from protocols.program import ConstantCurrent, CyclingSegment, Program
 
 logger = logging.getLogger(__name__)
+
+# Commands that stop a test: one that a trip has ordered leaves the run tripped, also when another process ends it.
+STOPS = frozenset({"stop", "trip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ class Diary:
 
     def lost(self, err: RecordsLost, last: Sample | None) -> None:
         """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
-        self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
-        self._deviation("communication_loss", last, f"{err}; no value stands for them")
+        with self._store.transaction():
+            self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
+            self._deviation("communication_loss", last, f"{err}; no value stands for them")
 
     def missing(self, technique: str, why: str) -> None:
         """Write down that the run goes on without a measurement that its recipe asks for."""
@@ -102,19 +106,20 @@ class Diary:
         sha256 = self._request.program.sha256
         return self._store.open_intent(self._run_id, self._request.channel, command, sha256, key, wall_time())
 
-    def intend_stop(self) -> None:
+    def intend_stop(self, *, trips: bool = False) -> None:
         """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05).
 
         It stays open until the run's end is written with its outcome: whoever dies before has left word of it.
         """
         try:
-            newest = self.intend("stop")
-            self.close_intents("no end could be written after it: sent again", "stop", before=newest)
+            newest = self.intend("trip" if trips else "stop")
+            self.close_intents("no end could be written after it: sent again", STOPS, before=newest)
         except StoreError:
             logger.exception("run %s: its stop is not written down", self._run_id)
 
-    def close_intents(self, outcome: str, command: str = "", before: float = inf) -> None:
+    def close_intents(self, outcome: str, commands: Collection[str] = (), before: float = inf) -> None:
         """Keep what became of commands of this run that are open: of one kind or all, older than an intent or all."""
         for intent in self._store.open_intents():
-            if intent.run_id == self._run_id and command in {"", intent.command} and intent.id < before:
+            meant = not commands or intent.command in commands
+            if intent.run_id == self._run_id and meant and intent.id < before:
                 self._store.close_intent(intent.id, outcome, wall_time())

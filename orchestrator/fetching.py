@@ -22,8 +22,14 @@ class Fetcher:
         """Begin with another test."""
         self._stand_in = None
 
-    async def fetch(self, identity: TestIdentity, stored: Sample | None, count: int) -> list[Sample]:
-        """Ask for the block after ``stored``, up to record ``count``; empty when none are missing."""
+    async def fetch(
+        self, identity: TestIdentity, stored: Sample | None, count: int, *, only_judged: bool = False
+    ) -> list[Sample]:
+        """Ask for the block after ``stored``, up to record ``count``; empty when none are missing.
+
+        What the tester has lost is written down before a record behind it is given, which may then be stored. Records
+        that are ``only_judged`` are given all the same: they come once more. Raises StoreError.
+        """
         last = stored
         if self._stand_in is not None and (last is None or last.sequence <= self._stand_in.sequence):
             last = self._stand_in
@@ -33,6 +39,8 @@ class Fetcher:
         try:
             return await self._tester.records(identity, last, min(BLOCK, missing))
         except RecordsLost as err:
-            self._stand_in = await self._tester.stand_in(identity, err.last)
-            self._diary.lost(err, stored)
-            return await self._tester.records(identity, self._stand_in, min(BLOCK, count - err.last))
+            stand_in = await self._tester.stand_in(identity, err.last)
+            if not only_judged:
+                self._diary.lost(err, stored)
+                self._stand_in = stand_in
+            return await self._tester.records(identity, stand_in, min(BLOCK, count - err.last))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from orchestrator.diary import Diary
 from orchestrator.safety import Action, Finding, primary
 from orchestrator.states import RunState
-from orchestrator.store import Store, as_before
+from orchestrator.store import Store
+from orchestrator.undo import as_before
 
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
@@ -24,22 +25,26 @@ class Found:
     def __init__(self, store: Store, diary: Diary) -> None:
         self._store = store
         self._diary = diary
-        self._findings: list[Finding] = []
+        self._findings: tuple[Finding, ...] = ()
+
+    def undo(self) -> Callable[[], None]:
+        """Give what takes back what is added or written down later."""
+        return as_before(self, "_findings")
 
     def begin(self) -> None:
         """Begin with another test."""
-        self._findings = []
+        self._findings = ()
 
     def begin_again(self, findings: Sequence[Finding]) -> None:
         """Begin after a restart with what the stored samples of a test show.
 
         What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
         """
-        self._findings = [finding for finding in findings if finding.action is not Action.MARK]
+        self._findings = tuple(finding for finding in findings if finding.action is not Action.MARK)
 
     def add(self, findings: Sequence[Finding]) -> None:
         """Take in what more samples show."""
-        self._findings += findings
+        self._findings += tuple(findings)
 
     @property
     def ending(self) -> tuple[RunState, str] | None:
@@ -50,6 +55,6 @@ class Found:
         """Write everything as events; where the store takes nothing, it waits for the next time."""
         if not self._findings:
             return
-        with self._store.transaction(as_before(self, "_findings")):
-            findings, self._findings = self._findings, []
+        with self._store.transaction(self.undo()):
+            findings, self._findings = self._findings, ()
             self._diary.findings(findings)

@@ -6,7 +6,7 @@ Everything is computed from samples as stored, incrementally, and equals the com
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isnan
@@ -14,6 +14,7 @@ from statistics import median
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.safety import Action, Finding, FindingKind
+from orchestrator.undo import as_before, as_it_was
 from protocols.program import ConstantCurrent, CyclingSegment, Loop, PoweredStep, Purpose, Rest, ShortPolicy
 
 _SHORT_HISTORY = 10
@@ -93,6 +94,16 @@ class StepBuilder:
         self._samples = current
         return done
 
+    def undo(self) -> Callable[[], None]:
+        """Give what takes back a later `finish`."""
+        return as_before(self, "_samples")
+
+    def __deepcopy__(self, memo: object) -> StepBuilder:
+        """Copy it; samples never change, and a step may have very many."""
+        twin = StepBuilder(self._segment)
+        twin._samples = list(self._samples)
+        return twin
+
     def finish(self) -> list[ExecutedStep]:
         """Give the last step, when the test is over."""
         rest, self._samples = self._samples, []
@@ -169,6 +180,10 @@ class StepWatch:
         self._segment = segment
         self._before = before
         self._checked = None
+
+    def undo(self) -> Callable[[], None]:
+        """Give what takes back a later `feed`."""
+        return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
         """Judge steps in the order in which they ran."""

@@ -10,7 +10,8 @@ from orchestrator.analysis.cycles import Cycle, CycleBuilder
 from orchestrator.failpoints import failpoint
 from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch
 from orchestrator.safety import Finding, LimitWatch
-from orchestrator.store import Store, as_before
+from orchestrator.store import Store
+from orchestrator.undo import as_before
 from protocols.envelope import ChannelEnvelope
 from protocols.program import CyclingSegment
 
@@ -68,17 +69,22 @@ class Ingest:
         return self._limits.feed(samples) + self._keep(self._steps.feed(samples))
 
     def finish(self, *, segment_is_over: bool) -> list[Finding]:
-        """Judge and save what is open when the test is over; a cycle stays open if its segment may go on."""
-        findings = self._keep(self._steps.finish())
-        if segment_is_over:
-            self._new_cycles += self._cycles.finish()
-        self.save()
+        """Judge and save what is open when the test is over; a cycle stays open if its segment may go on.
+
+        Where the store takes nothing, it stays open: the test may still go on.
+        """
+        mine = as_before(self, "_new_steps", "_new_cycles")
+        with self._store.transaction(mine, self._steps.undo(), self._watch.undo(), self._cycles.undo()):
+            findings = self._keep(self._steps.finish())
+            if segment_is_over:
+                self._new_cycles = self._new_cycles + self._cycles.finish()
+            self.save()
         return findings
 
     def _keep(self, steps: list[ExecutedStep]) -> list[Finding]:
-        self._new_steps += steps
+        self._new_steps = self._new_steps + steps
         placed = [self._in_original(step) for step in steps]
-        self._new_cycles += self._cycles.feed([step for step in placed if step is not None])
+        self._new_cycles = self._new_cycles + self._cycles.feed([step for step in placed if step is not None])
         return self._watch.feed(steps)
 
     def save(self) -> None:

@@ -51,7 +51,10 @@ class Intake:
         self._scouts = {run.run_id: self._scouts[run.run_id] for run in refused if run.run_id in self._scouts}
         for run in refused:
             with self._trouble.endured(f"run {run.run_id}"):
-                await self._scout(run, counts[run.run_id])
+                try:
+                    await self._scout(run, counts[run.run_id])
+                except DriverError as err:
+                    logger.warning("run %s: %s", run.run_id, err)
 
     async def fetch(self, runs: list[Run], counts: dict[str, int]) -> list[Run]:
         """Store and judge the records that are missing: a block of each run at a time, one commit for all.

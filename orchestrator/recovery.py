@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
-from orchestrator.diary import RunRequest
+from orchestrator.diary import STOPS, RunRequest
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.run import Run
@@ -45,6 +45,7 @@ class Known:
     stop_is_open: bool
     resumed: bool = False
     measure_is_open: bool = False
+    trips: bool = False
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
@@ -64,7 +65,11 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     if not ours:
         more = f": {status.detail}" if status.detail else ""
         return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}{more}"
+    if known.state is RunState.HOLDING:
+        return Verdict.STOP, "a stop of it had been ordered while it was held"
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
+        if known.stop_is_open and status.state is ChannelState.FINISHED:
+            return Verdict.STOP, "a stop had been ordered, and the channel had come to the end of its program"
         if busy:
             return Verdict.STOP, "a stop had been ordered and the channel still works"
         if status.state is ChannelState.STOPPED:
@@ -91,7 +96,10 @@ class Recovery:
         """Close the intents of runs that ended, or were held, before the outcome could be written."""
         settled = {row.run_id: row.state for row in self._store.runs() if row.state in _OVER | _LATCHED}
         for intent in self._store.open_intents():
-            if (state := settled.get(intent.run_id)) is not None:
+            state = settled.get(intent.run_id)
+            # A stop of a held run that nobody has carried out: its program may be on its channel, paused.
+            is_due = state is RunState.HOLDING and intent.command in STOPS
+            if state is not None and not is_due:
                 outcome = f"not written by the process that sent it; the run was {state.value} already"
                 self._store.close_intent(intent.id, outcome, wall_time())
 
@@ -100,7 +108,7 @@ class Recovery:
         program = Program.from_json(row.program_json)
         run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
         run.state, run.reason = row.state, row.reason
-        if row.state in _LATCHED:
+        if row.state in _LATCHED and not self._known(run).stop_is_open:
             run.restore()
             return run
         await self.settle(run)
@@ -132,7 +140,8 @@ class Recovery:
         if verdict is Verdict.FAIL:
             run.go(RunState.STOPPED if run.stop_is_pending else RunState.FAILED, reason)
         elif verdict is Verdict.HOLD:
-            run.hold(reason)
+            if run.state is not RunState.HOLDING:
+                run.hold(reason)
         elif verdict is not Verdict.QUEUE:
             if known.test_id is None:
                 if not run.start_is_unknown:
@@ -142,7 +151,8 @@ class Recovery:
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:
                 # Unknown until the stop is confirmed, so that no further restart takes it for a run that goes on.
-                run.order_stop(RunState.STOPPED, run.reason or reason)
+                why = (known.state is RunState.UNKNOWN and run.reason) or reason
+                run.order_stop(RunState.TRIPPED if known.trips else RunState.STOPPED, why)
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
@@ -160,12 +170,28 @@ class Recovery:
             barcode=last.barcode if last else run.next_barcode,
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,
-            stop_is_open="stop" in commands,
+            stop_is_open=bool(commands & STOPS),
+            trips="trip" in commands,
             measure_is_open="measure" in commands,
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
 
+    async def stop(self, row: RunRow, by: str) -> str:
+        """Stop at the tester what is not decided yet, and say so; its end follows when it can be decided."""
+        run = Run(
+            self._store, self._tester, RunRequest(Program.from_json(row.program_json), row.channel, ""), row.run_id
+        )
+        run.diary.intend_stop()
+        status = (await self._tester.status([row.channel]))[row.channel]
+        barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
+        if status.barcode not in barcodes:
+            return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
+        await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, _NO_SUCH_STEP))
+        return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
 
+
+# No program has so many steps: the rung of the ladder that needs the number is refused and passed.
+_NO_SUCH_STEP = 255
 _OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
 # A person moves these on; the tester is not asked about them.
 _LATCHED = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED})

@@ -10,10 +10,10 @@ import asyncio
 import logging
 from copy import copy
 
-from drivers.errors import ChannelTaken, DriverError, OutcomeUnknown, TestGone
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
+from drivers.errors import DriverError, OutcomeUnknown, TestGone
+from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
 from orchestrator.course import Course
-from orchestrator.diary import Diary, RunRequest
+from orchestrator.diary import STOPS, Diary, RunRequest
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.fetching import Fetcher
@@ -23,7 +23,9 @@ from orchestrator.ingest import Ingest
 from orchestrator.preflight import reasons_not_to_start
 from orchestrator.starting import send_start
 from orchestrator.states import ENDED, RunState, move
-from orchestrator.store import Store, TesterTestRow, as_before
+from orchestrator.stopping import StopOrder
+from orchestrator.store import Store, TesterTestRow
+from orchestrator.undo import as_before
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
@@ -54,11 +56,12 @@ class Run:
         self.ingest: Ingest | None = None
         self._watch = StepWatch(self.segment)
         self._earlier_s, self._earlier_samples = 0.0, 0
-        self._ending: tuple[RunState, str] | None = None
+        self._stopping = StopOrder(tester, self.diary, request.channel)
         self._fetcher = Fetcher(tester, self.diary)
         # Held by a start or a stop until its outcome is known: neither may act on what the other has half done.
         self._commanding = asyncio.Lock()
         self._called_off = False
+        self._beginning = ""
         # A start may have reached the tester: the supervisor asks at every poll, and sends nothing again (faults A12).
         self.start_is_unknown = False
         self._found = Found(store, self.diary)
@@ -77,7 +80,8 @@ class Run:
     @property
     def is_watched(self) -> bool:
         """Whether a program of the run is on the tester, so that polls concern it."""
-        return self.state in _WATCHED and not self.is_between
+        begun = self.state is RunState.ARMED and self._has_begun
+        return (begun or self.state in _WATCHED) and not self.is_between
 
     @property
     def test(self) -> int:
@@ -131,7 +135,7 @@ class Run:
         if self.state is not RunState.PREFLIGHT:
             self.go(RunState.PREFLIGHT)
         channel = self.request.channel
-        barcode = self.next_barcode
+        barcode = self._beginning = self.next_barcode
         try:
             status = (await self._tester.status([channel]))[channel]
             if reasons := reasons_not_to_start(self.request.program, status, resumed=bool(self.tests)):
@@ -149,7 +153,15 @@ class Run:
         except DriverError as err:
             self.cannot_begin(str(err))
             return
+        except BaseException:
+            # Sent or not, the store does not say that it began: the tester is asked.
+            self.start_is_unknown = self.state is RunState.ARMED and not self._has_begun
+            raise
         self.go(RunState.RUNNING)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self.identity is not None and self.identity.barcode == self._beginning
 
     def cannot_begin(self, reason: str) -> None:
         """Fail a run that never began; one that has tests is held, and can go on."""
@@ -268,6 +280,7 @@ class Run:
         """
         self._called_off = True
         async with self._commanding:
+            self._called_off = False
             if self.state in SETTLED:
                 return
             between = self.is_between and not self.start_is_unknown
@@ -276,10 +289,14 @@ class Run:
                 return
             self.order_stop(state, reason)
             if self.start_is_unknown:
-                # Left open, so that it is carried out once the start is known, also after a restart.
-                self.diary.intend_stop()
+                # Its end follows once the start is known, also after a restart.
+                await self._stopping.send_unseen(self._beginning, len(self.segment.steps) + 1)
             elif self.identity is not None:
                 await self._stop(self.identity)
+
+    async def _is_kept(self) -> bool:
+        held = self.state is RunState.HOLDING and self.identity is not None
+        return held and self.identity is not None and await self._stopping.is_kept(self.identity)
 
     def end_at_rest(self, reason: str) -> None:
         """End a run of which no program is on the tester."""
@@ -289,64 +306,41 @@ class Run:
         else:
             self.finish(RunState.STOPPED, reason)
 
-    async def _is_kept(self) -> bool:
-        """Tell whether a held run's program may still be on its channel, paused: somebody could let it go on there."""
-        if self.state is not RunState.HOLDING or self.identity is None:
-            return False
-        try:
-            status = (await self._tester.status([self.request.channel]))[self.request.channel]
-        except DriverError:
-            return True
-        return status.state in {ChannelState.PAUSED, ChannelState.WORKING} and not self.taken_over(status)
-
     async def _stop(self, identity: TestIdentity) -> None:
-        failpoint("stop not intended")
-        self.diary.intend_stop()
-        failpoint("stop intended")
-        outcome = "confirmed: zero current is not measurable here"
         try:
-            await self._tester.stop(identity)
-            failpoint("stop confirmed")
-        except ChannelTaken as err:
-            # Our test is over: another one has its place, and is none of our business.
-            outcome = str(err)
-            self.diary.note(EventKind.EXTERNAL_ACTION, outcome)
+            outcome = await self._stopping.send(identity)
         except DriverError as err:
-            self._stop_is_unknown(err)
+            if self.state is not RunState.UNKNOWN and self.ordered_end is not None:
+                with self._store.transaction():
+                    self.diary.note(EventKind.STOP_NOT_CONFIRMED, str(err))
+                    self.go(RunState.UNKNOWN, f"{self.ordered_end[1]}; but the stop is not confirmed: {err}")
             return
         await self.collect_rest()
         failpoint("stop collected")
         with self._store.transaction():
-            self.diary.close_intents(outcome, "stop")
-            if self._ending is not None:
-                self.finish(*self._ending)
-
-    def _stop_is_unknown(self, err: DriverError) -> None:
-        with self._store.transaction():
-            self.diary.close_intents(f"{type(err).__name__}: {err}", "stop")
-            if self.state is not RunState.UNKNOWN and self._ending is not None:
-                self.diary.note(EventKind.STOP_NOT_CONFIRMED, str(err))
-                self.go(RunState.UNKNOWN, f"{self._ending[1]}; but the stop is not confirmed: {err}")
+            self.diary.close_intents(outcome, STOPS)
+            if self.ordered_end is not None:
+                self.finish(*self.ordered_end)
 
     @property
     def ordered_end(self) -> tuple[RunState, str] | None:
         """How a stop that was ordered is to end the run, and why."""
-        return self._ending
+        return self._stopping.ending
 
     @property
     def stop_is_pending(self) -> bool:
         """Whether a stop has been ordered and has not been confirmed yet."""
-        return self._ending is not None and self.state not in SETTLED
+        return self.ordered_end is not None and self.state not in SETTLED
 
     def order_stop(self, state: RunState, reason: str) -> None:
         """Let the supervisor stop the run at its next poll, as after a restart with a stop under way."""
         # A stop that samples had asked for ends as they ask: a trip stays latched.
-        self._ending = self._ending or self._found.ending or (state, reason)
+        self._stopping.order(*(self._found.ending or (state, reason)))
 
     async def stop_again(self) -> None:
         """Order the pending stop once more."""
-        if self._ending:
-            await self.stop(*self._ending)
+        if self.ordered_end is not None:
+            await self.stop(*self.ordered_end)
 
     async def collect_rest(self) -> None:
         """Fetch and judge what the run's own test has left, whoever has the channel now."""
@@ -363,23 +357,27 @@ class Run:
 
     def finish(self, state: RunState, reason: str) -> None:
         """End the run; what its last samples showed may end it otherwise."""
-        if self.ingest is not None:
-            self._found.add(self.ingest.finish(segment_is_over=True))
-        if state is RunState.COMPLETED:
-            state, reason = self._found.ending or (state, reason)
-        with self._store.transaction():
+        with self._store.transaction(self._found.undo()):
+            self._judge_rest(segment_is_over=True)
+            if state is RunState.COMPLETED:
+                state, reason = self._found.ending or (state, reason)
             self._found.write_down()
             self.diary.note(EventKind.ENDED, reason)
             self.go(state, reason)
+
+    def _judge_rest(self, *, segment_is_over: bool) -> None:
+        if self.ingest is not None:
+            self._found.add(self.ingest.finish(segment_is_over=segment_is_over))
 
     def goes_on(self) -> bool:
         """Go on to the next segment; False when there is none, or when what was seen ends the run here."""
         if self.ingest is None or self.course.index + 1 >= len(self.request.program.segments):
             return False
-        self._found.add(self.ingest.finish(segment_is_over=True))
-        if self._found.ending is not None:
-            return False
-        self._found.write_down()
+        with self._store.transaction(self._found.undo()):
+            self._judge_rest(segment_is_over=True)
+            if self._found.ending is not None:
+                return False
+            self._found.write_down()
         self.leave_segment()
         return True
 
@@ -393,8 +391,7 @@ class Run:
 
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""
-        if self.ingest is not None:
-            self._found.add(self.ingest.finish(segment_is_over=self.is_between))
-        with self._store.transaction():
+        with self._store.transaction(self._found.undo()):
+            self._judge_rest(segment_is_over=self.is_between)
             self._found.write_down()
             self.go(RunState.HOLDING, f"{reason}; resume it or stop it")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from drivers.errors import ConnectionFailed, DriverError
+from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
 from orchestrator.diary import RunRequest
 from orchestrator.events import EventKind, Subscriber
@@ -20,7 +20,7 @@ from orchestrator.recovery import Recovery, is_storm
 from orchestrator.run import Run
 from orchestrator.states import RunState
 from orchestrator.station import Station, station_problems
-from orchestrator.store import Store, StoreError
+from orchestrator.store import RunRow, Store, StoreError
 from orchestrator.supervisor import Supervisor
 from orchestrator.virtual_time import wall_time
 from protocols.envelope import problems
@@ -94,8 +94,9 @@ class Service:
 
     async def _serve(self, supervisor: Supervisor) -> None:
         await self._open(supervisor)
-        await self._recover(supervisor)
-        await supervisor.serve()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recover(supervisor), name=f"recover {supervisor.tester.name}")
+            group.create_task(supervisor.serve(), name=f"watch {supervisor.tester.name}")
 
     async def _open(self, supervisor: Supervisor) -> None:
         """Open a tester that is not open yet; it may come up later than this machine, so ask again and again."""
@@ -110,21 +111,39 @@ class Service:
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
-        """Decide every unfinished run; while tester or store do not answer, try again with a growing delay."""
+        """Decide every unfinished run; one that cannot be decided yet keeps only its own channel waiting."""
         recovery = Recovery(self.store, supervisor.tester)
-        with supervisor.trouble.endured(supervisor.tester.name):
-            recovery.close_leftovers()
+        # Until the store has said which, any channel may have one.
+        supervisor.undecided = set(supervisor.tester.channels())
         delay_s = _RETRY_S
-        for row in recovery.unfinished():
-            # What a client has ordered since this process began is no earlier process's.
-            while row.run_id not in {run.run_id for run in self.runs}:
-                try:
-                    supervisor.take(await recovery.recover(row))
-                except (ConnectionFailed, StoreError) as err:
-                    logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
-                    supervisor.ticks += 1
-                    await asyncio.sleep(delay_s)
-                    delay_s = min(2 * delay_s, _RETRY_MAX_S)
+        while supervisor.undecided:
+            with supervisor.trouble.endured(supervisor.tester.name):
+                recovery.close_leftovers()
+                await self._recover_once(supervisor, recovery)
+            if supervisor.undecided:
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_MAX_S)
+        supervisor.look()
+
+    async def _recover_once(self, supervisor: Supervisor, recovery: Recovery) -> None:
+        # What a client has ordered since this process began is no earlier process's.
+        known = {run.run_id for run in self.runs}
+        rows = [row for row in recovery.unfinished() if row.run_id not in known]
+        left = {row.run_id: row.channel for row in rows}
+        supervisor.undecided = set(left.values())
+        for row in rows:
+            try:
+                supervisor.take(await recovery.recover(row))
+                del left[row.run_id]
+            except ConnectionFailed as err:
+                logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
+                if not isinstance(err, BadReply):
+                    break
+            except StoreError as err:
+                supervisor.trouble.note(f"run {row.run_id}", err)
+            except Exception:  # a task's root: what hinders one run must not keep the others from being watched
+                logger.exception("run %s cannot be recovered yet", row.run_id)
+        supervisor.undecided = set(left.values())
 
     @property
     def troubles(self) -> list[str]:
@@ -196,6 +215,9 @@ class Service:
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
+        for undecided, row in self._undecided():
+            if row.run_id == run_id:
+                raise CommandRefused(await Recovery(self.store, undecided.tester).stop(row, by))
         supervisor, run = self.find(run_id)
         try:
             run.diary.note(EventKind.COMMAND, f"stop ordered by {by}")
@@ -203,10 +225,22 @@ class Service:
             await supervisor.stop(run, f"stopped by {by}")
         return run
 
+    def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
+        """Give the runs of an earlier process of which it is not known yet what became of them."""
+        known = {run.run_id for run in self.runs}
+        waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
+        rows = [(it, row) for it in waiting for row in Recovery(self.store, it.tester).unfinished()]
+        return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
+
     async def stop_rack(self, by: str) -> list[Run]:
         """Stop every run of every tester, all at once."""
         runs = [run for run in self.runs if not run.ended or run.state is RunState.UNKNOWN]
-        await asyncio.gather(*(self.stop(run.run_id, by) for run in runs))
+        stops = [self.stop(run.run_id, by) for run in runs]
+        stops += [self.stop(row.run_id, by) for _, row in self._undecided()]
+        results = await asyncio.gather(*stops, return_exceptions=True)
+        for failure in results:
+            if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
+                raise failure
         return runs
 
     def acknowledge(self, run_id: str, by: str) -> Run:
@@ -229,6 +263,8 @@ class Service:
             )
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
+        if supervisor.owes(run):
+            raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self._check_claim(run.request.channel, by)
         left = run.what_is_left()
         run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")

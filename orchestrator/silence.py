@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from drivers.interfaces import BatteryTester
 from orchestrator.events import EventKind
@@ -20,6 +21,17 @@ SILENT_RECORDS = 3
 CLOCK_JUMP_S = 5.0
 # The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
 FIRST_LOOK_S = 15.0
+_LIVE = frozenset({RunState.RUNNING, RunState.UNSEEN})
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A time in which nothing was heard of a run; written down once the store takes it."""
+
+    run: Run
+    since_unix_s: float
+    until_unix_s: float
+    message: str
 
 
 class Silence:
@@ -34,6 +46,7 @@ class Silence:
         # Record count and when it last grew; the tests whose records do not come.
         self._grown: dict[tuple[str, int], tuple[int, float]] = {}
         self._still: set[tuple[str, int]] = set()
+        self._gaps: dict[tuple[str, int], _Gap] = {}
 
     def heard(self) -> None:
         """Note that the tester has answered just now."""
@@ -71,21 +84,39 @@ class Silence:
                 self._lost(run, message)
 
     def end(self, runs: Iterable[Run]) -> None:
-        """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards."""
+        """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards.
+
+        A gap that the store does not take is kept as it was found, and written at a later poll. Raises StoreError.
+        """
+        is_new = self.left_s() <= 1e-6
         for run in runs:
-            if run.state is RunState.UNSEEN and _key(run) not in self._still:
+            # That a silence began may not have been written: then the run still says that it runs.
+            was_silent = run.state in _LIVE if is_new else run.state is RunState.UNSEEN and _key(run) not in self._gaps
+            if was_silent and _key(run) not in self._still:
                 # After a restart nothing was heard since the process before died: the last record tells when.
                 since_unix_s = min(self._heard_unix_s, run.last.unix_time_s if run.last else self._heard_unix_s)
-                self._back(run, since_unix_s, f"{self._tester.name} answers again; records are being fetched")
+                self._found(run, since_unix_s, f"{self._tester.name} answers again; records are being fetched")
+        self._write_gaps()
 
-    def _back(self, run: Run, since_unix_s: float, message: str) -> None:
+    def _found(self, run: Run, since_unix_s: float, message: str) -> None:
+        kept = self._gaps.get(_key(run))
         # A wall clock that was set back must not give a gap that ends before it begins (faults G01).
-        since_unix_s = min(since_unix_s, wall_time())
+        since_unix_s = min(since_unix_s, wall_time(), kept.since_unix_s if kept else since_unix_s)
+        self._gaps[_key(run)] = _Gap(run, since_unix_s, wall_time(), message)
+
+    def _write_gaps(self) -> None:
+        if not self._gaps:
+            return
         effect = "the tester went on by itself; its records were fetched afterwards"
         with self._store.transaction():
-            run.go(RunState.RUNNING)
-            run.diary.note(EventKind.LINK_BACK, message)
-            self._store.add_deviation(run.run_id, "communication_loss", since_unix_s, wall_time(), effect)
+            for gap in self._gaps.values():
+                if gap.run.state is RunState.UNSEEN:
+                    gap.run.go(RunState.RUNNING)
+                gap.run.diary.note(EventKind.LINK_BACK, gap.message)
+                self._store.add_deviation(
+                    gap.run.run_id, "communication_loss", gap.since_unix_s, gap.until_unix_s, effect
+                )
+        self._gaps.clear()
 
     def _lost(self, run: Run, message: str) -> None:
         with self._store.transaction():
@@ -102,8 +133,10 @@ class Silence:
         if run.stored != count:
             self._grown[_key(run)] = (run.stored, now_s)
             if _key(run) in self._still:
-                self._back(run, wall_time() - (now_s - since_s), f"records of channel {run.request.channel} come again")
                 self._still.discard(_key(run))
+                message = f"records of channel {run.request.channel} come again"
+                self._found(run, wall_time() - (now_s - since_s), message)
+                self._write_gaps()
             return
         step = run.segment.steps[run.last.step - 1] if run.last else None
         own = None if step is None or isinstance(step, Loop) else step.record

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 
 from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
@@ -21,7 +22,7 @@ from orchestrator.events import EventKind, Subscriber
 from orchestrator.intake import Intake
 from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
-from orchestrator.silence import FIRST_LOOK_S, Silence
+from orchestrator.silence import FIRST_LOOK_S, SILENT_POLLS, Silence
 from orchestrator.states import RunState
 from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
@@ -64,6 +65,9 @@ class Supervisor:
         self._clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
         self._owed = Owed(self.trouble)
+        self._unsettled: dict[str, int] = {}
+        # Channels of runs from before that are not decided yet: nothing begins there.
+        self.undecided: set[str] = set()
         self._intake = Intake(store, tester.poll_period_s, self.trouble)
         self._wake = asyncio.Event()
         self._due_s = 0.0
@@ -104,7 +108,7 @@ class Supervisor:
         for request in requests:
             self.submit(request)
         try:
-            await self.serve(lambda: all(run.ended or run.state is RunState.HOLDING for run in self.runs))
+            await self.serve(lambda: all(_is_over(run) for run in self.runs))
         except BaseException as err:
             # Whatever ends the watch ends the current too: nobody else looks at these channels.
             cancelled = isinstance(err, asyncio.CancelledError)
@@ -149,6 +153,7 @@ class Supervisor:
         if self.observe_only:
             return []
         held = {run.request.channel for run in self.runs if run.state not in _NOT_BUSY | {RunState.QUEUED}}
+        held |= self.undecided
         first: dict[str, Run] = {}
         for run in self.runs:
             if run.state is RunState.QUEUED and run.request.channel not in held and run not in self._owed:
@@ -186,10 +191,11 @@ class Supervisor:
                 await run.begin(segment)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
-            run.start_is_unknown = run.state is RunState.ARMED
             reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
             if run.start_is_unknown:
                 self._owed.write(run, lambda: run.go(RunState.UNKNOWN, reason))
+            elif run.is_watched:
+                self._owed.write(run, lambda: run.go(RunState.RUNNING))
             else:
                 self._owed.write(run, lambda: run.cannot_begin(reason))
         self.publish(run)
@@ -239,10 +245,11 @@ class Supervisor:
         statuses = await self._hear(active)
         heard_unix_s = wall_time()
         for run in active:
-            with self.trouble.endured(f"run {run.run_id}"):
-                if run.start_is_unknown:
-                    await self._recovery.settle(run)
-                if run.stop_is_pending:
+            if run.start_is_unknown:
+                async with self._of(run):
+                    await self._settle_start(run)
+            if run.stop_is_pending:
+                async with self._of(run):
                     await run.stop_again()
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
@@ -251,12 +258,30 @@ class Supervisor:
         with self.trouble.endured(self.tester.name):
             self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
-            with self.trouble.endured(f"run {run.run_id}"):
-                try:
-                    await self._settle(run, statuses[run.request.channel], run in seen)
-                except DriverError as err:
-                    logger.warning("run %s: %s", run.run_id, err)
-                    self._silence.check_growth(run)
+            async with self._of(run):
+                await self._settle(run, statuses[run.request.channel], run in seen)
+
+    @asynccontextmanager
+    async def _of(self, run: Run) -> AsyncIterator[None]:
+        """Let what fails of one run hurt no other; of its tester's silence it is told."""
+        with self.trouble.endured(f"run {run.run_id}"):
+            try:
+                yield
+            except DriverError as err:
+                logger.warning("run %s: %s", run.run_id, err)
+                self._silence.check_growth(run)
+
+    async def _settle_start(self, run: Run) -> None:
+        """Find out what became of a start; nobody judges a cell whose test cannot be written down: not for long."""
+        try:
+            await self._recovery.settle(run)
+        except StoreError as err:
+            self.trouble.note(f"run {run.run_id}", err)
+            self._unsettled[run.run_id] = self._unsettled.get(run.run_id, 0) + 1
+            if self._unsettled[run.run_id] >= SILENT_POLLS:
+                run.order_stop(RunState.STOPPED, f"its start could not be written down: {err}")
+        else:
+            self._unsettled.pop(run.run_id, None)
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
@@ -296,7 +321,8 @@ class Supervisor:
         try:
             await asyncio.wait({asking}, timeout=self._silence.left_s())
             if not asking.done():
-                self._silence.check(active, "no reply")
+                with self.trouble.endured(self.tester.name):
+                    self._silence.check(active, "no reply")
                 for run in active:
                     self.publish(run)
             statuses = await asking
@@ -333,9 +359,7 @@ class Supervisor:
             if errand is not None and run.state is RunState.HOLDING:
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
                 return
-            program = run.request.program
-            measures = len(program.segments) > len(program.cycling)
-            if run.state is RunState.HOLDING and self.station is not None and measures:
+            if run.state is RunState.HOLDING and self.station is not None and run.course.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.seen_off(run.request.channel)
                 reason = f"{reason}; {left}" if left else reason
@@ -355,6 +379,10 @@ class Supervisor:
             self._stopping.discard(run.run_id)
             self.publish(run)
 
+    def owes(self, run: Run) -> bool:
+        """Tell whether something of a run waits to be written: its stop, or why it is held."""
+        return run in self._owed or run.stop_is_pending
+
     def publish(self, run: Run) -> None:
         """Tell the subscribers where a run is."""
         update = run.update()
@@ -364,3 +392,8 @@ class Supervisor:
             except OSError as err:
                 # A terminal or pipe that is gone must not end the watch over a channel.
                 logger.error("%s of run %s cannot be shown: %s", update.state.value, run.run_id, err)
+
+
+def _is_over(run: Run) -> bool:
+    """Tell whether nobody needs to look after a run any more, but for a person."""
+    return (run.ended or run.state is RunState.HOLDING) and not (run.start_is_unknown or run.stop_is_pending)

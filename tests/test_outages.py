@@ -12,7 +12,8 @@ from sqlite_utils import Database
 from drivers.interfaces import Sample
 from orchestrator.cli.rack import _notes
 from orchestrator.states import RunState
-from orchestrator.store import Refused, Store, StoreError, TickResult, as_before, open_store
+from orchestrator.store import Refused, Store, StoreError, TickResult, open_store
+from orchestrator.undo import as_before
 from orchestrator.virtual_time import run_virtual
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, fail_for, failing_store, sweep

@@ -6,11 +6,12 @@ tester, counted from 1. Fed step by step or all at once, the rows are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from drivers.interfaces import EndReason
 from orchestrator.halfcycles import ExecutedStep
+from orchestrator.undo import as_it_was
 from protocols.direction import Direction
 from protocols.program import (
     CcCv,
@@ -86,6 +87,10 @@ class CycleBuilder:
             if executed.step in self._closing and executed.end_reason is not EndReason.EXTERNAL:
                 done += self.finish()
         return done
+
+    def undo(self) -> Callable[[], None]:
+        """Give what takes back a later `feed` or `finish`."""
+        return as_it_was(self, "_open", "count")
 
     def finish(self) -> list[Cycle]:
         """Give the cycle that is open, if it has both halves."""

@@ -29,7 +29,6 @@ from orchestrator.store.rows import (
     TickResult,
 )
 from orchestrator.store.store import Store
-from orchestrator.store.undo import as_before
 from orchestrator.store.wal import Checkpoint, CheckpointMode, WalReport, checkpoint, wal_size_bytes, watch_wal
 
 __all__ = [
@@ -62,7 +61,6 @@ __all__ = [
     "TickResult",
     "WalReport",
     "WriteFailed",
-    "as_before",
     "back_up",
     "checkpoint",
     "open_store",

@@ -86,16 +86,16 @@ class Store:
         return self._db.conn
 
     @contextmanager
-    def transaction(self, undo: Callable[[], None] | None = None) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
         """Commit everything written inside together, or nothing of it when anything is raised.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
-        fails: what an object believes must not run ahead of the disk (see `as_before`).
+        fails: what an object believes must not run ahead of the disk (`orchestrator.undo`).
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
         first = len(self._undo)
-        self._undo += [undo] if undo else []
+        self._undo += undo
         try:
             with explained(self.path), self._whole():
                 yield self._db.conn
