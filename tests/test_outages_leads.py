@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.diary import RunRequest
 from orchestrator.errand import Errands
 from orchestrator.run import Run
 from orchestrator.states import RunState
@@ -14,9 +15,9 @@ from orchestrator.store import StoreError
 from orchestrator.virtual_time import run_virtual
 from tests.outage import FailingStore, Outage, fail_for, failing_store
 from tests.rig import CHANNEL
-from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
+from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, open_station_rig
 from tests.station_trouble import clipped, happens, replace_method
-from tests.test_measuring_runs import _SLOW, state, until
+from tests.test_measuring_runs import _LFP, _SLOW, OTHER, state, until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -31,11 +32,11 @@ def store_file(tmp_path: Path) -> Path:
     return tmp_path / "cellrig.db"
 
 
-def with_outage(path: Path, work: Work) -> None:
+def with_outage(path: Path, work: Work, cells: dict[str, str] | None = None) -> None:
     """Run a test's body with a potentiostat beside the rack and a store that fails when the test says so."""
 
     async def main() -> None:
-        async with open_station_rig() as rig:
+        async with open_station_rig(cells=cells) as rig:
             with failing_store(path, Outage()) as store:
                 await work(rig, store)
 
@@ -202,3 +203,39 @@ def _cancelling(rig: StationRig, task: asyncio.Task[bool]) -> Callable[[int | No
         await real(port)
 
     return select
+
+
+def test_rest_that_the_disk_has_made_longer_is_stored_as_long_as_it_was(store_file: Path) -> None:
+    """A cell that has waited three hours for the store has rested so much longer before its spectrum."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        async with measuring_service(rig, store) as service:
+            run = service.submit(eis_request(), "ada")
+            await until(run, RunState.RUNNING)
+            await happens(lambda: "rests before" in run.reason, 10.0)
+            began_s = asyncio.get_running_loop().time()
+            fail_for(store, 10_800.0)
+            await happens(lambda: clipped(rig) == CHANNEL)
+            rested_s = asyncio.get_running_loop().time() - began_s
+            await happens(lambda: bool(store.measurements(run.run_id)), 60.0)
+            (row,) = store.measurements(run.run_id)
+            assert rested_s > 10_800.0
+            assert row.rested_s == pytest.approx(rested_s, abs=60.0)
+
+    with_outage(store_file, work)
+
+
+def test_cell_that_has_drifted_while_the_disk_was_full_is_the_right_one(store_file: Path) -> None:
+    """Its voltage at the leads is compared with the tester's of that moment, not of hours before."""
+    relaxing = _LFP.replace("rest: 10 min, drift_per_min: 1 mV", "rest: 5 min, drift_per_min: 10 mV")
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        rig.station.arrival_v = 0.001
+        async with measuring_service(rig, store) as service:
+            run = service.submit(RunRequest(eis_program(relaxing, "coated-lfp"), OTHER, OTHER), "ada")
+            await happens(lambda: "rests before" in run.reason, 10.0)
+            fail_for(store, 10_800.0)
+            await until(run, RunState.COMPLETED, RunState.HOLDING)
+            assert state(run) is RunState.COMPLETED, run.reason
+
+    with_outage(store_file, work, cells={OTHER: "coated-lfp"})
