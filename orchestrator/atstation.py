@@ -96,6 +96,8 @@ class Words:
 
     def make_up(self, run: Run) -> None:
         """Write, in one commit, what an errand that was ended could not. Raises StoreError."""
+        if not self.owes(run):
+            return
         with self._store.transaction():
             for write in self._unwritten.get(run.run_id, []):
                 write()

@@ -15,13 +15,14 @@ from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import RunRow, Store
+from orchestrator.store import RunRow, Store, StoreError
 from orchestrator.virtual_time import wall_time
 from protocols.program import Program
 
 # Restart storms: the third start in ten minutes only observes (faults E07).
 STORM_STARTS = 3
 STORM_WINDOW_S = 600.0
+_UNWRITTEN_POLLS = 3
 
 
 class Verdict(StrEnum):
@@ -85,6 +86,7 @@ class Recovery:
     def __init__(self, store: Store, tester: BatteryTester) -> None:
         self._store = store
         self._tester = tester
+        self._unsettled: dict[str, int] = {}
 
     def unfinished(self) -> list[RunRow]:
         """Give the runs that no process has ended, for channels of this tester."""
@@ -113,6 +115,23 @@ class Recovery:
             return run
         await self.settle(run)
         return run
+
+    async def settle_start(self, run: Run) -> None:
+        """Find out what became of a start of this process. Raises StoreError and ConnectionFailed.
+
+        What cannot be written down for three polls is stopped, and held later: without its test nobody judges the cell.
+        """
+        try:
+            await self.settle(run)
+        except StoreError:
+            self._unsettled[run.run_id] = self._unsettled.get(run.run_id, 0) + 1
+            if self._unsettled[run.run_id] >= _UNWRITTEN_POLLS:
+                await run.stop_unseen()
+            raise
+        was_stopped = self._unsettled.pop(run.run_id, 0) >= _UNWRITTEN_POLLS
+        if was_stopped and run.is_watched and not run.stop_is_pending:
+            await run.collect_rest()
+            run.hold("the store took nothing when it was started, and it was stopped because nobody could judge it")
 
     async def settle(self, run: Run) -> None:
         """Decide a run by what the tester shows of its channel now: after a restart, or when a start's reply is lost.

@@ -7,7 +7,6 @@ A run may own several tests: after an interruption it goes on in a new one with 
 from __future__ import annotations
 
 import asyncio
-import logging
 from copy import copy
 
 from drivers.errors import DriverError, OutcomeUnknown, TestGone
@@ -29,8 +28,6 @@ from orchestrator.undo import as_before
 from orchestrator.virtual_time import wall_time
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
-
-logger = logging.getLogger(__name__)
 
 # States that a run leaves only by a person's word, or never.
 SETTLED = frozenset(ENDED - {RunState.UNKNOWN})
@@ -290,13 +287,18 @@ class Run:
             self.order_stop(state, reason)
             if self.start_is_unknown:
                 # Its end follows once the start is known, also after a restart.
-                await self._stopping.send_unseen(self._beginning, len(self.segment.steps) + 1)
+                self._stopping.intend()
+                await self.stop_unseen()
             elif self.identity is not None:
                 await self._stop(self.identity)
 
+    async def stop_unseen(self) -> None:
+        """Stop what was started and is not known to have been, if the tester shows it; no end is ordered."""
+        await self._stopping.send_unseen(self._beginning, len(self.segment.steps) + 1)
+
     async def _is_kept(self) -> bool:
-        held = self.state is RunState.HOLDING and self.identity is not None
-        return held and self.identity is not None and await self._stopping.is_kept(self.identity)
+        held = self.identity if self.state is RunState.HOLDING else None
+        return held is not None and await self._stopping.is_kept(held)
 
     def end_at_rest(self, reason: str) -> None:
         """End a run of which no program is on the tester."""

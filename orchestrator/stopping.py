@@ -49,7 +49,6 @@ class StopOrder:
 
     async def send_unseen(self, barcode: str, end_step: int) -> None:
         """Stop what was started under a barcode and could not be written down, if the tester shows it."""
-        self.intend()
         status = (await self._tester.status([self._channel]))[self._channel]
         if status.barcode == barcode and status.state in _BUSY:
             await self._tester.stop(TestIdentity(self._channel, status.test_id, barcode, end_step))

@@ -22,7 +22,7 @@ from orchestrator.events import EventKind, Subscriber
 from orchestrator.intake import Intake
 from orchestrator.recovery import Recovery
 from orchestrator.run import SETTLED, Run
-from orchestrator.silence import FIRST_LOOK_S, SILENT_POLLS, Silence
+from orchestrator.silence import FIRST_LOOK_S, Silence
 from orchestrator.states import RunState
 from orchestrator.station import Station
 from orchestrator.store import Store, StoreError
@@ -65,7 +65,6 @@ class Supervisor:
         self._clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
         self._owed = Owed(self.trouble)
-        self._unsettled: dict[str, int] = {}
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
         self._intake = Intake(store, tester.poll_period_s, self.trouble)
@@ -247,7 +246,7 @@ class Supervisor:
         for run in active:
             if run.start_is_unknown:
                 async with self._of(run):
-                    await self._settle_start(run)
+                    await self._recovery.settle_start(run)
             if run.stop_is_pending:
                 async with self._of(run):
                     await run.stop_again()
@@ -270,18 +269,6 @@ class Supervisor:
             except DriverError as err:
                 logger.warning("run %s: %s", run.run_id, err)
                 self._silence.check_growth(run)
-
-    async def _settle_start(self, run: Run) -> None:
-        """Find out what became of a start; nobody judges a cell whose test cannot be written down: not for long."""
-        try:
-            await self._recovery.settle(run)
-        except StoreError as err:
-            self.trouble.note(f"run {run.run_id}", err)
-            self._unsettled[run.run_id] = self._unsettled.get(run.run_id, 0) + 1
-            if self._unsettled[run.run_id] >= SILENT_POLLS:
-                run.order_stop(RunState.STOPPED, f"its start could not be written down: {err}")
-        else:
-            self._unsettled.pop(run.run_id, None)
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
@@ -356,9 +343,11 @@ class Supervisor:
                 errand.cancel()
             await asyncio.wait({errand})
         try:
-            if errand is not None and run.state is RunState.HOLDING:
+            if errand is not None and (run.state is RunState.HOLDING or self._errands.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
+                self._owed.write(run, lambda: self._errands.make_up(run))
                 return
+            self._errands.make_up(run)
             if run.state is RunState.HOLDING and self.station is not None and run.course.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.seen_off(run.request.channel)
@@ -373,11 +362,15 @@ class Supervisor:
         except StoreError:
             if not run.stop_is_pending:
                 # Nothing of it runs, and nothing will: it ends when that can be written.
-                self._owed.write(run, lambda: run.end_at_rest(reason))
+                self._owed.write(run, lambda: self._end_at_rest(run, reason))
             raise
         finally:
             self._stopping.discard(run.run_id)
             self.publish(run)
+
+    def _end_at_rest(self, run: Run, reason: str) -> None:
+        self._errands.make_up(run)
+        run.end_at_rest(reason)
 
     def owes(self, run: Run) -> bool:
         """Tell whether something of a run waits to be written: its stop, or why it is held."""

@@ -158,14 +158,19 @@ async def _live(rig: Rig, store: FailingStore) -> list[str]:
 def _check_run(rig: Rig, service: Service, store: Store, name: str, run_id: str) -> Iterator[str]:
     row, tests = store.run(run_id), store.tests(run_id)
     never_began = row.state is RunState.FAILED and not tests
-    # A cell whose start stays unwritten for three polls is stopped: nobody would judge it.
-    unwritten = row.state is RunState.STOPPED and "start could not be written" in row.reason
-    if row.state is not _ENDS[name] and not never_began and not unwritten:
+    # A cell whose start stays unwritten for three polls is stopped, and held: nobody would judge it.
+    unwritten = row.state is RunState.HOLDING and "nobody could judge it" in row.reason
+    waits = row.state is RunState.QUEUED and any(run.state is RunState.HOLDING for run in store.runs())
+    if row.state is not _ENDS[name] and not (never_began or unwritten or waits):
         yield f"{name} is {row.state.value}: {row.reason}"
     known = {run.run_id: run.state for run in service.runs}
     if known.get(run_id, row.state) is not row.state:
         yield f"{name} is {row.state.value} in the store and {known[run_id].value} in memory"
-    if name == "overdue" and row.state is RunState.TRIPPED and "step did not end" not in {event.kind for event in store.events(run_id)}:
+    if (
+        name == "overdue"
+        and row.state is RunState.TRIPPED
+        and "step did not end" not in {event.kind for event in store.events(run_id)}
+    ):
         yield f"{name}: what was found is not written"
     for test in tests:
         yield from _check_test(rig, store, test)
