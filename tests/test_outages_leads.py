@@ -239,3 +239,25 @@ def test_cell_that_has_drifted_while_the_disk_was_full_is_the_right_one(store_fi
             assert state(run) is RunState.COMPLETED, run.reason
 
     with_outage(store_file, work, cells={OTHER: "coated-lfp"})
+
+
+def test_person_whose_stop_meets_a_switch_that_sticks_finds_the_run_held(store_file: Path) -> None:
+    """It has not plainly stopped: its leads are on the cell, which is said at once and written when there is room."""
+
+    async def work(rig: StationRig, store: FailingStore) -> None:
+        async with measuring_service(rig, store) as service:
+            run = service.submit(eis_request(), "ada")
+            await happens(lambda: clipped(rig) == CHANNEL)
+            rig.relays.relays.welded.add(_PORT)
+            fail_for(store, 3000.0)
+            await happens(lambda: "waits for the store" in run.reason)
+            with pytest.raises(StoreError):
+                await service.stop(run.run_id, "ada")
+            assert "take the leads off" in run.reason
+            await asyncio.sleep(4000.0)
+            assert state(run) is RunState.HOLDING
+            assert "take the leads off" in run.reason
+            assert len(store.measurements(run.run_id)) == 1
+            assert store.open_intents() == []
+
+    with_outage(store_file, work)
