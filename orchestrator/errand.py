@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
 from drivers.interfaces import BatteryTester, Measurement
-from orchestrator.atstation import AtStation, Rested, Visit, Words, in_full
+from orchestrator.atstation import AtStation, Rested, Visit
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.measured import archive, keep_measurement
@@ -27,6 +27,7 @@ from orchestrator.states import RunState
 from orchestrator.station import Interrupted, Station
 from orchestrator.store import Store, StoreError
 from orchestrator.virtual_time import wall_time
+from orchestrator.writing import Words, in_full
 from protocols.program import MeasurementSegment
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from drivers.errors import DriverError
 from drivers.interfaces import Sample
@@ -72,7 +73,7 @@ class Intake:
             blocks = []
             for run in behind:
                 if loop.time() <= until_s:
-                    blocks.append((run, await _block(run, counts[run.run_id])))
+                    blocks.append((run, await _block(run, run.fetch(counts[run.run_id]))))
                     self._fetched_s[run.run_id] = loop.time()
             fetched = [(run, samples) for run, samples in blocks if samples]
             kept = self._keep(fetched, runs) if fetched else []
@@ -112,16 +113,16 @@ class Intake:
         scout = self._scouts.get(run.run_id)
         if scout is None or scout.stored is not run.last:
             scout = self._scouts[run.run_id] = run.ingest.scout()
-        while samples := await _block(run, count, scout.last):
+        while samples := await _block(run, run.fetch(count, scout)):
             if ending := ending_of(scout.feed(samples)):
                 run.order_stop(*ending)
         await run.stop_again()
 
 
-async def _block(run: Run, count: int, after: Sample | None = None) -> list[Sample]:
+async def _block(run: Run, asking: Awaitable[list[Sample]]) -> list[Sample]:
     """Fetch a block of one run; where it fails, the others are judged all the same (faults A05, E09)."""
     try:
-        return await run.fetch(count, after)
+        return await asking
     except DriverError as err:
         logger.warning("run %s: its records do not come: %s", run.run_id, err)
         return []

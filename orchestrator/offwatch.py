@@ -57,11 +57,11 @@ class OffWatch:
             raise Interrupted(message)
         return status
 
-    async def see_it_off(self, run: Run) -> None:
-        """Wait until the tester answers that the channel is off. Raises Interrupted when it is not."""
+    async def see_it_off(self, run: Run) -> ChannelStatus:
+        """Wait until the tester answers that the channel is off, and give what it shows. Raises Interrupted if not."""
         while True:
-            if await self.look(run) is not None:
-                return
+            if (status := await self.look(run)) is not None:
+                return status
             await asyncio.sleep(LOOK_S)
 
     def _missed(self, run: Run, why: str) -> None:

@@ -18,7 +18,7 @@ from orchestrator.failpoints import failpoint
 from orchestrator.fetching import Fetcher
 from orchestrator.found import Found
 from orchestrator.halfcycles import Before, StepWatch
-from orchestrator.ingest import Ingest
+from orchestrator.ingest import Ingest, Scout
 from orchestrator.preflight import reasons_not_to_start
 from orchestrator.starting import send_start
 from orchestrator.states import ENDED, RunState, move
@@ -241,9 +241,10 @@ class Run:
         identity = self.identity
         return identity is not None and (status.test_id, status.barcode) != (identity.test_id, identity.barcode)
 
-    async def fetch(self, record_count: int, after: Sample | None = None) -> list[Sample]:
-        """Ask for the next block of records, up to ``record_count``, after what is stored or after another sample."""
-        return await self._fetcher.fetch(self.identity, after or self.last, record_count) if self.identity else []
+    async def fetch(self, record_count: int, scout: Scout | None = None) -> list[Sample]:
+        """Ask for the next block of records, up to ``record_count``; what a scout judges only is fetched once more."""
+        known, last = self.identity, scout.last if scout else self.last
+        return await self._fetcher.fetch(known, last, record_count, only_judged=scout is not None) if known else []
 
     @property
     def stored(self) -> int:
