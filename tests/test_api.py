@@ -165,6 +165,27 @@ def test_rack_stop_stops_every_run(tmp_path: Path) -> None:
     with_client(tmp_path, work)
 
 
+@pytest.mark.parametrize("path", ["/runs/R000001/stop", "/rack/stop"])
+def test_stop_says_that_it_has_left_although_it_cannot_be_written_down(tmp_path: Path, path: str) -> None:
+    """The store takes nothing: the cell is off, and whoever stopped it is not told to try again only."""
+
+    async def work(client: Client) -> None:
+        await client.post("/runs", ORDER, 201)
+        await asyncio.sleep(300)
+        client.service.store.connection.execute("PRAGMA query_only = 1")
+        said = await client.post(path, BY, 503)
+        assert "at the tester too" in said["error"]
+        assert not client.rig.bench.tester.channel(CHANNEL).busy
+        await asyncio.sleep(100)
+        assert len((await client.get("/status"))["troubles"]) == 1
+        client.service.store.connection.execute("PRAGMA query_only = 0")
+        await asyncio.sleep(200)
+        assert (await client.get("/status"))["troubles"] == []
+        assert (await client.get("/runs/R000001"))["state"] == "stopped"
+
+    with_client(tmp_path, work)
+
+
 def test_claim_locks_a_channel_until_it_expires(tmp_path: Path) -> None:
     """Another client is refused with the owner's name, until time or the owner gives it back."""
 

@@ -40,10 +40,10 @@ def with_outage(path: Path, work: Callable[[Rig, FailingStore], Awaitable[None]]
     run_virtual(main())
 
 
-@pytest.mark.parametrize("first", [3, 9])
+@pytest.mark.parametrize("first", [5, 17])
 def test_disk_that_fails_at_any_write_changes_nothing_in_the_end(first: int) -> None:
     """Every record, step and finding is stored, every run ends as it should, nothing is started twice (faults F05)."""
-    assert [(outage, wrong) for outage, wrong in sweep(12, (0.0, 300.0), first) if wrong] == []
+    assert [(outage, wrong) for outage, wrong in sweep(24, (0.0, 300.0), first) if wrong] == []
 
 
 def test_cell_that_is_to_be_stopped_is_stopped_while_the_disk_is_full(store_file: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,12 +13,23 @@ from orchestrator.api import models
 from orchestrator.api.routes import RunId, TheService, channel_now
 from orchestrator.diary import RunRequest
 from orchestrator.run import Run
+from orchestrator.store import StoreError
 
 router = APIRouter()
 
 
 def _now(run: Run) -> models.RunNow:
     return models.RunNow.model_validate(run.update())
+
+
+@contextmanager
+def _stop_that_is_not_written() -> Iterator[None]:
+    """Say of a stop that the store does not take that the cell comes first. Raises StoreError."""
+    try:
+        yield
+    except StoreError as err:
+        sent = "the stop is ordered, at the tester too where something runs; it cannot be written down yet"
+        raise type(err)(f"{sent}: {err}") from err
 
 
 def _request(order: models.StartOrder) -> RunRequest:
@@ -44,7 +57,8 @@ async def start(order: models.StartOrder, service: TheService) -> models.RunNow:
 @router.post("/runs/{run_id}/stop")
 async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Stop a run now; the answer comes when the stop is confirmed, or says `unknown`."""
-    return _now(await service.stop(run_id, order.by))
+    with _stop_that_is_not_written():
+        return _now(await service.stop(run_id, order.by))
 
 
 @router.post("/runs/{run_id}/resume")
@@ -62,7 +76,8 @@ async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService)
 @router.post("/rack/stop")
 async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.RunNow]:
     """Stop every run of every tester."""
-    return [_now(run) for run in await service.stop_rack(order.by)]
+    with _stop_that_is_not_written():
+        return [_now(run) for run in await service.stop_rack(order.by)]
 
 
 @router.post("/channels/{channel}/claim")
