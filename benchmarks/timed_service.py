@@ -12,7 +12,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -49,13 +49,13 @@ class Timings:
         transaction = Store.transaction
 
         @contextmanager
-        def timed_block(store: Store) -> Iterator[Any]:
+        def timed_block(store: Store, *undo: Callable[[], None]) -> Iterator[Any]:
             if store.connection.in_transaction:
-                with transaction(store) as given:
+                with transaction(store, *undo) as given:
                     yield given
                 return
             began = time.monotonic()
-            with transaction(store) as given:
+            with transaction(store, *undo) as given:
                 yield given
             self.commits.append((began, time.monotonic() - began))
 
