@@ -7,16 +7,16 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, path, rack, softshort, start
+from benchmarks import backfill, demo, help_start, rack, softshort, whole_path
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "demo": demo.measure,
     "backfill": backfill.measure,
-    "path": path.measure,
+    "path": whole_path.measure,
     "rack": rack.measure,
     "softshort": softshort.measure,
-    "help": start.measure,
+    "help": help_start.measure,
 }
 
 

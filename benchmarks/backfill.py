@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.bare import Bare
+from benchmarks.bare_codecs import Bare
 from benchmarks.figures import Aim, Figure, percentile_99
 from benchmarks.programs import CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, seconds_program
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
-from orchestrator.bench import SimulatedRack, open_simulated_rack
-from orchestrator.fetching import BLOCK
+from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.runs.fetching import BLOCK
 from orchestrator.store import open_store
-from orchestrator.virtual_time import run_virtual
 from protocols.program import Program
 
 _FSYNC_BYTES = 128 * 1024

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Figure
-from benchmarks.parts import by_part
+from benchmarks.time_shares import by_part
 from orchestrator.demo import run_demo
 from orchestrator.events import RunUpdate
 from orchestrator.store import open_store
@@ -50,7 +50,7 @@ def measure(quick: bool) -> list[Figure]:
 def _run() -> tuple[float, int | None, int]:
     """Give wall time, peak memory and the number of records of one demo."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.launcher", cellrig(), "demo", "--json", "--out", folder]
+        command = [sys.executable, "-m", "benchmarks.measured_command", cellrig(), "demo", "--json", "--out", folder]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         found = json.loads(done.stdout)
         with open_store(Path(folder) / _STORE, read_only=True) as store:

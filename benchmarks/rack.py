@@ -1,7 +1,7 @@
 """A full rack in real time: 64 channels that record, replies that take 50 to 500 ms, and fifty clients that read.
 
 Three processes, so that what each uses is told apart: the simulated rack (`late_rack`), the service (`timed_service`)
-and the clients (`crowd`). What a month does to the service's memory is `benchmarks.month`.
+and the clients (`crowd`). What a month does to the service's memory is `benchmarks.month_memory`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import month
+from benchmarks import month_memory as month
 from benchmarks.figures import Aim, Figure, percentile_99
 from orchestrator.api.token import token_path
 from orchestrator.store import open_store
@@ -165,7 +165,7 @@ def _phase(name: str, lasts_s: float, store: Path, api: _Api, pause_s: float | N
     if pause_s is None:
         time.sleep(lasts_s)
     else:
-        command = [sys.executable, "-m", "benchmarks.crowd", api.url, api.token, str(lasts_s), str(pause_s)]
+        command = [sys.executable, "-m", "benchmarks.reading_clients", api.url, api.token, str(lasts_s), str(pause_s)]
         crowd = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return Phase(name, began, time.monotonic(), _records(store) - before, crowd)
 

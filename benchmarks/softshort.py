@@ -22,8 +22,8 @@ from statistics import median
 
 from benchmarks.figures import Aim, Figure
 from drivers.interfaces import EndReason, Spectrum
-from orchestrator.analysis.halfcycle_parts import HalfCycle, parts
-from orchestrator.analysis.softshort import Episode, Rule, SoftShortWatch, Verdict
+from orchestrator.analysis.half_cycle_slices import HalfCycle, parts
+from orchestrator.analysis.soft_short import Episode, Rule, SoftShortWatch, Verdict
 from simulators.cells import load_cell
 from simulators.cells.lili import LithiumSymmetricCell
 

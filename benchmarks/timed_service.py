@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from drivers.settings import load_bench
 from orchestrator.api.server import ServePlan, serve
+from orchestrator.bench.settings import load_bench
+from orchestrator.rack.supervisor import Supervisor
 from orchestrator.store import Store
-from orchestrator.supervisor import Supervisor
 
 # How often the loop is asked to wake a task up; how late it does is the loop's delay.
 _PROBE_S = 0.02

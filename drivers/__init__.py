@@ -2,6 +2,6 @@
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, Sample
-from drivers.opening import open_tester
+from drivers.neware.opening import open_tester
 
 __all__ = ["BatteryTester", "DriverError", "Sample", "open_tester"]

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from protocols.envelope import ChannelEnvelope
+from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment
 from protocols.techniques import Technique
 

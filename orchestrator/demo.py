@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.summary import RunSummary, summarize
-from orchestrator.bench import SimulatedRack, channel_envelope, open_simulated_rack
-from orchestrator.diary import RunRequest
+from orchestrator.bench.opening import channel_envelope
+from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Subscriber
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
 from orchestrator.store import CannotOpen, Store, open_store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual
-from protocols.envelope import problems
+from protocols.channel_envelope import problems
 from protocols.loading import load_cell, load_recipe
 from protocols.resolve import resolve
 

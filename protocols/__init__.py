@@ -6,12 +6,12 @@
 """
 
 from protocols.cell import Cell
-from protocols.direction import Direction
-from protocols.envelope import ChannelEnvelope, CurrentRange, problems
+from protocols.cell_kinds import CellKind
+from protocols.channel_envelope import ChannelEnvelope, CurrentRange, problems
+from protocols.current_sign import Direction
 from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveError, UnknownName
-from protocols.flow import Place, flow, place
+from protocols.execution_order import Place, flow, place
 from protocols.forecast import Forecast, expected_duration_s, forecast, planned_duration_s
-from protocols.kinds import CellKind
 from protocols.loading import (
     load_cell,
     load_recipe,
@@ -43,7 +43,7 @@ from protocols.program import (
 )
 from protocols.quantities import Dimension, Quantity, QuantityError, parse_quantity
 from protocols.recipe import Recipe
-from protocols.remaining import cycles_done, original_place, remaining
+from protocols.remaining_steps import cycles_done, original_place, remaining
 from protocols.resolve import resolve
 from protocols.schema import cell_schema, recipe_schema
 

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from protocols.fields import Area, Capacity, FileModel, Length, Line, Mass, Name, Temperature, Text, problem
-from protocols.kinds import CellKind
+from protocols.cell_kinds import CellKind
+from protocols.field_types import Area, Capacity, FileModel, Length, Line, Mass, Name, Temperature, Text, problem
 from protocols.program import CellFacts
 from protocols.quantities import Dimension
 

@@ -23,7 +23,7 @@ from protocols.program import (
     Rest,
     Step,
 )
-from protocols.soundness import symmetric
+from protocols.program_checks import symmetric
 from protocols.techniques import (
     CyclicVoltammetry,
     HeldVoltage,

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from protocols.cell import Cell
-from protocols.document import Node, read_document
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
-from protocols.fields import FileModel
+from protocols.field_types import FileModel
 from protocols.recipe import Recipe
+from protocols.yaml_document import Node, read_document
 
 _Model = TypeVar("_Model", bound=FileModel)
 _SUFFIX = ".yaml"

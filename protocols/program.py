@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.techniques import Technique
 
 

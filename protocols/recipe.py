@@ -13,8 +13,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from protocols.checks import findings
-from protocols.fields import (
+from protocols.cell_kinds import DEFAULTS, Band, CellKind
+from protocols.field_types import (
     Count,
     Duration,
     FileModel,
@@ -27,9 +27,9 @@ from protocols.fields import (
     Voltage,
     VoltageStep,
 )
-from protocols.kinds import DEFAULTS, Band, CellKind
 from protocols.program import ShortPolicy
 from protocols.quantities import parse_quantity
+from protocols.recipe_checks import findings
 from protocols.steps import RecipeStep, RecordRule
 
 

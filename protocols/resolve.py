@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from protocols.ceilings import Ends, ceiling
 from protocols.cell import Cell
-from protocols.checks import powered_steps
-from protocols.direction import Direction
+from protocols.cell_kinds import DEFAULTS
+from protocols.current_sign import Direction
 from protocols.errors import ResolveError
-from protocols.kinds import DEFAULTS
 from protocols.measuring import measurement, step_name
 from protocols.program import (
     CcCv,
@@ -37,7 +35,9 @@ from protocols.program import (
 )
 from protocols.quantities import Dimension, Quantity
 from protocols.recipe import Recipe
+from protocols.recipe_checks import powered_steps
 from protocols.splitting import SEGMENTS_MAX, Cycling, Measuring, Path, pieces
+from protocols.step_ceilings import Ends, ceiling
 from protocols.steps import (
     CcCvStep,
     ConstantCurrentStep,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from protocols.cell import Cell
-from protocols.fields import FileModel
+from protocols.field_types import FileModel
 from protocols.recipe import Recipe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, model_validator
 
-from protocols.direction import Direction
-from protocols.fields import (
+from protocols.current_sign import Direction
+from protocols.field_types import (
     Capacity,
     Count,
     Current,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator
 
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
-from simulators.mux.serving import serve_mux
-from simulators.standalone import ChiBeside, serve_ct4008
+from simulators.mux.serve import serve_mux
+from simulators.tcp_serving import ChiBeside, serve_ct4008
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

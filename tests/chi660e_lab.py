@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator.virtual_time import VirtualTimeLoop, run_virtual
+from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from simulators.bench import SimulatedBench
 from simulators.cells.model import CellModel
-from simulators.chi660e.control import BenchControl
+from simulators.chi660e.control_socket import BenchControl
 from simulators.chi660e.launching import Launcher, program
 from simulators.neware.tester import Unit
 

@@ -12,7 +12,7 @@ from typing import Any
 from drivers.chi660e import Chi660ePotentiostat, Chi660eSettings
 from drivers.chi660e.popups import Popup
 from drivers.interfaces import Measurement, Trace
-from orchestrator.virtual_time import wall_time
+from orchestrator.clock.virtual import wall_time
 from protocols.techniques import Technique
 
 # The simulated program's own cell: 3 ohm, then 45 ohm beside a capacitor, 0 V at rest.

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from drivers.chi660e.cycler import PotentiostatCycler
+from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.interfaces import ChannelState, TestIdentity
-from orchestrator.diary import RunRequest
-from orchestrator.halfcycles import ExecutedStep
-from orchestrator.run import Run
-from orchestrator.service import Service
+from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.judging.steps import ExecutedStep
+from orchestrator.rack.service import Service
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual, wall_time
 from protocols.program import ConstantCurrent, Program
 from tests.rig import CHANNEL, li_li_program
 from tests.station_rig import StationRig, open_station_rig

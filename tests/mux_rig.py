@@ -13,11 +13,11 @@ from typing import Any
 
 from drivers.errors import DriverError
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
-from drivers.mux.line import Line, Lines, PortLine, StreamLine, Streams
-from orchestrator.virtual_time import run_virtual
+from drivers.transport.line import Line, Lines, PortLine, StreamLine, Streams
+from orchestrator.clock.virtual import run_virtual
+from simulators.memory_streams import connect_memory
 from simulators.mux import SimulatedMux
 from simulators.mux.terminal import PseudoTerminal
-from simulators.streams import connect_memory
 
 IDENTITY = "CELLRIG,SIMULATED RELAYS,RM0001,1.0"
 

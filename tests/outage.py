@@ -20,11 +20,11 @@ from sqlite3 import Connection
 
 from sqlite_utils import Database
 
-from orchestrator.halfcycles import StepBuilder
-from orchestrator.service import Service
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.judging.steps import StepBuilder
+from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, TesterTestRow, WriteFailed, open_store
-from orchestrator.virtual_time import run_virtual
 from protocols.program import CyclingSegment
 from simulators.neware.settings import Trouble
 from tests.rig import Rig, open_rig, same_rows

@@ -12,17 +12,17 @@ from typing import Any
 
 from drivers.interfaces import Sample
 from drivers.neware.client import NewareClient, tcp
+from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
-from drivers.settings import NewareSettings, UnitSettings
-from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, wall_time
+from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.loading import load_cell as load_cell_file
 from protocols.loading import load_recipe
 from protocols.program import ConstantCurrent, CyclingSegment, Loop, Program, Record, Rest, Until
 from protocols.resolve import resolve
 from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
+from simulators.memory_streams import connect_memory
 from simulators.neware.settings import Quirks
-from simulators.streams import connect_memory
 
 CHANNEL = "21-1-3"
 

@@ -19,18 +19,18 @@ from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
 from drivers.interfaces import HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
-from orchestrator.diary import RunRequest
-from orchestrator.service import Service
-from orchestrator.station import Station
+from orchestrator.bench.station import Station
+from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual, wall_time
+from orchestrator.rack.service import Service
+from orchestrator.runs.request import RunRequest
 from orchestrator.store import Store, open_store
-from orchestrator.virtual_time import VirtualTimeLoop, run_virtual, wall_time
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve
-from simulators.chi660e.control import BenchControl
+from simulators.chi660e.control_socket import BenchControl
 from simulators.chi660e.launching import Launcher, program
+from simulators.memory_streams import connect_memory
 from simulators.mux.server import SimulatedMux
-from simulators.streams import connect_memory
 from tests.rig import CHANNEL, Rig, open_rig
 
 RECIPE = """

@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from orchestrator.api.app import create_app
-from orchestrator.api.live import LiveBus, LiveClient, TooManyClients
+from orchestrator.api.live_stream import LiveBus, LiveClient, TooManyClients
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import RunUpdate
-from orchestrator.service import Service
+from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import open_store
-from orchestrator.virtual_time import run_virtual
 from tests.rig import CHANNEL, Rig, open_rig
 
 pytestmark = pytest.mark.timeout(60)

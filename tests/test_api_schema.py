@@ -23,8 +23,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from orchestrator.api.app import OPENAPI, create_app
-from orchestrator.api.live import LiveBus
-from orchestrator.service import Service
+from orchestrator.api.live_stream import LiveBus
+from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.rig import open_rig
 

@@ -9,13 +9,13 @@ import pytest
 from fastapi.routing import APIRoute
 
 from drivers.errors import SettingsError
-from drivers.settings import ServiceSettings, load_bench
+from orchestrator.api.access import BODY_LIMIT, Guard, Message, Scope
 from orchestrator.api.app import OPENAPI, build_routes
-from orchestrator.api.guard import BODY_LIMIT, Guard, Message, Scope
-from orchestrator.api.live import LiveBus
+from orchestrator.api.live_stream import LiveBus
 from orchestrator.api.server import check_exposure
 from orchestrator.api.token import Redaction, ensure_token, read_token
-from orchestrator.service import Service
+from orchestrator.bench.settings import ServiceSettings, load_bench
+from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.test_api import ORDER, TOKEN, Client, with_client
 

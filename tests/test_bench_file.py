@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
-from drivers.settings import NewareSettings, UnitSettings, load_bench
-from orchestrator.bench import channel_envelope
+from drivers.neware.settings import NewareSettings, UnitSettings
+from orchestrator.bench.opening import channel_envelope
+from orchestrator.bench.settings import load_bench
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bench.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)

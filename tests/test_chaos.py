@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import Measurement, Spectrum
-from orchestrator.diary import RunRequest
-from orchestrator.measured import keep_measurement
+from orchestrator.clock.virtual import wall_time
+from orchestrator.measuring.storing import keep_measurement
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.virtual_time import wall_time
 from protocols.program import Program
 from protocols.techniques import Impedance
 from tests.chaos.night import InlineLoop, Night, replay

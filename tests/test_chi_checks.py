@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers.chi660e.checks import problems
-from drivers.chi660e.grids import deadline_s, duration_s, expected, frequencies
-from protocols.direction import Direction
+from drivers.chi660e.expected_rows import deadline_s, duration_s, expected, frequencies
+from drivers.chi660e.feasibility import problems
+from protocols.current_sign import Direction
 from protocols.techniques import (
     CurrentStep,
     CurrentSteps,

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from drivers.chi660e.cycler import cycling_problems, envelope_of
+from drivers.chi660e.cycling_tester import cycling_problems, envelope_of
 from drivers.chi660e.memory import Memory
 from drivers.errors import BadReply, CannotRun, NotConfirmed, RecordsLost, SettingsError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, HostLoss, Sample, TestIdentity
-from orchestrator.diary import RunRequest
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
-from orchestrator.halfcycles import ExecutedStep
+from orchestrator.judging.steps import ExecutedStep
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual
-from protocols.direction import Direction
-from protocols.envelope import problems
+from protocols.channel_envelope import problems
+from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, Program, Until
 from tests.cycler_rig import (
     CHI,

@@ -9,10 +9,10 @@ import pytest
 
 from drivers.errors import CannotRun
 from drivers.interfaces import ChannelState, EndReason
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.virtual_time import run_virtual
 from tests.cycler_rig import (
     CyclerRig,
     cycling_service,

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.chi660e.checks import problems
-from drivers.chi660e.cycling import POINTS_MAX, as_current_steps, samples_of
-from drivers.chi660e.rebuilding import of_steps
+from drivers.chi660e.current_rebuilding import of_steps
+from drivers.chi660e.feasibility import problems
+from drivers.chi660e.istep_segments import POINTS_MAX, as_current_steps, samples_of
 from drivers.errors import CannotRun
 from drivers.interfaces import Trace
-from protocols.direction import Direction
-from protocols.flow import flow
+from protocols.current_sign import Direction
+from protocols.execution_order import flow
 from protocols.program import (
     Ceiling,
     ConstantCurrent,

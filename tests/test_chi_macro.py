@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from drivers.chi660e import Chi660eSettings
 from drivers.chi660e.macro import check_label, encode, harmless, lines, number
 from drivers.errors import CannotRun
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.techniques import (
     CurrentStep,
     CurrentSteps,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers.chi660e import Chi660ePotentiostat, Chi660eSettings
-from drivers.chi660e.grids import deadline_s
+from drivers.chi660e.expected_rows import deadline_s
 from drivers.chi660e.popups import Meaning, Popup, meaning
 from drivers.chi660e.program import Process, start_process
 from drivers.errors import (
@@ -28,7 +28,7 @@ from drivers.errors import (
     WrongFile,
 )
 from drivers.interfaces import HostLoss, Measurement, Potentiostat, Trace
-from orchestrator.virtual_time import run_virtual, wall_time
+from orchestrator.clock.virtual import run_virtual, wall_time
 from protocols.techniques import HeldVoltage, Impedance, OpenCircuit
 from tests.chi_texts import Text
 

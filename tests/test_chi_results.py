@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.chi660e import echo, grids, results, textfile, timeline
+from drivers.chi660e import expected_rows, order_check, results, textfile, time_digits
 from drivers.errors import Incomplete, WrongFile
 from drivers.interfaces import Spectrum, Trace
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.techniques import (
     CurrentStep,
     CurrentSteps,
@@ -38,7 +38,7 @@ EIS = Impedance(1e5, 0.1)
 def eis_text(technique: Impedance = EIS, **changes: Any) -> Text:  # noqa: ANN401 -- any field
     """Give the file of a whole spectrum of 100 ohm and 1 mF in series."""
     rows = []
-    for f in grids.frequencies(technique, settings()):
+    for f in expected_rows.frequencies(technique, settings()):
         z = 100 + 1 / (2j * math.pi * f * 1e-3)
         rows.append((f, z.real, z.imag, abs(z), math.degrees(math.atan2(z.imag, z.real))))
     parameters = [
@@ -56,7 +56,7 @@ def judge(text: Text | bytes, technique: Technique, **changes: Any) -> Spectrum 
     """Judge a file as a measurement does."""
     file = textfile.read(text if isinstance(text, bytes) else text.bytes())
     made = settings(**changes)
-    echo.must_echo(file, technique, "j1", made)
+    order_check.must_echo(file, technique, "j1", made)
     return results.result(technique, file, made)
 
 
@@ -244,12 +244,12 @@ def test_times_of_four_figures_get_their_seconds_back() -> None:
 def test_times_rise_and_stay_near_what_was_printed(count: int, interval_s: float, times: int, first: int) -> None:
     """Whatever the doubling of the interval and wherever the first row lies, times come back to the last digit."""
     meant = [(n + first) * interval_s * times for n in range(count)]
-    found = timeline.rebuilt([float(f"{t:.3e}") for t in meant], interval_s)
+    found = time_digits.rebuilt([float(f"{t:.3e}") for t in meant], interval_s)
     assert found == pytest.approx(meant)
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=1, max_size=50))
 def test_any_times_that_do_not_fall_become_rising_ones(printed: list[float]) -> None:
     """Also off any grid no two rows share a time."""
-    found = timeline.rebuilt(sorted(float(f"{t:.3e}") for t in printed), 0.1)
+    found = time_digits.rebuilt(sorted(float(f"{t:.3e}") for t in printed), 0.1)
     assert all(a < b for a, b in pairwise(found))

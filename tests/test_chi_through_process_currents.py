@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers.chi660e.cycling import as_current_steps, samples_of
+from drivers.chi660e.istep_segments import as_current_steps, samples_of
 from drivers.errors import Incomplete
 from drivers.interfaces import Trace
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, CyclingSegment, Limits, Loop, Record, Rest, Until, VoltageBand
 from protocols.techniques import (
     CurrentStep,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.api.instance import owning
+from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.interfaces import Sample
-from orchestrator.clockdrift import DAY_S, ClockDrift, ClockFinding
-from orchestrator.virtual_time import run_virtual, wall_time
+from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.judging.clock_drift import DAY_S, ClockDrift, ClockFinding
 from simulators.neware.settings import Quirks
 from tests.rig import CHANNEL, li_li_program, open_rig
 

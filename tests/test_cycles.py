@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.cycles import Cycle, CycleBuilder
-from orchestrator.halfcycles import ExecutedStep
+from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.steps import ExecutedStep
 from protocols.loading import load_cell, load_recipe
 from protocols.program import CellFacts, CyclingSegment, Loop, Program
 from protocols.resolve import resolve

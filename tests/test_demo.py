@@ -8,9 +8,9 @@ from statistics import median
 
 import pytest
 
-from orchestrator.analysis.cycles import CycleBuilder
 from orchestrator.demo import DemoResult, run_demo
-from orchestrator.halfcycles import StepBuilder
+from orchestrator.judging.cycles import CycleBuilder
+from orchestrator.judging.steps import StepBuilder
 from orchestrator.store import open_store
 from protocols.program import Program
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.halfcycles import ExecutedStep, StepBuilder, StepWatch, end_reason
-from orchestrator.safety import Action, Finding, FindingKind
+from orchestrator.judging.guards import StepWatch
+from orchestrator.judging.limits import Action, Finding, FindingKind
+from orchestrator.judging.steps import ExecutedStep, StepBuilder, end_reason
 from protocols.program import (
     Ceiling,
     ConstantCurrent,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.housekeeping import Housekeeping
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.store import Store
 from orchestrator.store.backup import backups
-from orchestrator.store.guard import SpaceGuard
-from orchestrator.virtual_time import run_virtual
+from orchestrator.store.disk_space import SpaceGuard
 
 pytestmark = pytest.mark.timeout(60)
 

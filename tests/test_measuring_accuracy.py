@@ -7,7 +7,7 @@ import pytest
 from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit import fit_cell
 from orchestrator.analysis.conductivity import conductivity
-from orchestrator.virtual_time import run_virtual
+from orchestrator.clock.virtual import run_virtual
 from protocols.techniques import Impedance
 from simulators.cells import load_cell, shipped_names
 from tests.cell_cycler import DISC_CM2

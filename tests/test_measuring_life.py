@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli import app
-from orchestrator.launch import Launch, launch
+from orchestrator.judging.limits import FindingKind
+from orchestrator.rack.launch import Launch, launch
 from orchestrator.report.impedance import impedance_report
-from orchestrator.safety import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import HostLoss, Isolation
-from orchestrator.diary import RunRequest
-from orchestrator.run import Run
-from orchestrator.service import CommandRefused
+from orchestrator.bench.station import station_problems
+from orchestrator.rack.service import CommandRefused
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.station import station_problems
 from orchestrator.store import Store
 from tests.rig import CHANNEL, same_rows, short_segment
 from tests.station_rig import RECIPE, StationRig, eis_program, eis_request, measuring_service, with_station

@@ -9,7 +9,7 @@ import pytest
 from drivers.errors import CannotRun
 from drivers.interfaces import Isolation, Multiplexer
 from drivers.mux import Chi684Multiplexer, Chi684Settings, RelayMultiplexer
-from orchestrator.virtual_time import run_virtual
+from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
 from tests.mux_rig import MuxRig, in_virtual_time, mux_rig, settings_for
 

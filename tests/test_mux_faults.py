@@ -18,11 +18,11 @@ from drivers.errors import (
     OutcomeUnknown,
 )
 from drivers.mux import RelayMultiplexer, streams
-from drivers.mux.line import PortLine, Streams
-from orchestrator.virtual_time import run_virtual
+from drivers.transport.line import PortLine, Streams
+from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
+from simulators.memory_streams import connect_memory
 from simulators.mux import SimulatedMux
-from simulators.streams import connect_memory
 from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, mux_rig, settings_for
 
 ENDLESS = Fault(Spoil.ENDLESS, filler=b"(@" + b"1," * 2048, limit_bytes=1 << 16)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.errors import CannotRun, NotConfirmed
 from drivers.neware import stepfile
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
     Ceiling,

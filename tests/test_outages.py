@@ -10,11 +10,11 @@ import pytest
 from sqlite_utils import Database
 
 from drivers.interfaces import Sample
-from orchestrator.cli.rack import _notes
+from orchestrator.cli.operate import _notes
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rollback import as_before
 from orchestrator.states import RunState
 from orchestrator.store import Refused, Store, StoreError, TickResult, open_store
-from orchestrator.undo import as_before
-from orchestrator.virtual_time import run_virtual
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, fail_for, failing_store, sweep
 from tests.rig import CHANNEL, Rig, open_rig

@@ -11,13 +11,13 @@ import pytest
 from sqlite_utils import Database
 
 from drivers.interfaces import Sample
-from orchestrator.clockdrift import DAY_S
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
-from orchestrator.fetching import Fetcher
-from orchestrator.run import Run
+from orchestrator.judging.clock_drift import DAY_S
+from orchestrator.runs.fetching import Fetcher
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, WriteFailed, open_store
-from orchestrator.virtual_time import run_virtual
 from simulators.neware.settings import Quirks
 from tests.rig import Rig, open_rig
 from tests.station_trouble import replace_method, silent

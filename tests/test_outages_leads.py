@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.diary import RunRequest
-from orchestrator.errand import Errands
-from orchestrator.run import Run
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.measuring.between_segments import Errands
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
-from orchestrator.virtual_time import run_virtual
 from tests.outage import FailingStore, Outage, fail_for, failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, open_station_rig

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.service import Service
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
-from orchestrator.virtual_time import run_virtual
 from tests.outage import FailingStore, Outage, fail_for, failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig

@@ -10,12 +10,12 @@ from sqlite_utils import Database
 
 from drivers.errors import BadReply, NoReply
 from drivers.interfaces import ChannelState, TestIdentity
-from orchestrator.diary import RunRequest
-from orchestrator.service import CommandRefused
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import StoreError, open_store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual
 from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, fail_for, failing_store

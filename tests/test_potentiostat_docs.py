@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivers.chi660e.settings import Chi660eSettings
-from drivers.settings import load_bench
+from orchestrator.bench.settings import load_bench
 
 PAGE = (Path(__file__).parent.parent / "docs" / "potentiostat.md").read_text(encoding="utf-8")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from drivers.interfaces import ChannelState, ChannelStatus
-from orchestrator.preflight import reasons_not_to_start
+from orchestrator.judging.preflight import reasons_not_to_start
 from protocols.loading import load_cell, load_recipe
 from protocols.program import Program
 from protocols.resolve import resolve

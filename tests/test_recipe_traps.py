@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols import RecipeError, parse_recipe
-from protocols.document import read_document
+from protocols.yaml_document import read_document
 
 _RECIPE = """\
 name: mine

@@ -3,7 +3,7 @@
 import pytest
 
 from drivers.interfaces import ChannelState, ChannelStatus
-from orchestrator.recovery import Known, Verdict, decide
+from orchestrator.runs.recovery import Known, Verdict, decide
 from orchestrator.states import RunState
 
 CHANNEL = "21-1-3"

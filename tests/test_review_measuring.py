@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import LoadedProgram, TestIdentity
-from orchestrator.service import Service
+from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.virtual_time import wall_time
 from tests.rig import CHANNEL
 from tests.station_rig import RECIPE, StationRig, eis_request, measuring_service, with_station
 from tests.station_trouble import (

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
-from orchestrator.diary import RunRequest
-from orchestrator.service import Service
+from orchestrator.rack.service import Service
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.supervisor import Supervisor
 from protocols.program import MeasurementSegment
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, with_station

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.diary import RunRequest
+from orchestrator.clock.virtual import wall_time
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from orchestrator.virtual_time import wall_time
 from simulators.faults import Fault, Spoil
-from simulators.neware.machine import Status
 from simulators.neware.settings import Trouble
+from simulators.neware.step_machine import Status
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, with_station
 from tests.station_trouble import clipped, happens, replace_method

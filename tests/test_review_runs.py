@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.diary import RunRequest
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import RunUpdate
-from orchestrator.safety import FindingKind
+from orchestrator.judging.limits import FindingKind
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, open_store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 from tests.test_service import serving, state, with_rig
 

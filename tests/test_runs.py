@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from drivers.interfaces import Sample
-from orchestrator.diary import RunRequest
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import RunUpdate
-from orchestrator.run import Run
-from orchestrator.safety import FindingKind
+from orchestrator.judging.limits import FindingKind
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
-from orchestrator.supervisor import Supervisor
-from orchestrator.virtual_time import run_virtual
 from protocols.program import Program
 from simulators.faults import Fault, Spoil
 from simulators.neware.schedule import UnitRatings

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.interfaces import Sample
-from orchestrator.safety import Action, Finding, FindingKind, LimitWatch, Verdict, primary, verdict
-from protocols.envelope import ChannelEnvelope, CurrentRange
+from orchestrator.judging.limits import Action, Finding, FindingKind, LimitWatch, Verdict, primary, verdict
+from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Record, Rest, Until, VoltageBand
 
 LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)

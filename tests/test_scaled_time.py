@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from orchestrator.scaled_time import run_scaled
-from orchestrator.virtual_time import wall_time
+from orchestrator.clock.scaled import run_scaled
+from orchestrator.clock.virtual import wall_time
 
 EPOCH_UNIX_S = 1_767_571_200.0
 

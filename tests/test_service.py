@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.diary import RunRequest
-from orchestrator.run import Run
-from orchestrator.service import CommandRefused, NoSuchThing, Service
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.service import CommandRefused, NoSuchThing, Service
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
-from orchestrator.virtual_time import run_virtual
 from simulators.neware.settings import Trouble
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 

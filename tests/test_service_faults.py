@@ -8,13 +8,13 @@ import pytest
 
 from drivers.interfaces import ChannelStatus
 from drivers.neware.tester import NewareTester
+from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from orchestrator.events import EventKind
-from orchestrator.housekeeping import Housekeeping
-from orchestrator.service import CommandRefused, Service
+from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.service import CommandRefused, Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
-from orchestrator.store.guard import SpaceGuard
-from orchestrator.virtual_time import VirtualTimeLoop, run_virtual
+from orchestrator.store.disk_space import SpaceGuard
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig

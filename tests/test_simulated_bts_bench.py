@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from simulators.bench import SimulatedBench, cell_seed, read_cells
-from simulators.neware.machine import Status
 from simulators.neware.schedule import Schedule
 from simulators.neware.settings import Noise, Quirks, Trouble
+from simulators.neware.step_machine import Status
 from simulators.neware.stepfile import read_schedule
 from simulators.neware.tester import Unit
-from simulators.standalone import serve_ct4008
+from simulators.tcp_serving import serve_ct4008
 from tests.transcripts import FOLDER
 from tests.transcripts.cells import RelaxingCell, SourceCell
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from simulators.bench import SimulatedBench
+from simulators.memory_streams import connect_memory
 from simulators.neware.settings import Noise, Quirks
 from simulators.neware.tester import Unit
-from simulators.streams import connect_memory
 from tests.transcripts import FOLDER, Exchange, load, masked, names
 from tests.transcripts.cells import SourceCell
 

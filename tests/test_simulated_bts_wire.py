@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from simulators.bench import SimulatedBench
 from simulators.faults import Fault, Spoil
+from simulators.memory_streams import connect_memory
 from simulators.neware.requests import RequestFramer, read_request
 from simulators.neware.settings import Quirks
 from simulators.neware.tester import Unit
-from simulators.streams import connect_memory
 from tests.transcripts import FOLDER, load
 from tests.transcripts.cells import SourceCell
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulators.chi660e.launching import program
-from simulators.standalone import ChiBeside, serve_ct4008
+from simulators.tcp_serving import ChiBeside, serve_ct4008
 from tests.chi660e_lab import QUITS, macro_bytes, read_table
 
 EIS = "tech=imp\neio\nimpsf\nfh=100000\nfl=1000\nqt=0\nrun\nsave:e\ntsave:e\n"

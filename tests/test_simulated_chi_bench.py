@@ -12,7 +12,7 @@ from simulators.cells import load_cell
 from simulators.cells.model import CellModel
 from simulators.chi660e.grids import single_frequency_hz
 from simulators.chi660e.leads import IdleTester
-from simulators.neware.machine import Status
+from simulators.neware.step_machine import Status
 from simulators.neware.stepfile import read_schedule
 from tests.chi660e_lab import CHANNELS, QUITS, Lab, in_lab, read_table
 from tests.transcripts import FOLDER

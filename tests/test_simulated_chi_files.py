@@ -17,8 +17,8 @@ from simulators.chi660e.galvanic import measure_current_steps, measure_two_curre
 from simulators.chi660e.grids import fourier_hz, seconds_at, single_frequency_hz
 from simulators.chi660e.impedance import measure_impedance, measure_open_circuit
 from simulators.chi660e.instrument import Run
-from simulators.chi660e.link import OwnLink
-from simulators.chi660e.numbers import decimal, exponent, parameter
+from simulators.chi660e.instrument_link import OwnLink
+from simulators.chi660e.number_format import decimal, exponent, parameter
 from simulators.chi660e.parameters import Parameters
 from simulators.chi660e.potentials import MEASURES
 from simulators.chi660e.records import TECHNIQUES, Recorded

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from drivers.interfaces import EndReason, Sample, Spectrum
-from orchestrator.analysis.halfcycle_parts import PARTS, HalfCycle, half_cycle, parts
-from orchestrator.analysis.softshort import Rule, SoftShortWatch, Verdict, assess
-from orchestrator.halfcycles import ExecutedStep
+from orchestrator.analysis.half_cycle_slices import PARTS, HalfCycle, half_cycle, parts
+from orchestrator.analysis.soft_short import Rule, SoftShortWatch, Verdict, assess
+from orchestrator.judging.steps import ExecutedStep
 from simulators.cells.lili import LithiumSymmetricCell
 from tests.cell_cycler import DISC_CM2, STEP_S, lithium_cell
 from tests.spectrum_maker import spectrum_of

@@ -8,10 +8,10 @@ import pytest
 
 from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit import fit_cell, fit_circuit
+from orchestrator.analysis.circuit_elements import read_circuit
 from orchestrator.analysis.conductivity import conductivity
-from orchestrator.analysis.elements import read_circuit
-from orchestrator.analysis.interface import interface_over_cycles
-from protocols.kinds import CellKind
+from orchestrator.analysis.resistance_history import interface_over_cycles
+from protocols.cell_kinds import CellKind
 from simulators.cells.lili import LithiumSymmetricCell
 from tests.cell_cycler import DISC_CM2, lithium_cell, phosphate_cell, symmetric_half_cycles
 from tests.spectrum_maker import GRID_HZ, spectrum_of

@@ -12,9 +12,9 @@ from matplotlib.container import ErrorbarContainer
 
 from drivers.interfaces import EndReason
 from orchestrator.analysis.circuit import fit_cell
-from orchestrator.analysis.halfcycle_parts import HalfCycle
+from orchestrator.analysis.half_cycle_slices import HalfCycle
 from orchestrator.analysis.impedance import Quantity
-from orchestrator.analysis.interface import InterfaceRow
+from orchestrator.analysis.resistance_history import InterfaceRow
 from orchestrator.report.spectra import Spectra, bode, nyquist, resistance_over_cycles
 from tests.cell_cycler import lithium_cell
 from tests.spectrum_maker import spectrum_of

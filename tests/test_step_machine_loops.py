@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.neware.loops import LoopCounters
-from simulators.neware.machine import Status, StepMachine
 from simulators.neware.memory import StoredTest
 from simulators.neware.schedule import Schedule, ScheduleError, Step, StepKind, UnitRatings
 from simulators.neware.settings import LogCodes, Noise
+from simulators.neware.step_machine import Status, StepMachine
 from tests.transcripts.cells import SourceCell
 
 

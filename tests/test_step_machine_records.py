@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulators.cells.model import CellModel
-from simulators.neware.machine import StepMachine
 from simulators.neware.memory import LogRow, RecordRow, StoredTest
 from simulators.neware.schedule import RecordRules, Schedule, Step, StepKind, UnitRatings
 from simulators.neware.settings import LogCodes, Noise
+from simulators.neware.step_machine import StepMachine
 from tests.transcripts.cells import CapacitorCell, RelaxingCell, SourceCell
 
 RATINGS = UnitRatings()

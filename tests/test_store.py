@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.interfaces import EndReason
-from orchestrator.halfcycles import ExecutedStep
+from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import (
     DeviationCategory,

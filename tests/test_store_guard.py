@@ -19,7 +19,7 @@ from orchestrator.store import (
     predicted_bytes,
     space_verdict,
 )
-from orchestrator.store.guard import Reserve, free_bytes
+from orchestrator.store.disk_space import Reserve, free_bytes
 from tests.storing import add_run, add_test, samples
 
 OK, WARN, RELEASE, HOLD = SpaceVerdict

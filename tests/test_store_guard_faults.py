@@ -23,7 +23,7 @@ from orchestrator.store import (
     wal_size_bytes,
     watch_wal,
 )
-from orchestrator.store.connecting import BUSY_TIMEOUT_S
+from orchestrator.store.connection import BUSY_TIMEOUT_S
 from tests.storing import add_run, add_test, samples
 
 CAP = 200_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import CannotOpen, back_up, open_store
-from orchestrator.store.places import sync_service
+from orchestrator.store.locations import sync_service
 from tests.storing import add_run
 
 

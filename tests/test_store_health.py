@@ -15,7 +15,7 @@ import pytest
 from orchestrator.states import RunState
 from orchestrator.store import CannotOpen, Damaged, NotAStore, Store, back_up, open_store
 from orchestrator.store.health import Health, check_store
-from orchestrator.store.looks import Level
+from orchestrator.store.row_checks import Level
 from tests.storing import add_run, add_test, samples
 
 # Two hours after the run of `tests.storing` was added.

@@ -13,7 +13,7 @@ import pytest
 
 from orchestrator.store import CannotOpen, NewerStore, NotAStore, Refused, StoreBusy, WriteFailed, open_store
 from orchestrator.store.errors import explain
-from orchestrator.store.places import share_of
+from orchestrator.store.locations import share_of
 from tests.storing import add_run, add_test, samples
 
 

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("protocols", "drivers", "orchestrator", "simulators")
 LOCKS = ("requirements.lock", "requirements-test.lock")
+FLOORS = "each room of the orchestrator imports only from the floors below it"
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
@@ -50,6 +51,19 @@ def tree(tmp_path: Path) -> Path:
         ("simulators/cells/offender.py", "import protocols.program", "simulators import none of the three"),
         ("drivers/neware/offender.py", "import simulators.cells", "protocols and drivers never see the simulators"),
         ("orchestrator/cli/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
+        ("orchestrator/bench/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
+        ("orchestrator/clock/offender.py", "import orchestrator.judging.limits", FLOORS),
+        ("orchestrator/judging/offender.py", "import orchestrator.store.rows", FLOORS),
+        ("orchestrator/judging/offender.py", "import orchestrator.bench.settings", FLOORS),
+        ("orchestrator/bench/offender.py", "import orchestrator.events", FLOORS),
+        ("orchestrator/store/offender.py", "import orchestrator.runs.run", FLOORS),
+        ("orchestrator/runs/offender.py", "import orchestrator.analysis.summary", FLOORS),
+        ("orchestrator/analysis/offender.py", "import orchestrator.measuring.visit", FLOORS),
+        ("orchestrator/measuring/offender.py", "import orchestrator.rack.supervisor", FLOORS),
+        ("orchestrator/report/offender.py", "import orchestrator.measuring.visit", FLOORS),
+        ("orchestrator/rack/offender.py", "import orchestrator.api.server", FLOORS),
+        ("orchestrator/api/offender.py", "import orchestrator.demo", FLOORS),
+        ("orchestrator/api/offender.py", "import orchestrator.cli.output", FLOORS),
     ],
 )
 def test_forbidden_import_is_named_and_fails(tree: Path, module: str, offence: str, rule: str) -> None:
@@ -61,11 +75,26 @@ def test_forbidden_import_is_named_and_fails(tree: Path, module: str, offence: s
     assert module.removesuffix(".py").replace("/", ".") in result.stdout
 
 
+def test_demo_stands_below_the_command_line(tree: Path) -> None:
+    """The demo, a module on a floor of its own, imports nothing of the command line."""
+    demo = tree / "orchestrator" / "demo.py"
+    demo.write_text(f"import orchestrator.cli.output\n{demo.read_text('utf-8')}", "utf-8")
+    assert f"{FLOORS} BROKEN" in _lint_imports(tree).stdout
+
+
+def test_new_room_must_be_given_a_floor(tree: Path) -> None:
+    """A folder of the orchestrator that no floor names fails the check: where it stands is decided before it grows."""
+    (tree / "orchestrator" / "annexe.py").write_text('"""A room that nobody has placed."""\n', "utf-8")
+    result = _lint_imports(tree)
+    assert result.returncode == 1
+    assert "orchestrator.annexe" in result.stdout
+
+
 def test_composition_root_may_open_simulators(tree: Path) -> None:
-    """The one module that puts a bench together imports simulators, and everything else may import that module."""
-    bench = tree / "orchestrator" / "bench.py"
-    bench.write_text('"""A bench."""\n\nimport simulators.cells\n', encoding="utf-8")
-    (tree / "orchestrator" / "cli" / "runs.py").write_text('"""A user."""\n\nimport orchestrator.bench\n', "utf-8")
+    """What opens the simulated bench imports simulators, and everything above it may import that."""
+    (tree / "orchestrator" / "cli" / "runs.py").write_text(
+        '"""A user."""\n\nimport orchestrator.bench.simulated\n', "utf-8"
+    )
     result = _lint_imports(tree)
     assert "only orchestrator.bench opens simulators KEPT" in result.stdout
 

@@ -8,7 +8,7 @@ import pytest
 
 from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown, Refused, SettingsError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
-from orchestrator.virtual_time import run_virtual
+from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig, same_rows, short_segment

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from orchestrator.virtual_time import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
+from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
 
 
 def test_a_month_of_sleep_takes_no_time() -> None:

@@ -16,7 +16,7 @@ from functools import singledispatch
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CannotRun
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.techniques import (
     CurrentSteps,
     CyclicVoltammetry,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from drivers.chi660e import checks, echo, grids, macro, results, textfile, windows
+from drivers.chi660e import expected_rows, feasibility, macro, order_check, popup_windows, results, textfile
 from drivers.chi660e.popups import Popups
 from drivers.chi660e.program import Program, Start, start_process
 from drivers.chi660e.settings import Chi660eSettings
@@ -33,7 +33,7 @@ class Chi660ePotentiostat:
         settings: Chi660eSettings,
         wall_time: Callable[[], float],
         start: Start = start_process,
-        popups: Popups | None = windows.watcher,
+        popups: Popups | None = popup_windows.watcher,
     ) -> None:
         self.name = settings.name
         self.host_loss: HostLoss = settings.host_loss
@@ -44,7 +44,7 @@ class Chi660ePotentiostat:
 
     def problems(self, technique: Technique) -> list[str]:
         """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
-        return checks.problems(technique, self._settings)
+        return feasibility.problems(technique, self._settings)
 
     def occupied(self) -> str:
         """Say which program of an earlier measurement, also of a process that died, may still drive the leads."""
@@ -52,7 +52,7 @@ class Chi660ePotentiostat:
 
     def duration_s(self, technique: Technique) -> float:
         """Give about how long it takes, start of the program included."""
-        return grids.duration_s(technique, self._settings)
+        return expected_rows.duration_s(technique, self._settings)
 
     async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
         """Measure once; ``port`` is a channel of a CHI684 at the instrument, connected for this measurement alone.
@@ -66,7 +66,7 @@ class Chi660ePotentiostat:
         async with self._one_at_a_time:
             started_unix_s = self._wall_time()
             logger.info("job %s: %s, %.0f s", job, technique.kind, self.duration_s(technique))
-            outputs = await self._program.run(job, order, grids.deadline_s(technique, self._settings))
+            outputs = await self._program.run(job, order, expected_rows.deadline_s(technique, self._settings))
             ended_unix_s = self._wall_time()
             # A long file takes a second to read, for which nobody else should wait.
             judging = asyncio.get_running_loop().run_in_executor(None, self._judged, outputs.text, technique, job, port)
@@ -74,5 +74,5 @@ class Chi660ePotentiostat:
 
     def _judged(self, text: bytes, technique: Technique, job: str, port: int | None) -> Spectrum | Trace:
         file = textfile.read(text)
-        echo.must_echo(file, technique, job, self._settings, port)
+        order_check.must_echo(file, technique, job, self._settings, port)
         return results.result(technique, file, self._settings)

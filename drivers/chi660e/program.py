@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from drivers.chi660e import leftovers
+from drivers.chi660e import orphan_process as leftovers
 from drivers.chi660e.popups import Popups, failure
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CouldNotStart, Hung, Incomplete, MeasurementFailed, OutcomeUnknown, WrongFile

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from functools import singledispatch
 from itertools import pairwise
 
-from drivers.chi660e import grids, macro, rebuilding, timeline
+from drivers.chi660e import current_rebuilding, expected_rows, macro, time_digits
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.chi660e.textfile import TextFile
 from drivers.errors import Incomplete, WrongFile
 from drivers.interfaces import Spectrum, Trace
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.techniques import (
     CurrentSteps,
     CyclicVoltammetry,
@@ -45,15 +45,15 @@ def _(technique: Impedance, file: TextFile, settings: Chi660eSettings) -> Spectr
     frequency = file.column("frequency")
     if any(later >= earlier for earlier, later in pairwise(frequency)) or frequency[-1] <= 0:
         raise WrongFile("the frequencies of the spectrum do not fall from row to row")
-    if frequency[0] < grids.highest_expected_hz(technique, settings):
+    if frequency[0] < expected_rows.highest_expected_hz(technique, settings):
         raise WrongFile(
             f"the spectrum begins at {frequency[0]:g} Hz and {technique.high_hz:g} Hz was ordered: the program cut it"
         )
     if frequency[0] > technique.high_hz * 1.01:
         raise WrongFile(f"the spectrum begins at {frequency[0]:g} Hz, above the {technique.high_hz:g} Hz ordered")
-    if frequency[-1] > grids.lowest_expected_hz(technique, settings):
+    if frequency[-1] > expected_rows.lowest_expected_hz(technique, settings):
         raise Incomplete(f"the spectrum ends at {frequency[-1]:g} Hz and {technique.low_hz:g} Hz was ordered")
-    if hole := next(((a, b) for a, b in pairwise(frequency) if a / b > grids.widest_ratio(settings)), None):
+    if hole := next(((a, b) for a, b in pairwise(frequency) if a / b > expected_rows.widest_ratio(settings)), None):
         raise Incomplete(f"the spectrum has no frequency between {hole[0]:g} and {hole[1]:g} Hz")
     impedance = tuple(map(complex, file.column("real"), file.column("imaginary")))
     return Spectrum(frequency, impedance, _bias(technique, file))
@@ -94,7 +94,7 @@ def _(technique: VoltageSteps, file: TextFile, settings: Chi660eSettings) -> Tra
 
 @result.register
 def _(technique: CyclicVoltammetry, file: TextFile, settings: Chi660eSettings) -> Trace:
-    return _swept(technique, file, settings, technique.initial_v, grids.sweeps(technique)[-1][1])
+    return _swept(technique, file, settings, technique.initial_v, expected_rows.sweeps(technique)[-1][1])
 
 
 @result.register
@@ -116,7 +116,7 @@ def _swept(
     step_v = max(step_v, technique.interval_v)
     if abs(voltage[-1] - final_v) > 0.5 * step_v + 1e-3 * abs(final_v):
         raise Incomplete(f"the sweep ends at {voltage[-1]:g} V and should end at {final_v:g} V")
-    rows = math.floor(grids.expected(technique, settings).rows * technique.interval_v / step_v)
+    rows = math.floor(expected_rows.expected(technique, settings).rows * technique.interval_v / step_v)
     if len(voltage) < rows - _vertices(technique):
         raise Incomplete(f"the sweep has {len(voltage)} rows and {rows} were expected")
     here, at = initial_v, 0.0
@@ -136,33 +136,35 @@ def _vertices(technique: CyclicVoltammetry | LinearSweep) -> int:
 @result.register
 def _(technique: CurrentSteps, file: TextFile, settings: Chi660eSettings) -> Trace:
     times, voltage = _times(file, technique.interval_s), file.column("potential")
-    duration_s = grids.expected(technique, settings).seconds
+    duration_s = expected_rows.expected(technique, settings).seconds
     _must_not_exceed(times, duration_s, technique.interval_s)
-    is_whole = timeline.covers(times, duration_s, technique.interval_s)
+    is_whole = time_digits.covers(times, duration_s, technique.interval_s)
     # Unlike CP, a limit ends it: the rows before it are the whole result.
-    if not is_whole and not rebuilding.at_limit(voltage, technique.low_v, technique.high_v, settings.limit_margin_v):
+    if not is_whole and not current_rebuilding.at_limit(
+        voltage, technique.low_v, technique.high_v, settings.limit_margin_v
+    ):
         raise Incomplete(f"the rows end at {times[-1]:g} s of {duration_s:g} s, at {voltage[-1]:g} V within the limits")
-    return Trace(times, voltage, rebuilding.of_steps(technique, times), rebuilt_current=True)
+    return Trace(times, voltage, current_rebuilding.of_steps(technique, times), rebuilt_current=True)
 
 
 @result.register
 def _(technique: ReversedCurrent, file: TextFile, settings: Chi660eSettings) -> Trace:
     times, voltage = _times(file, technique.interval_s), file.column("potential")
     if not technique.switch_at_voltage:
-        _must_not_exceed(times, grids.expected(technique, settings).seconds, technique.interval_s)
-    current = rebuilding.of_reversals(technique, times, voltage, settings.limit_margin_v)
+        _must_not_exceed(times, expected_rows.expected(technique, settings).seconds, technique.interval_s)
+    current = current_rebuilding.of_reversals(technique, times, voltage, settings.limit_margin_v)
     return Trace(times, voltage, current, rebuilt_current=True)
 
 
 def _times(file: TextFile, interval_s: float) -> tuple[float, ...]:
     try:
-        return timeline.rebuilt(file.column("time"), interval_s)
+        return time_digits.rebuilt(file.column("time"), interval_s)
     except ValueError as err:
         raise WrongFile("the times of the file fall from one row to the next") from err
 
 
 def _must_cover(times: Sequence[float], duration_s: float, interval_s: float) -> None:
-    if not timeline.covers(times, duration_s, interval_s):
+    if not time_digits.covers(times, duration_s, interval_s):
         raise Incomplete(f"the rows end at {times[-1]:g} s and {duration_s:g} s were ordered")
     _must_not_exceed(times, duration_s, interval_s)
 

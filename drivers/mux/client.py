@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
-from drivers.mux.line import Line, Lines
 from drivers.mux.settings import RelayMuxSettings
 from drivers.mux.wire import Closed, ErrorEntry, LineFramer, RelayWire, Reply, Text, is_identity
+from drivers.transport.line import Line, Lines
 
 logger = logging.getLogger(__name__)
 

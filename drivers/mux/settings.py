@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from drivers.basesettings import TableSettings
 from drivers.errors import SettingsError
 from drivers.interfaces import Isolation
+from drivers.table_settings import TableSettings
 
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 _NUMBER = r"(?:0|[1-9][0-9]*)"

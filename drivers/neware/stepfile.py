@@ -17,7 +17,7 @@ import defusedxml.ElementTree as SafeET
 from defusedxml.common import DefusedXmlException
 
 from drivers.errors import CannotRun, NotConfirmed
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
     Ceiling,

@@ -40,8 +40,8 @@ from drivers.interfaces import (
 )
 from drivers.neware import replies, stepfile, wire
 from drivers.neware.client import NewareClient
-from drivers.settings import NewareSettings
-from protocols.envelope import ChannelEnvelope
+from drivers.neware.settings import NewareSettings
+from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Limits, Record, Rest, Until, VoltageBand
 
 logger = logging.getLogger(__name__)

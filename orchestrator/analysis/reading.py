@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import nan
 
 from drivers.interfaces import EndReason, Spectrum
-from orchestrator.analysis.halfcycle_parts import HalfCycle, half_cycle
+from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycle
 from orchestrator.store import Store, TesterTestRow
 from protocols.program import ConstantCurrent, CyclingSegment, Program, Purpose
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.safety import FindingKind
+from orchestrator.judging.limits import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store
 

@@ -14,9 +14,9 @@ from starlette.exceptions import HTTPException
 
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import commands, models, routes
-from orchestrator.api.guard import LOOPBACK_HOSTS, Guard
-from orchestrator.api.live import LiveBus, TooManyClients
-from orchestrator.service import CommandRefused, NoSuchThing, Service
+from orchestrator.api.access import LOOPBACK_HOSTS, Guard
+from orchestrator.api.live_stream import LiveBus, TooManyClients
+from orchestrator.rack.service import CommandRefused, NoSuchThing, Service
 from orchestrator.states import IllegalMove
 from orchestrator.store import StoreError
 from protocols.errors import InputError

@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query
 
 from orchestrator.api import models
 from orchestrator.api.routes import RunId, TheService, channel_now
-from orchestrator.diary import RunRequest
-from orchestrator.run import Run
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.store import StoreError
 
 router = APIRouter()

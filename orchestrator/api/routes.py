@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from orchestrator.api import models, reading, words
-from orchestrator.api.live import MOST_CLIENTS, LiveBus, TooManyClients, stream
-from orchestrator.service import Service
+from orchestrator.api import models, pages, sentences
+from orchestrator.api.live_stream import MOST_CLIENTS, LiveBus, TooManyClients, stream
+from orchestrator.rack.service import Service
 
 router = APIRouter()
 open_router = APIRouter()
@@ -35,7 +35,7 @@ TheService = Annotated[Service, Depends(the_service)]
 RunId = Annotated[str, Path(description="Run id, such as R000001.")]
 After = Annotated[int, Query(ge=0, le=_BIG, description="Give what follows this number.")]
 AfterTest = Annotated[int, Query(ge=0, le=_BIG, description="The test that `after` counts in.")]
-Limit = Annotated[int, Query(ge=1, le=reading.LIMIT_MAX, description="How many rows at most.")]
+Limit = Annotated[int, Query(ge=1, le=pages.LIMIT_MAX, description="How many rows at most.")]
 
 
 @open_router.get("/health")
@@ -77,7 +77,7 @@ async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
 
 def channel_now(service: Service, channel: str) -> models.ChannelNow:
     """Put together what is known of a channel."""
-    update, queued = words.current(service, channel)
+    update, queued = sentences.current(service, channel)
     claim = service.claim_on(channel)
     return models.ChannelNow(
         channel=channel,
@@ -85,8 +85,8 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
-        words=words.channel_words(update, queued),
-        needs_person=words.needs_person(update),
+        words=sentences.channel_words(update, queued),
+        needs_person=sentences.needs_person(update),
     )
 
 
@@ -97,11 +97,11 @@ async def status(service: TheService) -> models.Status:
         observe_only=service.observe_only,
         troubles=service.troubles,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
-        undecided=words.undecided(service),
+        undecided=sentences.undecided(service),
         channels=[channel_now(service, channel) for channel in service.channels()],
         since_start=[
             models.Happened(at_unix_s=at, run_id=run_id, what=what)
-            for at, run_id, what in words.since_start(service.store)
+            for at, run_id, what in sentences.since_start(service.store)
         ],
     )
 
@@ -136,20 +136,20 @@ async def cells() -> list[models.CellItem]:
 @router.get("/runs", response_model=models.RunPage)
 async def runs(service: TheService, after: After = 0, limit: Limit = 100) -> dict[str, Any]:
     """List all runs, oldest first."""
-    return reading.runs(service.store, after, limit)
+    return pages.runs(service.store, after, limit)
 
 
 @router.get("/runs/{run_id}", response_model=models.RunDetail)
 async def one_run(run_id: RunId, service: TheService) -> dict[str, Any]:
     """Give one run with its tests."""
-    return reading.run(service.store, run_id)
+    return pages.run(service.store, run_id)
 
 
 async def _table(
-    kind: reading.Kind, run_id: str, service: Service, after_test: int, after: int, limit: int
+    kind: pages.Kind, run_id: str, service: Service, after_test: int, after: int, limit: int
 ) -> JSONResponse:
     # Straight to JSON: checking each number of thousands of rows would cost more than reading them.
-    return JSONResponse(reading.table(service.store, kind, run_id, after_test, after, limit))
+    return JSONResponse(pages.table(service.store, kind, run_id, after_test, after, limit))
 
 
 @router.get("/runs/{run_id}/samples", response_model=models.Table)
@@ -157,7 +157,7 @@ async def samples(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
     """Give a run's samples that follow a sequence number."""
-    return await _table(reading.SAMPLES, run_id, service, after_test, after, limit)
+    return await _table(pages.SAMPLES, run_id, service, after_test, after, limit)
 
 
 @router.get("/runs/{run_id}/steps", response_model=models.Table)
@@ -165,7 +165,7 @@ async def steps(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
     """Give a run's executed steps."""
-    return await _table(reading.STEPS, run_id, service, after_test, after, limit)
+    return await _table(pages.STEPS, run_id, service, after_test, after, limit)
 
 
 @router.get("/runs/{run_id}/cycles", response_model=models.Table)
@@ -173,7 +173,7 @@ async def cycles(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
     """Give a run's numbers for each cycle."""
-    return await _table(reading.CYCLES, run_id, service, after_test, after, limit)
+    return await _table(pages.CYCLES, run_id, service, after_test, after, limit)
 
 
 @router.get("/runs/{run_id}/spectra", response_model=models.Table)
@@ -181,37 +181,37 @@ async def spectra(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
     """Give a run's impedance spectra, point by point; each has a test of its own, told of under `measurements`."""
-    return await _table(reading.SPECTRA, run_id, service, after_test, after, limit)
+    return await _table(pages.SPECTRA, run_id, service, after_test, after, limit)
 
 
 @router.get("/runs/{run_id}/measurements", response_model=models.MeasurementList)
 async def measurements(run_id: RunId, service: TheService) -> dict[str, Any]:
     """Give what the potentiostat has measured of a run: technique, bias, amplitude, cycle, charge passed, files."""
-    return reading.measurements(service.store, run_id)
+    return pages.measurements(service.store, run_id)
 
 
 @router.get("/runs/{run_id}/events", response_model=models.EventPage)
 async def run_events(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Give what happened to a run."""
-    return reading.events(service.store, run_id, after, limit)
+    return pages.events(service.store, run_id, after, limit)
 
 
 @router.get("/runs/{run_id}/deviations", response_model=models.DeviationPage)
 async def run_deviations(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Give the time spans in which a run's data deviate from the plan."""
-    return reading.deviations(service.store, run_id, after, limit)
+    return pages.deviations(service.store, run_id, after, limit)
 
 
 @router.get("/events", response_model=models.EventPage)
 async def events(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Give what happened, to runs and to the rig."""
-    return reading.events(service.store, None, after, limit)
+    return pages.events(service.store, None, after, limit)
 
 
 @router.get("/deviations", response_model=models.DeviationPage)
 async def deviations(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
     """Give the deviations of all runs."""
-    return reading.deviations(service.store, None, after, limit)
+    return pages.deviations(service.store, None, after, limit)
 
 
 @router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})

@@ -16,20 +16,20 @@ from pathlib import Path
 import uvicorn
 
 from drivers.errors import SettingsError
-from drivers.settings import BenchSettings, ServiceSettings
-from orchestrator.api import words
+from orchestrator.api import sentences as words
+from orchestrator.api.access import LOOPBACK_HOSTS, App
 from orchestrator.api.app import create_app
-from orchestrator.api.guard import LOOPBACK_HOSTS, App
-from orchestrator.api.instance import Instance, owning
-from orchestrator.api.live import LiveBus
+from orchestrator.api.live_stream import LiveBus
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
-from orchestrator.bench import open_station, testers_of
-from orchestrator.housekeeping import Housekeeping
-from orchestrator.service import Service
+from orchestrator.bench.opening import open_station, testers_of
+from orchestrator.bench.settings import BenchSettings, ServiceSettings
+from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.lock import Instance, owning
+from orchestrator.rack.service import Service
 from orchestrator.store import open_store
-from orchestrator.store.guard import RESERVE_BYTES, SpaceGuard
-from orchestrator.virtual_time import wall_time
+from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
-from orchestrator.supervisor import Supervisor
+from orchestrator.rack.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, rack, recipes, runs, serve, simulate, spectra, stores
+from orchestrator.cli import demo, operate, recipes, runs, serve, simulate, spectra, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "main"]
@@ -26,12 +26,12 @@ app.command()(runs.run)
 app.command("runs")(runs.list_runs)
 app.command()(runs.show)
 app.command()(spectra.spectra)
-app.command()(rack.status)
-app.command()(rack.watch)
-app.command()(rack.stop)
-app.command()(rack.resume)
-app.command()(rack.ack)
-app.add_typer(rack.bench_app, name="bench")
+app.command()(operate.status)
+app.command()(operate.watch)
+app.command()(operate.stop)
+app.command()(operate.resume)
+app.command()(operate.ack)
+app.add_typer(operate.bench_app, name="bench")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
 

@@ -134,7 +134,7 @@ class ServiceClient:
 
 def _url_beside(store: Path) -> str | None:
     """Give the address that the living service of a store has written into its lock."""
-    from orchestrator.api.instance import owner_of
+    from orchestrator.rack.lock import owner_of
 
     owner = owner_of(store)
     return owner.url if owner and owner.url else None

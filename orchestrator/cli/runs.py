@@ -35,8 +35,8 @@ def run(
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
     """
-    from orchestrator.api.instance import AlreadyOwned
-    from orchestrator.launch import Launch, launch
+    from orchestrator.rack.launch import Launch, launch
+    from orchestrator.rack.lock import AlreadyOwned
     from protocols.loading import load_cell, load_recipe
 
     if simulate and bench is not None:
@@ -44,7 +44,7 @@ def run(
     if not simulate and (cell_model is not None or seed != 1):
         raise typer.BadParameter("--cell-model and --seed are for --simulate: a real cell has neither")
     if bench is None and not simulate:
-        from orchestrator.cli.ordering import Order, order_run
+        from orchestrator.cli.run_by_service import Order, order_run
 
         raise typer.Exit(order_run(Order(recipe, cell, channel, label, by), ServiceClient(store, url), wait, json))
     order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)

@@ -30,11 +30,11 @@ def serve(
     import asyncio
     import logging
 
-    from drivers.settings import load_bench
-    from orchestrator.api.instance import AlreadyOwned, owner_of
     from orchestrator.api.server import ServePlan
     from orchestrator.api.server import serve as serve_plan
-    from orchestrator.bench import ensure_simulated_rack
+    from orchestrator.bench.serving import ensure_simulated_rack
+    from orchestrator.bench.settings import load_bench
+    from orchestrator.rack.lock import AlreadyOwned, owner_of
 
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --bench FILE or --simulate")

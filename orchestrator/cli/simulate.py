@@ -26,7 +26,7 @@ def ct4008(
     """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1; the first line printed is its address."""
     from contextlib import suppress
 
-    from orchestrator.bench import serve_simulated_ct4008
+    from orchestrator.bench.serving import serve_simulated_ct4008
 
     # Ctrl-C is how a server ends.
     with suppress(KeyboardInterrupt):
@@ -49,7 +49,7 @@ def mux(
     """Serve a simulated relay switch on 127.0.0.1; its address is printed first, then each port it connects."""
     from contextlib import suppress
 
-    from orchestrator.bench import serve_simulated_mux
+    from orchestrator.bench.serving import serve_simulated_mux
 
     with suppress(KeyboardInterrupt):
         serve_simulated_mux(

@@ -11,9 +11,9 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.analysis.cycles import direction
+from orchestrator.judging.cycles import direction
 from orchestrator.store import Store
-from protocols.direction import Direction
+from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Rest
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import Any
 
 from orchestrator.analysis.circuit import CircuitFit, fit_cell
 from orchestrator.analysis.conductivity import Conductivity, conductivity
-from orchestrator.analysis.halfcycle_parts import HalfCycle
-from orchestrator.analysis.interface import InterfaceRow, interface_over_cycles
+from orchestrator.analysis.half_cycle_slices import HalfCycle
 from orchestrator.analysis.reading import MeasuredSpectrum, half_cycles_of, spectra_of
-from orchestrator.analysis.softshort import Assessment, Verdict, assess
+from orchestrator.analysis.resistance_history import InterfaceRow, interface_over_cycles
+from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.report.spectra import bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
-from protocols.kinds import CellKind
+from protocols.cell_kinds import CellKind
 from protocols.program import CellFacts, Program
 
 

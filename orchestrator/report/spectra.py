@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit import CircuitFit
-from orchestrator.analysis.halfcycle_parts import HalfCycle
-from orchestrator.analysis.interface import InterfaceRow
+from orchestrator.analysis.half_cycle_slices import HalfCycle
+from orchestrator.analysis.resistance_history import InterfaceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,6 +1,7 @@
 """The store: every record of every run in one SQLite file, safe against a killed process, readable by any tool."""
 
 from orchestrator.store.backup import Backup, back_up
+from orchestrator.store.disk_space import SpaceGuard, SpaceReport, SpaceVerdict, predicted_bytes, space_verdict
 from orchestrator.store.errors import (
     BackupFailed,
     CannotOpen,
@@ -14,7 +15,6 @@ from orchestrator.store.errors import (
     StoreError,
     WriteFailed,
 )
-from orchestrator.store.guard import SpaceGuard, SpaceReport, SpaceVerdict, predicted_bytes, space_verdict
 from orchestrator.store.opening import open_store
 from orchestrator.store.rows import (
     DeviationCategory,

@@ -17,11 +17,11 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orchestrator.store.connecting import Access, connect
-from orchestrator.store.copying import PAGES_PER_STEP, Progress, copy_verified, flush_folder
+from orchestrator.store.companion_files import backup_key, backup_name, before_name, named_backups, partial_path
+from orchestrator.store.connection import Access, connect
+from orchestrator.store.disk_space import free_bytes
 from orchestrator.store.errors import BackupFailed
-from orchestrator.store.guard import free_bytes
-from orchestrator.store.names import backup_key, backup_name, before_name, named_backups, partial_path
+from orchestrator.store.verified_copy import PAGES_PER_STEP, Progress, copy_verified, flush_folder
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.store.names import named_backups
+from orchestrator.store.companion_files import named_backups
 
 
 class StoreError(Exception):

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from orchestrator.states import ENDED
 from orchestrator.store.backup import backups
-from orchestrator.store.connecting import BUSY_TIMEOUT_S, Access, check_is_store, connect
+from orchestrator.store.companion_files import reserve_path, unfinished_backups
+from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store, connect
+from orchestrator.store.disk_space import SpaceVerdict, free_bytes, megabytes, space_verdict
 from orchestrator.store.errors import CannotOpen, Damaged, damaged, explained
-from orchestrator.store.guard import SpaceVerdict, free_bytes, megabytes, space_verdict
-from orchestrator.store.looks import MOST, Finding, Level, gaps, loose_ends, open_intents, references
-from orchestrator.store.names import reserve_path, unfinished_backups
 from orchestrator.store.opening import check_place, unknown_layouts
+from orchestrator.store.row_checks import MOST, Finding, Level, gaps, loose_ends, open_intents, references
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
 # A store that was written since its last backup needs a new one after this, in seconds.

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.store.backup import back_up_before
-from orchestrator.store.connecting import BUSY_TIMEOUT_S, Access, check_is_store, connect
+from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store, connect
+from orchestrator.store.disk_space import Reserve
 from orchestrator.store.errors import (
     CannotOpen,
     MigrationFailed,
@@ -25,8 +26,7 @@ from orchestrator.store.errors import (
     explain,
     explained,
 )
-from orchestrator.store.guard import Reserve
-from orchestrator.store.places import network_share, sync_service
+from orchestrator.store.locations import network_share, sync_service
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.analysis.cycles import Cycle
-from orchestrator.halfcycles import ExecutedStep
+from orchestrator.judging.cycles import Cycle
+from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
 from orchestrator.store.errors import Refused, StoreConflict, explained
@@ -90,7 +90,7 @@ class Store:
         """Commit everything written inside together, or nothing of it when anything is raised.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
-        fails: what an object believes must not run ahead of the disk (`orchestrator.undo`).
+        fails: what an object believes must not run ahead of the disk (`orchestrator.rollback`).
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")

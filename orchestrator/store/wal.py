@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.store.companion_files import wal_path
 from orchestrator.store.errors import Refused, explained
-from orchestrator.store.names import wal_path
 from orchestrator.store.store import Store
 
 # The log's size above which it is folded back, and a reader that forbids it is told of, in bytes.

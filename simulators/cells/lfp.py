@@ -14,8 +14,8 @@ from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2, sphere_s
 from simulators.cells.lfp_parameters import IronPhosphateParameters
 from simulators.cells.ocv import PlateauOcv
+from simulators.cells.random_draws import spread
 from simulators.cells.solving import solve_rising
-from simulators.cells.stream import spread
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
 _MOST_A = 1e6

@@ -15,8 +15,8 @@ from operator import attrgetter
 from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
+from simulators.cells.random_draws import erlang, spread, uniform
 from simulators.cells.solving import solve_rising
-from simulators.cells.stream import erlang, spread, uniform
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
 HOLD_S = 15.0

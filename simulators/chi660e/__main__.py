@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from simulators.chi660e.checking import Refused, check
-from simulators.chi660e.link import BenchGone, BenchLink, Link, OwnLink
+from simulators.chi660e.instrument_link import BenchGone, BenchLink, Link, OwnLink
 from simulators.chi660e.macro import BadPrefix, read_macro
 from simulators.chi660e.saving import Saver
 from simulators.chi660e.screen import Screen
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the macro that the arguments name; give the exit status, which means nothing."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if any(argument in ("--help", "-h") for argument in given):
-        from simulators.chi660e.usage import usage
+        from simulators.chi660e.help_text import usage
 
         sys.stdout.write(usage())
         return 0

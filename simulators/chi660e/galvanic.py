@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulators.chi660e.instrument import MOST_A, Run
-from simulators.chi660e.numbers import parameter
+from simulators.chi660e.number_format import parameter
 from simulators.chi660e.records import TECHNIQUES, Recorded
 
 _STORED_SEGMENTS = 400

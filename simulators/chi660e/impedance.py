@@ -8,7 +8,7 @@ import math
 from simulators.chi660e import grids
 from simulators.chi660e.checking import Refused
 from simulators.chi660e.instrument import Run
-from simulators.chi660e.numbers import parameter
+from simulators.chi660e.number_format import parameter
 from simulators.chi660e.records import TECHNIQUES, Recorded
 
 _CYCLE_LINES = (

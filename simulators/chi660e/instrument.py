@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulators.chi660e.link import Link
+from simulators.chi660e.instrument_link import Link
 from simulators.chi660e.parameters import Parameters
 from simulators.chi660e.settings import Settings
 

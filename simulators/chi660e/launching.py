@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from simulators.chi660e.control import BenchControl, Hold
+from simulators.chi660e.control_socket import BenchControl, Hold
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from simulators.cells.model import CellModel
 from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
-from simulators.neware.machine import Status
 from simulators.neware.schedule import TICKS_PER_S
+from simulators.neware.step_machine import Status
 from simulators.neware.terminals import DrivenCell
 from simulators.neware.tester import Tester
 

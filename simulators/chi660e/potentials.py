@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from simulators.chi660e.checking import Refused
 from simulators.chi660e.instrument import Run
-from simulators.chi660e.numbers import exponent, parameter
+from simulators.chi660e.number_format import exponent, parameter
 from simulators.chi660e.records import TECHNIQUES, Recorded
 
 _LEAST_SPAN_V = 0.01

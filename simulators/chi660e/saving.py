@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from simulators.chi660e.binfile import binary_of
 from simulators.chi660e.checking import Refused
-from simulators.chi660e.link import Link
+from simulators.chi660e.instrument_link import Link
 from simulators.chi660e.records import TECHNIQUES, Recorded
 from simulators.chi660e.settings import Settings
 from simulators.chi660e.textfile import Memo, text_of

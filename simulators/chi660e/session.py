@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulators.chi660e.breaking import BreakingLink, is_broken
 from simulators.chi660e.checking import FIRST_TECHNIQUE, Refused, number
 from simulators.chi660e.commands import COMMON, Takes
 from simulators.chi660e.instrument import Run
-from simulators.chi660e.link import Link
+from simulators.chi660e.instrument_link import Link
 from simulators.chi660e.loops import Loops
 from simulators.chi660e.macro import Line
 from simulators.chi660e.parameters import Parameters
 from simulators.chi660e.records import Recorded
+from simulators.chi660e.run_faults import BreakingLink, is_broken
 from simulators.chi660e.saving import Saver
 from simulators.chi660e.settings import Settings
 

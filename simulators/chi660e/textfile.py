@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from simulators.chi660e.numbers import decimal, exponent
+from simulators.chi660e.number_format import decimal, exponent
 from simulators.chi660e.records import Form, Recorded
 from simulators.chi660e.settings import TextFormat
 

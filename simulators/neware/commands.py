@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from xml.etree.ElementTree import Element
 
-from simulators.neware.machine import Status
 from simulators.neware.memory import StoredTest
 from simulators.neware.replies import (
     PcClock,
@@ -24,6 +23,7 @@ from simulators.neware.replies import (
 )
 from simulators.neware.requests import Request
 from simulators.neware.schedule import Schedule, ScheduleError
+from simulators.neware.step_machine import Status
 from simulators.neware.stepfile import read_schedule
 from simulators.neware.tester import Channel, Tester
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simulators.neware.drive import Drive
+from simulators.neware.cell_drive import Drive
 from simulators.neware.memory import LogRow, StepRow, StoredTest
 from simulators.neware.readings import Readings
 from simulators.neware.schedule import TICKS_PER_S, Step

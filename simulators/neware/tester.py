@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simulators.cells.model import CellModel
-from simulators.neware.machine import Status, StepMachine
 from simulators.neware.memory import RecordRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S, Schedule, StepKind, UnitRatings
 from simulators.neware.settings import Quirks, Trouble
+from simulators.neware.step_machine import Status, StepMachine
 from simulators.neware.terminals import DrivenCell, PulledOutCell, ShortedCell, TakenCell
 
 

@@ -15,11 +15,11 @@ from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.interfaces import HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
-from drivers.mux.line import Streams
-from orchestrator.station import Station
-from orchestrator.virtual_time import VirtualTimeLoop, wall_time
+from drivers.transport.line import Streams
+from orchestrator.bench.station import Station
+from orchestrator.clock.virtual import VirtualTimeLoop, wall_time
 from simulators.bench import SimulatedBench
-from simulators.chi660e.control import BenchControl
+from simulators.chi660e.control_socket import BenchControl
 from simulators.chi660e.launching import BenchProcess, Launcher, program
 from simulators.mux import SimulatedMux
 from tests.chaos.plan import CHANNELS

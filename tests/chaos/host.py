@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from drivers.mux.line import Streams
 from drivers.neware.client import NewareClient
+from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
-from drivers.settings import NewareSettings, UnitSettings
+from drivers.transport.line import Streams
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Subscriber
-from orchestrator.service import Service
+from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
-from orchestrator.virtual_time import wall_time
 from simulators.bench import SimulatedBench
-from simulators.streams import connect_memory
+from simulators.memory_streams import connect_memory
 from tests.chaos.corner import Corner
 
 POLL_S = 300.0

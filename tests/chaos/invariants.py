@@ -9,11 +9,11 @@ from typing import Any
 
 from orchestrator.events import RunUpdate
 from orchestrator.states import RunState
-from protocols.flow import flow
+from protocols.execution_order import flow
 from protocols.program import CyclingSegment, Loop, Program
 from simulators.bench import SimulatedBench
-from simulators.neware.machine import Status
 from simulators.neware.memory import StoredTest
+from simulators.neware.step_machine import Status
 from tests.chaos.host import Host
 from tests.chaos.programs import charge_allowed_ah
 from tests.chaos.reader import Reader

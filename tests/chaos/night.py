@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from drivers.neware import stepfile
+from orchestrator.clock.virtual import VirtualTimeLoop
 from orchestrator.states import RunState
-from orchestrator.virtual_time import VirtualTimeLoop
 from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
 from simulators.neware.schedule import Schedule

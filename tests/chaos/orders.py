@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.errors import DriverError
-from orchestrator.diary import RunRequest
-from orchestrator.run import SETTLED, Run
-from orchestrator.service import CommandRefused, Service
+from orchestrator.rack.service import CommandRefused, Service
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import SETTLED, Run
 from orchestrator.states import RunState
 from protocols.program import Program
-from simulators.neware.machine import Status
+from simulators.neware.step_machine import Status
 from tests.chaos.plan import Happening, pick
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from protocols.flow import flow
+from protocols.execution_order import flow
 from protocols.loading import load_cell, load_recipe, parse_recipe
 from protocols.program import ConstantCurrent, Loop, MeasurementSegment, Program, Record, Rest
 from protocols.resolve import resolve

@@ -9,8 +9,8 @@ from typing import Any
 from orchestrator.states import RunState
 from protocols.program import MeasurementSegment, Program
 from simulators.bench import SimulatedBench
-from simulators.neware.machine import Status
 from simulators.neware.memory import StoredTest
+from simulators.neware.step_machine import Status
 from tests.chaos.corner import Stay
 from tests.chaos.host import Host
 from tests.chaos.orders import says_leads

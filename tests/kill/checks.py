@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.states import RunState
-from protocols.flow import flow
+from protocols.execution_order import flow
 from protocols.program import ConstantCurrent, CyclingSegment, MeasurementSegment, Program, Purpose
 from tests.kill.witness import Record, Witness
 

@@ -14,18 +14,18 @@ from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.interfaces import HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings
-from drivers.opening import open_tester
-from drivers.settings import NewareSettings, UnitSettings
-from orchestrator.diary import RunRequest
+from drivers.neware.opening import open_tester
+from drivers.neware.settings import NewareSettings, UnitSettings
+from orchestrator.bench.station import Station
+from orchestrator.clock.scaled import run_scaled
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import RunUpdate
 from orchestrator.failpoints import arm
-from orchestrator.recovery import Recovery
-from orchestrator.scaled_time import run_scaled
-from orchestrator.service import Service
+from orchestrator.rack.service import Service
+from orchestrator.runs.recovery import Recovery
+from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
-from orchestrator.station import Station
 from orchestrator.store import Store, open_store
-from orchestrator.virtual_time import wall_time
 from protocols.program import MeasurementSegment, Program, Rest, Until
 from protocols.techniques import Impedance
 from simulators.chi660e.launching import program

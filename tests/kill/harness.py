@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
-from simulators.standalone import ChiBeside, serve_ct4008
+from simulators.tcp_serving import ChiBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
 from tests.kill.plan import SPACED_S, Life, Plan

@@ -1,0 +1,139 @@
+"""What weeks do to the memory of the service: one unit of eight channels in virtual time, in a process of its own.
+
+Every channel runs one program a day after another, so that what a finished run leaves behind counts too. The simulated
+tester lives in the same process; its tests of the days before are taken from it, so that its memory stays as it is.
+The store's cache of pages is cut short: filling up to its 32 MiB, weeks long, it would look like a leak and hide one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import linear_regression
+
+from benchmarks.figures import Figure
+from benchmarks.measured_command import own_bytes
+from drivers.neware.client import NewareClient
+from drivers.neware.settings import NewareSettings, UnitSettings
+from drivers.neware.tester import NewareTester
+from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
+from orchestrator.rack.service import Service
+from orchestrator.runs.request import RunRequest
+from orchestrator.store import Store, open_store
+from protocols.loading import load_cell, load_recipe
+from protocols.program import Loop, Program
+from protocols.resolve import resolve
+from simulators.bench import SimulatedBench, cell_seed
+from simulators.cells import load_cell as load_model
+from simulators.memory_streams import connect_memory
+from simulators.neware.tester import Unit
+
+_DAY_S = 86_400.0
+_POLL_S = 600.0
+_RECORD_S = 300.0
+_UNITS = (1,)
+_CHANNELS = 8 * len(_UNITS)
+# Of two hours each; the rest of the day the channel is free.
+_CYCLES = 11
+# Until then caches fill and the store's first pages come.
+_WARM_DAYS = 3
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Live through a month, or (quick) a week, and give what the memory grows by a day."""
+    days = 8 if quick else 30
+    command = [sys.executable, "-m", "benchmarks.month_memory", str(days)]
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    assert found["polls"] > 0.85 * days * _DAY_S / _POLL_S, f"there were only {found['polls']} polls"
+    assert found["records"] > 0.85 * _CHANNELS * days * _DAY_S / _RECORD_S, f"only {found['records']} records came"
+    assert set(found["states"]) == {"completed"}, f"some runs did not complete: {found['states']}"
+    month = f"{days} simulated days"
+    figures = [
+        Figure(f"{month}: polls of {_CHANNELS} channels", found["polls"], "polls"),
+        Figure(f"{month}: records stored", found["records"], "records"),
+        Figure(f"{month}: runs completed", found["states"]["completed"], "runs"),
+        Figure(f"{month}: wall time", found["wall_s"], "s"),
+    ]
+    if found["mib"]:
+        slope, _ = linear_regression(range(len(found["mib"])), found["mib"])
+        figures += [
+            Figure(f"{month}: memory on day {_WARM_DAYS}", found["mib"][0], "MiB"),
+            Figure(f"{month}: memory at the end", found["mib"][-1], "MiB"),
+            Figure(f"{month}: memory grows by (a run a day on each)", slope, "MiB/day"),
+            Figure(f"{month}: memory grows by", slope * 1024 / _CHANNELS, "KiB/run"),
+        ]
+    return figures
+
+
+def day_program() -> Program:
+    """Give the shipped recipe li-li-0.2, cut to a day, with a record every five minutes and every 5 mV."""
+    program = resolve(load_recipe("li-li-0.2"), load_cell("coated-li-li"))
+    (segment,) = program.cycling
+    steps = tuple(replace(step, times=_CYCLES) if isinstance(step, Loop) else step for step in segment.steps)
+    record = replace(segment.record, every_s=_RECORD_S)
+    return replace(program, segments=(replace(segment, steps=steps, record=record),))
+
+
+async def _live(days: int, folder: Path) -> dict[str, object]:
+    """Let a service live through the days; give what it did, and its memory each day in MiB."""
+    loop = asyncio.get_running_loop()
+    units = [Unit(subdevid=n) for n in _UNITS]
+    cells = {name: load_model("coated-li-li", seed=cell_seed(1, name)) for unit in units for name in unit.names()}
+    bench = SimulatedBench(loop.time, DEMO_EPOCH_UNIX_S, units, cells, seed=1, negative_voltage=True)
+    settings = NewareSettings(
+        step_files=folder,
+        step_files_on_bts_pc=str(folder),
+        poll_period_s=_POLL_S,
+        units=tuple(UnitSettings(devid=21, subdevid=n, voltage_low_v=-5.0) for n in _UNITS),
+    )
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(bench.handle)
+
+    client = NewareClient(connect, settings.username, settings.password, settings.reply_timeout_s)
+    tester = NewareTester(settings, client, wall_time)
+    mib: list[float] = []
+    with open_store(folder / "month.db") as store:
+        store.connection.execute("PRAGMA cache_size = -1024").close()
+        service = Service(store, [tester])
+        serving = asyncio.ensure_future(service.run())
+        await asyncio.sleep(60)
+        program = day_program()
+        for day in range(days):
+            for channel in cells:
+                service.submit(RunRequest(program, channel, channel), "benchmark")
+                del bench.tester.channels[channel].tests[:-1]
+            await asyncio.sleep(_DAY_S)
+            gc.collect()
+            if day >= _WARM_DAYS and (held := own_bytes()) is not None:
+                mib.append(held / 2**20)
+        serving.cancel()
+        await asyncio.wait({serving})
+        polls = sum(supervisor.ticks for supervisor in service.supervisors)
+        await tester.close()
+        return {"polls": polls, "mib": mib} | _stored(store)
+
+
+def _stored(store: Store) -> dict[str, object]:
+    ask = store.connection.execute
+    states = dict(ask("SELECT state, count(*) FROM run GROUP BY state").fetchall())
+    return {"records": ask("SELECT count(*) FROM sample").fetchone()[0], "states": states}
+
+
+def main(days: int) -> None:
+    """Live through the days and print what was found as JSON."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        found = run_virtual(_live(days, Path(folder)))
+    print(json.dumps({"wall_s": time.perf_counter() - began, **found}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Byte pipes that several instruments share."""

@@ -1,0 +1,71 @@
+"""A half-cycle of a Li/Li cell cut into equal parts of its time, so that a dip inside it can be seen and placed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from drivers.interfaces import EndReason, Sample
+from orchestrator.judging.steps import ExecutedStep
+
+PARTS = 60
+"""Parts of a half-cycle: a minute each for an hour's half-cycle, two records at the shipped recipes' interval."""
+# A tenth of the parts may hold no record; they repeat the one before.
+_EMPTY = PARTS // 10
+
+
+@dataclass(frozen=True, slots=True)
+class HalfCycle:
+    """One constant-current step: mean |V| / |I| over its second half, and over each of its parts.
+
+    ``current_a`` is the set current with its sign. ``parts_ohm`` is empty where samples are missing.
+    """
+
+    cycle: int
+    current_a: float
+    duration_s: float
+    resistance_ohm: float | None
+    parts_ohm: tuple[float, ...]
+    end_reason: EndReason
+
+    @property
+    def flatness(self) -> float | None:
+        """Give how much the voltage varies inside the half-cycle, against its mean; None without parts.
+
+        The first part, in which a tester settles, is left out; the start of plating, where it shows, is not.
+        """
+        if not self.parts_ohm:
+            return None
+        later = self.parts_ohm[1:]
+        return (max(later) - min(later)) / (sum(later) / len(later))
+
+
+def half_cycle(executed: ExecutedStep, samples: Sequence[Sample], current_a: float) -> HalfCycle:
+    """Make a half-cycle of an executed step and its samples, at the current that the program sets."""
+    times = [(s.step_time_s, s.voltage_v / current_a) for s in samples if not isnan(s.voltage_v)]
+    return HalfCycle(
+        cycle=executed.cycle,
+        current_a=current_a,
+        duration_s=executed.duration_s,
+        resistance_ohm=executed.resistance_ohm,
+        parts_ohm=parts(times, executed.duration_s),
+        end_reason=executed.end_reason,
+    )
+
+
+def parts(points: Sequence[tuple[float, float]], duration_s: float) -> tuple[float, ...]:
+    """Give the mean magnitude in each part, from (time in the step, value); nothing where too many parts are empty."""
+    if duration_s <= 0.0:
+        return ()
+    sums, counts = [0.0] * PARTS, [0] * PARTS
+    for time_s, value in points:
+        part = min(int(time_s / duration_s * PARTS), PARTS - 1)
+        sums[part] += abs(value)
+        counts[part] += 1
+    if counts.count(0) > _EMPTY:
+        return ()
+    means: list[float] = []
+    for total, count in zip(sums, counts, strict=True):
+        means.append(total / count if count else means[-1] if means else abs(points[0][1]))
+    return tuple(means)

@@ -1,0 +1,128 @@
+"""What goes on, in words that a technician understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.events import EventKind, RunUpdate
+from orchestrator.rack.service import Service
+from orchestrator.runs.recovery import Verdict
+from orchestrator.states import RunState
+from orchestrator.store import EventRow, Store
+
+STARTED = "service started"
+STOPPED = "service stopped"
+AWAY = "service away"
+
+_NEEDS_PERSON = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED, RunState.UNKNOWN})
+_TOLD = frozenset(
+    {
+        AWAY,
+        EventKind.RECOVERED,
+        EventKind.LINK_LOST,
+        EventKind.LINK_BACK,
+        EventKind.ENDED,
+        EventKind.COMMAND,
+        EventKind.EXTERNAL_ACTION,
+        EventKind.TESTER_PROTECTED,
+        EventKind.STOP_NOT_CONFIRMED,
+    }
+)
+_RECOVERED = {
+    Verdict.QUEUE: "was waiting in its queue, and still does",
+    Verdict.ADOPT: "went on in the tester by itself; its records are fetched and it is watched again",
+    Verdict.HOLD: "could not go on and is held",
+    Verdict.STOP: "was to be stopped and still worked; it is stopped now",
+    Verdict.FAIL: "had not been started and is not started again",
+}
+
+
+def needs_person(update: RunUpdate | None) -> bool:
+    """Tell whether somebody must act on a run."""
+    return update is not None and update.state in _NEEDS_PERSON
+
+
+def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
+    """Say what a channel does."""
+    said = "free" if update is None else _run_words(update)
+    return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
+
+
+def _run_words(update: RunUpdate) -> str:
+    run = update.run_id + (f" ({update.label})" if update.label else "")
+    hours = f"{update.time_s / 3600:.1f} of at most {update.planned_s / 3600:.1f} h"
+    voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
+    why = f": {update.reason}" if update.reason else ""
+    match update.state:
+        case RunState.RUNNING:
+            doing = f": {update.reason};" if update.reason else ","
+            return f"runs {run}{doing} {hours}, cycle {update.cycle}{voltage}"
+        case RunState.UNSEEN:
+            return f"{run} is out of sight after {hours}, the tester goes on by itself{why}"
+        case RunState.PREFLIGHT | RunState.ARMED:
+            return f"{run} is being checked and started"
+        case RunState.HOLDING:
+            return f"{run} is held at open circuit{why}"
+        case RunState.AWAITING_OPERATOR:
+            return f"{run} waits for a person{why}"
+        case RunState.TRIPPED:
+            return f"{run} was stopped for safety{why}. Look at the cell, then: cellrig ack {update.run_id}"
+        case RunState.UNKNOWN:
+            return f"LOOK AT THIS CHANNEL: it is not known what {run} does{why}"
+        case RunState.QUEUED:
+            return f"{run} waits to be started"
+        case _:
+            return f"free; {run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
+
+
+def since_start(store: Store, most: int = 50) -> list[tuple[float, str | None, str]]:
+    """Give what has happened since the service was last started: time, run and sentence, the oldest first."""
+    sql = "SELECT max(id) FROM event WHERE kind = ? AND run_id IS NULL"
+    (start,) = store.connection.execute(sql, (STARTED,)).fetchone()
+    rows = _events_after(store, (start or 1) - 2)
+    # How the service before ended is written just before the start of this one.
+    rows = [row for row in rows if row.id >= (start or 0) or row.kind == AWAY]
+    told = [(row.at_unix_s, row.run_id, _event_words(row)) for row in rows if row.kind in _TOLD]
+    return told[-most:]
+
+
+def _events_after(store: Store, after: int) -> list[EventRow]:
+    columns = "id, run_id, kind, message, at_unix_s, data_json"
+    found = store.connection.execute(f"SELECT {columns} FROM event WHERE id > ? ORDER BY id LIMIT 2000", (after,))  # noqa: S608
+    return [EventRow(*row) for row in found.fetchall()]
+
+
+def _event_words(row: EventRow) -> str:
+    if row.kind != EventKind.RECOVERED:
+        return row.message if row.kind in {AWAY, EventKind.COMMAND} else f"{row.kind}: {row.message}"
+    verdict, _, reason = row.message.partition(": ")
+    known = {member.value: words for member, words in _RECOVERED.items()}
+    return f"{known.get(verdict, verdict)} ({reason})"
+
+
+def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float) -> None:
+    """Write down, at a start, how the service before this one ended."""
+    if last_alive_unix_s is not None:
+        minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
+        what = f"the service died without a word and was away for {minutes:.1f} min; the testers went on by themselves"
+        store.add_event(None, AWAY, what, now_unix_s)
+
+
+def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]]:
+    """Give a channel's run, the newest that has begun, and the runs that wait."""
+    runs = [run for run in service.runs if run.request.channel == channel]
+    begun = [run for run in runs if run.state is not RunState.QUEUED]
+    held = [run for run in begun if not run.ended or run.state in _NEEDS_PERSON]
+    chosen = (held or begun)[-1:]
+    return chosen[0].update() if chosen else None, [run.run_id for run in runs if run.state is RunState.QUEUED]
+
+
+def undecided(service: Service) -> list[str]:
+    """Say which runs of an earlier process have not been decided yet, because their tester has not answered."""
+    sql = "SELECT run_id, channel, state FROM run WHERE state NOT IN ('completed', 'stopped', 'failed') ORDER BY number"
+    known = {run.run_id for run in service.runs}
+    return [
+        f"{run_id} on {channel} was {state} when the service ended; what became of it is being asked of the tester"
+        for run_id, channel, state in service.store.connection.execute(sql).fetchall()
+        if run_id not in known
+    ]

@@ -1,0 +1,1 @@
+"""What instruments stand here: the bench file, and opening what it names."""

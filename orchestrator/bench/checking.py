@@ -1,0 +1,49 @@
+"""Says of a bench's instruments whether they answer, and what their channels show: ``cellrig bench check``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import DriverError
+from orchestrator.bench.opening import station_on, testers_of
+from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.station import Station
+
+
+async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
+    """Open every tester of a bench and say, for each, whether it answers and what its channels show."""
+    rows: list[dict[str, Any]] = []
+    async with testers_of(bench, None) as testers:
+        for tester in testers:
+            problem, shown = None, []
+            try:
+                await tester.open()
+                found = await tester.status(tester.channels())
+                shown = [
+                    f"{status.channel} {status.state.value} {status.barcode}".rstrip() for status in found.values()
+                ]
+            except DriverError as err:
+                problem = str(err)
+            rows.append(
+                {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
+            )
+    station = station_on(bench)
+    return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
+
+
+async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
+    """Say whether the potentiostat's program is there and its switch answers; nothing is measured or switched."""
+    problem = None if settings.program.exists() else f"there is no program {settings.program}"
+    shown = [f"cells are moved to it by hand, or cycled there as channel {settings.name}"]
+    if station.switch is not None:
+        shown = [f"{station.switch.name} brings it {', '.join(station.ports) or 'no cell: nothing is wired'}"]
+        try:
+            port = await station.switch.selected()
+            shown.append("no cell is on its leads" if port is None else f"port {port} is on its leads")
+        except DriverError as err:
+            problem = problem or str(err)
+        if station.needs_a_person:
+            shown.append("somebody must take the tester's leads off: the switch does not say that it isolates them")
+    host_loss = station.potentiostat.host_loss
+    return {"name": station.potentiostat.name, "host_loss": host_loss.value, "channels": shown, "problem": problem}

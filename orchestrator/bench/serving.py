@@ -1,0 +1,115 @@
+"""Serves simulated instruments in processes of their own, for ``cellrig serve --simulate`` and for any other client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers.errors import SettingsError
+from orchestrator.bench.settings import load_bench
+from orchestrator.bench.simulated import SIMULATED_DEVID
+
+if TYPE_CHECKING:
+    pass
+
+
+def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Path, str]:
+    """Give the bench file of a simulated rack that is a process of its own, and say where the rack is.
+
+    It rides on when the service dies, as a real tester does; it ends after ten minutes without a client.
+    """
+    bench = store.absolute().with_name(f"{store.name}.simulated.toml")
+    if bench.exists():
+        (old,) = load_bench(bench).tester
+        with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
+            return bench, f"the simulated rack from before still runs at {old.host}:{old.port}"
+    command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
+    command += ["--chi", "0", "--switch", "0"]
+    process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
+        [*command, "--speed", str(speed), "--seed", str(seed)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    # The rack, the CHI660E's control socket, its switch: one line each, "listening on HOST:PORT", "NAME=HOST:PORT", ...
+    told = [process.stdout.readline().strip() for _ in range(3)] if process.stdout else []
+    addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
+    if not all(":" in address for address in addresses):
+        raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
+    steps = bench.with_name(f"{store.name}.step-files")
+    steps.mkdir(exist_ok=True)
+    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
+    bench.write_text(_simulated_bench(steps, jobs, addresses), encoding="utf-8")
+    return bench, f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
+
+
+def _simulated_bench(steps: Path, jobs: str, addresses: list[str]) -> str:
+    """Write the bench file of a rack that is a process of its own, with a CHI660E and a switch beside it."""
+    from simulators.chi660e.launching import program
+
+    rack, chi, switch = addresses
+    host, _, port = rack.partition(":")
+    interpreter, *arguments = program()
+    ports = "".join(f'{n} = "{SIMULATED_DEVID}-1-{n}"\n' for n in range(1, 9))
+    folder = json.dumps(str(steps))
+    return (
+        f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\npoll_period_s = 5\n'
+        f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
+        f"[[tester.units]]\ndevid = {SIMULATED_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
+        f'[potentiostat]\nname = "simulated-chi660e"\nprogram = {json.dumps(interpreter)}\n'
+        f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
+        f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n\n'
+        f'[multiplexer]\nkind = "relay-mux"\nname = "simulated-relays"\nport = "socket://{switch}"\n'
+        f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n[multiplexer.channels]\n{ports}'
+    )
+
+
+def serve_simulated_ct4008(
+    *,
+    port: int,
+    units: int,
+    speed: float,
+    seed: int,
+    negative_voltage: bool,
+    cells: Path | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve a simulated CT-4008 on loopback until Ctrl-C. Raises SettingsError for a bad cells file or a taken port."""
+    from simulators.tcp_serving import serve_ct4008
+
+    try:
+        asyncio.run(
+            serve_ct4008(
+                port=port,
+                units=units,
+                speed=speed,
+                seed=seed,
+                negative_voltage=negative_voltage,
+                cells_file=cells,
+                announce=announce,
+            )
+        )
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
+def serve_simulated_mux(
+    *, port: int, ports: int, announce: Callable[[str], None], on_select: Callable[[int | None], None]
+) -> None:
+    """Serve a simulated relay switch on loopback until Ctrl-C. Raises SettingsError for a taken port."""
+    from simulators.mux.serve import serve_mux
+
+    try:
+        asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err

@@ -1,0 +1,198 @@
+"""Opens the built-in simulated bench: instruments at the end of byte streams in memory, in the running loop's time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drivers.chi660e.cycling_tester import PotentiostatCycler
+from drivers.chi660e.popups import Popup
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import SettingsError
+from drivers.interfaces import BatteryTester, HostLoss, Isolation
+from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
+from drivers.neware.opening import open_tester
+from drivers.neware.settings import NewareSettings, UnitSettings
+from orchestrator.bench.station import Station
+from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
+
+if TYPE_CHECKING:
+    from simulators.bench import SimulatedBench
+
+
+# The built-in simulated rack: one unit that can go below zero volts, and one that cannot.
+SIMULATED_DEVID = 21
+
+
+SIMULATED_CHI = "chi660e"
+
+
+# Whose cell is on its leads, when it is a channel of its own: the tester finds that holder empty.
+SIMULATED_CHI_CELL = f"{SIMULATED_DEVID}-1-1"
+
+
+_SIMULATED_UNITS = (
+    UnitSettings(devid=SIMULATED_DEVID, subdevid=1, voltage_low_v=-5.0),
+    UnitSettings(devid=SIMULATED_DEVID, subdevid=2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedRack:
+    """What the built-in simulated rack holds: a cell model for a channel, the seed of everything random.
+
+    It is polled once in ten minutes of its time: a poll costs three requests, and the samples are the same.
+    """
+
+    cells: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 1
+    poll_period_s: float = 600.0
+
+
+def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:
+    """Give the settings of the built-in CT-4008; its step files go into ``folder``."""
+    return NewareSettings(
+        name="simulated-ct4008",
+        step_files=Path(folder),
+        step_files_on_bts_pc=folder,
+        poll_period_s=poll_period_s,
+        units=_SIMULATED_UNITS,
+    )
+
+
+@asynccontextmanager
+async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[BatteryTester, SimulatedBench]]:
+    """Open the built-in rack, joined to its driver by byte streams in memory; its clock is the running loop's."""
+    from simulators.bench import SimulatedBench, cell_seed
+    from simulators.cells import load_cell
+    from simulators.memory_streams import connect_memory
+    from simulators.neware.tester import Unit
+
+    loop = asyncio.get_running_loop()
+    try:
+        cells = {channel: load_cell(model, seed=cell_seed(rack.seed, channel)) for channel, model in rack.cells.items()}
+    except ValueError as err:
+        raise SettingsError(str(err)) from err
+    simulated = SimulatedBench(
+        clock=loop.time,
+        epoch_unix_s=getattr(loop, "epoch_unix_s", DEMO_EPOCH_UNIX_S),
+        units=[Unit(devid=unit.devid, subdevid=unit.subdevid) for unit in _SIMULATED_UNITS],
+        cells=cells,
+        seed=rack.seed,
+        negative_voltage=[(u.devid, u.subdevid) for u in _SIMULATED_UNITS if u.voltage_low_v < 0],
+    )
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(simulated.handle)
+
+    with tempfile.TemporaryDirectory(prefix="cellrig-step-files-") as folder:
+        settings = simulated_tester_settings(folder, rack.poll_period_s)
+        async with open_tester(settings, wall_time, connect) as tester:
+            yield tester, simulated
+
+
+@asynccontextmanager
+async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Station]:
+    """Put a simulated CHI660E beside the built-in rack, with a switch that brings every channel's cell to it.
+
+    Its program is a process of its own that lives in the rack's time, which is the running loop's.
+    """
+    from simulators.memory_streams import connect_memory
+    from simulators.mux.server import SimulatedMux
+
+    channels = dict(enumerate(sorted(simulated.tester.channels), 1))
+    relays = SimulatedMux(len(channels), on_select=lambda port: simulated.clip(channels[port] if port else None))
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(relays.handle)
+
+    mux = RelayMuxSettings(
+        name="simulated-relays",
+        port="memory",
+        identity="RM0001",
+        ports=len(channels),
+        channels={str(port): channel for port, channel in channels.items()},
+        isolates_tester=Isolation.YES,
+    )
+    async with _simulated_potentiostat(simulated, "simulated-chi660e") as (_, potentiostat):
+        switch = RelayMultiplexer(mux, streams(mux.name, connect))
+        await switch.open()
+        try:
+            yield Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
+        finally:
+            await switch.close()
+
+
+@asynccontextmanager
+async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float) -> AsyncIterator[BatteryTester]:
+    """Put a simulated CHI660E beside the built-in rack as a channel of its own, on a cell that the tester has not."""
+    # A process that runs for hours of virtual time is looked at a hundred thousand times at the usual period.
+    seldom = {"watch_period_s": poll_period_s, "poll_period_s": 5.0}
+    async with _simulated_potentiostat(simulated, SIMULATED_CHI, seldom) as (settings, potentiostat):
+        simulated.clip(SIMULATED_CHI_CELL)
+        cycler = PotentiostatCycler(settings, potentiostat, wall_time)
+        try:
+            await cycler.open()
+            yield cycler
+        finally:
+            await cycler.close()
+
+
+@asynccontextmanager
+async def _simulated_potentiostat(
+    simulated: SimulatedBench, name: str, periods_s: Mapping[str, float] | None = None
+) -> AsyncIterator[tuple[Chi660eSettings, Chi660ePotentiostat]]:
+    from simulators.chi660e.control_socket import BenchControl
+    from simulators.chi660e.launching import Launcher
+
+    control = BenchControl(simulated.leads, working=getattr(asyncio.get_running_loop(), "busy", None))
+    await control.start()
+    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-") as folder:
+        screen = Path(folder) / "screen.json"
+        settings = simulated_chi_settings(Path(folder), name).model_copy(update=dict(periods_s or {}))
+        start = Launcher(control, screen=screen)
+        try:
+            yield settings, Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
+        finally:
+            await control.close()
+
+
+def simulated_chi_settings(folder: Path, name: str) -> Chi660eSettings:
+    """Give the settings of the built-in CHI660E; its jobs go into ``folder``."""
+    from simulators.chi660e.launching import program
+
+    interpreter, *arguments = program()
+    return Chi660eSettings(
+        name=name,
+        program=Path(interpreter),
+        program_arguments=tuple(arguments),
+        jobs=folder,
+        command_line="list",
+        working_folder="job",
+        host_loss=HostLoss.STOPS,
+    )
+
+
+def _popups_on(screen: Path, _: int) -> list[Popup]:
+    """Read what a simulated program shows on its screen."""
+    try:
+        shown = json.loads(screen.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    screen.unlink()
+    return [Popup(window["title"], window["text"]) for window in shown]
+
+
+def simulated_models() -> tuple[str, ...]:
+    """Name the cell models that come with the simulators."""
+    from simulators.cells import shipped_names
+
+    return shipped_names()

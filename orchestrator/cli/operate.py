@@ -1,0 +1,221 @@
+"""``cellrig status``, ``watch``, ``stop``, ``resume``, ``ack``, ``bench check``: what a technician does at the rack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.arguments import BenchFile, Json, StoreFile
+from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
+from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
+
+bench_app = typer.Typer(help="Look at the instruments of a bench file.", no_args_is_help=True)
+
+
+@bench_app.callback()
+def _bench() -> None:
+    """Keep ``check`` a subcommand also while it is the only one."""
+
+
+def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
+    """Say what every channel does, and what has happened since the service started."""
+    found = ServiceClient(store, url).get("/status")
+    if json:
+        print_json(found)
+        return
+    for line in _notes(found):
+        typer.echo(line)
+    print_table(("channel", "what it does"), _channel_rows(found))
+    if found["since_start"]:
+        rows = [(_clock(row["at_unix_s"]), row["run_id"], row["what"]) for row in found["since_start"]]
+        print_table(("when", "run", "what"), rows, "Since the service started")
+
+
+def _notes(found: dict[str, Any]) -> list[str]:
+    notes = [*found["undecided"]]
+    notes += [f"{name} does not answer; its channels go on by themselves" for name in found["unreachable"]]
+    notes += found["troubles"]
+    acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
+    return [*notes, f"a person is needed at {', '.join(acting)}"] if acting else notes
+
+
+def _channel_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(row["channel"], _with_claim(row)) for row in found["channels"]]
+
+
+def _with_claim(row: dict[str, Any]) -> str:
+    claim = row["claim"]
+    return f"{row['words']} [claimed by {claim['owner']}]" if claim else str(row["words"])
+
+
+def _clock(unix_s: float) -> str:
+    from datetime import datetime
+
+    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def watch(
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
+) -> None:
+    """Show the rack as it goes: a table in a terminal, lines elsewhere, until Ctrl-C."""
+    client = ServiceClient(store, url)
+    if once:
+        found = client.get("/status")
+        for line in _notes(found):
+            typer.echo(line)
+        print_table(("channel", "what it does"), _channel_rows(found))
+        return
+    try:
+        _watch_table(client) if sys.stdout.isatty() else _watch_lines(client)
+    except KeyboardInterrupt:
+        return
+    fail(f"the service at {client.url} has ended", UNREACHABLE)
+
+
+def _watch_table(client: ServiceClient) -> None:
+    from rich.live import Live
+
+    with Live(_picture(client.get("/status")), screen=True, auto_refresh=False) as view:
+        for _ in client.live():
+            view.update(_picture(client.get("/status")), refresh=True)
+
+
+def _picture(found: dict[str, Any]) -> Group:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("channel", "what it does", box=None, expand=True)
+    for row, (channel, words) in zip(found["channels"], _channel_rows(found), strict=True):
+        table.add_row(channel, Text(words, style="bold red" if row["needs_person"] else ""))
+    return Group(*(Text(line, style="bold red") for line in _notes(found)), table)
+
+
+def _watch_lines(client: ServiceClient) -> None:
+    told: dict[str, tuple[str, int]] = {}
+    for run in client.live():
+        step = (run["state"], run["cycle"])
+        if told.get(run["run_id"]) != step:
+            told[run["run_id"]] = step
+            voltage = "" if run["voltage_v"] is None else f"  {run['voltage_v']:+.4f} V"
+            hours = f"{run['time_s'] / 3600:8.1f} h"
+            typer.echo(f"{run['channel']}  {run['run_id']}  {run['state']:10}{hours}  cycle {run['cycle']}{voltage}")
+            sys.stdout.flush()
+
+
+def stop(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id, as 'cellrig status' names it.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="Stop what runs on this channel.")] = None,
+    rack: Annotated[bool, typer.Option("--rack", help="Stop everything.")] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="With the service dead: stop --channel at the tester itself.")
+    ] = False,
+    bench: BenchFile = None,
+    by: By = "",
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Stop a run, a channel or the whole rack; it is confirmed when this returns."""
+    if (run is not None) + (channel is not None) + rack != 1:
+        raise typer.BadParameter("say one of RUN, --channel CH or --rack")
+    if direct:
+        if channel is None or bench is None:
+            raise typer.BadParameter("--direct needs --channel CH and --bench FILE")
+        _stop_directly(bench, store, channel, named(by))
+        return
+    client = ServiceClient(store, url)
+    if channel is not None:
+        now = client.get(f"/channels/{channel}")["run"]
+        if now is None:
+            fail(f"nothing runs on channel {channel}", FAILED)
+        run = now["run_id"]
+    runs = (
+        client.post("/rack/stop", {"by": named(by)}) if rack else [client.post(f"/runs/{run}/stop", {"by": named(by)})]
+    )
+    _tell(runs, json)
+    raise typer.Exit(FAILED if any(row["state"] == "unknown" for row in runs) else DONE)
+
+
+def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
+    import asyncio
+
+    from orchestrator.rack.direct_stop import refuse_while_served, stop_directly
+    from orchestrator.rack.service import CommandRefused
+
+    try:
+        refuse_while_served(store)
+        typer.echo(asyncio.run(stop_directly(bench, store, channel, by)))
+    except CommandRefused as err:
+        fail(str(err), FAILED)
+
+
+def _tell(runs: list[dict[str, Any]], json: bool) -> None:
+    if json:
+        print_json({"runs": runs})
+        return
+    for row in runs:
+        typer.echo(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "))
+    if not runs:
+        typer.echo("nothing was running")
+
+
+def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
+    """Go on with a held run, with what is still to do."""
+    _tell([ServiceClient(store, url).post(f"/runs/{run}/resume", {"by": named(by)})], json)
+
+
+def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
+    """Acknowledge a safety stop by name, after looking at the cell: its channel is free again."""
+    _tell([ServiceClient(store, url).post(f"/runs/{run}/acknowledge", {"by": named(by)})], json)
+
+
+@bench_app.command()
+def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
+    """Say what answers, what does not, and what happens to each channel when this machine dies.
+
+    Without --bench the running service is asked.
+    """
+    if bench is None:
+        rows = [{**row, "problem": None} for row in ServiceClient(store, url).get("/instruments")]
+        rows = [row if row["answers"] else {**row, "problem": "it does not answer"} for row in rows]
+    else:
+        rows = _checked(bench)
+    if json:
+        print_json({"instruments": rows})
+    else:
+        for row in rows:
+            typer.echo(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}")
+            for channel in row["channels"]:
+                typer.echo(f"  {channel}")
+    raise typer.Exit(UNREACHABLE if any(row["problem"] for row in rows) else DONE)
+
+
+_HOST_LOSS = {
+    "rides_on": "when this machine dies, every channel goes on under the tester's own limits",
+    "stops": "when this machine dies, every channel stops",
+    "unknown": "what happens when this machine dies is not known: not for unattended runs",
+}
+
+
+def _checked(bench: Path) -> list[dict[str, Any]]:
+    import asyncio
+
+    from orchestrator.bench.checking import check_bench
+    from orchestrator.bench.settings import load_bench
+
+    settings = load_bench(bench)
+    if not all(tester.step_files.is_dir() for tester in settings.tester):
+        missing = ", ".join(str(t.step_files) for t in settings.tester if not t.step_files.is_dir())
+        fail(f"{bench}: step_files: {missing} is not a folder", WRONG_USE)
+    return asyncio.run(check_bench(settings))

@@ -1,0 +1,1 @@
+"""Time: the event loop's, virtual or scaled, and the one source of wall time."""

@@ -1,0 +1,151 @@
+"""Judges executed steps: shorts, cutoffs that come too early, steps that ran into their ceiling, the contact check."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from statistics import median
+
+from drivers.interfaces import EndReason
+from orchestrator.judging.limits import Action, Finding, FindingKind
+from orchestrator.judging.steps import ExecutedStep
+from orchestrator.rollback import as_it_was
+from protocols.program import ConstantCurrent, CyclingSegment, PoweredStep, Purpose, ShortPolicy
+
+_SHORT_HISTORY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a run had behind it when a test began: seconds of test time, and cycles."""
+
+    time_s: float = 0.0
+    cycles: int = 0
+
+
+class StepWatch:
+    """Judges executed steps by the segment's guards. It is the run's: what it saw in one test counts in the next."""
+
+    def __init__(self, segment: CyclingSegment) -> None:
+        self._segment = segment
+        self._before = Before()
+        self._early = 0
+        # Half-cycles are compared at the same set current only.
+        self._healthy: dict[float, deque[float]] = {}
+        self._shorted: list[ExecutedStep] = []
+        # Current and voltage of the contact check before.
+        self._checked: tuple[float, float] | None = None
+
+    def enter(self, segment: CyclingSegment, before: Before) -> None:
+        """Go on with the next test of the run."""
+        self._segment = segment
+        self._before = before
+        self._checked = None
+
+    def undo(self) -> Callable[[], None]:
+        """Give what takes back a later `feed`."""
+        return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
+
+    def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
+        """Judge steps in the order in which they ran."""
+        findings: list[Finding] = []
+        for tested in steps:
+            step = self._segment.steps[tested.step - 1]
+            if not isinstance(step, PoweredStep):
+                continue
+            # From here on in the run's time and cycles, so that a message means the same in every test.
+            start_s, cycle = tested.start_s + self._before.time_s, tested.cycle + self._before.cycles
+            executed = replace(tested, start_s=start_s, cycle=cycle)
+            if executed.end_reason is EndReason.CEILING:
+                message = (
+                    f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "
+                    f"{executed.capacity_ah * 1e3:.4f} mAh in {executed.duration_s / 3600:.3f} h"
+                )
+                findings.append(Finding(FindingKind.CEILING, Action.TRIP, message, executed.start_s))
+            if isinstance(step, ConstantCurrent):
+                if step.purpose is Purpose.CHECK:
+                    findings.extend(self._check(step, executed))
+                else:
+                    findings.extend(self._early_cutoff(step, executed))
+                    findings.extend(self._short(step, executed))
+        return findings
+
+    def _check(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+        guards = self._segment.guards
+        low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
+        if low is None or high is None:
+            return []
+        # A check that its cutoff ended met no cell, whatever resistance its few samples show.
+        cut_off = executed.end_reason is EndReason.VOLTAGE
+        if seen is not None and low <= seen <= high and not cut_off:
+            return self._sign(step.current_a, executed)
+        shown = "no current flowed" if seen is None else f"{seen:.4g} ohm"
+        likely = "the cell is shorted" if seen is not None and seen < low else "no cell, or bad contact"
+        message = f"{shown}; the window is {low:g} to {high:g} ohm: {likely}"
+        return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
+
+    def _sign(self, current_a: float, executed: ExecutedStep) -> list[Finding]:
+        """Compare a check with the one before: whatever the cell's rest potential is, current raises the voltage."""
+        here = current_a, executed.mean_voltage_v or 0.0
+        before, self._checked = self._checked, here
+        if before is None or (here[0] - before[0]) * (here[1] - before[1]) >= 0:
+            return []
+        (low_a, at_low_v), (high_a, at_high_v) = sorted((before, here))
+        message = (
+            f"{high_a * 1e3:.4g} mA shows {at_high_v:.4f} V and {low_a * 1e3:.4g} mA {at_low_v:.4f} V: the currents "
+            "have the wrong sign; of a CHI660E, find out istep_positive_is_charge on the dummy cell"
+        )
+        return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
+
+    def _early_cutoff(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+        guards = self._segment.guards
+        set_s = set_duration_s(step)
+        early = set_s is not None and executed.duration_s < guards.early_cutoff_fraction * set_s
+        if not (early and executed.end_reason is EndReason.VOLTAGE):
+            self._early = 0
+            return []
+        self._early += 1
+        if self._early != guards.early_cutoff_in_a_row:
+            return []
+        message = (
+            f"{self._early} half-cycles in a row met their voltage cutoff in under "
+            f"{guards.early_cutoff_fraction:.0%} of their time (cycle {executed.cycle}, {executed.duration_s:.1f} s "
+            f"of {set_s:.0f} s): was the cell pulled out, or is a contact lost?"
+        )
+        return [Finding(FindingKind.EARLY_CUTOFF, Action.STOP, message, executed.start_s)]
+
+    def _short(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+        guards = self._segment.guards
+        history = self._healthy.setdefault(abs(step.current_a), deque(maxlen=_SHORT_HISTORY))
+        seen = executed.resistance_ohm
+        if seen is None or executed.end_reason is EndReason.EXTERNAL:
+            return []
+        if len(history) == _SHORT_HISTORY and seen < guards.short_ratio * median(history):
+            self._shorted.append(executed)
+            if len(self._shorted) != guards.short_in_a_row:
+                return []
+            first = self._shorted[0]
+            message = (
+                f"resistance fell to {seen:.3g} ohm from {median(history):.3g} ohm; "
+                f"shorted since {first.start_s / 3600:.2f} h (cycle {first.cycle})"
+            )
+            action = Action.COMPLETE if guards.short_policy is ShortPolicy.COMPLETE else Action.TRIP
+            return [Finding(FindingKind.CELL_SHORTED, action, message, first.start_s)]
+        findings = []
+        if self._shorted:
+            first = self._shorted[0]
+            message = f"resistance fell and recovered at {first.start_s / 3600:.2f} h (cycle {first.cycle})"
+            findings.append(Finding(FindingKind.SOFT_SHORT, Action.MARK, message, first.start_s))
+        self._shorted = []
+        history.append(seen)
+        return findings
+
+
+def set_duration_s(step: ConstantCurrent) -> float | None:
+    """Give how long a step is meant to take: its time end, its charge end, or half its time ceiling (design, 6)."""
+    if step.until.time_s is not None:
+        return step.until.time_s
+    if step.until.capacity_ah is not None:
+        return step.until.capacity_ah / abs(step.current_a) * 3600
+    return step.ceiling.time_s / 2 if step.ceiling.time_s is not None else None

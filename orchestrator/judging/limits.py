@@ -1,0 +1,207 @@
+"""Judges samples: limits as one small pure function, and what a whole batch of samples shows.
+
+No flag turns any of this off. A value that is not a number never counts as within limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from math import inf
+from typing import ClassVar
+
+from drivers.interfaces import Sample
+from protocols.channel_envelope import ChannelEnvelope
+from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Loop, Rest
+
+
+class Verdict(IntEnum):
+    """How a pair of values stands to the limits, from good to bad."""
+
+    WITHIN = 0
+    INVALID = 1
+    OUTSIDE_HOST = 2
+    OUTSIDE_ABSOLUTE = 3
+
+
+class Action(IntEnum):
+    """What a finding asks for, in rising order of precedence where several come at once."""
+
+    MARK = 0
+    COMPLETE = 1
+    STOP = 2
+    TRIP = 3
+
+
+class FindingKind(StrEnum):
+    """What was found, in the words that a technician reads."""
+
+    EARLY_CUTOFF = "cutoff reached early"
+    CHECK_FAILED = "contact check failed"
+    CELL_SHORTED = "cell shorted"
+    SOFT_SHORT = "soft short suspected"
+    CEILING = "ceiling reached"
+    OVERDUE = "step did not end"
+    ABSOLUTE_LIMIT = "absolute limit exceeded"
+    HOST_LIMIT = "limit exceeded"
+    WRONG_CURRENT = "current differs from the set value"
+    INVALID_VALUE = "value is not a number"
+
+
+# Where one batch shows several things, the one that explains the others is named: a pulled-out cell also shows
+# voltages beyond every limit, but the reason is that nothing takes the current.
+EXPLAINS = (
+    FindingKind.CHECK_FAILED,
+    FindingKind.EARLY_CUTOFF,
+    FindingKind.ABSOLUTE_LIMIT,
+    FindingKind.HOST_LIMIT,
+    FindingKind.WRONG_CURRENT,
+    FindingKind.OVERDUE,
+    FindingKind.CEILING,
+    FindingKind.CELL_SHORTED,
+    FindingKind.INVALID_VALUE,
+    FindingKind.SOFT_SHORT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a batch of samples shows: a sentence, what it asks for, and its test time in seconds."""
+
+    kind: FindingKind
+    action: Action
+    message: str
+    time_s: float
+
+
+def primary(findings: Sequence[Finding]) -> Finding | None:
+    """Give the finding that ends the run, or None when all are only marks."""
+    ending = [finding for finding in findings if finding.action is not Action.MARK]
+    return min(ending, key=lambda finding: EXPLAINS.index(finding.kind), default=None)
+
+
+def alike(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
+    """Give the first finding of each kind and what it asks for, with how many there are."""
+    groups: dict[tuple[FindingKind, Action], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.kind, finding.action), []).append(finding)
+    return [(group[0], len(group)) for group in groups.values()]
+
+
+def verdict(limits: Limits, voltage_v: float, current_a: float) -> Verdict:
+    """Judge one pair of values. Comparisons are written so that NaN fails them."""
+    magnitude_a = abs(current_a)
+    if limits.host.low_v <= voltage_v <= limits.host.high_v and magnitude_a <= limits.host_current_a:
+        return Verdict.WITHIN
+    if voltage_v != voltage_v or magnitude_a != magnitude_a:
+        return Verdict.INVALID
+    if limits.absolute.low_v <= voltage_v <= limits.absolute.high_v and magnitude_a <= limits.absolute_current_a:
+        return Verdict.OUTSIDE_HOST
+    return Verdict.OUTSIDE_ABSOLUTE
+
+
+@dataclass(frozen=True, slots=True)
+class StepWindow:
+    """What samples of one step may show: a current band, and how long and how much the step may go on.
+
+    A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
+    pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06).
+    """
+
+    low_a: float
+    high_a: float
+    time_s: float = inf
+    capacity_ah: float = inf
+
+
+OVERDUE_FACTOR = 1.05
+# Time by which a step may outlast its end, however short it is.
+_OVERDUE_S = 2.0
+
+
+def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, StepWindow]:
+    """Give the window of each step that makes records, by step number."""
+    host_a = segment.limits.host_current_a
+    windows = {}
+    for number, step in enumerate(segment.steps, 1):
+        if isinstance(step, Loop):
+            continue
+        low_a, high_a = -host_a, host_a
+        if isinstance(step, ConstantCurrent):
+            fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(step.current_a)]
+            full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
+            margin_a = max(0.05 * abs(step.current_a), 0.001 * full_scale_a)
+            low_a, high_a = step.current_a - margin_a, step.current_a + margin_a
+        ceiling = Ceiling() if isinstance(step, Rest) else step.ceiling
+        times = [t for t in (step.until.time_s, ceiling.time_s) if t is not None]
+        charges = [q for q in (step.until.capacity_ah, ceiling.capacity_ah) if q is not None]
+        time_s = min((t * OVERDUE_FACTOR + _OVERDUE_S for t in times), default=inf)
+        windows[number] = StepWindow(low_a, high_a, time_s, min((q * OVERDUE_FACTOR for q in charges), default=inf))
+    return windows
+
+
+class LimitWatch:
+    """Judges every sample of a test against the host's limits and its step's window.
+
+    Beyond the absolute limits one sample trips; beyond the host's limits, outside the step's current or not a number,
+    it takes as many in a row as `debounce`: one spike alone is only marked (faults D01, D03).
+    """
+
+    debounce: ClassVar = {Verdict.OUTSIDE_HOST: 2, Verdict.INVALID: 3}
+    wrong_current_in_a_row = 2
+
+    def __init__(self, segment: CyclingSegment, envelope: ChannelEnvelope) -> None:
+        self._limits = segment.limits
+        self._windows = step_windows(segment, envelope)
+        self._outside = {Verdict.OUTSIDE_HOST: 0, Verdict.INVALID: 0}
+        self._wrong_current = 0
+
+    def feed(self, samples: Iterable[Sample]) -> list[Finding]:
+        """Judge a batch in order."""
+        findings: list[Finding] = []
+        low_v, high_v = self._limits.host.low_v, self._limits.host.high_v
+        everything = StepWindow(-self._limits.host_current_a, self._limits.host_current_a)
+        windows = self._windows
+        for sample in samples:
+            window = windows.get(sample.step, everything)
+            if (
+                low_v <= sample.voltage_v <= high_v
+                and window.low_a <= sample.current_a <= window.high_a
+                and sample.step_time_s <= window.time_s
+                and sample.capacity_ah <= window.capacity_ah
+            ):
+                if self._wrong_current or any(self._outside.values()):
+                    self._wrong_current = 0
+                    self._outside = dict.fromkeys(self._outside, 0)
+                continue
+            findings.extend(self._judge(sample, window))
+        return findings
+
+    def _judge(self, sample: Sample, window: StepWindow) -> list[Finding]:
+        found = verdict(self._limits, sample.voltage_v, sample.current_a)
+        seen = f"{sample.voltage_v:.4f} V, {sample.current_a * 1e3:.4f} mA at {sample.time_s / 3600:.3f} h"
+        if found is Verdict.OUTSIDE_ABSOLUTE:
+            band = self._limits.absolute
+            message = f"{seen}; the cell's absolute limits are {band.low_v:g} to {band.high_v:g} V"
+            return [Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, message, sample.time_s)]
+        if found in self._outside:
+            self._outside[found] += 1
+            enough = self._outside[found] >= self.debounce[found]
+            kind = FindingKind.INVALID_VALUE if found is Verdict.INVALID else FindingKind.HOST_LIMIT
+            band = self._limits.host
+            message = f"{seen}; the limits are {band.low_v:g} to {band.high_v:g} V"
+            return [Finding(kind, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
+        if sample.step_time_s > window.time_s or sample.capacity_ah > window.capacity_ah:
+            message = (
+                f"step {sample.step} goes on after {sample.step_time_s:.0f} s and {sample.capacity_ah * 1e3:.4f} mAh; "
+                "the tester should have ended it"
+            )
+            return [Finding(FindingKind.OVERDUE, Action.TRIP, message, sample.time_s)]
+        if window.low_a <= sample.current_a <= window.high_a:
+            message = f"{seen}; a reading of step {sample.step} is not a number"
+            return [Finding(FindingKind.INVALID_VALUE, Action.MARK, message, sample.time_s)]
+        self._wrong_current += 1
+        enough = self._wrong_current >= self.wrong_current_in_a_row
+        message = f"{seen}; step {sample.step} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"
+        return [Finding(FindingKind.WRONG_CURRENT, Action.TRIP if enough else Action.MARK, message, sample.time_s)]

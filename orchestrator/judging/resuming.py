@@ -1,0 +1,77 @@
+"""Where a run is in its original program, when interruptions have spread it over several tests.
+
+A position counts the record-making steps of the original that have begun. Each test after the first carries out what
+was left at some position, behind a repeated contact check; its own step counts lead back to positions from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from drivers.interfaces import EndReason, Sample
+from orchestrator.judging.steps import ExecutedStep, end_reason
+from protocols.execution_order import length, nest, place
+from protocols.program import CyclingSegment, Loop, Purpose
+from protocols.remaining_steps import original_place, remaining
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a run has got: steps of the original that have begun, and time (s) and charge (Ah) in the last."""
+
+    begun: int = 0
+    step_time_s: float = 0.0
+    passed_ah: float = 0.0
+
+
+def what_is_left(original: CyclingSegment, at: Position) -> CyclingSegment | None:
+    """Give what is still to do from a position as a segment of its own; None when nothing is."""
+    if at.begun > length(nest(original.steps)):
+        return None
+    return remaining(original, at.begun, at.step_time_s, at.passed_ah)
+
+
+def position(original: CyclingSegment, base: Position, segment: CyclingSegment, last: Sample | None) -> Position:
+    """Give the position after a test's last sample; ``base`` is where that test began, ``segment`` what it ran."""
+    if last is None:
+        return base
+    begun = original_count(original, base, segment, last.step_count)
+    if begun is None:
+        return base
+    if end_reason(segment, last) in {EndReason.VOLTAGE, EndReason.CURRENT}:
+        return Position(begun + 1)
+    joined = begun == base.begun
+    time_s = last.step_time_s + (base.step_time_s if joined else 0.0)
+    return Position(begun, time_s, last.capacity_ah + (base.passed_ah if joined else 0.0))
+
+
+def original_count(original: CyclingSegment, base: Position, segment: CyclingSegment, count: int) -> int | None:
+    """Give which executed step of the original the ``count``-th of a test is; None for a repeated contact check."""
+    if base.begun == 0 or segment == original:
+        return count
+    checks = _leading_checks(segment)
+    if count <= checks:
+        return None
+    first = original_place(original, base.begun, base.step_time_s, base.passed_ah, checks + 1)
+    goes_on = base.begun <= length(nest(original.steps)) and first == place(original.steps, base.begun)
+    return base.begun + count - checks - (1 if goes_on else 0)
+
+
+def in_original(
+    original: CyclingSegment, base: Position, segment: CyclingSegment, executed: ExecutedStep
+) -> ExecutedStep | None:
+    """Give an executed step the step and cycle numbers of the original; None for a repeated contact check."""
+    count = original_count(original, base, segment, executed.step_count)
+    if count is None:
+        return None
+    there = place(original.steps, count)
+    return replace(executed, step=there.step, cycle=there.cycle)
+
+
+def _leading_checks(segment: CyclingSegment) -> int:
+    count = 0
+    for step in segment.steps:
+        if isinstance(step, Loop) or step.purpose is not Purpose.CHECK:
+            break
+        count += 1
+    return count

@@ -1,0 +1,1 @@
+"""A cell's visit to the potentiostat between two cycling segments."""

@@ -1,0 +1,279 @@
+"""What happens between two segments on the tester: the cell rests, goes to the potentiostat, is measured, comes back.
+
+One energiser per cell at any time: the tester's channel is seen to be off before the switch moves, and is watched while
+the potentiostat has the cell. An intent is committed before the cell is connected, its outcome when it is off again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace
+
+from drivers.errors import MacroRefused, MeasurementFailed
+from drivers.interfaces import BatteryTester, Measurement
+from orchestrator.bench.station import Interrupted, Station
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.failpoints import failpoint
+from orchestrator.judging.settling import Settling
+from orchestrator.measuring.patient_writer import Words, in_full
+from orchestrator.measuring.soft_short import ShortWatches
+from orchestrator.measuring.storing import archive, keep_measurement
+from orchestrator.measuring.tester_off import LOOK_S, OffWatch
+from orchestrator.measuring.visit import AtStation, Rested, Visit
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store, StoreError
+from protocols.program import MeasurementSegment
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 2
+
+
+class Errands:
+    """Takes the runs of one tester from one cycling segment to the next."""
+
+    def __init__(
+        self,
+        store: Store,
+        tester: BatteryTester,
+        station: Station | None,
+        publish: Callable[[Run], None],
+        may_start: Callable[[], bool],
+    ) -> None:
+        self._store = store
+        self._station = station
+        self._publish = publish
+        self._off = OffWatch(tester)
+        self._words = Words(store, self._say)
+        self._at = AtStation(store, self._off, self._say, may_start, self._words)
+        self._shorts = ShortWatches(store)
+        # Runs whose cell a person has been asked to move, and what the tester showed of it before.
+        self._moving: dict[str, Rested] = {}
+        # Why runs whose errand was ended must be held, where the store did not take that.
+        self._trouble: dict[str, str] = {}
+
+    def trouble_of(self, run: Run) -> str:
+        """Give why a run must be held that is being stopped on its way, or nothing: its leads may be on the cell.
+
+        Only what the store did not take is told here: `make_up` holds the run. Any other is held already.
+        """
+        return self._trouble.get(run.run_id, "")
+
+    def make_up(self, run: Run) -> None:
+        """Write what an errand that was ended could not: outcomes, a whole spectrum, and why the run is held.
+
+        All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
+        """
+        self._words.make_up(run)
+        self._trouble.pop(run.run_id, None)
+
+    async def go_on(self, run: Run) -> bool:
+        """Carry out the measurements that are due; True when a cycling segment is to begin now.
+
+        False when the run has ended, is held, or waits for a person.
+        """
+        try:
+            if self._words.owes(run):
+                await self._words.first(run, lambda: self.make_up(run))
+                if run.state is RunState.HOLDING:
+                    return False
+            if run.state is RunState.PREFLIGHT:
+                await self._take_up(run)
+            while (segment := run.course.measurement) is not None:
+                if not await self._carry_out(run, segment):
+                    return False
+        except Interrupted as err:
+            await self._hold(run, str(err))
+            return False
+        if run.course.is_over:
+            await self._words.first(run, lambda: run.finish(RunState.COMPLETED, "program finished"))
+            return False
+        await self._words.first(run, lambda: _to_preflight(run))
+        return True
+
+    async def _hold(self, run: Run, why: str) -> None:
+        if not await self._words.last(run, why, lambda: run.hold(why)):
+            self._trouble[run.run_id] = why
+            self._say(run, why)
+
+    async def _take_up(self, run: Run) -> None:
+        """Begin again where a person lets a run go on: its cell may still be on the leads. Raises Interrupted."""
+        self._off.accept(run)
+        if self._station is not None:
+            if left := await self._station.seen_off(run.request.channel):
+                raise Interrupted(left)
+            await self._station.seen_again(run.request.channel)
+
+    async def _carry_out(self, run: Run, segment: MeasurementSegment) -> bool:
+        station = self._station
+        if station is None:
+            raise Interrupted("this bench has no potentiostat any more")
+        rested = self._moving.pop(run.run_id, None)
+        if rested is None:
+            await self._words.first(run, lambda: _to_running(run))
+            rested = await self._rest(run, segment)
+            if station.needs_a_person:
+                self._moving[run.run_id] = rested
+                text = station.instruction(run.request.channel, run.request.program.cell.name)
+                await self._ask(run, text)
+                return False
+        await self._off.see_it_off(run)
+        self._say(run, f"waits for {station.potentiostat.name}")
+        async with station.turn:
+            await self._measure(run, segment, station, rested)
+        if station.needs_a_person and not run.course.is_over:
+            await self._ask(run, station.way_back(run.request.channel, run.request.program.cell.name))
+            return False
+        return True
+
+    async def _ask(self, run: Run, text: str) -> None:
+        """Let the run wait for a person who does something by hand."""
+        await self._words.first(run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run"))
+
+    async def _rest(self, run: Run, segment: MeasurementSegment) -> Rested:
+        """Wait with the tester off until the cell has settled. Raises Interrupted when it does not."""
+        loop = asyncio.get_running_loop()
+        settling = Settling(segment, loop.time())
+        name = segment.technique.kind
+        while True:
+            status = await self._off.look(run)
+            if status is not None:
+                settling.feed(loop.time(), status.voltage_v)
+            now_s = loop.time()
+            if settling.is_settled(now_s):
+                return Rested(settling.voltage_v, settling.began_s)
+            if settling.is_hopeless(now_s):
+                drift = settling.drift_v_per_min
+                shown = "no voltage comes" if drift is None else f"it still drifts by {drift * 1e3:.2f} mV/min"
+                raise Interrupted(f"the cell does not settle for {name}: {shown}")
+            left_s = settling.left_s(now_s)
+            left = f"rests before {name}, {left_s / 60:.0f} min left" if left_s else f"settles before {name}"
+            self._say(run, left)
+            await asyncio.sleep(min(left_s, LOOK_S) if left_s else LOOK_S)
+
+    def _say(self, run: Run, doing: str) -> None:
+        """Tell whoever looks what the run is doing; nothing is written down."""
+        run.reason = doing
+        self._publish(run)
+
+    async def _measure(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested) -> None:
+        """Measure, at most twice, and store what came whole; a cell that is surely off the leads goes on without it."""
+        failures: list[str] = []
+        for attempt in range(1, _ATTEMPTS + 1):
+            job = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-{wall_time():.0f}-{attempt}"
+            try:
+                visit = await self._at.visit(run, segment, station, rested, job)
+            except MeasurementFailed as err:
+                failures.append(f"{type(err).__name__}: {err}")
+                station.is_unsure = station.is_unsure or not err.cell_state_known
+                await self._note_failure(run, failures[-1])
+                if station.needs_a_person and not err.cell_state_known:
+                    text = f"take the leads of {station.potentiostat.name} off the cell: what it does is not known"
+                    raise Interrupted(f"{failures[-1]}; {text}") from err
+                if isinstance(err, MacroRefused):
+                    break
+                self._words.stop_here_if_ended()
+                await asyncio.sleep(LOOK_S)
+                continue
+            await self._keep(run, segment, station, visit)
+            if visit.trouble:
+                raise Interrupted(visit.trouble)
+            return
+        await self._words.first(run, lambda: self._leave_out(run, segment, station, failures))
+
+    async def _note_failure(self, run: Run, failure: str) -> None:
+        await self._words.last(run, failure, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, failure))
+
+    async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
+        """Copy the files beside the store; where that has no room, the values count and the files stay."""
+        try:
+            return await in_full(asyncio.to_thread(archive, measurement, self._store.path))
+        except OSError as err:
+            left = f"the files of {measurement.job} were not copied and stay in the potentiostat's folder: {err}"
+            await self._note_failure(run, left)
+            return measurement
+
+    def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
+        """Go on without a measurement; its test, without values, says to a restart that it is behind the run."""
+        with self._going_on(run):
+            barcode = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-missing"
+            self._add_test(run, segment, station, barcode, wall_time())
+            run.diary.missing(segment.technique.kind, "; ".join(failures))
+
+    def _add_test(
+        self, run: Run, segment: MeasurementSegment, station: Station, barcode: str, started_unix_s: float
+    ) -> int:
+        return self._store.add_test(
+            run_id=run.run_id,
+            segment=run.course.index,
+            instrument=station.potentiostat.name,
+            channel=run.request.channel,
+            tester_test_id=None,
+            barcode=barcode,
+            started_unix_s=started_unix_s,
+            program_json=segment.to_json(),
+        )
+
+    async def _keep(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
+        """Store a whole measurement, go on, and see what it tells of the cell."""
+        kept = replace(visit, measurement=await self._archived(run, visit.measurement))
+        where = ", ".join(sorted({str(path.parent) for path in kept.measurement.files})) or "no file"
+        what = f"{segment.technique.kind} of job {kept.measurement.job}, which is whole; its files are in {where}"
+        if not await self._words.last(run, what, lambda: self._store_whole(run, segment, station, kept)):
+            return
+        failpoint("measurement stored")
+        try:
+            self._shorts.check(run)
+        except (ArithmeticError, LookupError, StoreError, ValueError):
+            # The spectrum is stored; what cannot be judged must not keep the run from going on.
+            logger.exception("run %s: its spectrum could not be judged", run.run_id)
+
+    def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
+        """Store a whole measurement and go on, in one commit."""
+        with self._going_on(run):
+            measured = visit.measurement
+            test = self._add_test(run, segment, station, measured.job, measured.started_unix_s)
+            keep_measurement(
+                self._store,
+                test,
+                run.run_id,
+                measured,
+                cycle=run.course.cycles.count,
+                open_circuit_v=visit.open_circuit_v,
+                rested_s=visit.rested_s,
+            )
+            run.diary.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
+
+    @contextmanager
+    def _going_on(self, run: Run) -> Iterator[None]:
+        """Commit what is written inside, and go on to the next segment with it."""
+        course = run.course
+
+        def stay() -> None:
+            run.course = course
+
+        with self._store.transaction(stay):
+            yield
+            run.course = copy(course)
+            run.course.advance()
+
+
+def _to_running(run: Run) -> None:
+    """Bring a run that goes on, or was resumed, to the state in which it rests."""
+    if run.state is RunState.PREFLIGHT:
+        run.go(RunState.ARMED)
+    if run.state is not RunState.RUNNING:
+        run.go(RunState.RUNNING, "between two segments")
+
+
+def _to_preflight(run: Run) -> None:
+    """Bring a run that goes on with the tester to the checks before its start."""
+    if run.state is not RunState.PREFLIGHT:
+        _to_running(run)
+        run.go(RunState.PREFLIGHT)

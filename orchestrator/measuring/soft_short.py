@@ -1,0 +1,48 @@
+"""Watches a Li/Li run for soft shorts after each of its spectra, from what is stored; each verdict is told once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.reading import half_cycles_of, spectra_of
+from orchestrator.judging.limits import FindingKind
+from protocols.cell_kinds import CellKind
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.soft_short import SoftShortWatch
+    from orchestrator.runs.run import Run
+    from orchestrator.store import Store
+
+
+class ShortWatches:
+    """One watch for each Li/Li run; after a restart it reads what is stored anew, and repeats nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._watches: dict[str, tuple[SoftShortWatch, int]] = {}
+
+    def check(self, run: Run) -> None:
+        """Judge everything new of a run up to its newest spectrum; a verdict that is worse than before is an event."""
+        if run.request.program.cell.kind != CellKind.LI_LI:
+            return
+        # Only runs with spectra pay for numpy.
+        from orchestrator.analysis.soft_short import Rule, SoftShortWatch, Verdict
+
+        watch, after = self._watches.get(run.run_id) or (SoftShortWatch(Rule()), 0)
+        for _, half in half_cycles_of(self._store, run.run_id, after):
+            watch.feed(half)
+        for measured in spectra_of(self._store, run.run_id, after):
+            watch.feed_spectrum(measured.cycle, measured.spectrum)
+        self._watches[run.run_id] = watch, max(test.id for test in run.tests)
+        found = watch.assessment()
+        if found.verdict is Verdict.HEALTHY or found.verdict.value in self._told(run):
+            return
+        message = f"{found.verdict.value}, first seen in cycle {found.first_cycle}: {'; '.join(found.reasons)}"
+        data = {"verdict": found.verdict.value, "cycle": found.first_cycle, "present": found.present}
+        run.diary.note(FindingKind.SOFT_SHORT, message, data)
+
+    def _told(self, run: Run) -> set[str]:
+        events = self._store.events(run.run_id)
+        told = [e.data_json for e in events if e.kind == FindingKind.SOFT_SHORT and e.data_json]
+        return {json.loads(data).get("verdict", "") for data in told}

@@ -1,0 +1,80 @@
+"""Looks at a tester's channel that must be off while its cell rests or is on the potentiostat."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from drivers.errors import DriverError
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.bench.station import Interrupted
+from orchestrator.events import EventKind
+from orchestrator.runs.run import Run
+from orchestrator.runs.silence import SILENT_POLLS
+from orchestrator.store import StoreError
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 60.0
+_OFF = frozenset({ChannelState.FINISHED, ChannelState.STOPPED})
+
+
+class OffWatch:
+    """Asks a tester about channels that are off, and tells when it has been silent for long."""
+
+    def __init__(self, tester: BatteryTester) -> None:
+        self._tester = tester
+        self._misses: dict[str, int] = {}
+        # By run: somebody's test that a person has been told of, and one with which the run was let go on.
+        self._told: dict[str, tuple[int, str]] = {}
+        self._accepted: dict[str, tuple[int, str]] = {}
+
+    def accept(self, run: Run) -> None:
+        """Take a person's word that the cell is as it is to be after the test that he has been told of."""
+        if (told := self._told.pop(run.run_id, None)) is not None:
+            self._accepted[run.run_id] = told
+
+    async def look(self, run: Run) -> ChannelStatus | None:
+        """Ask for the channel; None while the tester does not answer. Raises Interrupted unless it is off, and ours."""
+        channel = run.request.channel
+        try:
+            status = (await self._tester.status([channel]))[channel]
+        except DriverError as err:
+            self._missed(run, str(err))
+            return None
+        if status.state is ChannelState.ABSENT:
+            self._missed(run, f"{self._tester.name} does not show the channel")
+            return None
+        if self._misses.pop(run.run_id, 0) >= SILENT_POLLS:
+            _note(run, EventKind.LINK_BACK, f"{self._tester.name} answers again")
+        shown = (status.test_id, status.barcode)
+        is_accepted = self._accepted.get(run.run_id) == shown
+        is_off = status.state in _OFF or (is_accepted and status.state is ChannelState.PROTECTED)
+        if not is_off or (run.taken_over(status) and not is_accepted):
+            self._told[run.run_id] = shown
+            message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
+            _note(run, EventKind.EXTERNAL_ACTION, message)
+            raise Interrupted(message)
+        return status
+
+    async def see_it_off(self, run: Run) -> ChannelStatus:
+        """Wait until the tester answers that the channel is off, and give what it shows. Raises Interrupted if not."""
+        while True:
+            if (status := await self.look(run)) is not None:
+                return status
+            await asyncio.sleep(LOOK_S)
+
+    def _missed(self, run: Run, why: str) -> None:
+        logger.warning("run %s: %s", run.run_id, why)
+        count = self._misses[run.run_id] = self._misses.get(run.run_id, 0) + 1
+        if count == SILENT_POLLS:
+            _note(run, EventKind.LINK_LOST, f"between two segments, nothing of {run.request.channel}: {why}")
+            run.reason = f"waits for {self._tester.name}, which does not answer"
+
+
+def _note(run: Run, kind: EventKind, message: str) -> None:
+    """Write an event; what the tester shows must be acted on although the store takes nothing."""
+    try:
+        run.diary.note(kind, message)
+    except StoreError:
+        logger.exception("run %s: %s: %s is not written down", run.run_id, kind, message)

@@ -1,0 +1,198 @@
+"""A cell's visit to the potentiostat: brought to the leads, looked at, measured, and taken off again.
+
+An intent is committed before the cell is connected, its outcome when it is off. The tester's channel is watched
+meanwhile: one energiser per cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from drivers.errors import DriverError, MeasurementFailed, OutcomeUnknown
+from drivers.interfaces import Measurement, Spectrum, Trace
+from orchestrator.bench.station import Interrupted, Station
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.failpoints import failpoint
+from orchestrator.measuring.patient_writer import Words, in_full
+from orchestrator.measuring.tester_off import LOOK_S, OffWatch
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from protocols.program import MeasurementSegment
+from protocols.techniques import OpenCircuit, Technique
+
+_ARRIVAL = OpenCircuit(duration_s=20.0, interval_s=0.5)
+# The whole range of the instrument: open leads may float anywhere.
+_NOTHING = OpenCircuit(duration_s=5.0, interval_s=0.5, low_v=-10.0, high_v=10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """A cell that has settled: what the tester showed of it last, and since when, in the loop's time, it rests."""
+
+    voltage_v: float
+    began_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of it. ``trouble``: the measurement is whole, but the cell did not come off the leads for certain."""
+
+    open_circuit_v: float
+    rested_s: float
+    measurement: Measurement
+    trouble: str
+
+
+class AtStation:
+    """Sees one run's cell through its visit."""
+
+    def __init__(
+        self,
+        store: Store,
+        off: OffWatch,
+        say: Callable[[Run, str], None],
+        may_start: Callable[[], bool],
+        words: Words,
+    ) -> None:
+        self._store = store
+        self._off = off
+        self._say = say
+        self._may_start = may_start
+        self._words = words
+
+    async def visit(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested, job: str) -> Visit:
+        """Measure once. Raises MeasurementFailed with the cell off the leads, Interrupted when a person must look."""
+        await self._leads_are_free(run, station, job)
+        what = f"{segment.technique.kind} at {station.potentiostat.name}"
+        await self._words.first(run, lambda: _to_preflight(run, f"before {what}"))
+        intent = await self._words.first(run, lambda: run.diary.intend("measure"))
+        failpoint("measure intended")
+        outcome, trouble = "", ""
+        try:
+            # Nothing is written while the cell is on the leads: what waits for the store waits without it.
+            await self._words.first(run, lambda: _to_measuring(run, what))
+            shown = await self._off.see_it_off(run)
+            await station.connect(run.request.channel)
+            rested_s = asyncio.get_running_loop().time() - rested.began_s
+            failpoint("cell connected")
+            self._say(run, run.reason)
+            seen_v = _mean_v((await self._watched(run, station, _ARRIVAL, f"{job}a")).result)
+            # A hand has taken the tester's leads off before: what it showed while it had the cell counts.
+            expected_v = rested.voltage_v if station.needs_a_person else shown.voltage_v
+            _check_arrival(seen_v, expected_v, segment, station, run)
+            measurement = await self._watched(run, station, segment.technique, job)
+            await station.see_connected(run.request.channel)
+            outcome = "measured"
+            failpoint("measured")
+        except DriverError as err:
+            outcome = f"{type(err).__name__}: {err}"
+            if isinstance(err, OutcomeUnknown) or not isinstance(err, MeasurementFailed):
+                raise Interrupted(f"{err}; take the leads of {station.potentiostat.name} off the cell") from err
+            raise
+        except Interrupted as err:
+            outcome = str(err)
+            raise
+        finally:
+            trouble = await self._let_go(run, station, intent, outcome)
+            if trouble and outcome != "measured":
+                raise Interrupted(trouble)
+        return Visit(seen_v, rested_s, measurement, trouble)
+
+    async def _leads_are_free(self, run: Run, station: Station, job: str) -> None:
+        """Wait until nothing that was started before may drive the leads, and no order forbids to begin.
+
+        After a measurement that ended nobody knows how, the instrument first measures open leads: a job that ends with
+        the cell off (reference chi660e, section 4.4). Raises MeasurementFailed when it cannot.
+        """
+        while True:
+            why = station.potentiostat.occupied() or ("" if self._may_start() else "nothing is started at present")
+            if not why:
+                break
+            self._say(run, f"waits before {station.potentiostat.name}: {why}")
+            await asyncio.sleep(LOOK_S)
+        if station.is_unsure and not station.needs_a_person:
+            await station.measure(_NOTHING, f"{job}n", "open leads")
+        station.is_unsure = False
+
+    async def _let_go(self, run: Run, station: Station, intent: int, outcome: str) -> str:
+        """Take the cell off the leads, whatever has happened, and give what is wrong if that is not certain.
+
+        Ended in the middle with nobody who takes the cell off, the intent stays open: the next start of the service
+        then holds the run.
+        """
+        try:
+            is_off = await in_full(station.let_go())
+            failpoint("cell let go")
+        except DriverError as err:
+            trouble = f"the switch did not let the cell go: {err}; take the leads off the cell"
+            await self._close(run, intent, f"{outcome or 'interrupted'}; {trouble}", trouble)
+            return trouble
+        if is_off or outcome:
+            where = "the switch has let the cell go" if is_off else "the cell is on the leads until a person moves it"
+            await self._close(run, intent, f"{outcome or 'interrupted'}; {where}")
+            return ""
+        trouble = (
+            f"it was ended in the middle of a measurement: take the leads of {station.potentiostat.name} off the cell, "
+            "what they do to it is not known"
+        )
+        await self._words.last(run, trouble, lambda: run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble))
+        return trouble
+
+    async def _close(self, run: Run, intent: int, outcome: str, trouble: str = "") -> None:
+        def write() -> None:
+            with self._store.transaction():
+                self._store.close_intent(intent, outcome, wall_time())
+                if trouble:
+                    run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
+
+        await self._words.last(run, outcome, write)
+
+    async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
+        """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""
+        cell = run.request.program.cell.name
+        measuring = asyncio.ensure_future(station.measure(technique, job, f"{cell} {run.request.channel}"))
+        try:
+            while not measuring.done():
+                await asyncio.wait({measuring}, timeout=LOOK_S)
+                await self._off.look(run)
+            return measuring.result()
+        finally:
+            measuring.cancel()
+            await asyncio.wait({measuring})
+
+
+def _to_preflight(run: Run, reason: str) -> None:
+    if run.state is RunState.RUNNING:
+        run.go(RunState.PREFLIGHT, reason)
+
+
+def _to_measuring(run: Run, what: str) -> None:
+    if run.state is not RunState.ARMED:
+        run.go(RunState.ARMED)
+    run.go(RunState.RUNNING, what)
+
+
+def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment, station: Station, run: Run) -> None:
+    """Compare what the potentiostat sees at its leads with what the tester saw. Raises Interrupted."""
+    window = segment.window
+    back = ""
+    if station.needs_a_person:
+        back = f"; {station.way_back(run.request.channel, run.request.program.cell.name)}"
+    if abs(seen_v - expected_v) > station.arrival_v:
+        raise Interrupted(
+            f"the potentiostat sees {seen_v:.4f} V where the tester saw {expected_v:.4f} V: is it the right cell, and "
+            f"are all leads on?{back}"
+        )
+    if not window.low_v <= seen_v <= window.high_v:
+        raise Interrupted(f"the cell is at {seen_v:.4f} V, outside {window.low_v:g} to {window.high_v:g} V{back}")
+
+
+def _mean_v(result: Spectrum | Trace) -> float:
+    """Give the mean of an open-circuit voltage over time."""
+    if not isinstance(result, Trace):
+        raise TypeError("an open-circuit voltage is a trace")
+    return sum(result.voltage_v) / len(result.voltage_v)

@@ -1,0 +1,1 @@
+"""All runs of all testers: the service, its supervisors, and what commands start."""

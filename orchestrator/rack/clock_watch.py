@@ -1,0 +1,58 @@
+"""Judges the clock of one tester at its polls, and marks the runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from math import inf
+from typing import TYPE_CHECKING
+
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.events import EventKind
+from orchestrator.judging.clock_drift import ClockDrift, ClockFinding
+
+if TYPE_CHECKING:
+    from orchestrator.runs.run import Run
+    from orchestrator.store import Store
+
+
+class ClockWatch:
+    """Judges the clock of one tester at its polls, and marks the runs on it."""
+
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
+        self._store = store
+        self._tester = tester
+        self._judge = ClockDrift()
+        # What was found and is not written down yet, with the time and the runs that it concerns.
+        self._found: list[tuple[ClockFinding, float, list[Run]]] = []
+
+    def check(
+        self, runs: Iterable[Run], statuses: Mapping[str, ChannelStatus], asked_unix_s: float, heard_unix_s: float
+    ) -> None:
+        """Judge after a poll's records are stored; what is found is an event and a deviation of every run here.
+
+        What the store does not take is kept for the next poll. Raises StoreError.
+        """
+        runs = list(runs)
+        for run in runs:
+            status = statuses[run.request.channel]
+            if run.last is None or run.stored < status.record_count:
+                continue
+            # Steps may have shorter intervals of their own, never none.
+            every_s = run.segment.record.every_s if status.state is ChannelState.WORKING else None
+            every_s = max(every_s, self._tester.records_every_s) if every_s else None
+            key = (run.run_id, run.test)
+            found = self._judge.feed(key, asked_unix_s, heard_unix_s, run.last.unix_time_s, every_s or inf)
+            if found is not None:
+                self._found.append((found, heard_unix_s, runs))
+        if self._found:
+            self._mark()
+
+    def _mark(self) -> None:
+        """Write down what was found, all of it or nothing: the judge tells it once."""
+        with self._store.transaction():
+            for found, at_unix_s, runs in self._found:
+                for run in runs:
+                    run.diary.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
+                    self._store.add_deviation(run.run_id, "calibration_issue", at_unix_s, at_unix_s, found.message)
+        self._found.clear()

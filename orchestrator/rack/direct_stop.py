@@ -1,0 +1,92 @@
+"""Stops a channel with the service dead: the driver alone, no supervisor, no queue."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from drivers.neware.opening import open_tester
+from orchestrator.bench.settings import load_bench
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.rack.lock import owner_of, owning
+from orchestrator.rack.service import CommandRefused
+from orchestrator.store import StoreError, TesterTestRow, open_store
+from protocols.program import CyclingSegment
+
+logger = logging.getLogger(__name__)
+
+# No program has so many steps (254 at most): where ours is not known, that rung of the ladder is refused and passed.
+_NO_SUCH_STEP = 255
+_AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
+
+
+def service_answers(url: str) -> bool:
+    """Tell whether a service answers at an address."""
+    import httpx
+
+    with contextlib.suppress(httpx.HTTPError), httpx.Client(trust_env=False, timeout=5.0) as client:
+        return client.get(f"{url}/health").status_code == 200
+    return False
+
+
+async def stop_directly(bench: Path, store: Path, channel: str, by: str) -> str:
+    """Stop a channel and say what was done. Raises CommandRefused while a service lives and answers."""
+    settings = load_bench(bench).tester_of(channel)
+    async with contextlib.AsyncExitStack() as stack:
+        alone = await asyncio.to_thread(lambda: owner_of(store) is None and store.exists())
+        if alone:
+            await stack.enter_async_context(owning(store))
+        tester = await stack.enter_async_context(open_tester(settings, wall_time))
+        status = (await tester.status([channel]))[channel]
+        if status.state in _AT_REST:
+            return f"channel {channel} is {status.state.value} already"
+        test = _known_test(store, status)
+        if test is not None and alone:
+            _leave_word(store, test, by)
+        await _stop(tester, status, test)
+    return f"channel {channel} is stopped: {status.barcode or 'a test without barcode'}, test {status.test_id}"
+
+
+def refuse_while_served(store: Path) -> None:
+    """Raise CommandRefused when a service owns the store's instruments and answers."""
+    owner = owner_of(store)
+    if owner is not None and service_answers(owner.url):
+        raise CommandRefused(
+            f"the service is alive ({owner}): stop without --direct, so that it knows what becomes of its run"
+        )
+
+
+def _leave_word(store: Path, test: TesterTestRow, by: str) -> None:
+    """Commit the intent of the stop and leave it open: the service that starts next asks the tester and ends the run.
+
+    A store that takes nothing keeps no cell under current.
+    """
+    now = wall_time()
+    try:
+        with open_store(store) as opened:
+            sha256 = opened.run(test.run_id).program_sha256
+            key = f"{test.run_id}-stop-directly-{now:.3f}"
+            opened.open_intent(test.run_id, test.channel, "stop", sha256, key, now)
+            message = f"stopped at the tester by {by}, without the service"
+            opened.add_event(test.run_id, EventKind.COMMAND, message, now)
+    except StoreError:
+        logger.exception("the stop of %s is not written down", test.run_id)
+
+
+async def _stop(tester: BatteryTester, status: ChannelStatus, test: TesterTestRow | None) -> None:
+    end_step = len(CyclingSegment.from_json(test.program_json).steps) + 1 if test else _NO_SUCH_STEP
+    await tester.stop(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
+
+
+def _known_test(store: Path, status: ChannelStatus) -> TesterTestRow | None:
+    """Find the test on a channel in the store, if there is one that can be read."""
+    with contextlib.suppress(StoreError), open_store(store, read_only=True) as opened:
+        for run in opened.runs():
+            for test in opened.tests(run.run_id) if run.channel == status.channel else ():
+                if (test.barcode, test.tester_test_id) == (status.barcode, status.test_id):
+                    return test
+    return None

@@ -1,0 +1,80 @@
+"""Keeps the store of a service fit: space on its disk, the size of its log, a backup a day.
+
+A tester that rides on keeps its records itself. When the disk is nearly full, runs that go on are therefore left alone
+and nothing new is started; their records are fetched when there is room again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.clock.virtual import wall_time
+from orchestrator.store import Store, StoreError
+from orchestrator.store.backup import back_up, backups
+from orchestrator.store.disk_space import SpaceGuard, SpaceVerdict, predicted_bytes
+from orchestrator.store.wal import watch_wal
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 60.0
+BACKUP_EVERY_S = 86400.0
+
+
+class Housekeeping:
+    """Looks after one store, once a minute."""
+
+    def __init__(self, store: Store, guard: SpaceGuard, backup_folder: Path | None = None) -> None:
+        self._store = store
+        self._guard = guard
+        self._backup_folder = backup_folder
+        self._told = SpaceVerdict.OK
+        self._log_told = False
+        self._tried_unix_s = 0.0
+
+    async def run(self, rows_to_come: Callable[[], int], refuse_starts: Callable[[str | None], None]) -> None:
+        """Look once a minute until cancelled.
+
+        ``refuse_starts`` is called with the reason while there is no room for new runs, and with None when there is.
+        """
+        while True:
+            try:
+                self.look(rows_to_come(), refuse_starts)
+                await self._back_up_daily()
+            except StoreError as err:
+                logger.error("housekeeping: %s", err)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def look(self, rows_to_come: int, refuse_starts: Callable[[str | None], None]) -> None:
+        """Judge space and log once; a change for the worse becomes an event of the rig."""
+        report = self._guard.watch(predicted_bytes(rows_to_come))
+        refuse_starts(report.sentence if report.verdict is SpaceVerdict.HOLD else None)
+        if report.verdict is not self._told:
+            self._told = report.verdict
+            logger.warning("%s", report.sentence)
+            self._store.add_event(None, f"space {report.verdict.value}", report.sentence, wall_time())
+        log = watch_wal(self._store)
+        if log.held_by_reader and not self._log_told:
+            logger.warning("%s", log.sentence)
+            self._store.add_event(None, "log grows", log.sentence, wall_time())
+        self._log_told = log.held_by_reader
+
+    async def _back_up_daily(self) -> None:
+        now = wall_time()
+        if now - self._tried_unix_s < BACKUP_EVERY_S:
+            return
+        try:
+            made = max((at for at, _ in backups(self._store.path, self._backup_folder)), default=0.0)
+            self._tried_unix_s = now if now - made >= BACKUP_EVERY_S else made
+            if self._tried_unix_s == made:
+                return
+            # On a thread of its own: the copy reads the file by itself and never touches the writer's connection.
+            backup = await asyncio.to_thread(back_up, self._store.path, self._backup_folder, now_unix_s=now)
+        except (StoreError, OSError) as err:
+            self._tried_unix_s = now
+            logger.error("backup: %s", err)
+            self._store.add_event(None, "backup failed", str(err), now)
+            return
+        self._store.add_event(None, "backup", f"{backup.path.name}: {backup.rows} rows, verified", now)

@@ -1,0 +1,290 @@
+"""The service: one process that owns the instruments, their runs and the store, and obeys its clients' commands.
+
+Clients (command line, pages, scripts) come and go; runs do not care. Cancelling the service leaves every tester riding
+on: the next start asks them what became of each run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from drivers.errors import BadReply, ConnectionFailed, DriverError
+from drivers.interfaces import BatteryTester, ChannelState
+from orchestrator.bench.station import Station, station_problems
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind, Subscriber
+from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.recovery import Recovery, is_storm
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import RunRow, Store, StoreError
+from protocols.channel_envelope import problems
+from protocols.forecast import forecast
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S = 5.0
+_RETRY_MAX_S = 60.0
+_RESUMABLE = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR})
+
+
+class CommandRefused(Exception):
+    """A client asked for something that must not be done now; the message says why and what to do."""
+
+
+class NoSuchThing(CommandRefused):
+    """A client named a run or channel that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A client's lock on a channel, until ``expires_s`` of the loop's time."""
+
+    owner: str
+    expires_s: float
+
+
+class Service:
+    """Owns testers and store; commands may be given while `run` is running."""
+
+    def __init__(
+        self,
+        store: Store,
+        testers: Sequence[BatteryTester],
+        subscribers: Iterable[Subscriber] = (),
+        housekeeping: Housekeeping | None = None,
+        station: Station | None = None,
+    ) -> None:
+        self.store = store
+        self.station = station
+        self.supervisors = [Supervisor(store, tester, subscribers, station) for tester in testers]
+        for supervisor in self.supervisors:
+            supervisor.forgets = True
+        self.observe_only = False
+        self._claims: dict[str, Claim] = {}
+        self._housekeeping = housekeeping
+        # Why nothing is started at present, in a sentence; None when nothing speaks against it.
+        self._no_starts: str | None = None
+
+    async def run(self) -> None:
+        """Recover what an earlier process left behind, then serve until cancelled."""
+        self.observe_only = is_storm(self.store, wall_time())
+        self._refuse_starts(None)
+        async with asyncio.TaskGroup() as group:
+            if self._housekeeping is not None:
+                group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
+            for supervisor in self.supervisors:
+                group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
+
+    def _refuse_starts(self, no_room: str | None) -> None:
+        storm = "three starts of the service in ten minutes: it only observes; restart it in a while"
+        self._no_starts = storm if self.observe_only else no_room
+        for supervisor in self.supervisors:
+            supervisor.observe_only = self._no_starts is not None
+
+    def _rows_to_come(self) -> int:
+        """Estimate how many records the runs that are not settled will still make."""
+        open_runs = [run for run in self.runs if not run.ended]
+        return sum(max(0, int(forecast(run.request.program).records) - run.update().samples) for run in open_runs)
+
+    async def _serve(self, supervisor: Supervisor) -> None:
+        await self._open(supervisor)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._recover(supervisor), name=f"recover {supervisor.tester.name}")
+            group.create_task(supervisor.serve(), name=f"watch {supervisor.tester.name}")
+
+    async def _open(self, supervisor: Supervisor) -> None:
+        """Open a tester that is not open yet; it may come up later than this machine, so ask again and again."""
+        delay_s = _RETRY_S
+        while not supervisor.tester.channels():
+            try:
+                await supervisor.tester.open()
+            except DriverError as err:
+                logger.warning("%s cannot be opened yet: %s", supervisor.tester.name, err)
+                supervisor.ticks += 1
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_MAX_S)
+
+    async def _recover(self, supervisor: Supervisor) -> None:
+        """Decide every unfinished run; one that cannot be decided yet keeps only its own channel waiting."""
+        recovery = Recovery(self.store, supervisor.tester)
+        # Until the store has said which, any channel may have one.
+        supervisor.undecided = set(supervisor.tester.channels())
+        delay_s = _RETRY_S
+        while supervisor.undecided:
+            with supervisor.trouble.endured(supervisor.tester.name):
+                recovery.close_leftovers()
+                await self._recover_once(supervisor, recovery)
+            if supervisor.undecided:
+                await asyncio.sleep(delay_s)
+                delay_s = min(2 * delay_s, _RETRY_MAX_S)
+        supervisor.look()
+
+    async def _recover_once(self, supervisor: Supervisor, recovery: Recovery) -> None:
+        # What a client has ordered since this process began is no earlier process's.
+        known = {run.run_id for run in self.runs}
+        rows = [row for row in recovery.unfinished() if row.run_id not in known]
+        left = {row.run_id: row.channel for row in rows}
+        supervisor.undecided = set(left.values())
+        for row in rows:
+            try:
+                supervisor.take(await recovery.recover(row))
+                del left[row.run_id]
+            except ConnectionFailed as err:
+                logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
+                if not isinstance(err, BadReply):
+                    break
+            except StoreError as err:
+                supervisor.trouble.note(f"run {row.run_id}", err)
+            except Exception:  # a task's root: what hinders one run must not keep the others from being watched
+                logger.exception("run %s cannot be recovered yet", row.run_id)
+        supervisor.undecided = set(left.values())
+
+    @property
+    def troubles(self) -> list[str]:
+        """What keeps the whole rack from working as it should, in sentences."""
+        known = [] if self._no_starts is None else [self._no_starts]
+        return list(dict.fromkeys(known + [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]))
+
+    # What clients may ask
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that this process looks after."""
+        return [run for supervisor in self.supervisors for run in supervisor.runs]
+
+    def channels(self) -> list[str]:
+        """Give all channels, in rack order."""
+        return [channel for supervisor in self.supervisors for channel in supervisor.tester.channels()]
+
+    def supervisor_of(self, channel: str) -> Supervisor:
+        """Find the supervisor that has a channel. Raises NoSuchThing."""
+        for supervisor in self.supervisors:
+            if channel in supervisor.tester.channels():
+                return supervisor
+        raise NoSuchThing(f"there is no channel {channel!r}; there are {', '.join(self.channels()) or 'none'}")
+
+    def find(self, run_id: str) -> tuple[Supervisor, Run]:
+        """Find a run that this process looks after. Raises NoSuchThing."""
+        for supervisor in self.supervisors:
+            for run in supervisor.runs:
+                if run.run_id == run_id:
+                    return supervisor, run
+        raise NoSuchThing(f"run {run_id!r} is not looked after by this service; 'cellrig runs' lists what is")
+
+    def claim(self, channel: str, owner: str, duration_s: float) -> Claim:
+        """Lock a channel for a client, who may extend it. It ends by itself, so that nobody is blocked for long."""
+        self.supervisor_of(channel)
+        self._check_claim(channel, owner)
+        claim = Claim(owner, asyncio.get_running_loop().time() + duration_s)
+        self._claims[channel] = claim
+        return claim
+
+    def release(self, channel: str, owner: str) -> None:
+        """Give a claim back."""
+        self._check_claim(channel, owner)
+        self._claims.pop(channel, None)
+
+    def claim_on(self, channel: str) -> tuple[str, float] | None:
+        """Give who has claimed a channel, and for how many more seconds."""
+        claim = self._claims.get(channel)
+        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        return (claim.owner, left_s) if claim is not None and left_s > 0 else None
+
+    def _check_claim(self, channel: str, owner: str) -> None:
+        claim = self._claims.get(channel)
+        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        if claim is not None and left_s > 0 and claim.owner != owner:
+            raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
+
+    def submit(self, request: RunRequest, by: str) -> Run:
+        """Queue a run. Raises CommandRefused when it must not run there, or when nothing is started at present."""
+        supervisor = self.supervisor_of(request.channel)
+        self._check_claim(request.channel, by)
+        if self._no_starts is not None:
+            raise CommandRefused(self._no_starts)
+        reasons = problems(request.program, supervisor.tester.envelope(request.channel))
+        if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
+            raise CommandRefused("\n".join(reasons))
+        return supervisor.submit(request, by)
+
+    async def stop(self, run_id: str, by: str) -> Run:
+        """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
+        for undecided, row in self._undecided():
+            if row.run_id == run_id:
+                raise CommandRefused(await Recovery(self.store, undecided.tester).stop(row, by))
+        supervisor, run = self.find(run_id)
+        try:
+            run.diary.note(EventKind.COMMAND, f"stop ordered by {by}")
+        finally:
+            await supervisor.stop(run, f"stopped by {by}")
+        return run
+
+    def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
+        """Give the runs of an earlier process of which it is not known yet what became of them."""
+        known = {run.run_id for run in self.runs}
+        waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
+        rows = [(it, row) for it in waiting for row in Recovery(self.store, it.tester).unfinished()]
+        return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
+
+    async def stop_rack(self, by: str) -> list[Run]:
+        """Stop every run of every tester, all at once."""
+        runs = [run for run in self.runs if not run.ended or run.state is RunState.UNKNOWN]
+        stops = [self.stop(run.run_id, by) for run in runs]
+        stops += [self.stop(row.run_id, by) for _, row in self._undecided()]
+        results = await asyncio.gather(*stops, return_exceptions=True)
+        for failure in results:
+            if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
+                raise failure
+        return runs
+
+    def acknowledge(self, run_id: str, by: str) -> Run:
+        """Acknowledge a trip by name: the channel is free again. Raises CommandRefused for any other state."""
+        supervisor, run = self.find(run_id)
+        if run.state is not RunState.TRIPPED:
+            raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
+        with self.store.transaction():
+            run.diary.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+            run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
+        supervisor.publish(run)
+        return run
+
+    async def resume(self, run_id: str, by: str) -> Run:
+        """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
+        supervisor, run = self.find(run_id)
+        if run.state not in _RESUMABLE:
+            raise CommandRefused(
+                f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"
+            )
+        if self._no_starts is not None:
+            raise CommandRefused(self._no_starts)
+        if supervisor.owes(run):
+            raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
+        self._check_claim(run.request.channel, by)
+        left = run.what_is_left()
+        run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")
+        if left is None and not run.is_between:
+            run.leave_segment()
+        if run.is_between and run.course.is_over:
+            run.go(RunState.COMPLETED, "nothing was left to do")
+            return run
+        if run.is_between or left is None:
+            run.go(RunState.PREFLIGHT)
+            supervisor.look()
+            return run
+        channel = run.request.channel
+        status = (await supervisor.tester.status([channel]))[channel]
+        if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
+            await supervisor.tester.stop(run.identity)
+        if run.state not in _RESUMABLE:
+            raise CommandRefused(f"run {run_id} is {run.state.value} by now")
+        with self.store.transaction():
+            run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
+            run.go(RunState.PREFLIGHT)
+        await supervisor.begin(run, left)
+        return run

@@ -1,0 +1,392 @@
+"""Watches the runs on one tester: one poll for all channels, one commit a tick, then judgement.
+
+Samples are committed before they are judged, so that what stopped a run is always in the store. Starts and a person's
+stops run beside the polls: neither waits for the other, and a stop that is not confirmed is ordered again each poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+from drivers.errors import DriverError, TestGone
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.bench.station import Station
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind, Subscriber
+from orchestrator.measuring.between_segments import Errands
+from orchestrator.rack.clock_watch import ClockWatch
+from orchestrator.rack.collecting import Intake
+from orchestrator.runs.ending import conclude
+from orchestrator.runs.recovery import Recovery
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import SETTLED, Run
+from orchestrator.runs.silence import FIRST_LOOK_S, Silence
+from orchestrator.runs.store_outage import Owed, StoreTrouble
+from orchestrator.states import RunState
+from orchestrator.store import Store, StoreError
+from protocols.program import CyclingSegment
+
+logger = logging.getLogger(__name__)
+
+_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
+_ON_THE_WAY = frozenset({RunState.PREFLIGHT, RunState.RUNNING, RunState.UNSEEN})
+_NOT_BUSY = SETTLED - {RunState.TRIPPED}
+
+
+class Supervisor:
+    """Runs programs on one tester's channels; runs for the same channel wait in its queue."""
+
+    def __init__(
+        self,
+        store: Store,
+        tester: BatteryTester,
+        subscribers: Iterable[Subscriber] = (),
+        station: Station | None = None,
+    ) -> None:
+        self._store = store
+        self.station = station
+        self._errands = Errands(store, tester, station, self.publish, lambda: not self.observe_only)
+        # Runs between two segments with the task that sees each to the next one, and those being stopped there.
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._stopping: set[str] = set()
+        self.tester = tester
+        self._subscribers = tuple(subscribers)
+        self.runs: list[Run] = []
+        # In observe-only mode nothing is started (faults E07); samples are stored and stops are carried out.
+        self.observe_only = False
+        self.ticks = 0
+        # A service lives for months: of the runs that are over it keeps the newest of each channel.
+        self.forgets = False
+        self._silence = Silence(store, tester)
+        self._recovery = Recovery(store, tester)
+        self._clock = ClockWatch(store, tester)
+        self.trouble = StoreTrouble()
+        self._owed = Owed(self.trouble)
+        # Channels of runs from before that are not decided yet: nothing begins there.
+        self.undecided: set[str] = set()
+        self._intake = Intake(store, tester.poll_period_s, self.trouble)
+        self._wake = asyncio.Event()
+        self._due_s = 0.0
+
+    def submit(self, request: RunRequest, by: str = "") -> Run:
+        """Queue a run for its channel; one that the store does not take whole is not queued."""
+        with self._store.transaction():
+            run = Run(self._store, self.tester, request, request.add_to(self._store))
+            if by:
+                run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
+        self.take(run)
+        return run
+
+    def look(self) -> None:
+        """Look at once whether a run is to go on."""
+        self._wake.set()
+
+    def take(self, run: Run) -> None:
+        """Look after a run: a new one, or one that an earlier process left behind."""
+        if self.forgets:
+            self._forget(run.request.channel)
+        self.runs.append(run)
+        self.publish(run)
+        self._wake.set()
+
+    def _forget(self, channel: str) -> None:
+        """Drop the runs of a channel that are over, but for the newest."""
+        over = [run for run in self.runs if run.request.channel == channel and run.state in _OVER][:-1]
+        self.runs = [run for run in self.runs if run not in over]
+        for run in over:
+            self._intake.forget(run)
+
+    async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
+        """Start every request, watch all until they end or hold, and give the runs with their states.
+
+        Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
+        """
+        for request in requests:
+            self.submit(request)
+        try:
+            await self.serve(lambda: all(_is_over(run) for run in self.runs))
+        except BaseException as err:
+            # Whatever ends the watch ends the current too: nobody else looks at these channels.
+            cancelled = isinstance(err, asyncio.CancelledError)
+            await self.stop_all(
+                "stopped by the operator" if cancelled else f"stopped after a defect of cellrig: {err!r}"
+            )
+            raise
+        return self.runs
+
+    async def serve(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Start what is queued and poll what runs until ``done``; cancelling it leaves the tester riding on."""
+        loop = asyncio.get_running_loop()
+        self._due_s = loop.time() + self.tester.poll_period_s
+        self._silence.heard()
+        async with asyncio.TaskGroup() as group:
+            while not done():
+                for run in self._startable():
+                    with self.trouble.endured(f"run {run.run_id}"):
+                        run.go(RunState.PREFLIGHT)
+                        group.create_task(self.begin(run), name=f"begin {run.run_id}")
+                for run in self._between():
+                    self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")
+                self._wake.clear()
+                await self._wait_until_due()
+                if loop.time() >= self._due_s:
+                    # A tick that took longer than its period does not make the next ones hurry.
+                    self._due_s = max(self._due_s + self.tester.poll_period_s, loop.time())
+                    await self._tick_safely()
+                    self.ticks += 1
+
+    async def _wait_until_due(self) -> None:
+        left_s = self._due_s - asyncio.get_running_loop().time()
+        if left_s > 0:
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+
+    def _startable(self) -> list[Run]:
+        """Give the oldest queued run of each channel that nothing else holds; a trip holds it until acknowledged."""
+        if self.observe_only:
+            return []
+        held = {run.request.channel for run in self.runs if run.state not in _NOT_BUSY | {RunState.QUEUED}}
+        held |= self.undecided
+        first: dict[str, Run] = {}
+        for run in self.runs:
+            if run.state is RunState.QUEUED and run.request.channel not in held and run not in self._owed:
+                first.setdefault(run.request.channel, run)
+        return list(first.values())
+
+    def _between(self) -> list[Run]:
+        """Give the runs between two segments that nobody sees to yet; held ones wait for a person."""
+        if self.observe_only:
+            return []
+        due = [run for run in self.runs if run.is_between and run.state in _ON_THE_WAY]
+        return [
+            run for run in due if run.run_id not in self._under_way.keys() | self._stopping and run not in self._owed
+        ]
+
+    async def go_on(self, run: Run) -> None:
+        """See a run from one segment to the next."""
+        try:
+            if await self._errands.go_on(run) and not self.observe_only:
+                await self.begin(run)
+        except Exception as err:  # a task's root: one channel's defect must not end the others
+            logger.exception("run %s could not go on", run.run_id)
+            reason = f"{type(err).__name__} on the way: {err}; look at {run.request.channel}"
+            self._owed.write(run, lambda: run.hold(reason))
+        else:
+            self._wake.set()
+        finally:
+            self._under_way.pop(run.run_id, None)
+        self.publish(run)
+
+    async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
+        """Start a run that is in preflight, at its beginning or with what is left of it."""
+        try:
+            if await self._has_its_cell(run):
+                await run.begin(segment)
+        except Exception as err:  # a task's root: one channel's defect must not end the others
+            logger.exception("run %s could not be started", run.run_id)
+            reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
+            if run.start_is_unknown:
+                self._owed.write(run, lambda: run.go(RunState.UNKNOWN, reason))
+            elif run.is_watched:
+                self._owed.write(run, lambda: run.go(RunState.RUNNING))
+            else:
+                self._owed.write(run, lambda: run.cannot_begin(reason))
+        self.publish(run)
+        self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
+        self._wake.set()
+
+    async def _has_its_cell(self, run: Run) -> bool:
+        """See that no potentiostat has the run's cell; where that cannot be told, nothing is started (faults B13)."""
+        if self.station is None:
+            return True
+        try:
+            await self.station.clear(run.request.channel)
+            await self.station.seen_again(run.request.channel)
+        except DriverError as err:
+            message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
+            if run.state not in SETTLED:
+                # Unless a person has stopped it while the switch was asked.
+                run.cannot_begin(message)
+            return False
+        return True
+
+    async def _tick_safely(self) -> None:
+        self.trouble.begin_poll()
+        self._owed.make_up()
+        active = [run for run in self.runs if run.is_watched or run.stop_is_pending or run.start_is_unknown]
+        with self.trouble.endured(self.tester.name):
+            self._silence.check_clock(active)
+        if not active:
+            self._silence.heard()
+            return
+        with self.trouble.endured(self.tester.name):
+            try:
+                await self._tick(active)
+            except DriverError as err:
+                logger.info("%s: %s", self.tester.name, err)
+                self._silence.check(active, str(err))
+            except StoreError:
+                raise
+            except Exception as err:  # a task's root: a defect here must not end the watch over other testers (E09)
+                logger.exception("%s: a defect while polling", self.tester.name)
+                self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
+        for run in active:
+            self.publish(run)
+
+    async def _tick(self, active: list[Run]) -> None:
+        asked_unix_s = wall_time()
+        statuses = await self._hear(active)
+        heard_unix_s = wall_time()
+        for run in active:
+            if run.start_is_unknown:
+                async with self._of(run):
+                    await self._recovery.settle_start(run)
+            if run.stop_is_pending:
+                async with self._of(run):
+                    await run.stop_again()
+        watched = [run for run in active if run.is_watched]
+        seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
+        owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
+        await self._intake.take_in(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
+        with self.trouble.endured(self.tester.name):
+            self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
+        for run in watched:
+            async with self._of(run):
+                await self._settle(run, statuses[run.request.channel], run in seen)
+
+    @asynccontextmanager
+    async def _of(self, run: Run) -> AsyncIterator[None]:
+        """Let what fails of one run hurt no other; of its tester's silence it is told."""
+        with self.trouble.endured(f"run {run.run_id}"):
+            try:
+                yield
+            except DriverError as err:
+                logger.warning("run %s: %s", run.run_id, err)
+                self._silence.check_growth(run)
+
+    async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
+        """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
+        # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
+        if not run.is_watched or run.stop_is_pending or await run.act():
+            return
+        if not seen:
+            self._silence.check_growth(run)
+        elif run.taken_over(status):
+            await self._let_go(run, status)
+        elif run.stored < status.record_count:
+            self._silence.check_growth(run)
+        elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
+            await conclude(run, self.tester, status)
+        else:
+            self._silence.check_growth(run)
+
+    async def _let_go(self, run: Run, status: ChannelStatus) -> None:
+        """Hold a run whose channel shows another test, after fetching what its own test has left."""
+        if run.identity is not None:
+            try:
+                count = await self.tester.record_count(run.identity)
+            except TestGone as err:
+                run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
+                count = run.stored
+            await self._intake.fetch([run], {run.run_id: count})
+            if run.stored < count:
+                self._silence.check_growth(run)
+                return
+        message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
+        run.diary.note(EventKind.EXTERNAL_ACTION, message)
+        run.hold(message)
+
+    async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:
+        """Ask for all channels; when the answer takes longer than three polls, say so while still waiting."""
+        asking = asyncio.ensure_future(self.tester.status([run.request.channel for run in active]))
+        try:
+            await asyncio.wait({asking}, timeout=self._silence.left_s())
+            if not asking.done():
+                with self.trouble.endured(self.tester.name):
+                    self._silence.check(active, "no reply")
+                for run in active:
+                    self.publish(run)
+            statuses = await asking
+        finally:
+            asking.cancel()
+        with self.trouble.endured(self.tester.name):
+            self._silence.end(active)
+        self._silence.heard()
+        return statuses
+
+    async def stop_all(self, reason: str) -> None:
+        """Stop every run that is not settled; each is confirmed, or unknown with the reason.
+
+        Being cancelled (a second Ctrl-C), or a store that takes nothing, leaves no channel out.
+        """
+        for run in self.runs:
+            if run.state in SETTLED:
+                continue
+            try:
+                await self.stop(run, reason)
+            except asyncio.CancelledError:
+                await self.stop(run, reason)
+            except StoreError:
+                logger.exception("run %s: its stop could not be written down", run.run_id)
+
+    async def stop(self, run: Run, reason: str) -> None:
+        """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
+        if (errand := self._under_way.get(run.run_id)) is not None:
+            self._stopping.add(run.run_id)
+            if not errand.cancelling():
+                errand.cancel()
+            await asyncio.wait({errand})
+        try:
+            if errand is not None and (run.state is RunState.HOLDING or self._errands.trouble_of(run)):
+                # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
+                self._owed.write(run, lambda: self._errands.make_up(run))
+                return
+            self._errands.make_up(run)
+            if run.state is RunState.HOLDING and self.station is not None and run.course.measures:
+                # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
+                left = await self.station.seen_off(run.request.channel)
+                reason = f"{reason}; {left}" if left else reason
+            await run.stop(RunState.STOPPED, reason)
+            if run.start_is_unknown:
+                await self._recovery.settle(run)
+                await run.stop_again()
+        except DriverError as err:
+            if run.state is not RunState.UNKNOWN:
+                run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
+        except StoreError:
+            if not run.stop_is_pending:
+                # Nothing of it runs, and nothing will: it ends when that can be written.
+                self._owed.write(run, lambda: self._end_at_rest(run, reason))
+            raise
+        finally:
+            self._stopping.discard(run.run_id)
+            self.publish(run)
+
+    def _end_at_rest(self, run: Run, reason: str) -> None:
+        self._errands.make_up(run)
+        run.end_at_rest(reason)
+
+    def owes(self, run: Run) -> bool:
+        """Tell whether something of a run waits to be written: its stop, or why it is held."""
+        return run in self._owed or run.stop_is_pending
+
+    def publish(self, run: Run) -> None:
+        """Tell the subscribers where a run is."""
+        update = run.update()
+        for subscriber in self._subscribers:
+            try:
+                subscriber(update)
+            except OSError as err:
+                # A terminal or pipe that is gone must not end the watch over a channel.
+                logger.error("%s of run %s cannot be shown: %s", update.state.value, run.run_id, err)
+
+
+def _is_over(run: Run) -> bool:
+    """Tell whether nobody needs to look after a run any more, but for a person."""
+    return (run.ended or run.state is RunState.HOLDING) and not (run.start_is_unknown or run.stop_is_pending)

@@ -1,0 +1,49 @@
+"""Says in a sentence why a tester ended a test that had not come to its end: what its run is held or tripped with."""
+
+from __future__ import annotations
+
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
+from orchestrator.events import EventKind
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+
+
+async def why_protected(
+    tester: BatteryTester, identity: TestIdentity | None, last: Sample | None, detail: str = ""
+) -> str:
+    """Say what the tester saw when it protected a channel: the driver's own sentence, else the last log codes."""
+    if not detail:
+        log = await tester.event_log(identity) if identity else []
+        detail = f"its last log codes: {', '.join(str(entry.code) for entry in log[-2:])}"
+    seen = f"{last.voltage_v:.4f} V, {last.current_a * 1e3:.4f} mA" if last else "no record"
+    return f"{EventKind.TESTER_PROTECTED} at {seen} ({detail})"
+
+
+def why_ended(status: ChannelStatus) -> tuple[EventKind, str, str]:
+    """Give event, what was seen, and the reason to hold, for a test that ended and that nobody here had stopped."""
+    channel, state = status.channel, status.state.value
+    if status.detail:
+        return EventKind.MEASUREMENT_FAILED, status.detail, f"channel {channel} is {state}: {status.detail}"
+    seen = f"channel {channel} is {state}, and not by us"
+    return (
+        EventKind.EXTERNAL_ACTION,
+        seen,
+        f"channel {channel} is {state}, by a person at the tester or a loss of its power",
+    )
+
+
+async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> None:
+    """End a run, hold it, or let it go on to its next segment: its test is over, and all records of it are stored."""
+    ending = run.ordered_end
+    if ending is not None or status.state is ChannelState.FINISHED:
+        if ending is None and run.goes_on():
+            return
+        run.finish(*(ending or (RunState.COMPLETED, "program finished")))
+    elif status.state is ChannelState.PROTECTED:
+        run.finish(RunState.TRIPPED, await why_protected(tester, run.identity, run.last, status.detail))
+    elif status.detail and status.state is ChannelState.OTHER:
+        await run.stop(RunState.TRIPPED, status.detail)
+    else:
+        kind, seen, why = why_ended(status)
+        run.diary.note(kind, seen)
+        run.hold(why)

@@ -1,0 +1,104 @@
+"""What a run writes down of itself, besides samples: events, deviations, and intents before commands leave."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from math import inf
+
+from drivers.errors import RecordsLost
+from drivers.interfaces import Sample
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.judging.limits import Finding, alike
+from orchestrator.runs.request import RunRequest
+from orchestrator.store import Store, StoreError
+from protocols.program import ConstantCurrent, CyclingSegment
+
+logger = logging.getLogger(__name__)
+
+# Commands that stop a test: one that a trip has ordered leaves the run tripped, also when another process ends it.
+STOPS = frozenset({"stop", "trip"})
+
+
+class Diary:
+    """The diary of one run."""
+
+    def __init__(self, store: Store, request: RunRequest, run_id: str) -> None:
+        self._store = store
+        self._request = request
+        self._run_id = run_id
+        self._commands = 0
+
+    def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
+        """Write an event."""
+        logger.info("run %s on %s: %s: %s", self._run_id, self._request.channel, kind, message)
+        self._store.add_event(self._run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)
+
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
+        for first, count in alike(findings):
+            more = f" (the first of {count} alike)" if count > 1 else ""
+            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
+            self.note(first.kind, first.message + more, data)
+
+    def gap(self, last: Sample | None, segment: CyclingSegment, by: str, lot_s: float) -> None:
+        """Write down, before a run goes on, what is not known of the charge passed since its last stored sample.
+
+        ``lot_s``: how long a tester may keep records to itself; in that time it may have gone on to any step.
+        """
+        every_s = segment.record.every_s or 0.0
+        unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
+        if lot_s:
+            lot_s = min(lot_s, max(0.0, wall_time() - last.unix_time_s)) if last else lot_s
+            largest_a = max((abs(s.current_a) for s in segment.steps if isinstance(s, ConstantCurrent)), default=0.0)
+            unknown_ah = largest_a * lot_s / 3600
+        effect = (
+            f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
+            "after the last record are not known and are passed again"
+        )
+        self._deviation("operator_intervention", last, effect)
+
+    def lost(self, err: RecordsLost, last: Sample | None) -> None:
+        """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
+        with self._store.transaction():
+            self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
+            self._deviation("communication_loss", last, f"{err}; no value stands for them")
+
+    def missing(self, technique: str, why: str) -> None:
+        """Write down that the run goes on without a measurement that its recipe asks for."""
+        now = wall_time()
+        effect = f"{technique} is missing here, the cell went on without it: {why}"
+        self._store.add_deviation(self._run_id, "equipment_failure", now, now, effect)
+
+    def _deviation(self, category: str, last: Sample | None, effect: str) -> None:
+        """Write a deviation that lasts from the last sample until now; a clock set back must not turn it round."""
+        now = wall_time()
+        self._store.add_deviation(self._run_id, category, min(last.unix_time_s if last else now, now), now, effect)
+
+    def intend(self, command: str) -> int:
+        """Commit that a command is about to leave, and give the intent's number."""
+        # The count tells apart commands ordered at one time; the time, those of processes before this one.
+        self._commands += 1
+        key = f"{self._run_id}-{command}-{wall_time():.3f}-{self._commands}"
+        sha256 = self._request.program.sha256
+        return self._store.open_intent(self._run_id, self._request.channel, command, sha256, key, wall_time())
+
+    def intend_stop(self, *, trips: bool = False) -> None:
+        """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05).
+
+        It stays open until the run's end is written with its outcome: whoever dies before has left word of it.
+        """
+        try:
+            newest = self.intend("trip" if trips else "stop")
+            self.close_intents("no end could be written after it: sent again", STOPS, before=newest)
+        except StoreError:
+            logger.exception("run %s: its stop is not written down", self._run_id)
+
+    def close_intents(self, outcome: str, commands: Collection[str] = (), before: float = inf) -> None:
+        """Keep what became of commands of this run that are open: of one kind or all, older than an intent or all."""
+        for intent in self._store.open_intents():
+            meant = not commands or intent.command in commands
+            if intent.run_id == self._run_id and meant and intent.id < before:
+                self._store.close_intent(intent.id, outcome, wall_time())

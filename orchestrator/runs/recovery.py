@@ -1,0 +1,224 @@
+"""After a restart: what became of each run that an earlier process left behind, decided by asking the tester.
+
+Exactly one of adopt, backfill and adopt, hold, trip (stop again), or fail (it never started). Nothing is started twice
+and no step is repeated: a run that must go on in a new program waits for a person (design, section 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.failpoints import failpoint
+from orchestrator.runs.journal import STOPS
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import RunRow, Store, StoreError
+from protocols.program import Program
+
+# Restart storms: the third start in ten minutes only observes (faults E07).
+STORM_STARTS = 3
+STORM_WINDOW_S = 600.0
+_UNWRITTEN_POLLS = 3
+
+
+class Verdict(StrEnum):
+    """What happens to a run that was found unfinished."""
+
+    QUEUE = "queued again"
+    ADOPT = "adopted"
+    HOLD = "held"
+    STOP = "stopped again"
+    FAIL = "never started"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store knows of a run at a restart: its last test on the tester, and commands without an outcome."""
+
+    state: RunState
+    barcode: str
+    test_id: int | None
+    start_is_open: bool
+    stop_is_open: bool
+    resumed: bool = False
+    measure_is_open: bool = False
+    trips: bool = False
+
+
+def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
+    """Decide from what the store knows and what the tester shows; a pure table, in order."""
+    ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
+    busy = status.state in {ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER}
+    channel = status.channel
+    if known.state is RunState.QUEUED:
+        return Verdict.QUEUE, "it had not begun"
+    if known.measure_is_open:
+        return Verdict.HOLD, "it was being measured: see that no potentiostat is on the cell"
+    if known.state is RunState.PREFLIGHT and known.resumed:
+        return Verdict.HOLD, "it was being resumed, and nothing was started"
+    if known.test_id is None and not ours and not known.resumed:
+        was = "its start was sent and did not reach the tester" if known.start_is_open else "its start was never sent"
+        return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
+    if not ours:
+        more = f": {status.detail}" if status.detail else ""
+        return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}{more}"
+    if known.state is RunState.HOLDING:
+        return Verdict.STOP, "a stop of it had been ordered while it was held"
+    if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
+        if known.stop_is_open and status.state is ChannelState.FINISHED:
+            return Verdict.STOP, "a stop had been ordered, and the channel had come to the end of its program"
+        if busy:
+            return Verdict.STOP, "a stop had been ordered and the channel still works"
+        if status.state is ChannelState.STOPPED:
+            return Verdict.STOP, "a stop had been ordered and the channel is stopped"
+    if status.state is ChannelState.PAUSED:
+        return Verdict.ADOPT, "the tester has paused it"
+    return Verdict.ADOPT, "the tester shows its barcode and test"
+
+
+class Recovery:
+    """Brings the unfinished runs of one tester back to life."""
+
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
+        self._store = store
+        self._tester = tester
+        self._unsettled: dict[str, int] = {}
+
+    def unfinished(self) -> list[RunRow]:
+        """Give the runs that no process has ended, for channels of this tester."""
+        channels = set(self._tester.channels())
+        open_states = {s for s in RunState if s not in _OVER}
+        return [row for row in self._store.runs() if row.state in open_states and row.channel in channels]
+
+    def close_leftovers(self) -> None:
+        """Close the intents of runs that ended, or were held, before the outcome could be written."""
+        settled = {row.run_id: row.state for row in self._store.runs() if row.state in _OVER | _LATCHED}
+        for intent in self._store.open_intents():
+            state = settled.get(intent.run_id)
+            # A stop of a held run that nobody has carried out: its program may be on its channel, paused.
+            is_due = state is RunState.HOLDING and intent.command in STOPS
+            if state is not None and not is_due:
+                outcome = f"not written by the process that sent it; the run was {state.value} already"
+                self._store.close_intent(intent.id, outcome, wall_time())
+
+    async def recover(self, row: RunRow) -> Run:
+        """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
+        program = Program.from_json(row.program_json)
+        run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
+        run.state, run.reason = row.state, row.reason
+        if row.state in _LATCHED and not self._known(run).stop_is_open:
+            run.restore()
+            return run
+        await self.settle(run)
+        return run
+
+    async def settle_start(self, run: Run) -> None:
+        """Find out what became of a start of this process. Raises StoreError and ConnectionFailed.
+
+        What cannot be written down for three polls is stopped, and held later: without its test nobody judges the cell.
+        """
+        try:
+            await self.settle(run)
+        except StoreError:
+            self._unsettled[run.run_id] = self._unsettled.get(run.run_id, 0) + 1
+            if self._unsettled[run.run_id] >= _UNWRITTEN_POLLS:
+                await run.stop_unseen()
+            raise
+        was_stopped = self._unsettled.pop(run.run_id, 0) >= _UNWRITTEN_POLLS
+        if was_stopped and run.is_watched and not run.stop_is_pending:
+            await run.collect_rest()
+            run.hold("the store took nothing when it was started, and it was stopped because nobody could judge it")
+
+    async def settle(self, run: Run) -> None:
+        """Decide a run by what the tester shows of its channel now: after a restart, or when a start's reply is lost.
+
+        Raises ConnectionFailed while the tester does not answer.
+        """
+        known = self._known(run)
+        channel = run.request.channel
+        status = (await self._tester.status([channel]))[channel]
+        verdict, reason = decide(known, status)
+        failpoint("reconcile undecided")
+        if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.start_is_unknown:
+            run.restore()
+        if verdict is Verdict.HOLD:
+            await run.collect_rest()
+        # One commit: a death on the way leaves the whole question to the next start, never half an answer.
+        with self._store.transaction():
+            run.diary.close_intents(f"the tester was asked: {verdict.value}, {reason}")
+            run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
+            self._carry_out(run, verdict, reason, known, status)
+        run.start_is_unknown = False
+        failpoint("reconcile decided")
+
+    def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
+        if verdict is Verdict.FAIL:
+            run.go(RunState.STOPPED if run.stop_is_pending else RunState.FAILED, reason)
+        elif verdict is Verdict.HOLD:
+            if run.state is not RunState.HOLDING:
+                run.hold(reason)
+        elif verdict is not Verdict.QUEUE:
+            if known.test_id is None:
+                if not run.start_is_unknown:
+                    # By a process before this one: what it carried out follows from what is stored of earlier tests.
+                    run.course.segment = run.what_is_left() or run.segment
+                end_step = len(run.segment.steps) + 1
+                run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
+            if verdict is Verdict.STOP:
+                # Unknown until the stop is confirmed, so that no further restart takes it for a run that goes on.
+                why = (known.state is RunState.UNKNOWN and run.reason) or reason
+                run.order_stop(RunState.TRIPPED if known.trips else RunState.STOPPED, why)
+                if run.state is not RunState.UNKNOWN:
+                    run.go(RunState.UNKNOWN, reason)
+            elif run.state is not RunState.UNSEEN:
+                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester rode on")
+
+    def _known(self, run: Run) -> Known:
+        tests = [test for test in run.tests if not test.is_measurement]
+        commands = {intent.command for intent in self._store.open_intents() if intent.run_id == run.run_id}
+        starting = "start" in commands
+        # An open start concerns the next test, whose barcode is not in the store yet.
+        last = tests[-1] if tests and not starting else None
+        return Known(
+            # A start of this process that is not known asks for no stop; only what comes from before may have.
+            state=RunState.ARMED if run.start_is_unknown else run.state,
+            barcode=last.barcode if last else run.next_barcode,
+            test_id=last.tester_test_id if last else None,
+            start_is_open=starting,
+            stop_is_open=bool(commands & STOPS),
+            trips="trip" in commands,
+            measure_is_open="measure" in commands,
+            resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
+        )
+
+    async def stop(self, row: RunRow, by: str) -> str:
+        """Stop at the tester what is not decided yet, and say so; its end follows when it can be decided."""
+        run = Run(
+            self._store, self._tester, RunRequest(Program.from_json(row.program_json), row.channel, ""), row.run_id
+        )
+        run.diary.intend_stop()
+        status = (await self._tester.status([row.channel]))[row.channel]
+        barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
+        if status.barcode not in barcodes:
+            return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
+        await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, _NO_SUCH_STEP))
+        return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
+
+
+# No program has so many steps: the rung of the ladder that needs the number is refused and passed.
+_NO_SUCH_STEP = 255
+_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
+# A person moves these on; the tester is not asked about them.
+_LATCHED = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED})
+
+
+def is_storm(store: Store, now_unix_s: float) -> bool:
+    """Note this start of the service, and tell whether it is one too many."""
+    starts = [e.at_unix_s for e in store.events() if e.kind == "service started" and e.run_id is None]
+    store.add_event(None, "service started", "the service was started", now_unix_s)
+    return sum(1 for at in starts if now_unix_s - at <= STORM_WINDOW_S) + 1 >= STORM_STARTS

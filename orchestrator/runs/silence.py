@@ -1,0 +1,152 @@
+"""Notices silence: no good reply for three polls, or a channel whose records do not come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from drivers.interfaces import BatteryTester
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from protocols.program import Loop
+
+# Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
+SILENT_POLLS = 3
+SILENT_RECORDS = 3
+# The wall clock may be this far off from one poll to the next before it is called a jump.
+CLOCK_JUMP_S = 5.0
+# The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
+FIRST_LOOK_S = 15.0
+_LIVE = frozenset({RunState.RUNNING, RunState.UNSEEN})
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """A time in which nothing was heard of a run; written down once the store takes it."""
+
+    run: Run
+    since_unix_s: float
+    until_unix_s: float
+    message: str
+
+
+class Silence:
+    """What has been heard of one tester and of each of its runs. Runs become unseen, and seen again."""
+
+    def __init__(self, store: Store, tester: BatteryTester) -> None:
+        self._store = store
+        self._tester = tester
+        self._heard_s = 0.0
+        self._heard_unix_s = 0.0
+        self._ahead_s: float | None = None
+        # Record count and when it last grew; the tests whose records do not come.
+        self._grown: dict[tuple[str, int], tuple[int, float]] = {}
+        self._still: set[tuple[str, int]] = set()
+        self._gaps: dict[tuple[str, int], _Gap] = {}
+
+    def heard(self) -> None:
+        """Note that the tester has answered just now."""
+        self._heard_s, self._heard_unix_s = asyncio.get_running_loop().time(), wall_time()
+
+    def check_clock(self, runs: Iterable[Run]) -> None:
+        """Notice that the wall clock moved against the monotonic one: it was set, or this machine slept (E06, G01).
+
+        Step times are the tester's and do not change; what is stored in UTC from then on is marked.
+        """
+        ahead_s = wall_time() - asyncio.get_running_loop().time()
+        jump_s = 0.0 if self._ahead_s is None else ahead_s - self._ahead_s
+        if abs(jump_s) > CLOCK_JUMP_S:
+            message = f"this machine's clock moved by {jump_s:+.0f} s: it was set, or the machine slept"
+            effect = f"{message}; times in UTC before and after do not fit, step times do"
+            with self._store.transaction():
+                for run in runs:
+                    run.diary.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+                    self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
+        self._ahead_s = ahead_s
+
+    def left_s(self) -> float:
+        """Give the time until three polls have passed without an answer."""
+        allowed_s = SILENT_POLLS * self._tester.poll_period_s
+        return max(0.0, self._heard_s + allowed_s - asyncio.get_running_loop().time())
+
+    def check(self, runs: Iterable[Run], cause: str) -> None:
+        """Mark running runs unseen when the tester has been silent for three polls."""
+        if self.left_s() > 1e-6:
+            return
+        silent_s = asyncio.get_running_loop().time() - self._heard_s
+        message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
+        for run in runs:
+            if run.state is RunState.RUNNING:
+                self._lost(run, message)
+
+    def end(self, runs: Iterable[Run]) -> None:
+        """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards.
+
+        A gap that the store does not take is kept as it was found, and written at a later poll. Raises StoreError.
+        """
+        is_new = self.left_s() <= 1e-6
+        for run in runs:
+            # That a silence began may not have been written: then the run still says that it runs.
+            was_silent = run.state in _LIVE if is_new else run.state is RunState.UNSEEN and _key(run) not in self._gaps
+            if was_silent and _key(run) not in self._still:
+                # After a restart nothing was heard since the process before died: the last record tells when.
+                since_unix_s = min(self._heard_unix_s, run.last.unix_time_s if run.last else self._heard_unix_s)
+                self._found(run, since_unix_s, f"{self._tester.name} answers again; records are being fetched")
+        self._write_gaps()
+
+    def _found(self, run: Run, since_unix_s: float, message: str) -> None:
+        kept = self._gaps.get(_key(run))
+        # A wall clock that was set back must not give a gap that ends before it begins (faults G01).
+        since_unix_s = min(since_unix_s, wall_time(), kept.since_unix_s if kept else since_unix_s)
+        self._gaps[_key(run)] = _Gap(run, since_unix_s, wall_time(), message)
+
+    def _write_gaps(self) -> None:
+        if not self._gaps:
+            return
+        effect = "the tester went on by itself; its records were fetched afterwards"
+        with self._store.transaction():
+            for gap in self._gaps.values():
+                if gap.run.state is RunState.UNSEEN:
+                    gap.run.go(RunState.RUNNING)
+                gap.run.diary.note(EventKind.LINK_BACK, gap.message)
+                self._store.add_deviation(
+                    gap.run.run_id, "communication_loss", gap.since_unix_s, gap.until_unix_s, effect
+                )
+        self._gaps.clear()
+
+    def _lost(self, run: Run, message: str) -> None:
+        with self._store.transaction():
+            run.diary.note(EventKind.LINK_LOST, message)
+            run.go(RunState.UNSEEN, message)
+
+    def check_growth(self, run: Run) -> None:
+        """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason.
+
+        Of a tester that hands records over in lots, none has to come before the next lot is due.
+        """
+        now_s = asyncio.get_running_loop().time()
+        count, since_s = self._grown.get(_key(run), (-1, now_s))
+        if run.stored != count:
+            self._grown[_key(run)] = (run.stored, now_s)
+            if _key(run) in self._still:
+                self._still.discard(_key(run))
+                message = f"records of channel {run.request.channel} come again"
+                self._found(run, wall_time() - (now_s - since_s), message)
+                self._write_gaps()
+            return
+        step = run.segment.steps[run.last.step - 1] if run.last else None
+        own = None if step is None or isinstance(step, Loop) else step.record
+        every_s = (own or run.segment.record).every_s
+        allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
+        allowed_s += self._tester.records_every_s
+        if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
+            self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s")
+            self._still.add(_key(run))
+
+
+def _key(run: Run) -> tuple[str, int]:
+    return run.run_id, run.test

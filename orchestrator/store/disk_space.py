@@ -1,0 +1,161 @@
+"""Free space: warn early, give the reserve free, and hold while the last commits still fit.
+
+::
+
+    guard = SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES)
+    report = guard.watch(predicted_bytes(rows_to_come))     # once a minute is enough
+    if report.verdict is SpaceVerdict.HOLD: ...
+
+The reserve is a file of real bytes beside the store. While the disk fills, it is given free once, so that there is
+time to act and room for the commits that end a run in order.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator.store.companion_files import reserve_path
+
+# What the reserve of a rack holds, in bytes.
+RESERVE_BYTES = 64 * 2**20
+# Below this nothing new is begun, in bytes: a checkpoint and the commits that end every run of a rack fit in it.
+FLOOR_BYTES = 16 * 2**20
+# A warning comes while this many floors are left, and while the records to come would fit this many times.
+WARN_FLOORS = 4
+SPARE = 3
+# A sample takes 81 bytes of the file, measured; steps, cycles and events beside it are few.
+ROW_BYTES = 100
+_CHUNK_BYTES = 2**20
+
+
+class SpaceVerdict(StrEnum):
+    """What to do about the space that is left."""
+
+    OK = "ok"
+    WARN = "warn"
+    RELEASE_RESERVE = "release_reserve"
+    HOLD = "hold"
+
+
+def space_verdict(
+    free_bytes: int, predicted_bytes: int, reserve_bytes: int, floor_bytes: int = FLOOR_BYTES
+) -> SpaceVerdict:
+    """Judge the bytes free beside the reserve, given those that the runs will still write and the reserve holds."""
+    if free_bytes < floor_bytes:
+        return SpaceVerdict.RELEASE_RESERVE if reserve_bytes > 0 else SpaceVerdict.HOLD
+    if free_bytes < SPARE * predicted_bytes + WARN_FLOORS * floor_bytes:
+        return SpaceVerdict.WARN
+    return SpaceVerdict.OK
+
+
+def predicted_bytes(rows: int) -> int:
+    """Give what this many samples will take of the disk."""
+    return rows * ROW_BYTES
+
+
+def free_bytes(folder: Path) -> int:
+    """Give what a plain user may still write to the disk of a folder, in bytes."""
+    return shutil.disk_usage(folder).free
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+class Reserve:
+    """A file of real bytes beside a store; ``size_bytes`` 0 is no reserve."""
+
+    def __init__(self, store: Path, size_bytes: int) -> None:
+        self.path = reserve_path(store)
+        self.size_bytes = size_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Give what the reserve holds now, in bytes; 0 when it was given free."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def fill(self) -> bool:
+        """Write the reserve anew unless it is whole, and say whether it is. A disk that is too full gets none."""
+        if self.size_bytes == 0 or self.held_bytes == self.size_bytes:
+            return self.size_bytes > 0
+        try:
+            with self.path.open("wb") as file:
+                for start in range(0, self.size_bytes, _CHUNK_BYTES):
+                    # Random bytes: file systems keep zeros as holes, or squeeze them.
+                    file.write(os.urandom(min(_CHUNK_BYTES, self.size_bytes - start)))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        """Give the space free."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceReport:
+    """One look at the disk: bytes free beside the reserve, bytes to come, bytes in the reserve, and a sentence."""
+
+    verdict: SpaceVerdict
+    free_bytes: int
+    predicted_bytes: int
+    reserve_bytes: int
+    sentence: str
+
+
+class SpaceGuard:
+    """Watches the disk of one store and keeps its reserve."""
+
+    def __init__(
+        self,
+        store: Path,
+        *,
+        reserve_bytes: int,
+        floor_bytes: int = FLOOR_BYTES,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        self._folder = store.parent
+        self._reserve = Reserve(store, reserve_bytes)
+        self._floor_bytes = floor_bytes
+        self._free = free
+
+    def watch(self, to_come_bytes: int) -> SpaceReport:
+        """Look at the disk once, given the bytes that the runs will still write; keep or release the reserve.
+
+        Where the verdict is RELEASE_RESERVE the reserve has been given free when this returns. It is written anew as
+        soon as that leaves the verdict OK.
+        """
+        report = self._look(to_come_bytes)
+        if report.verdict is SpaceVerdict.RELEASE_RESERVE:
+            self._reserve.release()
+        elif report.verdict is SpaceVerdict.OK and report.reserve_bytes < self._reserve.size_bytes:
+            left = report.free_bytes - self._reserve.size_bytes
+            if space_verdict(left, to_come_bytes, 1, self._floor_bytes) is SpaceVerdict.OK and self._reserve.fill():
+                return self._look(to_come_bytes)
+        return report
+
+    def _look(self, to_come_bytes: int) -> SpaceReport:
+        free, held = self._free(self._folder), self._reserve.held_bytes
+        verdict = space_verdict(free, to_come_bytes, held, self._floor_bytes)
+        return SpaceReport(verdict, free, to_come_bytes, held, _sentence(verdict, self._folder, free, to_come_bytes))
+
+
+def _sentence(verdict: SpaceVerdict, folder: Path, free: int, to_come: int) -> str:
+    what = f"the disk with {folder} has {megabytes(free)} free"
+    return {
+        SpaceVerdict.OK: what,
+        SpaceVerdict.WARN: f"{what}, the runs will write about {megabytes(to_come)} more; free space soon",
+        SpaceVerdict.RELEASE_RESERVE: f"{what}; the reserve was given free for the last commits: free space now, or "
+        "the runs will be held",
+        SpaceVerdict.HOLD: f"{what}, and the reserve is used up; the runs are held before records would be lost: "
+        "free space, then resume them",
+    }[verdict]

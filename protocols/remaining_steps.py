@@ -1,0 +1,180 @@
+"""What is left of a segment after its tester lost the program, so that a run can go on and pass what its recipe says.
+
+Executions are counted as a tester's records count them: from 1, every record-making step that has begun, loops not
+counted. The new test starts its own numbers again; `original_place` leads from them to those of the original program.
+
+>>> from protocols.loading import load_cell, load_recipe
+>>> from protocols.resolve import resolve
+>>> (segment,) = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li")).cycling
+>>> rest = remaining(segment, executed_steps=277, step_time_s=600.0, passed_ah=2.618e-05)
+>>> [step.kind for step in rest.steps][3:]
+['constant_current', 'constant_current', 'constant_current', 'loop']
+>>> rest.steps[3].until.time_s, rest.steps[-1].times
+(3000.0, 163)
+>>> cycles_done(segment, 277), original_place(segment, 277, 600.0, 2.618e-05, count=5)
+(136, Place(step=4, cycle=138))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from itertools import takewhile
+from math import isfinite
+
+from protocols.execution_order import Block, Leaf, Node, Place, flatten, length, nest, place
+from protocols.program import (
+    ConstantVoltage,
+    CyclingSegment,
+    Loop,
+    PoweredStep,
+    Purpose,
+    Rest,
+    Step,
+    Until,
+)
+
+REST_AFTER_CHECK_S = 60.0
+# A tester looks for a step's end every 0.1 s (reference neware-ct4008, 7.3): with less than half of that left it ended.
+_HALF_TICK_S = Decimal("0.05")
+
+
+def remaining(
+    segment: CyclingSegment, executed_steps: int, step_time_s: float, passed_ah: float
+) -> CyclingSegment | None:
+    """Give the segment that passes what is still to pass; None if nothing is.
+
+    ``executed_steps`` is the step count of the last stored record, ``step_time_s`` and ``passed_ah`` (a magnitude) are
+    its time and charge in that step. Contact checks in front are made again, with a rest after them; a run that did not
+    get past them starts anew, whole. The interrupted step keeps its voltage and taper ends, and is left out if less
+    than half a tick of the tester (0.1 s) is left of its time or charge or of their ceilings. For a step known to have
+    ended otherwise, give the count after it, with zeros. Raises ValueError for what no record of this segment can say.
+    """
+    nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
+    checks = _checks(segment.steps)
+    if executed_steps <= len(checks):
+        return segment
+    steps = flatten(_after(nodes, executed_steps - 1, step_time_s, passed_ah))
+    if not steps:
+        return None
+    lead = _lead(checks)
+    moved = (replace(step, back_to=step.back_to + len(lead)) if isinstance(step, Loop) else step for step in steps)
+    return replace(segment, steps=(*lead, *moved))
+
+
+def cycles_done(segment: CyclingSegment, executed_steps: int) -> int:
+    """Tell how many raw cycles were behind the interrupted step: its raw cycle number minus 1.
+
+    In the new test the interrupted pass and the first whole pass after it may bear the same raw number, because no jump
+    lies between them. Only `original_place` tells the cycle of every execution.
+    """
+    nodes = _checked(segment, executed_steps, 0.0, 0.0)
+    return place(segment.steps, min(max(executed_steps, 1), length(nodes))).cycle - 1
+
+
+def original_place(
+    segment: CyclingSegment, executed_steps: int, step_time_s: float, passed_ah: float, count: int
+) -> Place | None:
+    """Tell which step and raw cycle of ``segment`` the ``count``-th execution of its remaining segment continues.
+
+    The other arguments are those given to `remaining`. None for the checks made again and the rest after them. Raises
+    ValueError if the remaining segment has no such execution.
+    """
+    nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
+    checks = _checks(segment.steps)
+    if executed_steps <= len(checks):
+        return place(segment.steps, count)
+    left = length(_after(nodes, executed_steps - 1, step_time_s, passed_ah))
+    own = count - len(_lead(checks))
+    if count < 1 or own > left:
+        raise ValueError(f"execution {count} of a remaining segment that has {left} besides its checks")
+    return place(segment.steps, length(nodes) - left + own) if own > 0 else None
+
+
+def _checked(segment: CyclingSegment, executed_steps: int, step_time_s: float, passed_ah: float) -> tuple[Node, ...]:
+    """Give the segment's blocks, after a look at the numbers: a NaN would pass all comparisons."""
+    nodes = nest(segment.steps)
+    if not 0 <= executed_steps <= length(nodes) + 1:
+        raise ValueError(f"{executed_steps} steps executed of a segment that has {length(nodes)}")
+    for value, unit in ((step_time_s, "s"), (passed_ah, "Ah")):
+        if not isfinite(value) or value < 0:
+            raise ValueError(f"{value} {unit} passed in the interrupted step")
+    return nodes
+
+
+def _checks(steps: Sequence[Step]) -> tuple[Rest | PoweredStep, ...]:
+    """Give the contact checks in front; one that comes later is a step like any other."""
+    in_front = takewhile(lambda step: not isinstance(step, Loop) and step.purpose is Purpose.CHECK, steps)
+    return tuple(step for step in in_front if not isinstance(step, Loop))
+
+
+def _lead(checks: tuple[Rest | PoweredStep, ...]) -> tuple[Rest | PoweredStep, ...]:
+    """Give what comes in front: the checks and a rest, which is one of them should the new run be interrupted too."""
+    if not checks or isinstance(checks[-1], Rest):
+        return checks
+    return (*checks, Rest(Until(time_s=REST_AFTER_CHECK_S), purpose=Purpose.CHECK))
+
+
+def _after(nodes: Sequence[Node], done: int, step_time_s: float, passed_ah: float) -> tuple[Node, ...]:
+    """Give what is left of nodes whose execution ``done`` (from 0) is the interrupted one."""
+    for index, node in enumerate(nodes):
+        if done >= node.length:
+            done -= node.length
+            continue
+        following = tuple(nodes[index + 1 :])
+        if isinstance(node, Leaf):
+            step = _reduced(node.step, step_time_s, passed_ah)
+            return following if step is None else (replace(node, step=step), *following)
+        passes, done = divmod(done, length(node.body))
+        begun = _after(node.body, done, step_time_s, passed_ah)
+        left = node.times - passes
+        if begun == node.body:  # nothing has passed of this pass
+            return (replace(node, times=left), *following)
+        whole = (Block(node.body, left - 1),) if left > 1 else ()
+        return (*begun, *whole, *following)
+    return ()
+
+
+def _reduced(step: Rest | PoweredStep, step_time_s: float, passed_ah: float) -> Rest | PoweredStep | None:
+    """Take what has passed off a step's time, charge and ceilings; None if any of them is used up."""
+    current_a = _largest_a(step)
+    half_tick_ah = _HALF_TICK_S * _exact(current_a) / 3600
+    until = step.until
+    time_s = _less(until.time_s, step_time_s)
+    capacity_ah = _less(until.capacity_ah, passed_ah)
+    times, charges = [time_s], [capacity_ah]
+    left = replace(until, time_s=_float(time_s), capacity_ah=_float(capacity_ah))
+    reduced: Rest | PoweredStep
+    if isinstance(step, Rest):
+        reduced = replace(step, until=left)
+    else:
+        bound_s = _less(step.ceiling.time_s, step_time_s)
+        bound_ah = _less(step.ceiling.capacity_ah, passed_ah)
+        times, charges = [time_s, bound_s], [capacity_ah, bound_ah]
+        bound = replace(step.ceiling, time_s=_float(bound_s), capacity_ah=_float(bound_ah))
+        reduced = replace(step, until=left, ceiling=bound)
+    used_up = any(value is not None and value < _HALF_TICK_S for value in times)
+    # Where no current is known, half a tick is no charge, and a charge of zero is used up too.
+    used_up = used_up or any(value is not None and (value <= 0 or value < half_tick_ah) for value in charges)
+    return None if used_up else reduced
+
+
+def _largest_a(step: Rest | PoweredStep) -> float:
+    """Give the magnitude of the largest current a step may pass, 0 if it does not say."""
+    if isinstance(step, Rest):
+        return 0.0
+    return step.current_limit_a or 0.0 if isinstance(step, ConstantVoltage) else abs(step.current_a)
+
+
+def _less(value: float | None, passed: float) -> Decimal | None:
+    """Subtract as written in decimals, so that 3600 - 1234.7 is 2365.3 and totals come out exactly."""
+    return None if value is None else _exact(value) - _exact(passed)
+
+
+def _exact(value: float) -> Decimal:
+    return Decimal(str(value))
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,141 @@
+"""Serves a simulated instrument over TCP in real or scaled time, for clients in any language."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from simulators.bench import SimulatedBench, read_cells
+from simulators.chi660e.control_socket import BenchControl
+from simulators.mux.server import SimulatedMux
+
+_CATCH_UP_S = 0.5
+"""How often the rack is brought to now when nobody asks, so that no question finds weeks to be computed."""
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChiBeside:
+    """A CHI660E beside the rack: the ports of its control socket and of its switch (0: a free one; None: no switch).
+
+    Its leads are on the cell of `channel`, or on nothing. What announces is called with `host:port`.
+    """
+
+    port: int = 0
+    channel: str | None = None
+    switch_port: int | None = None
+    announce: Callable[[str], None] = lambda address: None
+    announce_switch: Callable[[str], None] = lambda address: None
+
+
+async def serve_ct4008(
+    host: str = "127.0.0.1",
+    port: int = 502,
+    units: int = 1,
+    speed: float = 1.0,
+    seed: int = 1,
+    negative_voltage: bool = False,
+    cells_file: str | Path | None = None,
+    announce: Callable[[str], None] = lambda address: None,
+    idle_exit_s: float | None = None,
+    chi: ChiBeside | None = None,
+) -> None:
+    """Serve a CT-4008 until cancelled, or until nobody has been connected for `idle_exit_s`.
+
+    `speed` is simulated seconds per real second, port 0 picks a free one, and `announce` is called with
+    `host:port` once clients can connect. `chi` puts a CHI660E beside the rack.
+    """
+    if not speed > 0.0:
+        raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    bench = SimulatedBench(
+        clock=lambda: (loop.time() - start_s) * speed,
+        epoch_unix_s=time.time(),
+        units=units,
+        cells=None if cells_file is None else read_cells(cells_file, seed),
+        seed=seed,
+        negative_voltage=negative_voltage,
+        speed=speed,
+    )
+    async with AsyncExitStack() as stack:
+        rack = await stack.enter_async_context(_listening(bench.handle, host, port))
+        announce(rack.address)
+        clients: list[_Clients] = [rack]
+        if chi is not None:
+            beside = await stack.enter_async_context(_beside(bench, chi))
+            clients.append(beside)
+        used_s = loop.time()
+        while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
+            used_s = loop.time() if any(each.connected for each in clients) else used_s
+            bench.tester.advance()
+            await asyncio.sleep(_CATCH_UP_S)
+
+
+class _Clients(Protocol):
+    """Something that clients are connected to, or not."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there are any."""
+
+
+class _Listener:
+    """A server and who is connected to it."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether anybody is."""
+        return bool(self.writers)
+
+
+@asynccontextmanager
+async def _listening(handle: Handler, host: str, port: int) -> AsyncIterator[_Listener]:
+    """Serve connections; hang up on all of them in the end."""
+    listener = _Listener()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listener.writers.add(writer)
+        try:
+            await handle(reader, writer)
+        finally:
+            listener.writers.discard(writer)
+
+    server = await asyncio.start_server(serve, host, port)
+    bound_host, bound_port = server.sockets[0].getsockname()[:2]
+    listener.address = f"{bound_host}:{bound_port}"
+    try:
+        yield listener
+    finally:
+        server.close()
+        for writer in tuple(listener.writers):
+            writer.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def _beside(bench: SimulatedBench, chi: ChiBeside) -> AsyncIterator[_Clients]:
+    """Put a CHI660E beside the rack, and the switch that brings cells to it."""
+    channels = list(bench.tester.channels)
+    if chi.channel is not None and chi.channel not in channels:
+        raise ValueError(f"no channel {chi.channel}; there are {', '.join(channels)}")
+    bench.clip(chi.channel)
+    control = BenchControl(bench.leads)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(control.close)
+        chi.announce(await control.start(chi.port))
+        if chi.switch_port is not None:
+            mux = SimulatedMux(len(channels), lambda port: bench.clip(channels[port - 1] if port else None))
+            listener = await stack.enter_async_context(_listening(mux.handle, "127.0.0.1", chi.switch_port))
+            chi.announce_switch(listener.address)
+        yield control
