@@ -15,7 +15,7 @@ from benchmarks.programs import CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, sec
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.runs.fetching import BLOCK
+from orchestrator.runs.records import BLOCK
 from orchestrator.store import open_store
 from protocols.program import Program
 

@@ -73,13 +73,13 @@ def traced() -> Iterator[Walk]:
         if event == "call":
             walk.enter(frame)
 
-    threading.setprofile_all_threads(seen) if sys.version_info >= (3, 12) else threading.setprofile(seen)
+    threading.setprofile(seen)
     sys.setprofile(seen)
     try:
         yield walk
     finally:
         sys.setprofile(None)
-        threading.setprofile_all_threads(None) if sys.version_info >= (3, 12) else threading.setprofile(None)
+        threading.setprofile(None)
 
 
 async def _walk_all(store_path: Path) -> dict[str, Walk]:
@@ -121,6 +121,7 @@ def walks() -> dict[str, Walk]:
     """Make the three walks twice and give the second: on the first, modules are still being imported."""
     from orchestrator.clock.virtual import run_virtual
 
+    found: dict[str, Walk] = {}
     for _ in range(2):
         with tempfile.TemporaryDirectory(prefix="cellrig-walks-") as folder:
             found = run_virtual(_walk_all(Path(folder) / "cellrig.db"))

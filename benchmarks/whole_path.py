@@ -22,7 +22,7 @@ from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import RunUpdate
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.fetching import BLOCK
+from orchestrator.runs.records import BLOCK
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import open_store

@@ -47,6 +47,20 @@ class ChannelState(StrEnum):
     ABSENT = "absent"
     OTHER = "other"
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether a test is over here and no current flows: another may be started."""
+        return self in _AT_REST
+
+    @property
+    def has_program(self) -> bool:
+        """Whether a program is on the channel that moves current, or may go on to."""
+        return self in _HAS_PROGRAM
+
+
+_AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
+_HAS_PROGRAM = frozenset({ChannelState.WORKING, ChannelState.PAUSED})
+
 
 class HostLoss(StrEnum):
     """What happens to a channel when the host dies."""

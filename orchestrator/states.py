@@ -1,7 +1,8 @@
-"""The states of a run and the moves allowed between them, as one table (design, section 9)."""
+"""The states of a run, what each means, and the moves allowed between them, as one table (design, section 9)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -21,17 +22,66 @@ class RunState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the run is done for good: its channel is free for the next one."""
+        return self in _OVER
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has come to an end, also one that a person or the next poll may still change."""
+        return self in ENDED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the software never leaves the state by itself; ``TRIPPED`` needs an acknowledgement."""
+        return self in ENDED and self is not RunState.UNKNOWN
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a program of the run moves current, seen or unseen."""
+        return self in _LIVE
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no program of the run moves current, before its start or while it waits for somebody."""
+        return self in _AT_REST
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether the software itself takes the run to its next segment."""
+        return self is RunState.PREFLIGHT or self in _LIVE
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether a person may let the run go on."""
+        return self in _RESUMABLE
+
+    @property
+    def is_left_to_a_person(self) -> bool:
+        """Whether only a person moves the run on; after a restart the tester is not asked about it."""
+        return self is RunState.TRIPPED or self in _RESUMABLE
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody must look at the channel and act."""
+        return self is RunState.UNKNOWN or self.is_left_to_a_person
+
 
 _S = RunState
-_ENDS = {_S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.UNKNOWN}
+_OVER = frozenset({_S.COMPLETED, _S.STOPPED, _S.FAILED})
+ENDED = _OVER | {_S.TRIPPED, _S.UNKNOWN}
+_LIVE = frozenset({_S.RUNNING, _S.UNSEEN})
+_RESUMABLE = frozenset({_S.HOLDING, _S.AWAITING_OPERATOR})
+_AT_REST = _RESUMABLE | {_S.QUEUED, _S.PREFLIGHT}
 
 MOVES: dict[RunState, frozenset[RunState]] = {
     _S.QUEUED: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.FAILED}),
     _S.PREFLIGHT: frozenset({_S.ARMED, _S.FAILED, _S.STOPPED, _S.AWAITING_OPERATOR, _S.HOLDING}),
     _S.AWAITING_OPERATOR: frozenset({_S.PREFLIGHT, _S.STOPPED}),
     _S.ARMED: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.FAILED, _S.STOPPED, _S.UNKNOWN}),
-    _S.RUNNING: frozenset({_S.PREFLIGHT, _S.AWAITING_OPERATOR, _S.UNSEEN, _S.HOLDING} | _ENDS),
-    _S.UNSEEN: frozenset({_S.RUNNING, _S.HOLDING} | _ENDS),
+    _S.RUNNING: frozenset({_S.PREFLIGHT, _S.AWAITING_OPERATOR, _S.UNSEEN, _S.HOLDING} | ENDED),
+    _S.UNSEEN: frozenset({_S.RUNNING, _S.HOLDING} | ENDED),
     _S.HOLDING: frozenset({_S.PREFLIGHT, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.COMPLETED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
     _S.TRIPPED: frozenset({_S.STOPPED}),
@@ -40,11 +90,38 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     _S.FAILED: frozenset(),
 }
 
-ENDED = frozenset({_S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED, _S.UNKNOWN})
-
 
 class IllegalMove(Exception):
     """A run was asked to go where the table does not lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run is to end, or has ended, and why in a sentence."""
+
+    state: RunState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where one run is, as one value that is swapped whole.
+
+    ``is_between``: between two segments, no program of the run is on the tester. ``start_is_unknown``: a start may have
+    reached the tester, which is asked at every poll; nothing is sent again (faults A12). ``ordered_end``: a stop has
+    been ordered, and the run ends so once it is confirmed.
+    """
+
+    state: RunState = RunState.QUEUED
+    reason: str = ""
+    is_between: bool = False
+    start_is_unknown: bool = False
+    ordered_end: Ending | None = None
+
+    @property
+    def stop_is_pending(self) -> bool:
+        """Whether a stop has been ordered and has not been confirmed yet."""
+        return self.ordered_end is not None and not self.state.is_settled
 
 
 def move(old: RunState, new: RunState) -> RunState:

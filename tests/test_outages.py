@@ -146,7 +146,7 @@ def test_run_whose_records_are_refused_keeps_out_no_other(store_file: Path) -> N
             await asyncio.sleep(1000)
             assert not rig.bench.tester.channel(CHANNEL).busy
             assert rig.bench.tester.channel(OTHER).busy
-            assert run.stop_is_pending
+            assert run.status.stop_is_pending
 
     async def main() -> None:
         async with open_rig(poll_period_s=60.0) as rig:

@@ -14,7 +14,6 @@ from drivers.interfaces import Sample
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.judging.clock_drift import DAY_S
-from orchestrator.runs.fetching import Fetcher
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, WriteFailed, open_store
@@ -135,22 +134,18 @@ def test_records_behind_lost_ones_are_judged_before_that_is_told_but_not_given_t
             run = service.submit(request(cycles=20), "ada")
             await asyncio.sleep(500.0)
         await asyncio.sleep(6000.0)
-        assert run.identity is not None
-        fetcher, count = Fetcher(rig.tester, run.diary), await rig.tester.record_count(run.identity)
-
-        async def fetch(after: Sample | None, *, only_judged: bool) -> list[Sample]:
-            assert run.identity is not None
-            return await fetcher.fetch(run.identity, after, count, only_judged=only_judged)
-
+        records = run.records
+        assert records is not None
+        count = await rig.tester.record_count(records.identity)
         told, judged = _told(store, run), list[Sample]()
         store.fails_at["records lost"] = 2
         for _ in range(2):
             with pytest.raises(StoreError):
-                await fetch(run.last, only_judged=False)
-            judged = await fetch(run.last, only_judged=True)
+                await records.fetch(count)
+            judged = await records.fetch_for(records.scout(), count)
             assert judged[0].sequence > run.stored + 1
         assert _told(store, run) == told
-        assert await fetch(run.last, only_judged=False) == judged
+        assert await records.fetch(count) == judged
         assert _told(store, run) == [*told, *range(run.stored + 1, judged[0].sequence)]
 
     with_store(store_file, work, Quirks(ring_rows=60))

@@ -47,10 +47,11 @@ async def set_out(rig: StationRig, store: FailingStore) -> tuple[Errands, Run, a
     """Bring a run through its first segment, and let its errand begin."""
     request = eis_request()
     run = Run(store, rig.tester, request, request.add_to(store))
-    await run.begin()
+    await run.starting.start()
+    assert run.records is not None
     await asyncio.sleep(200.0)
-    await run.collect_rest()
-    assert run.goes_on()
+    await run.records.collect_rest()
+    assert run.go_to_next_segment()
     errands = Errands(store, rig.tester, rig.station, lambda _: None, lambda: True)
     return errands, run, asyncio.ensure_future(errands.go_on(run))
 
@@ -167,7 +168,7 @@ def test_spectrum_that_nobody_has_stored_is_told_with_its_files(
         errands.make_up(run)
         (row,) = store.measurements(run.run_id)
         assert len(store.spectrum(row.test)) == 61
-        assert run.course.index == 2
+        assert run.progress.index == 2
 
     with_outage(store_file, work)
     (folder,) = store_file.with_name(f"{store_file.name}.measurements").iterdir()

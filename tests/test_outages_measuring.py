@@ -65,7 +65,7 @@ def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_not_go
                     run = service.submit(eis_request(), "ada")
                     waiting = service.submit(eis_request(), "ada")
                     await asyncio.sleep(500.0)
-                    assert run.is_between
+                    assert run.status.is_between
                     fail_for(store, 3000.0)
                     for one in (run, waiting):
                         with pytest.raises(StoreError):

@@ -51,7 +51,7 @@ def test_two_stops_while_the_next_segment_starts_leave_no_cell_driven(
         replace_method(rig.tester, "start", slow)
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
-            await happens(lambda: bool(run.course.index == 2 and run.is_between), 0.05)
+            await happens(lambda: bool(run.progress.index == 2 and run.status.is_between), 0.05)
             await asyncio.sleep(at_s)
             first = asyncio.ensure_future(service.stop(run.run_id, "ada"))
             await asyncio.sleep(gap_s)
@@ -73,7 +73,7 @@ def test_stop_while_a_later_start_is_unknown_is_carried_out(store_file: Path, li
         seen = rig.tester.status
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
-            await happens(lambda: bool(run.start_is_unknown), 0.5)
+            await happens(lambda: bool(run.status.start_is_unknown), 0.5)
             if not link_is_back:
                 replace_method(rig.tester, "status", silent)
             await service.stop(run.run_id, "ada")
@@ -95,9 +95,9 @@ def test_start_that_is_unknown_behind_a_left_out_spectrum_is_not_taken_for_the_s
         lose_the_reply_to_start(rig, 3, then_silent=True)
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
-            await happens(lambda: not (run.course.index < 3), 30.0)
+            await happens(lambda: not (run.progress.index < 3), 30.0)
             rig.spoil(link_failed=True)
-            await happens(lambda: bool(run.start_is_unknown), 0.5)
+            await happens(lambda: bool(run.status.start_is_unknown), 0.5)
         replace_method(rig.tester, "status", seen)
         rig.spoil(link_failed=False)
         async with measuring_service(rig, store) as service:
@@ -137,7 +137,7 @@ def test_segment_measured_twice_neither_skips_one_nor_ends_the_service(store_fil
         replace_method(rig.tester, "start", slow)
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
-            await happens(lambda: bool(run.course.index == 2 and run.is_between), 0.05)
+            await happens(lambda: bool(run.progress.index == 2 and run.status.is_between), 0.05)
             first = next(test for test in store.tests(run.run_id) if test.is_measurement)
             store.add_test(
                 run_id=run.run_id,
@@ -149,12 +149,12 @@ def test_segment_measured_twice_neither_skips_one_nor_ends_the_service(store_fil
                 started_unix_s=wall_time(),
                 program_json=first.program_json,
             )
-            await happens(lambda: not (run.is_between), 10.0)
+            await happens(lambda: not (run.status.is_between), 10.0)
         service = Service(store, [rig.tester], station=rig.station)
         task = asyncio.ensure_future(service.run())
         await asyncio.sleep(100.0)
         assert not task.done(), task.exception()
-        assert service.find(run.run_id)[1].course.index == 2
+        assert service.find(run.run_id)[1].progress.index == 2
         task.cancel()
         await asyncio.wait({task})
 
@@ -213,14 +213,14 @@ def test_restart_in_the_last_half_cycle_of_a_later_segment_loses_no_charge(store
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
             await happens(
-                lambda: bool(run.course.index == 4 and run.last and run.last.cycle == 2 and run.last.current_a < 0),
+                lambda: bool(run.progress.index == 4 and run.last and run.last.cycle == 2 and run.last.current_a < 0),
                 30.0,
             )
         async with measuring_service(rig, store) as service:
             await asyncio.sleep(100.0)
             _, run = service.find(run.run_id)
-            assert run.identity is not None
-            await rig.tester.stop(run.identity)
+            assert run.records is not None
+            await rig.tester.stop(run.records.identity)
             await until(run, RunState.HOLDING)
             await service.resume(run.run_id, "ada")
             await until(run, RunState.COMPLETED)

@@ -70,8 +70,8 @@ def run_to_end(
             await asyncio.wait({running})
             (run,) = supervisor.runs
             samples = list(store.samples(run.test)) if run.test else []
-            if compare and run.identity is not None:
-                same_rows(rig.bench, samples, run.identity.test_id)
+            if compare and run.records is not None:
+                same_rows(rig.bench, samples, run.records.identity.test_id)
             if not running.cancelled():
                 running.result()
             return run, samples

@@ -14,7 +14,6 @@ STARTED = "service started"
 STOPPED = "service stopped"
 AWAY = "service away"
 
-_NEEDS_PERSON = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED, RunState.UNKNOWN})
 _TOLD = frozenset(
     {
         AWAY,
@@ -39,7 +38,7 @@ _RECOVERED = {
 
 def needs_person(update: RunUpdate | None) -> bool:
     """Tell whether somebody must act on a run."""
-    return update is not None and update.state in _NEEDS_PERSON
+    return update is not None and update.state.needs_person
 
 
 def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
@@ -112,7 +111,7 @@ def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]
     """Give a channel's run, the newest that has begun, and the runs that wait."""
     runs = [run for run in service.runs if run.request.channel == channel]
     begun = [run for run in runs if run.state is not RunState.QUEUED]
-    held = [run for run in begun if not run.ended or run.state in _NEEDS_PERSON]
+    held = [run for run in begun if not run.state.has_ended or run.state.needs_person]
     chosen = (held or begun)[-1:]
     return chosen[0].update() if chosen else None, [run.run_id for run in runs if run.state is RunState.QUEUED]
 

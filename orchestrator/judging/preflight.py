@@ -5,8 +5,6 @@ from __future__ import annotations
 from drivers.interfaces import ChannelState, ChannelStatus
 from protocols.program import Program, VoltageBand
 
-_STARTABLE = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
-
 
 def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bool = False) -> list[str]:
     """Say why this program must not start on a channel in this state; empty when nothing speaks against it.
@@ -16,7 +14,7 @@ def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bo
     channel = status.channel
     if status.state is ChannelState.ABSENT:
         return [f"channel {channel} does not exist on the tester"]
-    if status.state not in _STARTABLE:
+    if not status.state.is_at_rest:
         owner = f" with {status.barcode!r} on it" if status.barcode else ""
         return [f"channel {channel} is already {status.state.value}{owner}; stop that test or take another channel"]
     segment = program.cycling[0]

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Callable
 from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
@@ -26,7 +24,7 @@ from orchestrator.measuring.storing import archive, keep_measurement
 from orchestrator.measuring.tester_off import LOOK_S, OffWatch
 from orchestrator.measuring.visit import AtStation, Rested, Visit
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
+from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
 from protocols.program import MeasurementSegment
 
@@ -85,14 +83,14 @@ class Errands:
                     return False
             if run.state is RunState.PREFLIGHT:
                 await self._take_up(run)
-            while (segment := run.course.measurement) is not None:
+            while (segment := run.progress.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
         except Interrupted as err:
             await self._hold(run, str(err))
             return False
-        if run.course.is_over:
-            await self._words.first(run, lambda: run.finish(RunState.COMPLETED, "program finished"))
+        if run.progress.is_over:
+            await self._words.first(run, lambda: run.finish(Ending(RunState.COMPLETED, "program finished")))
             return False
         await self._words.first(run, lambda: _to_preflight(run))
         return True
@@ -127,7 +125,7 @@ class Errands:
         self._say(run, f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
-        if station.needs_a_person and not run.course.is_over:
+        if station.needs_a_person and not run.progress.is_over:
             await self._ask(run, station.way_back(run.request.channel, run.request.program.cell.name))
             return False
         return True
@@ -159,14 +157,14 @@ class Errands:
 
     def _say(self, run: Run, doing: str) -> None:
         """Tell whoever looks what the run is doing; nothing is written down."""
-        run.reason = doing
+        run.say(doing)
         self._publish(run)
 
     async def _measure(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested) -> None:
         """Measure, at most twice, and store what came whole; a cell that is surely off the leads goes on without it."""
         failures: list[str] = []
         for attempt in range(1, _ATTEMPTS + 1):
-            job = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-{wall_time():.0f}-{attempt}"
+            job = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-{wall_time():.0f}-{attempt}"
             try:
                 visit = await self._at.visit(run, segment, station, rested, job)
             except MeasurementFailed as err:
@@ -188,7 +186,7 @@ class Errands:
         await self._words.first(run, lambda: self._leave_out(run, segment, station, failures))
 
     async def _note_failure(self, run: Run, failure: str) -> None:
-        await self._words.last(run, failure, lambda: run.diary.note(EventKind.MEASUREMENT_FAILED, failure))
+        await self._words.last(run, failure, lambda: run.journal.note(EventKind.MEASUREMENT_FAILED, failure))
 
     async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
         """Copy the files beside the store; where that has no room, the values count and the files stay."""
@@ -201,17 +199,17 @@ class Errands:
 
     def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
         """Go on without a measurement; its test, without values, says to a restart that it is behind the run."""
-        with self._going_on(run):
-            barcode = f"{run.run_id}-s{run.course.index}-{len(run.tests)}-missing"
+        with run.going_on():
+            barcode = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-missing"
             self._add_test(run, segment, station, barcode, wall_time())
-            run.diary.missing(segment.technique.kind, "; ".join(failures))
+            run.journal.missing(segment.technique.kind, "; ".join(failures))
 
     def _add_test(
         self, run: Run, segment: MeasurementSegment, station: Station, barcode: str, started_unix_s: float
     ) -> int:
         return self._store.add_test(
             run_id=run.run_id,
-            segment=run.course.index,
+            segment=run.progress.index,
             instrument=station.potentiostat.name,
             channel=run.request.channel,
             tester_test_id=None,
@@ -236,7 +234,7 @@ class Errands:
 
     def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
         """Store a whole measurement and go on, in one commit."""
-        with self._going_on(run):
+        with run.going_on():
             measured = visit.measurement
             test = self._add_test(run, segment, station, measured.job, measured.started_unix_s)
             keep_measurement(
@@ -244,24 +242,11 @@ class Errands:
                 test,
                 run.run_id,
                 measured,
-                cycle=run.course.cycles.count,
+                cycle=run.progress.cycles.count,
                 open_circuit_v=visit.open_circuit_v,
                 rested_s=visit.rested_s,
             )
-            run.diary.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
-
-    @contextmanager
-    def _going_on(self, run: Run) -> Iterator[None]:
-        """Commit what is written inside, and go on to the next segment with it."""
-        course = run.course
-
-        def stay() -> None:
-            run.course = course
-
-        with self._store.transaction(stay):
-            yield
-            run.course = copy(course)
-            run.course.advance()
+            run.journal.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
 
 
 def _to_running(run: Run) -> None:

@@ -40,7 +40,7 @@ class ShortWatches:
             return
         message = f"{found.verdict.value}, first seen in cycle {found.first_cycle}: {'; '.join(found.reasons)}"
         data = {"verdict": found.verdict.value, "cycle": found.first_cycle, "present": found.present}
-        run.diary.note(FindingKind.SOFT_SHORT, message, data)
+        run.journal.note(FindingKind.SOFT_SHORT, message, data)
 
     def _told(self, run: Run) -> set[str]:
         events = self._store.events(run.run_id)

@@ -16,7 +16,6 @@ from orchestrator.store import StoreError
 logger = logging.getLogger(__name__)
 
 LOOK_S = 60.0
-_OFF = frozenset({ChannelState.FINISHED, ChannelState.STOPPED})
 
 
 class OffWatch:
@@ -49,7 +48,7 @@ class OffWatch:
             _note(run, EventKind.LINK_BACK, f"{self._tester.name} answers again")
         shown = (status.test_id, status.barcode)
         is_accepted = self._accepted.get(run.run_id) == shown
-        is_off = status.state in _OFF or (is_accepted and status.state is ChannelState.PROTECTED)
+        is_off = status.state.is_at_rest and (is_accepted or status.state is not ChannelState.PROTECTED)
         if not is_off or (run.taken_over(status) and not is_accepted):
             self._told[run.run_id] = shown
             message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
@@ -69,12 +68,12 @@ class OffWatch:
         count = self._misses[run.run_id] = self._misses.get(run.run_id, 0) + 1
         if count == SILENT_POLLS:
             _note(run, EventKind.LINK_LOST, f"between two segments, nothing of {run.request.channel}: {why}")
-            run.reason = f"waits for {self._tester.name}, which does not answer"
+            run.say(f"waits for {self._tester.name}, which does not answer")
 
 
 def _note(run: Run, kind: EventKind, message: str) -> None:
     """Write an event; what the tester shows must be acted on although the store takes nothing."""
     try:
-        run.diary.note(kind, message)
+        run.journal.note(kind, message)
     except StoreError:
         logger.exception("run %s: %s: %s is not written down", run.run_id, kind, message)

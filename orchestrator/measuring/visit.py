@@ -69,7 +69,7 @@ class AtStation:
         await self._leads_are_free(run, station, job)
         what = f"{segment.technique.kind} at {station.potentiostat.name}"
         await self._words.first(run, lambda: _to_preflight(run, f"before {what}"))
-        intent = await self._words.first(run, lambda: run.diary.intend("measure"))
+        intent = await self._words.first(run, lambda: run.journal.intend("measure"))
         failpoint("measure intended")
         outcome, trouble = "", ""
         try:
@@ -139,7 +139,7 @@ class AtStation:
             f"it was ended in the middle of a measurement: take the leads of {station.potentiostat.name} off the cell, "
             "what they do to it is not known"
         )
-        await self._words.last(run, trouble, lambda: run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble))
+        await self._words.last(run, trouble, lambda: run.journal.note(EventKind.STOP_NOT_CONFIRMED, trouble))
         return trouble
 
     async def _close(self, run: Run, intent: int, outcome: str, trouble: str = "") -> None:
@@ -147,7 +147,7 @@ class AtStation:
             with self._store.transaction():
                 self._store.close_intent(intent, outcome, wall_time())
                 if trouble:
-                    run.diary.note(EventKind.STOP_NOT_CONFIRMED, trouble)
+                    run.journal.note(EventKind.STOP_NOT_CONFIRMED, trouble)
 
         await self._words.last(run, outcome, write)
 

@@ -53,6 +53,6 @@ class ClockWatch:
         with self._store.transaction():
             for found, at_unix_s, runs in self._found:
                 for run in runs:
-                    run.diary.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
+                    run.journal.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
                     self._store.add_deviation(run.run_id, "calibration_issue", at_unix_s, at_unix_s, found.message)
         self._found.clear()

@@ -1,4 +1,4 @@
-"""Takes in the records of all runs on one tester: fetched in turns, committed together, then judged.
+"""Collects the records of all runs on one tester: fetched in turns, committed together, then judged.
 
 While the store does not take them they are judged all the same, on copies of the runs' judges: a full or locked disk
 keeps no cell under current. When it works again, the same records are fetched, stored and judged once more.
@@ -13,8 +13,7 @@ from collections.abc import Awaitable
 from drivers.errors import DriverError
 from drivers.interfaces import Sample
 from orchestrator.failpoints import failpoint
-from orchestrator.runs.found import ending_of
-from orchestrator.runs.records import Scout
+from orchestrator.runs.records import RecordPipeline, Scout, ending_of
 from orchestrator.runs.run import Run
 from orchestrator.runs.store_outage import StoreTrouble
 from orchestrator.store import Refused, Store, StoreConflict, StoreError
@@ -24,10 +23,10 @@ logger = logging.getLogger(__name__)
 # Of a poll's period, how much may go into fetching records; an answer under way is waited for.
 FETCH_SHARE = 0.6
 
-Block = tuple[Run, list[Sample]]
+Block = tuple[Run, RecordPipeline, list[Sample]]
 
 
-class Intake:
+class Collector:
     """The records of one tester's runs."""
 
     def __init__(self, store: Store, poll_period_s: float, trouble: StoreTrouble) -> None:
@@ -42,7 +41,7 @@ class Intake:
         self._fetched_s.pop(run.run_id, None)
         self._scouts.pop(run.run_id, None)
 
-    async def take_in(self, runs: list[Run], counts: dict[str, int]) -> None:
+    async def collect(self, runs: list[Run], counts: dict[str, int]) -> None:
         """Store and judge the records that are missing; where the store takes nothing, judge them only."""
         try:
             refused = await self.fetch(runs, counts)
@@ -67,56 +66,58 @@ class Intake:
         """
         loop = asyncio.get_running_loop()
         until_s = loop.time() + FETCH_SHARE * self._period_s
-        behind = sorted(runs, key=lambda run: self._fetched_s.get(run.run_id, 0.0))
+        with_test = [(run, run.records) for run in runs if run.records is not None]
+        behind = sorted(with_test, key=lambda each: self._fetched_s.get(each[0].run_id, 0.0))
         refused: list[Run] = []
         while behind and loop.time() <= until_s:
-            blocks = []
-            for run in behind:
+            blocks: list[Block] = []
+            for run, records in behind:
                 if loop.time() <= until_s:
-                    blocks.append((run, await _block(run, run.fetch(counts[run.run_id]))))
+                    samples = await _block(run, records.fetch(counts[run.run_id]))
                     self._fetched_s[run.run_id] = loop.time()
-            fetched = [(run, samples) for run, samples in blocks if samples]
-            kept = self._keep(fetched, runs) if fetched else []
-            for run, samples in kept:
-                run.accept(samples)
-            behind = [run for run, _ in kept]
-            refused += [run for run, _ in fetched if run not in behind]
+                    if samples:
+                        blocks.append((run, records, samples))
+            kept = self._keep(blocks, with_test) if blocks else []
+            for _, records, samples in kept:
+                records.accept(samples)
+            behind = [(run, records) for run, records, _ in kept]
+            refused += [run for run, records, _ in blocks if (run, records) not in behind]
         return refused
 
-    def _keep(self, fetched: list[Block], runs: list[Run]) -> list[Block]:
+    def _keep(self, blocks: list[Block], all_runs: list[tuple[Run, RecordPipeline]]) -> list[Block]:
         """Commit blocks together and give them; one whose values the store refuses keeps out no other."""
         try:
-            self._commit(fetched, runs)
+            self._commit(blocks, [records for _, records in all_runs])
         except (Refused, StoreConflict) as err:
             self._trouble.note("records", err)
         else:
-            return fetched
+            return blocks
         kept = []
-        for run, samples in fetched:
-            with self._trouble.endured(f"run {run.run_id}"):
-                self._commit([(run, samples)], [run])
-                kept.append((run, samples))
+        for block in blocks:
+            with self._trouble.endured(f"run {block[0].run_id}"):
+                self._commit([block], [block[1]])
+                kept.append(block)
         return kept
 
-    def _commit(self, fetched: list[Block], runs: list[Run]) -> None:
+    def _commit(self, blocks: list[Block], pipelines: list[RecordPipeline]) -> None:
         with self._store.transaction():
-            self._store.tick({run.test: samples for run, samples in fetched})
-            for run in runs:
-                if run.ingest is not None:
-                    run.ingest.save()
+            self._store.tick({records.test: samples for _, records, samples in blocks})
+            for records in pipelines:
+                records.save()
         failpoint("samples committed")
 
     async def _scout(self, run: Run, count: int) -> None:
         """Judge what is not stored of a run, and stop it where that asks for it."""
-        if run.ingest is None or run.stop_is_pending:
+        records = run.records
+        if records is None or run.status.stop_is_pending:
             return
         scout = self._scouts.get(run.run_id)
-        if scout is None or scout.stored is not run.last:
-            scout = self._scouts[run.run_id] = run.ingest.scout()
-        while samples := await _block(run, run.fetch(count, scout)):
+        if scout is None or scout.stored is not records.last:
+            scout = self._scouts[run.run_id] = records.scout()
+        while samples := await _block(run, records.fetch_for(scout, count)):
             if ending := ending_of(scout.feed(samples)):
-                run.order_stop(*ending)
-        await run.stop_again()
+                run.stopping.order(ending)
+        await run.stopping.again()
 
 
 async def _block(run: Run, asking: Awaitable[list[Sample]]) -> list[Sample]:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from drivers.interfaces import BatteryTester, ChannelStatus, TestIdentity
 from drivers.neware.opening import open_tester
 from orchestrator.bench.settings import load_bench
 from orchestrator.clock.virtual import wall_time
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 # No program has so many steps (254 at most): where ours is not known, that rung of the ladder is refused and passed.
 _NO_SUCH_STEP = 255
-_AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
 
 
 def service_answers(url: str) -> bool:
@@ -42,7 +41,7 @@ async def stop_directly(bench: Path, store: Path, channel: str, by: str) -> str:
             await stack.enter_async_context(owning(store))
         tester = await stack.enter_async_context(open_tester(settings, wall_time))
         status = (await tester.status([channel]))[channel]
-        if status.state in _AT_REST:
+        if status.state.is_at_rest:
             return f"channel {channel} is {status.state.value} already"
         test = _known_test(store, status)
         if test is not None and alone:

@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
-_RESUMABLE = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR})
 
 
 class CommandRefused(Exception):
@@ -89,7 +88,7 @@ class Service:
 
     def _rows_to_come(self) -> int:
         """Estimate how many records the runs that are not settled will still make."""
-        open_runs = [run for run in self.runs if not run.ended]
+        open_runs = [run for run in self.runs if not run.state.has_ended]
         return sum(max(0, int(forecast(run.request.program).records) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
@@ -220,7 +219,7 @@ class Service:
                 raise CommandRefused(await Recovery(self.store, undecided.tester).stop(row, by))
         supervisor, run = self.find(run_id)
         try:
-            run.diary.note(EventKind.COMMAND, f"stop ordered by {by}")
+            run.journal.note(EventKind.COMMAND, f"stop ordered by {by}")
         finally:
             await supervisor.stop(run, f"stopped by {by}")
         return run
@@ -234,7 +233,7 @@ class Service:
 
     async def stop_rack(self, by: str) -> list[Run]:
         """Stop every run of every tester, all at once."""
-        runs = [run for run in self.runs if not run.ended or run.state is RunState.UNKNOWN]
+        runs = [run for run in self.runs if not run.state.is_settled]
         stops = [self.stop(run.run_id, by) for run in runs]
         stops += [self.stop(row.run_id, by) for _, row in self._undecided()]
         results = await asyncio.gather(*stops, return_exceptions=True)
@@ -249,7 +248,7 @@ class Service:
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
         with self.store.transaction():
-            run.diary.note(EventKind.COMMAND, f"trip acknowledged by {by}")
+            run.journal.note(EventKind.COMMAND, f"trip acknowledged by {by}")
             run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
         supervisor.publish(run)
         return run
@@ -257,7 +256,7 @@ class Service:
     async def resume(self, run_id: str, by: str) -> Run:
         """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
         supervisor, run = self.find(run_id)
-        if run.state not in _RESUMABLE:
+        if not run.state.can_be_resumed:
             raise CommandRefused(
                 f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"
             )
@@ -267,24 +266,25 @@ class Service:
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self._check_claim(run.request.channel, by)
         left = run.what_is_left()
-        run.diary.note(EventKind.COMMAND, f"resume ordered by {by}")
-        if left is None and not run.is_between:
+        run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
+        if left is None and not run.status.is_between:
             run.leave_segment()
-        if run.is_between and run.course.is_over:
+        if run.status.is_between and run.progress.is_over:
             run.go(RunState.COMPLETED, "nothing was left to do")
             return run
-        if run.is_between or left is None:
+        if run.status.is_between or left is None:
             run.go(RunState.PREFLIGHT)
             supervisor.look()
             return run
         channel = run.request.channel
         status = (await supervisor.tester.status([channel]))[channel]
-        if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.identity is not None:
-            await supervisor.tester.stop(run.identity)
-        if run.state not in _RESUMABLE:
+        if status.state is ChannelState.PAUSED and not run.taken_over(status) and run.records is not None:
+            await supervisor.tester.stop(run.records.identity)
+        if not run.state.can_be_resumed:
             raise CommandRefused(f"run {run_id} is {run.state.value} by now")
         with self.store.transaction():
-            run.diary.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
+            run.journal.gap(run.last, run.segment, by, supervisor.tester.records_every_s)
             run.go(RunState.PREFLIGHT)
-        await supervisor.begin(run, left)
+        run.run_next(left)
+        await supervisor.begin(run)
         return run

@@ -18,22 +18,17 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, Subscriber
 from orchestrator.measuring.between_segments import Errands
 from orchestrator.rack.clock_watch import ClockWatch
-from orchestrator.rack.collecting import Intake
+from orchestrator.rack.collecting import Collector
 from orchestrator.runs.ending import conclude
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import SETTLED, Run
+from orchestrator.runs.run import Run
 from orchestrator.runs.silence import FIRST_LOOK_S, Silence
 from orchestrator.runs.store_outage import Owed, StoreTrouble
-from orchestrator.states import RunState
+from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
-from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
-
-_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
-_ON_THE_WAY = frozenset({RunState.PREFLIGHT, RunState.RUNNING, RunState.UNSEEN})
-_NOT_BUSY = SETTLED - {RunState.TRIPPED}
 
 
 class Supervisor:
@@ -67,7 +62,7 @@ class Supervisor:
         self._owed = Owed(self.trouble)
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
-        self._intake = Intake(store, tester.poll_period_s, self.trouble)
+        self._collector = Collector(store, tester.poll_period_s, self.trouble)
         self._wake = asyncio.Event()
         self._due_s = 0.0
 
@@ -76,7 +71,7 @@ class Supervisor:
         with self._store.transaction():
             run = Run(self._store, self.tester, request, request.add_to(self._store))
             if by:
-                run.diary.note(EventKind.COMMAND, f"start ordered by {by}")
+                run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
         self.take(run)
         return run
 
@@ -94,10 +89,10 @@ class Supervisor:
 
     def _forget(self, channel: str) -> None:
         """Drop the runs of a channel that are over, but for the newest."""
-        over = [run for run in self.runs if run.request.channel == channel and run.state in _OVER][:-1]
+        over = [run for run in self.runs if run.request.channel == channel and run.state.is_over][:-1]
         self.runs = [run for run in self.runs if run not in over]
         for run in over:
-            self._intake.forget(run)
+            self._collector.forget(run)
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
         """Start every request, watch all until they end or hold, and give the runs with their states.
@@ -151,7 +146,7 @@ class Supervisor:
         """Give the oldest queued run of each channel that nothing else holds; a trip holds it until acknowledged."""
         if self.observe_only:
             return []
-        held = {run.request.channel for run in self.runs if run.state not in _NOT_BUSY | {RunState.QUEUED}}
+        held = {run.request.channel for run in self.runs if not run.state.is_over and run.state is not RunState.QUEUED}
         held |= self.undecided
         first: dict[str, Run] = {}
         for run in self.runs:
@@ -163,7 +158,7 @@ class Supervisor:
         """Give the runs between two segments that nobody sees to yet; held ones wait for a person."""
         if self.observe_only:
             return []
-        due = [run for run in self.runs if run.is_between and run.state in _ON_THE_WAY]
+        due = [run for run in self.runs if run.status.is_between and run.state.is_on_its_way]
         return [
             run for run in due if run.run_id not in self._under_way.keys() | self._stopping and run not in self._owed
         ]
@@ -183,15 +178,15 @@ class Supervisor:
             self._under_way.pop(run.run_id, None)
         self.publish(run)
 
-    async def begin(self, run: Run, segment: CyclingSegment | None = None) -> None:
+    async def begin(self, run: Run) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
         try:
             if await self._has_its_cell(run):
-                await run.begin(segment)
+                await run.starting.start()
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
             reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
-            if run.start_is_unknown:
+            if run.status.start_is_unknown:
                 self._owed.write(run, lambda: run.go(RunState.UNKNOWN, reason))
             elif run.is_watched:
                 self._owed.write(run, lambda: run.go(RunState.RUNNING))
@@ -210,7 +205,7 @@ class Supervisor:
             await self.station.seen_again(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
-            if run.state not in SETTLED:
+            if not run.state.is_settled:
                 # Unless a person has stopped it while the switch was asked.
                 run.cannot_begin(message)
             return False
@@ -219,7 +214,7 @@ class Supervisor:
     async def _tick_safely(self) -> None:
         self.trouble.begin_poll()
         self._owed.make_up()
-        active = [run for run in self.runs if run.is_watched or run.stop_is_pending or run.start_is_unknown]
+        active = [run for run in self.runs if _concerns_polls(run)]
         with self.trouble.endured(self.tester.name):
             self._silence.check_clock(active)
         if not active:
@@ -244,16 +239,16 @@ class Supervisor:
         statuses = await self._hear(active)
         heard_unix_s = wall_time()
         for run in active:
-            if run.start_is_unknown:
+            if run.status.start_is_unknown:
                 async with self._of(run):
                     await self._recovery.settle_start(run)
-            if run.stop_is_pending:
+            if run.status.stop_is_pending:
                 async with self._of(run):
-                    await run.stop_again()
+                    await run.stopping.again()
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
-        await self._intake.take_in(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
+        await self._collector.collect(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
         with self.trouble.endured(self.tester.name):
             self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
@@ -273,7 +268,7 @@ class Supervisor:
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
         # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
-        if not run.is_watched or run.stop_is_pending or await run.act():
+        if not run.is_watched or run.status.stop_is_pending or await run.act():
             return
         if not seen:
             self._silence.check_growth(run)
@@ -288,18 +283,18 @@ class Supervisor:
 
     async def _let_go(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test, after fetching what its own test has left."""
-        if run.identity is not None:
+        if run.records is not None:
             try:
-                count = await self.tester.record_count(run.identity)
+                count = await self.tester.record_count(run.records.identity)
             except TestGone as err:
-                run.diary.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
+                run.journal.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
                 count = run.stored
-            await self._intake.fetch([run], {run.run_id: count})
+            await self._collector.fetch([run], {run.run_id: count})
             if run.stored < count:
                 self._silence.check_growth(run)
                 return
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
-        run.diary.note(EventKind.EXTERNAL_ACTION, message)
+        run.journal.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
 
     async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:
@@ -326,7 +321,7 @@ class Supervisor:
         Being cancelled (a second Ctrl-C), or a store that takes nothing, leaves no channel out.
         """
         for run in self.runs:
-            if run.state in SETTLED:
+            if run.state.is_settled:
                 continue
             try:
                 await self.stop(run, reason)
@@ -348,19 +343,19 @@ class Supervisor:
                 self._owed.write(run, lambda: self._errands.make_up(run))
                 return
             self._errands.make_up(run)
-            if run.state is RunState.HOLDING and self.station is not None and run.course.measures:
+            if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.seen_off(run.request.channel)
                 reason = f"{reason}; {left}" if left else reason
-            await run.stop(RunState.STOPPED, reason)
-            if run.start_is_unknown:
+            await run.stopping.stop(Ending(RunState.STOPPED, reason))
+            if run.status.start_is_unknown:
                 await self._recovery.settle(run)
-                await run.stop_again()
+                await run.stopping.again()
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
                 run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
         except StoreError:
-            if not run.stop_is_pending:
+            if not run.status.stop_is_pending:
                 # Nothing of it runs, and nothing will: it ends when that can be written.
                 self._owed.write(run, lambda: self._end_at_rest(run, reason))
             raise
@@ -374,7 +369,7 @@ class Supervisor:
 
     def owes(self, run: Run) -> bool:
         """Tell whether something of a run waits to be written: its stop, or why it is held."""
-        return run in self._owed or run.stop_is_pending
+        return run in self._owed or run.status.stop_is_pending
 
     def publish(self, run: Run) -> None:
         """Tell the subscribers where a run is."""
@@ -389,4 +384,11 @@ class Supervisor:
 
 def _is_over(run: Run) -> bool:
     """Tell whether nobody needs to look after a run any more, but for a person."""
-    return (run.ended or run.state is RunState.HOLDING) and not (run.start_is_unknown or run.stop_is_pending)
+    status = run.status
+    at_end = status.state.has_ended or status.state is RunState.HOLDING
+    return at_end and not (status.start_is_unknown or status.stop_is_pending)
+
+
+def _concerns_polls(run: Run) -> bool:
+    """Tell whether a poll has something to ask for a run."""
+    return run.is_watched or run.status.stop_is_pending or run.status.start_is_unknown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
+from orchestrator.states import Ending, RunState
 
 
 async def why_protected(
@@ -34,16 +34,18 @@ def why_ended(status: ChannelStatus) -> tuple[EventKind, str, str]:
 
 async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> None:
     """End a run, hold it, or let it go on to its next segment: its test is over, and all records of it are stored."""
-    ending = run.ordered_end
+    ending = run.status.ordered_end
     if ending is not None or status.state is ChannelState.FINISHED:
-        if ending is None and run.goes_on():
+        if ending is None and run.go_to_next_segment():
             return
-        run.finish(*(ending or (RunState.COMPLETED, "program finished")))
+        run.finish(ending or Ending(RunState.COMPLETED, "program finished"))
     elif status.state is ChannelState.PROTECTED:
-        run.finish(RunState.TRIPPED, await why_protected(tester, run.identity, run.last, status.detail))
+        identity = run.records.identity if run.records is not None else None
+        why = await why_protected(tester, identity, run.last, status.detail)
+        run.finish(Ending(RunState.TRIPPED, why))
     elif status.detail and status.state is ChannelState.OTHER:
-        await run.stop(RunState.TRIPPED, status.detail)
+        await run.stopping.stop(Ending(RunState.TRIPPED, status.detail))
     else:
         kind, seen, why = why_ended(status)
-        run.diary.note(kind, seen)
+        run.journal.note(kind, seen)
         run.hold(why)

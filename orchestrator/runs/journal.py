@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 STOPS = frozenset({"stop", "trip"})
 
 
-class Diary:
-    """The diary of one run."""
+class RunJournal:
+    """The journal of one run."""
 
     def __init__(self, store: Store, request: RunRequest, run_id: str) -> None:
         self._store = store

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import CycleBuilder
@@ -11,74 +10,96 @@ from orchestrator.judging.resuming import Position, in_original, position, what_
 from orchestrator.judging.steps import ExecutedStep
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
+_BEGINNING = Position()
 
-class Course:
-    """A run's way through its segments. The first is cycling: a program begins on the tester.
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A run's way through its segments, as one value that is swapped whole. The first segment is cycling.
 
     ``segment`` is what the present test runs: the segment at ``index``, or what an interruption left of it. Cycles
-    count through all segments.
+    count through all segments: ``cycles`` builds those of the present one, ``cycles_before`` were complete before it.
+    The present test began at the position ``base`` of the whole segment; the next one would begin at ``next``.
     """
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self.index = 0
-        self.segment = program.cycling[0]
-        self.cycles = CycleBuilder(self.segment, program.cell)
-        self.cycles_before = 0
-        # Where in the whole segment the present test began, and where the next one would.
-        self._base = self._next = Position()
-        self._has_test = False
+    program: Program
+    segment: CyclingSegment
+    cycles: CycleBuilder
+    index: int = 0
+    cycles_before: int = 0
+    base: Position = _BEGINNING
+    next: Position = _BEGINNING
+    has_test: bool = False
+
+    @classmethod
+    def at_start(cls, program: Program) -> Progress:
+        """Give the progress of a run that has not begun."""
+        segment = program.cycling[0]
+        return cls(program, segment, CycleBuilder(segment, program.cell))
 
     @property
     def is_over(self) -> bool:
         """Whether every segment has been carried out."""
-        return self.index >= len(self._program.segments)
+        return self.index >= len(self.program.segments)
+
+    @property
+    def is_in_last(self) -> bool:
+        """Whether no segment follows the present one."""
+        return self.index + 1 >= len(self.program.segments)
 
     @property
     def measures(self) -> bool:
         """Whether any segment is a measurement."""
-        return len(self._program.segments) > len(self._program.cycling)
+        return len(self.program.segments) > len(self.program.cycling)
 
     @property
     def measurement(self) -> MeasurementSegment | None:
         """The measurement that is due; None where the tester is, or at the end."""
-        part = None if self.is_over else self._program.segments[self.index]
+        part = None if self.is_over else self.program.segments[self.index]
         return part if isinstance(part, MeasurementSegment) else None
 
     def cycle(self, last: Sample | None) -> int:
         """Give the cycle that the run is in at a test's last sample; between segments, how many are behind it."""
-        if not self._has_test or last is None:
+        if not self.has_test or last is None:
             return self.cycles.count
         return self.cycles_before + last.cycle
 
-    def advance(self) -> None:
-        """Go to the next segment, from its beginning."""
-        self.index += 1
-        self._has_test = False
-        self._base = self._next = Position()
-        self.cycles_before = self.cycles.count
-        if not self.is_over and self.measurement is None:
-            self.segment = self._whole
-            self.cycles = CycleBuilder(self.segment, self._program.cell, self.cycles.count)
+    def advanced(self) -> Progress:
+        """Give the progress at the beginning of the next segment."""
+        count = self.cycles.count
+        there = replace(
+            self, index=self.index + 1, cycles_before=count, base=_BEGINNING, next=_BEGINNING, has_test=False
+        )
+        if there.is_over or there.measurement is not None:
+            return there
+        return replace(there, segment=there.whole, cycles=CycleBuilder(there.whole, self.program.cell, count))
 
-    def begin_test(self) -> Callable[[ExecutedStep], ExecutedStep | None]:
-        """Begin a test of ``segment`` where the one before it ended; give what numbers its steps as the program's."""
-        self._base = self._next
-        self._has_test = True
-        return partial(in_original, self._whole, self._base, self.segment)
+    def running(self, segment: CyclingSegment) -> Progress:
+        """Give the progress with ``segment``, a part of the present one, as what the next test runs."""
+        return replace(self, segment=segment)
 
-    def look_ahead(self, last: Sample | None) -> None:
-        """Take in how far the present test has got."""
-        if self._has_test and self.measurement is None and not self.is_over:
-            self._next = position(self._whole, self._base, self.segment, last)
+    def with_test(self) -> Progress:
+        """Give the progress with a test of ``segment`` that begins where the one before it ended."""
+        return replace(self, base=self.next, has_test=True)
+
+    def after(self, last: Sample | None) -> Progress:
+        """Give the progress with ``next`` where the present test has got with its last sample."""
+        if not self.has_test or self.measurement is not None or self.is_over:
+            return self
+        return replace(self, next=position(self.whole, self.base, self.segment, last))
+
+    def in_original(self, executed: ExecutedStep) -> ExecutedStep | None:
+        """Give a step of the present test its numbers in the whole segment; None for a repeated contact check."""
+        return in_original(self.whole, self.base, self.segment, executed)
 
     def what_is_left(self) -> CyclingSegment | None:
         """Give what is still to do of a cycling segment; None when nothing is."""
-        return what_is_left(self._whole, self._next)
+        return what_is_left(self.whole, self.next)
 
     @property
-    def _whole(self) -> CyclingSegment:
-        part = self._program.segments[self.index]
+    def whole(self) -> CyclingSegment:
+        """The present cycling segment as the program has it. Raises TypeError where a measurement is due."""
+        part = self.program.segments[self.index]
         if not isinstance(part, CyclingSegment):
             raise TypeError(f"segment {self.index + 1} is a measurement, which no tester runs")
         return part

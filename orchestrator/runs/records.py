@@ -1,92 +1,176 @@
-"""What happens to the samples of one test after they are committed: judged, grouped into steps, paired into cycles."""
+"""The records of one test on their way: fetched in blocks, judged once they are stored, and kept until acted on.
+
+The store commits the records of all runs together; a pipeline is fed by whoever commits them. What the records showed
+waits in it as findings, so that a link or a disk that fails loses none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 
-from drivers.interfaces import Sample
+from drivers.errors import RecordsLost, TestGone
+from drivers.interfaces import BatteryTester, Sample, TestIdentity
+from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.guards import StepWatch
-from orchestrator.judging.limits import Finding, LimitWatch
+from orchestrator.judging.limits import Action, Finding, LimitWatch, primary
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.rollback import as_before
+from orchestrator.runs.journal import RunJournal
+from orchestrator.runs.progress import Progress
+from orchestrator.states import Ending, RunState
 from orchestrator.store import Store
 from protocols.channel_envelope import ChannelEnvelope
-from protocols.program import CyclingSegment
+
+# One download request holds at most this many records (reference neware-ct4008, section 4.5).
+BLOCK = 1000
+
+_FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
+
+
+def ending_of(findings: Sequence[Finding]) -> Ending | None:
+    """Give how and why a run is to end by what was found; None when all are only marks."""
+    finding = primary(findings)
+    return Ending(_FINAL[finding.action], f"{finding.kind}: {finding.message}") if finding is not None else None
 
 
 class Scout:
     """Copies of a test's judges, which see more than is stored; ``stored`` is the last record that is."""
 
-    def __init__(self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, watch: StepWatch) -> None:
+    def __init__(self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: StepWatch) -> None:
         self.stored = self.last = stored
-        self._limits, self._steps, self._watch = deepcopy((limits, steps, watch))
+        self._limits, self._steps, self._guards = deepcopy((limits, steps, guards))
 
     def feed(self, samples: Sequence[Sample]) -> list[Finding]:
         """Judge records that follow the last ones."""
         self.last = samples[-1]
-        return self._limits.feed(samples) + self._watch.feed(self._steps.feed(samples))
+        return self._limits.feed(samples) + self._guards.feed(self._steps.feed(samples))
 
 
-class Ingest:
-    """One test's judges and its steps. Cycles are the run's: ``in_original`` gives a step its number there, or None."""
+class RecordPipeline:
+    """One test's records, its judges, the steps and cycles made of them, and what they showed.
+
+    ``test`` is the test's number in the store, ``last`` its last stored record. The guards and the cycles are the
+    run's: they go through all of its tests.
+    """
 
     def __init__(
         self,
         store: Store,
+        tester: BatteryTester,
+        journal: RunJournal,
+        identity: TestIdentity,
         test: int,
-        segment: CyclingSegment,
+        progress: Progress,
+        guards: StepWatch,
         envelope: ChannelEnvelope,
-        cycles: CycleBuilder,
-        in_original: Callable[[ExecutedStep], ExecutedStep | None],
-        watch: StepWatch,
     ) -> None:
+        self.identity = identity
         self.test = test
-        self.segment = segment
+        self.segment = progress.segment
         self.last: Sample | None = None
+        self.stored = 0
         self.samples = 0
         self._store = store
-        self._limits = LimitWatch(segment, envelope)
-        self._steps = StepBuilder(segment)
-        self._watch = watch
-        self._cycles = cycles
-        self._in_original = in_original
+        self._tester = tester
+        self._journal = journal
+        self._progress = progress
+        self._limits = LimitWatch(progress.segment, envelope)
+        self._steps = StepBuilder(progress.segment)
+        self._guards = guards
+        self._cycles = progress.cycles
+        # What stands for records that the tester lost before they were read.
+        self._stand_in: Sample | None = None
+        self._findings: tuple[Finding, ...] = ()
         self._new_steps: list[ExecutedStep] = []
         self._new_cycles: list[Cycle] = []
 
-    def accept(self, samples: Sequence[Sample]) -> list[Finding]:
+    # Fetched
+
+    async def fetch(self, count: int) -> list[Sample]:
+        """Ask for the block after the last stored record, up to record ``count``; empty when none are missing.
+
+        What the tester has lost is written down before a record behind it is given. Raises DriverError and StoreError.
+        """
+        return await self._fetch(self.last, count, for_scout=False)
+
+    async def fetch_for(self, scout: Scout, count: int) -> list[Sample]:
+        """Ask for the block after a scout's last record; these records are only judged, and come once more."""
+        return await self._fetch(scout.last, count, for_scout=True)
+
+    async def _fetch(self, last: Sample | None, count: int, *, for_scout: bool) -> list[Sample]:
+        stored = last
+        if self._stand_in is not None and (last is None or last.sequence <= self._stand_in.sequence):
+            last = self._stand_in
+        missing = count - (last.sequence if last else 0)
+        if missing <= 0:
+            return []
+        try:
+            return await self._tester.records(self.identity, last, min(BLOCK, missing))
+        except RecordsLost as err:
+            stand_in = await self._tester.stand_in(self.identity, err.last)
+            if not for_scout:
+                self._journal.lost(err, stored)
+                self._stand_in = stand_in
+            return await self._tester.records(self.identity, stand_in, min(BLOCK, count - err.last))
+
+    async def collect_rest(self) -> None:
+        """Fetch, store and judge what the test has left, whoever has the channel now."""
+        try:
+            count = await self._tester.record_count(self.identity)
+        except TestGone as err:
+            self._journal.note(EventKind.RECORDS_LOST, f"{err}; {self.stored} records of it are stored")
+            return
+        while samples := await self.fetch(count):
+            self._store.tick({self.test: samples})
+            self.accept(samples)
+
+    # Judged
+
+    def accept(self, samples: Sequence[Sample]) -> None:
         """Judge samples that are committed, in order; the steps and cycles that they complete wait for `save`.
 
         Samples that were accepted before are passed over: a stop and a poll may both have fetched them.
         """
-        after = self.last.sequence if self.last else 0
-        samples = samples if not samples or samples[0].sequence > after else [s for s in samples if s.sequence > after]
+        if samples and samples[0].sequence <= self.stored:
+            samples = [sample for sample in samples if sample.sequence > self.stored]
         if not samples:
-            return []
+            return
         self.last = samples[-1]
+        self.stored = self.last.sequence
         self.samples += len(samples)
-        return self._limits.feed(samples) + self._keep(self._steps.feed(samples))
+        found = self._limits.feed(samples)
+        self._findings += tuple(found + self._keep(self._steps.feed(samples)))
 
-    def finish(self, *, segment_is_over: bool) -> list[Finding]:
+    def replay(self) -> None:
+        """Take in what the store holds of the test, after a restart.
+
+        What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
+        """
+        self.accept(list(self._store.samples(self.test)))
+        self._findings = tuple(finding for finding in self._findings if finding.action is not Action.MARK)
+
+    def finish(self, *, segment_is_over: bool) -> None:
         """Judge and save what is open when the test is over; a cycle stays open if its segment may go on.
 
         Where the store takes nothing, it stays open: the test may still go on.
         """
-        mine = as_before(self, "_new_steps", "_new_cycles")
-        with self._store.transaction(mine, self._steps.undo(), self._watch.undo(), self._cycles.undo()):
-            findings = self._keep(self._steps.finish())
+        mine = as_before(self, "_new_steps", "_new_cycles", "_findings")
+        with self._store.transaction(mine, self._steps.undo(), self._guards.undo(), self._cycles.undo()):
+            self._findings += tuple(self._keep(self._steps.finish()))
             if segment_is_over:
                 self._new_cycles = self._new_cycles + self._cycles.finish()
             self.save()
-        return findings
 
     def _keep(self, steps: list[ExecutedStep]) -> list[Finding]:
+        if not steps:
+            return []
         self._new_steps = self._new_steps + steps
-        placed = [self._in_original(step) for step in steps]
+        placed = [self._progress.in_original(step) for step in steps]
         self._new_cycles = self._new_cycles + self._cycles.feed([step for step in placed if step is not None])
-        return self._watch.feed(steps)
+        return self._guards.feed(steps)
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
@@ -101,8 +185,19 @@ class Ingest:
 
     def scout(self) -> Scout:
         """Give what judges further records without taking them in."""
-        return Scout(self.last, self._limits, self._steps, self._watch)
+        return Scout(self.last, self._limits, self._steps, self._guards)
 
-    def replay(self) -> list[Finding]:
-        """Take in what the store holds, after a restart; give what it shows (most of it is known already)."""
-        return self.accept(list(self._store.samples(self.test)))
+    # Acted on
+
+    @property
+    def ending(self) -> Ending | None:
+        """How and why the run is to end by what its records showed; None when nothing asks for it."""
+        return ending_of(self._findings) if self._findings else None
+
+    def write_down(self) -> None:
+        """Write every finding as an event; where the store takes nothing, they wait for the next time."""
+        if not self._findings:
+            return
+        with self._store.transaction(as_before(self, "_findings")):
+            findings, self._findings = self._findings, ()
+            self._journal.findings(findings)

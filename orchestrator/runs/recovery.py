@@ -16,7 +16,7 @@ from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
+from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
 
@@ -92,12 +92,12 @@ class Recovery:
     def unfinished(self) -> list[RunRow]:
         """Give the runs that no process has ended, for channels of this tester."""
         channels = set(self._tester.channels())
-        open_states = {s for s in RunState if s not in _OVER}
-        return [row for row in self._store.runs() if row.state in open_states and row.channel in channels]
+        return [row for row in self._store.runs() if not row.state.is_over and row.channel in channels]
 
     def close_leftovers(self) -> None:
         """Close the intents of runs that ended, or were held, before the outcome could be written."""
-        settled = {row.run_id: row.state for row in self._store.runs() if row.state in _OVER | _LATCHED}
+        rows = [row for row in self._store.runs() if row.state.is_over or row.state.is_left_to_a_person]
+        settled = {row.run_id: row.state for row in rows}
         for intent in self._store.open_intents():
             state = settled.get(intent.run_id)
             # A stop of a held run that nobody has carried out: its program may be on its channel, paused.
@@ -109,9 +109,9 @@ class Recovery:
     async def recover(self, row: RunRow) -> Run:
         """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
         program = Program.from_json(row.program_json)
-        run = Run(self._store, self._tester, RunRequest(program, row.channel, row.label), row.run_id)
-        run.state, run.reason = row.state, row.reason
-        if row.state in _LATCHED and not self._known(run).stop_is_open:
+        request, status = RunRequest(program, row.channel, row.label), RunStatus(row.state, row.reason)
+        run = Run(self._store, self._tester, request, row.run_id, status)
+        if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
             return run
         await self.settle(run)
@@ -127,11 +127,11 @@ class Recovery:
         except StoreError:
             self._unsettled[run.run_id] = self._unsettled.get(run.run_id, 0) + 1
             if self._unsettled[run.run_id] >= _UNWRITTEN_POLLS:
-                await run.stop_unseen()
+                await run.stopping.stop_unseen()
             raise
         was_stopped = self._unsettled.pop(run.run_id, 0) >= _UNWRITTEN_POLLS
-        if was_stopped and run.is_watched and not run.stop_is_pending:
-            await run.collect_rest()
+        if was_stopped and run.is_watched and run.records is not None and not run.status.stop_is_pending:
+            await run.records.collect_rest()
             run.hold("the store took nothing when it was started, and it was stopped because nobody could judge it")
 
     async def settle(self, run: Run) -> None:
@@ -144,35 +144,35 @@ class Recovery:
         status = (await self._tester.status([channel]))[channel]
         verdict, reason = decide(known, status)
         failpoint("reconcile undecided")
-        if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.start_is_unknown:
+        if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.status.start_is_unknown:
             run.restore()
-        if verdict is Verdict.HOLD:
-            await run.collect_rest()
+        if verdict is Verdict.HOLD and run.records is not None:
+            await run.records.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
-            run.diary.close_intents(f"the tester was asked: {verdict.value}, {reason}")
-            run.diary.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
+            run.journal.close_intents(f"the tester was asked: {verdict.value}, {reason}")
+            run.journal.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
             self._carry_out(run, verdict, reason, known, status)
-        run.start_is_unknown = False
+        run.start_is_known()
         failpoint("reconcile decided")
 
     def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
         if verdict is Verdict.FAIL:
-            run.go(RunState.STOPPED if run.stop_is_pending else RunState.FAILED, reason)
+            run.go(RunState.STOPPED if run.status.stop_is_pending else RunState.FAILED, reason)
         elif verdict is Verdict.HOLD:
             if run.state is not RunState.HOLDING:
                 run.hold(reason)
         elif verdict is not Verdict.QUEUE:
             if known.test_id is None:
-                if not run.start_is_unknown:
+                if not run.status.start_is_unknown:
                     # By a process before this one: what it carried out follows from what is stored of earlier tests.
-                    run.course.segment = run.what_is_left() or run.segment
+                    run.run_next(run.what_is_left() or run.segment)
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:
                 # Unknown until the stop is confirmed, so that no further restart takes it for a run that goes on.
                 why = (known.state is RunState.UNKNOWN and run.reason) or reason
-                run.order_stop(RunState.TRIPPED if known.trips else RunState.STOPPED, why)
+                run.stopping.order(Ending(RunState.TRIPPED if known.trips else RunState.STOPPED, why))
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
@@ -186,7 +186,7 @@ class Recovery:
         last = tests[-1] if tests and not starting else None
         return Known(
             # A start of this process that is not known asks for no stop; only what comes from before may have.
-            state=RunState.ARMED if run.start_is_unknown else run.state,
+            state=RunState.ARMED if run.status.start_is_unknown else run.state,
             barcode=last.barcode if last else run.next_barcode,
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,
@@ -201,7 +201,7 @@ class Recovery:
         run = Run(
             self._store, self._tester, RunRequest(Program.from_json(row.program_json), row.channel, ""), row.run_id
         )
-        run.diary.intend_stop()
+        run.journal.intend_stop()
         status = (await self._tester.status([row.channel]))[row.channel]
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
         if status.barcode not in barcodes:
@@ -212,9 +212,6 @@ class Recovery:
 
 # No program has so many steps: the rung of the ladder that needs the number is refused and passed.
 _NO_SUCH_STEP = 255
-_OVER = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED})
-# A person moves these on; the tester is not asked about them.
-_LATCHED = frozenset({RunState.HOLDING, RunState.AWAITING_OPERATOR, RunState.TRIPPED})
 
 
 def is_storm(store: Store, now_unix_s: float) -> bool:

@@ -21,7 +21,6 @@ SILENT_RECORDS = 3
 CLOCK_JUMP_S = 5.0
 # The contact check at a program's head takes 10 s: it is judged before the recipe's first step, however slow the polls.
 FIRST_LOOK_S = 15.0
-_LIVE = frozenset({RunState.RUNNING, RunState.UNSEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Silence:
             effect = f"{message}; times in UTC before and after do not fit, step times do"
             with self._store.transaction():
                 for run in runs:
-                    run.diary.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
+                    run.journal.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
                     self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
         self._ahead_s = ahead_s
 
@@ -91,7 +90,7 @@ class Silence:
         is_new = self.left_s() <= 1e-6
         for run in runs:
             # That a silence began may not have been written: then the run still says that it runs.
-            was_silent = run.state in _LIVE if is_new else run.state is RunState.UNSEEN and _key(run) not in self._gaps
+            was_silent = run.state.is_live if is_new else run.state is RunState.UNSEEN and _key(run) not in self._gaps
             if was_silent and _key(run) not in self._still:
                 # After a restart nothing was heard since the process before died: the last record tells when.
                 since_unix_s = min(self._heard_unix_s, run.last.unix_time_s if run.last else self._heard_unix_s)
@@ -112,7 +111,7 @@ class Silence:
             for gap in self._gaps.values():
                 if gap.run.state is RunState.UNSEEN:
                     gap.run.go(RunState.RUNNING)
-                gap.run.diary.note(EventKind.LINK_BACK, gap.message)
+                gap.run.journal.note(EventKind.LINK_BACK, gap.message)
                 self._store.add_deviation(
                     gap.run.run_id, "communication_loss", gap.since_unix_s, gap.until_unix_s, effect
                 )
@@ -120,7 +119,7 @@ class Silence:
 
     def _lost(self, run: Run, message: str) -> None:
         with self._store.transaction():
-            run.diary.note(EventKind.LINK_LOST, message)
+            run.journal.note(EventKind.LINK_LOST, message)
             run.go(RunState.UNSEEN, message)
 
     def check_growth(self, run: Run) -> None:

@@ -1,58 +1,146 @@
-"""Sends the start of a loaded program, and writes down what became of it whatever happens meanwhile."""
+"""A run's start: checked, loaded, committed as an intent, sent once, and known whatever happens meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import PureWindowsPath
+from typing import Protocol
 
 from drivers.errors import DriverError, OutcomeUnknown
 from drivers.interfaces import BatteryTester, LoadedProgram, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.runs.journal import Diary
-from orchestrator.store import Store
+from orchestrator.judging.preflight import reasons_not_to_start
+from orchestrator.runs.journal import RunJournal
+from orchestrator.runs.request import RunRequest
+from orchestrator.states import RunState, RunStatus
+from orchestrator.store import Store, TesterTestRow
+from protocols.program import CyclingSegment
 
 
-async def send_start(
-    store: Store,
-    tester: BatteryTester,
-    diary: Diary,
-    order: tuple[LoadedProgram, str],
-    started: Callable[[TestIdentity], None],
-) -> None:
-    """Start a loaded program under a barcode, once; ``started`` is called in the commit of its outcome.
+class Startable(Protocol):
+    """What a start needs of its run, which alone moves its own state."""
 
-    Raises what the tester raises. After OutcomeUnknown the intent stays open: that is what asks the tester later.
-    """
-    loaded, barcode = order
-    failpoint("start not intended")
-    intent = diary.intend("start")
-    failpoint("start intended")
-    starting = asyncio.ensure_future(tester.start(loaded, barcode))
-    try:
-        await asyncio.wait({starting})
-    finally:
-        # Also when cancelled: what a start did must be known before anything else happens to the channel.
-        await asyncio.wait({starting})
-        _know(store, intent, starting, started)
-    diary.note(EventKind.LOADED, f"step file {PureWindowsPath(loaded.location).name}, sha256 {loaded.sha256}")
+    commanding: asyncio.Lock
+    is_called_off: bool
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run is."""
+
+    @property
+    def segment(self) -> CyclingSegment:
+        """What the next test runs on the tester."""
+
+    @property
+    def tests(self) -> list[TesterTestRow]:
+        """The tests that the run has had."""
+
+    @property
+    def next_barcode(self) -> str:
+        """The barcode of the next test."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the store has the test that was last started."""
+
+    def started(self, identity: TestIdentity) -> None:
+        """Take a test that has been started as this run's own."""
+
+    def start_is_not_known(self) -> None:
+        """Take in that a start may have reached the tester."""
+
+    def go(self, state: RunState, reason: str = "") -> None:
+        """Move to a state and store it."""
+
+    def cannot_begin(self, reason: str) -> None:
+        """Fail a run that never began; one that has tests is held."""
 
 
-def _know(
-    store: Store, intent: int, starting: asyncio.Future[TestIdentity], started: Callable[[TestIdentity], None]
-) -> None:
-    """Write down what a start did. Raises what it raised."""
-    try:
-        identity = starting.result()
-    except OutcomeUnknown:
-        raise
-    except DriverError as err:
-        store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
-        raise
-    failpoint("start confirmed")
-    with store.transaction():
-        store.close_intent(intent, "confirmed", wall_time())
-        started(identity)
-    failpoint("start stored")
+class StartOrder:
+    """One run's start, at its beginning or with what is left of it; nothing is started twice."""
+
+    def __init__(
+        self, run: Startable, store: Store, tester: BatteryTester, journal: RunJournal, request: RunRequest
+    ) -> None:
+        self._run = run
+        self._store = store
+        self._tester = tester
+        self._journal = journal
+        self._request = request
+        # The barcode under which the run was last started, or is being started.
+        self.barcode = ""
+
+    async def start(self) -> None:
+        """Check, load and start. The run is then running, or failed, held or unknown with its reason."""
+        run = self._run
+        async with run.commanding:
+            if run.status.state.is_settled:
+                return
+            try:
+                if not await self._send():
+                    return
+            except OutcomeUnknown as err:
+                run.start_is_not_known()
+                run.go(RunState.UNKNOWN, f"{err}; look at channel {self._request.channel} before anything else")
+                return
+            except DriverError as err:
+                run.cannot_begin(str(err))
+                return
+            except BaseException:
+                # Sent or not, the store does not say that it began: the tester is asked.
+                if run.status.state is RunState.ARMED and not run.has_begun:
+                    run.start_is_not_known()
+                raise
+            run.go(RunState.RUNNING)
+
+    async def _send(self) -> bool:
+        """Check, load and send; False when nothing was sent. Raises DriverError and StoreError."""
+        run, channel = self._run, self._request.channel
+        if run.status.state is not RunState.PREFLIGHT:
+            run.go(RunState.PREFLIGHT)
+        tests = run.tests
+        self.barcode = run.next_barcode
+        status = (await self._tester.status([channel]))[channel]
+        if reasons := reasons_not_to_start(self._request.program, status, resumed=bool(tests)):
+            run.cannot_begin("; ".join(reasons))
+            return False
+        loaded = await self._tester.load(channel, run.segment, self.barcode)
+        if run.is_called_off:
+            return False
+        run.go(RunState.ARMED)
+        failpoint("start not intended")
+        intent = self._journal.intend("start")
+        failpoint("start intended")
+        await self._send_once(loaded, intent)
+        name = PureWindowsPath(loaded.location).name
+        self._journal.note(EventKind.LOADED, f"step file {name}, sha256 {loaded.sha256}")
+        return True
+
+    async def _send_once(self, loaded: LoadedProgram, intent: int) -> None:
+        """Send the start and write down what it did. Raises what the tester raises.
+
+        After OutcomeUnknown the intent stays open: that is what asks the tester later.
+        """
+        starting = asyncio.ensure_future(self._tester.start(loaded, self.barcode))
+        try:
+            await asyncio.wait({starting})
+        finally:
+            # Also when cancelled: what a start did must be known before anything else happens to the channel.
+            await asyncio.wait({starting})
+            self._write_outcome(starting, intent)
+
+    def _write_outcome(self, starting: asyncio.Future[TestIdentity], intent: int) -> None:
+        try:
+            identity = starting.result()
+        except OutcomeUnknown:
+            raise
+        except DriverError as err:
+            self._store.close_intent(intent, f"{type(err).__name__}: {err}", wall_time())
+            raise
+        failpoint("start confirmed")
+        with self._store.transaction():
+            self._store.close_intent(intent, "confirmed", wall_time())
+            self._run.started(identity)
+        failpoint("start stored")

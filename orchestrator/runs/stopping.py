@@ -1,41 +1,131 @@
-"""Stops a run's test: ordered once, sent until it is confirmed, and kept until the run's end is written."""
+"""A run's stop, from the order to the stored end: sent until it is confirmed, then the last records, then the end."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Protocol
+
 from drivers.errors import ChannelTaken, DriverError
-from drivers.interfaces import BatteryTester, ChannelState, TestIdentity
+from drivers.interfaces import BatteryTester, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.runs.journal import Diary
-from orchestrator.states import RunState
+from orchestrator.runs.journal import STOPS, RunJournal
+from orchestrator.runs.records import RecordPipeline
+from orchestrator.states import Ending, RunState, RunStatus
+from orchestrator.store import Store
 
-_BUSY = frozenset({ChannelState.WORKING, ChannelState.PAUSED})
+
+class Stoppable(Protocol):
+    """What a stop order needs of its run, which alone moves its own state."""
+
+    commanding: asyncio.Lock
+    """Held by a start or a stop until its outcome is known: neither may act on what the other has half done."""
+
+    is_called_off: bool
+    """Whether a stop waits for a start under way: a start that has not left yet does not leave any more."""
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run is."""
+
+    @property
+    def records(self) -> RecordPipeline | None:
+        """The records of the run's present test; None before its first."""
+
+    @property
+    def identity_of_start(self) -> tuple[str, int]:
+        """The barcode under which the run was last started, and the number of that program's end step."""
+
+    def order_end(self, ending: Ending) -> None:
+        """Take in how the run is to end once its stop is confirmed; what was ordered first counts."""
+
+    def go(self, state: RunState, reason: str = "") -> None:
+        """Move to a state and store it."""
+
+    def finish(self, ending: Ending) -> None:
+        """End the run and store it."""
+
+    def end_at_rest(self, reason: str) -> None:
+        """End a run of which no program is on the tester."""
 
 
 class StopOrder:
-    """What has been ordered of one run, and how far it is carried out."""
+    """One run's stop. It is ordered once, sent until it is confirmed, and kept until the run's end is written."""
 
-    def __init__(self, tester: BatteryTester, diary: Diary, channel: str) -> None:
+    def __init__(self, run: Stoppable, store: Store, tester: BatteryTester, journal: RunJournal, channel: str) -> None:
+        self._run = run
+        self._store = store
         self._tester = tester
-        self._diary = diary
+        self._journal = journal
         self._channel = channel
         self._confirmed = ""
-        # How the run is to end, and why; None while nothing is ordered.
-        self.ending: tuple[RunState, str] | None = None
 
-    def order(self, state: RunState, reason: str) -> None:
-        """Order a stop; what was ordered first counts."""
-        self.ending = self.ending or (state, reason)
+    def order(self, ending: Ending) -> None:
+        """Order the stop for the next poll; an end that its records ask for counts first: a trip stays latched."""
+        records = self._run.records
+        self._run.order_end((records.ending if records is not None else None) or ending)
 
-    def intend(self) -> None:
-        """Commit the intent, which stays open until the run's end is written."""
-        self._diary.intend_stop(trips=self.ending is not None and self.ending[0] is RunState.TRIPPED)
+    async def again(self) -> None:
+        """Send a pending stop once more."""
+        if (ending := self._run.status.ordered_end) is not None:
+            await self.stop(ending)
 
-    async def send(self, identity: TestIdentity) -> str:
-        """Stop a test and give the outcome; one that was confirmed before is not sent again. Raises DriverError."""
+    async def stop(self, ending: Ending) -> None:
+        """Stop the channel, confirm it, fetch what it recorded until then, and end the run.
+
+        An unconfirmed stop leaves the run unknown: the supervisor sends it again at every poll. A start that has not
+        left yet does not leave any more; one that has is waited for. Raises StoreError, and DriverError where a start
+        is not known.
+        """
+        run = self._run
+        run.is_called_off = True
+        async with run.commanding:
+            run.is_called_off = False
+            status = run.status
+            if status.state.is_settled:
+                return
+            is_between = status.is_between and not status.start_is_unknown
+            if is_between or (status.state.is_at_rest and not await self._is_kept()):
+                run.end_at_rest(ending.reason)
+                return
+            self.order(ending)
+            if status.start_is_unknown:
+                # Its end follows once the start is known, also after a restart.
+                self._intend()
+                await self.stop_unseen()
+            elif run.records is not None:
+                await self._carry_out(run.records)
+
+    async def stop_unseen(self) -> None:
+        """Stop what was started and is not known to have been, if the tester shows it; no end is written."""
+        barcode, end_step = self._run.identity_of_start
+        status = (await self._tester.status([self._channel]))[self._channel]
+        if status.barcode == barcode and status.state.has_program:
+            await self._tester.stop(TestIdentity(self._channel, status.test_id, barcode, end_step))
+
+    async def _carry_out(self, records: RecordPipeline) -> None:
+        run = self._run
+        try:
+            outcome = await self._send(records.identity)
+        except DriverError as err:
+            ending = run.status.ordered_end
+            if run.status.state is not RunState.UNKNOWN and ending is not None:
+                with self._store.transaction():
+                    self._journal.note(EventKind.STOP_NOT_CONFIRMED, str(err))
+                    run.go(RunState.UNKNOWN, f"{ending.reason}; but the stop is not confirmed: {err}")
+            return
+        await records.collect_rest()
+        failpoint("stop collected")
+        with self._store.transaction():
+            self._journal.close_intents(outcome, STOPS)
+            if (ending := run.status.ordered_end) is not None:
+                run.finish(ending)
+
+    async def _send(self, identity: TestIdentity) -> str:
+        """Stop a test and give the outcome; a stop that was confirmed before is not sent again. Raises DriverError."""
         if not self._confirmed:
             failpoint("stop not intended")
-            self.intend()
+            self._intend()
             failpoint("stop intended")
             try:
                 await self._tester.stop(identity)
@@ -43,20 +133,23 @@ class StopOrder:
             except ChannelTaken as err:
                 # Our test is over: another one has its place, and is none of our business.
                 self._confirmed = str(err)
-                self._diary.note(EventKind.EXTERNAL_ACTION, str(err))
+                self._journal.note(EventKind.EXTERNAL_ACTION, str(err))
             failpoint("stop confirmed")
         return self._confirmed
 
-    async def send_unseen(self, barcode: str, end_step: int) -> None:
-        """Stop what was started under a barcode and could not be written down, if the tester shows it."""
-        status = (await self._tester.status([self._channel]))[self._channel]
-        if status.barcode == barcode and status.state in _BUSY:
-            await self._tester.stop(TestIdentity(self._channel, status.test_id, barcode, end_step))
+    def _intend(self) -> None:
+        """Commit the intent, which stays open until the run's end is written."""
+        ending = self._run.status.ordered_end
+        self._journal.intend_stop(trips=ending is not None and ending.state is RunState.TRIPPED)
 
-    async def is_kept(self, identity: TestIdentity) -> bool:
+    async def _is_kept(self) -> bool:
         """Tell whether a held run's program may still be on its channel, paused: somebody could let it go on there."""
+        records = self._run.records
+        if self._run.status.state is not RunState.HOLDING or records is None:
+            return False
         try:
             status = (await self._tester.status([self._channel]))[self._channel]
         except DriverError:
             return True
-        return status.state in _BUSY and (status.test_id, status.barcode) == (identity.test_id, identity.barcode)
+        identity = records.identity
+        return status.state.has_program and (status.test_id, status.barcode) == (identity.test_id, identity.barcode)

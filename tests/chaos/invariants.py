@@ -134,7 +134,7 @@ class Invariants:
             "WHERE state IN ('running', 'armed', 'preflight')"
         )}  # fmt: skip
         looked_after = {run.run_id for run in host.service.runs}
-        between = {run.run_id for run in host.service.runs if run.is_between}
+        between = {run.run_id for run in host.service.runs if run.status.is_between}
         for name in self._bench.tester.channels:
             channel = self._bench.tester.channel(name)
             test = channel.test(0)

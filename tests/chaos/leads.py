@@ -139,7 +139,9 @@ async def stopped_while_measuring(night: Night, it: Happening) -> bool:
     """Stop the run whose cell is at the leads."""
     channel = await measured(night, it)
     service = night.host.service
-    runs = [run for run in service.runs if run.request.channel == channel and not run.ended] if service else []
+    runs = (
+        [run for run in service.runs if run.request.channel == channel and not run.state.has_ended] if service else []
+    )
     if not runs:
         return False
     await stop_run(night, runs[0])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from drivers.errors import DriverError
 from orchestrator.rack.service import CommandRefused, Service
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import SETTLED, Run
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from protocols.program import Program
 from simulators.neware.step_machine import Status
@@ -33,7 +33,10 @@ async def submit_measuring(night: Night, it: Happening) -> bool:
 
 def _submit(night: Night, it: Happening, programs: Sequence[Program]) -> bool:
     service = night.host.service
-    if service is None or sum(run.request.channel == it.channel and not run.ended for run in service.runs) > 1:
+    if (
+        service is None
+        or sum(run.request.channel == it.channel and not run.state.has_ended for run in service.runs) > 1
+    ):
         return False
     try:
         service.submit(RunRequest(pick(programs, it.luck), it.channel, it.channel), "ada")
@@ -50,7 +53,7 @@ def _some(service: Service | None, luck: float, wanted: Callable[[Run], bool]) -
 async def stop(night: Night, it: Happening) -> bool:
     """Stop some run; while the link is good this is confirmed soon, whatever the tester does."""
     service = night.host.service
-    run = _some(service, it.luck, lambda run: run.state not in SETTLED)
+    run = _some(service, it.luck, lambda run: not run.state.is_settled)
     return run is not None and await stop_run(night, run)
 
 
@@ -71,7 +74,7 @@ async def submit_and_stop(night: Night, it: Happening) -> bool:
         return False
     run = service.runs[-1]
     await asyncio.sleep(it.luck * 1000 % 12.0)
-    if night.host.service is service and run.state not in SETTLED:
+    if night.host.service is service and not run.state.is_settled:
         await stop_run(night, run)
     return True
 
@@ -81,7 +84,7 @@ async def stop_rack(night: Night, it: Happening) -> bool:
     service = night.host.service
     if service is None:
         return False
-    with _bounded_stop(night, [run for run in service.runs if run.state not in SETTLED]):
+    with _bounded_stop(night, [run for run in service.runs if not run.state.is_settled]):
         await _while_alive(night, service.stop_rack("ada"))
     return True
 
@@ -106,7 +109,7 @@ class _bounded_stop:  # noqa: N801 - used as a context
         took_s = asyncio.get_running_loop().time() - self._began_s
         assert took_s <= STOP_BOUND_S, f"a stop took {took_s:.0f} s on a good link"
         for run in self._runs:
-            settled = run.state in SETTLED or self._cannot_be_stopped(run) or says_leads(run.state, run.reason)
+            settled = run.state.is_settled or self._cannot_be_stopped(run) or says_leads(run.state, run.reason)
             assert settled, f"{run.run_id} is {run.state}: {run.reason}, after a stop on a good link"
 
     def _cannot_be_stopped(self, run: Run) -> bool:

@@ -85,7 +85,7 @@ class AtLeads:
         if name is None or host.service is None:
             return
         runs = [run for run in host.service.runs if run.request.channel == name]
-        if any(run.state is RunState.RUNNING and run.course.measurement is not None for run in runs):
+        if any(run.state is RunState.RUNNING and run.progress.measurement is not None for run in runs):
             return
         brought = self._query(
             "SELECT run.run_id, run.state, run.reason FROM intent JOIN run ON run.run_id = intent.run_id "
