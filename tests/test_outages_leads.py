@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.measuring.between_segments import Errands
+from orchestrator.measuring.between_segments import BetweenSegments
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
+from orchestrator.runs.starting import StartPermit
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
 from tests.outage import FailingStore, Outage, fail_for, failing_store
@@ -43,7 +44,7 @@ def with_outage(path: Path, work: Work, cells: dict[str, str] | None = None) -> 
     run_virtual(main())
 
 
-async def set_out(rig: StationRig, store: FailingStore) -> tuple[Errands, Run, asyncio.Task[bool]]:
+async def set_out(rig: StationRig, store: FailingStore) -> tuple[BetweenSegments, Run, asyncio.Task[bool]]:
     """Bring a run through its first segment, and let its errand begin."""
     request = eis_request()
     run = Run(store, rig.tester, request, request.add_to(store))
@@ -52,7 +53,7 @@ async def set_out(rig: StationRig, store: FailingStore) -> tuple[Errands, Run, a
     await asyncio.sleep(200.0)
     await run.records.collect_rest()
     assert run.go_to_next_segment()
-    errands = Errands(store, rig.tester, rig.station, lambda _: None, lambda: True)
+    errands = BetweenSegments(store, rig.tester, rig.station, StartPermit())
     return errands, run, asyncio.ensure_future(errands.go_on(run))
 
 

@@ -83,10 +83,10 @@ def test_nothing_is_started_behind_a_spectrum_while_starts_are_refused(store_fil
         async with measuring_service(rig, store) as service:
             run = service.submit(eis_request(), "ada")
             await asyncio.sleep(400.0)
-            service.supervisors[0].observe_only = True
+            service.supervisors[0].permit.refusal = "nothing is started at present"
             await asyncio.sleep(10_000.0)
             assert len([test for test in store.tests(run.run_id) if not test.is_measurement]) == 1
-            service.supervisors[0].observe_only = False
+            service.supervisors[0].permit.refusal = ""
             await until(run, RunState.COMPLETED)
 
     with_station(store_file, work)

@@ -83,7 +83,7 @@ class Station:
             if port != self.ports[channel]:
                 raise Incomplete(f"{self.switch.name} no longer has the cell of {channel} at the leads: it has {port}")
 
-    async def clear(self, channel: str) -> None:
+    async def disconnect(self, channel: str) -> None:
         """See that a channel's cell is not on the leads before the tester drives it: an earlier process may have died.
 
         Raises DriverError when the switch does not say so.
@@ -97,15 +97,15 @@ class Station:
                 await self.switch.select(None)
                 self._parted_s[channel] = asyncio.get_running_loop().time()
 
-    async def seen_again(self, channel: str) -> None:
+    async def wait_until_shown(self, channel: str) -> None:
         """Wait until the tester shows a cell that has just come back, not the empty holder that it saw before."""
         left_s = self._parted_s.get(channel, -SHOWN_S) + SHOWN_S - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, left_s))
 
-    async def seen_off(self, channel: str) -> str:
+    async def disconnect_problem(self, channel: str) -> str:
         """See that a channel's cell is not on the leads, and say in words what is to be done where that is not sure."""
         try:
-            await self.clear(channel)
+            await self.disconnect(channel)
         except DriverError as err:
             return f"take the leads of {self.potentiostat.name} off the cell: {err}"
         return ""

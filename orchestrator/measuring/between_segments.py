@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
@@ -18,12 +17,13 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.settling import Settling
-from orchestrator.measuring.patient_writer import Words, in_full
-from orchestrator.measuring.soft_short import ShortWatches
+from orchestrator.measuring.patient_writer import PatientWriter, in_full
+from orchestrator.measuring.soft_short import SoftShortWatches
 from orchestrator.measuring.storing import archive, keep_measurement
-from orchestrator.measuring.tester_off import LOOK_S, OffWatch
-from orchestrator.measuring.visit import AtStation, Rested, Visit
+from orchestrator.measuring.tester_off import LOOK_S, TesterOffWatch
+from orchestrator.measuring.visit import Rested, StationVisits, Visit
 from orchestrator.runs.run import Run
+from orchestrator.runs.starting import StartPermit
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
 from protocols.program import MeasurementSegment
@@ -33,24 +33,22 @@ logger = logging.getLogger(__name__)
 _ATTEMPTS = 2
 
 
-class Errands:
-    """Takes the runs of one tester from one cycling segment to the next."""
+class BetweenSegments:
+    """Takes each run of one tester from one cycling segment to the next."""
 
     def __init__(
         self,
         store: Store,
         tester: BatteryTester,
         station: Station | None,
-        publish: Callable[[Run], None],
-        may_start: Callable[[], bool],
+        permit: StartPermit,
     ) -> None:
         self._store = store
         self._station = station
-        self._publish = publish
-        self._off = OffWatch(tester)
-        self._words = Words(store, self._say)
-        self._at = AtStation(store, self._off, self._say, may_start, self._words)
-        self._shorts = ShortWatches(store)
+        self._off = TesterOffWatch(tester)
+        self._writer = PatientWriter(store)
+        self._at = StationVisits(store, self._off, permit, self._writer)
+        self._shorts = SoftShortWatches(store)
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, Rested] = {}
         # Why runs whose errand was ended must be held, where the store did not take that.
@@ -68,7 +66,7 @@ class Errands:
 
         All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
         """
-        self._words.make_up(run)
+        self._writer.make_up(run)
         self._trouble.pop(run.run_id, None)
 
     async def go_on(self, run: Run) -> bool:
@@ -77,8 +75,8 @@ class Errands:
         False when the run has ended, is held, or waits for a person.
         """
         try:
-            if self._words.owes(run):
-                await self._words.first(run, lambda: self.make_up(run))
+            if self._writer.owes(run):
+                await self._writer.write_before_going_on(run, lambda: self.make_up(run))
                 if run.state is RunState.HOLDING:
                     return False
             if run.state is RunState.PREFLIGHT:
@@ -90,23 +88,25 @@ class Errands:
             await self._hold(run, str(err))
             return False
         if run.progress.is_over:
-            await self._words.first(run, lambda: run.finish(Ending(RunState.COMPLETED, "program finished")))
+            await self._writer.write_before_going_on(
+                run, lambda: run.finish(Ending(RunState.COMPLETED, "program finished"))
+            )
             return False
-        await self._words.first(run, lambda: _to_preflight(run))
+        await self._writer.write_before_going_on(run, lambda: _to_preflight(run))
         return True
 
     async def _hold(self, run: Run, why: str) -> None:
-        if not await self._words.last(run, why, lambda: run.hold(why)):
+        if not await self._writer.write_outcome(run, why, lambda: run.hold(why)):
             self._trouble[run.run_id] = why
-            self._say(run, why)
+            run.say(why)
 
     async def _take_up(self, run: Run) -> None:
         """Begin again where a person lets a run go on: its cell may still be on the leads. Raises Interrupted."""
         self._off.accept(run)
         if self._station is not None:
-            if left := await self._station.seen_off(run.request.channel):
+            if left := await self._station.disconnect_problem(run.request.channel):
                 raise Interrupted(left)
-            await self._station.seen_again(run.request.channel)
+            await self._station.wait_until_shown(run.request.channel)
 
     async def _carry_out(self, run: Run, segment: MeasurementSegment) -> bool:
         station = self._station
@@ -114,7 +114,7 @@ class Errands:
             raise Interrupted("this bench has no potentiostat any more")
         rested = self._moving.pop(run.run_id, None)
         if rested is None:
-            await self._words.first(run, lambda: _to_running(run))
+            await self._writer.write_before_going_on(run, lambda: _to_running(run))
             rested = await self._rest(run, segment)
             if station.needs_a_person:
                 self._moving[run.run_id] = rested
@@ -122,7 +122,7 @@ class Errands:
                 await self._ask(run, text)
                 return False
         await self._off.see_it_off(run)
-        self._say(run, f"waits for {station.potentiostat.name}")
+        run.say(f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
         if station.needs_a_person and not run.progress.is_over:
@@ -132,7 +132,9 @@ class Errands:
 
     async def _ask(self, run: Run, text: str) -> None:
         """Let the run wait for a person who does something by hand."""
-        await self._words.first(run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run"))
+        await self._writer.write_before_going_on(
+            run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
+        )
 
     async def _rest(self, run: Run, segment: MeasurementSegment) -> Rested:
         """Wait with the tester off until the cell has settled. Raises Interrupted when it does not."""
@@ -152,13 +154,8 @@ class Errands:
                 raise Interrupted(f"the cell does not settle for {name}: {shown}")
             left_s = settling.left_s(now_s)
             left = f"rests before {name}, {left_s / 60:.0f} min left" if left_s else f"settles before {name}"
-            self._say(run, left)
+            run.say(left)
             await asyncio.sleep(min(left_s, LOOK_S) if left_s else LOOK_S)
-
-    def _say(self, run: Run, doing: str) -> None:
-        """Tell whoever looks what the run is doing; nothing is written down."""
-        run.say(doing)
-        self._publish(run)
 
     async def _measure(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested) -> None:
         """Measure, at most twice, and store what came whole; a cell that is surely off the leads goes on without it."""
@@ -176,17 +173,17 @@ class Errands:
                     raise Interrupted(f"{failures[-1]}; {text}") from err
                 if isinstance(err, MacroRefused):
                     break
-                self._words.stop_here_if_ended()
+                self._writer.raise_if_ended()
                 await asyncio.sleep(LOOK_S)
                 continue
             await self._keep(run, segment, station, visit)
             if visit.trouble:
                 raise Interrupted(visit.trouble)
             return
-        await self._words.first(run, lambda: self._leave_out(run, segment, station, failures))
+        await self._writer.write_before_going_on(run, lambda: self._leave_out(run, segment, station, failures))
 
     async def _note_failure(self, run: Run, failure: str) -> None:
-        await self._words.last(run, failure, lambda: run.journal.note(EventKind.MEASUREMENT_FAILED, failure))
+        await self._writer.write_outcome(run, failure, lambda: run.journal.note(EventKind.MEASUREMENT_FAILED, failure))
 
     async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
         """Copy the files beside the store; where that has no room, the values count and the files stay."""
@@ -223,7 +220,7 @@ class Errands:
         kept = replace(visit, measurement=await self._archived(run, visit.measurement))
         where = ", ".join(sorted({str(path.parent) for path in kept.measurement.files})) or "no file"
         what = f"{segment.technique.kind} of job {kept.measurement.job}, which is whole; its files are in {where}"
-        if not await self._words.last(run, what, lambda: self._store_whole(run, segment, station, kept)):
+        if not await self._writer.write_outcome(run, what, lambda: self._store_whole(run, segment, station, kept)):
             return
         failpoint("measurement stored")
         try:

@@ -1,4 +1,4 @@
-"""How an errand writes: it waits for the store while its cell rests, but keeps nobody waiting who ends it."""
+"""Writes to the store for a cell that rests between two segments, and is patient while the store takes nothing."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from orchestrator.store import Refused, Store, StoreConflict, StoreError
 logger = logging.getLogger(__name__)
 
 
-class Words:
-    """What an errand writes: as soon as the store takes it, but at once or not now when the errand is being ended.
+class PatientWriter:
+    """Retries a store write while the cell is safely at rest.
 
-    A person's stop, or the service's end, is not to wait for a store: what it does not take then is kept for `make_up`.
+    Once the task is being cancelled, by a person's stop or the service's end, it tries once and keeps what the store
+    refuses for `make_up`.
     """
 
-    def __init__(self, store: Store, say: Callable[[Run, str], None]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._say = say
         self._unwritten: dict[str, list[Callable[[], object]]] = {}
 
-    async def first(self, run: Run, write: Callable[[], T]) -> T:
-        """Write what must be in the store before anything else is done; an errand that is being ended stops here."""
-        self.stop_here_if_ended()
-        return await patiently(write, lambda why: self._say(run, why))
+    async def write_before_going_on(self, run: Run, write: Callable[[], T]) -> T:
+        """Write what the next step needs in the store. Raises CancelledError in a task that is being cancelled."""
+        self.raise_if_ended()
+        return await patiently(write, run.say)
 
-    def stop_here_if_ended(self) -> None:
-        """Raise CancelledError in an errand that is being ended."""
+    def raise_if_ended(self) -> None:
+        """Raise CancelledError in a task that is being cancelled."""
         if _is_being_ended():
             raise asyncio.CancelledError
 
-    async def last(self, run: Run, what: str, write: Callable[[], object]) -> bool:
-        """Write what has happened; False when the errand is being ended and the store does not take it."""
+    async def write_outcome(self, run: Run, what: str, write: Callable[[], object]) -> bool:
+        """Write what has happened; False when the task is being cancelled and the store refuses it."""
         if not _is_being_ended():
             try:
-                await patiently(write, lambda why: self._say(run, f"{what}; {why}"))
+                await patiently(write, lambda why: run.say(f"{what}; {why}"))
             except asyncio.CancelledError:
-                # Still to be seen: the errand has more to say, and stops at the next `first`.
+                # Still to be seen: the task has more to write, and stops at the next `write_before_going_on`.
                 logger.info("run %s: ended while it waited for the store", run.run_id)
             else:
                 return True
@@ -54,11 +54,11 @@ class Words:
         return True
 
     def owes(self, run: Run) -> bool:
-        """Tell whether something of a run is still to be made up."""
+        """Tell whether an outcome of a run still waits to be written."""
         return run.run_id in self._unwritten
 
     def make_up(self, run: Run) -> None:
-        """Write, in one commit, what an errand that was ended could not. Raises StoreError."""
+        """Write the outcomes that wait, in one commit. Raises StoreError."""
         if not self.owes(run):
             return
         with self._store.transaction():
@@ -68,7 +68,7 @@ class Words:
 
 
 async def in_full(work: Awaitable[T]) -> T:
-    """Wait for what must not be cut short; whoever is being ended meanwhile stops at the next `Words.first`."""
+    """Wait for work that must not be cut short; a cancelled task stops at its next `write_before_going_on`."""
     task = asyncio.ensure_future(work)
     while not task.done():
         try:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.store import Store
 
 
-class ShortWatches:
+class SoftShortWatches:
     """One watch for each Li/Li run; after a restart it reads what is stored anew, and repeats nothing."""
 
     def __init__(self, store: Store) -> None:

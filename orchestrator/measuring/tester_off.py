@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 LOOK_S = 60.0
 
 
-class OffWatch:
+class TesterOffWatch:
     """Asks a tester about channels that are off, and tells when it has been silent for long."""
 
     def __init__(self, tester: BatteryTester) -> None:

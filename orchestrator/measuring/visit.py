@@ -7,7 +7,6 @@ meanwhile: one energiser per cell.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, MeasurementFailed, OutcomeUnknown
@@ -16,9 +15,10 @@ from orchestrator.bench.station import Interrupted, Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.measuring.patient_writer import Words, in_full
-from orchestrator.measuring.tester_off import LOOK_S, OffWatch
+from orchestrator.measuring.patient_writer import PatientWriter, in_full
+from orchestrator.measuring.tester_off import LOOK_S, TesterOffWatch
 from orchestrator.runs.run import Run
+from orchestrator.runs.starting import StartPermit
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from protocols.program import MeasurementSegment
@@ -47,39 +47,37 @@ class Visit:
     trouble: str
 
 
-class AtStation:
+class StationVisits:
     """Sees one run's cell through its visit."""
 
     def __init__(
         self,
         store: Store,
-        off: OffWatch,
-        say: Callable[[Run, str], None],
-        may_start: Callable[[], bool],
-        words: Words,
+        off: TesterOffWatch,
+        permit: StartPermit,
+        writer: PatientWriter,
     ) -> None:
         self._store = store
         self._off = off
-        self._say = say
-        self._may_start = may_start
-        self._words = words
+        self._permit = permit
+        self._writer = writer
 
     async def visit(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested, job: str) -> Visit:
         """Measure once. Raises MeasurementFailed with the cell off the leads, Interrupted when a person must look."""
         await self._leads_are_free(run, station, job)
         what = f"{segment.technique.kind} at {station.potentiostat.name}"
-        await self._words.first(run, lambda: _to_preflight(run, f"before {what}"))
-        intent = await self._words.first(run, lambda: run.journal.intend("measure"))
+        await self._writer.write_before_going_on(run, lambda: _to_preflight(run, f"before {what}"))
+        intent = await self._writer.write_before_going_on(run, lambda: run.journal.intend("measure"))
         failpoint("measure intended")
         outcome, trouble = "", ""
         try:
             # Nothing is written while the cell is on the leads: what waits for the store waits without it.
-            await self._words.first(run, lambda: _to_measuring(run, what))
+            await self._writer.write_before_going_on(run, lambda: _to_measuring(run, what))
             shown = await self._off.see_it_off(run)
             await station.connect(run.request.channel)
             rested_s = asyncio.get_running_loop().time() - rested.began_s
             failpoint("cell connected")
-            self._say(run, run.reason)
+            run.publish()
             seen_v = _mean_v((await self._watched(run, station, _ARRIVAL, f"{job}a")).result)
             # A hand has taken the tester's leads off before: what it showed while it had the cell counts.
             expected_v = rested.voltage_v if station.needs_a_person else shown.voltage_v
@@ -109,10 +107,10 @@ class AtStation:
         the cell off (reference chi660e, section 4.4). Raises MeasurementFailed when it cannot.
         """
         while True:
-            why = station.potentiostat.occupied() or ("" if self._may_start() else "nothing is started at present")
+            why = station.potentiostat.occupied() or self._permit.refusal
             if not why:
                 break
-            self._say(run, f"waits before {station.potentiostat.name}: {why}")
+            run.say(f"waits before {station.potentiostat.name}: {why}")
             await asyncio.sleep(LOOK_S)
         if station.is_unsure and not station.needs_a_person:
             await station.measure(_NOTHING, f"{job}n", "open leads")
@@ -139,7 +137,7 @@ class AtStation:
             f"it was ended in the middle of a measurement: take the leads of {station.potentiostat.name} off the cell, "
             "what they do to it is not known"
         )
-        await self._words.last(run, trouble, lambda: run.journal.note(EventKind.STOP_NOT_CONFIRMED, trouble))
+        await self._writer.write_outcome(run, trouble, lambda: run.journal.note(EventKind.STOP_NOT_CONFIRMED, trouble))
         return trouble
 
     async def _close(self, run: Run, intent: int, outcome: str, trouble: str = "") -> None:
@@ -149,7 +147,7 @@ class AtStation:
                 if trouble:
                     run.journal.note(EventKind.STOP_NOT_CONFIRMED, trouble)
 
-        await self._words.last(run, outcome, write)
+        await self._writer.write_outcome(run, outcome, write)
 
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
         """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""

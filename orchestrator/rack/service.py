@@ -84,7 +84,7 @@ class Service:
         storm = "three starts of the service in ten minutes: it only observes; restart it in a while"
         self._no_starts = storm if self.observe_only else no_room
         for supervisor in self.supervisors:
-            supervisor.observe_only = self._no_starts is not None
+            supervisor.permit.refusal = self._no_starts or ""
 
     def _rows_to_come(self) -> int:
         """Estimate how many records the runs that are not settled will still make."""
@@ -111,7 +111,7 @@ class Service:
 
     async def _recover(self, supervisor: Supervisor) -> None:
         """Decide every unfinished run; one that cannot be decided yet keeps only its own channel waiting."""
-        recovery = Recovery(self.store, supervisor.tester)
+        recovery = supervisor.recovery
         # Until the store has said which, any channel may have one.
         supervisor.undecided = set(supervisor.tester.channels())
         delay_s = _RETRY_S
@@ -216,7 +216,7 @@ class Service:
         """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
         for undecided, row in self._undecided():
             if row.run_id == run_id:
-                raise CommandRefused(await Recovery(self.store, undecided.tester).stop(row, by))
+                raise CommandRefused(await undecided.recovery.stop(row, by))
         supervisor, run = self.find(run_id)
         try:
             run.journal.note(EventKind.COMMAND, f"stop ordered by {by}")
@@ -228,7 +228,7 @@ class Service:
         """Give the runs of an earlier process of which it is not known yet what became of them."""
         known = {run.run_id for run in self.runs}
         waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
-        rows = [(it, row) for it in waiting for row in Recovery(self.store, it.tester).unfinished()]
+        rows = [(it, row) for it in waiting for row in it.recovery.unfinished()]
         return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
 
     async def stop_rack(self, by: str) -> list[Run]:
@@ -244,13 +244,13 @@ class Service:
 
     def acknowledge(self, run_id: str, by: str) -> Run:
         """Acknowledge a trip by name: the channel is free again. Raises CommandRefused for any other state."""
-        supervisor, run = self.find(run_id)
+        _, run = self.find(run_id)
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
         with self.store.transaction():
             run.journal.note(EventKind.COMMAND, f"trip acknowledged by {by}")
             run.go(RunState.STOPPED, f"{run.reason} (acknowledged by {by})")
-        supervisor.publish(run)
+        run.publish()
         return run
 
     async def resume(self, run_id: str, by: str) -> Run:

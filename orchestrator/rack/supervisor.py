@@ -15,8 +15,8 @@ from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, Subscriber
-from orchestrator.measuring.between_segments import Errands
+from orchestrator.events import EventKind, RunUpdate, Subscriber
+from orchestrator.measuring.between_segments import BetweenSegments
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
 from orchestrator.runs.ending import conclude
@@ -24,7 +24,8 @@ from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.runs.silence import FIRST_LOOK_S, Silence
-from orchestrator.runs.store_outage import Owed, StoreTrouble
+from orchestrator.runs.starting import StartPermit
+from orchestrator.runs.store_outage import OwedMoves, StoreTrouble
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
 
@@ -43,23 +44,23 @@ class Supervisor:
     ) -> None:
         self._store = store
         self.station = station
-        self._errands = Errands(store, tester, station, self.publish, lambda: not self.observe_only)
+        # While it refuses, nothing is started (faults E07); samples are stored and stops are carried out.
+        self.permit = StartPermit()
+        self._between_segments = BetweenSegments(store, tester, station, self.permit)
         # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
         self.tester = tester
         self._subscribers = tuple(subscribers)
         self.runs: list[Run] = []
-        # In observe-only mode nothing is started (faults E07); samples are stored and stops are carried out.
-        self.observe_only = False
         self.ticks = 0
         # A service lives for months: of the runs that are over it keeps the newest of each channel.
         self.forgets = False
         self._silence = Silence(store, tester)
-        self._recovery = Recovery(store, tester)
+        self.recovery = Recovery(store, tester, self._tell)
         self._clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
-        self._owed = Owed(self.trouble)
+        self._owed = OwedMoves(self.trouble)
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
         self._collector = Collector(store, tester.poll_period_s, self.trouble)
@@ -69,7 +70,7 @@ class Supervisor:
     def submit(self, request: RunRequest, by: str = "") -> Run:
         """Queue a run for its channel; one that the store does not take whole is not queued."""
         with self._store.transaction():
-            run = Run(self._store, self.tester, request, request.add_to(self._store))
+            run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._tell)
             if by:
                 run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
         self.take(run)
@@ -84,7 +85,7 @@ class Supervisor:
         if self.forgets:
             self._forget(run.request.channel)
         self.runs.append(run)
-        self.publish(run)
+        run.publish()
         self._wake.set()
 
     def _forget(self, channel: str) -> None:
@@ -144,7 +145,7 @@ class Supervisor:
 
     def _startable(self) -> list[Run]:
         """Give the oldest queued run of each channel that nothing else holds; a trip holds it until acknowledged."""
-        if self.observe_only:
+        if self.permit.refusal:
             return []
         held = {run.request.channel for run in self.runs if not run.state.is_over and run.state is not RunState.QUEUED}
         held |= self.undecided
@@ -156,7 +157,7 @@ class Supervisor:
 
     def _between(self) -> list[Run]:
         """Give the runs between two segments that nobody sees to yet; held ones wait for a person."""
-        if self.observe_only:
+        if self.permit.refusal:
             return []
         due = [run for run in self.runs if run.status.is_between and run.state.is_on_its_way]
         return [
@@ -166,7 +167,7 @@ class Supervisor:
     async def go_on(self, run: Run) -> None:
         """See a run from one segment to the next."""
         try:
-            if await self._errands.go_on(run) and not self.observe_only:
+            if await self._between_segments.go_on(run) and not self.permit.refusal:
                 await self.begin(run)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not go on", run.run_id)
@@ -176,7 +177,7 @@ class Supervisor:
             self._wake.set()
         finally:
             self._under_way.pop(run.run_id, None)
-        self.publish(run)
+        run.publish()
 
     async def begin(self, run: Run) -> None:
         """Start a run that is in preflight, at its beginning or with what is left of it."""
@@ -192,7 +193,7 @@ class Supervisor:
                 self._owed.write(run, lambda: run.go(RunState.RUNNING))
             else:
                 self._owed.write(run, lambda: run.cannot_begin(reason))
-        self.publish(run)
+        run.publish()
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
 
@@ -201,8 +202,8 @@ class Supervisor:
         if self.station is None:
             return True
         try:
-            await self.station.clear(run.request.channel)
-            await self.station.seen_again(run.request.channel)
+            await self.station.disconnect(run.request.channel)
+            await self.station.wait_until_shown(run.request.channel)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
             if not run.state.is_settled:
@@ -232,7 +233,7 @@ class Supervisor:
                 logger.exception("%s: a defect while polling", self.tester.name)
                 self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
         for run in active:
-            self.publish(run)
+            run.publish()
 
     async def _tick(self, active: list[Run]) -> None:
         asked_unix_s = wall_time()
@@ -241,7 +242,7 @@ class Supervisor:
         for run in active:
             if run.status.start_is_unknown:
                 async with self._of(run):
-                    await self._recovery.settle_start(run)
+                    await self.recovery.settle_start(run)
             if run.status.stop_is_pending:
                 async with self._of(run):
                     await run.stopping.again()
@@ -306,7 +307,7 @@ class Supervisor:
                 with self.trouble.endured(self.tester.name):
                     self._silence.check(active, "no reply")
                 for run in active:
-                    self.publish(run)
+                    run.publish()
             statuses = await asking
         finally:
             asking.cancel()
@@ -338,18 +339,18 @@ class Supervisor:
                 errand.cancel()
             await asyncio.wait({errand})
         try:
-            if errand is not None and (run.state is RunState.HOLDING or self._errands.trouble_of(run)):
+            if errand is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
-                self._owed.write(run, lambda: self._errands.make_up(run))
+                self._owed.write(run, lambda: self._between_segments.make_up(run))
                 return
-            self._errands.make_up(run)
+            self._between_segments.make_up(run)
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
-                left = await self.station.seen_off(run.request.channel)
+                left = await self.station.disconnect_problem(run.request.channel)
                 reason = f"{reason}; {left}" if left else reason
             await run.stopping.stop(Ending(RunState.STOPPED, reason))
             if run.status.start_is_unknown:
-                await self._recovery.settle(run)
+                await self.recovery.settle(run)
                 await run.stopping.again()
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
@@ -361,25 +362,24 @@ class Supervisor:
             raise
         finally:
             self._stopping.discard(run.run_id)
-            self.publish(run)
+            run.publish()
 
     def _end_at_rest(self, run: Run, reason: str) -> None:
-        self._errands.make_up(run)
+        self._between_segments.make_up(run)
         run.end_at_rest(reason)
 
     def owes(self, run: Run) -> bool:
         """Tell whether something of a run waits to be written: its stop, or why it is held."""
         return run in self._owed or run.status.stop_is_pending
 
-    def publish(self, run: Run) -> None:
+    def _tell(self, update: RunUpdate) -> None:
         """Tell the subscribers where a run is."""
-        update = run.update()
         for subscriber in self._subscribers:
             try:
                 subscriber(update)
             except OSError as err:
                 # A terminal or pipe that is gone must not end the watch over a channel.
-                logger.error("%s of run %s cannot be shown: %s", update.state.value, run.run_id, err)
+                logger.error("%s of run %s cannot be shown: %s", update.state.value, update.run_id, err)
 
 
 def _is_over(run: Run) -> bool:

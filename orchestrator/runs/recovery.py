@@ -6,16 +6,17 @@ and no step is repeated: a run that must go on in a new program waits for a pers
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind
+from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import Run
+from orchestrator.runs.run import Run, untold
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
@@ -84,9 +85,10 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
 class Recovery:
     """Brings the unfinished runs of one tester back to life."""
 
-    def __init__(self, store: Store, tester: BatteryTester) -> None:
+    def __init__(self, store: Store, tester: BatteryTester, tell: Callable[[RunUpdate], None] = untold) -> None:
         self._store = store
         self._tester = tester
+        self._tell = tell
         self._unsettled: dict[str, int] = {}
 
     def unfinished(self) -> list[RunRow]:
@@ -108,14 +110,17 @@ class Recovery:
 
     async def recover(self, row: RunRow) -> Run:
         """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
-        program = Program.from_json(row.program_json)
-        request, status = RunRequest(program, row.channel, row.label), RunStatus(row.state, row.reason)
-        run = Run(self._store, self._tester, request, row.run_id, status)
+        run = self._run_of(row)
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
             return run
         await self.settle(run)
         return run
+
+    def _run_of(self, row: RunRow) -> Run:
+        request = RunRequest(Program.from_json(row.program_json), row.channel, row.label)
+        status = RunStatus(row.state, row.reason)
+        return Run(self._store, self._tester, request, row.run_id, tell=self._tell, status=status)
 
     async def settle_start(self, run: Run) -> None:
         """Find out what became of a start of this process. Raises StoreError and ConnectionFailed.
@@ -198,9 +203,7 @@ class Recovery:
 
     async def stop(self, row: RunRow, by: str) -> str:
         """Stop at the tester what is not decided yet, and say so; its end follows when it can be decided."""
-        run = Run(
-            self._store, self._tester, RunRequest(Program.from_json(row.program_json), row.channel, ""), row.run_id
-        )
+        run = self._run_of(row)
         run.journal.intend_stop()
         status = (await self._tester.status([row.channel]))[row.channel]
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}

@@ -32,13 +32,24 @@ from protocols.program import CyclingSegment
 _TAKEN = ("progress", "records", "_before", "_samples_before")
 
 
+def untold(_: RunUpdate) -> None:
+    """Tell nobody where a run is."""
+
+
 class Run:
     """A run's state, its tests, and how it ends."""
 
     def __init__(
-        self, store: Store, tester: BatteryTester, request: RunRequest, run_id: str, status: RunStatus | None = None
+        self,
+        store: Store,
+        tester: BatteryTester,
+        request: RunRequest,
+        run_id: str,
+        *,
+        tell: Callable[[RunUpdate], None] = untold,
+        status: RunStatus | None = None,
     ) -> None:
-        self._store, self._tester = store, tester
+        self._store, self._tester, self._tell = store, tester, tell
         self.request, self.run_id = request, run_id
         self.status = status or RunStatus()
         self.journal = RunJournal(store, request, run_id)
@@ -130,6 +141,10 @@ class Run:
             samples=self._samples_before + (self.records.samples if self.records else 0),
         )
 
+    def publish(self) -> None:
+        """Tell listeners where the run is."""
+        self._tell(self.update())
+
     def taken_over(self, status: ChannelStatus) -> bool:
         """Tell whether the channel shows another test than the run's own."""
         if self.records is None:
@@ -163,8 +178,9 @@ class Run:
         return undo
 
     def say(self, doing: str) -> None:
-        """Say what the run is doing; nothing is stored."""
+        """Tell listeners what the run is doing; nothing is stored."""
         self.status = replace(self.status, reason=doing)
+        self.publish()
 
     def hold(self, reason: str) -> None:
         """Leave the channel at open circuit until a person decides: resume or stop."""

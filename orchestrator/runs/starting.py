@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Protocol
 
@@ -17,6 +18,13 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState, RunStatus
 from orchestrator.store import Store, TesterTestRow
 from protocols.program import CyclingSegment
+
+
+@dataclass(slots=True)
+class StartPermit:
+    """Whether anything may be started on one tester at present: ``refusal`` says why not, and is empty when it may."""
+
+    refusal: str = ""
 
 
 class Startable(Protocol):

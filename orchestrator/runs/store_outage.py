@@ -64,7 +64,7 @@ async def patiently(write: Callable[[], T], say: Callable[[str], None]) -> T:
             await asyncio.sleep(_PATIENCE_S)
 
 
-class Owed:
+class OwedMoves:
     """Moves of runs that the store did not take, tried again at every poll until the run has moved."""
 
     def __init__(self, trouble: StoreTrouble) -> None:
