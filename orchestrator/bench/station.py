@@ -84,7 +84,7 @@ class Station:
                 raise Incomplete(f"{self.switch.name} no longer has the cell of {channel} at the leads: it has {port}")
 
     async def disconnect(self, channel: str) -> None:
-        """See that a channel's cell is not on the leads before the tester drives it: an earlier process may have died.
+        """Disconnect a channel's cell from the leads before the tester drives it: an earlier process may have died.
 
         Raises DriverError when the switch does not say so.
         """
@@ -98,12 +98,12 @@ class Station:
                 self._parted_s[channel] = asyncio.get_running_loop().time()
 
     async def wait_until_shown(self, channel: str) -> None:
-        """Wait until the tester shows a cell that has just come back, not the empty holder that it saw before."""
+        """Wait until the tester's live values show the cell that has just come back, not the empty holder before."""
         left_s = self._parted_s.get(channel, -SHOWN_S) + SHOWN_S - asyncio.get_running_loop().time()
         await asyncio.sleep(max(0.0, left_s))
 
     async def disconnect_problem(self, channel: str) -> str:
-        """See that a channel's cell is not on the leads, and say in words what is to be done where that is not sure."""
+        """Disconnect a channel's cell; return what an operator must do where that cannot be confirmed, else an empty text."""
         try:
             await self.disconnect(channel)
         except DriverError as err:

@@ -51,7 +51,7 @@ class BetweenSegments:
         self._shorts = SoftShortWatches(store)
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, Rested] = {}
-        # Why runs whose errand was ended must be held, where the store did not take that.
+        # Why runs whose task was cancelled must be held, where the store refused to keep that.
         self._trouble: dict[str, str] = {}
 
     def trouble_of(self, run: Run) -> str:
@@ -62,7 +62,7 @@ class BetweenSegments:
         return self._trouble.get(run.run_id, "")
 
     def make_up(self, run: Run) -> None:
-        """Write what an errand that was ended could not: outcomes, a whole spectrum, and why the run is held.
+        """Write what a cancelled task could not: outcomes, a whole spectrum, and why the run is held.
 
         All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
         """

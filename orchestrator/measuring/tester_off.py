@@ -29,7 +29,7 @@ class TesterOffWatch:
         self._accepted: dict[str, tuple[int, str]] = {}
 
     def accept(self, run: Run) -> None:
-        """Take a person's word that the cell is as it is to be after the test that he has been told of."""
+        """Remember that the operator resumed the run: the foreign test reported last does not hold it again."""
         if (told := self._told.pop(run.run_id, None)) is not None:
             self._accepted[run.run_id] = told
 

@@ -333,13 +333,13 @@ class Supervisor:
 
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
-        if (errand := self._under_way.get(run.run_id)) is not None:
+        if (under_way := self._under_way.get(run.run_id)) is not None:
             self._stopping.add(run.run_id)
-            if not errand.cancelling():
-                errand.cancel()
-            await asyncio.wait({errand})
+            if not under_way.cancelling():
+                under_way.cancel()
+            await asyncio.wait({under_way})
         try:
-            if errand is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
+            if under_way is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
                 self._owed.write(run, lambda: self._between_segments.make_up(run))
                 return
