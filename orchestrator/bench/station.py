@@ -103,7 +103,7 @@ class Station:
         await asyncio.sleep(max(0.0, left_s))
 
     async def disconnect_problem(self, channel: str) -> str:
-        """Disconnect a channel's cell; return what an operator must do where that cannot be confirmed, else an empty text."""
+        """Disconnect a channel's cell; return what an operator must do if that cannot be confirmed, else nothing."""
         try:
             await self.disconnect(channel)
         except DriverError as err:
