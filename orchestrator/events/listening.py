@@ -156,12 +156,17 @@ class ThreadSubscription(Subscription):
     def _work(self) -> None:
         while (told := self._next()) is not None:
             try:
-                if inspect.isawaitable(self._listener(told)):
-                    raise TypeError(f"{self.name} gave a coroutine and is no coroutine function: nothing was done")
+                self._call(told)
             except BaseException as err:  # noqa: BLE001 - a thread's root; it is logged with its trace
                 self._failed(err)
             else:
                 self._returned()
+
+    def _call(self, told: Told) -> None:
+        given = self._listener(told)
+        if inspect.iscoroutine(given):
+            given.close()
+            raise TypeError(f"{self.name} gave a coroutine and is no coroutine function: nothing was done")
 
     def _next(self) -> Told | None:
         """Wait for what the listener is to be called with next; None when it is to be called no more."""

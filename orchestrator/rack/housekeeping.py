@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
 BACKUP_EVERY_S = 86400.0
-_SPACE = {
+SPACE_EVENTS = {
     SpaceVerdict.OK: EventKind.SPACE_OK,
     SpaceVerdict.WARN: EventKind.SPACE_WARN,
     SpaceVerdict.RELEASE_RESERVE: EventKind.SPACE_RELEASE_RESERVE,
@@ -61,7 +61,7 @@ class Housekeeping:
         if report.verdict is not self._told:
             self._told = report.verdict
             logger.warning("%s", report.sentence)
-            self._store.add_event(None, _SPACE[report.verdict], report.sentence, wall_time())
+            self._store.add_event(None, SPACE_EVENTS[report.verdict], report.sentence, wall_time())
         log = watch_wal(self._store)
         if log.held_by_reader and not self._log_told:
             logger.warning("%s", log.sentence)
