@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, help_start, rack, softshort, whole_path
+from benchmarks import backfill, demo, help_start, listeners, rack, softshort, whole_path
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "backfill": backfill.measure,
     "path": whole_path.measure,
     "rack": rack.measure,
+    "listeners": listeners.measure,
     "softshort": softshort.measure,
     "help": help_start.measure,
 }

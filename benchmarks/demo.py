@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.time_shares import by_part
 from orchestrator.demo import run_demo
-from orchestrator.events import RunUpdate
+from orchestrator.events import Told
 from orchestrator.store import open_store
 
 # A store of the demo holds this file (`orchestrator.demo`).
@@ -67,5 +67,5 @@ def _shares() -> dict[str, float]:
         return parts.shares(time.perf_counter() - began)
 
 
-def _ignore(_: RunUpdate) -> None:
+async def _ignore(_: Told) -> None:
     """Take an update and show nothing."""

@@ -87,7 +87,7 @@ async def _walk_all(store_path: Path) -> dict[str, Walk]:
     import httpx
 
     from orchestrator.api.app import create_app
-    from orchestrator.api.live_stream import LiveBus
+    from orchestrator.api.live_stream import LiveClients
     from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
     from orchestrator.rack.service import Service
     from orchestrator.store import open_store
@@ -95,11 +95,10 @@ async def _walk_all(store_path: Path) -> dict[str, Walk]:
     rack = SimulatedRack({CHANNEL: "coated-li-li"}, poll_period_s=_POLL_S)
     async with open_simulated_rack(rack) as (tester, _):
         with open_store(store_path) as store:
-            bus = LiveBus()
-            service = Service(store, [tester], [bus])
+            service = Service(store, [tester])
             serving = asyncio.ensure_future(service.run())
             await asyncio.sleep(1)
-            transport = httpx.ASGITransport(create_app(service, bus, _TOKEN))
+            transport = httpx.ASGITransport(create_app(service, LiveClients(service.bus), _TOKEN))
             headers = {"authorization": f"Bearer {_TOKEN}"}
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as client:
                 with traced() as recipe:

@@ -20,7 +20,7 @@ from benchmarks.time_shares import CELLS, by_part
 from drivers.interfaces import Sample
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.records import BLOCK
 from orchestrator.runs.request import RunRequest
@@ -35,13 +35,15 @@ _POLL_PERIOD_S = 980.0
 
 @dataclass
 class Ticks:
-    """A subscriber that notes how many records each poll brought, by channel."""
+    """A listener that notes how many records each poll brought, by channel."""
 
     counts: list[dict[str, int]] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
 
-    def __call__(self, update: RunUpdate) -> None:
+    async def __call__(self, update: Told) -> None:
         """Take a run's update; a channel that comes again begins a new poll."""
+        if not isinstance(update, RunUpdate):
+            return
         if not self.counts or update.channel in self.counts[-1]:
             self.counts.append({})
         self.counts[-1][update.channel] = update.samples - self._seen.get(update.channel, 0)
@@ -111,7 +113,7 @@ async def _supervise(program: Program, path: Path, ticks: Ticks) -> tuple[list[R
     with open_store(path) as store:
         async with open_simulated_rack(rack) as (tester, bench):
             requests = [RunRequest(program, channel, channel) for channel in CHANNELS]
-            runs = await Supervisor(store, tester, [ticks]).run(requests)
+            runs = await Supervisor(store, tester, Bus([ticks])).run(requests)
             return [run.update() for run in runs], bench
 
 

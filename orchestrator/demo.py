@@ -9,7 +9,7 @@ from orchestrator.analysis.summary import RunSummary, summarize
 from orchestrator.bench.opening import channel_envelope
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import Subscriber
+from orchestrator.events import Bus, Listener
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import CannotOpen, Store, open_store
@@ -56,20 +56,20 @@ class DemoResult:
     pictures: tuple[Path, ...]
 
 
-def run_demo(folder: Path, seed: int, subscriber: Subscriber) -> DemoResult:
+def run_demo(folder: Path, seed: int, listener: Listener) -> DemoResult:
     """Run all cells to their ends and draw them. The store in ``folder`` keeps earlier demos' runs beside the new."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
         raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
     with open_store(folder / "cellrig.db") as store:
-        runs = run_virtual(_run_all(store, seed, subscriber))
+        runs = run_virtual(_run_all(store, seed, listener))
         rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))
         pictures = draw(store, dict(zip((cell.label for cell in CELLS), runs, strict=True)), folder)
         return DemoResult(store.path, sum(row.summary.samples for row in rows), rows, pictures)
 
 
-async def _run_all(store: Store, seed: int, subscriber: Subscriber) -> list[str]:
+async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
     channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
     requests = []
     for cell in CELLS:
@@ -79,7 +79,7 @@ async def _run_all(store: Store, seed: int, subscriber: Subscriber) -> list[str]
         requests.append(RunRequest(program, channels[cell.label], cell.label))
     rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
     async with open_simulated_rack(rack) as (tester, _):
-        return [run.run_id for run in await Supervisor(store, tester, [subscriber]).run(requests)]
+        return [run.run_id for run in await Supervisor(store, tester, Bus([listener])).run(requests)]
 
 
 def draw(store: Store, runs: dict[str, str], folder: Path) -> tuple[Path, ...]:

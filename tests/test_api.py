@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from orchestrator.api.app import create_app
-from orchestrator.api.live_stream import LiveBus, LiveClient, TooManyClients
+from orchestrator.api.live_stream import LiveClient, LiveClients, TooManyClients
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, RunUpdate
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import open_store
@@ -45,7 +45,7 @@ class Client:
     http: httpx.AsyncClient
     rig: Rig
     service: Service
-    bus: LiveBus
+    bus: LiveClients
 
     async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Read, and assert the status."""
@@ -65,8 +65,8 @@ async def serving(path: Path) -> AsyncIterator[Client]:
     """Run a service with its API on a rig of eight channels."""
     async with open_rig(poll_period_s=60.0) as rig:
         with open_store(path) as store:
-            bus = LiveBus()
-            service = Service(store, [rig.tester], [bus])
+            service = Service(store, [rig.tester])
+            bus = LiveClients(service.bus)
             task = asyncio.ensure_future(service.run())
             await asyncio.sleep(0)
             transport = httpx.ASGITransport(create_app(service, bus, TOKEN))
@@ -281,10 +281,11 @@ def an_update(cycle: int) -> RunUpdate:
 
 async def test_slow_client_loses_the_oldest_values_and_is_told() -> None:
     """The queue is bounded; what is dropped is counted, and the newest values are kept."""
-    bus = LiveBus()
+    core = Bus()
+    bus = LiveClients(core)
     with bus.client(length=3) as slow, bus.client() as quick:
         for cycle in range(5):
-            bus(an_update(cycle))
+            core.tell(an_update(cycle))
         assert [update.cycle for update in await slow.take(1) or ()] == [2, 3, 4]
         assert [update.cycle for update in await quick.take(1) or ()] == [0, 1, 2, 3, 4]
         assert (slow.dropped, quick.dropped) == (2, 0)
@@ -296,12 +297,12 @@ async def test_slow_client_loses_the_oldest_values_and_is_told() -> None:
 
 async def test_live_clients_are_limited() -> None:
     """The service feeds so many clients and no more."""
-    bus = LiveBus()
+    bus = LiveClients(Bus())
     with pytest.raises(TooManyClients, match="64"):
         _take_all(bus)
 
 
-def _take_all(bus: LiveBus) -> None:
+def _take_all(bus: LiveClients) -> None:
     from contextlib import ExitStack
 
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from orchestrator.api.app import OPENAPI, create_app
-from orchestrator.api.live_stream import LiveBus
+from orchestrator.api.live_stream import LiveClients
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.rig import open_rig
@@ -51,8 +51,8 @@ def served(folder: Path) -> Iterator[str]:
     async def main() -> None:
         async with open_rig() as rig:
             with open_store(folder / "cellrig.db") as store:
-                bus = LiveBus()
-                service = Service(store, [rig.tester], [bus])
+                service = Service(store, [rig.tester])
+                bus = LiveClients(service.bus)
                 config = uvicorn.Config(
                     create_app(service, bus, TOKEN), log_config=None, lifespan="off", ws="none", access_log=False
                 )

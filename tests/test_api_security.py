@@ -11,10 +11,11 @@ from fastapi.routing import APIRoute
 from drivers.errors import SettingsError
 from orchestrator.api.access import BODY_LIMIT, Guard, Message, Scope
 from orchestrator.api.app import OPENAPI, build_routes
-from orchestrator.api.live_stream import LiveBus
+from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.server import check_exposure
 from orchestrator.api.token import Redaction, ensure_token, read_token
 from orchestrator.bench.settings import ServiceSettings, load_bench
+from orchestrator.events import Bus
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.test_api import ORDER, TOKEN, Client, with_client
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(60)
 def all_routes(folder: Path) -> list[tuple[str, str]]:
     """Give method and path of every route that the application has."""
     with open_store(folder / "routes.db") as store:
-        app = build_routes(Service(store, []), LiveBus())
+        app = build_routes(Service(store, []), LiveClients(Bus()))
     found = [(method, url) for url, item in app.openapi()["paths"].items() for method in item]
     assert len(found) > 20
     assert all(isinstance(route, APIRoute) or route.path == OPENAPI for route in app.routes if hasattr(route, "path"))

@@ -16,7 +16,7 @@ from orchestrator.events import EventKind
 from orchestrator.judging.clock_drift import DAY_S
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store, StoreError, WriteFailed, open_store
+from orchestrator.store import DeviationCategory, Store, StoreError, WriteFailed, open_store
 from simulators.neware.settings import Quirks
 from tests.rig import Rig, open_rig
 from tests.station_trouble import replace_method, silent
@@ -39,14 +39,14 @@ class ForgetfulStore(Store):
                 raise WriteFailed("the disk is full")
 
     def add_event(
-        self, run_id: str | None, kind: str, message: str, at_unix_s: float, data_json: str | None = None
+        self, run_id: str | None, kind: EventKind, message: str, at_unix_s: float, data_json: str | None = None
     ) -> int:
         """Fail as told."""
         self._fail(kind)
         return super().add_event(run_id, kind, message, at_unix_s, data_json)
 
     def add_deviation(
-        self, run_id: str, category: str, started_unix_s: float, ended_unix_s: float | None, effect: str
+        self, run_id: str, category: DeviationCategory, started_unix_s: float, ended_unix_s: float | None, effect: str
     ) -> int:
         """Fail as told."""
         self._fail(effect)

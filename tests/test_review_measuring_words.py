@@ -128,7 +128,7 @@ def test_ctrl_c_does_not_hide_a_relay_that_sticks(store_file: Path) -> None:
     """`cellrig run` ended in a spectrum whose switch does not let go: its last word says so."""
 
     async def work(rig: StationRig, store: Store) -> None:
-        supervisor = Supervisor(store, rig.tester, [], rig.station)
+        supervisor = Supervisor(store, rig.tester, station=rig.station)
         task = asyncio.ensure_future(supervisor.run([eis_request(text=_SLOW)]))
         await asyncio.sleep(900.0)
         rig.relays.relays.welded.add(3)

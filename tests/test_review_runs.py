@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, Told
 from orchestrator.judging.limits import FindingKind
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -70,13 +70,13 @@ def test_second_ctrl_c_does_not_leave_a_channel_energised(store_path: Path) -> N
 def test_subscriber_whose_terminal_is_gone_does_not_end_the_watch(store_path: Path) -> None:
     """A closed pipe behind `cellrig run | head` must leave no channel unwatched."""
 
-    def broken(_: RunUpdate) -> None:
+    def broken(_: Told) -> None:
         raise BrokenPipeError
 
     async def main(store: Store) -> None:
         async with open_rig(poll_period_s=60.0) as rig:
             program = li_li_program(1, 600.0)
-            (run,) = await Supervisor(store, rig.tester, [broken]).run([RunRequest(program, CHANNEL, "x")])
+            (run,) = await Supervisor(store, rig.tester, Bus([broken])).run([RunRequest(program, CHANNEL, "x")])
             assert run.state is RunState.COMPLETED
 
     with open_store(store_path) as store:

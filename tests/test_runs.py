@@ -9,7 +9,7 @@ import pytest
 
 from drivers.interfaces import Sample
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.judging.limits import FindingKind
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -58,11 +58,15 @@ def run_to_end(
     """Run one program on one channel; ``meanwhile`` is done to the rig at a time in seconds."""
     updates: list[RunUpdate] = []
 
+    async def note(told: Told) -> None:
+        if isinstance(told, RunUpdate):
+            updates.append(told)
+
     async def main(store: Store) -> tuple[Run, list[Sample]]:
         async with open_rig(cells={CHANNEL: cell}, seed=seed, poll_period_s=poll_period_s) as rig:
             if meanwhile is not None:
                 asyncio.get_running_loop().call_later(meanwhile[0], meanwhile[1], rig)
-            supervisor = Supervisor(store, rig.tester, [updates.append])
+            supervisor = Supervisor(store, rig.tester, Bus([note]))
             running = asyncio.ensure_future(supervisor.run([RunRequest(program, CHANNEL, cell)]))
             if cancel_at_s is not None:
                 await asyncio.sleep(cancel_at_s)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.interfaces import EndReason
+from orchestrator.events import EventKind
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import (
@@ -143,9 +144,9 @@ def test_spectrum_comes_back_in_the_order_measured(store: Store) -> None:
 def test_events_are_in_the_order_written(store: Store) -> None:
     """Events of a run and of the rig share one order, whatever their clocks said."""
     run_id = add_run(store)
-    store.add_event(None, "service", "started", NOW)
-    store.tick({}, [NewEvent(run_id, "state", "running", NOW - 7200)])
-    third = store.add_event(run_id, "link lost", "no reply for 30 s", NOW + 1, '{"polls": 3}')
+    store.add_event(None, EventKind.SERVICE_STARTED, "started", NOW)
+    store.tick({}, [NewEvent(run_id, EventKind.STATE, "running", NOW - 7200)])
+    third = store.add_event(run_id, EventKind.LINK_LOST, "no reply for 30 s", NOW + 1, '{"polls": 3}')
     assert [event.message for event in store.events()] == ["started", "running", "no reply for 30 s"]
     assert [event.kind for event in store.events(run_id)] == ["state", "link lost"]
     assert [event.id for event in store.events(after=third - 1)] == [third]
@@ -164,7 +165,7 @@ def test_every_deviation_category_can_be_kept(store: Store, category: DeviationC
 def test_open_deviation_is_closed_once(store: Store) -> None:
     """A deviation that is over is not closed again at another time."""
     run_id = add_run(store)
-    deviation = store.add_deviation(run_id, "power_outage", NOW, None, "")
+    deviation = store.add_deviation(run_id, DeviationCategory.POWER_OUTAGE, NOW, None, "")
     store.end_deviation(deviation, NOW + 60)
     with pytest.raises(Refused, match="open deviation 1"):
         store.end_deviation(deviation, NOW + 90)
@@ -219,8 +220,8 @@ def test_transaction_keeps_all_or_nothing(store: Store) -> None:
         (lambda store, run_id: store.set_run_state("R000009", "running", "", NOW), "run R000009"),
         (lambda store, run_id: store.add_deviation(run_id, "bad luck", NOW, None, ""), "category"),
         (lambda store, run_id: store.add_deviation(run_id, "other", NOW, NOW - 1, ""), "ended_unix_s"),
-        (lambda store, run_id: store.add_event(run_id, "note", "", NOW, "{not json"), "json_valid"),
-        (lambda store, run_id: store.add_event("R000009", "note", "", NOW), "FOREIGN KEY"),
+        (lambda store, run_id: store.add_event(run_id, EventKind.COMMAND, "", NOW, "{not json"), "json_valid"),
+        (lambda store, run_id: store.add_event("R000009", EventKind.COMMAND, "", NOW), "FOREIGN KEY"),
         (lambda store, run_id: store.tick({99: samples(1, 1)}), "FOREIGN KEY"),
         (lambda store, run_id: store.run("R000009"), "run R000009"),
     ],
@@ -238,7 +239,7 @@ def test_views_show_runs_samples_steps_and_events_to_any_tool(store: Store) -> N
     """Someone with nothing but SQLite reads cell names, UTC times and the units of the bench."""
     run_id = add_run(store)
     test = add_test(store, run_id)
-    store.tick({test: samples(1, 240)}, [NewEvent(run_id, "note", "hello", NOW)])
+    store.tick({test: samples(1, 240)}, [NewEvent(run_id, EventKind.COMMAND, "hello", NOW)])
     store.add_steps(test, [STEP])
     with open_store(store.path, read_only=True) as reader:
         connection = reader.connection

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.events import EventKind
 from orchestrator.states import RunState
 from orchestrator.store import (
     CheckpointMode,
@@ -89,7 +90,7 @@ def test_disk_that_fills_up_loses_no_record(store_path: Path) -> None:
             assert disk.free(store_path.parent) > 0
             verdicts.append(report.verdict)
         store.set_run_state(run_id, RunState.HOLDING, report.sentence, 1.0)
-        store.add_event(run_id, "hold", report.sentence, 1.0)
+        store.add_event(run_id, EventKind.SPACE_HOLD, report.sentence, 1.0)
         assert list(store.samples(test)) == samples(1, written)
     assert [verdict for verdict, _ in groupby(verdicts)] == [OK, WARN, RELEASE, WARN, HOLD]
     assert verdicts.count(WARN) > 20

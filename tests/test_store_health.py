@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.events import EventKind
 from orchestrator.states import RunState
 from orchestrator.store import CannotOpen, Damaged, NotAStore, Store, back_up, open_store
 from orchestrator.store.health import Health, check_store
@@ -129,7 +130,7 @@ def test_backup_is_old_when_something_was_written_since(sound: Path) -> None:
     """An archive's backup never ages; that of a store in use does after a day."""
     assert check_store(sound, now_unix_s=NOW + 300 * DAY).sound
     with open_store(sound) as store:
-        store.add_event("R000001", "note", "cell taken out", NOW + DAY)
+        store.add_event("R000001", EventKind.COMMAND, "cell taken out", NOW + DAY)
     assert check_store(sound, now_unix_s=NOW + DAY).sound
     ((check, told),) = wrong(check_store(sound, now_unix_s=NOW + 2 * DAY))
     assert check == "backup"

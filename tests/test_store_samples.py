@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.interfaces import Sample
+from orchestrator.events import EventKind
 from orchestrator.store import NewEvent, Refused, Store, StoreConflict, TickResult, open_store
 from tests.storing import add_run, add_test, sample, samples
 
@@ -75,7 +76,9 @@ def test_other_values_for_a_stored_sample_are_a_conflict(store: Store, field: st
     store.tick({first: samples(1, 5)})
     changed = with_value(sample(5), field, "rest" if field == "mode" else getattr(sample(5), field) + 1)
     with pytest.raises(StoreConflict, match=rf"test {first}, sample 5 is stored with {field}"):
-        store.tick({second: samples(1, 5), first: [changed, *samples(6, 3)]}, [NewEvent(run_id, "note", "", 0.0)])
+        store.tick(
+            {second: samples(1, 5), first: [changed, *samples(6, 3)]}, [NewEvent(run_id, EventKind.STATE, "", 0.0)]
+        )
     assert (store.sample_count(first), store.sample_count(second), store.events()) == (5, 0, [])
     assert store.tick({first: samples(1, 8)}) == TickResult(3, 5)
 

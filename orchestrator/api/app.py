@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import commands, models, routes
 from orchestrator.api.access import LOOPBACK_HOSTS, Guard
-from orchestrator.api.live_stream import LiveBus, TooManyClients
+from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.rack.service import CommandRefused, NoSuchThing, Service
 from orchestrator.states import IllegalMove
 from orchestrator.store import StoreError
@@ -52,13 +52,13 @@ _WORDS = {
 }
 
 
-def create_app(service: Service, bus: LiveBus, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Guard:
+def create_app(service: Service, live: LiveClients, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Guard:
     """Build the application for one service."""
-    app = build_routes(service, bus)
+    app = build_routes(service, live)
     return Guard(app, token, hosts)
 
 
-def build_routes(service: Service, bus: LiveBus) -> FastAPI:
+def build_routes(service: Service, live: LiveClients) -> FastAPI:
     """Build the application without its guard: for the guard, and for lists of all routes."""
     problems: dict[int | str, dict[str, Any]] = {
         status: {"model": models.Problem, "description": words} for status, words in _WORDS.items()
@@ -73,7 +73,7 @@ def build_routes(service: Service, bus: LiveBus) -> FastAPI:
         responses=problems,
         redirect_slashes=False,
     )
-    app.state.service, app.state.bus = service, bus
+    app.state.service, app.state.live = service, live
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     app.include_router(routes.open_router)

@@ -1,4 +1,4 @@
-"""Live values to clients by server-sent events: each client has a short queue, and a slow one loses the oldest values.
+"""Live values to clients by server-sent events: each client has a short queue, and a slow one loses old values.
 
 Nothing that a client does or fails to do can hold up the supervisors: publishing is appending to a list.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, Inbox, RunUpdate, Told
 
 QUEUE_LENGTH = 256
 MOST_CLIENTS = 64
@@ -27,15 +26,18 @@ class LiveClient:
     """One client's queue, and how many values it was too slow for."""
 
     def __init__(self, length: int = QUEUE_LENGTH) -> None:
-        self.dropped = 0
-        self._values: deque[RunUpdate] = deque(maxlen=length)
+        self._inbox = Inbox(length)
         self._news = asyncio.Event()
         self._closed = False
 
+    @property
+    def dropped(self) -> int:
+        """How many values it was too slow for."""
+        return self._inbox.dropped
+
     def put(self, update: RunUpdate) -> None:
-        """Queue a value; the oldest makes room."""
-        self.dropped += len(self._values) == self._values.maxlen
-        self._values.append(update)
+        """Queue a value; one that a newer value of its run supersedes makes room."""
+        self._inbox.put(update)
         self._news.set()
 
     def close(self) -> None:
@@ -51,22 +53,23 @@ class LiveClient:
         except TimeoutError:
             return []
         self._news.clear()
-        taken = list(self._values)
-        self._values.clear()
-        return None if self._closed else taken
+        taken = list(iter(self._inbox.take, None))
+        return None if self._closed else [update for update in taken if isinstance(update, RunUpdate)]
 
 
-class LiveBus:
-    """A subscriber of the supervisors that hands every update to all clients."""
+class LiveClients:
+    """The clients that watch live: every run update of the bus goes to each."""
 
-    def __init__(self) -> None:
+    def __init__(self, bus: Bus) -> None:
         self.dropped = 0
         self._clients: set[LiveClient] = set()
+        bus.attach(self)
 
-    def __call__(self, update: RunUpdate) -> None:
+    def put(self, told: Told) -> None:
         """Take an update of a run."""
-        for client in self._clients:
-            client.put(update)
+        if isinstance(told, RunUpdate):
+            for client in self._clients:
+                client.put(told)
 
     @property
     def clients(self) -> int:
@@ -92,9 +95,9 @@ class LiveBus:
             client.close()
 
 
-async def stream(bus: LiveBus, now: list[RunUpdate]) -> AsyncIterator[str]:
+async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncIterator[str]:
     """Give the text of a client's stream: every run as it is now, then what changes."""
-    with bus.client() as client:
+    with live.client() as client:
         told = 0
         for update in now:
             yield _event("run", asdict(update))

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from orchestrator.api import models, pages, sentences
-from orchestrator.api.live_stream import MOST_CLIENTS, LiveBus, TooManyClients, stream
+from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
 from orchestrator.rack.service import Service
 
 router = APIRouter()
@@ -25,10 +25,10 @@ async def the_service(request: Request) -> Service:
     return service
 
 
-async def the_bus(request: Request) -> LiveBus:
-    """Give the bus of live values."""
-    bus: LiveBus = request.app.state.bus
-    return bus
+async def the_watchers(request: Request) -> LiveClients:
+    """Give the clients that watch live."""
+    watchers: LiveClients = request.app.state.live
+    return watchers
 
 
 TheService = Annotated[Service, Depends(the_service)]
@@ -215,9 +215,11 @@ async def deviations(service: TheService, after: After = 0, limit: Limit = 1000)
 
 
 @router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def live(service: TheService, bus: Annotated[LiveBus, Depends(the_bus)]) -> StreamingResponse:
+async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the_watchers)]) -> StreamingResponse:
     """Send every run as it is, then each change, as server-sent events `run`; `dropped` counts what was too much."""
-    if bus.clients >= MOST_CLIENTS:
+    if watchers.clients >= MOST_CLIENTS:
         raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
     now = [run.update() for run in service.runs]
-    return StreamingResponse(stream(bus, now), media_type="text/event-stream", headers={"cache-control": "no-store"})
+    return StreamingResponse(
+        stream(watchers, now), media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )

@@ -10,13 +10,9 @@ from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
 from orchestrator.store import EventRow, Store
 
-STARTED = "service started"
-STOPPED = "service stopped"
-AWAY = "service away"
-
 _TOLD = frozenset(
     {
-        AWAY,
+        EventKind.SERVICE_AWAY,
         EventKind.RECOVERED,
         EventKind.LINK_LOST,
         EventKind.LINK_BACK,
@@ -77,10 +73,10 @@ def _run_words(update: RunUpdate) -> str:
 def since_start(store: Store, most: int = 50) -> list[tuple[float, str | None, str]]:
     """Give what has happened since the service was last started: time, run and sentence, the oldest first."""
     sql = "SELECT max(id) FROM event WHERE kind = ? AND run_id IS NULL"
-    (start,) = store.connection.execute(sql, (STARTED,)).fetchone()
+    (start,) = store.connection.execute(sql, (EventKind.SERVICE_STARTED,)).fetchone()
     rows = _events_after(store, (start or 1) - 2)
     # How the service before ended is written just before the start of this one.
-    rows = [row for row in rows if row.id >= (start or 0) or row.kind == AWAY]
+    rows = [row for row in rows if row.id >= (start or 0) or row.kind == EventKind.SERVICE_AWAY]
     told = [(row.at_unix_s, row.run_id, _event_words(row)) for row in rows if row.kind in _TOLD]
     return told[-most:]
 
@@ -93,7 +89,7 @@ def _events_after(store: Store, after: int) -> list[EventRow]:
 
 def _event_words(row: EventRow) -> str:
     if row.kind != EventKind.RECOVERED:
-        return row.message if row.kind in {AWAY, EventKind.COMMAND} else f"{row.kind}: {row.message}"
+        return row.message if row.kind in {EventKind.SERVICE_AWAY, EventKind.COMMAND} else f"{row.kind}: {row.message}"
     verdict, _, reason = row.message.partition(": ")
     known = {member.value: words for member, words in _RECOVERED.items()}
     return f"{known.get(verdict, verdict)} ({reason})"
@@ -104,7 +100,7 @@ def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float)
     if last_alive_unix_s is not None:
         minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
         what = f"the service died without a word and was away for {minutes:.1f} min; the testers went on by themselves"
-        store.add_event(None, AWAY, what, now_unix_s)
+        store.add_event(None, EventKind.SERVICE_AWAY, what, now_unix_s)
 
 
 def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]]:

@@ -19,12 +19,13 @@ from drivers.errors import SettingsError
 from orchestrator.api import sentences as words
 from orchestrator.api.access import LOOPBACK_HOSTS, App
 from orchestrator.api.app import create_app
-from orchestrator.api.live_stream import LiveBus
+from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
 from orchestrator.bench.opening import open_station, testers_of
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
 from orchestrator.clock.virtual import wall_time
+from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import Instance, owning
 from orchestrator.rack.service import Service
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 # Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
 _GRACE_S = 60
+_IN_ORDER = "the service was ended in order; the testers ride on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,14 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
             url = _url(settings, listening)
             instance.tell(url)
             async with open_station(plan.bench) as station, testers_of(plan.bench, station) as testers:
-                bus = LiveBus()
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
-                service = Service(store, testers, [bus], keeper, station)
+                service = Service(store, testers, Bus(), keeper, station)
+                live = LiveClients(service.bus)
                 words.note_start(store, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
-                app = create_app(service, bus, token, hosts)
-                await _until_told(service, instance, bus, _server(app, settings), listening, lambda: announce(url))
-            store.add_event(None, words.STOPPED, "the service was ended in order; the testers ride on", wall_time())
+                app = create_app(service, live, token, hosts)
+                await _until_told(service, instance, live, _server(app, settings), listening, lambda: announce(url))
+            store.add_event(None, EventKind.SERVICE_STOPPED, _IN_ORDER, wall_time())
 
 
 def check_exposure(settings: ServiceSettings) -> None:
@@ -155,7 +157,7 @@ def _server(app: App, settings: ServiceSettings) -> _Server:
 async def _until_told(
     service: Service,
     instance: Instance,
-    bus: LiveBus,
+    live: LiveClients,
     server: _Server,
     listening: socket.socket,
     ready: Callable[[], None],
@@ -172,7 +174,7 @@ async def _until_told(
             await told.wait()
             notify("STOPPING=1")
             logger.info("ending; the testers ride on")
-            bus.close()
+            live.close()
             server.should_exit = True
             await serving
             for task in tasks:

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from orchestrator.events import RunUpdate
+    from orchestrator.events import RunUpdate, Told
 
 # Exit status (a contract with users' scripts).
 DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
@@ -103,10 +103,15 @@ class ProgressView:
         if self._bars is not None:
             self._bars.stop()
 
-    def __call__(self, update: RunUpdate) -> None:
-        """Take an update of a run."""
-        if self._quiet:
-            return
+    def __call__(self, told: Told) -> None:
+        """Take an update of a run, on the bus's thread: a terminal that takes no more holds up no poll."""
+        from orchestrator.events import RunUpdate
+
+        if isinstance(told, RunUpdate) and not self._quiet:
+            self.show(told)
+
+    def show(self, update: RunUpdate) -> None:
+        """Show where a run is."""
         part = min(1.0, update.time_s / update.planned_s) if update.planned_s else 0.0
         if self._bars is not None:
             if update.run_id not in self._tasks:

@@ -67,7 +67,7 @@ def _followed(client: ServiceClient, run: dict[str, Any]) -> dict[str, Any]:
     with ProgressView() as view:
         for now in client.live():
             if now["run_id"] == run["run_id"]:
-                view(RunUpdate(**{**now, "state": RunState(now["state"])}))
+                view.show(RunUpdate(**{**now, "state": RunState(now["state"])}))
                 over = now if now["state"] in _OVER else None
             if over is not None:
                 break

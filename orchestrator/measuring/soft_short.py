@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.reading import half_cycles_of, spectra_of
-from orchestrator.judging.limits import FindingKind
+from orchestrator.events import EventKind
 from protocols.cell_kinds import CellKind
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ class SoftShortWatches:
             return
         message = f"{found.verdict.value}, first seen in cycle {found.first_cycle}: {'; '.join(found.reasons)}"
         data = {"verdict": found.verdict.value, "cycle": found.first_cycle, "present": found.present}
-        run.journal.note(FindingKind.SOFT_SHORT, message, data)
+        run.journal.note(EventKind.SOFT_SHORT, message, data)
 
     def _told(self, run: Run) -> set[str]:
         events = self._store.events(run.run_id)
-        told = [e.data_json for e in events if e.kind == FindingKind.SOFT_SHORT and e.data_json]
+        told = [e.data_json for e in events if e.kind == EventKind.SOFT_SHORT and e.data_json]
         return {json.loads(data).get("verdict", "") for data in told}

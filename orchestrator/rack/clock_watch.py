@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.events import EventKind
 from orchestrator.judging.clock_drift import ClockDrift, ClockFinding
+from orchestrator.store import DeviationCategory
 
 if TYPE_CHECKING:
     from orchestrator.runs.run import Run
@@ -54,5 +55,6 @@ class ClockWatch:
             for found, at_unix_s, runs in self._found:
                 for run in runs:
                     run.journal.note(EventKind.TESTER_CLOCK, found.message, asdict(found))
-                    self._store.add_deviation(run.run_id, "calibration_issue", at_unix_s, at_unix_s, found.message)
+                    category = DeviationCategory.CALIBRATION_ISSUE
+                    self._store.add_deviation(run.run_id, category, at_unix_s, at_unix_s, found.message)
         self._found.clear()

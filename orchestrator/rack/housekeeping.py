@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
 from orchestrator.store import Store, StoreError
 from orchestrator.store.backup import back_up, backups
 from orchestrator.store.disk_space import SpaceGuard, SpaceVerdict, predicted_bytes
@@ -21,6 +22,12 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
 BACKUP_EVERY_S = 86400.0
+SPACE_EVENTS = {
+    SpaceVerdict.OK: EventKind.SPACE_OK,
+    SpaceVerdict.WARN: EventKind.SPACE_WARN,
+    SpaceVerdict.RELEASE_RESERVE: EventKind.SPACE_RELEASE_RESERVE,
+    SpaceVerdict.HOLD: EventKind.SPACE_HOLD,
+}
 
 
 class Housekeeping:
@@ -54,11 +61,11 @@ class Housekeeping:
         if report.verdict is not self._told:
             self._told = report.verdict
             logger.warning("%s", report.sentence)
-            self._store.add_event(None, f"space {report.verdict.value}", report.sentence, wall_time())
+            self._store.add_event(None, SPACE_EVENTS[report.verdict], report.sentence, wall_time())
         log = watch_wal(self._store)
         if log.held_by_reader and not self._log_told:
             logger.warning("%s", log.sentence)
-            self._store.add_event(None, "log grows", log.sentence, wall_time())
+            self._store.add_event(None, EventKind.LOG_GROWS, log.sentence, wall_time())
         self._log_told = log.held_by_reader
 
     async def _back_up_daily(self) -> None:
@@ -75,6 +82,6 @@ class Housekeeping:
         except (StoreError, OSError) as err:
             self._tried_unix_s = now
             logger.error("backup: %s", err)
-            self._store.add_event(None, "backup failed", str(err), now)
+            self._store.add_event(None, EventKind.BACKUP_FAILED, str(err), now)
             return
-        self._store.add_event(None, "backup", f"{backup.path.name}: {backup.rows} rows, verified", now)
+        self._store.add_event(None, EventKind.BACKUP, f"{backup.path.name}: {backup.rows} rows, verified", now)

@@ -21,7 +21,7 @@ from orchestrator.bench.simulated import (
 )
 from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.events import RunUpdate, Subscriber
+from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.rack.lock import owning
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -56,7 +56,7 @@ def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str
     return program
 
 
-def launch(order: Launch, store: Path, subscriber: Subscriber) -> RunUpdate:
+def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """Run it and give where it ended. Everything recorded is in the store, also after Ctrl-C (KeyboardInterrupt).
 
     Raises AlreadyOwned when a bench's instruments are another process's.
@@ -64,11 +64,11 @@ def launch(order: Launch, store: Path, subscriber: Subscriber) -> RunUpdate:
     program = checked_program(order.recipe, order.cell, order.bench, order.channel)
     request = RunRequest(program, order.channel, order.cell.name)
     if order.bench is not None:
-        return asyncio.run(_on_bench(order.bench, request, store, subscriber))
+        return asyncio.run(_on_bench(order.bench, request, store, listener))
     model = order.cell_model or _model_of(order.cell)
     holder = SIMULATED_CHI_CELL if order.channel == SIMULATED_CHI else order.channel
     rack = SimulatedRack({holder: model}, order.seed)
-    return run_virtual(_on_rack(rack, request, store, subscriber))
+    return run_virtual(_on_rack(rack, request, store, listener))
 
 
 def _model_of(cell: Cell) -> str:
@@ -78,17 +78,17 @@ def _model_of(cell: Cell) -> str:
     return cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
 
 
-async def _on_bench(bench: Path, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+async def _on_bench(bench: Path, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.tell("")
         station = await stack.enter_async_context(open_station(load_bench(bench)))
         tester = await stack.enter_async_context(open_bench(bench, request.channel, station))
-        return await _supervised(tester, station, request, store, subscriber)
+        return await _supervised(tester, station, request, store, listener)
 
 
-async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, subscriber: Subscriber) -> RunUpdate:
+async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
@@ -96,12 +96,12 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, subscr
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
-        return await _supervised(tester, station, request, store, subscriber)
+        return await _supervised(tester, station, request, store, listener)
 
 
 async def _supervised(
-    tester: BatteryTester, station: Station | None, request: RunRequest, store: Path, subscriber: Subscriber
+    tester: BatteryTester, station: Station | None, request: RunRequest, store: Path, listener: Listener
 ) -> RunUpdate:
     with open_store(store) as opened:
-        (run,) = await Supervisor(opened, tester, [subscriber], station).run([request])
+        (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request])
         return run.update()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
 from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, Subscriber
+from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.recovery import Recovery, is_storm
@@ -55,13 +55,15 @@ class Service:
         self,
         store: Store,
         testers: Sequence[BatteryTester],
-        subscribers: Iterable[Subscriber] = (),
+        bus: Bus | None = None,
         housekeeping: Housekeeping | None = None,
         station: Station | None = None,
     ) -> None:
         self.store = store
         self.station = station
-        self.supervisors = [Supervisor(store, tester, subscribers, station) for tester in testers]
+        self.bus = bus or Bus()
+        store.on_event = self.bus.tell
+        self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
         for supervisor in self.supervisors:
             supervisor.forgets = True
         self.observe_only = False
@@ -74,7 +76,7 @@ class Service:
         """Recover what an earlier process left behind, then serve until cancelled."""
         self.observe_only = is_storm(self.store, wall_time())
         self._refuse_starts(None)
-        async with asyncio.TaskGroup() as group:
+        async with self.bus.listening(), asyncio.TaskGroup() as group:
             if self._housekeeping is not None:
                 group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
             for supervisor in self.supervisors:
@@ -148,7 +150,8 @@ class Service:
     def troubles(self) -> list[str]:
         """What keeps the whole rack from working as it should, in sentences."""
         known = [] if self._no_starts is None else [self._no_starts]
-        return list(dict.fromkeys(known + [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]))
+        known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
+        return list(dict.fromkeys(known + self.bus.troubles))
 
     # What clients may ask
 

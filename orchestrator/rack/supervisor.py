@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, RunUpdate, Subscriber
+from orchestrator.events import Bus, EventKind
 from orchestrator.measuring.between_segments import BetweenSegments
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
@@ -39,7 +39,7 @@ class Supervisor:
         self,
         store: Store,
         tester: BatteryTester,
-        subscribers: Iterable[Subscriber] = (),
+        bus: Bus | None = None,
         station: Station | None = None,
     ) -> None:
         self._store = store
@@ -51,13 +51,13 @@ class Supervisor:
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
         self.tester = tester
-        self._subscribers = tuple(subscribers)
+        self._bus = bus or Bus()
         self.runs: list[Run] = []
         self.ticks = 0
         # A service lives for months: of the runs that are over it keeps the newest of each channel.
         self.forgets = False
         self._silence = Silence(store, tester)
-        self.recovery = Recovery(store, tester, self._tell)
+        self.recovery = Recovery(store, tester, self._bus.tell)
         self._clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
         self._owed = OwedMoves(self.trouble)
@@ -70,7 +70,7 @@ class Supervisor:
     def submit(self, request: RunRequest, by: str = "") -> Run:
         """Queue a run for its channel; one that the store does not take whole is not queued."""
         with self._store.transaction():
-            run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._tell)
+            run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             if by:
                 run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
         self.take(run)
@@ -100,8 +100,14 @@ class Supervisor:
 
         Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
         """
-        for request in requests:
-            self.submit(request)
+        self._store.on_event = self._bus.tell
+        async with self._bus.listening():
+            for request in requests:
+                self.submit(request)
+            await self._watch_all()
+        return self.runs
+
+    async def _watch_all(self) -> None:
         try:
             await self.serve(lambda: all(_is_over(run) for run in self.runs))
         except BaseException as err:
@@ -111,7 +117,6 @@ class Supervisor:
                 "stopped by the operator" if cancelled else f"stopped after a defect of cellrig: {err!r}"
             )
             raise
-        return self.runs
 
     async def serve(self, done: Callable[[], bool] = lambda: False) -> None:
         """Start what is queued and poll what runs until ``done``; cancelling it leaves the tester riding on."""
@@ -371,15 +376,6 @@ class Supervisor:
     def owes(self, run: Run) -> bool:
         """Tell whether something of a run waits to be written: its stop, or why it is held."""
         return run in self._owed or run.status.stop_is_pending
-
-    def _tell(self, update: RunUpdate) -> None:
-        """Tell the subscribers where a run is."""
-        for subscriber in self._subscribers:
-            try:
-                subscriber(update)
-            except OSError as err:
-                # A terminal or pipe that is gone must not end the watch over a channel.
-                logger.error("%s of run %s cannot be shown: %s", update.state.value, update.run_id, err)
 
 
 def _is_over(run: Run) -> bool:

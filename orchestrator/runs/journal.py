@@ -10,10 +10,11 @@ from math import inf
 from drivers.errors import RecordsLost
 from drivers.interfaces import Sample
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind
-from orchestrator.judging.limits import Finding, alike
+from orchestrator.events import SEVERITY_KEY, STATE_SEVERITY, EventKind, Severity
+from orchestrator.judging.limits import Action, Finding, alike
 from orchestrator.runs.request import RunRequest
-from orchestrator.store import Store, StoreError
+from orchestrator.states import RunState
+from orchestrator.store import DeviationCategory, Store, StoreError
 from protocols.program import ConstantCurrent, CyclingSegment
 
 logger = logging.getLogger(__name__)
@@ -31,17 +32,32 @@ class RunJournal:
         self._run_id = run_id
         self._commands = 0
 
-    def note(self, kind: str, message: str, data: Mapping[str, object] | None = None) -> None:
-        """Write an event."""
+    def note(
+        self,
+        kind: EventKind,
+        message: str,
+        data: Mapping[str, object] | None = None,
+        severity: Severity | None = None,
+    ) -> None:
+        """Write an event; its severity is kept with it where that is not its kind's."""
         logger.info("run %s on %s: %s: %s", self._run_id, self._request.channel, kind, message)
-        self._store.add_event(self._run_id, str(kind), message, wall_time(), json.dumps(data) if data else None)
+        if severity not in {None, kind.severity}:
+            data = {**(data or {}), SEVERITY_KEY: severity}
+        self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
+
+    def moved(self, state: RunState, reason: str) -> None:
+        """Write that the run went to a state, as an event as severe as that state is."""
+        message = f"{state.value}: {reason}" if reason else state.value
+        self.note(EventKind.STATE, message, severity=STATE_SEVERITY[state])
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
         for first, count in alike(findings):
             more = f" (the first of {count} alike)" if count > 1 else ""
             data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
-            self.note(first.kind, first.message + more, data)
+            # A mark asks nobody to come, whatever its kind.
+            severity = Severity.WARNING if first.action is Action.MARK else None
+            self.note(EventKind(first.kind.value), first.message + more, data, severity)
 
     def gap(self, last: Sample | None, segment: CyclingSegment, by: str, lot_s: float) -> None:
         """Write down, before a run goes on, what is not known of the charge passed since its last stored sample.
@@ -58,21 +74,21 @@ class RunJournal:
             f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "
             "after the last record are not known and are passed again"
         )
-        self._deviation("operator_intervention", last, effect)
+        self._deviation(DeviationCategory.OPERATOR_INTERVENTION, last, effect)
 
     def lost(self, err: RecordsLost, last: Sample | None) -> None:
         """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
         with self._store.transaction():
             self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
-            self._deviation("communication_loss", last, f"{err}; no value stands for them")
+            self._deviation(DeviationCategory.COMMUNICATION_LOSS, last, f"{err}; no value stands for them")
 
     def missing(self, technique: str, why: str) -> None:
         """Write down that the run goes on without a measurement that its recipe asks for."""
         now = wall_time()
         effect = f"{technique} is missing here, the cell went on without it: {why}"
-        self._store.add_deviation(self._run_id, "equipment_failure", now, now, effect)
+        self._store.add_deviation(self._run_id, DeviationCategory.EQUIPMENT_FAILURE, now, now, effect)
 
-    def _deviation(self, category: str, last: Sample | None, effect: str) -> None:
+    def _deviation(self, category: DeviationCategory, last: Sample | None, effect: str) -> None:
         """Write a deviation that lasts from the last sample until now; a clock set back must not turn it round."""
         now = wall_time()
         self._store.add_deviation(self._run_id, category, min(last.unix_time_s if last else now, now), now, effect)

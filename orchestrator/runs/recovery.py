@@ -219,6 +219,6 @@ _NO_SUCH_STEP = 255
 
 def is_storm(store: Store, now_unix_s: float) -> bool:
     """Note this start of the service, and tell whether it is one too many."""
-    starts = [e.at_unix_s for e in store.events() if e.kind == "service started" and e.run_id is None]
-    store.add_event(None, "service started", "the service was started", now_unix_s)
+    starts = [e.at_unix_s for e in store.events() if e.kind == EventKind.SERVICE_STARTED and e.run_id is None]
+    store.add_event(None, EventKind.SERVICE_STARTED, "the service was started", now_unix_s)
     return sum(1 for at in starts if now_unix_s - at <= STORM_WINDOW_S) + 1 >= STORM_STARTS

@@ -166,7 +166,7 @@ class Run:
         with self._store.transaction(self._status_as_it_is("state", "reason")):
             self.status = replace(self.status, state=move(self.status.state, state), reason=reason)
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
-            self.journal.note(EventKind.STATE, f"{state.value}: {reason}" if reason else state.value)
+            self.journal.moved(state, reason)
 
     def _status_as_it_is(self, *names: str) -> Callable[[], None]:
         """Give what sets these fields of the status back, and leaves the others as they have become."""

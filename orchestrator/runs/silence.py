@@ -11,7 +11,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import DeviationCategory, Store
 from protocols.program import Loop
 
 # Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
@@ -64,7 +64,9 @@ class Silence:
             with self._store.transaction():
                 for run in runs:
                     run.journal.note(EventKind.CLOCK_JUMPED, message, {"jump_s": jump_s})
-                    self._store.add_deviation(run.run_id, "software_error", wall_time(), wall_time(), effect)
+                    self._store.add_deviation(
+                        run.run_id, DeviationCategory.SOFTWARE_ERROR, wall_time(), wall_time(), effect
+                    )
         self._ahead_s = ahead_s
 
     def left_s(self) -> float:
@@ -112,9 +114,8 @@ class Silence:
                 if gap.run.state is RunState.UNSEEN:
                     gap.run.go(RunState.RUNNING)
                 gap.run.journal.note(EventKind.LINK_BACK, gap.message)
-                self._store.add_deviation(
-                    gap.run.run_id, "communication_loss", gap.since_unix_s, gap.until_unix_s, effect
-                )
+                category = DeviationCategory.COMMUNICATION_LOSS
+                self._store.add_deviation(gap.run.run_id, category, gap.since_unix_s, gap.until_unix_s, effect)
         self._gaps.clear()
 
     def _lost(self, run: Run, message: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from orchestrator.events import EventKind
 from orchestrator.states import RunState
 
 
@@ -110,7 +111,7 @@ class NewEvent:
     """Something that happened, to a run or (``run_id`` None) to the rig. ``data_json`` is JSON."""
 
     run_id: str | None
-    kind: str
+    kind: EventKind
     message: str
     at_unix_s: float
     data_json: str | None = None
@@ -118,7 +119,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event as stored; ``id`` rises in the order of writing."""
+    """An event as stored; ``id`` rises in the order of writing. A newer cellrig may have written other kinds."""
 
     id: int
     run_id: str | None

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from drivers.interfaces import EndReason, Sample
+from orchestrator.events import Event, EventKind
 from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
 from orchestrator.store.errors import Refused, StoreConflict, explained
+from orchestrator.store.event_rows import insert_event, told_event
 from orchestrator.store.rows import (
     DeviationCategory,
     DeviationRow,
@@ -31,6 +33,7 @@ from orchestrator.store.rows import (
     TesterTestRow,
     TickResult,
 )
+from orchestrator.store.transactions import Transactions
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -66,7 +69,9 @@ class Store:
         self.path = path
         self.read_only = read_only
         self._db = db
-        self._undo: list[Callable[[], None]] = []
+        self._transactions = Transactions(path, db)
+        # Told of each event once it is on disk: an event whose transaction is rolled back has not happened.
+        self.on_event: Callable[[Event], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +90,7 @@ class Store:
         """The connection itself, for reading with SQL: views, pragmas, exports. Close cursors soon."""
         return self._db.conn
 
-    @contextmanager
-    def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *undo: Callable[[], None]) -> AbstractContextManager[sqlite3.Connection]:
         """Commit everything written inside together, or nothing of it when anything is raised.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
@@ -94,31 +98,7 @@ class Store:
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
-        first = len(self._undo)
-        self._undo += undo
-        try:
-            with explained(self.path), self._whole():
-                yield self._db.conn
-        except BaseException:
-            while len(self._undo) > first:
-                self._undo.pop()()
-            raise
-        if not self._db.conn.in_transaction:
-            self._undo.clear()
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        if self._db.conn.in_transaction:
-            with self._db.atomic():
-                yield
-            return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.rollback()
-            raise
+        return self._transactions.whole(*undo)
 
     # Cells, runs and tests
 
@@ -232,7 +212,7 @@ class Store:
         with self.transaction() as connection:
             result = bulk.insert(connection, batches)
             for event in events:
-                _add_event(connection, event)
+                self._add_event(connection, event)
         return result
 
     def last_sample(self, test: int) -> Sample | None:
@@ -303,11 +283,18 @@ class Store:
     # Events and deviations
 
     def add_event(
-        self, run_id: str | None, kind: str, message: str, at_unix_s: float, data_json: str | None = None
+        self, run_id: str | None, kind: EventKind, message: str, at_unix_s: float, data_json: str | None = None
     ) -> int:
         """Add something that happened to a run, or (``run_id`` None) to the rig, and give its number."""
         with self.transaction() as connection:
-            return _add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
+            return self._add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
+
+    def _add_event(self, connection: sqlite3.Connection, event: NewEvent) -> int:
+        number = insert_event(connection, event)
+        if (hear := self.on_event) is not None:
+            told = told_event(connection, number, event)
+            self._transactions.after_commit(lambda: hear(told))
+        return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
         """Give the events of a run, or of everything (None), with a number above ``after``, in order."""
@@ -317,7 +304,7 @@ class Store:
         return [EventRow(**row) for row in self._query(f"{sql} AND run_id = ?2 ORDER BY id", after, run_id)]
 
     def add_deviation(
-        self, run_id: str, category: str, started_unix_s: float, ended_unix_s: float | None, effect: str
+        self, run_id: str, category: DeviationCategory, started_unix_s: float, ended_unix_s: float | None, effect: str
     ) -> int:
         """Add a time span (still open: None) in which a run's data deviate from the plan, and give its number."""
         sql = "INSERT INTO deviation (run_id, category, started_unix_s, ended_unix_s, effect) VALUES (?, ?, ?, ?, ?)"
@@ -375,11 +362,6 @@ class Store:
 
 def _run(row: dict[str, Any]) -> RunRow:
     return RunRow(**{**row, "state": RunState(row["state"])})
-
-
-def _add_event(connection: sqlite3.Connection, event: NewEvent) -> int:
-    sql = "INSERT INTO event (run_id, kind, message, at_unix_s, data_json) VALUES (?, ?, ?, ?, ?)"
-    return _new_id(connection.execute(sql, (event.run_id, event.kind, event.message, event.at_unix_s, event.data_json)))
 
 
 def _new_id(cursor: sqlite3.Cursor) -> int:

@@ -15,7 +15,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
 from drivers.transport.line import Streams
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import Subscriber
+from orchestrator.events import Bus, Listener
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
 from simulators.bench import SimulatedBench
@@ -56,7 +56,7 @@ class Network:
 class Process:
     """One life of the service."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, subscriber: Subscriber) -> None:
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listener: Listener) -> None:
         self.network = Network(bench.handle)
         self.to_switch = Network(corner.relays.handle)
         self.store: Store = open_store(folder / "cellrig.db")
@@ -69,7 +69,7 @@ class Process:
         client = NewareClient(self.network.connect, settings.username, settings.password, settings.reply_timeout_s)
         tester = NewareTester(settings, client, wall_time)
         station = corner.station(self.to_switch.connected, lambda: self.network.host_is_dead)
-        self.service = Service(self.store, [tester], [subscriber], station=station)
+        self.service = Service(self.store, [tester], Bus([listener]), station=station)
         self.task = asyncio.ensure_future(self.service.run())
         self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -85,11 +85,11 @@ class Process:
 class Host:
     """The computer with its disk: processes come and go."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, subscriber: Subscriber) -> None:
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listener: Listener) -> None:
         self._bench = bench
         self._corner = corner
         self._folder = folder
-        self._subscriber = subscriber
+        self._listener = listener
         self._down = self._switch_down = False
         self.process: Process | None = None
 
@@ -106,7 +106,7 @@ class Host:
     def start(self) -> None:
         """Start the service unless it is up."""
         if self.process is None:
-            self.process = Process(self._bench, self._corner, self._folder, self._subscriber)
+            self.process = Process(self._bench, self._corner, self._folder, self._listener)
             self.process.network.down = self._down
             self.process.to_switch.down = self._switch_down
 

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from orchestrator.events import RunUpdate
+from orchestrator.events import RunUpdate, Told
 from orchestrator.states import RunState
 from protocols.execution_order import flow
 from protocols.program import CyclingSegment, Loop, Program
@@ -43,8 +43,10 @@ class Invariants:
 
     # At every event
 
-    def hear(self, update: RunUpdate) -> None:
+    async def hear(self, update: Told) -> None:
         """Check after whatever the service has just done; what is broken is raised by the next `look`."""
+        if not isinstance(update, RunUpdate):
+            return
         try:
             self._check_new_tests(update.channel)
             if self._states.get(update.run_id) is not update.state:

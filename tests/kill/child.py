@@ -19,7 +19,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.scaled import run_scaled
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import RunUpdate
+from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.failpoints import arm
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Recovery
@@ -84,8 +84,10 @@ class Report:
         line = json.dumps({"kind": kind, "at_s": time.monotonic(), "unix_s": wall_time(), **values})
         os.write(self._file, f"{line}\n".encode())
 
-    def update(self, update: RunUpdate) -> None:
+    async def update(self, update: Told) -> None:
         """Take what the supervisor publishes: after each commit and decision."""
+        if not isinstance(update, RunUpdate):
+            return
         self._expected.discard(update.run_id)
         if not self._decided and not self._expected:
             self._decided = True
@@ -120,7 +122,7 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
             report = Report(store, world.reports, unfinished)
             report.say("begun", unfinished=len(unfinished))
             station = _station(world)
-            service = Service(store, [tester], [report.update], station=station)
+            service = Service(store, [tester], Bus([report.update]), station=station)
             serving = asyncio.ensure_future(service.run())
             client = asyncio.ensure_future(_client(service, life, orders, report))
             await asyncio.wait({serving, client}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,24 @@
+"""What the core tells others: where runs are, and what happens, by a bus on which no listener can do harm."""
+
+from orchestrator.events.bus import Bus, Sink
+from orchestrator.events.inbox import QUEUE_LENGTH, Inbox
+from orchestrator.events.kinds import STATE_SEVERITY, EventKind, Severity
+from orchestrator.events.listening import Listener, Subscription
+from orchestrator.events.values import SEVERITY_KEY, Event, RunUpdate, Told, stored_event
+
+__all__ = [
+    "QUEUE_LENGTH",
+    "SEVERITY_KEY",
+    "STATE_SEVERITY",
+    "Bus",
+    "Event",
+    "EventKind",
+    "Inbox",
+    "Listener",
+    "RunUpdate",
+    "Severity",
+    "Sink",
+    "Subscription",
+    "Told",
+    "stored_event",
+]

@@ -1,0 +1,141 @@
+"""The kinds of events with the severity of each, in one table: what notices and feeds choose by.
+
+The words are stored and shown; a word that is in a store is never changed. docs/events.md says what each means.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from orchestrator.states import RunState
+
+
+class Severity(StrEnum):
+    """How much an event matters to people, in rising order."""
+
+    INFO = "info"
+    NOTICE = "notice"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+    def is_at_least(self, other: Severity) -> bool:
+        """Tell whether this is as severe as another, or more."""
+        return _ORDER.index(self) >= _ORDER.index(other)
+
+
+_ORDER = tuple(Severity)
+
+
+class EventKind(StrEnum):
+    """What happened, to a run or to the rig, in the words that a technician reads."""
+
+    # A run and its tests
+    STATE = "state"
+    COMMAND = "command"
+    LOADED = "loaded"
+    LIMITS_UNVERIFIED = "limits_unverified"
+    STARTED = "started"
+    MEASURED = "measured"
+    ENDED = "ended"
+    RECOVERED = "recovered"
+    MEASUREMENT_FAILED = "measurement failed"
+    RECORDS_LOST = "records lost"
+    LINK_LOST = "link lost"
+    LINK_BACK = "link back"
+    CLOCK_JUMPED = "clock jumped"
+    TESTER_CLOCK = "tester clock"
+    EXTERNAL_ACTION = "external action"
+    TESTER_PROTECTED = "tester protected the channel"
+    STOP_NOT_CONFIRMED = "stop not confirmed"
+    # What samples show: the kinds of findings (`orchestrator.judging.limits`), in the same words
+    EARLY_CUTOFF = "cutoff reached early"
+    CHECK_FAILED = "contact check failed"
+    CELL_SHORTED = "cell shorted"
+    SOFT_SHORT = "soft short suspected"
+    CEILING = "ceiling reached"
+    OVERDUE = "step did not end"
+    ABSOLUTE_LIMIT = "absolute limit exceeded"
+    HOST_LIMIT = "limit exceeded"
+    WRONG_CURRENT = "current differs from the set value"
+    INVALID_VALUE = "value is not a number"
+    # The rig
+    SERVICE_STARTED = "service started"
+    SERVICE_STOPPED = "service stopped"
+    SERVICE_AWAY = "service away"
+    SPACE_OK = "space ok"
+    SPACE_WARN = "space warn"
+    SPACE_RELEASE_RESERVE = "space release_reserve"
+    SPACE_HOLD = "space hold"
+    LOG_GROWS = "log grows"
+    BACKUP = "backup"
+    BACKUP_FAILED = "backup failed"
+
+    @property
+    def severity(self) -> Severity:
+        """How much an event of this kind matters, where the event itself says nothing else."""
+        return _SEVERITY[self]
+
+    @classmethod
+    def known(cls, word: str) -> EventKind | None:
+        """Give the kind of a stored word; None for a word of a newer cellrig, which is shown as it is."""
+        return _BY_WORD.get(word)
+
+
+_BY_WORD = {kind.value: kind for kind in EventKind}
+
+_K, _S = EventKind, Severity
+_SEVERITY: dict[EventKind, Severity] = {
+    _K.STATE: _S.INFO,
+    _K.COMMAND: _S.NOTICE,
+    _K.LOADED: _S.INFO,
+    _K.LIMITS_UNVERIFIED: _S.INFO,
+    _K.STARTED: _S.INFO,
+    _K.MEASURED: _S.INFO,
+    _K.ENDED: _S.NOTICE,
+    _K.RECOVERED: _S.NOTICE,
+    _K.MEASUREMENT_FAILED: _S.WARNING,
+    _K.RECORDS_LOST: _S.WARNING,
+    _K.LINK_LOST: _S.WARNING,
+    _K.LINK_BACK: _S.NOTICE,
+    _K.CLOCK_JUMPED: _S.WARNING,
+    _K.TESTER_CLOCK: _S.WARNING,
+    _K.EXTERNAL_ACTION: _S.WARNING,
+    _K.TESTER_PROTECTED: _S.ALARM,
+    _K.STOP_NOT_CONFIRMED: _S.ALARM,
+    _K.EARLY_CUTOFF: _S.ALARM,
+    _K.CHECK_FAILED: _S.ALARM,
+    _K.CELL_SHORTED: _S.WARNING,
+    _K.SOFT_SHORT: _S.WARNING,
+    _K.CEILING: _S.WARNING,
+    _K.OVERDUE: _S.ALARM,
+    _K.ABSOLUTE_LIMIT: _S.ALARM,
+    _K.HOST_LIMIT: _S.ALARM,
+    _K.WRONG_CURRENT: _S.ALARM,
+    _K.INVALID_VALUE: _S.ALARM,
+    _K.SERVICE_STARTED: _S.INFO,
+    _K.SERVICE_STOPPED: _S.NOTICE,
+    _K.SERVICE_AWAY: _S.WARNING,
+    _K.SPACE_OK: _S.NOTICE,
+    _K.SPACE_WARN: _S.WARNING,
+    _K.SPACE_RELEASE_RESERVE: _S.WARNING,
+    _K.SPACE_HOLD: _S.ALARM,
+    _K.LOG_GROWS: _S.WARNING,
+    _K.BACKUP: _S.INFO,
+    _K.BACKUP_FAILED: _S.WARNING,
+}
+
+# How much it matters that a run goes to a state: the severity of its event of kind ``state``.
+STATE_SEVERITY: dict[RunState, Severity] = {
+    RunState.QUEUED: _S.INFO,
+    RunState.PREFLIGHT: _S.INFO,
+    RunState.ARMED: _S.INFO,
+    RunState.RUNNING: _S.INFO,
+    RunState.UNSEEN: _S.WARNING,
+    RunState.HOLDING: _S.WARNING,
+    RunState.AWAITING_OPERATOR: _S.WARNING,
+    RunState.TRIPPED: _S.ALARM,
+    RunState.COMPLETED: _S.NOTICE,
+    RunState.STOPPED: _S.NOTICE,
+    RunState.FAILED: _S.WARNING,
+    RunState.UNKNOWN: _S.ALARM,
+}

@@ -1,0 +1,71 @@
+"""The two things that the core tells others, as frozen values: where a run is, and what has happened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from orchestrator.events.kinds import EventKind, Severity
+from orchestrator.states import RunState
+
+# The key of an event's data that says how much it matters, where that is not what its kind says.
+SEVERITY_KEY = "severity"
+_SEVERITIES = {severity.value: severity for severity in Severity}
+
+
+@dataclass(frozen=True, slots=True)
+class RunUpdate:
+    """Where a run is after a tick: test time in seconds, voltage in volts, number of samples stored."""
+
+    run_id: str
+    label: str
+    channel: str
+    state: RunState
+    reason: str
+    time_s: float
+    planned_s: float
+    cycle: int
+    voltage_v: float | None
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a run, or (``run_id`` and ``channel`` None) to the rig, and is stored.
+
+    ``id`` is the number of its row: it rises in the order of writing, so that a listener that was away can go on where
+    it was. ``kind`` is a word of a newer cellrig where a store holds one that this cellrig does not know.
+    """
+
+    id: int
+    kind: EventKind | str
+    severity: Severity
+    run_id: str | None
+    channel: str | None
+    sentence: str
+    data: Mapping[str, object]
+    at_unix_s: float
+
+
+Told: TypeAlias = RunUpdate | Event
+
+
+def stored_event(
+    number: int,
+    word: str,
+    run_id: str | None,
+    channel: str | None,
+    sentence: str,
+    data_json: str | None,
+    at_unix_s: float,
+) -> Event:
+    """Make an event of what a store's row holds; its severity is its data's where that has one, else its kind's."""
+    found = json.loads(data_json) if data_json else {}
+    data = found if isinstance(found, dict) else {}
+    kind = EventKind.known(word)
+    default = Severity.NOTICE if kind is None else kind.severity
+    severity = _SEVERITIES.get(str(data.get(SEVERITY_KEY)), default)
+    return Event(number, kind or word, severity, run_id, channel, sentence, MappingProxyType(data), at_unix_s)

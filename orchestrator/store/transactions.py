@@ -1,0 +1,65 @@
+"""The transactions of one store: kept whole or not at all, in the file, in memory, and in what others are told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.store.errors import explained
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+class Transactions:
+    """Begins, keeps and rolls back the transactions of one connection; they may be nested."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self._path = path
+        self._db = db
+        self._undo: list[Callable[[], None]] = []
+        self._after: list[Callable[[], None]] = []
+
+    @contextmanager
+    def whole(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
+        """Commit everything written inside together, or nothing of it when anything is raised.
+
+        ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
+        fails: what an object believes must not run ahead of the disk (`orchestrator.rollback`).
+        """
+        undone, told = len(self._undo), len(self._after)
+        self._undo += undo
+        try:
+            with explained(self._path), self._begun():
+                yield self._db.conn
+        except BaseException:
+            del self._after[told:]
+            while len(self._undo) > undone:
+                self._undo.pop()()
+            raise
+        if not self._db.conn.in_transaction:
+            self._undo.clear()
+            after, self._after = self._after, []
+            for call in after:
+                call()
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call once the transaction that is open now has been committed, with all around it; else never."""
+        self._after.append(call)
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        if self._db.conn.in_transaction:
+            with self._db.atomic():
+                yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
