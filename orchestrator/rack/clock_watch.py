@@ -36,14 +36,14 @@ class ClockWatch:
         """
         runs = list(runs)
         for run in runs:
-            status = statuses[run.request.channel]
-            if run.last is None or run.stored < status.record_count:
+            status, records = statuses[run.request.channel], run.records
+            if records is None or records.last is None or records.stored < status.record_count:
                 continue
             # Steps may have shorter intervals of their own, never none.
-            every_s = run.segment.record.every_s if status.state is ChannelState.WORKING else None
+            every_s = records.segment.record.every_s if status.state is ChannelState.WORKING else None
             every_s = max(every_s, self._tester.records_every_s) if every_s else None
-            key = (run.run_id, run.test)
-            found = self._judge.feed(key, asked_unix_s, heard_unix_s, run.last.unix_time_s, every_s or inf)
+            key = (run.run_id, records.test)
+            found = self._judge.feed(key, asked_unix_s, heard_unix_s, records.last.unix_time_s, every_s or inf)
             if found is not None:
                 self._found.append((found, heard_unix_s, runs))
         if self._found:

@@ -83,8 +83,10 @@ def damaged(path: Path, what: str) -> Damaged:
     )
 
 
-def explain(err: sqlite3.Error, path: Path) -> StoreError:
-    """Give the sentence for an error of SQLite on the store at ``path``."""
+def explain(err: sqlite3.Error | OverflowError, path: Path) -> StoreError:
+    """Give the sentence for an error of SQLite, or of a value it cannot hold, on the store at ``path``."""
+    if isinstance(err, OverflowError):
+        return Refused(f"{path} takes integers of 64 bits; one of these values is larger")
     code = getattr(err, "sqlite_errorname", "")
     folder = path.parent
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
@@ -114,7 +116,5 @@ def explained(path: Path) -> Iterator[None]:
     """Turn errors of SQLite into the store's own, with what to do."""
     try:
         yield
-    except sqlite3.Error as err:
+    except (sqlite3.Error, OverflowError) as err:
         raise explain(err, path) from err
-    except OverflowError as err:
-        raise Refused(f"{path} takes integers of 64 bits; one of these values is larger") from err

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,7 +32,7 @@ from orchestrator.store.rows import (
     TesterTestRow,
     TickResult,
 )
-from orchestrator.store.transactions import Transactions
+from orchestrator.store.transactions import Transactional
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -62,14 +61,11 @@ _UPSERT_STEP = _upsert("step", "step_count", _STEP_COLUMNS)
 _UPSERT_CYCLE = _upsert("cycle", "cycle", _CYCLE_COLUMNS)
 
 
-class Store:
+class Store(Transactional):
     """An open store, made by `open_store`. It belongs to the thread that opened it."""
 
     def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
-        self.path = path
-        self.read_only = read_only
-        self._db = db
-        self._transactions = Transactions(path, db)
+        super().__init__(path, db, read_only=read_only)
         # Told of each event once it is on disk: an event whose transaction is rolled back has not happened.
         self.on_event: Callable[[Event], None] | None = None
 
@@ -89,16 +85,6 @@ class Store:
     def connection(self) -> sqlite3.Connection:
         """The connection itself, for reading with SQL: views, pragmas, exports. Close cursors soon."""
         return self._db.conn
-
-    def transaction(self, *undo: Callable[[], None]) -> AbstractContextManager[sqlite3.Connection]:
-        """Commit everything written inside together, or nothing of it when anything is raised.
-
-        ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
-        fails: what an object believes must not run ahead of the disk (`orchestrator.rollback`).
-        """
-        if self.read_only:
-            raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
-        return self._transactions.whole(*undo)
 
     # Cells, runs and tests
 
@@ -293,7 +279,7 @@ class Store:
         number = insert_event(connection, event)
         if (hear := self.on_event) is not None:
             told = told_event(connection, number, event)
-            self._transactions.after_commit(lambda: hear(told))
+            self.after_commit(lambda: hear(told))
         return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:

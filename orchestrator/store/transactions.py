@@ -8,37 +8,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.store.errors import explained
+from orchestrator.store.errors import Refused, explain
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-class Transactions:
-    """Begins, keeps and rolls back the transactions of one connection; they may be nested."""
+class Transactional:
+    """A connection whose transactions can be nested, with what is undone and what is told when one ends."""
 
-    def __init__(self, path: Path, db: Database) -> None:
-        self._path = path
+    def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
+        self.path = path
+        self.read_only = read_only
         self._db = db
         self._undo: list[Callable[[], None]] = []
         self._after: list[Callable[[], None]] = []
 
     @contextmanager
-    def whole(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
-        """Commit everything written inside together, or nothing of it when anything is raised.
+    def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
+        """Commit everything written inside together, or nothing of it when anything is raised. Raises StoreError.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
         fails: what an object believes must not run ahead of the disk (`orchestrator.rollback`).
         """
+        if self.read_only:
+            raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
         undone, told = len(self._undo), len(self._after)
         self._undo += undo
         try:
-            with explained(self._path), self._begun():
+            with self._begun():
                 yield self._db.conn
-        except BaseException:
+        except BaseException as err:
             del self._after[told:]
             while len(self._undo) > undone:
                 self._undo.pop()()
+            if isinstance(err, sqlite3.Error | OverflowError):
+                raise explain(err, self.path) from err
             raise
         if not self._db.conn.in_transaction:
             self._undo.clear()
