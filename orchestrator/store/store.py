@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.events import Event, EventKind
+from orchestrator.events import Bus, Event, EventKind, stored_event
 from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
 from orchestrator.store.errors import Refused, StoreConflict, explained
-from orchestrator.store.event_rows import insert_event, told_event
 from orchestrator.store.rows import (
     DeviationCategory,
     DeviationRow,
@@ -33,33 +32,19 @@ from orchestrator.store.rows import (
     TesterTestRow,
     TickResult,
 )
-from orchestrator.store.transactions import Transactions
+from orchestrator.store.statements import (
+    CYCLE_COLUMNS,
+    INSERT_EVENT,
+    MEASUREMENT_COLUMNS,
+    RUNS,
+    STEP_COLUMNS,
+    TESTS,
+    UPSERT_CYCLE,
+    UPSERT_STEP,
+)
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-_RUNS = """
-SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_json, program_sha256, created_unix_s,
-    state, reason, state_unix_s
-FROM run JOIN cell ON cell.id = run.cell_id
-"""
-_TESTS = """
-SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s, program_json FROM test
-"""
-_STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
-_MEASUREMENT_COLUMNS = tuple(MeasurementRow.__dataclass_fields__)
-_CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
-
-
-def _upsert(table: str, key: str, columns: tuple[str, ...]) -> str:
-    return (
-        f"INSERT INTO {table} (test, {', '.join(columns)}) VALUES (?{', ?' * len(columns)}) "  # noqa: S608 names of ours
-        f"ON CONFLICT (test, {key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in columns)}"
-    )
-
-
-_UPSERT_STEP = _upsert("step", "step_count", _STEP_COLUMNS)
-_UPSERT_CYCLE = _upsert("cycle", "cycle", _CYCLE_COLUMNS)
 
 
 class Store:
@@ -69,9 +54,10 @@ class Store:
         self.path = path
         self.read_only = read_only
         self._db = db
-        self._transactions = Transactions(path, db)
-        # Told of each event once it is on disk: an event whose transaction is rolled back has not happened.
-        self.on_event: Callable[[Event], None] | None = None
+        self._undo: list[Callable[[], None]] = []
+        # Listeners are told of an event once it is on disk: one whose transaction is rolled back has not happened.
+        self.bus: Bus | None = None
+        self._untold: list[Event] = []
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +76,8 @@ class Store:
         """The connection itself, for reading with SQL: views, pragmas, exports. Close cursors soon."""
         return self._db.conn
 
-    def transaction(self, *undo: Callable[[], None]) -> AbstractContextManager[sqlite3.Connection]:
+    @contextmanager
+    def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
         """Commit everything written inside together, or nothing of it when anything is raised.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
@@ -98,7 +85,40 @@ class Store:
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
-        return self._transactions.whole(*undo)
+        first, untold = len(self._undo), len(self._untold)
+        self._undo += undo
+        try:
+            with explained(self.path), self._whole():
+                yield self._db.conn
+        except BaseException:
+            del self._untold[untold:]
+            while len(self._undo) > first:
+                self._undo.pop()()
+            raise
+        if not self._db.conn.in_transaction:
+            self._undo.clear()
+            if self._untold:
+                self._tell()
+
+    def _tell(self) -> None:
+        untold, self._untold = self._untold, []
+        if self.bus is not None:
+            for event in untold:
+                self.bus.tell(event)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        if self._db.conn.in_transaction:
+            with self._db.atomic():
+                yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.rollback()
+            raise
 
     # Cells, runs and tests
 
@@ -189,17 +209,17 @@ class Store:
 
     def runs(self) -> list[RunRow]:
         """Give all runs, the oldest first."""
-        return [_run(row) for row in self._query(f"{_RUNS} ORDER BY number")]
+        return [_run(row) for row in self._query(f"{RUNS} ORDER BY number")]
 
     def run(self, run_id: str) -> RunRow:
         """Give one run. Raises Refused when there is none."""
-        rows = self._query(f"{_RUNS} WHERE run_id = ?", run_id)
+        rows = self._query(f"{RUNS} WHERE run_id = ?", run_id)
         _need_one(len(rows), f"run {run_id}")
         return _run(rows[0])
 
     def tests(self, run_id: str) -> list[TesterTestRow]:
         """Give the tests of a run, in the order they were added."""
-        return [TesterTestRow(**row) for row in self._query(f"{_TESTS} WHERE run_id = ? ORDER BY id", run_id)]
+        return [TesterTestRow(**row) for row in self._query(f"{TESTS} WHERE run_id = ? ORDER BY id", run_id)]
 
     # Samples, steps and spectra
 
@@ -232,30 +252,30 @@ class Store:
 
     def add_steps(self, test: int, steps: Sequence[ExecutedStep]) -> None:
         """Keep executed steps of a test; one that is there already is replaced."""
-        rows = [(test, *(getattr(step, name) for name in _STEP_COLUMNS)) for step in steps]
+        rows = [(test, *(getattr(step, name) for name in STEP_COLUMNS)) for step in steps]
         with self.transaction() as connection:
-            connection.executemany(_UPSERT_STEP, rows)
+            connection.executemany(UPSERT_STEP, rows)
 
     def steps(self, test: int) -> list[ExecutedStep]:
         """Give the executed steps of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(_STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
 
     def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
         """Keep the per-cycle numbers of a test; a cycle that is there already is replaced."""
-        rows = [(test, *(getattr(cycle, name) for name in _CYCLE_COLUMNS)) for cycle in cycles]
+        rows = [(test, *(getattr(cycle, name) for name in CYCLE_COLUMNS)) for cycle in cycles]
         with self.transaction() as connection:
-            connection.executemany(_UPSERT_CYCLE, rows)
+            connection.executemany(UPSERT_CYCLE, rows)
 
     def cycles(self, test: int) -> list[Cycle]:
         """Give the per-cycle numbers of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(_CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
         reasons = ("charge_end_reason", "discharge_end_reason")
         return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
 
     def add_measurement(self, row: MeasurementRow) -> None:
         """Keep what is known of a measurement beside its values; once, for a measurement is never changed."""
-        values = [getattr(row, name) for name in _MEASUREMENT_COLUMNS]
+        values = [getattr(row, name) for name in MEASUREMENT_COLUMNS]
         marks = ", ".join("?" * len(values))
         with self.transaction() as connection:
             connection.execute(f"INSERT INTO measurement VALUES ({marks})", values)  # noqa: S608 marks only
@@ -290,10 +310,11 @@ class Store:
             return self._add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
 
     def _add_event(self, connection: sqlite3.Connection, event: NewEvent) -> int:
-        number = insert_event(connection, event)
-        if (hear := self.on_event) is not None:
-            told = told_event(connection, number, event)
-            self._transactions.after_commit(lambda: hear(told))
+        values = (event.run_id, event.kind, event.message, event.at_unix_s, event.data_json)
+        number = _new_id(connection.execute(INSERT_EVENT, values))
+        if self.bus is not None and self.bus.is_heard:
+            row = connection.execute("SELECT channel FROM run WHERE run_id = ?", (event.run_id,)).fetchone()
+            self._untold.append(stored_event(number, row[0] if row else None, *values))
         return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
