@@ -24,7 +24,7 @@ def update(run_id: str, cycle: int) -> RunUpdate:
 
 def event(number: int) -> Event:
     """Give an event of the rig that is told from others by its number."""
-    return stored_event(number, EventKind.BACKUP, None, None, "", None, 0.0)
+    return stored_event(number, None, None, EventKind.BACKUP, "", 0.0, None)
 
 
 def taken(inbox: Inbox) -> list[Told]:
@@ -186,16 +186,22 @@ def test_event_is_told_after_its_commit_and_never_when_it_is_rolled_back(store: 
     heard: list[Event] = []
     open_at: list[bool] = []
 
-    def hear(told: Event) -> None:
-        heard.append(told)
-        open_at.append(store.connection.in_transaction)
+    class Ears:
+        """Hears at once."""
+
+        def put(self, told: Told) -> None:
+            """Note the event, and whether its transaction is still open."""
+            assert isinstance(told, Event)
+            heard.append(told)
+            open_at.append(store.connection.in_transaction)
 
     def lose(words: str) -> None:
         with store.transaction():
             store.add_event(run_id, EventKind.STATE, words, 1.0)
             raise StoreError(words)
 
-    store.on_event = hear
+    store.bus = Bus()
+    store.bus.attach(Ears())
     with store.transaction():
         store.add_event(run_id, EventKind.LINK_LOST, "kept", 1.0, '{"polls": 3}')
         with pytest.raises(StoreError):

@@ -35,10 +35,11 @@ class LiveClient:
         """How many values it was too slow for."""
         return self._inbox.dropped
 
-    def put(self, update: RunUpdate) -> None:
-        """Queue a value; one that a newer value of its run supersedes makes room."""
-        self._inbox.put(update)
-        self._news.set()
+    def put(self, told: Told) -> None:
+        """Queue a run's values; older ones of the same run make room."""
+        if isinstance(told, RunUpdate):
+            self._inbox.put(told)
+            self._news.set()
 
     def close(self) -> None:
         """Let the client's stream end."""
@@ -62,14 +63,8 @@ class LiveClients:
 
     def __init__(self, bus: Bus) -> None:
         self.dropped = 0
+        self._bus = bus
         self._clients: set[LiveClient] = set()
-        bus.attach(self)
-
-    def put(self, told: Told) -> None:
-        """Take an update of a run."""
-        if isinstance(told, RunUpdate):
-            for client in self._clients:
-                client.put(told)
 
     @property
     def clients(self) -> int:
@@ -83,10 +78,12 @@ class LiveClients:
             raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
         client = LiveClient(length)
         self._clients.add(client)
+        self._bus.attach(client)
         try:
             yield client
         finally:
             self._clients.discard(client)
+            self._bus.detach(client)
             self.dropped += client.dropped
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class Bus:
         self._subscriptions: list[Subscription] = []
         self._sinks: list[Sink] = []
         self._is_listening = False
+        # Whether there is anybody to tell.
+        self.is_heard = False
         for listener in listeners:
             self.subscribe(listener)
 
@@ -46,6 +48,7 @@ class Bus:
         """
         added = subscription(listener, name, length)
         self._subscriptions.append(added)
+        self.is_heard = True
         if self._is_listening:
             added.start()
         return added
@@ -53,6 +56,12 @@ class Bus:
     def attach(self, sink: Sink) -> None:
         """Hand everything told from now on to a sink of ours as well, at once."""
         self._sinks.append(sink)
+        self.is_heard = True
+
+    def detach(self, sink: Sink) -> None:
+        """Hand a sink nothing any more."""
+        self._sinks.remove(sink)
+        self.is_heard = bool(self._sinks or self._subscriptions)
 
     def tell(self, told: Told) -> None:
         """Queue an update or an event for every listener; it never waits and never fails."""

@@ -124,12 +124,8 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.BACKUP_FAILED: _S.WARNING,
 }
 
-# How much it matters that a run goes to a state: the severity of its event of kind ``state``.
+# The states to which it matters more that a run goes: the severity of its event of kind ``state``.
 STATE_SEVERITY: dict[RunState, Severity] = {
-    RunState.QUEUED: _S.INFO,
-    RunState.PREFLIGHT: _S.INFO,
-    RunState.ARMED: _S.INFO,
-    RunState.RUNNING: _S.INFO,
     RunState.UNSEEN: _S.WARNING,
     RunState.HOLDING: _S.WARNING,
     RunState.AWAITING_OPERATOR: _S.WARNING,

@@ -55,12 +55,12 @@ Told: TypeAlias = RunUpdate | Event
 
 def stored_event(
     number: int,
-    word: str,
-    run_id: str | None,
     channel: str | None,
+    run_id: str | None,
+    word: str,
     sentence: str,
-    data_json: str | None,
     at_unix_s: float,
+    data_json: str | None,
 ) -> Event:
     """Make an event of what a store's row holds; its severity is its data's where that has one, else its kind's."""
     found = json.loads(data_json) if data_json else {}

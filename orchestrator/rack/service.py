@@ -62,7 +62,7 @@ class Service:
         self.store = store
         self.station = station
         self.bus = bus or Bus()
-        store.on_event = self.bus.tell
+        store.bus = self.bus
         self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
         for supervisor in self.supervisors:
             supervisor.forgets = True

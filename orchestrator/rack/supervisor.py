@@ -100,7 +100,7 @@ class Supervisor:
 
         Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
         """
-        self._store.on_event = self._bus.tell
+        self._store.bus = self._bus
         async with self._bus.listening():
             for request in requests:
                 self.submit(request)

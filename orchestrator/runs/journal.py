@@ -39,16 +39,16 @@ class RunJournal:
         data: Mapping[str, object] | None = None,
         severity: Severity | None = None,
     ) -> None:
-        """Write an event; its severity is kept with it where that is not its kind's."""
+        """Write an event; a severity is kept with it where it is not that of its kind."""
         logger.info("run %s on %s: %s: %s", self._run_id, self._request.channel, kind, message)
-        if severity not in {None, kind.severity}:
+        if severity is not None:
             data = {**(data or {}), SEVERITY_KEY: severity}
         self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
 
     def moved(self, state: RunState, reason: str) -> None:
         """Write that the run went to a state, as an event as severe as that state is."""
         message = f"{state.value}: {reason}" if reason else state.value
-        self.note(EventKind.STATE, message, severity=STATE_SEVERITY[state])
+        self.note(EventKind.STATE, message, severity=STATE_SEVERITY.get(state))
 
     def findings(self, findings: Sequence[Finding]) -> None:
         """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""

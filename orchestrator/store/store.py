@@ -7,19 +7,18 @@ returns. Methods called inside ``with store.transaction():`` are committed toget
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.events import Event, EventKind
+from orchestrator.events import EventKind, stored_event
 from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
 from orchestrator.store.errors import Refused, StoreConflict, explained
-from orchestrator.store.event_rows import insert_event, told_event
 from orchestrator.store.rows import (
     DeviationCategory,
     DeviationRow,
@@ -32,33 +31,20 @@ from orchestrator.store.rows import (
     TesterTestRow,
     TickResult,
 )
+from orchestrator.store.statements import (
+    CYCLE_COLUMNS,
+    INSERT_EVENT,
+    MEASUREMENT_COLUMNS,
+    RUNS,
+    STEP_COLUMNS,
+    TESTS,
+    UPSERT_CYCLE,
+    UPSERT_STEP,
+)
 from orchestrator.store.transactions import Transactional
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-_RUNS = """
-SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_json, program_sha256, created_unix_s,
-    state, reason, state_unix_s
-FROM run JOIN cell ON cell.id = run.cell_id
-"""
-_TESTS = """
-SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s, program_json FROM test
-"""
-_STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
-_MEASUREMENT_COLUMNS = tuple(MeasurementRow.__dataclass_fields__)
-_CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
-
-
-def _upsert(table: str, key: str, columns: tuple[str, ...]) -> str:
-    return (
-        f"INSERT INTO {table} (test, {', '.join(columns)}) VALUES (?{', ?' * len(columns)}) "  # noqa: S608 names of ours
-        f"ON CONFLICT (test, {key}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in columns)}"
-    )
-
-
-_UPSERT_STEP = _upsert("step", "step_count", _STEP_COLUMNS)
-_UPSERT_CYCLE = _upsert("cycle", "cycle", _CYCLE_COLUMNS)
 
 
 class Store(Transactional):
@@ -66,8 +52,6 @@ class Store(Transactional):
 
     def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
         super().__init__(path, db, read_only=read_only)
-        # Told of each event once it is on disk: an event whose transaction is rolled back has not happened.
-        self.on_event: Callable[[Event], None] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -175,17 +159,17 @@ class Store(Transactional):
 
     def runs(self) -> list[RunRow]:
         """Give all runs, the oldest first."""
-        return [_run(row) for row in self._query(f"{_RUNS} ORDER BY number")]
+        return [_run(row) for row in self._query(f"{RUNS} ORDER BY number")]
 
     def run(self, run_id: str) -> RunRow:
         """Give one run. Raises Refused when there is none."""
-        rows = self._query(f"{_RUNS} WHERE run_id = ?", run_id)
+        rows = self._query(f"{RUNS} WHERE run_id = ?", run_id)
         _need_one(len(rows), f"run {run_id}")
         return _run(rows[0])
 
     def tests(self, run_id: str) -> list[TesterTestRow]:
         """Give the tests of a run, in the order they were added."""
-        return [TesterTestRow(**row) for row in self._query(f"{_TESTS} WHERE run_id = ? ORDER BY id", run_id)]
+        return [TesterTestRow(**row) for row in self._query(f"{TESTS} WHERE run_id = ? ORDER BY id", run_id)]
 
     # Samples, steps and spectra
 
@@ -218,30 +202,30 @@ class Store(Transactional):
 
     def add_steps(self, test: int, steps: Sequence[ExecutedStep]) -> None:
         """Keep executed steps of a test; one that is there already is replaced."""
-        rows = [(test, *(getattr(step, name) for name in _STEP_COLUMNS)) for step in steps]
+        rows = [(test, *(getattr(step, name) for name in STEP_COLUMNS)) for step in steps]
         with self.transaction() as connection:
-            connection.executemany(_UPSERT_STEP, rows)
+            connection.executemany(UPSERT_STEP, rows)
 
     def steps(self, test: int) -> list[ExecutedStep]:
         """Give the executed steps of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(_STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
 
     def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
         """Keep the per-cycle numbers of a test; a cycle that is there already is replaced."""
-        rows = [(test, *(getattr(cycle, name) for name in _CYCLE_COLUMNS)) for cycle in cycles]
+        rows = [(test, *(getattr(cycle, name) for name in CYCLE_COLUMNS)) for cycle in cycles]
         with self.transaction() as connection:
-            connection.executemany(_UPSERT_CYCLE, rows)
+            connection.executemany(UPSERT_CYCLE, rows)
 
     def cycles(self, test: int) -> list[Cycle]:
         """Give the per-cycle numbers of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(_CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
         reasons = ("charge_end_reason", "discharge_end_reason")
         return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
 
     def add_measurement(self, row: MeasurementRow) -> None:
         """Keep what is known of a measurement beside its values; once, for a measurement is never changed."""
-        values = [getattr(row, name) for name in _MEASUREMENT_COLUMNS]
+        values = [getattr(row, name) for name in MEASUREMENT_COLUMNS]
         marks = ", ".join("?" * len(values))
         with self.transaction() as connection:
             connection.execute(f"INSERT INTO measurement VALUES ({marks})", values)  # noqa: S608 marks only
@@ -276,10 +260,11 @@ class Store(Transactional):
             return self._add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
 
     def _add_event(self, connection: sqlite3.Connection, event: NewEvent) -> int:
-        number = insert_event(connection, event)
-        if (hear := self.on_event) is not None:
-            told = told_event(connection, number, event)
-            self.after_commit(lambda: hear(told))
+        values = (event.run_id, event.kind, event.message, event.at_unix_s, event.data_json)
+        number = _new_id(connection.execute(INSERT_EVENT, values))
+        if self.bus is not None and self.bus.is_heard:
+            row = connection.execute("SELECT channel FROM run WHERE run_id = ?", (event.run_id,)).fetchone()
+            self._untold.append(stored_event(number, row[0] if row else None, *values))
         return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:

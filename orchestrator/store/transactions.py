@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.events import Bus, Event
 from orchestrator.store.errors import Refused, explain
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ class Transactional:
         self.read_only = read_only
         self._db = db
         self._undo: list[Callable[[], None]] = []
-        self._after: list[Callable[[], None]] = []
+        # Listeners are told of an event once it is on disk: one whose transaction is rolled back has not happened.
+        self.bus: Bus | None = None
+        self._untold: list[Event] = []
 
     @contextmanager
     def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
@@ -33,13 +36,13 @@ class Transactional:
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")
-        undone, told = len(self._undo), len(self._after)
+        undone, told = len(self._undo), len(self._untold)
         self._undo += undo
         try:
             with self._begun():
                 yield self._db.conn
         except BaseException as err:
-            del self._after[told:]
+            del self._untold[told:]
             while len(self._undo) > undone:
                 self._undo.pop()()
             if isinstance(err, sqlite3.Error | OverflowError):
@@ -47,13 +50,10 @@ class Transactional:
             raise
         if not self._db.conn.in_transaction:
             self._undo.clear()
-            after, self._after = self._after, []
-            for call in after:
-                call()
-
-    def after_commit(self, call: Callable[[], None]) -> None:
-        """Call once the transaction that is open now has been committed, with all around it; else never."""
-        self._after.append(call)
+            if self._untold and self.bus is not None:
+                untold, self._untold = self._untold, []
+                for event in untold:
+                    self.bus.tell(event)
 
     @contextmanager
     def _begun(self) -> Iterator[None]:
