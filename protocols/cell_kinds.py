@@ -72,6 +72,9 @@ DEFAULTS: Mapping[CellKind, KindDefaults] = MappingProxyType(
     }
 )
 
+# The kinds, by their names in programs, that rest at 0 V.
+SYMMETRIC = frozenset(kind.value for kind, defaults in DEFAULTS.items() if defaults.symmetric)
+
 
 def on_wrong_side(
     direction: Direction, volts: float | Decimal, others: Sequence[float | Decimal], symmetric: bool

@@ -11,19 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from protocols.numbering import executions, loops
-from protocols.program import (
-    ConstantVoltage,
-    CyclingSegment,
-    Loop,
-    MeasurementSegment,
-    PoweredStep,
-    Program,
-    Record,
-    Rest,
-    Step,
-)
-from protocols.program_checks import symmetric
+from protocols.cell_kinds import SYMMETRIC
+from protocols.program import CyclingSegment, MeasurementSegment, Program, Record
+from protocols.program_steps import RecordedStep, executions, loops, recorded
 from protocols.techniques import (
     CyclicVoltammetry,
     HeldVoltage,
@@ -34,8 +24,6 @@ from protocols.techniques import (
     Technique,
     VoltageSteps,
 )
-
-_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: ceilings.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +45,8 @@ def forecast(program: Program) -> Forecast:
     """Give the whole forecast of a program."""
     planned_s = expected_s = charge_ah = records = 0.0
     cycles = 0
+    # A symmetric cell is never full: its charge is what the program sets.
+    full_ah = None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
     for segment in program.segments:
         if isinstance(segment, MeasurementSegment):
             measured_s = measuring_s(segment.technique)
@@ -64,14 +54,12 @@ def forecast(program: Program) -> Forecast:
             expected_s += segment.rest_s + measured_s
             continue
         cycles += max((loop.times for _, loop in loops(segment.steps)), default=0)
-        for number, step in enumerate(segment.steps, 1):
-            if isinstance(step, Loop):
-                continue
+        for number, step in recorded(segment.steps):
             times = executions(segment.steps, number)
-            planned_s += times * _longest_s(step)
-            expected_s += times * _expected_s(step, program)
-            charge_ah += times * _charge_ah(step, program)
-            records += times * _records(step, segment, program)
+            planned_s += times * step.longest_s
+            expected_s += times * step.expected_s(full_ah)
+            charge_ah += times * step.expected_ah(full_ah)
+            records += times * _records(step, segment, full_ah)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
 
 
@@ -106,50 +94,13 @@ def expected_duration_s(program: Program) -> float:
     return forecast(program).expected_duration_s
 
 
-def _longest_s(step: Step) -> float:
-    if isinstance(step, Loop):
-        return 0.0
-    bounds = [step.until.time_s] if isinstance(step, Rest) else [step.until.time_s, step.ceiling.time_s]
-    return min((bound for bound in bounds if bound is not None), default=inf)
-
-
-def _expected_s(step: Step, program: Program) -> float:
-    """Give the shortest of: set time, time to pass the set or the nominal charge; else half the time ceiling."""
-    if isinstance(step, Rest | Loop):
-        return _longest_s(step)
-    candidates = [step.until.time_s]
-    current_a = _current_a(step)
-    if current_a is not None and not isinstance(step, ConstantVoltage):
-        charges = (step.until.capacity_ah, None if symmetric(program) else program.cell.nominal_capacity_ah)
-        candidates += [charge_ah * 3600 / current_a for charge_ah in charges if charge_ah is not None]
-    known = [candidate for candidate in candidates if candidate is not None]
-    return min(known, default=inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR)
-
-
-def _charge_ah(step: Step, program: Program) -> float:
-    current_a = _current_a(step)
-    if isinstance(step, Rest | Loop) or current_a is None:
-        return 0.0
-    passed_ah = current_a * _expected_s(step, program) / 3600
-    bounds = (passed_ah, step.until.capacity_ah, step.ceiling.capacity_ah)
-    return min(bound for bound in bounds if bound is not None)
-
-
-def _records(step: Step, segment: CyclingSegment, program: Program) -> float:
+def _records(step: RecordedStep, segment: CyclingSegment, full_ah: float | None) -> float:
     """Count first and last, those by time, and those by voltage as if a step crossed the host's band once."""
-    if isinstance(step, Loop):
-        return 0.0
     rule: Record = step.record or segment.record
     count = 2.0
     if rule.every_s:
-        duration_s = _expected_s(step, program)
+        duration_s = step.expected_s(full_ah)
         count += duration_s if duration_s == inf else duration_s // rule.every_s
-    if rule.voltage_change_v and isinstance(step, PoweredStep):
+    if rule.voltage_change_v and step.direction is not None:
         count += (segment.limits.host.high_v - segment.limits.host.low_v) // rule.voltage_change_v
     return count
-
-
-def _current_a(step: Step) -> float | None:
-    if isinstance(step, Rest | Loop):
-        return None
-    return step.current_limit_a if isinstance(step, ConstantVoltage) else abs(step.current_a)
