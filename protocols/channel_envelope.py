@@ -12,7 +12,7 @@ The tester's limits, -0.6 to 0.6 V, are outside what this channel measures, 0.02
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from math import isfinite
@@ -20,7 +20,7 @@ from math import isfinite
 from protocols.cell_kinds import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
-from protocols.program_steps import crossings, depth, loops, powered, recorded
+from protocols.program_steps import PoweredStep, crossings, depth, loops, powered, recorded
 
 _Reason = tuple[int | None, str]  # the step it is about, or None, and the words without a full stop
 
@@ -61,60 +61,77 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     if not program.segments:
         return ["The program is empty."]
     found: list[_Reason] = []
+    symmetric = program.cell.kind in SYMMETRIC
     for segment in program.cycling:
-        if program.cell.kind in SYMMETRIC and not envelope.negative_voltage:
-            found += _below_zero(program, segment)
-        for check in (_reach, _discharge, _range, _size, _times, _records):
-            found += check(segment, envelope)
-        found += _flaws(program, segment)
+        drives = [_Drive(number, step) for number, step in powered(segment.steps)]
+        if symmetric and not envelope.negative_voltage:
+            found += _below_zero(program.cell.kind, drives)
+        for check in (_reach, _discharge, _range):
+            found += check(segment, drives, envelope)
+        for check_all in (_size, _times, _records):
+            found += check_all(segment, envelope)
+        found += _flaws(segment, drives, symmetric)
     return _sentences(found)
 
 
-def _below_zero(program: Program, segment: CyclingSegment) -> Iterator[_Reason]:
-    text = f"a discharge drives a {program.cell.kind} cell below 0 V, and this channel has no negative voltage"
-    return ((number, text) for number, step in powered(segment.steps) if step.direction is Direction.DISCHARGE)
+class _Drive:
+    """What a step that passes current asks of a channel: direction, target voltage, and magnitudes of currents."""
+
+    def __init__(self, number: int, step: PoweredStep) -> None:
+        self.number = number
+        self.until, self.ceiling = step.until, step.ceiling
+        self.direction, self.target_v, self.holds_voltage = step.direction, step.target_v, step.holds_voltage
+        self.currents_a = [value for value in (step.largest_a, step.until.current_a) if value is not None]
 
 
-def _reach(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _below_zero(kind: str, drives: Sequence[_Drive]) -> Iterator[_Reason]:
+    text = f"a discharge drives a {kind} cell below 0 V, and this channel has no negative voltage"
+    return ((drive.number, text) for drive in drives if drive.direction is Direction.DISCHARGE)
+
+
+def _reach(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     low_v, high_v = envelope.voltage_low_v, envelope.voltage_high_v
     measures = f"outside what this channel measures, {_in_volts(low_v, high_v)}"
-    for number, step in powered(segment.steps):
-        volts = step.target_v
+    for drive in drives:
+        volts = drive.target_v
         if volts is not None and not low_v <= volts <= high_v:
-            yield number, f"{_in_volts(volts)} is {measures}"
+            yield drive.number, f"{_in_volts(volts)} is {measures}"
     tester = segment.limits.tester
     if tester.low_v < low_v or tester.high_v > high_v:
         limits = _in_volts(tester.low_v, tester.high_v)
         yield None, f"The tester's limits, {limits}, are {measures}: they would never act"
 
 
-def _discharge(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _discharge(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     bottom_v = envelope.discharge_voltage_min_v
-    for number, step in powered(segment.steps):
-        if step.direction is Direction.CHARGE:
+    for drive in drives:
+        if drive.direction is Direction.CHARGE:
             continue
-        volts = step.target_v
+        volts = drive.target_v
         lowest_v = segment.limits.host.low_v if volts is None else volts
         if bottom_v is not None and lowest_v < bottom_v:
-            yield number, f"a discharge to {_in_volts(lowest_v)}; this channel discharges down to {_in_volts(bottom_v)}"
-        if not envelope.holds_voltage_on_discharge and step.holds_voltage:
-            yield number, "this channel cannot hold a voltage on discharge"
+            yield (
+                drive.number,
+                f"a discharge to {_in_volts(lowest_v)}; this channel discharges down to {_in_volts(bottom_v)}",
+            )
+        if not envelope.holds_voltage_on_discharge and drive.holds_voltage:
+            yield drive.number, "this channel cannot hold a voltage on discharge"
 
 
-def _range(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _range(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     if not envelope.current_ranges:
         yield None, "This channel has no current range"
         return
     low_a = min(one.low_a for one in envelope.current_ranges)
     high_a = max(one.high_a for one in envelope.current_ranges)
-    for number, step in powered(segment.steps):
-        for current_a in step.currents_a:
+    for drive in drives:
+        for current_a in drive.currents_a:
             if current_a < low_a:
-                yield number, f"{_in_amperes(current_a)} is below the smallest current here, {_in_amperes(low_a)}"
+                yield drive.number, f"{_in_amperes(current_a)} is below the smallest current here, {_in_amperes(low_a)}"
             elif current_a > high_a:
-                yield number, f"{_in_amperes(current_a)} is above the largest current here, {_in_amperes(high_a)}"
+                yield drive.number, f"{_in_amperes(current_a)} is above the largest current here, {_in_amperes(high_a)}"
             elif not any(one.low_a <= current_a <= one.high_a for one in envelope.current_ranges):
-                yield number, f"{_in_amperes(current_a)} lies between two ranges of this channel"
+                yield drive.number, f"{_in_amperes(current_a)} lies between two ranges of this channel"
     if segment.limits.tester_current_a > high_a:
         limit = _in_amperes(segment.limits.tester_current_a)
         yield None, f"The tester's limit of {limit} is above what this channel measures, {_in_amperes(high_a)}"
@@ -129,15 +146,15 @@ def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reaso
             yield number, f"a loop back to step {loop.back_to}; it must go back to a step before it"
         if not 1 <= loop.times <= envelope.loop_times_max:
             yield number, f"a loop of {loop.times} times; this channel counts from 1 to {envelope.loop_times_max}"
-    if depth(segment.steps) > envelope.loop_depth_max:
-        yield None, f"Loops are nested {depth(segment.steps)} deep; this channel nests {envelope.loop_depth_max}"
+    if (deep := depth(segment.steps)) > envelope.loop_depth_max:
+        yield None, f"Loops are nested {deep} deep; this channel nests {envelope.loop_depth_max}"
     for first, second in crossings(segment.steps):
         yield None, f"The loops at steps {first} and {second} cross; one must hold the other whole"
 
 
 def _times(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
     for number, step in recorded(segment.steps):
-        for time_s in (step.until.time_s, step.bounds.time_s):
+        for time_s in (step.until.time_s, step.ceiling.time_s):
             if time_s is not None and time_s > envelope.step_time_max_s:
                 most = envelope.step_time_max_s / 86400
                 yield number, f"it may last {time_s / 86400:g} days; this channel allows {most:g} days a step"
@@ -152,51 +169,55 @@ def _records(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Re
             yield number, text if number else f"The program asks for {text}"
 
 
-def _flaws(program: Program, segment: CyclingSegment) -> Iterator[_Reason]:
+def _flaws(segment: CyclingSegment, drives: Sequence[_Drive], symmetric: bool) -> Iterator[_Reason]:
     """Give what is wrong with a segment on whichever channel."""
     if not segment.steps:
         yield None, "A segment has no steps"
-    yield from _ends(segment)
-    yield from _sides(program, segment)
-    yield from _targets(segment)
+    yield from _ends(segment, drives)
+    yield from _sides(drives, symmetric)
+    yield from _targets(segment.limits, drives)
     yield from _order(segment.limits)
 
 
-def _ends(segment: CyclingSegment) -> Iterator[_Reason]:
+def _ends(segment: CyclingSegment, drives: Sequence[_Drive]) -> Iterator[_Reason]:
     for number, step in recorded(segment.steps):
         if step.until.time_s is not None and step.until.time_s <= 0:
             yield number, f"it lasts {step.until.time_s:g} s"
         if step.direction is None and step.until.time_s is None:
             yield number, "a rest needs a time as its end"
-    for number, step in powered(segment.steps):
-        until, ceiling = step.until, step.ceiling
+    for drive in drives:
+        until, ceiling = drive.until, drive.ceiling
         if until.time_s is until.voltage_v is until.current_a is until.capacity_ah is None:
-            yield number, "it has no end condition"
+            yield drive.number, "it has no end condition"
         if until.time_s is ceiling.time_s is None:
-            yield number, "nothing bounds its time"
+            yield drive.number, "nothing bounds its time"
         if until.capacity_ah is ceiling.capacity_ah is None:
-            yield number, "nothing bounds its charge"
-        if any(current_a <= 0 for current_a in step.currents_a):
-            yield number, "a current of zero or less"
+            yield drive.number, "nothing bounds its charge"
+        if any(current_a <= 0 for current_a in drive.currents_a):
+            yield drive.number, "a current of zero or less"
 
 
-def _sides(program: Program, segment: CyclingSegment) -> Iterator[_Reason]:
-    targets = [(number, step.direction, step.target_v) for number, step in powered(segment.steps)]
-    for number, way, volts in targets:
-        others = [other for _, its_way, other in targets if its_way is not way and other is not None]
-        if volts is not None and on_wrong_side(way, volts, others, program.cell.kind in SYMMETRIC):
-            yield number, f"a {way} to {_in_volts(volts)} is on the wrong side and would end at once"
+def _sides(drives: Sequence[_Drive], symmetric: bool) -> Iterator[_Reason]:
+    for drive in drives:
+        way, volts = drive.direction, drive.target_v
+        others = [other.target_v for other in drives if other.direction is not way and other.target_v is not None]
+        if volts is not None and on_wrong_side(way, volts, others, symmetric):
+            yield drive.number, f"a {way} to {_in_volts(volts)} is on the wrong side and would end at once"
 
 
-def _targets(segment: CyclingSegment) -> Iterator[_Reason]:
-    host, host_a = segment.limits.host, segment.limits.host_current_a
-    for number, step in powered(segment.steps):
-        volts = step.target_v
+def _targets(limits: Limits, drives: Sequence[_Drive]) -> Iterator[_Reason]:
+    host, host_a = limits.host, limits.host_current_a
+    band = _in_volts(host.low_v, host.high_v)
+    for drive in drives:
+        volts = drive.target_v
         if volts is not None and not host.low_v < volts < host.high_v:
-            yield number, f"{_in_volts(volts)} is not inside the host's limits, {_in_volts(host.low_v, host.high_v)}"
-        for current_a in step.currents_a:
+            yield (
+                drive.number,
+                f"{_in_volts(volts)} is not inside the host's limits, {band}",
+            )
+        for current_a in drive.currents_a:
             if current_a >= host_a:
-                yield number, f"{_in_amperes(current_a)} is not below the host's limit, {_in_amperes(host_a)}"
+                yield drive.number, f"{_in_amperes(current_a)} is not below the host's limit, {_in_amperes(host_a)}"
 
 
 def _order(limits: Limits) -> Iterator[_Reason]:

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 
 from protocols.cell_kinds import SYMMETRIC
-from protocols.program import CyclingSegment, MeasurementSegment, Program, Record
-from protocols.program_steps import RecordedStep, executions, loops, recorded
+from protocols.program import CyclingSegment, MeasurementSegment, Program
+from protocols.program_steps import RecordedStep, longest, loops, recorded
 from protocols.techniques import (
     CyclicVoltammetry,
     HeldVoltage,
@@ -24,6 +24,8 @@ from protocols.techniques import (
     Technique,
     VoltageSteps,
 )
+
+_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: step_ceilings.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,17 @@ def forecast(program: Program) -> Forecast:
             planned_s += segment.settle_max_s + 3 * measured_s
             expected_s += segment.rest_s + measured_s
             continue
-        cycles += max((loop.times for _, loop in loops(segment.steps)), default=0)
+        jumps = loops(segment.steps)
+        cycles += max((loop.times for _, loop in jumps), default=0)
         for number, step in recorded(segment.steps):
-            times = executions(segment.steps, number)
-            planned_s += times * step.longest_s
-            expected_s += times * step.expected_s(full_ah)
-            charge_ah += times * step.expected_ah(full_ah)
-            records += times * _records(step, segment, full_ah)
+            times = prod(loop.times for own, loop in jumps if loop.back_to <= number < own)
+            longest_s, most_ah = longest(step)
+            largest_a = step.largest_a or 0.0
+            usual_s = _usual_s(step, largest_a, full_ah)
+            planned_s += times * longest_s
+            expected_s += times * usual_s
+            charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
+            records += times * _records(step, segment, usual_s)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
 
 
@@ -94,13 +100,20 @@ def expected_duration_s(program: Program) -> float:
     return forecast(program).expected_duration_s
 
 
-def _records(step: RecordedStep, segment: CyclingSegment, full_ah: float | None) -> float:
+def _usual_s(step: RecordedStep, largest_a: float, full_ah: float | None) -> float:
+    """Give the shortest of: set time, time to pass the set charge or to fill the cell; else half the time ceiling."""
+    charges = (step.until.capacity_ah, full_ah) if step.sets_current and largest_a else ()
+    times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
+    half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
+    return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
+
+
+def _records(step: RecordedStep, segment: CyclingSegment, usual_s: float) -> float:
     """Count first and last, those by time, and those by voltage as if a step crossed the host's band once."""
-    rule: Record = step.record or segment.record
+    rule = step.record or segment.record
     count = 2.0
     if rule.every_s:
-        duration_s = step.expected_s(full_ah)
-        count += duration_s if duration_s == inf else duration_s // rule.every_s
+        count += usual_s if usual_s == inf else usual_s // rule.every_s
     if rule.voltage_change_v and step.direction is not None:
         count += (segment.limits.host.high_v - segment.limits.host.low_v) // rule.voltage_change_v
     return count

@@ -1,27 +1,32 @@
 """The steps of a program: what each kind sets, in which direction, how it ends, and how long it may take.
 
-A step answers for itself. Code that judges, forecasts or writes steps asks for ``direction``, ``target_v``,
-``constant_a`` and the others, never for the kind; what no kind knows of itself is asked of `Loop`, which only jumps.
-A new kind is a dataclass here, in `PoweredStep`, with the answers that differ from those of its base class.
+A step answers for itself, in each kind by an attribute of the same name, so that code which judges, forecasts or writes
+steps need not know the kinds:
+
+- ``direction`` of its current, None where none flows; ``target_v``, the voltage that it goes to or holds, None for none
+- ``constant_a``, the signed current that flows from its beginning to its end, None where the current changes
+- ``largest_a``, the largest magnitude of its current, None where the program does not say
+- ``sets_current`` and ``holds_voltage``, which tell how it is controlled
+- ``until`` and ``ceiling``, its ends, and ``record`` and ``purpose``
+
+A new kind is a dataclass here and a member of `PoweredStep` (docs/decisions/0011-steps-answer-for-themselves.md).
 
 >>> step = ConstantCurrent(-0.001, Until(capacity_ah=0.002), Ceiling(time_s=14400.0))
->>> step.direction.value, step.constant_a, step.longest_s, step.expected_s(None)
-('discharge', -0.001, 14400.0, 7200.0)
+>>> step.direction.value, step.constant_a, step.largest_a, longest(step)
+('discharge', -0.001, 0.001, (14400.0, 0.002))
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from math import inf, prod
+from math import inf
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator
 
 from protocols.current_sign import Direction
-
-_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: step_ceilings.py
 
 
 class Purpose(StrEnum):
@@ -61,135 +66,47 @@ class Ceiling:
 NO_CEILING = Ceiling()
 
 
-class _RecordedStep:
-    """Answers of a step that makes records, as they are where a kind says nothing else: nothing flows."""
+class _SetCurrent:
+    """Answers of a step that begins with a set current, whose sign is its direction."""
 
     __slots__ = ()
-    holds_voltage: ClassVar[bool] = False
-    until: Until
-    purpose: Purpose
-
-    @property
-    def bounds(self) -> Ceiling:
-        """The ceiling; a step that passes no current needs none."""
-        return NO_CEILING
-
-    @property
-    def target_v(self) -> float | None:
-        """The voltage that it goes to or holds; None where it names none."""
-        return None
-
-    @property
-    def constant_a(self) -> float | None:
-        """The signed current that flows from the step's beginning to its end; None where it changes."""
-        return 0.0
-
-    @property
-    def paced_a(self) -> float | None:
-        """The magnitude of the current by which time is reckoned from charge; None where there is none."""
-        return None
-
-    @property
-    def largest_a(self) -> float | None:
-        """The largest magnitude of its current; 0 where none flows, None where the program does not say."""
-        return 0.0
-
-    @property
-    def currents_a(self) -> tuple[float, ...]:
-        """The magnitudes of the currents that it sets or judges by."""
-        return ()
-
-    @property
-    def longest_s(self) -> float:
-        """The time after which the tester ends it at the latest; infinite without a bound."""
-        return _least(self.until.time_s, self.bounds.time_s, inf)
-
-    @property
-    def most_ah(self) -> float:
-        """The charge after which the tester ends it at the latest; infinite without a bound."""
-        return _least(self.until.capacity_ah, self.bounds.capacity_ah, inf)
-
-    def expected_s(self, full_ah: float | None) -> float:
-        """Give the time that a healthy cell takes; ``full_ah`` is the cell's capacity, None where charge has no end.
-
-        It is the shortest of the set time and the times for the set charge and for a full cell, else half the ceiling.
-        """
-        paced_a = self.paced_a
-        charges = () if paced_a is None else (self.until.capacity_ah, full_ah)
-        times = [charge_ah * 3600 / paced_a for charge_ah in charges if paced_a and charge_ah is not None]
-        ceiling_s = self.bounds.time_s
-        if times or self.until.time_s is not None:
-            return _least(self.until.time_s, *times)
-        return inf if ceiling_s is None else ceiling_s / _TIME_FACTOR
-
-    def expected_ah(self, full_ah: float | None) -> float:
-        """Give the charge that a healthy cell passes in it, as a magnitude."""
-        largest_a = self.largest_a
-        return min(largest_a * self.expected_s(full_ah) / 3600, self.most_ah) if largest_a else 0.0
-
-
-class _PoweredStep(_RecordedStep):
-    """Answers of a step that passes current."""
-
-    __slots__ = ()
-    ceiling: Ceiling
-
-    @property
-    def bounds(self) -> Ceiling:
-        """The ceiling."""
-        return self.ceiling
-
-    @property
-    def constant_a(self) -> float | None:
-        """None: the current changes while the step goes on."""
-        return None
-
-    @property
-    def currents_a(self) -> tuple[float, ...]:
-        """The largest current, where the step says it, and the current that it tapers to."""
-        return tuple(value for value in (self.largest_a, self.until.current_a) if value is not None)
-
-
-class _CurrentStep(_PoweredStep):
-    """Answers of a step that begins with a set current."""
-
-    __slots__ = ()
+    sets_current: ClassVar[bool] = True
     current_a: float
 
     @property
     def direction(self) -> Direction:
-        """The direction that the sign of its current means."""
+        """The direction of its current."""
         return Direction.CHARGE if self.current_a > 0 else Direction.DISCHARGE
 
     @property
-    def paced_a(self) -> float:
-        """The magnitude of the set current."""
-        return abs(self.current_a)
-
-    @property
     def largest_a(self) -> float:
-        """The magnitude of the set current."""
+        """The largest magnitude of its current."""
         return abs(self.current_a)
 
 
 @dataclass(frozen=True, slots=True)
-class Rest(_RecordedStep):
+class Rest:
     """Leave the circuit open for ``until.time_s``."""
+
+    direction: ClassVar[None] = None
+    target_v: ClassVar[None] = None
+    constant_a: ClassVar[float] = 0.0
+    largest_a: ClassVar[float] = 0.0
+    sets_current: ClassVar[bool] = False
+    holds_voltage: ClassVar[bool] = False
+    ceiling: ClassVar[Ceiling] = NO_CEILING
 
     until: Until
     record: Record | None = None
     purpose: Purpose = Purpose.RECIPE
     kind: Literal["rest"] = "rest"
 
-    @property
-    def direction(self) -> None:
-        """None: no current flows."""
-        return None
-
 
 @dataclass(frozen=True, slots=True)
-class ConstantCurrent(_CurrentStep):
+class ConstantCurrent(_SetCurrent):
     """Pass ``current_a`` (signed: positive charges) until an end condition holds."""
+
+    holds_voltage: ClassVar[bool] = False
 
     current_a: float
     until: Until
@@ -205,14 +122,16 @@ class ConstantCurrent(_CurrentStep):
 
     @property
     def constant_a(self) -> float:
-        """The set current."""
+        """The set current, which flows from beginning to end."""
         return self.current_a
 
 
 @dataclass(frozen=True, slots=True)
-class ConstantVoltage(_PoweredStep):
+class ConstantVoltage:
     """Hold ``voltage_v``; ``current_limit_a`` is a magnitude."""
 
+    constant_a: ClassVar[None] = None
+    sets_current: ClassVar[bool] = False
     holds_voltage: ClassVar[bool] = True
 
     direction: Direction
@@ -231,14 +150,15 @@ class ConstantVoltage(_PoweredStep):
 
     @property
     def largest_a(self) -> float | None:
-        """The limit of its current."""
+        """The limit of its current, where it has one."""
         return self.current_limit_a
 
 
 @dataclass(frozen=True, slots=True)
-class CcCv(_CurrentStep):
+class CcCv(_SetCurrent):
     """Pass ``current_a`` (signed) up to ``voltage_v``, then hold that voltage until an end condition holds."""
 
+    constant_a: ClassVar[None] = None
     holds_voltage: ClassVar[bool] = True
 
     current_a: float
@@ -278,24 +198,28 @@ def with_ends(step: RecordedStep, until: Until, ceiling: Ceiling) -> RecordedSte
     return replace(step, until=until) if isinstance(step, Rest) else replace(step, until=until, ceiling=ceiling)
 
 
-def recorded(steps: Sequence[Step]) -> Iterator[tuple[int, RecordedStep]]:
+def longest(step: RecordedStep) -> tuple[float, float]:
+    """Give the seconds and the ampere-hours at which the tester ends a step at the latest, infinite without a bound."""
+    times, charges = (step.until.time_s, step.ceiling.time_s), (step.until.capacity_ah, step.ceiling.capacity_ah)
+    return (
+        min((time_s for time_s in times if time_s is not None), default=inf),
+        min((charge_ah for charge_ah in charges if charge_ah is not None), default=inf),
+    )
+
+
+def recorded(steps: Sequence[Step]) -> list[tuple[int, RecordedStep]]:
     """Give the steps that make records, all but loops, with their numbers."""
-    return ((number, step) for number, step in enumerate(steps, 1) if not isinstance(step, Loop))
+    return [(number, step) for number, step in enumerate(steps, 1) if not isinstance(step, Loop)]
 
 
-def powered(steps: Sequence[Step]) -> Iterator[tuple[int, PoweredStep]]:
+def powered(steps: Sequence[Step]) -> list[tuple[int, PoweredStep]]:
     """Give the steps that pass current, with their numbers."""
-    return ((number, step) for number, step in enumerate(steps, 1) if isinstance(step, PoweredStep))
+    return [(number, step) for number, step in enumerate(steps, 1) if isinstance(step, PoweredStep)]
 
 
-def loops(steps: Sequence[Step]) -> Iterator[tuple[int, Loop]]:
+def loops(steps: Sequence[Step]) -> list[tuple[int, Loop]]:
     """Give each loop with its own step number."""
-    return ((number, step) for number, step in enumerate(steps, 1) if isinstance(step, Loop))
-
-
-def executions(steps: Sequence[Step], number: int) -> int:
-    """Give how often step ``number`` is executed in a whole run, by the loops around it."""
-    return prod(loop.times for own, loop in loops(steps) if loop.back_to <= number < own)
+    return [(number, step) for number, step in enumerate(steps, 1) if isinstance(step, Loop)]
 
 
 def depth(steps: Sequence[Step]) -> int:
@@ -308,7 +232,3 @@ def crossings(steps: Sequence[Step]) -> list[tuple[int, int]]:
     """Give the pairs of loops, by step number, of which each holds a part of the other."""
     spans = [(loop.back_to, own) for own, loop in loops(steps)]
     return [(own, later) for first, own in spans for start, later in spans if first < start <= own < later]
-
-
-def _least(*values: float | None) -> float:
-    return min(value for value in values if value is not None)

@@ -131,7 +131,7 @@ def _after(nodes: Sequence[Node], done: int, step_time_s: float, passed_ah: floa
 def _reduced(step: RecordedStep, step_time_s: float, passed_ah: float) -> RecordedStep | None:
     """Take what has passed off a step's time, charge and ceilings; None if any of them is used up."""
     half_tick_ah = _HALF_TICK_S * _exact(step.largest_a or 0.0) / 3600
-    until, ceiling = step.until, step.bounds
+    until, ceiling = step.until, step.ceiling
     time_s, bound_s = _less(until.time_s, step_time_s), _less(ceiling.time_s, step_time_s)
     capacity_ah, bound_ah = _less(until.capacity_ah, passed_ah), _less(ceiling.capacity_ah, passed_ah)
     used_up = any(value is not None and value < _HALF_TICK_S for value in (time_s, bound_s))
