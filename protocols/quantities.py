@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -98,25 +98,23 @@ class QuantityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A decimal number with a unit of the table, as it was written."""
+    """A decimal number with a unit of the table, as it was written.
+
+    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2,
+    g, ohm, degC, Hz), ``value`` the float nearest to it.
+    """
 
     number: Decimal
     unit: Unit
+    dimension: Dimension = field(init=False, repr=False, compare=False)
+    exact: Decimal = field(init=False, repr=False, compare=False)
+    value: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def dimension(self) -> Dimension:
-        """What the quantity measures."""
-        return self.unit.dimension
-
-    @property
-    def exact(self) -> Decimal:
-        """The number in the base unit (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2, g, ohm, degC, Hz)."""
-        return self.number * self.unit.factor
-
-    @property
-    def value(self) -> float:
-        """The float nearest to `exact`."""
-        return float(self.exact)
+    def __post_init__(self) -> None:
+        exact = self.number * self.unit.factor
+        object.__setattr__(self, "dimension", self.unit.dimension)
+        object.__setattr__(self, "exact", exact)
+        object.__setattr__(self, "value", float(exact))
 
     def to(self, symbol: str) -> float:
         """Give the number in another unit of the same dimension; KeyError or ValueError for any other."""
