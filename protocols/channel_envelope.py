@@ -17,10 +17,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from math import isfinite
 
-from protocols.cell_kinds import SYMMETRIC, on_wrong_side
+from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
-from protocols.program_steps import PoweredStep, crossings, depth, loops, powered, recorded
+from protocols.program_steps import RecordedStep, crossings, depth, loops, recorded
 
 _Reason = tuple[int | None, str]  # the step it is about, or None, and the words without a full stop
 
@@ -63,33 +63,35 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     found: list[_Reason] = []
     symmetric = program.cell.kind in SYMMETRIC
     for segment in program.cycling:
-        drives = [_Drive(number, step) for number, step in powered(segment.steps)]
+        steps = [_Demand(number, step) for number, step in recorded(segment.steps)]
+        drives = [step for step in steps if step.direction is not None]
         if symmetric and not envelope.negative_voltage:
             found += _below_zero(program.cell.kind, drives)
         for check in (_reach, _discharge, _range):
             found += check(segment, drives, envelope)
-        for check_all in (_size, _times, _records):
-            found += check_all(segment, envelope)
-        found += _flaws(segment, drives, symmetric)
+        found += _size(segment, envelope)
+        found += _times(steps, envelope)
+        found += _records(segment, steps, envelope)
+        found += _flaws(segment, steps, drives, symmetric)
     return _sentences(found)
 
 
-class _Drive:
-    """What a step that passes current asks of a channel: direction, target voltage, and magnitudes of currents."""
+class _Demand:
+    """What a step asks of a channel; ``currents_a`` are the magnitudes that it sets or judges by."""
 
-    def __init__(self, number: int, step: PoweredStep) -> None:
+    def __init__(self, number: int, step: RecordedStep) -> None:
         self.number = number
-        self.until, self.ceiling = step.until, step.ceiling
+        self.until, self.ceiling, self.record = step.until, step.ceiling, step.record
         self.direction, self.target_v, self.holds_voltage = step.direction, step.target_v, step.holds_voltage
         self.currents_a = [value for value in (step.largest_a, step.until.current_a) if value is not None]
 
 
-def _below_zero(kind: str, drives: Sequence[_Drive]) -> Iterator[_Reason]:
+def _below_zero(kind: str, drives: Sequence[_Demand]) -> Iterator[_Reason]:
     text = f"a discharge drives a {kind} cell below 0 V, and this channel has no negative voltage"
     return ((drive.number, text) for drive in drives if drive.direction is Direction.DISCHARGE)
 
 
-def _reach(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _reach(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     low_v, high_v = envelope.voltage_low_v, envelope.voltage_high_v
     measures = f"outside what this channel measures, {_in_volts(low_v, high_v)}"
     for drive in drives:
@@ -102,7 +104,7 @@ def _reach(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelE
         yield None, f"The tester's limits, {limits}, are {measures}: they would never act"
 
 
-def _discharge(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _discharge(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     bottom_v = envelope.discharge_voltage_min_v
     for drive in drives:
         if drive.direction is Direction.CHARGE:
@@ -118,7 +120,7 @@ def _discharge(segment: CyclingSegment, drives: Sequence[_Drive], envelope: Chan
             yield drive.number, "this channel cannot hold a voltage on discharge"
 
 
-def _range(segment: CyclingSegment, drives: Sequence[_Drive], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _range(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     if not envelope.current_ranges:
         yield None, "This channel has no current range"
         return
@@ -152,39 +154,41 @@ def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reaso
         yield None, f"The loops at steps {first} and {second} cross; one must hold the other whole"
 
 
-def _times(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
-    for number, step in recorded(segment.steps):
+def _times(steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+    for step in steps:
         for time_s in (step.until.time_s, step.ceiling.time_s):
             if time_s is not None and time_s > envelope.step_time_max_s:
                 most = envelope.step_time_max_s / 86400
-                yield number, f"it may last {time_s / 86400:g} days; this channel allows {most:g} days a step"
+                yield step.number, f"it may last {time_s / 86400:g} days; this channel allows {most:g} days a step"
 
 
-def _records(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
+def _records(segment: CyclingSegment, steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     rules: list[tuple[int | None, Record]] = [(None, segment.record)]
-    rules += [(number, step.record) for number, step in recorded(segment.steps) if step.record]
+    rules += [(step.number, step.record) for step in steps if step.record]
     for number, rule in rules:
         if rule.every_s is not None and rule.every_s < envelope.record_every_min_s:
             text = f"a record every {rule.every_s:g} s; this channel needs {envelope.record_every_min_s:g} s"
             yield number, text if number else f"The program asks for {text}"
 
 
-def _flaws(segment: CyclingSegment, drives: Sequence[_Drive], symmetric: bool) -> Iterator[_Reason]:
+def _flaws(
+    segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool
+) -> Iterator[_Reason]:
     """Give what is wrong with a segment on whichever channel."""
     if not segment.steps:
         yield None, "A segment has no steps"
-    yield from _ends(segment, drives)
+    yield from _ends(steps, drives)
     yield from _sides(drives, symmetric)
     yield from _targets(segment.limits, drives)
     yield from _order(segment.limits)
 
 
-def _ends(segment: CyclingSegment, drives: Sequence[_Drive]) -> Iterator[_Reason]:
-    for number, step in recorded(segment.steps):
+def _ends(steps: Sequence[_Demand], drives: Sequence[_Demand]) -> Iterator[_Reason]:
+    for step in steps:
         if step.until.time_s is not None and step.until.time_s <= 0:
-            yield number, f"it lasts {step.until.time_s:g} s"
+            yield step.number, f"it lasts {step.until.time_s:g} s"
         if step.direction is None and step.until.time_s is None:
-            yield number, "a rest needs a time as its end"
+            yield step.number, "a rest needs a time as its end"
     for drive in drives:
         until, ceiling = drive.until, drive.ceiling
         if until.time_s is until.voltage_v is until.current_a is until.capacity_ah is None:
@@ -197,15 +201,15 @@ def _ends(segment: CyclingSegment, drives: Sequence[_Drive]) -> Iterator[_Reason
             yield drive.number, "a current of zero or less"
 
 
-def _sides(drives: Sequence[_Drive], symmetric: bool) -> Iterator[_Reason]:
+def _sides(drives: Sequence[_Demand], symmetric: bool) -> Iterator[_Reason]:
     for drive in drives:
         way, volts = drive.direction, drive.target_v
         others = [other.target_v for other in drives if other.direction is not way and other.target_v is not None]
-        if volts is not None and on_wrong_side(way, volts, others, symmetric):
+        if volts is not None and way is not None and on_wrong_side(way, volts, others, symmetric):
             yield drive.number, f"a {way} to {_in_volts(volts)} is on the wrong side and would end at once"
 
 
-def _targets(limits: Limits, drives: Sequence[_Drive]) -> Iterator[_Reason]:
+def _targets(limits: Limits, drives: Sequence[_Demand]) -> Iterator[_Reason]:
     host, host_a = limits.host, limits.host_current_a
     band = _in_volts(host.low_v, host.high_v)
     for drive in drives:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf, prod
 
-from protocols.cell_kinds import SYMMETRIC
+from protocols.cell import SYMMETRIC
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 from protocols.program_steps import RecordedStep, longest, loops, recorded
 from protocols.techniques import (
@@ -25,7 +25,7 @@ from protocols.techniques import (
     VoltageSteps,
 )
 
-_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: step_ceilings.py
+_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
 
 
 @dataclass(frozen=True, slots=True)

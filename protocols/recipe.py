@@ -16,7 +16,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from protocols.cell_kinds import DEFAULTS, Band, CellKind, on_wrong_side
+from protocols.cell import DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.recipe_fields import RecipeFields
 from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from protocols.cell_kinds import DEFAULTS, Band, CellKind
+from protocols.cell import DEFAULTS, Band, CellKind
 from protocols.field_types import (
     Count,
     Duration,

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from protocols.cell import Cell
-from protocols.cell_kinds import DEFAULTS, Band
+from protocols.cell import DEFAULTS, Band, Cell, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
 from protocols.program import (
@@ -46,7 +45,6 @@ from protocols.recipe_steps import (
     powered_steps,
     step_name,
 )
-from protocols.step_ceilings import Ends, ceiling
 
 CHECK_TIME_S = Decimal(5)
 FIRST_REST_S = 60.0
@@ -218,7 +216,7 @@ class _Resolver:
         self.done.append(step.in_program(signed_a, until, bound, record))
 
     def _ceiling(self, where: str, current_a: Decimal, ends: Ends) -> Ceiling:
-        bound, reasons = ceiling(current_a, ends, self.cell)
+        bound, reasons = self.cell.ceiling(current_a, ends)
         for reason in reasons:
             self.refuse(where, reason)
         return bound
