@@ -8,7 +8,7 @@ and a member of `PoweredRecipeStep` or `MeasurementStep`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, model_validator
 
@@ -255,6 +255,8 @@ RecipeStep = Annotated[
     Discriminator("step"),
 ]
 RepeatStep.model_rebuild()
+# What the key ``step`` may say, in the order of the guide.
+STEP_KINDS = tuple(get_args(model.model_fields["step"].annotation)[0] for model in get_args(get_args(RecipeStep)[0]))
 
 
 def powered_steps(steps: Sequence[RecipeStep], at: Path = ()) -> list[tuple[Path, PoweredRecipeStep]]:
