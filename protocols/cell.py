@@ -15,9 +15,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from protocols.current_sign import Direction
-from protocols.field_types import Area, Capacity, FileModel, Length, Line, Mass, Name, Temperature, Text, problem
+from protocols.field_types import FileModel, Line, Name, Text, problem
 from protocols.program import Ceiling, CellFacts, ShortPolicy
-from protocols.quantities import Dimension
+from protocols.quantities import Area, Capacity, Dimension, Length, Mass, Temperature
 
 _SECONDS_PER_HOUR = Decimal(3600)
 _SET_CHARGE_FACTOR = Decimal("1.1")

@@ -7,21 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from protocols.cell import DEFAULTS, Band, CellKind
-from protocols.field_types import (
-    Count,
-    Duration,
-    FileModel,
-    Flag,
-    Line,
-    Name,
-    Number,
-    Resistance,
-    Text,
-    Voltage,
-    VoltageStep,
-)
+from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
 from protocols.program import ShortPolicy
-from protocols.quantities import parse_quantity
+from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule
 
 LAYERS = ("host", "tester", "absolute")

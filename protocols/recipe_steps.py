@@ -13,20 +13,19 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 from pydantic import Discriminator, Field, model_validator
 
 from protocols.current_sign import Direction
-from protocols.field_types import (
+from protocols.field_types import Count, FileModel, problem
+from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
+from protocols.quantities import (
     Capacity,
-    Count,
     Current,
     Duration,
-    FileModel,
     Frequency,
+    Quantity,
     ScanRate,
     Voltage,
     VoltageStep,
-    problem,
+    parse_quantity,
 )
-from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
-from protocols.quantities import Quantity, parse_quantity
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
 
 Path = tuple[str | int, ...]
