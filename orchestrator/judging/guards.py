@@ -145,9 +145,8 @@ class StepWatch:
 
 
 def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
-    """Give how long a step is meant to take: its time end, its charge end, or half its time ceiling (design, 6)."""
-    if step.until.time_s is not None:
-        return step.until.time_s
-    if step.until.capacity_ah is not None:
-        return step.until.capacity_ah / abs(set_a) * 3600
-    return step.ceiling.time_s / 2 if step.ceiling.time_s is not None else None
+    """Give how long a step is meant to take: the nearer of its time and charge ends, or half its time ceiling."""
+    capacity_ah = step.until.capacity_ah
+    by_charge_s = None if capacity_ah is None else capacity_ah / abs(set_a) * 3600
+    set_s = [time_s for time_s in (step.until.time_s, by_charge_s) if time_s is not None]
+    return min(set_s, default=None if step.ceiling.time_s is None else step.ceiling.time_s / 2)
