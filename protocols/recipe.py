@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from protocols.cell import DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.current_sign import Direction
-from protocols.recipe_fields import RecipeFields
+from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps
 
 # What a program may hold: a year of an EIS every six hours, before and after.
@@ -127,12 +127,12 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
     ]
     found: dict[Path, Finding] = {}
     for kind in recipe.for_kinds:
-        bands = recipe.bands(kind)
+        rules = recipe.rules(kind)
         for finding in (
-            *_bands(recipe, kind, bands),
-            *_reach(kind, bands["host"], targets),
+            *_bands(recipe, kind, rules),
+            *_reach(kind, rules.bands["host"], targets),
             *_sides(kind, targets),
-            *_rest(recipe, kind),
+            *_check_block(kind, rules),
         ):
             found.setdefault(finding.path, finding)
     if len(set(recipe.for_kinds)) < len(recipe.for_kinds):
@@ -140,9 +140,9 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def _bands(recipe: RecipeFields, kind: CellKind, bands: dict[str, Band | None]) -> Iterator[Finding]:
+def _bands(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Finding]:
     inner = None
-    for layer, band in bands.items():
+    for layer, band in rules.bands.items():
         path: Path = ("limits", layer) if getattr(recipe.limits, layer) else ("limits",)
         if band is None:
             yield Finding(
@@ -175,10 +175,10 @@ def _sides(kind: CellKind, targets: list[_Target]) -> Iterator[Finding]:
             yield Finding(target.path, f"{target.volts} V to end a {target.direction}", zero if symmetric else beyond)
 
 
-def _rest(recipe: RecipeFields, kind: CellKind) -> Iterator[Finding]:
-    window = recipe.resistance_window(kind)
+def _check_block(kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    window = rules.resistance_ohm
     if window is not None and window[0] >= window[1]:
         yield Finding(("guards", "resistance"), f"{window[0]} to {window[1]} ohm", "a low end below the high end")
-    if window is None and recipe.has_check_block(kind):
+    if window is None and rules.has_check_block:
         expected = f"guards.resistance with low and high, as {kind} has no defaults"
         yield Finding(("check_block",), "a check block without a resistance window", expected)

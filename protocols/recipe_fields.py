@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -68,6 +70,19 @@ class GuardsBlock(FileModel):
     short: ShortBlock = ShortBlock()
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a recipe says for cells of one kind.
+
+    ``bands``: low and high volts of each layer of limits, None where they are unknown; ``resistance_ohm``: where the
+    check block must find the cell, None if unknown; ``has_check_block``: whether a program begins with that block.
+    """
+
+    bands: Mapping[str, Band | None]
+    resistance_ohm: Band | None
+    has_check_block: bool
+
+
 class RecipeFields(FileModel):
     """The fields of a recipe, each right in itself; that they fit together is for `Recipe`."""
 
@@ -82,21 +97,18 @@ class RecipeFields(FileModel):
     check_block: Flag | None = None
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 
-    def bands(self, kind: CellKind) -> dict[str, Band | None]:
-        """Give the low and high volts of each layer of limits for a kind; None where neither says any."""
-        found: dict[str, Band | None] = {}
+    def rules(self, kind: CellKind) -> Rules:
+        """Give what holds for cells of one kind: the recipe's own words, and the kind's defaults where it has none."""
+        defaults = DEFAULTS[kind]
+        bands: dict[str, Band | None] = {}
         for layer in LAYERS:
             block: BandBlock | None = getattr(self.limits, layer)
-            found[layer] = getattr(DEFAULTS[kind], layer) if block is None else (block.low.exact, block.high.exact)
-        return found
-
-    def resistance_window(self, kind: CellKind) -> Band | None:
-        """Give the ohms between which the check block must find a cell of this kind; None if unknown."""
-        low, high = DEFAULTS[kind].resistance_window or (None, None)
+            bands[layer] = getattr(defaults, layer) if block is None else (block.low.exact, block.high.exact)
+        low, high = defaults.resistance_window or (None, None)
         own = self.guards.resistance
         low, high = own.low.exact if own.low else low, own.high.exact if own.high else high
-        return None if low is None or high is None else (low, high)
-
-    def has_check_block(self, kind: CellKind) -> bool:
-        """Whether a program for this kind begins with the check block."""
-        return DEFAULTS[kind].check_block if self.check_block is None else self.check_block
+        return Rules(
+            bands=bands,
+            resistance_ohm=None if low is None or high is None else (low, high),
+            has_check_block=defaults.check_block if self.check_block is None else self.check_block,
+        )

@@ -33,7 +33,6 @@ from protocols.program import (
 )
 from protocols.quantities import Dimension, Quantity
 from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Recipe, pieces
-from protocols.recipe_fields import LAYERS
 from protocols.recipe_steps import (
     Contradiction,
     Path,
@@ -94,8 +93,9 @@ class _Resolver:
         self.done: list[Step] = []
         self.currents_a: list[Decimal] = []
         self.powered = [step for _, step in powered_steps(recipe.steps)]
-        self._bands = {layer: band for layer, band in recipe.bands(cell.kind).items() if band is not None}
-        if len(self._bands) < len(LAYERS):  # a recipe without limits for one of its kinds does not exist
+        self._rules = recipe.rules(cell.kind)
+        self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
+        if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._resistance_ohm: Band | None = None
 
@@ -146,10 +146,10 @@ class _Resolver:
     def check_block(self) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
         kind = self.cell.kind
-        if not self.powered or not self.recipe.has_check_block(kind):
+        if not self.powered or not self._rules.has_check_block:
             return
         current_a = self._current(self.powered[0])
-        window = self.recipe.resistance_window(kind)
+        window = self._rules.resistance_ohm
         if current_a is None or window is None:
             return
         cutoffs = self._outermost()

@@ -165,7 +165,9 @@ def _protect(parent: ET.Element, schedule: Schedule) -> None:
 
 
 def _write_step(info: ET.Element, number: int, step: Step) -> None:
-    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(_step_type(step))})
+    direction = None if isinstance(step, Loop) else step.direction
+    kind = LOOP if isinstance(step, Loop) else _TYPES[type(step), direction]
+    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(kind)})
     limit = ET.SubElement(element, "Limit")
     if isinstance(step, Loop):
         other = ET.SubElement(limit, "Other")
@@ -173,7 +175,7 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
         _value(other, "Cycle_Count", str(step.times))
         return
     main = ET.SubElement(limit, "Main")
-    if step.direction is not None:
+    if direction is not None:
         _number(main, "Curr", step.largest_a, CURR)
     if step.holds_voltage:
         _number(main, "Volt", step.target_v, VOLT)
@@ -183,10 +185,6 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
     _number(main, "Cap", step.until.capacity_ah, CAP)
     if step.record is not None:
         _record(element, step.record)
-
-
-def _step_type(step: Step) -> int:
-    return LOOP if isinstance(step, Loop) else _TYPES[type(step), step.direction]
 
 
 def read(data: bytes) -> Schedule:
