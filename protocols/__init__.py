@@ -5,8 +5,7 @@
 []
 """
 
-from protocols.cell import Cell
-from protocols.cell_kinds import CellKind
+from protocols.cell import Cell, CellKind
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange, problems
 from protocols.current_sign import Direction
 from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveError, UnknownName

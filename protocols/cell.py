@@ -1,16 +1,118 @@
-"""One coin cell as a technician knows it. What a simulated cell does inside is no business of this file."""
+"""Coin cells as a technician knows them: their kinds, one cell's file, and the ceilings that keep a cell whole.
+
+What a simulated cell does inside is no business of this file.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from protocols.cell_kinds import CellKind
-from protocols.field_types import Area, Capacity, FileModel, Length, Line, Mass, Name, Temperature, Text, problem
-from protocols.program import CellFacts
-from protocols.quantities import Dimension
+from protocols.current_sign import Direction
+from protocols.field_types import FileModel, Line, Name, Text, problem
+from protocols.program import Ceiling, CellFacts, ShortPolicy
+from protocols.quantities import Area, Capacity, Dimension, Length, Mass, Temperature
+
+_SECONDS_PER_HOUR = Decimal(3600)
+_SET_CHARGE_FACTOR = Decimal("1.1")
+_CAPACITY_FACTOR = Decimal("1.2")
+_TIME_FACTOR = Decimal(2)
+
+
+class CellKind(StrEnum):
+    """What sits in the can. For `OTHER` nothing is assumed: a recipe must give its limits."""
+
+    LI_LI = "li-li"
+    LFP = "lfp"
+    LI_CU = "li-cu"
+    OTHER = "other"
+
+
+Band = tuple[Decimal, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class KindDefaults:
+    """Defaults of one kind: bands in volts as (low, high), resistances in ohm, capacity in ampere-hours per gram.
+
+    ``symmetric``: the cell rests at 0 V, so charging ends above and discharging below zero, and its charge is what the
+    recipe sets; ``open_circuit``: where a healthy cell lies before a run; ``specific_capacity``: of the active
+    material, for the charge ceiling.
+    """
+
+    host: Band | None = None
+    tester: Band | None = None
+    absolute: Band | None = None
+    symmetric: bool = False
+    check_block: bool = False
+    resistance_window: Band | None = None
+    open_circuit: Band | None = None
+    short_policy: ShortPolicy = ShortPolicy.TRIP
+    specific_capacity: Decimal | None = None
+
+
+def _band(low: str, high: str) -> Band:
+    return Decimal(low), Decimal(high)
+
+
+DEFAULTS: Mapping[CellKind, KindDefaults] = MappingProxyType(
+    {
+        CellKind.LI_LI: KindDefaults(
+            host=_band("-0.55", "0.55"),
+            tester=_band("-0.60", "0.60"),
+            absolute=_band("-1.0", "1.0"),
+            symmetric=True,
+            check_block=True,
+            resistance_window=_band("10", "1500"),
+            open_circuit=_band("-0.1", "0.1"),
+            short_policy=ShortPolicy.COMPLETE,
+        ),
+        CellKind.LFP: KindDefaults(
+            host=_band("2.7", "4.1"),
+            tester=_band("2.5", "4.2"),
+            absolute=_band("2.0", "4.3"),
+            open_circuit=_band("2.8", "3.6"),
+            specific_capacity=Decimal("0.170"),
+        ),
+        CellKind.LI_CU: KindDefaults(),
+        CellKind.OTHER: KindDefaults(),
+    }
+)
+
+# The kinds, by their names in programs, that rest at 0 V.
+SYMMETRIC = frozenset(kind.value for kind, defaults in DEFAULTS.items() if defaults.symmetric)
+
+
+def on_wrong_side(
+    direction: Direction, volts: float | Decimal, others: Sequence[float | Decimal], symmetric: bool
+) -> bool:
+    """Tell whether a step that goes to ``volts`` would be over before it began.
+
+    ``others`` are the voltages that steps of the other direction go to; a ``symmetric`` cell rests at 0 V.
+    """
+    up = direction is Direction.CHARGE
+    if symmetric:
+        return volts <= 0 if up else volts >= 0
+    return bool(others) and (volts <= min(others) if up else volts >= max(others))
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What ends a step: seconds, ampere-hours, taper current in amperes.
+
+    ``shortened``: a voltage may end the step, or lower its current, before its time has passed the full charge.
+    """
+
+    time_s: Decimal | None = None
+    capacity_ah: Decimal | None = None
+    taper_a: Decimal | None = None
+    shortened: bool = False
 
 
 class Cell(FileModel):
@@ -56,3 +158,63 @@ class Cell(FileModel):
             nominal_capacity_ah=None if capacity_ah is None else float(capacity_ah),
             electrolyte_thickness_um=self.electrolyte_thickness.to("um") if self.electrolyte_thickness else None,
         )
+
+    @property
+    def full_capacity_ah(self) -> Decimal | None:
+        """The charge that it holds at most when full: by active mass where the kind tells it, else the nominal one."""
+        defaults = DEFAULTS[self.kind]
+        if defaults.symmetric:
+            return None
+        if defaults.specific_capacity is not None and self.active_mass is not None:
+            return defaults.specific_capacity * self.active_mass.exact
+        return self.nominal_capacity_ah
+
+    def ceiling(self, current_a: Decimal, ends: Ends) -> tuple[Ceiling, list[str]]:
+        """Give the ceiling of a step of ``current_a`` (magnitude), and the reasons why none can be given.
+
+        A step is bounded by its own end conditions where it has them, and by a ceiling in each quantity where it has
+        not: 110 % of the set charge of a Li/Li cell, 1.2 times the capacity and twice the expected time of any other.
+        """
+        full_ah = self.full_capacity_ah
+        capacity_ah, charge_reasons = _charge(current_a, ends, full_ah)
+        time_s, time_reasons = _time(current_a, ends, full_ah, DEFAULTS[self.kind].symmetric)
+        found = Ceiling(
+            time_s=None if time_s is None else float(time_s),
+            capacity_ah=None if capacity_ah is None else float(capacity_ah),
+        )
+        return found, charge_reasons + time_reasons
+
+
+def _charge(current_a: Decimal, ends: Ends, full_ah: Decimal | None) -> tuple[Decimal | None, list[str]]:
+    by_time = None if ends.time_s is None else current_a * ends.time_s / _SECONDS_PER_HOUR
+    most = None if full_ah is None else _CAPACITY_FACTOR * full_ah
+    set_ah = ends.capacity_ah if ends.capacity_ah is not None else None if ends.shortened else by_time
+    if most is not None and set_ah is not None and set_ah > most:
+        seen = f"passes {float(set_ah) * 1000:.6g} mAh, more than 1.2 times the cell's capacity"
+        return None, [f"{seen} ({float(most) * 1000:.6g} mAh)"]
+    if ends.capacity_ah is not None:
+        return None, []
+    bounds = [bound for bound in (by_time and _SET_CHARGE_FACTOR * by_time, most) if bound is not None]
+    if not bounds:
+        return None, ["has no bound on its charge: give it a time or a capacity as well"]
+    return min(bounds), []
+
+
+def _time(current_a: Decimal, ends: Ends, full_ah: Decimal | None, symmetric: bool) -> tuple[Decimal | None, list[str]]:
+    if ends.time_s is not None:
+        return None, []
+    if ends.capacity_ah is not None:
+        factor = _SET_CHARGE_FACTOR if symmetric else _TIME_FACTOR
+        return factor * ends.capacity_ah * _SECONDS_PER_HOUR / current_a, []
+    if full_ah is None:
+        what = "the cell has no active mass or nominal capacity" if not symmetric else "Li/Li"
+        return None, [f"has no bound on its time ({what}): give it a time or a capacity as well"]
+    return _TIME_FACTOR * _tail(current_a, ends.taper_a) * full_ah * _SECONDS_PER_HOUR / current_a, []
+
+
+def _tail(current_a: Decimal, taper_a: Decimal | None) -> Decimal:
+    """Tell how many times longer a charge takes if all of it passes while the current decays to the taper current."""
+    if taper_a is None or taper_a >= current_a:
+        return Decimal(1)
+    ratio = taper_a / current_a
+    return max(Decimal(1), -ratio.ln() / (1 - ratio))

@@ -12,25 +12,17 @@ The tester's limits, -0.6 to 0.6 V, are outside what this channel measures, 0.02
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import pairwise
+from math import isfinite
 
+from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
-from protocols.numbering import crossings, depth, loops
-from protocols.program import ConstantCurrent, CyclingSegment, PoweredStep, Program, Record, Rest
-from protocols.program_checks import (
-    Reason,
-    currents,
-    direction,
-    flaws,
-    in_amperes,
-    in_volts,
-    is_finite,
-    powered,
-    sentences,
-    symmetric,
-    target_v,
-)
+from protocols.program import CyclingSegment, Limits, Program, Record
+from protocols.program_steps import RecordedStep, crossings, depth, loops, recorded
+
+_Reason = tuple[int | None, str]  # the step it is about, or None, and the words without a full stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,71 +56,90 @@ class ChannelEnvelope:
 
 def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
     """Give every reason, as a sentence, why a channel cannot or must not run a program; empty if it can."""
-    if not is_finite(program):
+    if not _is_finite(program):
         return ["The program holds a value that is not a finite number; resolve its recipe again."]
     if not program.segments:
         return ["The program is empty."]
-    found: list[Reason] = []
+    found: list[_Reason] = []
+    symmetric = program.cell.kind in SYMMETRIC
     for segment in program.cycling:
-        if symmetric(program) and not envelope.negative_voltage:
-            found += _below_zero(program, segment)
-        for check in (_reach, _discharge, _range, _size, _times, _records):
-            found += check(segment, envelope)
-        found += flaws(program, segment)
-    return sentences(found)
+        steps = [_Demand(number, step) for number, step in recorded(segment.steps)]
+        drives = [step for step in steps if step.direction is not None]
+        if symmetric and not envelope.negative_voltage:
+            found += _below_zero(program.cell.kind, drives)
+        for check in (_reach, _discharge, _range):
+            found += check(segment, drives, envelope)
+        found += _size(segment, envelope)
+        found += _times(steps, envelope)
+        found += _records(segment, steps, envelope)
+        found += _flaws(segment, steps, drives, symmetric)
+    return _sentences(found)
 
 
-def _below_zero(program: Program, segment: CyclingSegment) -> Iterator[Reason]:
-    text = f"a discharge drives a {program.cell.kind} cell below 0 V, and this channel has no negative voltage"
-    return ((number, text) for number, step in powered(segment) if direction(step) is Direction.DISCHARGE)
+class _Demand:
+    """What a step asks of a channel; ``currents_a`` are the magnitudes that it sets or judges by."""
+
+    def __init__(self, number: int, step: RecordedStep) -> None:
+        self.number = number
+        self.until, self.ceiling, self.record = step.until, step.ceiling, step.record
+        self.direction, self.target_v, self.holds_voltage = step.direction, step.target_v, step.holds_voltage
+        self.currents_a = [value for value in (step.largest_a, step.until.current_a) if value is not None]
 
 
-def _reach(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
+def _below_zero(kind: str, drives: Sequence[_Demand]) -> Iterator[_Reason]:
+    text = f"a discharge drives a {kind} cell below 0 V, and this channel has no negative voltage"
+    return ((drive.number, text) for drive in drives if drive.direction is Direction.DISCHARGE)
+
+
+def _reach(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     low_v, high_v = envelope.voltage_low_v, envelope.voltage_high_v
-    measures = f"outside what this channel measures, {in_volts(low_v, high_v)}"
-    for number, step in powered(segment):
-        volts = target_v(step)
+    measures = f"outside what this channel measures, {_in_volts(low_v, high_v)}"
+    for drive in drives:
+        volts = drive.target_v
         if volts is not None and not low_v <= volts <= high_v:
-            yield number, f"{in_volts(volts)} is {measures}"
+            yield drive.number, f"{_in_volts(volts)} is {measures}"
     tester = segment.limits.tester
     if tester.low_v < low_v or tester.high_v > high_v:
-        limits = in_volts(tester.low_v, tester.high_v)
+        limits = _in_volts(tester.low_v, tester.high_v)
         yield None, f"The tester's limits, {limits}, are {measures}: they would never act"
 
 
-def _discharge(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
+def _discharge(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     bottom_v = envelope.discharge_voltage_min_v
-    for number, step in powered(segment):
-        if direction(step) is Direction.CHARGE:
+    for drive in drives:
+        if drive.direction is Direction.CHARGE:
             continue
-        volts = target_v(step)
+        volts = drive.target_v
         lowest_v = segment.limits.host.low_v if volts is None else volts
         if bottom_v is not None and lowest_v < bottom_v:
-            yield number, f"a discharge to {in_volts(lowest_v)}; this channel discharges down to {in_volts(bottom_v)}"
-        if not envelope.holds_voltage_on_discharge and not isinstance(step, ConstantCurrent):
-            yield number, "this channel cannot hold a voltage on discharge"
+            yield (
+                drive.number,
+                f"a discharge to {_in_volts(lowest_v)}; this channel discharges down to {_in_volts(bottom_v)}",
+            )
+        if not envelope.holds_voltage_on_discharge and drive.holds_voltage:
+            yield drive.number, "this channel cannot hold a voltage on discharge"
 
 
-def _range(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
+def _range(segment: CyclingSegment, drives: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     if not envelope.current_ranges:
         yield None, "This channel has no current range"
         return
     low_a = min(one.low_a for one in envelope.current_ranges)
     high_a = max(one.high_a for one in envelope.current_ranges)
-    for number, step in powered(segment):
-        for current_a in currents(step):
+    for drive in drives:
+        for current_a in drive.currents_a:
             if current_a < low_a:
-                yield number, f"{in_amperes(current_a)} is below the smallest current here, {in_amperes(low_a)}"
+                yield drive.number, f"{_in_amperes(current_a)} is below the smallest current here, {_in_amperes(low_a)}"
             elif current_a > high_a:
-                yield number, f"{in_amperes(current_a)} is above the largest current here, {in_amperes(high_a)}"
+                yield drive.number, f"{_in_amperes(current_a)} is above the largest current here, {_in_amperes(high_a)}"
             elif not any(one.low_a <= current_a <= one.high_a for one in envelope.current_ranges):
-                yield number, f"{in_amperes(current_a)} lies between two ranges of this channel"
+                yield drive.number, f"{_in_amperes(current_a)} lies between two ranges of this channel"
     if segment.limits.tester_current_a > high_a:
-        limit = in_amperes(segment.limits.tester_current_a)
-        yield None, f"The tester's limit of {limit} is above what this channel measures, {in_amperes(high_a)}"
+        limit = _in_amperes(segment.limits.tester_current_a)
+        yield None, f"The tester's limit of {limit} is above what this channel measures, {_in_amperes(high_a)}"
 
 
-def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
+def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reason]:
     count = len(segment.steps) + 1  # the tester's list ends with an End step of its own
     if count > envelope.steps_max:
         yield None, f"The program has {count} steps with its End; this channel holds {envelope.steps_max}"
@@ -137,27 +148,132 @@ def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason
             yield number, f"a loop back to step {loop.back_to}; it must go back to a step before it"
         if not 1 <= loop.times <= envelope.loop_times_max:
             yield number, f"a loop of {loop.times} times; this channel counts from 1 to {envelope.loop_times_max}"
-    if depth(segment.steps) > envelope.loop_depth_max:
-        yield None, f"Loops are nested {depth(segment.steps)} deep; this channel nests {envelope.loop_depth_max}"
+    if (deep := depth(segment.steps)) > envelope.loop_depth_max:
+        yield None, f"Loops are nested {deep} deep; this channel nests {envelope.loop_depth_max}"
     for first, second in crossings(segment.steps):
         yield None, f"The loops at steps {first} and {second} cross; one must hold the other whole"
 
 
-def _times(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
-    for number, step in enumerate(segment.steps, 1):
-        times = [step.until.time_s] if isinstance(step, Rest | PoweredStep) else []
-        times += [step.ceiling.time_s] if isinstance(step, PoweredStep) else []
-        for time_s in times:
+def _times(steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+    for step in steps:
+        for time_s in (step.until.time_s, step.ceiling.time_s):
             if time_s is not None and time_s > envelope.step_time_max_s:
                 most = envelope.step_time_max_s / 86400
-                yield number, f"it may last {time_s / 86400:g} days; this channel allows {most:g} days a step"
+                yield step.number, f"it may last {time_s / 86400:g} days; this channel allows {most:g} days a step"
 
 
-def _records(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[Reason]:
+def _records(segment: CyclingSegment, steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
     rules: list[tuple[int | None, Record]] = [(None, segment.record)]
-    steps = enumerate(segment.steps, 1)
-    rules += [(number, step.record) for number, step in steps if isinstance(step, Rest | PoweredStep) and step.record]
+    rules += [(step.number, step.record) for step in steps if step.record]
     for number, rule in rules:
         if rule.every_s is not None and rule.every_s < envelope.record_every_min_s:
             text = f"a record every {rule.every_s:g} s; this channel needs {envelope.record_every_min_s:g} s"
             yield number, text if number else f"The program asks for {text}"
+
+
+def _flaws(
+    segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool
+) -> Iterator[_Reason]:
+    """Give what is wrong with a segment on whichever channel."""
+    if not segment.steps:
+        yield None, "A segment has no steps"
+    yield from _ends(steps, drives)
+    yield from _sides(drives, symmetric)
+    yield from _targets(segment.limits, drives)
+    yield from _order(segment.limits)
+
+
+def _ends(steps: Sequence[_Demand], drives: Sequence[_Demand]) -> Iterator[_Reason]:
+    for step in steps:
+        if step.until.time_s is not None and step.until.time_s <= 0:
+            yield step.number, f"it lasts {step.until.time_s:g} s"
+        if step.direction is None and step.until.time_s is None:
+            yield step.number, "a rest needs a time as its end"
+    for drive in drives:
+        until, ceiling = drive.until, drive.ceiling
+        if until.time_s is until.voltage_v is until.current_a is until.capacity_ah is None:
+            yield drive.number, "it has no end condition"
+        if until.time_s is ceiling.time_s is None:
+            yield drive.number, "nothing bounds its time"
+        if until.capacity_ah is ceiling.capacity_ah is None:
+            yield drive.number, "nothing bounds its charge"
+        if any(current_a <= 0 for current_a in drive.currents_a):
+            yield drive.number, "a current of zero or less"
+
+
+def _sides(drives: Sequence[_Demand], symmetric: bool) -> Iterator[_Reason]:
+    for drive in drives:
+        way, volts = drive.direction, drive.target_v
+        others = [other.target_v for other in drives if other.direction is not way and other.target_v is not None]
+        if volts is not None and way is not None and on_wrong_side(way, volts, others, symmetric):
+            yield drive.number, f"a {way} to {_in_volts(volts)} is on the wrong side and would end at once"
+
+
+def _targets(limits: Limits, drives: Sequence[_Demand]) -> Iterator[_Reason]:
+    host, host_a = limits.host, limits.host_current_a
+    band = _in_volts(host.low_v, host.high_v)
+    for drive in drives:
+        volts = drive.target_v
+        if volts is not None and not host.low_v < volts < host.high_v:
+            yield (
+                drive.number,
+                f"{_in_volts(volts)} is not inside the host's limits, {band}",
+            )
+        for current_a in drive.currents_a:
+            if current_a >= host_a:
+                yield drive.number, f"{_in_amperes(current_a)} is not below the host's limit, {_in_amperes(host_a)}"
+
+
+def _order(limits: Limits) -> Iterator[_Reason]:
+    layers = (
+        ("host", limits.host, limits.host_current_a),
+        ("tester", limits.tester, limits.tester_current_a),
+        ("absolute", limits.absolute, limits.absolute_current_a),
+    )
+    for (inner, band, current_a), (outer, wider, larger_a) in pairwise(layers):
+        if not wider.low_v < band.low_v < band.high_v < wider.high_v:
+            wide, narrow = _in_volts(wider.low_v, wider.high_v), _in_volts(band.low_v, band.high_v)
+            yield None, f"The {outer} limits, {wide}, are not wider than the {inner} limits, {narrow}"
+        if larger_a <= current_a:
+            larger, smaller = _in_amperes(larger_a), _in_amperes(current_a)
+            yield None, f"The {outer} current limit, {larger}, is not above the {inner} limit, {smaller}"
+
+
+def _is_finite(value: object) -> bool:
+    """Tell whether every number in it is finite: a NaN would pass all comparisons."""
+    if is_dataclass(value):
+        return all(_is_finite(getattr(value, field.name)) for field in fields(value))
+    if isinstance(value, tuple):
+        return all(_is_finite(item) for item in value)
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _sentences(reasons: Iterable[_Reason]) -> list[str]:
+    """Make sentences in the order given, one for all the steps of which the same is said."""
+    steps: dict[str, list[int]] = {}
+    for number, text in reasons:
+        said = steps.setdefault(text, [])
+        if number is not None and number not in said:
+            said.append(number)
+    return [f"{_numbered(numbers)}{text}." for text, numbers in steps.items()]
+
+
+def _numbered(numbers: list[int]) -> str:
+    if not numbers:
+        return ""
+    if len(numbers) == 1:
+        return f"Step {numbers[0]}: "
+    shown = [str(number) for number in numbers]
+    if len(shown) > 6:
+        return f"Steps {', '.join(shown[:5])} and {len(shown) - 5} more: "
+    return f"Steps {', '.join(shown[:-1])} and {shown[-1]}: "
+
+
+def _in_volts(*values: float) -> str:
+    """Write one voltage, or a band."""
+    return " to ".join(f"{value:g}" for value in values) + " V"
+
+
+def _in_amperes(value: float) -> str:
+    """Write a current as a technician reads it."""
+    return f"{value:g} A" if value >= 1 else f"{value * 1000:g} mA"

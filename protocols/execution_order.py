@@ -18,8 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocols.numbering import crossings, loops
-from protocols.program import Loop, PoweredStep, Rest, Step
+from protocols.program_steps import Loop, RecordedStep, Step, crossings, loops
 
 
 class Place(NamedTuple):
@@ -34,7 +33,7 @@ class Leaf:
     """A step that makes records, with its number in the program."""
 
     number: int
-    step: Rest | PoweredStep
+    step: RecordedStep
 
     @property
     def length(self) -> int:

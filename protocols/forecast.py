@@ -9,21 +9,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 
-from protocols.numbering import executions, loops
-from protocols.program import (
-    ConstantVoltage,
-    CyclingSegment,
-    Loop,
-    MeasurementSegment,
-    PoweredStep,
-    Program,
-    Record,
-    Rest,
-    Step,
-)
-from protocols.program_checks import symmetric
+from protocols.cell import SYMMETRIC
+from protocols.program import CyclingSegment, MeasurementSegment, Program
+from protocols.program_steps import RecordedStep, longest, loops, recorded
 from protocols.techniques import (
     CyclicVoltammetry,
     HeldVoltage,
@@ -35,7 +25,7 @@ from protocols.techniques import (
     VoltageSteps,
 )
 
-_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: ceilings.py
+_TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +47,25 @@ def forecast(program: Program) -> Forecast:
     """Give the whole forecast of a program."""
     planned_s = expected_s = charge_ah = records = 0.0
     cycles = 0
+    # A symmetric cell is never full: its charge is what the program sets.
+    full_ah = None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
     for segment in program.segments:
         if isinstance(segment, MeasurementSegment):
             measured_s = measuring_s(segment.technique)
             planned_s += segment.settle_max_s + 3 * measured_s
             expected_s += segment.rest_s + measured_s
             continue
-        cycles += max((loop.times for _, loop in loops(segment.steps)), default=0)
-        for number, step in enumerate(segment.steps, 1):
-            if isinstance(step, Loop):
-                continue
-            times = executions(segment.steps, number)
-            planned_s += times * _longest_s(step)
-            expected_s += times * _expected_s(step, program)
-            charge_ah += times * _charge_ah(step, program)
-            records += times * _records(step, segment, program)
+        jumps = loops(segment.steps)
+        cycles += max((loop.times for _, loop in jumps), default=0)
+        for number, step in recorded(segment.steps):
+            times = prod(loop.times for own, loop in jumps if loop.back_to <= number < own)
+            longest_s, most_ah = longest(step)
+            largest_a = step.largest_a or 0.0
+            usual_s = _usual_s(step, largest_a, full_ah)
+            planned_s += times * longest_s
+            expected_s += times * usual_s
+            charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
+            records += times * _records(step, segment, usual_s)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
 
 
@@ -106,50 +100,20 @@ def expected_duration_s(program: Program) -> float:
     return forecast(program).expected_duration_s
 
 
-def _longest_s(step: Step) -> float:
-    if isinstance(step, Loop):
-        return 0.0
-    bounds = [step.until.time_s] if isinstance(step, Rest) else [step.until.time_s, step.ceiling.time_s]
-    return min((bound for bound in bounds if bound is not None), default=inf)
+def _usual_s(step: RecordedStep, largest_a: float, full_ah: float | None) -> float:
+    """Give the shortest of: set time, time to pass the set charge or to fill the cell; else half the time ceiling."""
+    charges = (step.until.capacity_ah, full_ah) if step.sets_current and largest_a else ()
+    times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
+    half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
+    return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)
 
 
-def _expected_s(step: Step, program: Program) -> float:
-    """Give the shortest of: set time, time to pass the set or the nominal charge; else half the time ceiling."""
-    if isinstance(step, Rest | Loop):
-        return _longest_s(step)
-    candidates = [step.until.time_s]
-    current_a = _current_a(step)
-    if current_a is not None and not isinstance(step, ConstantVoltage):
-        charges = (step.until.capacity_ah, None if symmetric(program) else program.cell.nominal_capacity_ah)
-        candidates += [charge_ah * 3600 / current_a for charge_ah in charges if charge_ah is not None]
-    known = [candidate for candidate in candidates if candidate is not None]
-    return min(known, default=inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR)
-
-
-def _charge_ah(step: Step, program: Program) -> float:
-    current_a = _current_a(step)
-    if isinstance(step, Rest | Loop) or current_a is None:
-        return 0.0
-    passed_ah = current_a * _expected_s(step, program) / 3600
-    bounds = (passed_ah, step.until.capacity_ah, step.ceiling.capacity_ah)
-    return min(bound for bound in bounds if bound is not None)
-
-
-def _records(step: Step, segment: CyclingSegment, program: Program) -> float:
+def _records(step: RecordedStep, segment: CyclingSegment, usual_s: float) -> float:
     """Count first and last, those by time, and those by voltage as if a step crossed the host's band once."""
-    if isinstance(step, Loop):
-        return 0.0
-    rule: Record = step.record or segment.record
+    rule = step.record or segment.record
     count = 2.0
     if rule.every_s:
-        duration_s = _expected_s(step, program)
-        count += duration_s if duration_s == inf else duration_s // rule.every_s
-    if rule.voltage_change_v and isinstance(step, PoweredStep):
+        count += usual_s if usual_s == inf else usual_s // rule.every_s
+    if rule.voltage_change_v and step.direction is not None:
         count += (segment.limits.host.high_v - segment.limits.host.low_v) // rule.voltage_change_v
     return count
-
-
-def _current_a(step: Step) -> float | None:
-    if isinstance(step, Rest | Loop):
-        return None
-    return step.current_limit_a if isinstance(step, ConstantVoltage) else abs(step.current_a)

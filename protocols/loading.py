@@ -18,6 +18,7 @@ from protocols.cell import Cell
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
 from protocols.field_types import FileModel
 from protocols.recipe import Recipe
+from protocols.recipe_steps import STEP_KINDS
 from protocols.yaml_document import Node, read_document
 
 _Model = TypeVar("_Model", bound=FileModel)
@@ -140,7 +141,7 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
         "problem": (str(context.get("seen")), str(context.get("expected"))),
         "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
         "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
-        "union_tag_not_found": ("no key 'step'", "step: rest, constant_current, constant_voltage, cc_cv or repeat"),
+        "union_tag_not_found": ("no key 'step'", f"step: {', '.join(STEP_KINDS)}"),
         "union_tag_invalid": (f"step: {context.get('tag')}", str(context.get("expected_tags")).replace("'", "")),
         "model_type": (seen, "a block of keys"),
         "tuple_type": (seen, "a list"),

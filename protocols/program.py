@@ -14,15 +14,45 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, TypeAdapter
 
-from protocols.current_sign import Direction
+from protocols.program_steps import (
+    CcCv,
+    Ceiling,
+    ConstantCurrent,
+    ConstantVoltage,
+    Loop,
+    PoweredStep,
+    Purpose,
+    Record,
+    RecordedStep,
+    Rest,
+    Step,
+    Until,
+)
 from protocols.techniques import Technique
 
-
-class Purpose(StrEnum):
-    """Why a step is in the program: written by the technician, or put in front to check the contact."""
-
-    RECIPE = "recipe"
-    CHECK = "check"
+__all__ = [
+    "CcCv",
+    "Ceiling",
+    "CellFacts",
+    "ConstantCurrent",
+    "ConstantVoltage",
+    "CyclingSegment",
+    "Guards",
+    "Limits",
+    "Loop",
+    "MeasurementSegment",
+    "PoweredStep",
+    "Program",
+    "Purpose",
+    "Record",
+    "RecordedStep",
+    "Rest",
+    "Segment",
+    "ShortPolicy",
+    "Step",
+    "Until",
+    "VoltageBand",
+]
 
 
 class ShortPolicy(StrEnum):
@@ -30,99 +60,6 @@ class ShortPolicy(StrEnum):
 
     COMPLETE = "complete"
     TRIP = "trip"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """When a record is made, besides the first and last of each step; None switches a condition off."""
-
-    every_s: float | None = None
-    voltage_change_v: float | None = None
-    current_change_a: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """End conditions of a step, whichever comes first; ``current_a`` (taper) is a magnitude, the others absolute."""
-
-    time_s: float | None = None
-    voltage_v: float | None = None
-    current_a: float | None = None
-    capacity_ah: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """Bounds that a healthy step never reaches. A tester ends the step there and goes on, so the host trips on it."""
-
-    time_s: float | None = None
-    capacity_ah: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Leave the circuit open for ``until.time_s``."""
-
-    until: Until
-    record: Record | None = None
-    purpose: Purpose = Purpose.RECIPE
-    kind: Literal["rest"] = "rest"
-
-
-@dataclass(frozen=True, slots=True)
-class ConstantCurrent:
-    """Pass ``current_a`` (signed: positive charges) until an end condition holds."""
-
-    current_a: float
-    until: Until
-    ceiling: Ceiling = Ceiling()
-    record: Record | None = None
-    purpose: Purpose = Purpose.RECIPE
-    kind: Literal["constant_current"] = "constant_current"
-
-
-@dataclass(frozen=True, slots=True)
-class ConstantVoltage:
-    """Hold ``voltage_v``; ``current_limit_a`` is a magnitude."""
-
-    direction: Direction
-    voltage_v: float
-    until: Until
-    current_limit_a: float | None = None
-    ceiling: Ceiling = Ceiling()
-    record: Record | None = None
-    purpose: Purpose = Purpose.RECIPE
-    kind: Literal["constant_voltage"] = "constant_voltage"
-
-
-@dataclass(frozen=True, slots=True)
-class CcCv:
-    """Pass ``current_a`` (signed) up to ``voltage_v``, then hold that voltage until an end condition holds."""
-
-    current_a: float
-    voltage_v: float
-    until: Until
-    ceiling: Ceiling = Ceiling()
-    record: Record | None = None
-    purpose: Purpose = Purpose.RECIPE
-    kind: Literal["cc_cv"] = "cc_cv"
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """Jump back to step ``back_to`` until the block has been executed ``times`` times in all (not extra repeats).
-
-    The counter starts anew each time the loop is entered from before, so that an inner loop repeats fully on every
-    outer pass. A loop makes no record; each backward jump raises the tester's cycle number by one.
-    """
-
-    back_to: int
-    times: int
-    kind: Literal["loop"] = "loop"
-
-
-PoweredStep = ConstantCurrent | ConstantVoltage | CcCv
-Step = Annotated[Rest | ConstantCurrent | ConstantVoltage | CcCv | Loop, Discriminator("kind")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Quantities as a technician writes them: a decimal number and one unit out of a closed table.
+"""Quantities as a technician writes them, a decimal number and one unit out of a closed table, and the fields for them.
 
 General unit libraries read ``0.5 C`` as half a coulomb and refuse ``mA/cm2``, so the table is our own. Numbers stay
 decimal until the last moment: 0.2 mA/cm2 on 0.7854 cm2 is 0.00015708 A, without binary dust.
@@ -12,11 +12,16 @@ decimal until the last moment: 0.2 mA/cm2 on 0.7854 cm2 is 0.00015708 A, without
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from protocols.field_types import problem
 
 
 class Dimension(StrEnum):
@@ -98,25 +103,23 @@ class QuantityError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A decimal number with a unit of the table, as it was written."""
+    """A decimal number with a unit of the table, as it was written.
+
+    ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2,
+    g, ohm, degC, Hz), ``value`` the float nearest to it.
+    """
 
     number: Decimal
     unit: Unit
+    dimension: Dimension = field(init=False, repr=False, compare=False)
+    exact: Decimal = field(init=False, repr=False, compare=False)
+    value: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def dimension(self) -> Dimension:
-        """What the quantity measures."""
-        return self.unit.dimension
-
-    @property
-    def exact(self) -> Decimal:
-        """The number in the base unit (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2, g, ohm, degC, Hz)."""
-        return self.number * self.unit.factor
-
-    @property
-    def value(self) -> float:
-        """The float nearest to `exact`."""
-        return float(self.exact)
+    def __post_init__(self) -> None:
+        exact = self.number * self.unit.factor
+        object.__setattr__(self, "dimension", self.unit.dimension)
+        object.__setattr__(self, "exact", exact)
+        object.__setattr__(self, "value", float(exact))
 
     def to(self, symbol: str) -> float:
         """Give the number in another unit of the same dimension; KeyError or ValueError for any other."""
@@ -175,3 +178,65 @@ def _near_unit(symbol: str, wanted: tuple[Dimension, ...]) -> str | None:
     """Name the wanted spellings that differ by case only: ``MA`` is megaampere and never meant."""
     near = [known for known, unit in UNITS.items() if unit.dimension in wanted and known.lower() == symbol.lower()]
     return f"{' or '.join(near)} (upper and lower case matter)" if near else None
+
+
+def _reader(
+    dimensions: tuple[Dimension, ...], accepts: Callable[[Decimal], bool], rule: str
+) -> Callable[[object], Quantity]:
+    def read(value: object) -> Quantity:
+        try:
+            quantity = value if isinstance(value, Quantity) else parse_quantity(value, *dimensions)
+        except QuantityError as err:
+            raise problem(err.seen, err.expected) from None
+        if quantity.dimension not in dimensions:
+            raise problem(f"{quantity}, a {quantity.dimension}", f"a {' or '.join(dimensions)}")
+        if not accepts(quantity.exact):
+            raise problem(str(quantity), rule)
+        return quantity
+
+    return read
+
+
+def _schema(dimensions: tuple[Dimension, ...], signed: bool) -> WithJsonSchema:
+    symbols = "|".join(symbol for symbol, unit in UNITS.items() if unit.dimension in dimensions)
+    number = r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?"
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "description": f"a {' or '.join(dimensions)} with its unit",
+            "pattern": f"^{'[+-]' if signed else '[+]'}?{number} *({symbols})$",
+        }
+    )
+
+
+def _positive(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
+    read = _reader(dimensions, lambda exact: exact > 0, "more than 0 (leave the key out if it is not wanted)")
+    return PlainValidator(read), _schema(dimensions, signed=False), PlainSerializer(str)
+
+
+def _signed(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
+    return (
+        PlainValidator(_reader(dimensions, lambda exact: True, "")),
+        _schema(dimensions, signed=True),
+        PlainSerializer(str),
+    )
+
+
+Current = Annotated[
+    Quantity,
+    *_positive(Dimension.CURRENT, Dimension.AREAL_CURRENT, Dimension.SPECIFIC_CURRENT, Dimension.RATE),
+]
+Capacity = Annotated[
+    Quantity,
+    *_positive(Dimension.CHARGE, Dimension.AREAL_CAPACITY, Dimension.SPECIFIC_CAPACITY),
+]
+Voltage = Annotated[Quantity, *_signed(Dimension.VOLTAGE)]
+VoltageStep = Annotated[Quantity, *_positive(Dimension.VOLTAGE)]
+Duration = Annotated[Quantity, *_positive(Dimension.TIME)]
+Frequency = Annotated[Quantity, *_positive(Dimension.FREQUENCY)]
+ScanRate = Annotated[Quantity, *_positive(Dimension.SCAN_RATE)]
+Resistance = Annotated[Quantity, *_positive(Dimension.RESISTANCE)]
+Area = Annotated[Quantity, *_positive(Dimension.AREA)]
+Mass = Annotated[Quantity, *_positive(Dimension.MASS)]
+Length = Annotated[Quantity, *_positive(Dimension.LENGTH)]
+Temperature = Annotated[Quantity, *_signed(Dimension.TEMPERATURE)]

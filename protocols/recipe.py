@@ -1,130 +1,39 @@
 """A recipe: what a technician writes, before any cell is known. Currents and charges may be relative.
 
-A `Recipe` that exists is sound in itself: `checks.findings` has passed. Whether a cell can be run with it is for
-`resolve`, whether a channel can run it for `envelope.problems`.
+A `Recipe` that exists is sound in itself: no layers, targets or cutoffs of it contradict each other. Whether a cell can
+be run with it is for `resolve`, whether a channel can run it for `channel_envelope.problems`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from protocols.cell_kinds import DEFAULTS, Band, CellKind
-from protocols.field_types import (
-    Count,
-    Duration,
-    FileModel,
-    Flag,
-    Line,
-    Name,
-    Number,
-    Resistance,
-    Text,
-    Voltage,
-    VoltageStep,
-)
-from protocols.program import ShortPolicy
-from protocols.quantities import parse_quantity
-from protocols.recipe_checks import findings
-from protocols.steps import RecipeStep, RecordRule
+from protocols.cell import DEFAULTS, Band, CellKind, on_wrong_side
+from protocols.current_sign import Direction
+from protocols.recipe_fields import RecipeFields, Rules
+from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps
+
+# What a program may hold: a year of an EIS every six hours, before and after.
+SEGMENTS_MAX = 3000
 
 
-class BandBlock(FileModel):
-    """Allowed voltages."""
-
-    low: Voltage
-    high: Voltage
-
-
-class LimitsBlock(FileModel):
-    """Layers of voltage limits, each wider than the one before; a layer left out has the default of the cell's kind."""
-
-    host: BandBlock | None = None
-    tester: BandBlock | None = None
-    absolute: BandBlock | None = None
-
-
-class EarlyCutoffBlock(FileModel):
-    """Stop after `in_a_row` half-cycles that their voltage cutoff ended in under `fraction` of their set time."""
-
-    fraction: Annotated[Number, Field(gt=0, le=0.5)] = 0.05
-    in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
-
-
-class ResistanceBlock(FileModel):
-    """Window for the resistance that the check block measures; a side left out has the default of the cell's kind."""
-
-    low: Resistance | None = None
-    high: Resistance | None = None
-
-
-class ShortBlock(FileModel):
-    """A short: `in_a_row` half-cycles below `ratio` times the median resistance of the ten before."""
-
-    ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.35
-    in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
-    policy: ShortPolicy | None = None
-
-
-class PotentiostatBlock(FileModel):
-    """How long a cell rests before the potentiostat, and below which drift of its voltage it is taken as settled."""
-
-    rest: Duration = parse_quantity("30 min")
-    drift_per_min: VoltageStep = parse_quantity("1 mV")
-    settle_within: Duration = parse_quantity("4 h")
-
-
-class GuardsBlock(FileModel):
-    """What the host watches over a run besides limits. No key switches a guard off."""
-
-    early_cutoff: EarlyCutoffBlock = EarlyCutoffBlock()
-    resistance: ResistanceBlock = ResistanceBlock()
-    short: ShortBlock = ShortBlock()
-
-
-class Recipe(FileModel):
+class Recipe(RecipeFields):
     """A recipe file. `for` lists the kinds of cells; `check_block` and `limits` default by kind."""
-
-    name: Name
-    title: Line
-    description: Text = ""
-    for_kinds: Annotated[tuple[CellKind, ...], Field(alias="for", min_length=1, max_length=len(CellKind))]
-    record: RecordRule
-    limits: LimitsBlock = LimitsBlock()
-    guards: GuardsBlock = GuardsBlock()
-    potentiostat: PotentiostatBlock = PotentiostatBlock()
-    check_block: Flag | None = None
-    steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        found = findings(self)
+        found = _findings(self)
         if found:
             raise PydanticCustomError("findings", "the recipe contradicts itself", {"findings": found})
         return self
-
-    def band(self, layer: str, kind: CellKind) -> Band | None:
-        """Give the low and high volts of layer ``host``, ``tester`` or ``absolute`` for a kind; None if unknown."""
-        block: BandBlock | None = getattr(self.limits, layer)
-        if block is not None:
-            return block.low.exact, block.high.exact
-        default: Band | None = getattr(DEFAULTS[kind], layer)
-        return default
-
-    def resistance_window(self, kind: CellKind) -> Band | None:
-        """Give the ohms between which the check block must find a cell of this kind; None if unknown."""
-        low, high = DEFAULTS[kind].resistance_window or (None, None)
-        own = self.guards.resistance
-        low, high = own.low.exact if own.low else low, own.high.exact if own.high else high
-        return None if low is None or high is None else (low, high)
-
-    def has_check_block(self, kind: CellKind) -> bool:
-        """Whether a program for this kind begins with the check block."""
-        return DEFAULTS[kind].check_block if self.check_block is None else self.check_block
 
     def to_json(self) -> str:
         """Give the canonical JSON text, with all defaults spelled out: what a run keeps as its frozen copy."""
@@ -134,3 +43,142 @@ class Recipe(FileModel):
     def sha256(self) -> str:
         """Hash of the canonical JSON. Comments and order of keys do not change it."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cycling:
+    """Steps that one tester program can hold, each with its place in the recipe."""
+
+    steps: tuple[tuple[Path, RecipeStep], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """One measurement, with its place in the recipe."""
+
+    path: Path
+    step: MeasurementStep
+
+
+Piece = Cycling | Measuring
+
+
+def pieces(steps: Sequence[RecipeStep]) -> list[Piece]:
+    """Give the pieces in the order in which they run, at most one more than `SEGMENTS_MAX`."""
+    found: list[Piece] = []
+    gathered: list[tuple[Path, RecipeStep]] = []
+    for path, step in _walk(steps):
+        if not isinstance(step, MeasurementStep):
+            gathered.append((path, step))
+            continue
+        if gathered:
+            found.append(Cycling(tuple(gathered)))
+            gathered = []
+        found.append(Measuring(path, step))
+        if len(found) > SEGMENTS_MAX:
+            return found
+    if gathered:
+        found.append(Cycling(tuple(gathered)))
+    return found
+
+
+def _walk(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, RecipeStep]]:
+    """Walk through measurements, and through steps and loops that hold none.
+
+    A loop that holds one is written out pass by pass, because no instrument can jump back into another one.
+    """
+    for index, step in enumerate(steps):
+        path = (*at, "steps", index)
+        if isinstance(step, RepeatStep) and _measures(step):
+            for _ in range(step.times):
+                yield from _walk(step.steps, path)
+        else:
+            yield path, step
+
+
+def _measures(step: RecipeStep) -> bool:
+    if isinstance(step, RepeatStep):
+        return any(_measures(inner) for inner in step.steps)
+    return isinstance(step, MeasurementStep)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One contradiction, at a path into the recipe."""
+
+    path: Path
+    seen: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    path: Path
+    direction: Direction
+    volts: Decimal
+
+
+def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
+    """List every contradiction once, whichever of the recipe's kinds of cells it shows up for."""
+    targets = [
+        _Target((*path, *step.target_key), step.direction, target.exact)
+        for path, step in powered_steps(recipe.steps)
+        if (target := step.target) is not None
+    ]
+    found: dict[Path, Finding] = {}
+    for kind in recipe.for_kinds:
+        rules = recipe.rules(kind)
+        for finding in (
+            *_bands(recipe, kind, rules),
+            *_reach(kind, rules.bands["host"], targets),
+            *_sides(kind, targets),
+            *_check_block(kind, rules),
+        ):
+            found.setdefault(finding.path, finding)
+    if len(set(recipe.for_kinds)) < len(recipe.for_kinds):
+        found.setdefault(("for",), Finding(("for",), "the same kind twice", "each kind once"))
+    return tuple(found.values())
+
+
+def _bands(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    inner = None
+    for layer, band in rules.bands.items():
+        path: Path = ("limits", layer) if getattr(recipe.limits, layer) else ("limits",)
+        if band is None:
+            yield Finding(
+                path, f"no {layer} limits", f"limits for host, tester and absolute, as {kind} has no defaults"
+            )
+            return
+        if band[0] >= band[1]:
+            yield Finding(path, f"{band[0]} to {band[1]} V", "a low end below the high end")
+        elif inner is not None and not (band[0] < inner[1][0] and inner[1][1] < band[1]):
+            expected = f"a band wider at both ends than {inner[0]}, {inner[1][0]} to {inner[1][1]} V"
+            yield Finding(path, f"{layer} limits {band[0]} to {band[1]} V", expected)
+        inner = (layer, band)
+
+
+def _reach(kind: CellKind, host: Band | None, targets: list[_Target]) -> Iterator[Finding]:
+    for target in targets:
+        if host is not None and not host[0] < target.volts < host[1]:
+            expected = f"a voltage inside the host limits of {kind}, {host[0]} to {host[1]} V, both excluded"
+            yield Finding(target.path, f"{target.volts} V", expected)
+
+
+def _sides(kind: CellKind, targets: list[_Target]) -> Iterator[Finding]:
+    symmetric = DEFAULTS[kind].symmetric
+    for target in targets:
+        others = [other.volts for other in targets if other.direction is not target.direction]
+        if on_wrong_side(target.direction, target.volts, others, symmetric):
+            up = target.direction is Direction.CHARGE
+            zero = f"{'above' if up else 'below'} 0 V for {kind}"
+            beyond = f"{'above' if up else 'below'} where the {'dis' if up else ''}charges end"
+            yield Finding(target.path, f"{target.volts} V to end a {target.direction}", zero if symmetric else beyond)
+
+
+def _check_block(kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    window = rules.resistance_ohm
+    if window is not None and window[0] >= window[1]:
+        yield Finding(("guards", "resistance"), f"{window[0]} to {window[1]} ohm", "a low end below the high end")
+    if window is None and rules.has_check_block:
+        expected = f"guards.resistance with low and high, as {kind} has no defaults"
+        yield Finding(("check_block",), "a check block without a resistance window", expected)

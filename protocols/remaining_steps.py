@@ -24,16 +24,8 @@ from itertools import takewhile
 from math import isfinite
 
 from protocols.execution_order import Block, Leaf, Node, Place, flatten, length, nest, place
-from protocols.program import (
-    ConstantVoltage,
-    CyclingSegment,
-    Loop,
-    PoweredStep,
-    Purpose,
-    Rest,
-    Step,
-    Until,
-)
+from protocols.program import CyclingSegment, Loop, Purpose, RecordedStep, Rest, Step, Until
+from protocols.program_steps import with_ends
 
 REST_AFTER_CHECK_S = 60.0
 # A tester looks for a step's end every 0.1 s (reference neware-ct4008, 7.3): with less than half of that left it ended.
@@ -103,15 +95,15 @@ def _checked(segment: CyclingSegment, executed_steps: int, step_time_s: float, p
     return nodes
 
 
-def _checks(steps: Sequence[Step]) -> tuple[Rest | PoweredStep, ...]:
+def _checks(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
     """Give the contact checks in front; one that comes later is a step like any other."""
     in_front = takewhile(lambda step: not isinstance(step, Loop) and step.purpose is Purpose.CHECK, steps)
     return tuple(step for step in in_front if not isinstance(step, Loop))
 
 
-def _lead(checks: tuple[Rest | PoweredStep, ...]) -> tuple[Rest | PoweredStep, ...]:
+def _lead(checks: tuple[RecordedStep, ...]) -> tuple[RecordedStep, ...]:
     """Give what comes in front: the checks and a rest, which is one of them should the new run be interrupted too."""
-    if not checks or isinstance(checks[-1], Rest):
+    if not checks or checks[-1].direction is None:
         return checks
     return (*checks, Rest(Until(time_s=REST_AFTER_CHECK_S), purpose=Purpose.CHECK))
 
@@ -136,35 +128,20 @@ def _after(nodes: Sequence[Node], done: int, step_time_s: float, passed_ah: floa
     return ()
 
 
-def _reduced(step: Rest | PoweredStep, step_time_s: float, passed_ah: float) -> Rest | PoweredStep | None:
+def _reduced(step: RecordedStep, step_time_s: float, passed_ah: float) -> RecordedStep | None:
     """Take what has passed off a step's time, charge and ceilings; None if any of them is used up."""
-    current_a = _largest_a(step)
-    half_tick_ah = _HALF_TICK_S * _exact(current_a) / 3600
-    until = step.until
-    time_s = _less(until.time_s, step_time_s)
-    capacity_ah = _less(until.capacity_ah, passed_ah)
-    times, charges = [time_s], [capacity_ah]
-    left = replace(until, time_s=_float(time_s), capacity_ah=_float(capacity_ah))
-    reduced: Rest | PoweredStep
-    if isinstance(step, Rest):
-        reduced = replace(step, until=left)
-    else:
-        bound_s = _less(step.ceiling.time_s, step_time_s)
-        bound_ah = _less(step.ceiling.capacity_ah, passed_ah)
-        times, charges = [time_s, bound_s], [capacity_ah, bound_ah]
-        bound = replace(step.ceiling, time_s=_float(bound_s), capacity_ah=_float(bound_ah))
-        reduced = replace(step, until=left, ceiling=bound)
-    used_up = any(value is not None and value < _HALF_TICK_S for value in times)
+    half_tick_ah = _HALF_TICK_S * _exact(step.largest_a or 0.0) / 3600
+    until, ceiling = step.until, step.ceiling
+    time_s, bound_s = _less(until.time_s, step_time_s), _less(ceiling.time_s, step_time_s)
+    capacity_ah, bound_ah = _less(until.capacity_ah, passed_ah), _less(ceiling.capacity_ah, passed_ah)
+    used_up = any(value is not None and value < _HALF_TICK_S for value in (time_s, bound_s))
     # Where no current is known, half a tick is no charge, and a charge of zero is used up too.
+    charges = (capacity_ah, bound_ah)
     used_up = used_up or any(value is not None and (value <= 0 or value < half_tick_ah) for value in charges)
-    return None if used_up else reduced
-
-
-def _largest_a(step: Rest | PoweredStep) -> float:
-    """Give the magnitude of the largest current a step may pass, 0 if it does not say."""
-    if isinstance(step, Rest):
-        return 0.0
-    return step.current_limit_a or 0.0 if isinstance(step, ConstantVoltage) else abs(step.current_a)
+    if used_up:
+        return None
+    left = replace(until, time_s=_float(time_s), capacity_ah=_float(capacity_ah))
+    return with_ends(step, left, replace(ceiling, time_s=_float(bound_s), capacity_ah=_float(bound_ah)))
 
 
 def _less(value: float | None, passed: float) -> Decimal | None:

@@ -12,19 +12,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from protocols.cell import Cell
-from protocols.cell_kinds import DEFAULTS
+from protocols.cell import DEFAULTS, Band, Cell, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
-from protocols.measuring import measurement, step_name
 from protocols.program import (
-    CcCv,
+    Ceiling,
     ConstantCurrent,
-    ConstantVoltage,
     CyclingSegment,
     Guards,
     Limits,
     Loop,
+    MeasurementSegment,
     Program,
     Purpose,
     Record,
@@ -34,19 +32,17 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.quantities import Dimension, Quantity
-from protocols.recipe import Recipe
-from protocols.recipe_checks import powered_steps
-from protocols.splitting import SEGMENTS_MAX, Cycling, Measuring, Path, pieces
-from protocols.step_ceilings import Ends, ceiling
-from protocols.steps import (
-    CcCvStep,
-    ConstantCurrentStep,
-    ConstantVoltageStep,
+from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Recipe, pieces
+from protocols.recipe_steps import (
+    Contradiction,
+    Path,
     PoweredRecipeStep,
     RecipeStep,
     RecordRule,
     RepeatStep,
     RestStep,
+    powered_steps,
+    step_name,
 )
 
 CHECK_TIME_S = Decimal(5)
@@ -78,8 +74,8 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if len(found) > SEGMENTS_MAX:
         work.refuse("The recipe", f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely")
         found = []
-    parts = [work.cycling(p) if isinstance(p, Cycling) else measurement(recipe, cell, p, work.refuse) for p in found]
-    if next(powered_steps(recipe.steps), None) is None and not any(isinstance(p, Measuring) for p in found):
+    parts = [work.cycling(piece) if isinstance(piece, Cycling) else work.measurement(piece) for piece in found]
+    if not work.powered and not any(isinstance(piece, Measuring) for piece in found):
         work.refuse("The recipe", "passes no current, so there is nothing to run")
     if work.reasons:
         raise ResolveError(work.reasons)
@@ -96,7 +92,12 @@ class _Resolver:
         self.reasons: list[str] = []
         self.done: list[Step] = []
         self.currents_a: list[Decimal] = []
-        self._resistance_ohm: tuple[Decimal, Decimal] | None = None
+        self.powered = [step for _, step in powered_steps(recipe.steps)]
+        self._rules = recipe.rules(cell.kind)
+        self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
+        if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
+            raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
+        self._resistance_ohm: Band | None = None
 
     def refuse(self, where: str, why: str) -> None:
         """Note a reason, once."""
@@ -121,7 +122,7 @@ class _Resolver:
         if isinstance(step, RepeatStep):
             back_to = len(self.done) + 1
             for index, inner in enumerate(step.steps):
-                self._step(inner, (*path, index))
+                self._step(inner, (*path, "steps", index))
             self.done.append(Loop(back_to, step.times))
         elif isinstance(step, RestStep):
             record = self.record(step.record, f"{step_name(path)}.record") if step.record else None
@@ -129,22 +130,32 @@ class _Resolver:
         elif isinstance(step, PoweredRecipeStep):
             self._powered(step, step_name(path))
 
+    def measurement(self, piece: Measuring) -> MeasurementSegment | None:
+        """Give the segment of one measurement; None, with a reason, where its values contradict each other."""
+        window = _band(self._bands["host"])
+        try:
+            technique = piece.step.technique(window.low_v, window.high_v)
+        except Contradiction as err:
+            self.refuse(step_name(piece.path), str(err))
+            return None
+        block, own = self.recipe.potentiostat, piece.step.rest
+        rest_s = (own or block.rest).value
+        settle_s = max(rest_s, block.settle_within.value)
+        return MeasurementSegment(technique, window, rest_s, block.drift_per_min.value, settle_s)
+
     def check_block(self) -> None:
         """Put the contact check in front: the recipe's first current for 5 s each way, recorded at 0.1 s."""
         kind = self.cell.kind
-        first = next((step for _, step in powered_steps(self.recipe.steps)), None)
-        if first is None or not self.recipe.has_check_block(kind):
+        if not self.powered or not self._rules.has_check_block:
             return
-        current_a = self._current(first)
-        window = self.recipe.resistance_window(kind)
+        current_a = self._current(self.powered[0])
+        window = self._rules.resistance_ohm
         if current_a is None or window is None:
             return
         cutoffs = self._outermost()
         for sign, volts in zip((1, -1), (cutoffs[1], cutoffs[0]), strict=True):
             until = Until(time_s=float(CHECK_TIME_S), voltage_v=float(volts))
-            bound, reasons = ceiling(current_a, Ends(time_s=CHECK_TIME_S, shortened=True), self.cell)
-            for reason in reasons:
-                self.refuse("The check block", reason)
+            bound = self._ceiling("The check block", current_a, Ends(time_s=CHECK_TIME_S, shortened=True))
             self.done.append(
                 ConstantCurrent(float(sign * current_a), until, bound, record=_CHECK_RECORD, purpose=Purpose.CHECK)
             )
@@ -158,8 +169,7 @@ class _Resolver:
 
     def limits(self) -> Limits:
         """Give the three layers: volts as the recipe or the kind says, amperes from the largest set current."""
-        bands = [self.recipe.band(layer, self.cell.kind) for layer in ("host", "tester", "absolute")]
-        host, tester, absolute = (VoltageBand(float(band[0]), float(band[1])) for band in bands if band is not None)
+        host, tester, absolute = (_band(band) for band in self._bands.values())
         largest_a = max(self.currents_a, default=_LEAST_LIMIT_A)
         amperes = [float(factor * largest_a) for factor in _LAYER_FACTORS]
         return Limits(host, tester, absolute, amperes[0], amperes[1], amperes[2])
@@ -176,7 +186,7 @@ class _Resolver:
             short_ratio=block.short.ratio,
             short_in_a_row=block.short.in_a_row,
             short_policy=block.short.policy or DEFAULTS[self.cell.kind].short_policy,
-            open_circuit=VoltageBand(float(rest[0]), float(rest[1])) if rest else None,
+            open_circuit=_band(rest) if rest else None,
         )
 
     def record(self, rule: RecordRule, where: str) -> Record:
@@ -191,39 +201,30 @@ class _Resolver:
     def _powered(self, step: PoweredRecipeStep, where: str) -> None:
         current_a = self._current(step, where)
         time = step.until.time.exact if step.until.time else None
-        capacity = taper = None
-        if isinstance(step, ConstantCurrentStep):
-            capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
-        else:
-            taper = self._amount(step.until.current, f"{where}.until.current")
+        capacity = self._amount(step.until.capacity, f"{where}.until.capacity")
+        taper = self._amount(step.until.current, f"{where}.until.current")
         if current_a is None:
             return
         self.currents_a.append(current_a)
         if taper is not None and taper >= current_a:
             self.refuse(where, f"ends at {_milliamperes(taper)}, which is not below its {_milliamperes(current_a)}")
-        shortened = not isinstance(step, ConstantCurrentStep) or step.until.voltage is not None
-        bound, reasons = ceiling(current_a, Ends(time, capacity, taper, shortened), self.cell)
+        bound = self._ceiling(where, current_a, Ends(time, capacity, taper, shortened=step.target is not None))
+        record = self.record(step.record, f"{where}.record") if step.record else None
+        voltage_v = step.until.voltage.value if step.until.voltage else None
+        until = Until(_float(time), voltage_v, _float(taper), _float(capacity))
+        signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
+        self.done.append(step.in_program(signed_a, until, bound, record))
+
+    def _ceiling(self, where: str, current_a: Decimal, ends: Ends) -> Ceiling:
+        bound, reasons = self.cell.ceiling(current_a, ends)
         for reason in reasons:
             self.refuse(where, reason)
-        record = self.record(step.record, f"{where}.record") if step.record else None
-        until = Until(_float(time), None, _float(taper), _float(capacity))
-        signed_a = float(current_a if step.direction is Direction.CHARGE else -current_a)
-        if isinstance(step, ConstantCurrentStep):
-            voltage_v = step.until.voltage.value if step.until.voltage else None
-            until = Until(until.time_s, voltage_v, None, until.capacity_ah)
-            self.done.append(ConstantCurrent(signed_a, until, bound, record))
-        elif isinstance(step, CcCvStep):
-            self.done.append(CcCv(signed_a, step.voltage.value, until, bound, record))
-        else:
-            limit_a = float(current_a)
-            self.done.append(ConstantVoltage(step.direction, step.voltage.value, until, limit_a, bound, record))
+        return bound
 
     def _current(self, step: PoweredRecipeStep, where: str = "The first powered step") -> Decimal | None:
         """Give the magnitude a step may reach; a held voltage without a limit takes that of the step before."""
-        if not isinstance(step, ConstantVoltageStep):
-            return self._amount(step.current, f"{where}.current")
-        if step.current_limit is not None:
-            return self._amount(step.current_limit, f"{where}.current_limit")
+        if step.largest is not None:
+            return self._amount(step.largest, f"{where}.{step.largest_key}")
         if self.currents_a:
             return self.currents_a[-1]
         self.refuse(where, "holds a voltage with no powered step before it: give it a current_limit")
@@ -244,18 +245,20 @@ class _Resolver:
 
     def _outermost(self) -> tuple[Decimal, Decimal]:
         """Give the recipe's lowest and highest cutoff; where it has none, a voltage just inside the host limit."""
-        band = self.recipe.band("host", self.cell.kind)
-        if band is None:  # a recipe without host limits for one of its kinds does not exist
-            raise ResolveError([f"Recipe {self.recipe.name} has no host limits for {self.cell.kind}."])
-        inside = _INSIDE_HOST * (band[1] - band[0])
-        low, high = band[0] + inside, band[1] - inside
-        for _, step in powered_steps(self.recipe.steps):
-            end = step.until.voltage if isinstance(step, ConstantCurrentStep) else step.voltage
+        lowest, highest = self._bands["host"]
+        inside = _INSIDE_HOST * (highest - lowest)
+        low, high = lowest + inside, highest - inside
+        for step in self.powered:
+            end = step.target
             if end is not None and step.direction is Direction.CHARGE:
                 high = max(high, end.exact)
             elif end is not None:
                 low = min(low, end.exact)
         return low, high
+
+
+def _band(band: Band) -> VoltageBand:
+    return VoltageBand(float(band[0]), float(band[1]))
 
 
 def _float(value: Decimal | None) -> float | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from protocols.cell import Cell
 from protocols.field_types import FileModel
+from protocols.quantities import Quantity
 from protocols.recipe import Recipe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,7 +25,15 @@ def cell_schema() -> dict[str, Any]:
 
 
 def _schema(model: type[FileModel], title: str) -> dict[str, Any]:
-    return {"$schema": _DIALECT, **_without_null(model.model_json_schema(by_alias=True)), "title": title}
+    generated = model.model_json_schema(by_alias=True, schema_generator=_Generator)
+    return {"$schema": _DIALECT, **_without_null(generated), "title": title}
+
+
+class _Generator(GenerateJsonSchema):
+    """Writes the default of a quantity as a file would: ``1 MHz``."""
+
+    def encode_default(self, dft: Any) -> Any:  # noqa: ANN401 - as pydantic declares it
+        return str(dft) if isinstance(dft, Quantity) else super().encode_default(dft)
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,17 @@ def test_nothing_is_judged_before_ten_half_cycles() -> None:
     assert judged([300.0] * 9 + [30.0]) == []
 
 
+def test_cutoff_is_early_by_the_nearer_of_time_and_charge() -> None:
+    """A step that ends by charge after an hour is not early at its cutoff for a time end that lies days away."""
+    until = Until(time_s=360_000.0, voltage_v=0.5, capacity_ah=CURRENT_A)
+    steps = (replace(CHARGE, until=until, ceiling=Ceiling()), *SEGMENT.steps[1:])
+    for duration_s, found in ((3000.0, False), (30.0, True)):
+        segment = replace(SEGMENT, steps=steps)
+        samples = [s for n in (1, 3, 5) for s in half_cycle(n, 1e9, duration_s)]
+        kinds = [finding.kind for finding in StepWatch(segment).feed(_steps(segment, samples))]
+        assert (FindingKind.EARLY_CUTOFF in kinds) is found
+
+
 def test_three_early_cutoffs_in_a_row_stop_the_run() -> None:
     """A pulled-out cell is found after three half-cycles, two are not enough (design, section 6)."""
     builder, watch = StepBuilder(SEGMENT), StepWatch(SEGMENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,14 @@ def test_frozen_copy_of_a_recipe_reads_back() -> None:
     """The JSON that a run keeps is YAML too, once its empty keys are left out: the recipe is whole in it."""
     recipe = load_recipe("lfp-200mA-g")
     assert type(recipe).model_validate_json(recipe.to_json()) == recipe
+
+
+def test_schema_gives_defaults_as_a_file_would() -> None:
+    """An editor that fills in a default writes text that the loader takes: ``1 MHz``."""
+    properties = recipe_schema()["$defs"]["EisStep"]["properties"]
+    defaults = {name: one["default"] for name, one in properties.items() if "default" in one}
+    assert defaults == {"high": "1 MHz", "low": "10 mHz", "amplitude": "10 mV"}
+    assert all(re.search(properties[name]["pattern"], default) for name, default in defaults.items())
 
 
 def test_schema_has_every_kind_of_step_and_no_null() -> None:

@@ -27,7 +27,7 @@ from protocols import (
     place,
     remaining,
 )
-from protocols.numbering import depth
+from protocols.program_steps import depth
 from tests.segments import CHECKS, segment_of, segments
 
 

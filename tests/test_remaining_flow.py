@@ -17,7 +17,7 @@ from tests.segments import segments, unrolled
 _REST = Rest(Until(time_s=1.0))
 
 
-@pytest.mark.parametrize("module", ["flow", "remaining"])
+@pytest.mark.parametrize("module", ["execution_order", "program_steps", "remaining_steps"])
 def test_sessions_in_the_docstrings_run(module: str) -> None:
     """What the docstrings show is what happens."""
     found = doctest.testmod(sys.modules[f"protocols.{module}"])

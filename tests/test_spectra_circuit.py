@@ -11,7 +11,7 @@ from orchestrator.analysis.circuit import fit_cell, fit_circuit
 from orchestrator.analysis.circuit_elements import read_circuit
 from orchestrator.analysis.conductivity import conductivity
 from orchestrator.analysis.resistance_history import interface_over_cycles
-from protocols.cell_kinds import CellKind
+from protocols.cell import CellKind
 from simulators.cells.lili import LithiumSymmetricCell
 from tests.cell_cycler import DISC_CM2, lithium_cell, phosphate_cell, symmetric_half_cycles
 from tests.spectrum_maker import GRID_HZ, spectrum_of

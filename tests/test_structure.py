@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("protocols", "drivers", "orchestrator", "simulators")
 LOCKS = ("requirements.lock", "requirements-test.lock")
 FLOORS = "each room of the orchestrator imports only from the floors below it"
+CIRCLES = "modules side by side import each other in no circle"
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
@@ -73,6 +74,20 @@ def test_forbidden_import_is_named_and_fails(tree: Path, module: str, offence: s
     assert result.returncode == 1
     assert re.search(rf"{re.escape(rule)}.* BROKEN", result.stdout)
     assert module.removesuffix(".py").replace("/", ".") in result.stdout
+
+
+@pytest.mark.parametrize(
+    "offence",
+    ["import protocols.recipe", "if TYPE_CHECKING:\n    from protocols.recipe import Recipe"],
+    ids=["when run", "for the type checker"],
+)
+def test_circle_is_named_and_fails(tree: Path, offence: str) -> None:
+    """Two modules that import each other fail the check, also where only the type checker sees it."""
+    fields = tree / "protocols" / "recipe_fields.py"
+    fields.write_text(fields.read_text("utf-8") + f"\n{offence}\n", "utf-8")
+    result = _lint_imports(tree)
+    assert result.returncode == 1
+    assert f"{CIRCLES} BROKEN" in result.stdout
 
 
 def test_demo_stands_below_the_command_line(tree: Path) -> None:

@@ -17,7 +17,8 @@ from drivers.chi660e.macro import ISTEP_STEPS
 from drivers.errors import CannotRun
 from drivers.interfaces import Sample, Trace
 from protocols.execution_order import Block, Leaf, Node, Place, flow, nest
-from protocols.program import ConstantCurrent, CyclingSegment, Record, Rest
+from protocols.program import CyclingSegment, Record
+from protocols.program_steps import longest
 from protocols.techniques import CurrentStep, CurrentSteps
 
 _LONGEST_S = 10_000.0
@@ -183,23 +184,19 @@ def _pieces(leaf: Leaf, record: Record) -> list[_Piece]:
 def _ends(leaf: Leaf) -> tuple[float, float, float | None]:
     """Give current, duration and cutoff of a step. Raises CannotRun for one that ISTEP cannot do."""
     step, number = leaf.step, leaf.number
-    if isinstance(step, Rest):
+    current_a = step.constant_a
+    if current_a is None:
+        raise CannotRun(f"step {number}: a potentiostat cycles with constant currents and rests, not {step.kind}")
+    time_s, capacity_ah = longest(step)
+    if step.direction is None:
         if step.until.time_s is None:
             raise CannotRun(f"step {number}: a rest needs a time")
-        return 0.0, step.until.time_s, None
-    if not isinstance(step, ConstantCurrent):
-        raise CannotRun(f"step {number}: a potentiostat cycles with constant currents and rests, not {step.kind}")
+        return current_a, time_s, None
     if step.until.current_a is not None:
         raise CannotRun(f"step {number}: a constant current cannot end at a current")
-    by_charge = [
-        capacity_ah * 3600 / abs(step.current_a)
-        for capacity_ah in (step.until.capacity_ah, step.ceiling.capacity_ah)
-        if capacity_ah is not None
-    ]
-    times = [time_s for time_s in (step.until.time_s, step.ceiling.time_s) if time_s is not None]
     if step.until.time_s is None and step.until.capacity_ah is None:
         raise CannotRun(f"step {number}: it ends at a voltage only, and that would end the whole measurement")
-    return step.current_a, min(times + by_charge), step.until.voltage_v
+    return current_a, min(time_s, capacity_ah * 3600 / abs(current_a)), step.target_v
 
 
 def samples_of(

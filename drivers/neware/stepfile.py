@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import NAMESPACE_OID, uuid5
@@ -20,24 +21,34 @@ from drivers.errors import CannotRun, NotConfirmed
 from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
-    Ceiling,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
     Loop,
     Purpose,
     Record,
+    RecordedStep,
     Rest,
     Step,
     Until,
     VoltageBand,
 )
+from protocols.program_steps import NO_CEILING, longest, with_ends
 
 CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
 
-_CURRENT_TYPES = {CHARGE: 1.0, DISCHARGE: -1.0}
-_VOLTAGE_TYPES = {CV_CHARGE: Direction.CHARGE, CV_DISCHARGE: Direction.DISCHARGE}
-_CCCV_TYPES = {CCCV_CHARGE: 1.0, CCCV_DISCHARGE: -1.0}
+# The file's type of each step that makes records, by its kind and direction. A new kind has its lines here
+# and is built from what was read in `_read_step`.
+_TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
+    (Rest, None): REST,
+    (ConstantCurrent, Direction.CHARGE): CHARGE,
+    (ConstantCurrent, Direction.DISCHARGE): DISCHARGE,
+    (ConstantVoltage, Direction.CHARGE): CV_CHARGE,
+    (ConstantVoltage, Direction.DISCHARGE): CV_DISCHARGE,
+    (CcCv, Direction.CHARGE): CCCV_CHARGE,
+    (CcCv, Direction.DISCHARGE): CCCV_DISCHARGE,
+}
+_KINDS = {number: kind for kind, number in _TYPES.items()}
 
 VOLT, CURR, TIME, CAP = 1e4, 1e3, 1e3, 3.6e6
 _STEPS_MAX = 254
@@ -77,18 +88,13 @@ def intended(segment: CyclingSegment) -> Schedule:
 def _folded(step: Step) -> Step:
     if isinstance(step, Loop):
         return step
-    if isinstance(step, Rest):
-        return replace(step, purpose=Purpose.RECIPE)
-    until = replace(
-        step.until,
-        time_s=_least(step.until.time_s, step.ceiling.time_s),
-        capacity_ah=_least(step.until.capacity_ah, step.ceiling.capacity_ah),
-    )
-    return replace(step, until=until, ceiling=Ceiling(), purpose=Purpose.RECIPE)
+    time_s, capacity_ah = longest(step)
+    until = replace(step.until, time_s=_finite(time_s), capacity_ah=_finite(capacity_ah))
+    return replace(with_ends(step, until, NO_CEILING), purpose=Purpose.RECIPE)
 
 
-def _least(*values: float | None) -> float | None:
-    return min((value for value in values if value is not None), default=None)
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def write(segment: CyclingSegment, label: str, date_unix_s: float, dialect: Dialect | None = None) -> bytes:
@@ -159,7 +165,9 @@ def _protect(parent: ET.Element, schedule: Schedule) -> None:
 
 
 def _write_step(info: ET.Element, number: int, step: Step) -> None:
-    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(_step_type(step))})
+    direction = None if isinstance(step, Loop) else step.direction
+    kind = LOOP if isinstance(step, Loop) else _TYPES[type(step), direction]
+    element = ET.SubElement(info, f"Step{number}", {"Step_ID": str(number), "Step_Type": str(kind)})
     limit = ET.SubElement(element, "Limit")
     if isinstance(step, Loop):
         other = ET.SubElement(limit, "Other")
@@ -167,28 +175,16 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
         _value(other, "Cycle_Count", str(step.times))
         return
     main = ET.SubElement(limit, "Main")
-    if isinstance(step, ConstantCurrent | CcCv):
-        _number(main, "Curr", abs(step.current_a), CURR)
-    if isinstance(step, ConstantVoltage):
-        _number(main, "Curr", step.current_limit_a, CURR)
-    if isinstance(step, ConstantVoltage | CcCv):
-        _number(main, "Volt", step.voltage_v, VOLT)
+    if direction is not None:
+        _number(main, "Curr", step.largest_a, CURR)
+    if step.holds_voltage:
+        _number(main, "Volt", step.target_v, VOLT)
     _number(main, "Time", step.until.time_s, TIME)
     _number(main, "Stop_Volt", step.until.voltage_v, VOLT)
     _number(main, "Stop_Curr", step.until.current_a, CURR)
     _number(main, "Cap", step.until.capacity_ah, CAP)
     if step.record is not None:
         _record(element, step.record)
-
-
-def _step_type(step: Step) -> int:
-    if isinstance(step, ConstantCurrent):
-        return CHARGE if step.current_a > 0 else DISCHARGE
-    if isinstance(step, CcCv):
-        return CCCV_CHARGE if step.current_a > 0 else CCCV_DISCHARGE
-    if isinstance(step, ConstantVoltage):
-        return CV_CHARGE if step.direction is Direction.CHARGE else CV_DISCHARGE
-    return REST if isinstance(step, Rest) else LOOP
 
 
 def read(data: bytes) -> Schedule:
@@ -258,15 +254,17 @@ def _read_step(element: ET.Element) -> Step:
     current, volt = _read(main, "Curr", CURR), _read(main, "Volt", VOLT)
     time, capacity = _read(main, "Time", TIME), _read(main, "Cap", CAP)
     until = Until(time, _read(main, "Stop_Volt", VOLT), _read(main, "Stop_Curr", CURR), capacity)
-    if kind == REST:
+    ours, direction = _KINDS.get(kind, (None, None))
+    sign = -1.0 if direction is Direction.DISCHARGE else 1.0
+    if ours is Rest:
         return Rest(until, record)
-    if kind in _CURRENT_TYPES:
-        return ConstantCurrent(_CURRENT_TYPES[kind] * _must(current, "Curr", element), until, record=record)
-    if kind in _CCCV_TYPES:
-        signed = _CCCV_TYPES[kind] * _must(current, "Curr", element)
+    if ours is ConstantCurrent:
+        return ConstantCurrent(sign * _must(current, "Curr", element), until, record=record)
+    if ours is CcCv:
+        signed = sign * _must(current, "Curr", element)
         return CcCv(signed, _must(volt, "Volt", element), until, record=record)
-    if kind in _VOLTAGE_TYPES:
-        return ConstantVoltage(_VOLTAGE_TYPES[kind], _must(volt, "Volt", element), until, current, record=record)
+    if ours is ConstantVoltage and direction is not None:
+        return ConstantVoltage(direction, _must(volt, "Volt", element), until, current, record=record)
     raise NotConfirmed(f"{element.tag} of the step file has type {kind}, which no program of ours holds")
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit_elements import CPE_EXPONENTS, Circuit, Element, read_circuit
 from orchestrator.analysis.impedance import WIDTHS, Landmarks, Quantity, columns, landmarks
-from protocols.cell_kinds import CellKind
+from protocols.cell import CellKind
 
 if TYPE_CHECKING:
     from orchestrator.analysis.impedance import Complexes, Floats

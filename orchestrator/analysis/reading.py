@@ -9,7 +9,7 @@ from math import nan
 from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycle
 from orchestrator.store import Store, TesterTestRow
-from protocols.program import ConstantCurrent, CyclingSegment, Program, Purpose
+from protocols.program import CyclingSegment, PoweredStep, Program, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,13 @@ def _of_test(store: Store, test: TesterTestRow, cycles_before: int) -> Iterator[
     segment = CyclingSegment.from_json(test.program_json)
     for executed in store.steps(test.id):
         step = segment.steps[executed.step - 1]
-        is_half = isinstance(step, ConstantCurrent) and step.purpose is Purpose.RECIPE
-        if isinstance(step, ConstantCurrent) and is_half and executed.end_reason is not EndReason.EXTERNAL:
+        if not isinstance(step, PoweredStep) or step.purpose is not Purpose.RECIPE:
+            continue
+        set_a = step.constant_a
+        if set_a is not None and executed.end_reason is not EndReason.EXTERNAL:
             count = executed.last_sequence - executed.first_sequence + 1
             samples = list(store.samples(test.id, executed.first_sequence - 1, count))
-            half = half_cycle(executed, samples, step.current_a)
+            half = half_cycle(executed, samples, set_a)
             yield HalfCycle(
                 cycles_before + half.cycle,
                 half.current_a,

@@ -9,7 +9,7 @@ from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit import fit_cell
 from orchestrator.analysis.impedance import Quantity
 from orchestrator.analysis.kramers_kronig import kramers_kronig
-from protocols.cell_kinds import CellKind
+from protocols.cell import CellKind
 
 
 @dataclass(frozen=True, slots=True)

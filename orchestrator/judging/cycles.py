@@ -13,16 +13,8 @@ from drivers.interfaces import EndReason
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_it_was
 from protocols.current_sign import Direction
-from protocols.program import (
-    CcCv,
-    CellFacts,
-    ConstantCurrent,
-    ConstantVoltage,
-    CyclingSegment,
-    Loop,
-    PoweredStep,
-    Purpose,
-)
+from protocols.program import CellFacts, CyclingSegment, PoweredStep, Purpose
+from protocols.program_steps import loops, powered
 
 # Ends that the program sets. A pair that ends by them passes the same charge both ways, whatever the cell does.
 _SET_ENDS = frozenset({EndReason.TIME, EndReason.CAPACITY})
@@ -51,13 +43,6 @@ class Cycle:
     polarisation_v: float | None
     charge_end_reason: EndReason
     discharge_end_reason: EndReason
-
-
-def direction(step: PoweredStep) -> Direction:
-    """Tell which way a step passes current."""
-    if isinstance(step, ConstantVoltage):
-        return step.direction
-    return Direction.CHARGE if step.current_a > 0 else Direction.DISCHARGE
 
 
 class CycleBuilder:
@@ -98,8 +83,8 @@ class CycleBuilder:
         halves: dict[Direction, list[ExecutedStep]] = {Direction.CHARGE: [], Direction.DISCHARGE: []}
         for executed in steps:
             step = self._segment.steps[executed.step - 1]
-            if isinstance(step, CcCv | ConstantCurrent | ConstantVoltage):
-                halves[direction(step)].append(executed)
+            if isinstance(step, PoweredStep):
+                halves[step.direction].append(executed)
         if not all(halves.values()):
             return []
         self.count += 1
@@ -145,9 +130,7 @@ def _mean_voltage_v(steps: list[ExecutedStep]) -> float | None:
 def _closing_steps(segment: CyclingSegment) -> frozenset[int]:
     """Give the number of the last powered step in the body of each loop."""
     closing = set()
-    for number, step in enumerate(segment.steps, 1):
-        if isinstance(step, Loop):
-            body = range(step.back_to, number)
-            powered = [n for n in body if isinstance(segment.steps[n - 1], PoweredStep)]
-            closing.update(powered[-1:])
+    passing = [number for number, _ in powered(segment.steps)]
+    for own, loop in loops(segment.steps):
+        closing.update([number for number in passing if loop.back_to <= number < own][-1:])
     return frozenset(closing)

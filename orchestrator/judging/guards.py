@@ -11,7 +11,7 @@ from drivers.interfaces import EndReason
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_it_was
-from protocols.program import ConstantCurrent, CyclingSegment, PoweredStep, Purpose, ShortPolicy
+from protocols.program import CyclingSegment, PoweredStep, Purpose, ShortPolicy
 
 _SHORT_HISTORY = 10
 
@@ -63,15 +63,17 @@ class StepWatch:
                     f"{executed.capacity_ah * 1e3:.4f} mAh in {executed.duration_s / 3600:.3f} h"
                 )
                 findings.append(Finding(FindingKind.CEILING, Action.TRIP, message, executed.start_s))
-            if isinstance(step, ConstantCurrent):
-                if step.purpose is Purpose.CHECK:
-                    findings.extend(self._check(step, executed))
-                else:
-                    findings.extend(self._early_cutoff(step, executed))
-                    findings.extend(self._short(step, executed))
+            set_a = step.constant_a
+            if set_a is None:
+                continue
+            if step.purpose is Purpose.CHECK:
+                findings.extend(self._check(set_a, executed))
+            else:
+                findings.extend(self._early_cutoff(step, set_a, executed))
+                findings.extend(self._short(set_a, executed))
         return findings
 
-    def _check(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+    def _check(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
         low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
         if low is None or high is None:
@@ -79,7 +81,7 @@ class StepWatch:
         # A check that its cutoff ended met no cell, whatever resistance its few samples show.
         cut_off = executed.end_reason is EndReason.VOLTAGE
         if seen is not None and low <= seen <= high and not cut_off:
-            return self._sign(step.current_a, executed)
+            return self._sign(set_a, executed)
         shown = "no current flowed" if seen is None else f"{seen:.4g} ohm"
         likely = "the cell is shorted" if seen is not None and seen < low else "no cell, or bad contact"
         message = f"{shown}; the window is {low:g} to {high:g} ohm: {likely}"
@@ -98,9 +100,9 @@ class StepWatch:
         )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
 
-    def _early_cutoff(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+    def _early_cutoff(self, step: PoweredStep, set_a: float, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
-        set_s = set_duration_s(step)
+        set_s = _set_duration_s(step, set_a)
         early = set_s is not None and executed.duration_s < guards.early_cutoff_fraction * set_s
         if not (early and executed.end_reason is EndReason.VOLTAGE):
             self._early = 0
@@ -115,9 +117,9 @@ class StepWatch:
         )
         return [Finding(FindingKind.EARLY_CUTOFF, Action.STOP, message, executed.start_s)]
 
-    def _short(self, step: ConstantCurrent, executed: ExecutedStep) -> list[Finding]:
+    def _short(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
-        history = self._healthy.setdefault(abs(step.current_a), deque(maxlen=_SHORT_HISTORY))
+        history = self._healthy.setdefault(abs(set_a), deque(maxlen=_SHORT_HISTORY))
         seen = executed.resistance_ohm
         if seen is None or executed.end_reason is EndReason.EXTERNAL:
             return []
@@ -142,10 +144,9 @@ class StepWatch:
         return findings
 
 
-def set_duration_s(step: ConstantCurrent) -> float | None:
-    """Give how long a step is meant to take: its time end, its charge end, or half its time ceiling (design, 6)."""
-    if step.until.time_s is not None:
-        return step.until.time_s
-    if step.until.capacity_ah is not None:
-        return step.until.capacity_ah / abs(step.current_a) * 3600
-    return step.ceiling.time_s / 2 if step.ceiling.time_s is not None else None
+def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
+    """Give how long a step is meant to take: the nearer of its time and charge ends, or half its time ceiling."""
+    capacity_ah = step.until.capacity_ah
+    by_charge_s = None if capacity_ah is None else capacity_ah / abs(set_a) * 3600
+    set_s = [time_s for time_s in (step.until.time_s, by_charge_s) if time_s is not None]
+    return min(set_s, default=None if step.ceiling.time_s is None else step.ceiling.time_s / 2)

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from drivers.interfaces import Sample
 from protocols.channel_envelope import ChannelEnvelope
-from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Loop, Rest
+from protocols.program import CyclingSegment, Limits
+from protocols.program_steps import longest, recorded
 
 
 class Verdict(IntEnum):
@@ -124,20 +125,16 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
     """Give the window of each step that makes records, by step number."""
     host_a = segment.limits.host_current_a
     windows = {}
-    for number, step in enumerate(segment.steps, 1):
-        if isinstance(step, Loop):
-            continue
+    for number, step in recorded(segment.steps):
         low_a, high_a = -host_a, host_a
-        if isinstance(step, ConstantCurrent):
-            fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(step.current_a)]
+        set_a = step.constant_a
+        if set_a:
+            fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(set_a)]
             full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
-            margin_a = max(0.05 * abs(step.current_a), 0.001 * full_scale_a)
-            low_a, high_a = step.current_a - margin_a, step.current_a + margin_a
-        ceiling = Ceiling() if isinstance(step, Rest) else step.ceiling
-        times = [t for t in (step.until.time_s, ceiling.time_s) if t is not None]
-        charges = [q for q in (step.until.capacity_ah, ceiling.capacity_ah) if q is not None]
-        time_s = min((t * OVERDUE_FACTOR + _OVERDUE_S for t in times), default=inf)
-        windows[number] = StepWindow(low_a, high_a, time_s, min((q * OVERDUE_FACTOR for q in charges), default=inf))
+            margin_a = max(0.05 * abs(set_a), 0.001 * full_scale_a)
+            low_a, high_a = set_a - margin_a, set_a + margin_a
+        time_s, capacity_ah = longest(step)
+        windows[number] = StepWindow(low_a, high_a, time_s * OVERDUE_FACTOR + _OVERDUE_S, capacity_ah * OVERDUE_FACTOR)
     return windows
 
 

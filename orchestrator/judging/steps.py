@@ -12,7 +12,8 @@ from math import isnan
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.rollback import as_before
-from protocols.program import ConstantCurrent, CyclingSegment, Loop, Rest
+from protocols.current_sign import Direction
+from protocols.program import CyclingSegment, Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,11 @@ def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
     until = step.until
     if until.time_s is not None and last.step_time_s >= until.time_s - 0.051:
         return EndReason.TIME
-    if isinstance(step, Rest):
-        return EndReason.EXTERNAL
     if until.capacity_ah is not None and last.capacity_ah >= until.capacity_ah * 0.9999:
         return EndReason.CAPACITY
     if until.voltage_v is not None:
-        rising = isinstance(step, ConstantCurrent) and step.current_a > 0
         over_v = last.voltage_v - until.voltage_v
-        if (over_v if rising else -over_v) >= -0.001:
+        if (over_v if step.direction is Direction.CHARGE else -over_v) >= -0.001:
             return EndReason.VOLTAGE
     if until.current_a is not None and abs(last.current_a) <= until.current_a * 1.01:
         return EndReason.CURRENT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.reading import half_cycles_of, spectra_of
 from orchestrator.events import EventKind
-from protocols.cell_kinds import CellKind
+from protocols.cell import CellKind
 
 if TYPE_CHECKING:
     from orchestrator.analysis.soft_short import SoftShortWatch

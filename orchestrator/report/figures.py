@@ -11,10 +11,9 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.judging.cycles import direction
 from orchestrator.store import Store
 from protocols.current_sign import Direction
-from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Rest
+from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +115,7 @@ def half_cycles(store: Store, run_id: str, cycle: int) -> list[tuple[list[float]
 
 def _kind(segment: CyclingSegment, number: int) -> Direction | None:
     step = segment.steps[number - 1]
-    return None if isinstance(step, Rest | Loop) else direction(step)
+    return None if isinstance(step, Loop) else step.direction
 
 
 def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:

@@ -14,7 +14,7 @@ from orchestrator.analysis.resistance_history import InterfaceRow, interface_ove
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.report.spectra import bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
-from protocols.cell_kinds import CellKind
+from protocols.cell import CellKind
 from protocols.program import CellFacts, Program
 
 

@@ -15,7 +15,8 @@ from orchestrator.judging.limits import Action, Finding, alike
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store, StoreError
-from protocols.program import ConstantCurrent, CyclingSegment
+from protocols.program import CyclingSegment
+from protocols.program_steps import powered
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class RunJournal:
         unknown_ah = abs(last.current_a) * every_s / 3600 if last else 0.0
         if lot_s:
             lot_s = min(lot_s, max(0.0, wall_time() - last.unix_time_s)) if last else lot_s
-            largest_a = max((abs(s.current_a) for s in segment.steps if isinstance(s, ConstantCurrent)), default=0.0)
+            largest_a = max((step.largest_a or 0.0 for _, step in powered(segment.steps)), default=0.0)
             unknown_ah = largest_a * lot_s / 3600
         effect = (
             f"resumed by {by} in a new program with what was still to do; up to {unknown_ah * 1e3:.5f} mAh passed "

@@ -1,0 +1,234 @@
+"""The steps of a program: what each kind sets, in which direction, how it ends, and how long it may take.
+
+A step answers for itself, in each kind by an attribute of the same name, so that code which judges, forecasts or writes
+steps need not know the kinds:
+
+- ``direction`` of its current, None where none flows; ``target_v``, the voltage that it goes to or holds, None for none
+- ``constant_a``, the signed current that flows from its beginning to its end, None where the current changes
+- ``largest_a``, the largest magnitude of its current, None where the program does not say
+- ``sets_current`` and ``holds_voltage``, which tell how it is controlled
+- ``until`` and ``ceiling``, its ends, and ``record`` and ``purpose``
+
+A new kind is a dataclass here and a member of `PoweredStep` (docs/decisions/0011-steps-answer-for-themselves.md).
+
+>>> step = ConstantCurrent(-0.001, Until(capacity_ah=0.002), Ceiling(time_s=14400.0))
+>>> step.direction.value, step.constant_a, step.largest_a, longest(step)
+('discharge', -0.001, 0.001, (14400.0, 0.002))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Discriminator
+
+from protocols.current_sign import Direction
+
+
+class Purpose(StrEnum):
+    """Why a step is in the program: written by the technician, or put in front to check the contact."""
+
+    RECIPE = "recipe"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """When a record is made, besides the first and last of each step; None switches a condition off."""
+
+    every_s: float | None = None
+    voltage_change_v: float | None = None
+    current_change_a: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """End conditions of a step, whichever comes first; ``current_a`` (taper) is a magnitude, the others absolute."""
+
+    time_s: float | None = None
+    voltage_v: float | None = None
+    current_a: float | None = None
+    capacity_ah: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Bounds that a healthy step never reaches. A tester ends the step there and goes on, so the host trips on it."""
+
+    time_s: float | None = None
+    capacity_ah: float | None = None
+
+
+NO_CEILING = Ceiling()
+
+
+class _SetCurrent:
+    """Answers of a step that begins with a set current, whose sign is its direction."""
+
+    __slots__ = ()
+    sets_current: ClassVar[bool] = True
+    current_a: float
+
+    @property
+    def direction(self) -> Direction:
+        """The direction of its current."""
+        return Direction.CHARGE if self.current_a > 0 else Direction.DISCHARGE
+
+    @property
+    def largest_a(self) -> float:
+        """The largest magnitude of its current."""
+        return abs(self.current_a)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Leave the circuit open for ``until.time_s``."""
+
+    direction: ClassVar[None] = None
+    target_v: ClassVar[None] = None
+    constant_a: ClassVar[float] = 0.0
+    largest_a: ClassVar[float] = 0.0
+    sets_current: ClassVar[bool] = False
+    holds_voltage: ClassVar[bool] = False
+    ceiling: ClassVar[Ceiling] = NO_CEILING
+
+    until: Until
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["rest"] = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantCurrent(_SetCurrent):
+    """Pass ``current_a`` (signed: positive charges) until an end condition holds."""
+
+    holds_voltage: ClassVar[bool] = False
+
+    current_a: float
+    until: Until
+    ceiling: Ceiling = NO_CEILING
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_current"] = "constant_current"
+
+    @property
+    def target_v(self) -> float | None:
+        """The voltage at which it ends."""
+        return self.until.voltage_v
+
+    @property
+    def constant_a(self) -> float:
+        """The set current, which flows from beginning to end."""
+        return self.current_a
+
+
+@dataclass(frozen=True, slots=True)
+class ConstantVoltage:
+    """Hold ``voltage_v``; ``current_limit_a`` is a magnitude."""
+
+    constant_a: ClassVar[None] = None
+    sets_current: ClassVar[bool] = False
+    holds_voltage: ClassVar[bool] = True
+
+    direction: Direction
+    voltage_v: float
+    until: Until
+    current_limit_a: float | None = None
+    ceiling: Ceiling = NO_CEILING
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["constant_voltage"] = "constant_voltage"
+
+    @property
+    def target_v(self) -> float:
+        """The voltage that it holds."""
+        return self.voltage_v
+
+    @property
+    def largest_a(self) -> float | None:
+        """The limit of its current, where it has one."""
+        return self.current_limit_a
+
+
+@dataclass(frozen=True, slots=True)
+class CcCv(_SetCurrent):
+    """Pass ``current_a`` (signed) up to ``voltage_v``, then hold that voltage until an end condition holds."""
+
+    constant_a: ClassVar[None] = None
+    holds_voltage: ClassVar[bool] = True
+
+    current_a: float
+    voltage_v: float
+    until: Until
+    ceiling: Ceiling = NO_CEILING
+    record: Record | None = None
+    purpose: Purpose = Purpose.RECIPE
+    kind: Literal["cc_cv"] = "cc_cv"
+
+    @property
+    def target_v(self) -> float:
+        """The voltage that it goes to and holds."""
+        return self.voltage_v
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Jump back to step ``back_to`` until the block has been executed ``times`` times in all (not extra repeats).
+
+    The counter starts anew each time the loop is entered from before, so that an inner loop repeats fully on every
+    outer pass. A loop makes no record; each backward jump raises the tester's cycle number by one.
+    """
+
+    back_to: int
+    times: int
+    kind: Literal["loop"] = "loop"
+
+
+PoweredStep = ConstantCurrent | ConstantVoltage | CcCv
+RecordedStep = Rest | PoweredStep
+Step = Annotated[Rest | PoweredStep | Loop, Discriminator("kind")]
+
+
+def with_ends(step: RecordedStep, until: Until, ceiling: Ceiling) -> RecordedStep:
+    """Give the step with other ends; a rest has no ceiling."""
+    return replace(step, until=until) if isinstance(step, Rest) else replace(step, until=until, ceiling=ceiling)
+
+
+def longest(step: RecordedStep) -> tuple[float, float]:
+    """Give the seconds and the ampere-hours at which the tester ends a step at the latest, infinite without a bound."""
+    times, charges = (step.until.time_s, step.ceiling.time_s), (step.until.capacity_ah, step.ceiling.capacity_ah)
+    return (
+        min((time_s for time_s in times if time_s is not None), default=inf),
+        min((charge_ah for charge_ah in charges if charge_ah is not None), default=inf),
+    )
+
+
+def recorded(steps: Sequence[Step]) -> list[tuple[int, RecordedStep]]:
+    """Give the steps that make records, all but loops, with their numbers."""
+    return [(number, step) for number, step in enumerate(steps, 1) if not isinstance(step, Loop)]
+
+
+def powered(steps: Sequence[Step]) -> list[tuple[int, PoweredStep]]:
+    """Give the steps that pass current, with their numbers."""
+    return [(number, step) for number, step in enumerate(steps, 1) if isinstance(step, PoweredStep)]
+
+
+def loops(steps: Sequence[Step]) -> list[tuple[int, Loop]]:
+    """Give each loop with its own step number."""
+    return [(number, step) for number, step in enumerate(steps, 1) if isinstance(step, Loop)]
+
+
+def depth(steps: Sequence[Step]) -> int:
+    """Give how deep loops nest: 0 without loops."""
+    spans = [(loop.back_to, own) for own, loop in loops(steps)]
+    return max((sum(first <= inner and own >= last for first, own in spans) for inner, last in spans), default=0)
+
+
+def crossings(steps: Sequence[Step]) -> list[tuple[int, int]]:
+    """Give the pairs of loops, by step number, of which each holds a part of the other."""
+    spans = [(loop.back_to, own) for own, loop in loops(steps)]
+    return [(own, later) for first, own in spans for start, later in spans if first < start <= own < later]

@@ -1,0 +1,114 @@
+"""What a recipe file holds: its blocks, their fields, and what they say of limits for a kind of cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from protocols.cell import DEFAULTS, Band, CellKind
+from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
+from protocols.program import ShortPolicy
+from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
+from protocols.recipe_steps import RecipeStep, RecordRule
+
+LAYERS = ("host", "tester", "absolute")
+
+
+class BandBlock(FileModel):
+    """Allowed voltages."""
+
+    low: Voltage
+    high: Voltage
+
+
+class LimitsBlock(FileModel):
+    """Layers of voltage limits, each wider than the one before; a layer left out has the default of the cell's kind."""
+
+    host: BandBlock | None = None
+    tester: BandBlock | None = None
+    absolute: BandBlock | None = None
+
+
+class EarlyCutoffBlock(FileModel):
+    """Stop after `in_a_row` half-cycles that their voltage cutoff ended in under `fraction` of their set time."""
+
+    fraction: Annotated[Number, Field(gt=0, le=0.5)] = 0.05
+    in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
+
+
+class ResistanceBlock(FileModel):
+    """Window for the resistance that the check block measures; a side left out has the default of the cell's kind."""
+
+    low: Resistance | None = None
+    high: Resistance | None = None
+
+
+class ShortBlock(FileModel):
+    """A short: `in_a_row` half-cycles below `ratio` times the median resistance of the ten before."""
+
+    ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.35
+    in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
+    policy: ShortPolicy | None = None
+
+
+class PotentiostatBlock(FileModel):
+    """How long a cell rests before the potentiostat, and below which drift of its voltage it is taken as settled."""
+
+    rest: Duration = parse_quantity("30 min")
+    drift_per_min: VoltageStep = parse_quantity("1 mV")
+    settle_within: Duration = parse_quantity("4 h")
+
+
+class GuardsBlock(FileModel):
+    """What the host watches over a run besides limits. No key switches a guard off."""
+
+    early_cutoff: EarlyCutoffBlock = EarlyCutoffBlock()
+    resistance: ResistanceBlock = ResistanceBlock()
+    short: ShortBlock = ShortBlock()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a recipe says for cells of one kind.
+
+    ``bands``: low and high volts of each layer of limits, None where they are unknown; ``resistance_ohm``: where the
+    check block must find the cell, None if unknown; ``has_check_block``: whether a program begins with that block.
+    """
+
+    bands: Mapping[str, Band | None]
+    resistance_ohm: Band | None
+    has_check_block: bool
+
+
+class RecipeFields(FileModel):
+    """The fields of a recipe, each right in itself; that they fit together is for `Recipe`."""
+
+    name: Name
+    title: Line
+    description: Text = ""
+    for_kinds: Annotated[tuple[CellKind, ...], Field(alias="for", min_length=1, max_length=len(CellKind))]
+    record: RecordRule
+    limits: LimitsBlock = LimitsBlock()
+    guards: GuardsBlock = GuardsBlock()
+    potentiostat: PotentiostatBlock = PotentiostatBlock()
+    check_block: Flag | None = None
+    steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
+
+    def rules(self, kind: CellKind) -> Rules:
+        """Give what holds for cells of one kind: the recipe's own words, and the kind's defaults where it has none."""
+        defaults = DEFAULTS[kind]
+        bands: dict[str, Band | None] = {}
+        for layer in LAYERS:
+            block: BandBlock | None = getattr(self.limits, layer)
+            bands[layer] = getattr(defaults, layer) if block is None else (block.low.exact, block.high.exact)
+        low, high = defaults.resistance_window or (None, None)
+        own = self.guards.resistance
+        low, high = own.low.exact if own.low else low, own.high.exact if own.high else high
+        return Rules(
+            bands=bands,
+            resistance_ohm=None if low is None or high is None else (low, high),
+            has_check_block=defaults.check_block if self.check_block is None else self.check_block,
+        )

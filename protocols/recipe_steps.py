@@ -1,0 +1,275 @@
+"""The steps a technician writes, told apart by the key ``step``. Currents are magnitudes, ``direction`` signs them.
+
+A step answers for itself: a powered one with the current that it may reach (``largest``), the voltage that it goes to
+(``target``) and its step of the program (``in_program``); a measurement with its technique. A new kind is a model here
+and a member of `PoweredRecipeStep` or `MeasurementStep`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from pydantic import Discriminator, Field, model_validator
+
+from protocols.current_sign import Direction
+from protocols.field_types import Count, FileModel, problem
+from protocols.program_steps import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, Record, Until
+from protocols.quantities import (
+    Capacity,
+    Current,
+    Duration,
+    Frequency,
+    Quantity,
+    ScanRate,
+    Voltage,
+    VoltageStep,
+    parse_quantity,
+)
+from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
+
+Path = tuple[str | int, ...]
+_SWEEP_POINTS = 2000  # records of one sweep, at least
+
+
+class Contradiction(ValueError):
+    """Values of a measurement contradict each other or the limits; the message goes on after the step's name."""
+
+
+class RecordRule(FileModel):
+    """When a record is made besides the first and last of each step. Given at a step it replaces the recipe's rule."""
+
+    every: Duration
+    on_voltage_change: VoltageStep | None = None
+    on_current_change: Current | None = None
+
+
+class _Until(FileModel):
+    """End conditions, whichever comes first; at least one. A voltage of 0 V is a condition like any other."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if all(value is None for _, value in self):
+            raise problem("no end condition", f"one of {', '.join(type(self).model_fields)}")
+        return self
+
+
+class RestUntil(FileModel):
+    """A rest ends by time."""
+
+    time: Duration
+
+
+class CurrentUntil(_Until):
+    """A constant current ends by time, by reaching a voltage, or by the charge passed."""
+
+    current: ClassVar[None] = None
+
+    time: Duration | None = None
+    voltage: Voltage | None = None
+    capacity: Capacity | None = None
+
+
+class VoltageUntil(_Until):
+    """A constant voltage ends by time, or when the current has tapered to a magnitude."""
+
+    voltage: ClassVar[None] = None
+    capacity: ClassVar[None] = None
+
+    time: Duration | None = None
+    current: Current | None = None
+
+
+class RestStep(FileModel):
+    """Leave the circuit open."""
+
+    step: Literal["rest"]
+    until: RestUntil
+    record: RecordRule | None = None
+
+
+class ConstantCurrentStep(FileModel):
+    """Pass a constant current."""
+
+    largest_key: ClassVar[str] = "current"
+    target_key: ClassVar[Path] = ("until", "voltage")
+
+    step: Literal["constant_current"]
+    direction: Direction
+    current: Current
+    until: CurrentUntil
+    record: RecordRule | None = None
+
+    @property
+    def largest(self) -> Quantity | None:
+        """The current that it may reach."""
+        return self.current
+
+    @property
+    def target(self) -> Quantity | None:
+        """The voltage at which it ends."""
+        return self.until.voltage
+
+    def in_program(self, signed_a: float, until: Until, ceiling: Ceiling, record: Record | None) -> PoweredStep:
+        """Give its step of the program."""
+        return ConstantCurrent(signed_a, until, ceiling, record)
+
+
+class ConstantVoltageStep(FileModel):
+    """Hold a voltage. Without `current_limit` the current of the powered step before is the limit."""
+
+    largest_key: ClassVar[str] = "current_limit"
+    target_key: ClassVar[Path] = ("voltage",)
+
+    step: Literal["constant_voltage"]
+    direction: Direction
+    voltage: Voltage
+    until: VoltageUntil
+    current_limit: Current | None = None
+    record: RecordRule | None = None
+
+    @property
+    def largest(self) -> Quantity | None:
+        """The current that it may reach; None for that of the powered step before."""
+        return self.current_limit
+
+    @property
+    def target(self) -> Quantity:
+        """The voltage that it holds."""
+        return self.voltage
+
+    def in_program(self, signed_a: float, until: Until, ceiling: Ceiling, record: Record | None) -> PoweredStep:
+        """Give its step of the program."""
+        return ConstantVoltage(self.direction, self.voltage.value, until, abs(signed_a), ceiling, record)
+
+
+class CcCvStep(FileModel):
+    """Pass a constant current up to a voltage, then hold that voltage."""
+
+    largest_key: ClassVar[str] = "current"
+    target_key: ClassVar[Path] = ("voltage",)
+
+    step: Literal["cc_cv"]
+    direction: Direction
+    current: Current
+    voltage: Voltage
+    until: VoltageUntil
+    record: RecordRule | None = None
+
+    @property
+    def largest(self) -> Quantity | None:
+        """The current that it may reach."""
+        return self.current
+
+    @property
+    def target(self) -> Quantity:
+        """The voltage that it goes to and holds."""
+        return self.voltage
+
+    def in_program(self, signed_a: float, until: Until, ceiling: Ceiling, record: Record | None) -> PoweredStep:
+        """Give its step of the program."""
+        return CcCv(signed_a, self.voltage.value, until, ceiling, record)
+
+
+class EisStep(FileModel):
+    """Measure the impedance with the potentiostat, from `high` down to `low`, at open circuit or around `bias`."""
+
+    step: Literal["eis"]
+    high: Frequency = parse_quantity("1 MHz")
+    low: Frequency = parse_quantity("10 mHz")
+    amplitude: VoltageStep = parse_quantity("10 mV")
+    bias: Voltage | None = None
+    rest: Duration | None = None
+
+    def technique(self, low_v: float, high_v: float) -> Technique:
+        """Give what the potentiostat is to do between the host's limits. Raises Contradiction."""
+        if self.low.exact >= self.high.exact:
+            raise Contradiction(f"measures from {self.high} down to {self.low}: low must be below high")
+        bias_v = self.bias.value if self.bias else None
+        _inside(() if bias_v is None else (bias_v,), low_v, high_v)
+        return Impedance(self.high.value, self.low.value, self.amplitude.value, bias_v)
+
+
+class OcvStep(FileModel):
+    """Watch the open-circuit voltage with the potentiostat, finer than the tester can."""
+
+    step: Literal["ocv"]
+    time: Duration
+    every: Duration = parse_quantity("1 s")
+    rest: Duration | None = None
+
+    def technique(self, low_v: float, high_v: float) -> Technique:
+        """Give what the potentiostat is to do."""
+        return OpenCircuit(self.time.value, self.every.value)
+
+
+class CyclicVoltammetryStep(FileModel):
+    """Sweep the voltage between `low` and `high` with the potentiostat and record the current."""
+
+    step: Literal["cyclic_voltammetry"]
+    low: Voltage
+    high: Voltage
+    start: Voltage | None = None
+    scan_rate: ScanRate
+    sweeps: Annotated[Count, Field(ge=1, le=1000)] = 2
+    direction: Direction = Direction.CHARGE
+    rest: Duration | None = None
+
+    def technique(self, low_v: float, high_v: float) -> Technique:
+        """Give what the potentiostat is to do between the host's limits. Raises Contradiction."""
+        low, high = self.low.value, self.high.value
+        start = self.start.value if self.start else min(max(0.0, low), high)
+        if low >= high or not low <= start <= high:
+            raise Contradiction("needs low below high, and start between them")
+        _inside((low, high, start), low_v, high_v)
+        interval_v = max(0.001, round((high - low) / _SWEEP_POINTS, 3))
+        return CyclicVoltammetry(start, high, low, self.scan_rate.value, self.sweeps, self.direction, interval_v)
+
+
+def _inside(volts: Sequence[float], low_v: float, high_v: float) -> None:
+    for value in volts:
+        if not low_v <= value <= high_v:
+            raise Contradiction(f"goes to {value:g} V, outside the host limits, {low_v:g} to {high_v:g} V")
+
+
+class RepeatStep(FileModel):
+    """Run the steps inside `times` times in all."""
+
+    step: Literal["repeat"]
+    times: Annotated[Count, Field(ge=1, le=65535)]
+    steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
+
+
+PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep
+MeasurementStep = EisStep | OcvStep | CyclicVoltammetryStep
+RecipeStep = Annotated[
+    RestStep
+    | ConstantCurrentStep
+    | ConstantVoltageStep
+    | CcCvStep
+    | EisStep
+    | OcvStep
+    | CyclicVoltammetryStep
+    | RepeatStep,
+    Discriminator("step"),
+]
+RepeatStep.model_rebuild()
+# What the key ``step`` may say, in the order of the guide.
+STEP_KINDS = tuple(get_args(model.model_fields["step"].annotation)[0] for model in get_args(get_args(RecipeStep)[0]))
+
+
+def powered_steps(steps: Sequence[RecipeStep], at: Path = ()) -> list[tuple[Path, PoweredRecipeStep]]:
+    """Give the steps that pass current with their places, in the order written, loops opened."""
+    found: list[tuple[Path, PoweredRecipeStep]] = []
+    for index, step in enumerate(steps):
+        path = (*at, "steps", index)
+        if isinstance(step, RepeatStep):
+            found += powered_steps(step.steps, path)
+        elif isinstance(step, PoweredRecipeStep):
+            found.append((path, step))
+    return found
+
+
+def step_name(path: Path) -> str:
+    """Name a step as the loader does: ``steps[2].steps[1]``."""
+    return ".".join(f"steps[{part + 1}]" for part in path if isinstance(part, int))
