@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import pairwise
 from typing import Any
 
@@ -161,6 +162,29 @@ def test_chunks_are_the_whole_columns(store: Store, rows: int) -> None:
     assert all(tuple(chunk) == tuple(name for name in COLUMNS if name in names) for chunk in chunks)
     for name, values in data.columns(*names).items():
         assert np.array_equal(np.concatenate([chunk[name] for chunk in chunks]), values)
+
+
+def test_reading_in_chunks_takes_the_memory_of_one_chunk(store: Store) -> None:
+    """Ten times as many samples, also of a step that still runs, take no more memory while they are read."""
+    data = RunData(store, RunMaker(store, program_of(segment_of(CHARGE))).run())
+    test, last = data.tests[0].row.id, data.tests[0].last
+    assert last is not None
+    peaks = []
+    for rows in (4_000, 40_000):
+        with store.transaction() as connection:
+            connection.execute("DELETE FROM step")
+            connection.execute(
+                "WITH RECURSIVE more (n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM more WHERE n < ?2) "
+                "INSERT INTO sample SELECT test, n, n, n, step, step_count, cycle, mode, voltage_v, current_a, "
+                "capacity_ah, energy_wh, unix_time_s FROM sample, more WHERE test = ?3 AND sequence = 1",
+                (store.sample_count(test) + 1, rows, test),
+            )
+        tracemalloc.start()
+        read = sum(len(chunk["time_s"]) for chunk in RunData(store, data.run.run_id).chunks(rows=1000))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert read == rows
+    assert peaks[1] < 1.2 * peaks[0] < 2 * 2**20
 
 
 def test_readings_that_are_missing_are_not_numbers(store: Store) -> None:

@@ -80,15 +80,16 @@ def chunks(store: Store, test: RunTest, steps: Sequence[RunStep], names: Sequenc
     wanted = _checked(names)
     if test.last is None or not steps:
         return
-    stored = [name for name in wanted if name in _STORED]
+    # The sequence number tells the step, also where nobody asked for it.
+    stored = ["sequence", *(name for name in wanted if name in _STORED and name != "sequence")]
     firsts = np.array([step.executed.first_sequence for step in steps])
     table = _by_step(steps)
     earlier = {name: np.array([getattr(step.earlier, name) for step in steps]) for name in _CONTINUED}
     modes: dict[str, str] = {}
     with explained(store.path):
-        for page in column_pages(store.connection, test.row.id, ["sequence", *stored], test.last.sequence, rows):
-            at = np.searchsorted(firsts, np.array(page[0]), side="right") - 1
-            found: Columns = {name: _array(name, values, modes) for name, values in zip(stored, page[1:], strict=True)}
+        for page in column_pages(store.connection, test.row.id, stored, test.last.sequence, rows):
+            found: Columns = {name: _array(name, values, modes) for name, values in zip(stored, page, strict=True)}
+            at = np.searchsorted(firsts, found["sequence"], side="right") - 1
             if "time_s" in found:
                 found["time_s"] += test.start_s
             for name in _CONTINUED:

@@ -87,16 +87,16 @@ def column_pages(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Give columns of the samples up to sequence number ``last``, in order, a page of at most ``rows`` at a time.
 
-    Each page is a list of columns as ``names`` orders them, a missing reading None; no cursor is open in between.
+    Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
+    cursor is open in between.
     """
-    for name in names:
-        if name not in Sample._fields:
-            raise ValueError(f"samples have no column {name!r}")
-    select = f"SELECT sequence, {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
+    if names[0] != "sequence" or not set(names) <= set(Sample._fields):
+        raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
+    select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
     after = -1
     while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():
         after = page[-1][0]
-        yield list(zip(*page, strict=True))[1:]
+        yield list(zip(*page, strict=True))
 
 
 def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> list[tuple[int, int, int]]:
