@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import isnan
+from typing import TYPE_CHECKING
 
 from drivers.interfaces import EndReason, Sample
+from orchestrator.analysis.run_steps import RunStep, joined, parts_together, samples_of
 from orchestrator.judging.steps import ExecutedStep
+from protocols.program import ConstantCurrent, CyclingSegment, Program
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.run_data import RunData
+    from orchestrator.store import Store
 
 PARTS = 60
 """Parts of a half-cycle: a minute each for an hour's half-cycle, two records at the shipped recipes' interval."""
@@ -19,7 +26,8 @@ _EMPTY = PARTS // 10
 class HalfCycle:
     """One constant-current step: mean |V| / |I| over its second half, and over each of its parts.
 
-    ``current_a`` is the set current with its sign. ``parts_ohm`` is empty where samples are missing.
+    ``current_a`` is the set current with its sign. ``parts_ohm`` is empty where samples are missing. ``was_cut``: the
+    run was interrupted in it, the cell has relaxed on the way, and its voltage jumps without any fault of the cell.
     """
 
     cycle: int
@@ -28,6 +36,7 @@ class HalfCycle:
     resistance_ohm: float | None
     parts_ohm: tuple[float, ...]
     end_reason: EndReason
+    was_cut: bool = False
 
     @property
     def flatness(self) -> float | None:
@@ -39,6 +48,28 @@ class HalfCycle:
             return None
         later = self.parts_ohm[1:]
         return (max(later) - min(later)) / (sum(later) / len(later))
+
+
+def half_cycles_of(data: RunData) -> Iterator[HalfCycle]:
+    """Give the constant-current half-cycles of a run, in order; the parts of one that was cut are put together.
+
+    Contact checks and steps that something from outside ended are left out.
+    """
+    return half_cycles(data.store, data.program, data.steps)
+
+
+def half_cycles(store: Store, program: Program, steps: Sequence[RunStep]) -> Iterator[HalfCycle]:
+    """Give the half-cycles among a run's executed steps."""
+    for parts in parts_together(steps):
+        place = parts[0].place
+        segment = program.segments[place.segment]
+        step = segment.steps[place.step - 1] if isinstance(segment, CyclingSegment) else None
+        if not isinstance(segment, CyclingSegment) or not isinstance(step, ConstantCurrent) or not place.half_cycle:
+            continue
+        if parts[-1].executed.end_reason is not EndReason.EXTERNAL:
+            executed = joined(store, segment, parts)
+            half = half_cycle(executed, samples_of(store, parts), step.current_a)
+            yield replace(half, was_cut=len(parts) > 1)
 
 
 def half_cycle(executed: ExecutedStep, samples: Sequence[Sample], current_a: float) -> HalfCycle:

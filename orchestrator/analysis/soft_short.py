@@ -164,6 +164,10 @@ class SoftShortWatch:
         sound = self._sound.setdefault(half.current_a, deque(maxlen=self._rule.references))
         if self._hard(half, half.resistance_ohm, sound):
             return
+        if half.was_cut:
+            # Its edges are the interruption's, and it is no measure for others.
+            self._level.forget()
+            return
         self._rectangle(half)
         like = [_ohms(s) for s in sound if abs(s.duration_s - half.duration_s) < _LIKE * half.duration_s]
         if len(like) >= 2:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.analysis.run_data import Gap, RunData
 from orchestrator.judging.limits import FindingKind
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -64,26 +65,24 @@ class RunSummary:
 
 def summarize(store: Store, run_id: str) -> RunSummary:
     """Sum up one run. Raises StoreError when the store has no such run."""
-    run = store.run(run_id)
-    hours, samples = 0.0, 0
-    capacities: dict[int, float | None] = {}
-    for test in store.tests(run_id):
-        capacities |= {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in store.cycles(test.id)}
-        samples += store.sample_count(test.id)
-        if last := store.last_sample(test.id):
-            hours += last.time_s / 3600
+    return _summary(RunData(store, run_id))
+
+
+def _summary(data: RunData) -> RunSummary:
+    run, store = data.run, data.store
+    capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in data.cycles}
     return RunSummary(
-        run_id=run_id,
+        run_id=run.run_id,
         label=run.label,
         recipe=run.recipe,
         cell=run.cell,
         channel=run.channel,
         state=run.state,
         ended_because=run.reason,
-        hours=hours,
+        hours=data.duration_s / 3600,
         cycles=max(capacities, default=0),
-        samples=samples,
-        hours_to_short=_hours_to_short(store, run_id),
+        samples=sum(store.sample_count(test.row.id) for test in data.tests),
+        hours_to_short=_hours_to_short(store, run.run_id),
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
     )
@@ -97,13 +96,33 @@ def _hours_to_short(store: Store, run_id: str) -> float | None:
 
 
 def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:
-    """Give a run with its events and its last executed steps, ready for JSON."""
-    steps = [asdict(step) for test in store.tests(run_id) for step in store.steps(test.id)]
+    """Give a run with its events, its last executed steps and its gaps, ready for JSON.
+
+    Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
+    """
+    data = RunData(store, run_id)
     events = [
         {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
     ]
-    kept = steps[len(steps) - min(last_steps, len(steps)) :]
-    return {"run": summarize(store, run_id).as_dict(), "events": events, "steps": kept}
+    steps = data.steps
+    kept = [step.as_dict() for step in steps[len(steps) - min(last_steps, len(steps)) :]]
+    return {
+        "run": _summary(data).as_dict(),
+        "events": events,
+        "steps": kept,
+        "gaps": [_gap(gap) for gap in data.gaps],
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "from": _utc(gap.started_unix_s),
+        "to": _utc(gap.ended_unix_s),
+        "time_s": gap.time_s,
+        "lost_records": gap.lost,
+        "deviations": [row.category.value for row in gap.deviations],
+        "effects": [row.effect for row in gap.deviations],
+    }
 
 
 def _utc(unix_s: float) -> str:

@@ -115,7 +115,7 @@ def show(
         ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "ohm", "ended by"),
         [
             (
-                s["step"],
+                s["step"] or "check",
                 s["cycle"],
                 s["mode"],
                 round(s["start_s"] / 3600, 3),
@@ -129,3 +129,12 @@ def show(
         ],
         f"Last {len(found['steps'])} steps",
     )
+    if unplanned := [gap for gap in found["gaps"] if gap["lost_records"] or gap["effects"]]:
+        print_table(
+            ("from", "to", "at h", "lost records", "why"),
+            [
+                (g["from"], g["to"], round(g["time_s"] / 3600, 3), g["lost_records"], "; ".join(g["effects"]))
+                for g in unplanned
+            ],
+            "Gaps",
+        )

@@ -13,6 +13,7 @@ from drivers.interfaces import EndReason
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_it_was
 from protocols.current_sign import Direction
+from protocols.execution_order import Place
 from protocols.program import CellFacts, CyclingSegment, PoweredStep, Purpose
 from protocols.program_steps import loops, powered
 
@@ -57,7 +58,32 @@ class CycleBuilder:
         self._cell = cell
         self._closing = _closing_steps(segment)
         self._open: list[ExecutedStep] = []
+        # Raw cycle and number of the newest cycle that a step was fed for.
+        self._newest: tuple[int, int] | None = None
         self.count = count
+
+    def number(self, there: Place) -> int:
+        """Give the cycle that a step at this place of the segment belongs to; asked before the step is fed.
+
+        It is the number that the cycle bears once both halves have run. A half without a partner bears the number of
+        the next pair. The answer for a step never changes afterwards.
+        """
+        step = self._segment.steps[there.step - 1]
+        powers = isinstance(step, PoweredStep) and step.purpose is not Purpose.CHECK
+        if self._newest is not None and self._newest[0] == there.cycle and not (powers and not self._open):
+            return self._newest[1]
+        return self.count + 1 + self._is_pair(self._open)
+
+    def _is_pair(self, steps: Iterable[ExecutedStep]) -> bool:
+        return all(self._halves(steps).values())
+
+    def _halves(self, steps: Iterable[ExecutedStep]) -> dict[Direction, list[ExecutedStep]]:
+        halves: dict[Direction, list[ExecutedStep]] = {Direction.CHARGE: [], Direction.DISCHARGE: []}
+        for executed in steps:
+            step = self._segment.steps[executed.step - 1]
+            if isinstance(step, PoweredStep):
+                halves[step.direction].append(executed)
+        return halves
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
         """Take executed steps in order and give the cycles that they complete."""
@@ -68,6 +94,7 @@ class CycleBuilder:
                 continue
             if self._open and executed.cycle != self._open[-1].cycle:
                 done += self.finish()
+            self._newest = executed.cycle, self.count + 1
             self._open.append(executed)
             if executed.step in self._closing and executed.end_reason is not EndReason.EXTERNAL:
                 done += self.finish()
@@ -75,16 +102,12 @@ class CycleBuilder:
 
     def undo(self) -> Callable[[], None]:
         """Give what takes back a later `feed` or `finish`."""
-        return as_it_was(self, "_open", "count")
+        return as_it_was(self, "_open", "_newest", "count")
 
     def finish(self) -> list[Cycle]:
         """Give the cycle that is open, if it has both halves."""
         steps, self._open = self._open, []
-        halves: dict[Direction, list[ExecutedStep]] = {Direction.CHARGE: [], Direction.DISCHARGE: []}
-        for executed in steps:
-            step = self._segment.steps[executed.step - 1]
-            if isinstance(step, PoweredStep):
-                halves[step.direction].append(executed)
+        halves = self._halves(steps)
         if not all(halves.values()):
             return []
         self.count += 1

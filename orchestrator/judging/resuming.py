@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.steps import ExecutedStep, end_reason
-from protocols.execution_order import length, nest, place
+from protocols.execution_order import Place, length, nest, place
 from protocols.program import CyclingSegment, Loop, Purpose
 from protocols.remaining_steps import original_place, remaining
 
@@ -66,6 +66,28 @@ def in_original(
         return None
     there = place(original.steps, count)
     return replace(executed, step=there.step, cycle=there.cycle)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One test of an original segment: where the test began in it, and what of it the test runs."""
+
+    original: CyclingSegment
+    base: Position
+    segment: CyclingSegment
+
+    def count(self, step_count: int) -> int | None:
+        """Give which executed step of the original a step of the test is; None for a repeated contact check."""
+        return original_count(self.original, self.base, self.segment, step_count)
+
+    @property
+    def beginning(self) -> Place:
+        """Where in the original the test goes on."""
+        return place(self.original.steps, min(max(self.base.begun, 1), length(nest(self.original.steps))))
+
+    def end(self, last: Sample | None) -> Position:
+        """Give where the next test of the segment begins, when this one ends with its last sample."""
+        return position(self.original, self.base, self.segment, last)
 
 
 def _leading_checks(segment: CyclingSegment) -> int:

@@ -5,7 +5,7 @@ Everything is computed from samples as stored, incrementally, and equals the com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isnan
@@ -81,7 +81,7 @@ class StepBuilder:
         for sample in samples:
             if sample.step_count != count:
                 if current:
-                    done.append(self._build(current))
+                    done.append(executed_step(self._segment, current))
                 current, count = [], sample.step_count
             current.append(sample)
         self._samples = current
@@ -100,26 +100,28 @@ class StepBuilder:
     def finish(self) -> list[ExecutedStep]:
         """Give the last step, when the test is over."""
         rest, self._samples = self._samples, []
-        return [self._build(rest)] if rest else []
+        return [executed_step(self._segment, rest)] if rest else []
 
-    def _build(self, samples: list[Sample]) -> ExecutedStep:
-        first, last = samples[0], samples[-1]
-        whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
-        return ExecutedStep(
-            step_count=last.step_count,
-            step=last.step,
-            cycle=last.cycle,
-            mode=last.mode,
-            start_s=last.time_s - last.step_time_s,
-            duration_s=last.step_time_s,
-            capacity_ah=last.capacity_ah,
-            energy_wh=last.energy_wh,
-            mean_voltage_v=_mean_voltage_v(whole) if whole else None,
-            resistance_ohm=_resistance_ohm(whole) if whole else None,
-            end_reason=end_reason(self._segment, last),
-            first_sequence=first.sequence,
-            last_sequence=last.sequence,
-        )
+
+def executed_step(segment: CyclingSegment, samples: Sequence[Sample]) -> ExecutedStep:
+    """Make an executed step of all its samples, at least one."""
+    first, last = samples[0], samples[-1]
+    whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
+    return ExecutedStep(
+        step_count=last.step_count,
+        step=last.step,
+        cycle=last.cycle,
+        mode=last.mode,
+        start_s=last.time_s - last.step_time_s,
+        duration_s=last.step_time_s,
+        capacity_ah=last.capacity_ah,
+        energy_wh=last.energy_wh,
+        mean_voltage_v=_mean_voltage_v(whole) if whole else None,
+        resistance_ohm=_resistance_ohm(whole) if whole else None,
+        end_reason=end_reason(segment, last),
+        first_sequence=first.sequence,
+        last_sequence=last.sequence,
+    )
 
 
 def _mean_voltage_v(samples: list[Sample]) -> float | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.reading import half_cycles_of, spectra_of
+from orchestrator.analysis.half_cycle_slices import half_cycles
+from orchestrator.analysis.run_data import measured_spectrum
+from orchestrator.analysis.run_steps import RunStep, StepReader
 from orchestrator.events import EventKind
 from protocols.cell import CellKind
 
@@ -20,7 +22,7 @@ class SoftShortWatches:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._watches: dict[str, tuple[SoftShortWatch, int]] = {}
+        self._watches: dict[str, tuple[SoftShortWatch, StepReader]] = {}
 
     def check(self, run: Run) -> None:
         """Judge everything new of a run up to its newest spectrum; a verdict that is worse than before is an event."""
@@ -29,12 +31,21 @@ class SoftShortWatches:
         # Only runs with spectra pay for numpy.
         from orchestrator.analysis.soft_short import Rule, SoftShortWatch, Verdict
 
-        watch, after = self._watches.get(run.run_id) or (SoftShortWatch(Rule()), 0)
-        for _, half in half_cycles_of(self._store, run.run_id, after):
-            watch.feed(half)
-        for measured in spectra_of(self._store, run.run_id, after):
-            watch.feed_spectrum(measured.cycle, measured.spectrum)
-        self._watches[run.run_id] = watch, max(test.id for test in run.tests)
+        # Taken out until all is fed: where reading fails on the way, the next check begins anew.
+        kept = self._watches.pop(run.run_id, None)
+        watch, reader = kept or (SoftShortWatch(Rule()), StepReader(self._store, run.run_id))
+        measurements = {row.test: row for row in self._store.measurements(run.run_id)}
+        # In the order measured: what a spectrum says is held against the half-cycles before it.
+        between: list[RunStep] = []
+        for test, steps in reader.read():
+            between += [] if test.row.is_measurement else steps
+            if (row := measurements.get(test.row.id)) is not None:
+                for half in half_cycles(self._store, run.request.program, between):
+                    watch.feed(half)
+                between = []
+                if (measured := measured_spectrum(self._store, row)) is not None:
+                    watch.feed_spectrum(measured.cycle, measured.spectrum)
+        self._watches[run.run_id] = watch, reader
         found = watch.assessment()
         if found.verdict is Verdict.HEALTHY or found.verdict.value in self._told(run):
             return

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from orchestrator.analysis.run_data import RunData
 from orchestrator.store import Store
-from protocols.current_sign import Direction
-from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 _SIZE_INCHES = (7.0, 4.3)
 _DPI = 150
@@ -39,23 +40,19 @@ class Trace:
 def voltage_over_time(store: Store, traces: Sequence[Trace], path: Path, title: str, limit_v: float) -> None:
     """Draw cell voltage (V) over test time (h), as figures 3a and 3b do for Li/Li cells."""
     figure, axes = _figure(title, "time / h", "cell voltage / V")
-    drawn = [(trace, _times_and_voltages(store, trace.run_id)) for trace in traces]
+    drawn = [(trace, times_and_voltages(store, trace.run_id)) for trace in traces]
     for (trace, (hours, volts)), colour in zip(drawn, COLOURS, strict=False):
         axes.plot(hours, volts, color=colour, linewidth=0.5, label=trace.label, rasterized=True)
     axes.set_ylim(-limit_v, limit_v)
-    axes.set_xlim(0, max((hours[-1] for _, (hours, _) in drawn if hours), default=1.0))
+    axes.set_xlim(0, max((hours[-1] for _, (hours, _) in drawn if len(hours)), default=1.0))
     axes.axhline(0, color="0.5", linewidth=0.5)
     _save(figure, axes, path, "upper left")
 
 
-def _times_and_voltages(store: Store, run_id: str) -> tuple[list[float], list[float]]:
-    hours: list[float] = []
-    volts: list[float] = []
-    for test in store.tests(run_id):
-        for sample in store.samples(test.id):
-            hours.append(sample.time_s / 3600)
-            volts.append(sample.voltage_v)
-    return hours, volts
+def times_and_voltages(store: Store, run_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give run time in hours and voltage in V of all of a run's samples."""
+    columns = RunData(store, run_id).columns("time_s", "voltage_v")
+    return columns["time_s"] / 3600, columns["voltage_v"]
 
 
 def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, title: str) -> None:
@@ -63,7 +60,7 @@ def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, titl
     figure, axes = _figure(title, "cycle number", "discharge capacity / mAh g$^{-1}$")
     right = axes.twinx()
     for trace, colour in zip(traces, COLOURS, strict=False):
-        cycles = [cycle for test in store.tests(trace.run_id) for cycle in store.cycles(test.id)]
+        cycles = RunData(store, trace.run_id).cycles
         numbers = [cycle.cycle for cycle in cycles]
         axes.plot(
             numbers, _plain(c.discharge_capacity_mah_g for c in cycles), "o", ms=4, color=colour, label=trace.label
@@ -96,26 +93,19 @@ def voltage_over_capacity(store: Store, traces: Sequence[Trace], cycles: Sequenc
 
 
 def half_cycles(store: Store, run_id: str, cycle: int) -> list[tuple[list[float], list[float]]]:
-    """Give the charge and the discharge curve of a cycle: specific capacities in mAh/g and voltages in V."""
-    program = Program.from_json(store.run(run_id).program_json)
-    mass_g = (program.cell.active_mass_mg or float("nan")) / 1e3
+    """Give the charge and the discharge curve of a cycle: specific capacities in mAh/g and voltages in V.
+
+    A half-cycle is one curve, whatever interrupted it and however many steps it has.
+    """
+    data = RunData(store, run_id)
+    mass_g = (data.program.cell.active_mass_mg or float("nan")) / 1e3
+    mine = [step for step in data.steps if step.place.cycle == cycle and step.place.half_cycle]
     curves: list[tuple[list[float], list[float]]] = []
-    for test in store.tests(run_id):
-        segment = program.segments[test.segment]
-        if isinstance(segment, MeasurementSegment):
-            continue
-        for step in store.steps(test.id):
-            if step.cycle != cycle or _kind(segment, step.step) is None:
-                continue
-            points = store.samples(test.id, step.first_sequence - 1, step.last_sequence - step.first_sequence + 1)
-            pairs = [(s.capacity_ah * 1e3 / mass_g, s.voltage_v) for s in points if not isnan(s.voltage_v)]
-            curves.append(([q for q, _ in pairs], [v for _, v in pairs]))
+    for _, steps in groupby(mine, key=lambda step: step.place.half_cycle):
+        points = data.samples_of(list(steps))
+        pairs = [(s.capacity_ah * 1e3 / mass_g, s.voltage_v) for s in points if not isnan(s.voltage_v)]
+        curves.append(([q for q, _ in pairs], [v for _, v in pairs]))
     return curves
-
-
-def _kind(segment: CyclingSegment, number: int) -> Direction | None:
-    step = segment.steps[number - 1]
-    return None if isinstance(step, Loop) else step.direction
 
 
 def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:

@@ -8,14 +8,14 @@ from typing import Any
 
 from orchestrator.analysis.circuit import CircuitFit, fit_cell
 from orchestrator.analysis.conductivity import Conductivity, conductivity
-from orchestrator.analysis.half_cycle_slices import HalfCycle
-from orchestrator.analysis.reading import MeasuredSpectrum, half_cycles_of, spectra_of
+from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycles_of
 from orchestrator.analysis.resistance_history import InterfaceRow, interface_over_cycles
+from orchestrator.analysis.run_data import MeasuredSpectrum, RunData
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.report.spectra import bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
 from protocols.cell import CellKind
-from protocols.program import CellFacts, Program
+from protocols.program import CellFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
 
     Raises StoreError for an unknown run.
     """
-    run = store.run(run_id)
-    facts = Program.from_json(run.program_json).cell
+    data = RunData(store, run_id)
+    run, facts = data.run, data.program.cell
     kind = CellKind(facts.kind)
-    spectra = tuple(spectra_of(store, run_id))
+    spectra = tuple(data.spectra)
     pairs = [(measured.cycle, measured.spectrum) for measured in spectra]
-    halves = tuple(half for _, half in half_cycles_of(store, run_id)) if spectra else ()
+    halves = tuple(half_cycles_of(data)) if spectra else ()
     fits = tuple(fit_cell(measured.spectrum, kind) for measured in spectra)
     return ImpedanceReport(
         run_id,

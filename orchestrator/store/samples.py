@@ -82,6 +82,50 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
         left = None if left is None else left - size
 
 
+def column_pages(
+    connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Give columns of the samples up to sequence number ``last``, in order, a page of at most ``rows`` at a time.
+
+    Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
+    cursor is open in between.
+    """
+    if names[0] != "sequence" or not set(names) <= set(Sample._fields):
+        raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
+    select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
+    after = -1
+    while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():
+        after = page[-1][0]
+        yield list(zip(*page, strict=True))
+
+
+def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> list[tuple[int, int, int]]:
+    """Give step count, first and last sequence number of each step in the samples above ``after``, in order."""
+    sql = (
+        "SELECT step_count, min(sequence), max(sequence) FROM sample WHERE test = ? AND sequence > ? "
+        "GROUP BY step_count ORDER BY step_count"
+    )
+    return connection.execute(sql, (test, after)).fetchall()
+
+
+def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float, float, int]]:
+    """Give each place where sequence numbers are missing: the wall-clock times on both sides, the test time, how many.
+
+    The rows are read one by one only where their number shows that some are missing.
+    """
+    count, first, last = connection.execute(
+        "SELECT count(*), min(sequence), max(sequence) FROM sample WHERE test = ?", (test,)
+    ).fetchone()
+    if not count or count == last - first + 1:
+        return []
+    sql = (
+        "SELECT unix_before, unix_time_s, time_before, sequence - before - 1 FROM (SELECT sequence, unix_time_s, "
+        "lag(sequence) OVER w AS before, lag(unix_time_s) OVER w AS unix_before, lag(time_s) OVER w AS time_before "
+        "FROM sample WHERE test = ? WINDOW w AS (ORDER BY sequence)) WHERE sequence > before + 1"
+    )
+    return connection.execute(sql, (test,)).fetchall()
+
+
 def _sample(row: tuple[Any, ...]) -> Sample:
     """Make a sample of a row; a missing reading is NaN again."""
     return Sample._make(nan if value is None else value for value in row) if None in row else Sample._make(row)

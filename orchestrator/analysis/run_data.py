@@ -1,0 +1,198 @@
+"""The one reader of a run out of its store: all its tests, interruptions and measurements as one continuous record.
+
+Whoever draws, sums up, judges or exports a run asks here, so that time, steps, half-cycles and cycles mean the same
+everywhere. Run time counts the time of the run's tests, one behind the other: seconds in which nothing recorded (a
+tester without power, a run that is held, a spectrum) are not part of it and are listed as gaps. What a run holds is
+taken once, when it is first asked for: records that come later belong to the next reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from math import inf, nan
+from typing import TYPE_CHECKING
+
+from drivers.interfaces import Sample, Spectrum
+from orchestrator.analysis.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
+from orchestrator.judging.cycles import Cycle
+from orchestrator.judging.steps import ExecutedStep
+from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
+from orchestrator.store.errors import explained
+from orchestrator.store.samples import jumps
+from protocols.program import CyclingSegment, Program
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.sample_columns import Columns
+
+CHUNK_ROWS = 20_000
+"""Rows of a chunk of columns: about 10 MB while it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSpectrum:
+    """A stored spectrum, its test, and how many cycles lay behind it."""
+
+    test: int
+    cycle: int
+    spectrum: Spectrum
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span in which a run has no records, ``time_s`` in run time; ``deviations`` say why.
+
+    A gap without deviations is as planned: the cell rested, or a potentiostat had it. ``lost`` counts records that the
+    tester made in it and that were never read.
+    """
+
+    time_s: float
+    started_unix_s: float
+    ended_unix_s: float
+    lost: int
+    deviations: tuple[DeviationRow, ...]
+
+
+def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | None:
+    """Give the spectrum of a measurement; None where it measured something else."""
+    points = store.spectrum(row.test)
+    if not points:
+        return None
+    frequency_hz = tuple(point.frequency_hz for point in points)
+    impedance_ohm = tuple(complex(point.z_real_ohm, point.z_imag_ohm) for point in points)
+    bias_v = nan if row.bias_v is None else row.bias_v
+    return MeasuredSpectrum(row.test, row.cycle, Spectrum(frequency_hz, impedance_ohm, bias_v))
+
+
+class RunData:
+    """A run as its store holds it. Raises StoreError, when it is made, for a run that the store does not have."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store = store
+        self.run: RunRow = store.run(run_id)
+
+    @cached_property
+    def program(self) -> Program:
+        """The original program."""
+        return Program.from_json(self.run.program_json)
+
+    @cached_property
+    def tests(self) -> list[RunTest]:
+        """The run's tests on its time axis, measurements too."""
+        found: list[RunTest] = []
+        for row in self.store.tests(self.run.run_id):
+            found.append(RunTest(row, found[-1].end_s if found else 0.0, self.store.last_sample(row.id)))
+        return found
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of test time so far."""
+        return self.tests[-1].end_s if self.tests else 0.0
+
+    @cached_property
+    def _read(self) -> list[tuple[RunTest, list[RunStep]]]:
+        return list(StepReader(self.store, self.run.run_id).read())
+
+    @property
+    def steps(self) -> list[RunStep]:
+        """The executed steps of the testers, in order; parts of a cut step and repeated contact checks are apart."""
+        return [step for test, steps in self._read if not test.row.is_measurement for step in steps if step.is_over]
+
+    @property
+    def whole_steps(self) -> list[tuple[RunStep, ...]]:
+        """The executed steps of the original program, each with its parts; repeated contact checks are left out."""
+        return parts_together(self.steps)
+
+    @cached_property
+    def cycles(self) -> list[Cycle]:
+        """The numbers of each whole cycle, in order; ``start_s`` is in run time."""
+        segments = [test.row.segment for test in self.tests]
+        halves: dict[int, float] = {}
+        if len(segments) > len(set(segments)):
+            # A cycle that an interruption cut is stored with its second test, and with a time of its first.
+            halves = {step.place.cycle: step.start_s for step in reversed(self.steps) if step.place.half_cycle}
+        found: list[Cycle] = []
+        for test in self.tests:
+            for row in self.store.cycles(test.row.id):
+                start_s = test.start_s + row.start_s
+                found.append(replace(row, start_s=halves.get(row.cycle, start_s)))
+        return found
+
+    @cached_property
+    def spectra(self) -> list[MeasuredSpectrum]:
+        """The impedance spectra, in the order measured."""
+        rows = self.store.measurements(self.run.run_id)
+        return [found for row in rows if (found := measured_spectrum(self.store, row)) is not None]
+
+    def samples_of(self, steps: Sequence[RunStep]) -> list[Sample]:
+        """Give the samples of consecutive steps, or of the parts of one, as if they were one step, in run time."""
+        return samples_of(self.store, steps)
+
+    def joined(self, parts: Sequence[RunStep]) -> ExecutedStep:
+        """Make one executed step of its parts, in the run's time and numbers."""
+        segment = self.program.segments[parts[0].place.segment]
+        if not isinstance(segment, CyclingSegment):
+            raise TypeError("a measurement has no parts")
+        return joined(self.store, segment, parts)
+
+    def chunks(self, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
+        """Give all samples of all tests as columns, in chunks of at most ``rows`` rows; memory stays that of one chunk.
+
+        ``names`` are some of `orchestrator.analysis.sample_columns.COLUMNS`, all by default. A chunk never spans tests.
+        """
+        from orchestrator.analysis.sample_columns import chunks
+
+        for test, steps in self._read:
+            yield from chunks(self.store, test, steps, names, rows)
+
+    def columns(self, *names: str) -> Columns:
+        """Give whole columns of all samples: those named, or all."""
+        from orchestrator.analysis.sample_columns import concatenated
+
+        return concatenated(self.chunks(names), names)
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """The spans in which the run has no records: between its tests, and where a tester's records were lost."""
+        deviations = self.store.deviations(self.run.run_id)
+        found: list[Gap] = []
+        for before, after in pairwise([None, *self.tests]):
+            if after is None:
+                continue
+            if before is not None:
+                began, ended = self._span(before)[1], self._span(after)[0]
+                if ended > began:
+                    found.append(Gap(after.start_s, began, ended, 0, _overlapping(deviations, began, ended)))
+            with explained(self.store.path):
+                lost = jumps(self.store.connection, after.row.id)
+            for began, ended, time_s, count in lost:
+                overlapping = _overlapping(deviations, began, ended)
+                found.append(Gap(after.start_s + time_s, began, ended, count, overlapping))
+        return found
+
+    @cached_property
+    def _measured_spans(self) -> dict[int, tuple[float, float]]:
+        rows = self.store.measurements(self.run.run_id)
+        return {row.test: (row.started_unix_s, row.ended_unix_s) for row in rows}
+
+    def _span(self, test: RunTest) -> tuple[float, float]:
+        """Give when a test began to record and when it ended, by the wall clock."""
+        started_s = test.row.started_unix_s
+        if test.last is None or test.row.is_measurement:
+            return self._measured_spans.get(test.row.id, (started_s, started_s))
+        first = next(self.store.samples(test.row.id, limit=1))
+        return first.unix_time_s - first.time_s, test.last.unix_time_s
+
+
+def _overlapping(
+    deviations: Sequence[DeviationRow], started_unix_s: float, ended_unix_s: float
+) -> tuple[DeviationRow, ...]:
+    """Give the deviations that share time with a span; a tester's clock is read to the second."""
+    return tuple(
+        row
+        for row in deviations
+        if row.started_unix_s <= ended_unix_s + 1.0
+        and (inf if row.ended_unix_s is None else row.ended_unix_s) >= started_unix_s - 1.0
+    )
