@@ -143,7 +143,7 @@ class StepWatch:
 
 
 def set_duration_s(step: ConstantCurrent) -> float | None:
-    """Give how long a step is meant to take: its time end, its charge end, or half its time ceiling (design, 6)."""
+    """Give how long a step is meant to take: its time end, its charge end, or half its time ceiling."""
     if step.until.time_s is not None:
         return step.until.time_s
     if step.until.capacity_ah is not None:
