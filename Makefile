@@ -50,9 +50,10 @@ echo "installing $(1) into .venv"; \
 $(PIP) install --require-hashes -r $(1) && $(PIP) install --no-deps --no-build-isolation --editable .
 endef
 
-# One lock: file, options. For every platform and every Python that pyproject.toml allows, without any index address.
+# One lock: file, options. All extras, for every platform and every Python that pyproject.toml allows, without any
+# index address.
 define resolve
-uv pip compile pyproject.toml $(2) --universal --generate-hashes --no-emit-index-url \
+uv pip compile pyproject.toml --all-extras $(2) --universal --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet --output-file $(1)
 endef
 

@@ -1,4 +1,4 @@
-"""The states of a run, what each means, and the moves allowed between them, as one table (design, section 9)."""
+"""The states of a run, what each means, and the moves allowed between them, as one table (drawn in docs/states.md)."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_bench_file_offers_the_channel(tmp_path: Path) -> None:
     """``cellrig run`` on a bench of nothing but a potentiostat, in real time; the simulated program is fast."""
     from typer.testing import CliRunner
 
-    from orchestrator.cli import app
+    from orchestrator.cli.app import app
 
     recipe = tmp_path / "short.yaml"
     recipe.write_text(

@@ -110,7 +110,7 @@ def test_cutoff_is_early_by_the_nearer_of_time_and_charge() -> None:
 
 
 def test_three_early_cutoffs_in_a_row_stop_the_run() -> None:
-    """A pulled-out cell is found after three half-cycles, two are not enough (design, section 6)."""
+    """A pulled-out cell is found after three half-cycles, two are not enough."""
     builder, watch = StepBuilder(SEGMENT), StepWatch(SEGMENT)
     early = [half_cycle(n, 1e9, 0.1) for n in range(1, 4)]
     assert watch.feed(builder.feed([s for half in early[:2] for s in half])) == []
@@ -173,7 +173,7 @@ def test_reason_of_a_steps_end_is_read_from_its_last_sample(sample: Sample, reas
 
 
 def test_ceiling_as_the_reason_is_a_trip() -> None:
-    """The tester goes on after a ceiling; the host must not (design, section 6)."""
+    """The tester goes on after a ceiling; the host must not."""
     segment = replace(SEGMENT, steps=(replace(CHARGE, until=Until(voltage_v=0.5)), *SEGMENT.steps[1:]))
     last = half_cycle(1, 300.0)
     last[-1] = last[-1]._replace(capacity_ah=1.1001e-4)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 from orchestrator.judging.limits import FindingKind
 from orchestrator.rack.launch import Launch, launch
 from orchestrator.report.impedance import impedance_report

@@ -81,10 +81,3 @@ def test_windows_lines_are_those_of_the_makefile() -> None:
     for piece in ("--require-hashes -r", "--no-deps --no-build-isolation --editable ."):
         assert piece in block
         assert piece in makefile
-
-
-def test_every_link_of_the_docs_leads_somewhere() -> None:
-    """No page points to a file that is not there."""
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md")]:
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
-            assert "://" in target or (page.parent / target).exists(), (page.name, target)

@@ -1,6 +1,6 @@
 """Writes the BTS step file for a segment, reads step files back, and says how one differs from the other.
 
-No command of the API reads a schedule back (design, section 7), so the file that BTS will open is parsed again and
+No command of the API reads a schedule back (docs/bench.md), so the file that BTS will open is parsed again and
 compared before every start. Units of the file (reference neware-ct4008, section 5.2): 0.1 mV, mA, ms, mAs; currents
 are positive magnitudes whose direction is in the step type.
 """

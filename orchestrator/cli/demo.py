@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.arguments import Json, Seed
+from orchestrator.cli.extras import need
 from orchestrator.cli.output import ProgressView, print_json, print_table, stopped_by_ctrl_c
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Run the paper's cells at once on a simulated CT-4008 and show what each did."""
+    need("report")
     from orchestrator.demo import run_demo
 
     with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {out}"), ProgressView(quiet=json) as view:

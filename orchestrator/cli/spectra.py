@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.arguments import Json, StoreFile
+from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def spectra(
     json: Json = False,
 ) -> None:
     """Fit a run's impedance spectra, check them, say what they tell of the cell, and draw them."""
+    need("report")
     from orchestrator.report.impedance import draw, impedance_report
     from orchestrator.store import open_store
 

@@ -1,4 +1,4 @@
-"""The checks before a channel may be energised (faults, section 5), each reason as a sentence."""
+"""The checks before a channel may be energised, each reason as a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One service for a store: a lock that the system drops when its process dies, with the owner's name in the file."""
+"""One service for a store: a lock that the system drops when its process dies, with the owner's name in the file.
+
+The lock itself is ``filelock``'s, on a descriptor that stays ours (docs/decisions/0012-file-locks-by-filelock.md).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ import contextlib
 import json
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -15,15 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from filelock import lock_descriptor, unlock_descriptor
 
 _ATTEMPTS = 10
 _PAUSE_S = 0.05
-# On Windows a locked byte cannot be read: the lock is on one far behind the text.
-_LOCKED_BYTE = 1 << 30
+# On Windows the lock is on the file's first byte, which nobody else can read then: the text begins behind it.
+_TEXT_AT = 1
 
 
 class AlreadyOwned(Exception):
@@ -73,7 +72,7 @@ class Instance:
     def _write(self, text: str) -> None:
         self._file.seek(0)
         self._file.truncate()
-        self._file.write(text)
+        self._file.write(" " * _TEXT_AT + text if text else "")
         self._file.flush()
 
 
@@ -83,7 +82,7 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
     path = lock_path(store)
     with path.open("a+", encoding="utf-8") as file:
         for attempt in range(1, _ATTEMPTS + 1):
-            if _lock(file):
+            if lock_descriptor(file.fileno(), blocking=False):
                 break
             # Another program may only be looking whether the lock is held.
             if attempt == _ATTEMPTS:
@@ -98,49 +97,22 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
             yield instance
         finally:
             instance.leave()
-            _unlock(file)
+            unlock_descriptor(file.fileno())
 
 
 def owner_of(store: Path) -> Owner | None:
     """Give the living process that serves a store, None when there is none."""
     with contextlib.suppress(FileNotFoundError), lock_path(store).open("r+", encoding="utf-8") as file:
-        if _lock(file):
-            _unlock(file)
+        if lock_descriptor(file.fileno(), blocking=False):
+            unlock_descriptor(file.fileno())
             return None
         return _read(file) or Owner(0, "this machine", "just now", "")
     return None
 
 
 def _read(file: IO[str]) -> Owner | None:
-    file.seek(0)
+    file.seek(_TEXT_AT)
     try:
         return Owner(**json.loads(file.read()))
     except (ValueError, TypeError):
         return None
-
-
-if sys.platform == "win32":
-
-    def _lock(file: IO[str]) -> bool:
-        try:
-            os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-
-    def _lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(file: IO[str]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_UN)

@@ -1,7 +1,7 @@
 """After a restart: what became of each run that an earlier process left behind, decided by asking the tester.
 
 Exactly one of adopt, backfill and adopt, hold, trip (stop again), or fail (it never started). Nothing is started twice
-and no step is repeated: a run that must go on in a new program waits for a person (design, section 9).
+and no step is repeated: a run that must go on in a new program waits for a person (docs/states.md).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store
 from protocols.program import Loop
 
-# Silence: no good reply for three polls, or no new record for three record intervals (design, section 9).
+# Silence: no good reply for three polls, or no new record for three record intervals.
 SILENT_POLLS = 3
 SILENT_RECORDS = 3
 # The wall clock may be this far off from one poll to the next before it is called a jump.

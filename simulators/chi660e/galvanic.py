@@ -66,7 +66,7 @@ class _Potentials:
 
 
 def measure_two_currents(run: Run) -> Recorded:
-    """Measure CP: `cl` segments of alternating polarity, flipped by time or at the limit that the segment runs into."""
+    """Measure CP: `cl` segments of alternating polarity, flipped by time or at the limit that is reached."""
     p, settings = run.parameters, run.settings
     oxidises = (p.mode("pn") == "p") == settings.cp_negative_first_cathodic
     by_time = p.mode("priority") == "time" or settings.prioe_times_limit

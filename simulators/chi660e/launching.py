@@ -48,7 +48,7 @@ class Launcher:
     """
 
     def __init__(self, control: BenchControl, *, cfg: Path | None = None, screen: Path | None = None) -> None:
-        """Join processes to a bench that listens; `cfg` is the program's settings, `screen` where pop-ups are told."""
+        """Join processes to a bench that listens; `cfg` is the program's settings, `screen` shows pop-ups."""
         self.cfg = cfg
         self.screen = screen
         self._control = control

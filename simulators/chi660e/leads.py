@@ -112,7 +112,7 @@ class SharedTerminals:
 
 
 class Leads:
-    """The leads and the hands that clip them. `clock` gives the bench's seconds, `speed` of them in a loop's second."""
+    """Leads and the hands that clip them. `clock` gives the bench's seconds, `speed` those in a loop's second."""
 
     def __init__(
         self,

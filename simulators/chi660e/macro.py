@@ -42,7 +42,7 @@ def read_macro(data: bytes, settings: Settings) -> list[Line]:
 
 
 def parse(text: str, settings: Settings) -> list[Line]:
-    """Give the commands of a macro's text up to `end`: case and spaces do not matter, `;` and `#` begin a comment."""
+    """Give a macro's commands up to `end`: case and spaces are ignored, `;` or `#` begins a comment."""
     lines: list[Line] = []
     for number, raw in enumerate(text.splitlines(keepends=True), 1):
         bare = _without_comment(raw).strip()

@@ -50,7 +50,7 @@ TECHNIQUES: Mapping[str, Technique] = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One run's data: parameter lines as the text file shows them, rows as its columns, numbers as the `.bin` has them.
+    """One run's data: parameter lines as the text file shows them, rows as its columns, numbers as in the `.bin`.
 
     `values` are the parameters by macro name; `unix_s` is when the run ended.
     """

@@ -14,7 +14,7 @@ _MS_PER_TICK = 1000 // TICKS_PER_S
 
 
 class Recorder:
-    """The pen of one channel. `tick` is the next time record; `anchor_v` and `anchor_a` are of the change records."""
+    """The pen of one channel. `tick` is the next time record; `anchor_v`, `anchor_a` are of change records."""
 
     def __init__(self, readings: Readings, codes: LogCodes) -> None:
         """Begin without a test."""

@@ -44,7 +44,7 @@ class RequestFramer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: its command, and the elements between `cmd` and `</bts>`, those of a `list` taken out of it."""
+    """One request: its command, and the elements between `cmd` and `</bts>`, those of a `list` unwrapped."""
 
     command: str
     fields: dict[str, str]

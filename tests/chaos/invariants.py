@@ -1,4 +1,4 @@
-"""What must hold at every moment, in every calm and in the morning, whatever has happened (faults, section 7)."""
+"""What must hold at every moment, in every calm and in the morning, whatever has happened (docs/faults.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The invariants of a scenario (faults, section 7): the store of a dead service against the tester's own memory."""
+"""The invariants of a scenario (docs/faults.md): the store of a dead service against the tester's own memory."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _PHYSICAL = re.compile(rb' (volt|curr|cap|eng|startvolt|endvolt|startcurr|endcur
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its reply, whole and with terminators; `time_s` is the bench's clock, an empty reply silence."""
+    """One request and its reply, whole, with terminators; `time_s` is the bench's clock, an empty reply silence."""
 
     request: bytes
     reply: bytes

@@ -1,0 +1,112 @@
+"""What is installed and what is shipped: extras, packages of the same name, the source archive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from orchestrator.cli.extras import EXTRAS
+from orchestrator.cli.neighbours import foreign_package
+
+ROOT = Path(__file__).resolve().parent.parent
+# Two half-cycles between two spectra: enough for a watch that compares.
+RECIPE = """
+name: short-eis
+title: Two spectra of a Li/Li cell with a cycle between them
+for: [li-li]
+record: {every: 30 s}
+potentiostat: {rest: 10 min, drift_per_min: 1 mV}
+steps:
+  - {step: eis, high: 100 kHz, low: 1 Hz, amplitude: 10 mV}
+  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
+  - {step: eis, high: 100 kHz, low: 1 Hz, amplitude: 10 mV}
+"""
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def _cellrig(folder: Path, *arguments: str, without: tuple[str, ...] = (), path: str = "") -> tuple[int, str]:
+    """Run the command line in a process of its own. Gives its exit status and what it wrote to stderr."""
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.path[:0] = {[path] if path else []!r}; "
+        "from orchestrator.cli import main; main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return result.returncode, result.stderr
+
+
+@pytest.mark.parametrize("name", ["protocols", "drivers", "simulators"])
+def test_foreign_package_of_the_same_name_is_refused_before_it_is_imported(tmp_path: Path, name: str) -> None:
+    """A stranger's package in front of ours ends the command with status 2 and a sentence; nothing of it runs."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise RuntimeError('a stranger runs')\n", "utf-8")
+    status, said = _cellrig(tmp_path, "recipe", "list", path=str(tmp_path))
+    assert status == 2
+    assert said.startswith(f"cellrig: the package '{name}' beside cellrig should be {ROOT / name}")
+    assert str(tmp_path / name) in said
+    assert "a stranger runs" not in said
+
+
+def test_package_that_is_missing_is_named(tmp_path: Path) -> None:
+    """A package that Python finds nowhere is as bad as a foreign one; ours beside one another are right."""
+    assert "Python finds nowhere" in foreign_package(("no_such_package",), tmp_path)
+    assert foreign_package() == ""
+
+
+@pytest.mark.parametrize("arguments", [("demo", "--out", "pictures"), ("spectra", "R000001")])
+def test_command_without_its_extra_says_what_to_install(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Nothing is measured for minutes only to fail at its picture: the command ends at once, with one sentence."""
+    status, said = _cellrig(tmp_path, *arguments, without=("matplotlib",))
+    assert status == 2
+    assert said.count("\n") == 1
+    assert "matplotlib is not installed; install it with: python -m pip install '.[report]'" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(60)
+def test_run_with_spectra_needs_no_extra(tmp_path: Path) -> None:
+    """The core measures, judges and stores, spectra and soft shorts included, with no library of an extra."""
+    (tmp_path / "recipe.yaml").write_text(RECIPE, "utf-8")
+    arguments = ("run", "recipe.yaml", "--cell", "bare-li-li", "--channel", "21-1-1", "--simulate")
+    status, said = _cellrig(tmp_path, *arguments, without=tuple(name for names in EXTRAS.values() for name in names))
+    assert status == 0, said
+
+
+def test_extras_are_those_of_the_project() -> None:
+    """What a command looks for before it begins is what its extra installs."""
+    declared = {
+        extra: {Requirement(text).name for text in texts} for extra, texts in PROJECT["optional-dependencies"].items()
+    }
+    assert {extra: set(names) for extra, names in EXTRAS.items()} == declared
+
+
+def test_pythons_that_the_project_names_are_those_it_installs_on() -> None:
+    """The versions that the project says it was tried on are within those that it installs on."""
+    named = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]
+    assert named[0] == "3.11"
+    assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in named)
+
+
+@pytest.mark.timeout(60)
+def test_source_archive_has_what_a_checkout_has(tmp_path: Path) -> None:
+    """Whoever unpacks the archive can build, test and measure, and finds the rules of the house."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    wanted = ["Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "README.md", ".ci/run", "findings/README.md"]
+    for folder in ("protocols", "drivers", "orchestrator", "simulators", "tests", "benchmarks", "docs"):
+        wanted += [
+            str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.*") if "__pycache__" not in path.parts
+        ]
+    assert [name for name in wanted if (ROOT / name).is_file() and name not in names] == []
