@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli import app
+from orchestrator.cli.app import app
 from orchestrator.events import STATE_SEVERITY, EventKind, Severity, stored_event
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.rack.housekeeping import SPACE_EVENTS
