@@ -110,8 +110,8 @@ def deviations(store: Store, run_id: str | None, after: int, limit: int) -> dict
 def _listed(store: Store, name: str, select: str, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
     if run_id is not None:
         check_run(store, run_id)
-    sql = f"{select} WHERE id > ?1 AND (?2 IS NULL OR run_id = ?2) ORDER BY id LIMIT ?3"
-    return _page(name, "id", _rows(store, sql, after, run_id, limit + 1), limit, after)
+    sql = f"{select} WHERE id > ? AND (? IS NULL OR run_id = ?) ORDER BY id LIMIT ?"
+    return _page(name, "id", _rows(store, sql, after, run_id, run_id, limit + 1), limit, after)
 
 
 def _page(name: str, key: str, rows: list[dict[str, Any]], limit: int, after: int) -> dict[str, Any]:

@@ -55,9 +55,9 @@ def gaps(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]
     ).fetchall()
     for test, run_id, due, there, last in spans[:MOST]:
         (first_gap,) = connection.execute(
-            "SELECT min(after) FROM (SELECT 0 AS after UNION ALL SELECT sequence FROM sample WHERE test = ?1) "
-            "WHERE after < ?2 AND NOT EXISTS (SELECT 1 FROM sample WHERE test = ?1 AND sequence = after + 1)",
-            (test, last),
+            "SELECT min(after) FROM (SELECT 0 AS after UNION ALL SELECT sequence FROM sample WHERE test = :test) "
+            "WHERE after < :last AND NOT EXISTS (SELECT 1 FROM sample WHERE test = :test AND sequence = after + 1)",
+            {"test": test, "last": last},
         ).fetchone()
         yield Finding(
             "gaps",

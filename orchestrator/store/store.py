@@ -96,17 +96,17 @@ class Store(Transactional):
         """
         with self.transaction() as connection:
             connection.execute(
-                "INSERT INTO cell (name, facts_json) SELECT ?1, coalesce(json_extract(?2, '$.cell'), '{}') "
-                "WHERE NOT EXISTS (SELECT 1 FROM cell WHERE name = ?1)",
-                (cell, program_json),
+                "INSERT INTO cell (name, facts_json) SELECT :cell, coalesce(json_extract(:program, '$.cell'), '{}') "
+                "WHERE NOT EXISTS (SELECT 1 FROM cell WHERE name = :cell)",
+                {"cell": cell, "program": program_json},
             )
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()[0]
-            run_id = f"R{number:06d}"
+            run_id, created = f"R{number:06d}", created_unix_s
             connection.execute(
                 "INSERT INTO run (number, run_id, recipe, cell_id, channel, label, program_json, program_sha256, "
                 "created_unix_s, state, reason, state_unix_s) "
-                "VALUES (?1, ?2, ?3, (SELECT max(id) FROM cell WHERE name = ?4), ?5, ?6, ?7, ?8, ?9, 'queued', '', ?9)",
-                (number, run_id, recipe, cell, channel, label, program_json, program_sha256, created_unix_s),
+                "VALUES (?, ?, ?, (SELECT max(id) FROM cell WHERE name = ?), ?, ?, ?, ?, ?, 'queued', '', ?)",
+                (number, run_id, recipe, cell, channel, label, program_json, program_sha256, created, created),
             )
         return run_id
 
@@ -269,10 +269,10 @@ class Store(Transactional):
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
         """Give the events of a run, or of everything (None), with a number above ``after``, in order."""
-        sql = "SELECT id, run_id, kind, message, at_unix_s, data_json FROM event WHERE id > ?1"
+        sql = "SELECT id, run_id, kind, message, at_unix_s, data_json FROM event WHERE id > ?"
         if run_id is None:
             return [EventRow(**row) for row in self._query(f"{sql} ORDER BY id", after)]
-        return [EventRow(**row) for row in self._query(f"{sql} AND run_id = ?2 ORDER BY id", after, run_id)]
+        return [EventRow(**row) for row in self._query(f"{sql} AND run_id = ? ORDER BY id", after, run_id)]
 
     def add_deviation(
         self, run_id: str, category: DeviationCategory, started_unix_s: float, ended_unix_s: float | None, effect: str
