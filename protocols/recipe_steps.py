@@ -172,7 +172,7 @@ class CcCvStep(FileModel):
 
 
 class EisStep(FileModel):
-    """Measure the impedance with the potentiostat, from `high` down to `low`, at open circuit or around `bias`."""
+    """Measure the impedance by the potentiostat, from `high` to `low`, at open circuit or around `bias`."""
 
     step: Literal["eis"]
     high: Frequency = parse_quantity("1 MHz")

@@ -216,7 +216,7 @@ async def deviations(service: TheService, after: After = 0, limit: Limit = 1000)
 
 @router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the_watchers)]) -> StreamingResponse:
-    """Send every run as it is, then each change, as server-sent events `run`; `dropped` counts what was too much."""
+    """Send every run as it is, then each change, as server-sent events `run`; `dropped` counts those left out."""
     if watchers.clients >= MOST_CLIENTS:
         raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
     now = [run.update() for run in service.runs]
