@@ -4,7 +4,7 @@
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
 
-.PHONY: help demo test faults bench chaos lock clean
+.PHONY: help demo check test faults bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -13,12 +13,14 @@ help: ## say what there is to make
 demo: .venv/demo.stamp ## run the paper's six cells on a simulated tester, in seconds
 	.venv/bin/cellrig demo
 
-test: .venv/test.stamp ## check everything: format, lint, types, architecture, tests
-	@sh .ci/system-packages
+check: .venv/test.stamp ## check format, lint, types and architecture
 	@$(call check,ruff format,.venv/bin/ruff format --check --quiet .)
 	@$(call check,ruff check,.venv/bin/ruff check --quiet .)
 	@$(call check,mypy,.venv/bin/mypy $(CODE))
 	@$(call check,import-linter,.venv/bin/lint-imports --no-logo)
+
+test: check ## check everything: all that `make check` does, then the tests
+	@sh .ci/system-packages
 	@$(call check,pytest,.venv/bin/pytest -n 2)
 
 faults: .venv/test.stamp ## kill the service a thousand times, fail its disk at every write, and check that nothing is lost
@@ -41,7 +43,7 @@ clean: ## remove the environment and all caches
 
 # One check: name, command. Stops at the first that fails, and says which it was.
 define check
-echo "== $(1)"; $(2) || { echo "make test: $(1) failed" >&2; exit 1; }
+echo "== $(1)"; $(2) || { echo "make $@: $(1) failed" >&2; exit 1; }
 endef
 
 # One environment: lock file. The project itself is built by the locked back end.

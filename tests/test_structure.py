@@ -143,6 +143,7 @@ def test_lock_meets_every_declared_requirement(lock: str) -> None:
     """A lock holds a version within the range of each dependency that pyproject.toml declares for it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     declared = project["project"]["dependencies"] + project["dependency-groups"]["build"]
+    declared = declared + [needed for extra in project["project"]["optional-dependencies"].values() for needed in extra]
     if lock == "requirements-test.lock":
         declared = declared + project["dependency-groups"]["test"]
     text = (ROOT / lock).read_text("utf-8")
