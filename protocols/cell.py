@@ -92,9 +92,10 @@ SYMMETRIC = frozenset(kind.value for kind, defaults in DEFAULTS.items() if defau
 def on_wrong_side(
     direction: Direction, volts: float | Decimal, others: Sequence[float | Decimal], symmetric: bool
 ) -> bool:
-    """Tell whether a step that goes to ``volts`` would be over before it began.
+    """Tell whether a step's target voltage lies on the wrong side, so that the step would end as it begins.
 
-    ``others`` are the voltages that steps of the other direction go to; a ``symmetric`` cell rests at 0 V.
+    ``volts`` is the target, ``others`` are those of the steps of the other direction; a ``symmetric`` cell rests at
+    0 V.
     """
     up = direction is Direction.CHARGE
     if symmetric:
@@ -104,7 +105,7 @@ def on_wrong_side(
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What ends a step: seconds, ampere-hours, taper current in amperes.
+    """The end conditions of a step: seconds, ampere-hours, taper current in amperes.
 
     ``shortened``: a voltage may end the step, or lower its current, before its time has passed the full charge.
     """
@@ -213,7 +214,7 @@ def _time(current_a: Decimal, ends: Ends, full_ah: Decimal | None, symmetric: bo
 
 
 def _tail(current_a: Decimal, taper_a: Decimal | None) -> Decimal:
-    """Tell how many times longer a charge takes if all of it passes while the current decays to the taper current."""
+    """Give how many times longer a charge takes if it passes while the current decays to the taper current."""
     if taper_a is None or taper_a >= current_a:
         return Decimal(1)
     ratio = taper_a / current_a

@@ -77,7 +77,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
 
 
 class _Demand:
-    """What a step asks of a channel; ``currents_a`` are the magnitudes that it sets or judges by."""
+    """The values of one step that its channel must reach; ``currents_a`` are the magnitudes it sets or is judged by."""
 
     def __init__(self, number: int, step: RecordedStep) -> None:
         self.number = number
@@ -174,7 +174,7 @@ def _records(segment: CyclingSegment, steps: Sequence[_Demand], envelope: Channe
 def _flaws(
     segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool
 ) -> Iterator[_Reason]:
-    """Give what is wrong with a segment on whichever channel."""
+    """Give the flaws that make a segment unsound on any channel."""
     if not segment.steps:
         yield None, "A segment has no steps"
     yield from _ends(steps, drives)
@@ -240,7 +240,7 @@ def _order(limits: Limits) -> Iterator[_Reason]:
 
 
 def _is_finite(value: object) -> bool:
-    """Tell whether every number in it is finite: a NaN would pass all comparisons."""
+    """Tell whether every number of a program is finite: a NaN would pass all comparisons."""
     if is_dataclass(value):
         return all(_is_finite(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, tuple):
@@ -249,7 +249,7 @@ def _is_finite(value: object) -> bool:
 
 
 def _sentences(reasons: Iterable[_Reason]) -> list[str]:
-    """Make sentences in the order given, one for all the steps of which the same is said."""
+    """Turn reasons into sentences, in order; steps that share a reason share a sentence."""
     steps: dict[str, list[int]] = {}
     for number, text in reasons:
         said = steps.setdefault(text, [])

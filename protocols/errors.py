@@ -1,4 +1,4 @@
-"""What can be wrong with what a technician wrote, and how it is told: everything at once, with file and line.
+"""Errors of recipe and cell files, each with file, line and field. All problems of a file are reported together.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What a program will take: time at most and as expected, charge passed, records made. Nothing is simulated.
+"""Forecasts a program: longest and expected time, charge passed, number of records. Nothing is simulated.
 
 >>> from protocols.loading import load_cell, load_recipe
 >>> from protocols.resolve import resolve
@@ -30,7 +30,7 @@ _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a program will take; ``charge_ah`` is the sum of magnitudes, ``cycles`` the passes of its largest loop.
+    """The forecast of a program; ``charge_ah`` is the sum of magnitudes, ``cycles`` the passes of its largest loop.
 
     ``planned_duration_s`` is an upper bound, the rest are estimates: ``records`` a generous one, for disk space.
     All are infinite where a step has no bound.
@@ -96,7 +96,7 @@ def planned_duration_s(program: Program) -> float:
 
 
 def expected_duration_s(program: Program) -> float:
-    """Give the time a healthy cell takes."""
+    """Give the time that a healthy cell takes for a program."""
     return forecast(program).expected_duration_s
 
 

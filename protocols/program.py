@@ -123,7 +123,7 @@ class CyclingSegment:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CyclingSegment:
-        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        """Read what ``to_json`` wrote. Raises pydantic's ValidationError for anything else."""
         return _SEGMENT.validate_json(text)
 
 
@@ -148,7 +148,7 @@ class MeasurementSegment:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> MeasurementSegment:
-        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        """Read what ``to_json`` wrote. Raises pydantic's ValidationError for anything else."""
         return _MEASUREMENT.validate_json(text)
 
 
@@ -187,7 +187,7 @@ class Program:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Program:
-        """Read what `to_json` wrote. Raises pydantic's ValidationError for anything else."""
+        """Read what ``to_json`` wrote. Raises pydantic's ValidationError for anything else."""
         return _PROGRAM.validate_json(text)
 
     @property

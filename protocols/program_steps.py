@@ -9,7 +9,7 @@ steps need not know the kinds:
 - ``sets_current`` and ``holds_voltage``, which tell how it is controlled
 - ``until`` and ``ceiling``, its ends, and ``record`` and ``purpose``
 
-A new kind is a dataclass here and a member of `PoweredStep` (docs/decisions/0011-steps-answer-for-themselves.md).
+A new kind is a dataclass here and a member of ``PoweredStep`` (docs/decisions/0011-steps-answer-for-themselves.md).
 
 >>> step = ConstantCurrent(-0.001, Until(capacity_ah=0.002), Ceiling(time_s=14400.0))
 >>> step.direction.value, step.constant_a, step.largest_a, longest(step)

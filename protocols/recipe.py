@@ -64,7 +64,7 @@ Piece = Cycling | Measuring
 
 
 def pieces(steps: Sequence[RecipeStep]) -> list[Piece]:
-    """Give the pieces in the order in which they run, at most one more than `SEGMENTS_MAX`."""
+    """Cut steps where the instrument changes; give at most one piece more than ``SEGMENTS_MAX``, in order."""
     found: list[Piece] = []
     gathered: list[tuple[Path, RecipeStep]] = []
     for path, step in _walk(steps):

@@ -1,7 +1,7 @@
-"""What is left of a segment after its tester lost the program, so that a run can go on and pass what its recipe says.
+"""The remaining part of a segment whose test was interrupted, as a segment that a tester can start.
 
 Executions are counted as a tester's records count them: from 1, every record-making step that has begun, loops not
-counted. The new test starts its own numbers again; `original_place` leads from them to those of the original program.
+counted. The new test starts its own numbers again; ``original_place`` leads from them to those of the original program.
 
 >>> from protocols.loading import load_cell, load_recipe
 >>> from protocols.resolve import resolve
@@ -35,7 +35,7 @@ _HALF_TICK_S = Decimal("0.05")
 def remaining(
     segment: CyclingSegment, executed_steps: int, step_time_s: float, passed_ah: float
 ) -> CyclingSegment | None:
-    """Give the segment that passes what is still to pass; None if nothing is.
+    """Give the segment that executes the steps and passes still to be executed; None if there are none.
 
     ``executed_steps`` is the step count of the last stored record, ``step_time_s`` and ``passed_ah`` (a magnitude) are
     its time and charge in that step. Contact checks in front are made again, with a rest after them; a run that did not
@@ -59,7 +59,7 @@ def cycles_done(segment: CyclingSegment, executed_steps: int) -> int:
     """Tell how many raw cycles were behind the interrupted step: its raw cycle number minus 1.
 
     In the new test the interrupted pass and the first whole pass after it may bear the same raw number, because no jump
-    lies between them. Only `original_place` tells the cycle of every execution.
+    lies between them. Only ``original_place`` tells the cycle of every execution.
     """
     nodes = _checked(segment, executed_steps, 0.0, 0.0)
     return place(segment.steps, min(max(executed_steps, 1), length(nodes))).cycle - 1
@@ -70,7 +70,7 @@ def original_place(
 ) -> Place | None:
     """Tell which step and raw cycle of ``segment`` the ``count``-th execution of its remaining segment continues.
 
-    The other arguments are those given to `remaining`. None for the checks made again and the rest after them. Raises
+    The other arguments are those given to ``remaining``. None for the checks made again and the rest after them. Raises
     ValueError if the remaining segment has no such execution.
     """
     nodes = _checked(segment, executed_steps, step_time_s, passed_ah)
@@ -102,14 +102,14 @@ def _checks(steps: Sequence[Step]) -> tuple[RecordedStep, ...]:
 
 
 def _lead(checks: tuple[RecordedStep, ...]) -> tuple[RecordedStep, ...]:
-    """Give what comes in front: the checks and a rest, which is one of them should the new run be interrupted too."""
+    """Give the steps before the interrupted one: the contact checks and a rest, itself a check if interrupted again."""
     if not checks or checks[-1].direction is None:
         return checks
     return (*checks, Rest(Until(time_s=REST_AFTER_CHECK_S), purpose=Purpose.CHECK))
 
 
 def _after(nodes: Sequence[Node], done: int, step_time_s: float, passed_ah: float) -> tuple[Node, ...]:
-    """Give what is left of nodes whose execution ``done`` (from 0) is the interrupted one."""
+    """Give the nodes still to be executed when execution ``done`` (from 0) was interrupted."""
     for index, node in enumerate(nodes):
         if done >= node.length:
             done -= node.length
@@ -129,7 +129,7 @@ def _after(nodes: Sequence[Node], done: int, step_time_s: float, passed_ah: floa
 
 
 def _reduced(step: RecordedStep, step_time_s: float, passed_ah: float) -> RecordedStep | None:
-    """Take what has passed off a step's time, charge and ceilings; None if any of them is used up."""
+    """Subtract the passed time and charge from a step's ends and ceilings; None if any of them is used up."""
     half_tick_ah = _HALF_TICK_S * _exact(step.largest_a or 0.0) / 3600
     until, ceiling = step.until, step.ceiling
     time_s, bound_s = _less(until.time_s, step_time_s), _less(ceiling.time_s, step_time_s)

@@ -222,7 +222,7 @@ class _Resolver:
         return bound
 
     def _current(self, step: PoweredRecipeStep, where: str = "The first powered step") -> Decimal | None:
-        """Give the magnitude a step may reach; a held voltage without a limit takes that of the step before."""
+        """Give the largest current of a step; a held voltage without a limit takes that of the step before."""
         if step.largest is not None:
             return self._amount(step.largest, f"{where}.{step.largest_key}")
         if self.currents_a:

@@ -121,7 +121,7 @@ class ReversedCurrent:
 
 @dataclass(frozen=True, slots=True)
 class CurrentStep:
-    """One step of `CurrentSteps`: a signed current for a time."""
+    """One step of ``CurrentSteps``: a signed current for a time."""
 
     current_a: float
     duration_s: float

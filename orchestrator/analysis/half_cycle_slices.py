@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from drivers.interfaces import EndReason, Sample
 from orchestrator.analysis.run_steps import RunStep, joined, parts_together, samples_of
 from orchestrator.judging.steps import ExecutedStep
-from protocols.program import ConstantCurrent, CyclingSegment, Program
+from protocols.program import CyclingSegment, PoweredStep, Program
 
 if TYPE_CHECKING:
     from orchestrator.analysis.run_data import RunData
@@ -63,12 +63,13 @@ def half_cycles(store: Store, program: Program, steps: Sequence[RunStep]) -> Ite
     for parts in parts_together(steps):
         place = parts[0].place
         segment = program.segments[place.segment]
-        step = segment.steps[place.step - 1] if isinstance(segment, CyclingSegment) else None
-        if not isinstance(segment, CyclingSegment) or not isinstance(step, ConstantCurrent) or not place.half_cycle:
+        if not isinstance(segment, CyclingSegment) or not place.half_cycle:
             continue
-        if parts[-1].executed.end_reason is not EndReason.EXTERNAL:
+        step = segment.steps[place.step - 1]
+        set_a = step.constant_a if isinstance(step, PoweredStep) else None
+        if set_a is not None and parts[-1].executed.end_reason is not EndReason.EXTERNAL:
             executed = joined(store, segment, parts)
-            half = half_cycle(executed, samples_of(store, parts), step.current_a)
+            half = half_cycle(executed, samples_of(store, parts), set_a)
             yield replace(half, was_cut=len(parts) > 1)
 
 

@@ -14,7 +14,7 @@ from orchestrator.judging.resuming import Placement, Position
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
 from protocols.execution_order import length, nest, place
-from protocols.program import CyclingSegment, PoweredStep, Program, Purpose, Rest
+from protocols.program import CyclingSegment, Loop, PoweredStep, Program, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ProgramWalk:
         step = test.original.steps[there.step - 1]
         cycle = self._cycles.number(there)
         count, half, part = self._steps_before + own, 0, 1
-        if isinstance(step, PoweredStep | Rest) and step.purpose is Purpose.RECIPE:
+        if not isinstance(step, Loop) and step.purpose is Purpose.RECIPE:
             # A contact check that was cut is made again from its beginning: it never goes on.
             part = self._part + 1 if count == self._count else 1
             half = self._half_cycle(step, cycle) if isinstance(step, PoweredStep) else 0
