@@ -10,7 +10,20 @@ from orchestrator.judging.resuming import Position, in_original, position, what_
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.store import DeviationCategory, MeasurementRow, Store
 from protocols.execution_order import flow
-from protocols.program import CellFacts, ConstantCurrent, CyclingSegment, MeasurementSegment, Program, Rest, Segment
+from protocols.program import (
+    CellFacts,
+    ConstantCurrent,
+    CyclingSegment,
+    Loop,
+    MeasurementSegment,
+    Program,
+    Rest,
+    Segment,
+    Until,
+    VoltageBand,
+)
+from protocols.techniques import Impedance
+from tests.segments import CHECKS, segment_of
 
 START_UNIX_S = 1_767_571_200.0
 CELL = CellFacts("made", "li-li", area_cm2=1.0, active_mass_mg=2.0)
@@ -22,6 +35,22 @@ EVERY_S = 1.0
 def program_of(*segments: Segment) -> Program:
     """Give a program of these segments."""
     return Program("made", "0" * 64, CELL, segments)
+
+
+SPECTRUM = MeasurementSegment(Impedance(high_hz=1e5, low_hz=1.0), VoltageBand(-1.0, 1.0))
+CHARGE = ConstantCurrent(0.002, Until(time_s=60.0))
+DISCHARGE = ConstantCurrent(-0.002, Until(time_s=60.0))
+
+
+def cycling(times: int) -> CyclingSegment:
+    """Give a contact check, a rest of ten seconds, and cycles of a minute each way."""
+    return segment_of(*CHECKS, Rest(Until(time_s=10.0)), CHARGE, DISCHARGE, Loop(4, times))
+
+
+# Three cycles, a spectrum, two cycles: cycle 1 begins at 20 s of the first test.
+PROGRAM = program_of(cycling(3), SPECTRUM, cycling(2))
+# In the discharge of cycle 2, then in what was left of it, then in the charge of cycle 4 behind the spectrum.
+CUTS_S = (230.5, 5 + 5 + 60 + 20.5, 1e9, 50.5)
 
 
 def records(segment: CyclingSegment, start_unix_s: float, cut_s: float | None = None) -> list[Sample]:

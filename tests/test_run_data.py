@@ -19,35 +19,9 @@ from orchestrator.analysis.summary import details, summarize
 from orchestrator.judging.placing import RunPlace
 from orchestrator.report import figures
 from orchestrator.store import Store, StoreError
-from protocols.program import (
-    ConstantCurrent,
-    CyclingSegment,
-    Loop,
-    MeasurementSegment,
-    Program,
-    Rest,
-    Segment,
-    Until,
-    VoltageBand,
-)
-from protocols.techniques import Impedance
-from tests.run_maker import AWAY_S, START_UNIX_S, RunMaker, program_of
+from protocols.program import CyclingSegment, Program, Segment
+from tests.run_maker import AWAY_S, CHARGE, CUTS_S, PROGRAM, SPECTRUM, START_UNIX_S, RunMaker, program_of
 from tests.segments import CHECKS, segment_of, segments
-
-SPECTRUM = MeasurementSegment(Impedance(high_hz=1e5, low_hz=1.0), VoltageBand(-1.0, 1.0))
-CHARGE = ConstantCurrent(0.002, Until(time_s=60.0))
-DISCHARGE = ConstantCurrent(-0.002, Until(time_s=60.0))
-
-
-def cycling(times: int) -> CyclingSegment:
-    """Give a contact check, a rest of ten seconds, and cycles of a minute each way."""
-    return segment_of(*CHECKS, Rest(Until(time_s=10.0)), CHARGE, DISCHARGE, Loop(4, times))
-
-
-# Three cycles, a spectrum, two cycles: cycle 1 begins at 20 s of the first test.
-PROGRAM = program_of(cycling(3), SPECTRUM, cycling(2))
-# In the discharge of cycle 2, then in what was left of it, then in the charge of cycle 4 behind the spectrum.
-CUTS_S = (230.5, 5 + 5 + 60 + 20.5, 1e9, 50.5)
 
 
 def made(store: Store, cuts_s: tuple[float, ...] = (), program: Program = PROGRAM) -> RunData:

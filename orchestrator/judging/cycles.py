@@ -58,20 +58,23 @@ class CycleBuilder:
         self._cell = cell
         self._closing = _closing_steps(segment)
         self._open: list[ExecutedStep] = []
-        # Raw cycle and number of the newest cycle that a step was fed for.
-        self._newest: tuple[int, int] | None = None
+        # The place of the newest step that was fed, and its cycle's number.
+        self._newest: tuple[Place, int] | None = None
         self.count = count
 
     def number(self, there: Place) -> int:
-        """Give the cycle that a step at this place of the segment belongs to; asked before the step is fed.
+        """Give the cycle that the next step, or the one fed last, belongs to, which is at this place of the segment.
 
         It is the number that the cycle bears once both halves have run. A half without a partner bears the number of
         the next pair. The answer for a step never changes afterwards.
         """
         step = self._segment.steps[there.step - 1]
         powers = isinstance(step, PoweredStep) and step.purpose is not Purpose.CHECK
-        if self._newest is not None and self._newest[0] == there.cycle and not (powers and not self._open):
-            return self._newest[1]
+        if self._newest is not None:
+            before, number = self._newest
+            # A powered step behind the last of a loop begins a cycle, although the tester's counter stays.
+            if there == before or (there.cycle == before.cycle and (self._open or not powers)):
+                return number
         return self.count + 1 + self._is_pair(self._open)
 
     def _is_pair(self, steps: Iterable[ExecutedStep]) -> bool:
@@ -94,7 +97,7 @@ class CycleBuilder:
                 continue
             if self._open and executed.cycle != self._open[-1].cycle:
                 done += self.finish()
-            self._newest = executed.cycle, self.count + 1
+            self._newest = Place(executed.step, executed.cycle), self.count + 1
             self._open.append(executed)
             if executed.step in self._closing and executed.end_reason is not EndReason.EXTERNAL:
                 done += self.finish()

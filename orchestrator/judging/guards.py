@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 
 from drivers.interfaces import EndReason
@@ -16,20 +16,12 @@ from protocols.program import CyclingSegment, PoweredStep, Purpose, ShortPolicy
 _SHORT_HISTORY = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What a run had behind it when a test began: seconds of test time, and cycles."""
-
-    time_s: float = 0.0
-    cycles: int = 0
-
-
 class StepWatch:
     """Judges executed steps by the segment's guards. It is the run's: what it saw in one test counts in the next."""
 
     def __init__(self, segment: CyclingSegment) -> None:
         self._segment = segment
-        self._before = Before()
+        self._before_s = 0.0
         self._early = 0
         # Half-cycles are compared at the same set current only.
         self._healthy: dict[float, deque[float]] = {}
@@ -37,10 +29,10 @@ class StepWatch:
         # Current and voltage of the contact check before.
         self._checked: tuple[float, float] | None = None
 
-    def enter(self, segment: CyclingSegment, before: Before) -> None:
-        """Go on with the next test of the run."""
+    def enter(self, segment: CyclingSegment, before_s: float) -> None:
+        """Go on with the next test of the run, which has ``before_s`` of test time behind it."""
         self._segment = segment
-        self._before = before
+        self._before_s = before_s
         self._checked = None
 
     def undo(self) -> Callable[[], None]:
@@ -48,15 +40,14 @@ class StepWatch:
         return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
-        """Judge steps in the order in which they ran."""
+        """Judge steps in the order in which they ran, with the test's own times and the run's cycles."""
         findings: list[Finding] = []
         for tested in steps:
             step = self._segment.steps[tested.step - 1]
             if not isinstance(step, PoweredStep):
                 continue
-            # From here on in the run's time and cycles, so that a message means the same in every test.
-            start_s, cycle = tested.start_s + self._before.time_s, tested.cycle + self._before.cycles
-            executed = replace(tested, start_s=start_s, cycle=cycle)
+            # From here on in the run's time, so that a message means the same in every test.
+            executed = replace(tested, start_s=tested.start_s + self._before_s)
             if executed.end_reason is EndReason.CEILING:
                 message = (
                     f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from drivers.interfaces import Sample
-from orchestrator.judging.cycles import CycleBuilder
-from orchestrator.judging.resuming import Position, in_original, position, what_is_left
+from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.resuming import Placement, Position, in_original, position, what_is_left
 from orchestrator.judging.steps import ExecutedStep
+from protocols.execution_order import place
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
 _BEGINNING = Position()
@@ -18,7 +21,7 @@ class Progress:
     """A run's way through its segments, as one value that is swapped whole. The first segment is cycling.
 
     ``segment`` is what the present test runs: the segment at ``index``, or what an interruption left of it. Cycles
-    count through all segments: ``cycles`` builds those of the present one, ``cycles_before`` were complete before it.
+    count through all segments: ``cycles`` builds those of the present one.
     The present test began at the position ``base`` of the whole segment; the next one would begin at ``next``.
     """
 
@@ -26,7 +29,6 @@ class Progress:
     segment: CyclingSegment
     cycles: CycleBuilder
     index: int = 0
-    cycles_before: int = 0
     base: Position = _BEGINNING
     next: Position = _BEGINNING
     has_test: bool = False
@@ -62,14 +64,32 @@ class Progress:
         """Give the cycle that the run is in at a test's last sample; between segments, how many are behind it."""
         if not self.has_test or last is None:
             return self.cycles.count
-        return self.cycles_before + last.cycle
+        return self._cycle_of(last.step_count)
+
+    def _cycle_of(self, step_count: int) -> int:
+        """Give the run's cycle of a step of the present test that is fed next, or was fed last."""
+        test = Placement(self.whole, self.base, self.segment)
+        count = test.count(step_count)
+        return self.cycles.number(test.beginning if count is None else place(self.whole.steps, count))
+
+    def number(self, steps: Sequence[ExecutedStep]) -> tuple[list[ExecutedStep], list[Cycle]]:
+        """Feed steps of the present test to the cycles; give them with the run's cycle numbers, and whole cycles."""
+        numbered: list[ExecutedStep] = []
+        cycles: list[Cycle] = []
+        for executed in steps:
+            numbered.append(replace(executed, cycle=self._cycle_of(executed.step_count)))
+            placed = in_original(self.whole, self.base, self.segment, executed)
+            cycles += self.cycles.feed([placed]) if placed is not None else []
+        return numbered, cycles
+
+    def aside(self) -> Progress:
+        """Give a copy that may be fed without changing this one."""
+        return replace(self, cycles=deepcopy(self.cycles))
 
     def advanced(self) -> Progress:
         """Give the progress at the beginning of the next segment."""
         count = self.cycles.count
-        there = replace(
-            self, index=self.index + 1, cycles_before=count, base=_BEGINNING, next=_BEGINNING, has_test=False
-        )
+        there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, has_test=False)
         if there.is_over or there.measurement is not None:
             return there
         return replace(there, segment=there.whole, cycles=CycleBuilder(there.whole, self.program.cell, count))
@@ -87,10 +107,6 @@ class Progress:
         if not self.has_test or self.measurement is not None or self.is_over:
             return self
         return replace(self, next=position(self.whole, self.base, self.segment, last))
-
-    def in_original(self, executed: ExecutedStep) -> ExecutedStep | None:
-        """Give a step of the present test its numbers in the whole segment; None for a repeated contact check."""
-        return in_original(self.whole, self.base, self.segment, executed)
 
     def what_is_left(self) -> CyclingSegment | None:
         """Give what is still to do of a cycling segment; None when nothing is."""

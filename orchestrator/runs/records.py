@@ -39,14 +39,18 @@ def ending_of(findings: Sequence[Finding]) -> Ending | None:
 class Scout:
     """Copies of a test's judges, which see more than is stored; ``stored`` is the last record that is."""
 
-    def __init__(self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: StepWatch) -> None:
+    def __init__(
+        self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: StepWatch, progress: Progress
+    ) -> None:
         self.stored = self.last = stored
         self._limits, self._steps, self._guards = deepcopy((limits, steps, guards))
+        self._progress = progress.aside()
 
     def feed(self, samples: Sequence[Sample]) -> list[Finding]:
         """Judge records that follow the last ones."""
         self.last = samples[-1]
-        return self._limits.feed(samples) + self._guards.feed(self._steps.feed(samples))
+        numbered, _ = self._progress.number(self._steps.feed(samples))
+        return self._limits.feed(samples) + self._guards.feed(numbered)
 
 
 class RecordPipeline:
@@ -168,9 +172,9 @@ class RecordPipeline:
         if not steps:
             return []
         self._new_steps = self._new_steps + steps
-        placed = [self._progress.in_original(step) for step in steps]
-        self._new_cycles = self._new_cycles + self._cycles.feed([step for step in placed if step is not None])
-        return self._guards.feed(steps)
+        numbered, cycles = self._progress.number(steps)
+        self._new_cycles = self._new_cycles + cycles
+        return self._guards.feed(numbered)
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
@@ -185,7 +189,7 @@ class RecordPipeline:
 
     def scout(self) -> Scout:
         """Give what judges further records without taking them in."""
-        return Scout(self.last, self._limits, self._steps, self._guards)
+        return Scout(self.last, self._limits, self._steps, self._guards, self._progress)
 
     # Acted on
 

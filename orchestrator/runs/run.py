@@ -15,7 +15,7 @@ from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentit
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
-from orchestrator.judging.guards import Before, StepWatch
+from orchestrator.judging.guards import StepWatch
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
@@ -29,7 +29,7 @@ from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
 
 # What taking a test changes.
-_TAKEN = ("progress", "records", "_before", "_samples_before")
+_TAKEN = ("progress", "records", "_before_s", "_samples_before")
 
 
 def untold(_: RunUpdate) -> None:
@@ -63,7 +63,7 @@ class Run:
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
         self._guards = StepWatch(self.segment)
         # Test time, cycles and samples of the tests before the present one.
-        self._before, self._samples_before = Before(), 0
+        self._before_s, self._samples_before = 0.0, 0
         self._planned_s = planned_duration_s(request.program)
 
     # Where the run is
@@ -134,7 +134,7 @@ class Run:
             channel=self.request.channel,
             state=self.status.state,
             reason=self.status.reason,
-            time_s=self._before.time_s + (last.time_s if last else 0.0),
+            time_s=self._before_s + (last.time_s if last else 0.0),
             planned_s=self._planned_s,
             cycle=self.progress.cycle(last),
             voltage_v=last.voltage_v if last else None,
@@ -277,14 +277,12 @@ class Run:
 
     def _take(self, identity: TestIdentity, test: int) -> None:
         """Go on with a test that the store has, after those before it."""
-        time_s = self._before.time_s
         if self.records is not None and self.records.last is not None:
-            time_s += self.records.last.time_s
+            self._before_s += self.records.last.time_s
             self._samples_before += self.records.samples
         self.status = replace(self.status, is_between=False, start_is_unknown=False)
         self.progress = self.progress.with_test()
-        self._before = Before(time_s, self.progress.cycles_before)
-        self._guards.enter(self.segment, self._before)
+        self._guards.enter(self.segment, self._before_s)
         envelope = self._tester.envelope(identity.channel)
         self.records = RecordPipeline(
             self._store, self._tester, self.journal, identity, test, self.progress, self._guards, envelope
