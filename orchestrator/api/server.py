@@ -67,8 +67,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
     check_exposure(settings)
     async with owning(plan.store) as instance:
         token = _token(plan, announce)
-        passwords = {tester.password for tester in plan.bench.tester} - {"neware"}
-        redact_logs(Redaction({token} | passwords))
+        redact_logs(Redaction({token} | plan.bench.secrets()))
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
             instance.tell(url)
