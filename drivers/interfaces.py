@@ -155,7 +155,7 @@ class ExecutedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class TesterTraits:
+class BatteryTesterTraits:
     """How a tester behaves, as far as its host must know.
 
     ``block_size``: how many records one call of `BatteryTester.records` may ask for. ``refresh_s``: how old at worst a
@@ -186,7 +186,7 @@ class BatteryTester(Protocol):
     host_loss: HostLoss
     poll_period_s: float
     records_every_s: float
-    traits: TesterTraits
+    traits: BatteryTesterTraits
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist."""

@@ -25,7 +25,7 @@ CHANNEL_NAME = re.compile(r"[A-Za-z0-9-]{1,24}")
 CHANNEL_NAME_RULE = "letters, digits and dashes, 24 at most"
 
 
-class TesterSettings(TableSettings, ABC):
+class BatteryTesterSettings(TableSettings, ABC):
     """A battery tester in a bench file; ``kind`` says which, and has a default for a table that does not."""
 
     kind: str
@@ -56,11 +56,11 @@ class TesterSettings(TableSettings, ABC):
         return ""
 
 
-AnySettings = TypeVar("AnySettings", bound=TesterSettings)
+AnySettings = TypeVar("AnySettings", bound=BatteryTesterSettings)
 
 
 @dataclass(frozen=True, slots=True)
-class TesterKind(Generic[AnySettings]):
+class BatteryTesterKind(Generic[AnySettings]):
     """One kind of battery tester. ``build`` makes one that is not open yet; its second argument is the wall clock."""
 
     settings: type[AnySettings]

@@ -10,7 +10,7 @@ from drivers.chi660e.istep_segments import SegmentSamples
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CannotRun, SettingsError
 from drivers.interfaces import HostLoss
-from drivers.tester_kind import TesterSettings
+from drivers.tester_kind import BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange, problems
 from protocols.program import CyclingSegment, Program
 
@@ -19,7 +19,7 @@ REACH_V = 10.0
 _RANGES_A = tuple(10.0**decade for decade in range(-11, 0))
 
 
-class CyclingSettings(TesterSettings):
+class CyclingSettings(BatteryTesterSettings):
     """A potentiostat that is a channel of its own: no switch takes its leads away. The channel is named like it."""
 
     kind: Literal["chi660e"] = "chi660e"

@@ -32,6 +32,7 @@ from drivers.errors import (
     TestGone,
 )
 from drivers.interfaces import (
+    BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
     ExecutedStep,
@@ -41,7 +42,6 @@ from drivers.interfaces import (
     Measurement,
     Potentiostat,
     Sample,
-    TesterTraits,
     TestIdentity,
     Trace,
 )
@@ -53,7 +53,7 @@ logger = logging.getLogger(__name__)
 
 # The counter electrode is disconnected meanwhile, and picoamperes flow (section 6, OCPT).
 _LOOK = OpenCircuit(duration_s=3.0, interval_s=0.5, low_v=-REACH_V, high_v=REACH_V)
-_TRAITS = TesterTraits(
+_TRAITS = BatteryTesterTraits(
     limits_read_back=False,
     limits_note="no command reads limits back; the macro of each measurement carries the potential limits",
     # Records come from memory. The end of a measurement is seen some polls after it, and its file is read then.

@@ -9,7 +9,7 @@ from drivers.interfaces import BatteryTester
 from drivers.neware.client import Connect, NewareClient, tcp
 from drivers.neware.settings import NewareSettings
 from drivers.neware.tester import NewareTester
-from drivers.tester_kind import TesterKind
+from drivers.tester_kind import BatteryTesterKind
 
 
 def build_tester(
@@ -25,7 +25,7 @@ def build_tester(
     return NewareTester(settings, client, wall_time)
 
 
-KIND = TesterKind(NewareSettings, build_tester)
+KIND = BatteryTesterKind(NewareSettings, build_tester)
 
 
 @asynccontextmanager

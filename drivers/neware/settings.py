@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from drivers.table_settings import TableSettings
-from drivers.tester_kind import INSTRUMENT_NAME, TesterSettings
+from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 
 # In every manual of the vendor's, and so no secret (reference neware-ct4008, section 2.2).
@@ -62,7 +62,7 @@ class UnitSettings(TableSettings):
         )
 
 
-class NewareSettings(TesterSettings):
+class NewareSettings(BatteryTesterSettings):
     """A CT-4008 behind one BTS client.
 
     ``step_files`` is our folder, ``step_files_on_bts_pc`` the same folder as the BTS PC sees it. ``poll_period_s``

@@ -29,6 +29,7 @@ from drivers.errors import (
     TestGone,
 )
 from drivers.interfaces import (
+    BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
     ExecutedStep,
@@ -36,7 +37,6 @@ from drivers.interfaces import (
     LoadedProgram,
     LogEntry,
     Sample,
-    TesterTraits,
     TestIdentity,
 )
 from drivers.neware import replies, stepfile, wire
@@ -61,7 +61,7 @@ _AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.
 _AT_REST_OR_GONE = _AT_REST | {ChannelState.ABSENT}
 # Section 2.3: live values are refreshed every 5 s at best, so asking sooner shows nothing new.
 _REFRESH_S = 5.0
-_TRAITS = TesterTraits(
+_TRAITS = BatteryTesterTraits(
     limits_read_back=False,
     limits_note="no command reads limits back; the step file was, and equals the program",
     block_size=1000,  # section 4.5

@@ -8,11 +8,11 @@ from typing import Any
 
 from drivers.errors import SettingsError
 from drivers.neware.opening import KIND as NEWARE
-from drivers.tester_kind import TesterKind, TesterSettings
+from drivers.tester_kind import BatteryTesterKind, BatteryTesterSettings
 from orchestrator.extensions import TESTERS, Extension, ExtensionBroken, installed
 
 # The composition root: a line for each kind of ours.
-_OURS: Mapping[str, TesterKind[Any]] = {"neware-ct4008": NEWARE}
+_OURS: Mapping[str, BatteryTesterKind[Any]] = {"neware-ct4008": NEWARE}
 # A table of a bench file that does not say its kind.
 DEFAULT_KIND = "neware-ct4008"
 
@@ -26,7 +26,7 @@ class OfferedKind:
     problem: str
 
 
-def tester_kind(name: str) -> TesterKind[Any]:
+def tester_kind(name: str) -> BatteryTesterKind[Any]:
     """Find a kind of tester by its name. Raises SettingsError, which says what there is or what is broken."""
     if name in _OURS:
         return _OURS[name]
@@ -43,14 +43,14 @@ def tester_kind(name: str) -> TesterKind[Any]:
         raise SettingsError(str(err)) from err
 
 
-def _checked(extension: Extension) -> TesterKind[Any]:
+def _checked(extension: Extension) -> BatteryTesterKind[Any]:
     """Load a kind of another package. Raises ExtensionBroken unless it is one, and its settings name it."""
     found = extension.load()
     where = f"{extension.label} of {extension.package}"
-    if not isinstance(found, TesterKind):
-        raise ExtensionBroken(f"{where} is a {type(found).__name__}; it must be a drivers.tester_kind.TesterKind")
-    if not issubclass(found.settings, TesterSettings):
-        raise ExtensionBroken(f"{where}: {found.settings.__name__} must be a drivers.tester_kind.TesterSettings")
+    if not isinstance(found, BatteryTesterKind):
+        raise ExtensionBroken(f"{where} is a {type(found).__name__}; it must be a BatteryTesterKind")
+    if not issubclass(found.settings, BatteryTesterSettings):
+        raise ExtensionBroken(f"{where}: {found.settings.__name__} must be BatteryTesterSettings")
     default = found.settings.model_fields["kind"].default
     if default != extension.name:
         raise ExtensionBroken(f"{where}: kind of its settings is {default!r}; it must be {extension.name!r}")

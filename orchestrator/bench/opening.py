@@ -13,7 +13,7 @@ from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
-from drivers.tester_kind import TesterSettings
+from drivers.tester_kind import BatteryTesterSettings
 from orchestrator.bench.kinds import tester_kind
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
@@ -85,7 +85,7 @@ async def open_tester_of(
         await tester.close()
 
 
-def _built(settings: TesterSettings, station: Station | None) -> BatteryTester:
+def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryTester:
     """Build a tester that is not open yet; the potentiostat as a tester shares its station's turn."""
     if isinstance(settings, CyclingSettings) and station is not None:
         return PotentiostatCycler(settings.potentiostat, station.potentiostat, wall_time, station.turn)

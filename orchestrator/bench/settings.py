@@ -13,7 +13,7 @@ from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import TableSettings
-from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, TesterSettings
+from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, tester_kind
 from protocols.program import Program
 
@@ -46,7 +46,7 @@ def _of_its_kind(table: object) -> object:
     return kind.settings.model_validate(table)
 
 
-AnyTester = Annotated[SerializeAsAny[TesterSettings], BeforeValidator(_of_its_kind)]
+AnyTester = Annotated[SerializeAsAny[BatteryTesterSettings], BeforeValidator(_of_its_kind)]
 
 
 class BenchSettings(TableSettings):
@@ -108,12 +108,12 @@ class BenchSettings(TableSettings):
         return cycling_settings(self.potentiostat)
 
     @property
-    def with_channels(self) -> tuple[TesterSettings, ...]:
+    def with_channels(self) -> tuple[BatteryTesterSettings, ...]:
         """All that cycles cells here: the testers, and the potentiostat where it is a channel of its own."""
         cycler = self.cycling_potentiostat
         return self.tester if cycler is None else (*self.tester, cycler)
 
-    def tester_of(self, channel: str) -> TesterSettings:
+    def tester_of(self, channel: str) -> BatteryTesterSettings:
         """Find the settings that have a channel. Raises SettingsError, which lists what there is."""
         for tester in self.with_channels:
             if channel in tester.channel_names():
