@@ -24,8 +24,8 @@ from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE
 from protocols.execution_order import flow
 from protocols.forecast import planned_duration_s
 from protocols.program import (
-    CellFacts,
     Ceiling,
+    CellFacts,
     ConstantCurrent,
     CyclingSegment,
     Limits,
