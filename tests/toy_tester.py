@@ -57,7 +57,7 @@ class ToySettings(BatteryTesterSettings):
         """Give what each channel can do."""
         if channel not in self.cells:
             raise SettingsError(f"there is no channel {channel!r} on {self.name}; it has {', '.join(self.cells)}")
-        return ChannelEnvelope(-5.0, 5.0, (CurrentRange(1e-6, 0.1),), record_every_min_s=self.interval_s)
+        return ChannelEnvelope(-5.0, 5.0, (CurrentRange(1e-6, 0.1),), record_every_min_s=0.1)
 
     def problems(self, channel: str, program: Program) -> list[str]:
         """Add to what the envelope forbids that a toy holds no voltage."""
@@ -232,7 +232,7 @@ class ToyTester:
                 test.state, test.detail = ChannelState.PROTECTED, f"{voltage_v:.4f} V is outside the limits"
             if is_over or is_outside:
                 return
-            wait_s = min(self._settings.interval_s, (step.until.time_s or elapsed_s + 1e9) - elapsed_s)
+            wait_s = min(self._settings.interval_s, every_s, (step.until.time_s or elapsed_s + 1e9) - elapsed_s)
             await asyncio.sleep(wait_s)
             channel.cell.advance(wait_s, current_a)
             elapsed_s += wait_s

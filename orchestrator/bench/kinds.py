@@ -26,7 +26,7 @@ class OfferedKind:
     problem: str
 
 
-def tester_kind(name: str) -> BatteryTesterKind[Any]:
+def find_kind(name: str) -> BatteryTesterKind[Any]:
     """Find a kind of tester by its name. Raises SettingsError, which says what there is or what is broken."""
     if name in _OURS:
         return _OURS[name]
@@ -64,7 +64,7 @@ def offered_kinds() -> list[OfferedKind]:
         problem = "cellrig has a kind of that name itself, which is used" if extension.name in _OURS else ""
         try:
             if not problem:
-                tester_kind(extension.name)
+                find_kind(extension.name)
         except SettingsError as err:
             problem = str(err)
         listed.append(OfferedKind(extension.name, extension.package, problem))

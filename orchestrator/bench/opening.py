@@ -14,7 +14,7 @@ from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
 from drivers.tester_kind import BatteryTesterSettings
-from orchestrator.bench.kinds import tester_kind
+from orchestrator.bench.kinds import find_kind
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
@@ -58,7 +58,7 @@ async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
 
 
 @asynccontextmanager
-async def testers_of(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
+async def bench_testers(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
     """Give all testers of a bench, not open yet: each may come up later than the program.
 
     With a ``station`` the last is its potentiostat, where that is a channel of its own.
@@ -89,4 +89,4 @@ def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryT
     """Build a tester that is not open yet; the potentiostat as a tester shares its station's turn."""
     if isinstance(settings, CyclingSettings) and station is not None:
         return PotentiostatCycler(settings.potentiostat, station.potentiostat, wall_time, station.turn)
-    return tester_kind(settings.kind).build(settings, wall_time)
+    return find_kind(settings.kind).build(settings, wall_time)

@@ -14,7 +14,7 @@ from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
-from orchestrator.bench.kinds import DEFAULT_KIND, tester_kind
+from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
 from protocols.program import Program
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _of_its_kind(table: object) -> object:
     if not isinstance(table, dict):
         return table
     try:
-        kind = tester_kind(str(table.get("kind", DEFAULT_KIND)))
+        kind = find_kind(str(table.get("kind", DEFAULT_KIND)))
     except SettingsError as err:
         raise ValueError(str(err)) from err
     return kind.settings.model_validate(table)
