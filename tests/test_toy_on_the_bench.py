@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from drivers.errors import CannotRun
 from orchestrator.api.app import create_app
-from orchestrator.api.live_stream import LiveBus
+from orchestrator.api.live_stream import LiveClients
 from orchestrator.bench.opening import bench_testers, open_tester_of
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.cli.app import app
@@ -101,9 +101,8 @@ def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:
             (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
             assert run.state is RunState.COMPLETED, run.reason
             (test,) = store.tests(run.run_id)
-            identity = run.identity
-            assert identity is not None
-            assert store.sample_count(test.id) == await tester.record_count(identity) > 80
+            assert run.records is not None
+            assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
             said = texts(store, run)
             assert "R000001 in the toy's memory, sha256 " in said
             assert "step file" not in said
@@ -116,10 +115,10 @@ def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:
 async def serving(bench: BenchSettings, store: Store) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
     """Run the service with the testers of a bench, and a client."""
     async with bench_testers(bench, None) as testers:
-        service, bus = Service(store, testers), LiveBus()
+        service = Service(store, testers)
         task = asyncio.ensure_future(service.run())
         await asyncio.sleep(1)
-        transport = httpx.ASGITransport(create_app(service, bus, TOKEN))
+        transport = httpx.ASGITransport(create_app(service, LiveClients(service.bus), TOKEN))
         headers = {"authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
             yield service, http
