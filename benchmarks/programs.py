@@ -11,6 +11,8 @@ from protocols.resolve import resolve
 
 CELL = "coated-li-li"
 CHANNELS = tuple(f"21-1-{n}" for n in range(1, 9))
+# What one request to a CT-4008 may bring.
+BLOCK_SIZE = 1000
 RECORDS_PER_CYCLE = 7200
 """Two half-cycles of an hour each."""
 

@@ -15,14 +15,13 @@ from statistics import median
 
 from benchmarks.bare_codecs import Bare
 from benchmarks.figures import Aim, Figure
-from benchmarks.programs import CELL, CHANNELS, add_test, seconds_program
+from benchmarks.programs import BLOCK_SIZE, CELL, CHANNELS, add_test, seconds_program
 from benchmarks.time_shares import CELLS, by_part
 from drivers.interfaces import Sample
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.records import BLOCK
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import open_store
@@ -100,7 +99,9 @@ def _whole(program: Program) -> Whole:
         updates, bench = run_virtual(_supervise(program, Path(folder) / "whole.db", ticks))
         seconds = time.perf_counter() - began
     assert all(update.state is RunState.COMPLETED for update in updates), [update.reason for update in updates]
-    assert all(count <= BLOCK for tick in ticks.counts for count in tick.values()), "a poll brought more than a block"
+    assert all(count <= BLOCK_SIZE for tick in ticks.counts for count in tick.values()), (
+        "a poll brought more than a block"
+    )
     latest = {channel: bench.tester.channel(channel).test(0) for channel in CHANNELS}
     test_ids = {channel: test.test_id for channel, test in latest.items() if test is not None}
     return Whole(

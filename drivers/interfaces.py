@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from protocols.channel_envelope import ChannelEnvelope
-from protocols.program import CyclingSegment
+from protocols.program import CyclingSegment, Program
 from protocols.techniques import Technique
 
 
@@ -96,7 +96,7 @@ class ChannelStatus:
 class TestIdentity:
     """Proof of whose program runs on a channel: barcode (holds the run id) and the tester's own test id.
 
-    ``end_step`` is the number of the end step in the program that was started.
+    ``end_step`` is the number of the end step in the program that was started, None where that is not known.
     """
 
     __test__ = False
@@ -104,20 +104,21 @@ class TestIdentity:
     channel: str
     test_id: int
     barcode: str
-    end_step: int
+    end_step: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProgram:
     """A segment put where the tester will read it, and read back equal. ``location`` is as the tester sees it.
 
-    ``end_step`` is the number of its end step, one past the segment's last.
+    ``end_step`` is the number of its end step, one past the segment's last. ``description`` names the program in the
+    instrument's own words, with a checksum, for the run's record.
     """
 
     channel: str
     location: str
-    sha256: str
     end_step: int
+    description: str
 
 
 class EndReason(StrEnum):
@@ -153,6 +154,23 @@ class ExecutedStep:
     capacity_ah: float
 
 
+@dataclass(frozen=True, slots=True)
+class BatteryTesterTraits:
+    """How a tester behaves, as far as its host must know.
+
+    ``block_size``: how many records one call of `BatteryTester.records` may ask for. ``refresh_s``: how old at worst a
+    live value, or a record, is when the tester shows it first. ``limits_read_back``: whether `BatteryTester.start` has
+    read the limits in force back from the instrument; where not, ``limits_note`` says in a sentence what was compared
+    instead. ``sign_hint`` says what to correct when a current turns out to have the wrong sign.
+    """
+
+    limits_read_back: bool
+    limits_note: str = ""
+    block_size: int = 1000
+    refresh_s: float = 0.0
+    sign_hint: str = "check which lead is on which side of the cell"
+
+
 @runtime_checkable
 class BatteryTester(Protocol):
     """Programmable channels that run a segment by themselves.
@@ -168,6 +186,7 @@ class BatteryTester(Protocol):
     host_loss: HostLoss
     poll_period_s: float
     records_every_s: float
+    traits: BatteryTesterTraits
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist."""
@@ -180,6 +199,12 @@ class BatteryTester(Protocol):
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do, from settings. Raises SettingsError for a channel nobody described."""
+
+    def problems(self, channel: str, program: Program) -> list[str]:
+        """Give every reason, as a sentence, why the channel cannot run a program; empty when it can.
+
+        Answers from settings, also before `open`.
+        """
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Ask for many channels at once."""
@@ -194,10 +219,10 @@ class BatteryTester(Protocol):
         """Stop one channel and confirm it. Raises NotConfirmed when every rung of the ladder failed."""
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Give exactly ``count`` samples (at most 1000) that follow ``last`` (None: from the first), without a gap.
+        """Give exactly ``count`` samples that follow ``last`` (None: from the first), without a gap.
 
-        How many exist is in `status`. Raises BadReply when the tester sends fewer or others, RecordsLost when its
-        memory has wrapped.
+        ``count`` is at most ``traits.block_size``; how many exist is in `status`. Raises BadReply when the tester sends
+        fewer or others, RecordsLost when its memory has wrapped.
         """
 
     async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:

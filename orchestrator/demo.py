@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.analysis.summary import RunSummary, summarize
-from orchestrator.bench.opening import channel_envelope
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import CannotOpen, Store, open_store
-from protocols.channel_envelope import problems
 from protocols.loading import load_cell, load_recipe
 from protocols.resolve import resolve
 
@@ -71,13 +69,13 @@ def run_demo(folder: Path, seed: int, listener: Listener) -> DemoResult:
 
 async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
     channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
+    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
     requests = []
     for cell in CELLS:
         program = resolve(load_recipe(cell.recipe), load_cell(cell.cell))
-        if reasons := problems(program, channel_envelope(None, channels[cell.label])):
+        if reasons := rack.problems(program, channels[cell.label]):
             raise AssertionError(f"the demo's own recipe does not fit its own rack: {reasons}")
         requests.append(RunRequest(program, channels[cell.label], cell.label))
-    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
     async with open_simulated_rack(rack) as (tester, _):
         return [run.run_id for run in await Supervisor(store, tester, Bus([listener])).run(requests)]
 

@@ -7,7 +7,6 @@ import pytest
 
 from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings, UnitSettings
-from orchestrator.bench.opening import channel_envelope
 from orchestrator.bench.settings import load_bench
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bench.md").read_text(encoding="utf-8")
@@ -23,9 +22,10 @@ def write(folder: Path, text: str) -> Path:
 
 def test_documented_bench_file_loads(tmp_path: Path) -> None:
     """The example of docs/bench.md is valid, and its channel can go below zero."""
-    file = write(tmp_path, EXAMPLE)
-    assert load_bench(file).tester_of("21-1-3").poll_period_s == 10
-    assert channel_envelope(file, "21-1-3").negative_voltage
+    tester = load_bench(write(tmp_path, EXAMPLE)).tester_of("21-1-3")
+    assert isinstance(tester, NewareSettings)
+    assert tester.poll_period_s == 10
+    assert tester.envelope("21-1-3").negative_voltage
 
 
 @pytest.mark.parametrize("name", [*NewareSettings.model_fields, *UnitSettings.model_fields])
@@ -75,14 +75,14 @@ SECOND_TESTER = EXAMPLE.replace('name = "ct4008"', 'name = "second"')
 @pytest.mark.parametrize(
     ("text", "owners"),
     [
-        (EXAMPLE + SECOND_TESTER, "by 'ct4008' and by 'second'"),
-        (EXAMPLE + "[[tester.units]]\ndevid = 21\nsubdevid = 1\n", "by 'ct4008' and by 'ct4008'"),
+        (EXAMPLE + SECOND_TESTER, "channel 21-1-1 of 'second' and channel 21-1-1 of 'ct4008'"),
+        (EXAMPLE + "[[tester.units]]\ndevid = 21\nsubdevid = 1\n", "21-1-1 of 'ct4008' and channel 21-1-1 of 'ct4008'"),
     ],
     ids=["two testers", "one tester"],
 )
 def test_unit_listed_twice_is_refused_with_its_owners(tmp_path: Path, text: str, owners: str) -> None:
     """A channel's name means one channel: no order may go to the first of two testers that have it."""
-    with pytest.raises(SettingsError, match=f"unit 21-1 is listed twice, {owners}"):
+    with pytest.raises(SettingsError, match=f"{owners} have one name"):
         load_bench(write(tmp_path, text))
 
 

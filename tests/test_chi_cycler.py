@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.chi660e.cycling_tester import cycling_problems, envelope_of
+from drivers.chi660e.cycling_settings import cycling_settings
 from drivers.chi660e.memory import Memory
 from drivers.errors import BadReply, CannotRun, NotConfirmed, RecordsLost, SettingsError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, HostLoss, Sample, TestIdentity
@@ -22,7 +22,6 @@ from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from protocols.channel_envelope import problems
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, Program, Until
 from tests.cycler_rig import (
@@ -196,16 +195,16 @@ def test_every_reason_not_to_cycle_here_is_a_sentence() -> None:
             settings = rig.rig.settings
             program = short_program()
             (segment,) = program.cycling
-            assert problems(program, envelope_of(settings)) == cycling_problems(segment, settings) == []
+            assert rig.cycler.problems(CHI, program) == []
             held = replace(segment, steps=(ConstantVoltage(Direction.CHARGE, 0.1, Until(time_s=60.0)),))
             unknown = settings.model_copy(update={"host_loss": HostLoss.UNKNOWN})
-            first, second = cycling_problems(held, unknown)
+            first, second = cycling_settings(unknown).segment_problems(held)
             assert "host_loss" in first
             assert "constant_voltage" in second
             with pytest.raises(CannotRun, match="constant_voltage"):
                 await rig.cycler.load(CHI, held, "x")
             strong = replace(program, segments=(replace(segment, steps=(ConstantCurrent(0.3, Until(time_s=60.0)),)),))
-            assert any("above the largest current" in reason for reason in problems(strong, envelope_of(settings)))
+            assert any("above the largest current" in reason for reason in rig.cycler.problems(CHI, strong))
 
     run_virtual(main())
 

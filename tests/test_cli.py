@@ -240,6 +240,7 @@ def test_help_lists_every_command() -> None:
         ("recipe", "check"),
         ("simulate", "ct4008"),
         ("simulate", "mux"),
+        ("extensions",),
     ):
         result = cellrig(*command, "--help")
         assert result.returncode == 0

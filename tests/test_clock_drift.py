@@ -67,7 +67,7 @@ def test_good_clock_is_never_marked(
 ) -> None:
     """However old the newest records are, and however their age creeps from poll to poll."""
     clock = drifting(drift, ahead_s)
-    assert found(ClockDrift(), polls(clock, 6.0, poll_s, every_s, first_s)) == []
+    assert found(ClockDrift(lag_s=5.0), polls(clock, 6.0, poll_s, every_s, first_s)) == []
 
 
 @settings(max_examples=12, deadline=None)
@@ -78,7 +78,7 @@ def test_good_clock_is_never_marked(
 )
 def test_drift_is_told_within_its_bounds(drift: float, first_s: float, seed: int) -> None:
     """One channel at a poll a minute shows 12 s a day within nine days, and what is told is never far off."""
-    findings = found(ClockDrift(), polls(drifting(drift, 5.0), 9.0, 60.0, 30.0, first_s, seed), every_s=30.0)
+    findings = found(ClockDrift(lag_s=5.0), polls(drifting(drift, 5.0), 9.0, 60.0, 30.0, first_s, seed), every_s=30.0)
     assert findings
     for day, finding in findings:
         assert finding.drift_s_per_day == pytest.approx(drift, abs=40 / day)
@@ -88,13 +88,13 @@ def test_drift_is_told_within_its_bounds(drift: float, first_s: float, seed: int
 def test_every_channel_helps_to_know_the_clock() -> None:
     """Records of eight channels at different moments: 2 s a day is marked within twelve days, by ten seconds or so."""
     tests = [polls(drifting(2.0), 12.0, 60.0, 30.0, 4.0 * n, n) for n in range(8)]
-    (_, first), *_ = found(ClockDrift(), *tests, every_s=30.0)
+    (_, first), *_ = found(ClockDrift(lag_s=5.0), *tests, every_s=30.0)
     assert first.drift_s_per_day == pytest.approx(2.0, abs=1.0)
 
 
 def test_drift_is_marked_once_a_day() -> None:
     """The first mark takes a day of evidence, the others follow a day apart each."""
-    days = [day for day, _ in found(ClockDrift(), polls(drifting(-600.0), 6.0, 60.0))]
+    days = [day for day, _ in found(ClockDrift(lag_s=5.0), polls(drifting(-600.0), 6.0, 60.0))]
     assert days == pytest.approx([1.25, 2.25, 3.25, 4.25, 5.25], abs=0.3)
 
 
@@ -106,7 +106,7 @@ def test_clock_that_was_set_is_told_as_set(moved_s: float, at_day: float) -> Non
     def clock(host_s: float) -> float:
         return host_s + (moved_s if host_s > EPOCH_S + at_day * DAY_S else 0.0)
 
-    findings = [finding for _, finding in found(ClockDrift(), polls(clock, 8.0, 60.0))]
+    findings = [finding for _, finding in found(ClockDrift(lag_s=5.0), polls(clock, 8.0, 60.0))]
     assert [finding.drift_s_per_day for finding in findings] == [0.0] * (at_day > 1)
     for finding in findings:
         assert finding.ahead_s == pytest.approx(moved_s, abs=70)
@@ -116,14 +116,14 @@ def test_clock_that_was_set_is_told_as_set(moved_s: float, at_day: float) -> Non
 def test_polls_that_fail_for_days_are_no_drift() -> None:
     """A host that was away knows less, and nothing wrong."""
     away = [poll for poll in polls(drifting(0.3), 12.0) if not 2 * DAY_S < poll[0] - EPOCH_S < 5 * DAY_S]
-    assert found(ClockDrift(), iter(away)) == []
+    assert found(ClockDrift(lag_s=5.0), iter(away)) == []
 
 
 def test_simulated_tester_with_a_fast_clock_is_marked() -> None:
     """Through the wire and the driver: 40 s a day is told from the second day of a test on (faults B04)."""
 
     async def main() -> list[ClockFinding]:
-        judge, findings = ClockDrift(), []
+        judge, findings = ClockDrift(lag_s=5.0), []
         async with open_rig(quirks=Quirks(clock_drift=40 / DAY_S)) as rig:
             (segment,) = li_li_program(cycles=48).cycling
             identity = await rig.tester.start(await rig.tester.load(CHANNEL, segment, "drift"), "drift")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.bench.simulated import rack_with
 from orchestrator.cli.app import app
 from orchestrator.judging.limits import FindingKind
 from orchestrator.rack.launch import Launch, launch
@@ -22,7 +23,8 @@ pytestmark = pytest.mark.timeout(120)
 def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `li-li-eis` on the bare cell, on the simulated bench, in virtual time, once."""
     path = tmp_path_factory.mktemp("life") / "cellrig.db"
-    order = Launch(load_recipe("li-li-eis"), load_cell("bare-li-li"), "21-1-1")
+    cell = load_cell("bare-li-li")
+    order = Launch(load_recipe("li-li-eis"), cell, "21-1-1", rack_with(cell, "21-1-1", None, 1))
     assert launch(order, path, lambda _: None).state is RunState.COMPLETED
     return path
 

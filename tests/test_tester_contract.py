@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,21 @@ def test_stop_of_a_finished_test_is_confirmed_without_a_command() -> None:
         await asyncio.sleep(120)
         rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
         await rig.tester.stop(identity)
+
+    with_rig(work)
+
+
+@pytest.mark.parametrize("end_step", [4, None])
+def test_stop_goes_to_the_end_step_only_where_its_number_is_known(end_step: int | None) -> None:
+    """Without it that rung is passed and nothing of it is sent; the next one helps."""
+
+    async def work(rig: Rig) -> None:
+        identity = await started(rig, rest_s=3600.0)
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
+        rig.bench.wire.spoil(Fault(Spoil.TWICE, "goto"))
+        await rig.tester.stop(replace(identity, end_step=end_step))
+        assert (await status_of(rig)).state in {ChannelState.STOPPED, ChannelState.FINISHED}
+        assert [command for command, _ in rig.bench.wire.spoiled] == (["goto"] if end_step else [])
 
     with_rig(work)
 

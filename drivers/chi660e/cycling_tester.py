@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
 from math import nan
 
-from drivers.chi660e import expected_rows, feasibility, time_digits
+from drivers.chi660e import expected_rows, time_digits
+from drivers.chi660e.cycling_settings import REACH_V, cycling_settings
 from drivers.chi660e.istep_segments import LONGEST_S, SegmentSamples
 from drivers.chi660e.memory import LogCode, Memory
 from drivers.chi660e.settings import Chi660eSettings
@@ -32,6 +32,7 @@ from drivers.errors import (
     TestGone,
 )
 from drivers.interfaces import (
+    BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
     ExecutedStep,
@@ -44,48 +45,23 @@ from drivers.interfaces import (
     TestIdentity,
     Trace,
 )
-from protocols.channel_envelope import ChannelEnvelope, CurrentRange
-from protocols.program import CyclingSegment
+from protocols.channel_envelope import ChannelEnvelope
+from protocols.program import CyclingSegment, Program
 from protocols.techniques import CurrentSteps, OpenCircuit
 
 logger = logging.getLogger(__name__)
 
-# Reference chi660e, section 2.1.
-_REACH_V = 10.0
-_RANGES_A = tuple(10.0**decade for decade in range(-11, 0))
 # The counter electrode is disconnected meanwhile, and picoamperes flow (section 6, OCPT).
-_LOOK = OpenCircuit(duration_s=3.0, interval_s=0.5, low_v=-_REACH_V, high_v=_REACH_V)
+_LOOK = OpenCircuit(duration_s=3.0, interval_s=0.5, low_v=-REACH_V, high_v=REACH_V)
+_TRAITS = BatteryTesterTraits(
+    limits_read_back=False,
+    limits_note="no command reads limits back; the macro of each measurement carries the potential limits",
+    # Records come from memory. The end of a measurement is seen some polls after it, and its file is read then.
+    block_size=1000,
+    refresh_s=5.0,
+    sign_hint="find out istep_positive_is_charge on the dummy cell",
+)
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-def envelope_of(settings: Chi660eSettings) -> ChannelEnvelope:
-    """Give what the channel can do. Steps and loops have no bound of their own: they become measurements."""
-    low_a, high_a = settings.smallest_current_a, settings.current_limit_a
-    edges = [low_a, *(edge for edge in _RANGES_A if low_a < edge < high_a), high_a]
-    return ChannelEnvelope(
-        voltage_low_v=-_REACH_V,
-        voltage_high_v=_REACH_V,
-        current_ranges=tuple(CurrentRange(low, high) for low, high in pairwise(edges)),
-        record_every_min_s=0.01,
-        holds_voltage_on_discharge=False,
-    )
-
-
-def cycling_problems(segment: CyclingSegment, settings: Chi660eSettings) -> list[str]:
-    """Give every reason, as a sentence, why a segment cannot be cycled here; empty when it can."""
-    found: list[str] = []
-    if settings.host_loss is HostLoss.UNKNOWN:
-        found.append(
-            f"{settings.name}: nobody has said what it does to a cell when this computer dies: try it on a dummy cell "
-            "and set host_loss in the bench file"
-        )
-    try:
-        jobs = SegmentSamples(segment, settings.cycles_per_job).jobs
-    except CannotRun as err:
-        return [*found, f"{settings.name}: {err}"]
-    for job in dict.fromkeys(jobs):
-        found += [f"{settings.name}: {reason}" for reason in feasibility.problems(job, settings)]
-    return list(dict.fromkeys(found))
 
 
 @dataclass(slots=True)
@@ -114,6 +90,8 @@ class PotentiostatCycler:
     ``turn`` is held while a test runs, so that whoever shares it measures no other cell meanwhile.
     """
 
+    traits = _TRAITS
+
     def __init__(
         self,
         settings: Chi660eSettings,
@@ -127,6 +105,7 @@ class PotentiostatCycler:
         # How long the present test's longest measurement may take, until it counts as hung; any, before the first test.
         self.records_every_s = LONGEST_S
         self._settings = settings
+        self._channel = cycling_settings(settings)
         self._potentiostat = potentiostat
         self._wall_time = wall_time
         self._turn = turn or asyncio.Lock()
@@ -159,8 +138,11 @@ class PotentiostatCycler:
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do, from settings."""
-        self._must_be_here(channel)
-        return envelope_of(self._settings)
+        return self._channel.envelope(channel)
+
+    def problems(self, channel: str, program: Program) -> list[str]:
+        """Give every reason why the channel cannot run a program, from settings."""
+        return self._channel.problems(channel, program)
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Say what the test does. Where none runs, an old open-circuit voltage is measured anew, in seconds.
@@ -200,12 +182,14 @@ class PotentiostatCycler:
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
         """Turn the segment into measurements. Raises CannotRun with every reason why it cannot be."""
         self._must_be_here(channel)
-        if reasons := cycling_problems(segment, self._settings):
+        if reasons := self._channel.segment_problems(segment):
             raise CannotRun("; ".join(reasons))
         jobs = self._job(label)
-        self._loaded = {jobs: SegmentSamples(segment, self._settings.cycles_per_job)}
+        samples = SegmentSamples(segment, self._settings.cycles_per_job)
+        self._loaded = {jobs: samples}
         sha256 = hashlib.sha256(segment.to_json().encode()).hexdigest()
-        return LoadedProgram(channel, jobs, sha256, len(segment.steps) + 1)
+        description = f"{len(samples.jobs)} measurements by ISTEP, {jobs}, of the program with sha256 {sha256}"
+        return LoadedProgram(channel, jobs, len(segment.steps) + 1, description)
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Begin to measure. Raises CannotRun, and nothing is begun, while a test or another cell has the instrument."""

@@ -10,17 +10,16 @@ from pydantic import Field, field_validator, model_validator
 from drivers.errors import SettingsError
 from drivers.interfaces import Isolation
 from drivers.table_settings import TableSettings
+from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE
 
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
-_NUMBER = r"(?:0|[1-9][0-9]*)"
-_CHANNEL = re.compile(rf"{_NUMBER}-{_NUMBER}-{_NUMBER}")
 _PORT = re.compile(r"[1-9][0-9]*")
 
 
 class WiredSettings(TableSettings):
     """What all switches have: ``ports`` of them, and ``channels``, which says what tester channel each port's cell has.
 
-    ``channels`` maps a port's number, as text, to ``devid-subdevid-chlid``.
+    ``channels`` maps a port's number, as text, to the channel's name.
     """
 
     ports: int = Field(ge=1, le=1024)
@@ -31,8 +30,8 @@ class WiredSettings(TableSettings):
         for port, channel in self.channels.items():
             if not _PORT.fullmatch(port) or int(port) > self.ports:
                 raise ValueError(f"channels: there is no port {port!r}; ports are 1 to {self.ports}")
-            if not _CHANNEL.fullmatch(channel):
-                raise ValueError(f"channels: port {port} has {channel!r}; write a channel like 21-1-3")
+            if not CHANNEL_NAME.fullmatch(channel):
+                raise ValueError(f"channels: port {port} has {channel!r}; a name has {CHANNEL_NAME_RULE}")
         taken: dict[str, str] = {}
         for port, channel in self.channels.items():
             if channel in taken:

@@ -9,6 +9,7 @@ from drivers.interfaces import BatteryTester
 from drivers.neware.client import Connect, NewareClient, tcp
 from drivers.neware.settings import NewareSettings
 from drivers.neware.tester import NewareTester
+from drivers.tester_kind import BatteryTesterKind
 
 
 def build_tester(
@@ -22,6 +23,9 @@ def build_tester(
         settings.reply_timeout_s,
     )
     return NewareTester(settings, client, wall_time)
+
+
+KIND = BatteryTesterKind(NewareSettings, build_tester)
 
 
 @asynccontextmanager

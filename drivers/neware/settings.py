@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
+from drivers.errors import SettingsError
 from drivers.table_settings import TableSettings
+from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 
-if TYPE_CHECKING:
-    pass
+# In every manual of the vendor's, and so no secret (reference neware-ct4008, section 2.2).
+_VENDORS_PASSWORD = "neware"  # noqa: S105
+_CHANNELS_OF_A_UNIT = 8
 
 
 class UnitSettings(TableSettings):
@@ -43,6 +46,11 @@ class UnitSettings(TableSettings):
             raise ValueError("current_ranges_a needs pairs (smallest, full scale) with 0 < smallest < full scale")
         return self
 
+    @property
+    def place(self) -> str:
+        """What the names of the unit's channels begin with: ``devid-subdevid``."""
+        return f"{self.devid}-{self.subdevid}"
+
     def envelope(self) -> ChannelEnvelope:
         """Give what each channel of this unit can do."""
         return ChannelEnvelope(
@@ -54,7 +62,7 @@ class UnitSettings(TableSettings):
         )
 
 
-class NewareSettings(TableSettings):
+class NewareSettings(BatteryTesterSettings):
     """A CT-4008 behind one BTS client.
 
     ``step_files`` is our folder, ``step_files_on_bts_pc`` the same folder as the BTS PC sees it. ``poll_period_s``
@@ -62,11 +70,11 @@ class NewareSettings(TableSettings):
     """
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
-    name: str = Field(default="ct4008", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    name: str = Field(default="ct4008", pattern=INSTRUMENT_NAME)
     host: str = "127.0.0.1"
     port: int = Field(default=502, ge=1, le=65535)
     username: str = "admin"
-    password: str = Field(default="neware", repr=False)
+    password: str = Field(default=_VENDORS_PASSWORD, repr=False)
     step_files: Path
     step_files_on_bts_pc: str
     backup_folder_on_bts_pc: str = ""
@@ -89,3 +97,22 @@ class NewareSettings(TableSettings):
         except (ZoneInfoNotFoundError, ValueError) as err:
             raise ValueError(f"unknown time zone {value!r}; write one like Europe/Zurich") from err
         return value
+
+    def channel_names(self) -> tuple[str, ...]:
+        """Give ``devid-subdevid-chlid`` of the eight channels of each unit."""
+        return tuple(f"{unit.place}-{n}" for unit in self.units for n in range(1, _CHANNELS_OF_A_UNIT + 1))
+
+    def envelope(self, channel: str) -> ChannelEnvelope:
+        """Give what a channel of a unit can do: no command of the API tells it."""
+        for unit in self.units:
+            if unit.place == channel.rpartition("-")[0]:
+                return unit.envelope()
+        raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
+
+    def secrets(self) -> frozenset[str]:
+        """Give the password, unless it is the vendor's own, which every manual prints."""
+        return frozenset({self.password} - {_VENDORS_PASSWORD})
+
+    def missing(self) -> list[str]:
+        """Say so when the folder for step files is not there."""
+        return [] if self.step_files.is_dir() else [f"step_files: {self.step_files} is not a folder"]

@@ -29,6 +29,7 @@ from drivers.errors import (
     TestGone,
 )
 from drivers.interfaces import (
+    BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
     ExecutedStep,
@@ -42,7 +43,7 @@ from drivers.neware import replies, stepfile, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
 from protocols.channel_envelope import ChannelEnvelope
-from protocols.program import CyclingSegment, Limits, Record, Rest, Until, VoltageBand
+from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,12 @@ _AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.
 _AT_REST_OR_GONE = _AT_REST | {ChannelState.ABSENT}
 # Section 2.3: live values are refreshed every 5 s at best, so asking sooner shows nothing new.
 _REFRESH_S = 5.0
+_TRAITS = BatteryTesterTraits(
+    limits_read_back=False,
+    limits_note="no command reads limits back; the step file was, and equals the program",
+    block_size=1000,  # section 4.5
+    refresh_s=_REFRESH_S,
+)
 
 
 @lru_cache(maxsize=64)
@@ -73,6 +80,7 @@ class NewareTester:
 
     host_loss = HostLoss.RIDES_ON
     records_every_s = 0.0
+    traits = _TRAITS
 
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
@@ -82,7 +90,6 @@ class NewareTester:
         self._wall_time = wall_time
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
-        self._envelopes = {(unit.devid, unit.subdevid): unit.envelope() for unit in settings.units}
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused."""
@@ -101,11 +108,11 @@ class NewareTester:
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do, from settings: no command of the API tells it."""
-        address = self._address(channel)
-        envelope = self._envelopes.get((address.devid, address.subdevid))
-        if envelope is None:
-            raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
-        return envelope
+        return self._settings.envelope(self._address(channel).channel)
+
+    def problems(self, channel: str, program: Program) -> list[str]:
+        """Give every reason why the channel cannot run a program, from settings."""
+        return self._settings.problems(channel, program)
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Ask for live values and record counts of many channels: two requests whatever their number."""
@@ -138,10 +145,11 @@ class NewareTester:
         data = stepfile.write(segment, label, self._wall_time(), dialect)
         sha256 = hashlib.sha256(data).hexdigest()
         # Every store counts its runs from R000001: the content in the name keeps two of them out of each other's file.
-        location, stored = await asyncio.to_thread(self._store_step_file, f"{label}-{sha256[:8]}.xml", data)
+        name = f"{label}-{sha256[:8]}.xml"
+        location, stored = await asyncio.to_thread(self._store_step_file, name, data)
         if wrong := stepfile.differences(segment, stepfile.read(stored)):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
-        return LoadedProgram(channel, location, sha256, len(segment.steps) + 1)
+        return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
 
     def _store_step_file(self, name: str, data: bytes) -> tuple[str, bytes]:
         """Write a file whole or not at all, and give its path as the BTS PC sees it and what is read back."""
@@ -245,6 +253,8 @@ class NewareTester:
         await self._plain_stop(identity)
 
     async def _goto_end(self, identity: TestIdentity) -> None:
+        if identity.end_step is None:
+            raise Refused(f"the number of the end step on channel {identity.channel} is not known")
         if not wire.outcome(
             await self._client.ask(wire.goto(self._address(identity.channel), identity.end_step)), "goto"
         ):

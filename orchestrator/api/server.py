@@ -22,7 +22,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
-from orchestrator.bench.opening import open_station, testers_of
+from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
@@ -67,12 +67,11 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
     check_exposure(settings)
     async with owning(plan.store) as instance:
         token = _token(plan, announce)
-        passwords = {tester.password for tester in plan.bench.tester} - {"neware"}
-        redact_logs(Redaction({token} | passwords))
+        redact_logs(Redaction({token} | plan.bench.secrets()))
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
             instance.tell(url)
-            async with open_station(plan.bench) as station, testers_of(plan.bench, station) as testers:
+            async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, Bus(), keeper, station)
                 live = LiveClients(service.bus)

@@ -6,7 +6,7 @@ from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
-from orchestrator.bench.opening import station_on, testers_of
+from orchestrator.bench.opening import bench_testers, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 
@@ -14,7 +14,7 @@ from orchestrator.bench.station import Station
 async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
     """Open every tester of a bench and say, for each, whether it answers and what its channels show."""
     rows: list[dict[str, Any]] = []
-    async with testers_of(bench, None) as testers:
+    async with bench_testers(bench, None) as testers:
         for tester in testers:
             problem, shown = None, []
             try:

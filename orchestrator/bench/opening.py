@@ -1,77 +1,25 @@
-"""Opens the real instruments of a bench file; says what each channel can do, and what a program asks too much of it."""
+"""Opens the real instruments of a bench file."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from drivers.chi660e.cycling_tester import PotentiostatCycler, cycling_problems, envelope_of
+from drivers.chi660e.cycling_settings import CyclingSettings
+from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
-from drivers.neware.opening import build_tester, open_tester
-from orchestrator.bench.settings import BenchSettings, load_bench
-from orchestrator.bench.simulated import SIMULATED_CHI, simulated_chi_settings, simulated_tester_settings
+from drivers.tester_kind import BatteryTesterSettings
+from orchestrator.bench.kinds import find_kind
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
-from protocols.channel_envelope import ChannelEnvelope, problems
-from protocols.program import Program
-
-if TYPE_CHECKING:
-    pass
-
 
 logger = logging.getLogger(__name__)
-
-
-def channel_envelope(bench: Path | None, channel: str) -> ChannelEnvelope:
-    """Give what a channel can do: of a bench file, or (None) of the built-in simulated rack. Opens nothing."""
-    settings = _settings(bench)
-    if (potentiostat := settings.cycler_of(channel)) is not None:
-        return envelope_of(potentiostat)
-    tester = settings.tester_of(channel)
-    units = {f"{unit.devid}-{unit.subdevid}": unit for unit in tester.units}
-    return units[channel.rpartition("-")[0]].envelope()
-
-
-def channel_problems(program: Program, bench: Path | None, channel: str) -> list[str]:
-    """Give every reason, as a sentence, why a program cannot run on a channel of a bench; empty when it can."""
-    found = problems(program, channel_envelope(bench, channel))
-    if (potentiostat := _settings(bench).cycler_of(channel)) is not None:
-        found += [f"{reason}." for part in program.cycling for reason in cycling_problems(part, potentiostat)]
-        if len(program.cycling) < len(program.segments):
-            found.append(
-                f"{channel} cycles the cell at its own leads and measures nothing between: take out the spectra."
-            )
-    return found
-
-
-def _settings(bench: Path | None) -> BenchSettings:
-    """Give a bench file's settings, or those of the built-in simulated bench."""
-    if bench is not None:
-        return load_bench(bench)
-    folder = tempfile.gettempdir()
-    chi = simulated_chi_settings(Path(folder), SIMULATED_CHI)
-    return BenchSettings(tester=(simulated_tester_settings(folder),), potentiostat=chi)
-
-
-@asynccontextmanager
-async def open_bench(path: Path, channel: str, station: Station | None = None) -> AsyncIterator[BatteryTester]:
-    """Open the tester of a bench file that has the channel; ``station`` is the potentiostat's place there."""
-    bench = load_bench(path)
-    if bench.cycler_of(channel) is None:
-        async with open_tester(bench.tester_of(channel), wall_time) as tester:
-            yield tester
-        return
-    async with testers_of(bench, station or station_on(bench)) as testers:
-        await testers[-1].open()
-        yield testers[-1]
 
 
 def station_on(bench: BenchSettings) -> Station | None:
@@ -110,16 +58,35 @@ async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
 
 
 @asynccontextmanager
-async def testers_of(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
+async def bench_testers(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
     """Give all testers of a bench, not open yet: each may come up later than the program.
 
     With a ``station`` the last is its potentiostat, where that is a channel of its own.
     """
-    testers = [build_tester(settings, wall_time) for settings in bench.tester]
-    if station is not None and bench.cycling_potentiostat is not None:
-        testers.append(PotentiostatCycler(bench.cycling_potentiostat, station.potentiostat, wall_time, station.turn))
+    settings = bench.tester if station is None else bench.with_channels
+    testers = [_built(one, station) for one in settings]
     try:
         yield testers
     finally:
         for tester in testers:
             await tester.close()
+
+
+@asynccontextmanager
+async def open_tester_of(
+    bench: BenchSettings, channel: str, station: Station | None = None
+) -> AsyncIterator[BatteryTester]:
+    """Open the tester of a bench that has the channel; ``station`` is the potentiostat's place there."""
+    tester = _built(bench.tester_of(channel), station or station_on(bench))
+    try:
+        await tester.open()
+        yield tester
+    finally:
+        await tester.close()
+
+
+def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryTester:
+    """Build a tester that is not open yet; the potentiostat as a tester shares its station's turn."""
+    if isinstance(settings, CyclingSettings) and station is not None:
+        return PotentiostatCycler(settings.potentiostat, station.potentiostat, wall_time, station.turn)
+    return find_kind(settings.kind).build(settings, wall_time)

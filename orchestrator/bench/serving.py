@@ -14,23 +14,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drivers.errors import SettingsError
-from orchestrator.bench.settings import load_bench
+from drivers.neware.settings import NewareSettings
+from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import SIMULATED_DEVID
 
 if TYPE_CHECKING:
     pass
 
 
-def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Path, str]:
-    """Give the bench file of a simulated rack that is a process of its own, and say where the rack is.
+def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[BenchSettings, str]:
+    """Give the bench of a simulated rack that is a process of its own, and say where the rack is.
 
     It rides on when the service dies, as a real tester does; it ends after ten minutes without a client.
     """
     bench = store.absolute().with_name(f"{store.name}.simulated.toml")
     if bench.exists():
-        (old,) = load_bench(bench).tester
+        before = load_bench(bench)
+        (old,) = (tester for tester in before.tester if isinstance(tester, NewareSettings))
         with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
-            return bench, f"the simulated rack from before still runs at {old.host}:{old.port}"
+            return before, f"the simulated rack from before still runs at {old.host}:{old.port}"
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
     command += ["--chi", "0", "--switch", "0"]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
@@ -50,7 +52,9 @@ def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Pat
     steps.mkdir(exist_ok=True)
     jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
     bench.write_text(_simulated_bench(steps, jobs, addresses), encoding="utf-8")
-    return bench, f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
+    return load_bench(
+        bench
+    ), f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
 
 
 def _simulated_bench(steps: Path, jobs: str, addresses: list[str]) -> str:

@@ -6,13 +6,16 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Discriminator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, SerializeAsAny, ValidationError, model_validator
 
+from drivers.chi660e.cycling_settings import CyclingSettings, cycling_settings
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
-from drivers.neware.settings import NewareSettings
 from drivers.table_settings import TableSettings
+from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
+from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
+from protocols.program import Program
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -32,6 +35,20 @@ class ServiceSettings(TableSettings):
     allowed_hosts: tuple[str, ...] = ()
 
 
+def _of_its_kind(table: object) -> object:
+    """Read a table of a bench file as the settings of its ``kind``."""
+    if not isinstance(table, dict):
+        return table
+    try:
+        kind = find_kind(str(table.get("kind", DEFAULT_KIND)))
+    except SettingsError as err:
+        raise ValueError(str(err)) from err
+    return kind.settings.model_validate(table)
+
+
+AnyTester = Annotated[SerializeAsAny[BatteryTesterSettings], BeforeValidator(_of_its_kind)]
+
+
 class BenchSettings(TableSettings):
     """A bench file: the instruments that one process owns, and where that process answers.
 
@@ -41,14 +58,14 @@ class BenchSettings(TableSettings):
     """
 
     service: ServiceSettings = ServiceSettings()
-    tester: tuple[NewareSettings, ...] = ()
+    tester: tuple[AnyTester, ...] = ()
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
 
     @model_validator(mode="after")
     def _has_channels(self) -> BenchSettings:
-        if not self.tester and self.cycling_potentiostat is None:
+        if not self.with_channels:
             raise ValueError("tester: a bench has a tester, or a potentiostat without a switch")
         return self
 
@@ -59,44 +76,61 @@ class BenchSettings(TableSettings):
         return self
 
     @model_validator(mode="after")
-    def _units_are_told_apart(self) -> BenchSettings:
-        owners: dict[str, str] = {}
-        for tester in self.tester:
-            for unit in (f"{u.devid}-{u.subdevid}" for u in tester.units):
-                if unit in owners:
+    def _wires_lead_to_channels(self) -> BenchSettings:
+        there = {channel for tester in self.tester for channel in tester.channel_names()}
+        for port, channel in self.multiplexer.channels.items() if self.multiplexer is not None else ():
+            if channel not in there:
+                raise ValueError(f"multiplexer: port {port} has channel {channel!r}, and no tester here has that")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_are_told_apart(self) -> BenchSettings:
+        """See that a channel's name means one channel, also when it is spoken or typed in other capitals."""
+        owners: dict[str, tuple[str, str]] = {}
+        for tester in self.with_channels:
+            for channel in tester.channel_names():
+                if not CHANNEL_NAME.fullmatch(channel):
+                    raise ValueError(f"{tester.name!r} names a channel {channel!r}; write {CHANNEL_NAME_RULE}")
+                if channel.lower() in owners:
+                    other, owner = owners[channel.lower()]
                     raise ValueError(
-                        f"tester: unit {unit} is listed twice, by {owners[unit]!r} and by {tester.name!r}; "
-                        f"{unit}-1 must name one channel only: correct devid and subdevid, or take one of the two out"
+                        f"channel {channel} of {tester.name!r} and channel {other} of {owner!r} have one name: orders "
+                        "must reach one channel only; name one of the two otherwise, or take it out"
                     )
-                owners[unit] = tester.name
+                owners[channel.lower()] = channel, tester.name
         return self
 
     @property
-    def cycling_potentiostat(self) -> Chi660eSettings | None:
+    def cycling_potentiostat(self) -> CyclingSettings | None:
         """The potentiostat that is a channel of its own: no switch takes its leads to the testers' cells."""
-        return self.potentiostat if self.multiplexer is None else None
+        if self.potentiostat is None or self.multiplexer is not None:
+            return None
+        return cycling_settings(self.potentiostat)
 
-    def cycler_of(self, channel: str) -> Chi660eSettings | None:
-        """Give the potentiostat whose own channel this is, None for any other channel."""
-        found = self.cycling_potentiostat
-        return found if found is not None and found.name == channel else None
+    @property
+    def with_channels(self) -> tuple[BatteryTesterSettings, ...]:
+        """All that cycles cells here: the testers, and the potentiostat where it is a channel of its own."""
+        cycler = self.cycling_potentiostat
+        return self.tester if cycler is None else (*self.tester, cycler)
 
-    def tester_of(self, channel: str) -> NewareSettings:
-        """Find the tester whose units hold the channel. Raises SettingsError, which lists what there is."""
-        if self.cycler_of(channel) is not None:
-            raise SettingsError(f"{channel!r} is the potentiostat's own channel: it is stopped in the vendor's program")
-        units = {f"{u.devid}-{u.subdevid}": t for t in self.tester for u in t.units}
-        parts = channel.split("-")
-        found = (
-            units.get("-".join(parts[:2]))
-            if len(parts) == 3 and all(p.isascii() and p.isdigit() for p in parts)
-            else None
-        )
-        if found is None or not 1 <= int(parts[2]) <= 8:
-            known = [f"{unit}-1 to {unit}-8" for unit in units]
-            known += [self.cycling_potentiostat.name] if self.cycling_potentiostat is not None else []
-            raise SettingsError(f"there is no channel {channel!r} on this bench; it has {', '.join(known)}")
-        return found
+    def tester_of(self, channel: str) -> BatteryTesterSettings:
+        """Find the settings that have a channel. Raises SettingsError, which lists what there is."""
+        for tester in self.with_channels:
+            if channel in tester.channel_names():
+                return tester
+        known = ", ".join(_listed(tester.channel_names()) for tester in self.with_channels)
+        raise SettingsError(f"there is no channel {channel!r} on this bench; it has {known}")
+
+    def problems(self, program: Program, channel: str) -> list[str]:
+        """Give every reason, as a sentence, why a program cannot run on a channel; empty when it can.
+
+        Raises SettingsError for a channel that is not on this bench.
+        """
+        return self.tester_of(channel).problems(channel, program)
+
+    def secrets(self) -> frozenset[str]:
+        """Give what no log may show of all instruments."""
+        return frozenset().union(*(tester.secrets() for tester in self.tester))
 
 
 def load_bench(path: Path) -> BenchSettings:
@@ -119,3 +153,28 @@ def _seen(error: ErrorDetails) -> str:
     if "password" in error["loc"] or isinstance(error["input"], dict | list | tuple):
         return ""
     return f", saw {error['input']!r}"
+
+
+def _listed(channels: tuple[str, ...]) -> str:
+    """Name channels in a sentence; three and more that are numbered in a row are shortened to ``first to last``."""
+    parts: list[str] = []
+    at = 0
+    while at < len(channels):
+        end = at
+        while end + 1 < len(channels) and _follows(channels[end], channels[end + 1]):
+            end += 1
+        if end - at < 2:
+            end = at
+        parts.append(channels[at] if end == at else f"{channels[at]} to {channels[end]}")
+        at = end + 1
+    return ", ".join(parts)
+
+
+def _follows(first: str, second: str) -> bool:
+    head, number = _numbered(first)
+    return number is not None and _numbered(second) == (head, number + 1)
+
+
+def _numbered(name: str) -> tuple[str, int | None]:
+    digits = len(name) - len(name.rstrip("0123456789"))
+    return (name[:-digits], int(name[-digits:])) if digits else (name, None)

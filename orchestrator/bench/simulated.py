@@ -21,8 +21,11 @@ from drivers.interfaces import BatteryTester, HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
 from drivers.neware.opening import open_tester
 from drivers.neware.settings import NewareSettings, UnitSettings
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
+from protocols.cell import Cell
+from protocols.program import Program
 
 if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
@@ -55,6 +58,25 @@ class SimulatedRack:
     cells: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
     poll_period_s: float = 600.0
+
+    def problems(self, program: Program, channel: str) -> list[str]:
+        """Give every reason, as a sentence, why a program cannot run on a channel of the rack; empty when it can."""
+        return simulated_bench().problems(program, channel)
+
+
+def rack_with(cell: Cell, channel: str, model: str | None, seed: int) -> SimulatedRack:
+    """Give the rack with one cell for a channel: ``model``, else the cell's own, else the coated one of its kind."""
+    if model is None:
+        model = cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
+    holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
+    return SimulatedRack({holder: model}, seed)
+
+
+def simulated_bench() -> BenchSettings:
+    """Give the settings of the built-in simulated bench, whose files go nowhere in particular."""
+    folder = tempfile.gettempdir()
+    chi = simulated_chi_settings(Path(folder), SIMULATED_CHI)
+    return BenchSettings(tester=(simulated_tester_settings(folder),), potentiostat=chi)
 
 
 def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:

@@ -11,9 +11,6 @@ from drivers.interfaces import HostLoss, Isolation, Measurement, Multiplexer, Po
 from protocols.program import MeasurementSegment, Program
 from protocols.techniques import Technique
 
-# A tester refreshes what it shows every 5 s at best (reference neware-ct4008, section 2.3).
-SHOWN_S = 11.0
-
 
 class Interrupted(Exception):
     """A run cannot go on between its segments by itself; the message says why and what to do."""
@@ -97,10 +94,16 @@ class Station:
                 await self.switch.select(None)
                 self._parted_s[channel] = asyncio.get_running_loop().time()
 
-    async def wait_until_shown(self, channel: str) -> None:
-        """Wait until the tester's live values show the cell that has just come back, not the empty holder before."""
-        left_s = self._parted_s.get(channel, -SHOWN_S) + SHOWN_S - asyncio.get_running_loop().time()
-        await asyncio.sleep(max(0.0, left_s))
+    async def wait_until_shown(self, channel: str, refresh_s: float) -> None:
+        """Wait until live values of a tester, at most ``refresh_s`` old, show the cell that has just come back.
+
+        Before that they show the empty holder.
+        """
+        parted_s = self._parted_s.get(channel)
+        if parted_s is not None:
+            # One refresh may be under way while the switch acts, and a second is to spare.
+            shown_s = parted_s + 2 * refresh_s + 1.0
+            await asyncio.sleep(max(0.0, shown_s - asyncio.get_running_loop().time()))
 
     async def disconnect_problem(self, channel: str) -> str:
         """Disconnect a channel's cell; return what an operator must do if that cannot be confirmed, else nothing."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, operate, recipes, runs, serve, simulate, spectra, stores
+from orchestrator.cli import demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "run"]
@@ -34,6 +34,7 @@ app.command()(operate.ack)
 app.add_typer(operate.bench_app, name="bench")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
+app.command()(extensions.extensions)
 
 
 def _version(value: bool) -> None:

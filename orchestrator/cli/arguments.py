@@ -32,7 +32,7 @@ RecipeName = Annotated[
 CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
 ChannelName = Annotated[
     str,
-    typer.Option("--channel", help="Channel as devid-subdevid-chlid, for example 21-1-3, or a potentiostat's name."),
+    typer.Option("--channel", help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e."),
 ]
 BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
 StoreFile = Annotated[

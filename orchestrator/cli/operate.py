@@ -150,12 +150,13 @@ def stop(
 def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
     import asyncio
 
+    from orchestrator.bench.settings import load_bench
     from orchestrator.rack.direct_stop import refuse_while_served, stop_directly
     from orchestrator.rack.service import CommandRefused
 
     try:
         refuse_while_served(store)
-        typer.echo(asyncio.run(stop_directly(bench, store, channel, by)))
+        typer.echo(asyncio.run(stop_directly(load_bench(bench), store, channel, by)))
     except CommandRefused as err:
         fail(str(err), FAILED)
 
@@ -215,7 +216,6 @@ def _checked(bench: Path) -> list[dict[str, Any]]:
     from orchestrator.bench.settings import load_bench
 
     settings = load_bench(bench)
-    if not all(tester.step_files.is_dir() for tester in settings.tester):
-        missing = ", ".join(str(t.step_files) for t in settings.tester if not t.step_files.is_dir())
-        fail(f"{bench}: step_files: {missing} is not a folder", WRONG_USE)
+    if missing := [sentence for tester in settings.tester for sentence in tester.missing()]:
+        fail("\n".join(f"{bench}: {sentence}" for sentence in missing), WRONG_USE)
     return asyncio.run(check_bench(settings))

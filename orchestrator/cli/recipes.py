@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.arguments import BenchFile, CellName, Json, RecipeName
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table
+
+if TYPE_CHECKING:
+    from protocols.program import Program
 
 app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True)
 
@@ -52,7 +56,6 @@ def check(
     json: Json = False,
 ) -> None:
     """Say every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""
-    from orchestrator.bench.opening import channel_problems
     from protocols import resolve
     from protocols.errors import ResolveError
     from protocols.forecast import expected_duration_s, planned_duration_s
@@ -68,7 +71,7 @@ def check(
     else:
         hours = expected_duration_s(program) / 3600, planned_duration_s(program) / 3600
         if channel is not None:
-            reasons = channel_problems(program, bench, channel)
+            reasons = _channel_problems(program, bench, channel)
     if json:
         print_json({"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons})
     elif reasons:
@@ -79,3 +82,10 @@ def check(
         where = f" on {channel}" if channel else ""
         typer.echo(f"{loaded.name} can run with {what.name}{where}: about {hours[0]:.1f} h, at most {hours[1]:.1f} h")
     raise typer.Exit(FAILED if reasons else DONE)
+
+
+def _channel_problems(program: Program, bench: Path | None, channel: str) -> list[str]:
+    from orchestrator.bench.settings import load_bench
+    from orchestrator.bench.simulated import SimulatedRack
+
+    return (SimulatedRack() if bench is None else load_bench(bench)).problems(program, channel)

@@ -35,6 +35,8 @@ def run(
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
     """
+    from orchestrator.bench.settings import load_bench
+    from orchestrator.bench.simulated import rack_with
     from orchestrator.rack.launch import Launch, launch
     from orchestrator.rack.lock import AlreadyOwned
     from protocols.loading import load_cell, load_recipe
@@ -47,7 +49,9 @@ def run(
         from orchestrator.cli.run_by_service import Order, order_run
 
         raise typer.Exit(order_run(Order(recipe, cell, channel, label, by), ServiceClient(store, url), wait, json))
-    order = Launch(load_recipe(recipe), load_cell(cell), channel, bench, cell_model, seed)
+    loaded = load_cell(cell)
+    where = rack_with(loaded, channel, cell_model, seed) if bench is None else load_bench(bench)
+    order = Launch(load_recipe(recipe), loaded, channel, where)
     try:
         with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
             result = launch(order, store, view)

@@ -42,9 +42,10 @@ def serve(
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
     if bench is None:
-        bench, where = ensure_simulated_rack(store, speed)
+        settings, where = ensure_simulated_rack(store, speed)
         _announce(where)
-    settings = load_bench(bench)
+    else:
+        settings = load_bench(bench)
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"service": settings.service.model_copy(update=changed)})
     try:

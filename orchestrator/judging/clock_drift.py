@@ -7,7 +7,7 @@ nothing is judged by the age of a record, which may be a whole record interval a
 
 ::
 
-    judge = ClockDrift()
+    judge = ClockDrift(lag_s=5.0)
     judge.feed("R000001", asked_unix_s, heard_unix_s, newest.unix_time_s)      # at every poll; mostly None
 """
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 DAY_S = 86_400.0
 # More than this is marked, in seconds a day.
 LIMIT_S_PER_DAY = 1.0
-# A record may be seen so much later than it was made: BTS refreshes what it tells every 5 s (reference, section 2.3).
-LAG_S = 5.0
 # The API's times are whole seconds, rounded down.
 _RESOLUTION_S = 1.0
 # The best bounds of so long stand for all of it, and a month of them is remembered.
@@ -69,7 +67,8 @@ class _Bounds:
 class ClockDrift:
     """The clock of one tester; every channel's records help to know it."""
 
-    def __init__(self, limit_s_per_day: float = LIMIT_S_PER_DAY, lag_s: float = LAG_S) -> None:
+    def __init__(self, limit_s_per_day: float = LIMIT_S_PER_DAY, lag_s: float = 0.0) -> None:
+        """Begin with no bounds. A record may be seen ``lag_s`` later than it was made."""
         self._limit = limit_s_per_day / DAY_S
         self._lag_s = lag_s
         # When each test was asked about last, and the time of its newest record then.

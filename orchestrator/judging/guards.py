@@ -19,8 +19,10 @@ _SHORT_HISTORY = 10
 class StepWatch:
     """Judges executed steps by the segment's guards. It is the run's: what it saw in one test counts in the next."""
 
-    def __init__(self, segment: CyclingSegment) -> None:
+    def __init__(self, segment: CyclingSegment, sign_hint: str = "check the leads") -> None:
+        """Watch a segment. ``sign_hint`` says what to correct on its tester when currents have the wrong sign."""
         self._segment = segment
+        self._sign_hint = sign_hint
         self._before_s = 0.0
         self._early = 0
         # Half-cycles are compared at the same set current only.
@@ -87,7 +89,7 @@ class StepWatch:
         (low_a, at_low_v), (high_a, at_high_v) = sorted((before, here))
         message = (
             f"{high_a * 1e3:.4g} mA shows {at_high_v:.4f} V and {low_a * 1e3:.4g} mA {at_low_v:.4f} V: the currents "
-            "have the wrong sign; of a CHI660E, find out istep_positive_is_charge on the dummy cell"
+            f"have the wrong sign; {self._sign_hint}"
         )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
 

@@ -46,6 +46,7 @@ class BetweenSegments:
         self._store = store
         self._station = station
         self._off = TesterOffWatch(tester)
+        self._refresh_s = tester.traits.refresh_s
         self._writer = PatientWriter(store)
         self._at = StationVisits(store, self._off, permit, self._writer)
         self._shorts = SoftShortWatches(store)
@@ -106,7 +107,7 @@ class BetweenSegments:
         if self._station is not None:
             if left := await self._station.disconnect_problem(run.request.channel):
                 raise Interrupted(left)
-            await self._station.wait_until_shown(run.request.channel)
+            await self._station.wait_until_shown(run.request.channel, self._refresh_s)
 
     async def _carry_out(self, run: Run, segment: MeasurementSegment) -> bool:
         station = self._station

@@ -23,7 +23,7 @@ class ClockWatch:
     def __init__(self, store: Store, tester: BatteryTester) -> None:
         self._store = store
         self._tester = tester
-        self._judge = ClockDrift()
+        self._judge = ClockDrift(lag_s=tester.traits.refresh_s)
         # What was found and is not written down yet, with the time and the runs that it concerns.
         self._found: list[tuple[ClockFinding, float, list[Run]]] = []
 

@@ -7,9 +7,10 @@ import contextlib
 import logging
 from pathlib import Path
 
+from drivers.errors import SettingsError
 from drivers.interfaces import BatteryTester, ChannelStatus, TestIdentity
-from drivers.neware.opening import open_tester
-from orchestrator.bench.settings import load_bench
+from orchestrator.bench.opening import open_tester_of
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.lock import owner_of, owning
@@ -18,9 +19,6 @@ from orchestrator.store import StoreError, TesterTestRow, open_store
 from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
-
-# No program has so many steps (254 at most): where ours is not known, that rung of the ladder is refused and passed.
-_NO_SUCH_STEP = 255
 
 
 def service_answers(url: str) -> bool:
@@ -32,14 +30,15 @@ def service_answers(url: str) -> bool:
     return False
 
 
-async def stop_directly(bench: Path, store: Path, channel: str, by: str) -> str:
-    """Stop a channel and say what was done. Raises CommandRefused while a service lives and answers."""
-    settings = load_bench(bench).tester_of(channel)
+async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str) -> str:
+    """Stop a channel and say what was done. Raises SettingsError for one that no other process can stop."""
+    if reason := bench.tester_of(channel).direct_stop_problem():
+        raise SettingsError(reason)
     async with contextlib.AsyncExitStack() as stack:
         alone = await asyncio.to_thread(lambda: owner_of(store) is None and store.exists())
         if alone:
             await stack.enter_async_context(owning(store))
-        tester = await stack.enter_async_context(open_tester(settings, wall_time))
+        tester = await stack.enter_async_context(open_tester_of(bench, channel))
         status = (await tester.status([channel]))[channel]
         if status.state.is_at_rest:
             return f"channel {channel} is {status.state.value} already"
@@ -77,7 +76,7 @@ def _leave_word(store: Path, test: TesterTestRow, by: str) -> None:
 
 
 async def _stop(tester: BatteryTester, status: ChannelStatus, test: TesterTestRow | None) -> None:
-    end_step = len(CyclingSegment.from_json(test.program_json).steps) + 1 if test else _NO_SUCH_STEP
+    end_step = len(CyclingSegment.from_json(test.program_json).steps) + 1 if test else None
     await tester.stop(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from drivers.errors import CannotRun
 from drivers.interfaces import BatteryTester
-from orchestrator.bench.opening import channel_problems, open_bench, open_station, station_on
-from orchestrator.bench.settings import load_bench
+from orchestrator.bench.opening import open_station, open_tester_of, station_on
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import (
     SIMULATED_CHI,
-    SIMULATED_CHI_CELL,
     SimulatedRack,
     open_simulated_cycler,
     open_simulated_rack,
@@ -34,25 +33,23 @@ from protocols.resolve import resolve
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run to make: on a bench file's instruments, or (``bench`` None) on the simulated rack in virtual time."""
+    """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time."""
 
     recipe: Recipe
     cell: Cell
     channel: str
-    bench: Path | None = None
-    cell_model: str | None = None
-    seed: int = 1
+    bench: BenchSettings | SimulatedRack
 
 
-def checked_program(recipe: Recipe, cell: Cell, bench: Path | None, channel: str) -> Program:
+def checked_program(order: Launch) -> Program:
     """Resolve a recipe and hold it against the channel. Raises ResolveError, SettingsError or CannotRun."""
-    program = resolve(recipe, cell)
-    reasons = channel_problems(program, bench, channel)
-    if bench is not None:
-        reasons += station_problems(program, station_on(load_bench(bench)), channel, attended=False)
+    program = resolve(order.recipe, order.cell)
+    reasons = order.bench.problems(program, order.channel)
+    if isinstance(order.bench, BenchSettings):
+        reasons += station_problems(program, station_on(order.bench), order.channel, attended=False)
     if reasons:
         listed = "\n".join(f"- {reason}" for reason in reasons)
-        raise CannotRun(f"{recipe.name} must not run on channel {channel}:\n{listed}")
+        raise CannotRun(f"{order.recipe.name} must not run on channel {order.channel}:\n{listed}")
     return program
 
 
@@ -61,30 +58,19 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
 
     Raises AlreadyOwned when a bench's instruments are another process's.
     """
-    program = checked_program(order.recipe, order.cell, order.bench, order.channel)
-    request = RunRequest(program, order.channel, order.cell.name)
-    if order.bench is not None:
+    request = RunRequest(checked_program(order), order.channel, order.cell.name)
+    if isinstance(order.bench, BenchSettings):
         return asyncio.run(_on_bench(order.bench, request, store, listener))
-    model = order.cell_model or _model_of(order.cell)
-    holder = SIMULATED_CHI_CELL if order.channel == SIMULATED_CHI else order.channel
-    rack = SimulatedRack({holder: model}, order.seed)
-    return run_virtual(_on_rack(rack, request, store, listener))
+    return run_virtual(_on_rack(order.bench, request, store, listener))
 
 
-def _model_of(cell: Cell) -> str:
-    """Name the model in the simulated channel: the cell's own, else the coated one of its kind."""
-    from orchestrator.bench.simulated import simulated_models
-
-    return cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
-
-
-async def _on_bench(bench: Path, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
+async def _on_bench(bench: BenchSettings, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.tell("")
-        station = await stack.enter_async_context(open_station(load_bench(bench)))
-        tester = await stack.enter_async_context(open_bench(bench, request.channel, station))
+        station = await stack.enter_async_context(open_station(bench))
+        tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         return await _supervised(tester, station, request, store, listener)
 
 

@@ -23,7 +23,6 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store, StoreError
-from protocols.channel_envelope import problems
 from protocols.forecast import forecast
 
 logger = logging.getLogger(__name__)
@@ -210,7 +209,7 @@ class Service:
         self._check_claim(request.channel, by)
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
-        reasons = problems(request.program, supervisor.tester.envelope(request.channel))
+        reasons = supervisor.tester.problems(request.channel, request.program)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         return supervisor.submit(request, by)

@@ -208,7 +208,7 @@ class Supervisor:
             return True
         try:
             await self.station.disconnect(run.request.channel)
-            await self.station.wait_until_shown(run.request.channel)
+            await self.station.wait_until_shown(run.request.channel, self.tester.traits.refresh_s)
         except DriverError as err:
             message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
             if not run.state.is_settled:

@@ -24,9 +24,6 @@ from orchestrator.states import Ending, RunState
 from orchestrator.store import Store
 from protocols.channel_envelope import ChannelEnvelope
 
-# One download request holds at most this many records (reference neware-ct4008, section 4.5).
-BLOCK = 1000
-
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
@@ -112,13 +109,15 @@ class RecordPipeline:
         if missing <= 0:
             return []
         try:
-            return await self._tester.records(self.identity, last, min(BLOCK, missing))
+            return await self._tester.records(self.identity, last, min(self._tester.traits.block_size, missing))
         except RecordsLost as err:
             stand_in = await self._tester.stand_in(self.identity, err.last)
             if not for_scout:
                 self._journal.lost(err, stored)
                 self._stand_in = stand_in
-            return await self._tester.records(self.identity, stand_in, min(BLOCK, count - err.last))
+            return await self._tester.records(
+                self.identity, stand_in, min(self._tester.traits.block_size, count - err.last)
+            )
 
     async def collect_rest(self) -> None:
         """Fetch, store and judge what the test has left, whoever has the channel now."""

@@ -209,12 +209,8 @@ class Recovery:
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
         if status.barcode not in barcodes:
             return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
-        await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, _NO_SUCH_STEP))
+        await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
-
-
-# No program has so many steps: the rung of the ladder that needs the number is refused and passed.
-_NO_SUCH_STEP = 255
 
 
 def is_storm(store: Store, now_unix_s: float) -> bool:

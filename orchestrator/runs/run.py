@@ -61,7 +61,7 @@ class Run:
         self.is_called_off = False
         self.starting = StartOrder(self, store, tester, self.journal, request)
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
-        self._guards = StepWatch(self.segment)
+        self._guards = StepWatch(self.segment, tester.traits.sign_hint)
         # Test time, cycles and samples of the tests before the present one.
         self._before_s, self._samples_before = 0.0, 0
         self._planned_s = planned_duration_s(request.program)
@@ -272,8 +272,8 @@ class Run:
             )
             self._take(identity, test)
             self.journal.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
-            unverified = "no command reads limits back; the step file was, and equals the program"
-            self.journal.note(EventKind.LIMITS_UNVERIFIED, unverified)
+            if not self._tester.traits.limits_read_back:
+                self.journal.note(EventKind.LIMITS_UNVERIFIED, self._tester.traits.limits_note)
 
     def _take(self, identity: TestIdentity, test: int) -> None:
         """Go on with a test that the store has, after those before it."""

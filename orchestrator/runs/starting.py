@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
 from typing import Protocol
 
 from drivers.errors import DriverError, OutcomeUnknown
@@ -122,8 +121,7 @@ class StartOrder:
         intent = self._journal.intend("start")
         failpoint("start intended")
         await self._send_once(loaded, intent)
-        name = PureWindowsPath(loaded.location).name
-        self._journal.note(EventKind.LOADED, f"step file {name}, sha256 {loaded.sha256}")
+        self._journal.note(EventKind.LOADED, loaded.description)
         return True
 
     async def _send_once(self, loaded: LoadedProgram, intent: int) -> None:

@@ -1,0 +1,67 @@
+"""What a package brings so that a bench file may name its battery tester: the settings, and how to build one of them.
+
+Settings answer without opening anything: which channels there are, what each can do, and why a program cannot run.
+`docs/add-an-instrument.md` shows a whole tester.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import Field
+
+from drivers.interfaces import BatteryTester
+from drivers.table_settings import TableSettings
+from protocols.channel_envelope import ChannelEnvelope, problems
+from protocols.program import Program
+
+INSTRUMENT_NAME = r"^[A-Za-z0-9_.-]{1,64}$"
+# A channel's name stands in addresses, in file names, and on a label at the holder.
+CHANNEL_NAME = re.compile(r"[A-Za-z0-9-]{1,24}")
+CHANNEL_NAME_RULE = "letters, digits and dashes, 24 at most"
+
+
+class BatteryTesterSettings(TableSettings, ABC):
+    """A battery tester in a bench file; ``kind`` says which, and has a default for a table that does not."""
+
+    kind: str
+    name: str = Field(pattern=INSTRUMENT_NAME)
+
+    @abstractmethod
+    def channel_names(self) -> tuple[str, ...]:
+        """Give the names of the tester's channels, in rack order."""
+
+    @abstractmethod
+    def envelope(self, channel: str) -> ChannelEnvelope:
+        """Give what a channel can do. Raises SettingsError for a channel that the settings do not describe."""
+
+    def problems(self, channel: str, program: Program) -> list[str]:
+        """Give every reason, as a sentence, why a channel cannot run a program; empty when it can."""
+        return problems(program, self.envelope(channel))
+
+    def secrets(self) -> frozenset[str]:
+        """Give what no log may show, such as a password of the user's own."""
+        return frozenset()
+
+    def missing(self) -> list[str]:
+        """Say, a sentence each, what the settings name and this computer does not have, such as a folder."""
+        return []
+
+    def direct_stop_problem(self) -> str:
+        """Say why no other process can stop a channel when the service is dead; empty when one can."""
+        return ""
+
+
+AnySettings = TypeVar("AnySettings", bound=BatteryTesterSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryTesterKind(Generic[AnySettings]):
+    """One kind of battery tester. ``build`` makes one that is not open yet; its second argument is the wall clock."""
+
+    settings: type[AnySettings]
+    build: Callable[[AnySettings, Callable[[], float]], BatteryTester]

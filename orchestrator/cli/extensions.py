@@ -1,0 +1,28 @@
+"""``cellrig extensions``: what other installed packages add to this installation."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.arguments import Json
+from orchestrator.cli.output import DONE, FAILED, print_json, print_table
+
+
+def extensions(json: Json = False) -> None:
+    """List the kinds of testers and the export formats that are installed; exit status 1 when one cannot be used."""
+    from orchestrator.bench.kinds import offered_kinds
+    from orchestrator.extensions import FORMATS, installed
+
+    rows = [
+        {"adds": "tester", "name": kind.name, "package": kind.package, "problem": kind.problem}
+        for kind in offered_kinds()
+    ]
+    rows += [
+        {"adds": "format", "name": it.name, "package": it.package, "problem": it.problem()} for it in installed(FORMATS)
+    ]
+    if json:
+        print_json({"extensions": rows})
+    else:
+        shown = [(row["adds"], row["name"], row["package"], row["problem"] or "can be used") for row in rows]
+        print_table(("adds", "name", "package", "state"), shown)
+    raise typer.Exit(FAILED if any(row["problem"] for row in rows) else DONE)

@@ -1,0 +1,204 @@
+"""A third kind of tester, from another package, through the whole path: no line above ``drivers`` knows it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from drivers.errors import CannotRun
+from orchestrator.api.app import create_app
+from orchestrator.api.live_stream import LiveClients
+from orchestrator.bench.opening import bench_testers, open_tester_of
+from orchestrator.bench.settings import BenchSettings, load_bench
+from orchestrator.cli.app import app
+from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.rack.direct_stop import stop_directly
+from orchestrator.rack.launch import Launch, checked_program
+from orchestrator.rack.service import Service
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store, open_store
+from protocols.loading import load_cell, parse_recipe
+from simulators.cells import CellModel
+from tests.packages import TOY_BENCH, install_toy
+from tests.rig import li_li_program
+from tests.toy_tester import ToySettings, ToyTester
+
+RECIPE = """\
+name: two-cycles
+title: Two short cycles
+for: [li-li]
+record: {every: 30 s, on_voltage_change: 5 mV}
+steps:
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
+      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
+"""
+HELD = """\
+name: held
+title: A charge that ends at a held voltage
+for: [lfp]
+record: {every: 30 s}
+steps:
+  - {step: cc_cv, direction: charge, current: 0.2 mA/cm2, voltage: 3.6 V, until: {current: 0.02 mA/cm2, time: 9 h}}
+"""
+PROGRAM = li_li_program(2, half_cycle_s=600.0)
+TOKEN = "t" * 43
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a bench file whose tester is the toy, which is installed for one test."""
+    monkeypatch.syspath_prepend(str(install_toy(tmp_path)))
+    bench = tmp_path / "bench.toml"
+    bench.write_text(TOY_BENCH, encoding="utf-8")
+    return bench
+
+
+def texts(store: Store, run: Run) -> str:
+    """Give all that the store says of a run, in words."""
+    return "\n".join(event.message for event in store.events(run.run_id))
+
+
+def test_recipe_is_checked_against_the_toys_channels(file: Path, tmp_path: Path) -> None:
+    """What fits is said to fit, what the toy cannot do is said in its words, and channels are listed by name."""
+    recipe = tmp_path / "two-cycles.yaml"
+    recipe.write_text(RECIPE, encoding="utf-8")
+    options = ["--cell", "coated-li-li", "--bench", str(file), "--channel"]
+    assert CliRunner().invoke(app, ["recipe", "check", str(recipe), *options, "A1"]).exit_code == 0
+    recipe.write_text(HELD, encoding="utf-8")
+    held = CliRunner().invoke(app, ["recipe", "check", str(recipe), "--cell", "coated-lfp", *options[2:], "left"])
+    assert (held.exit_code, "A toy has no cc_cv steps." in held.stderr) == (1, True), held.output
+
+
+def test_unknown_channel_lists_the_toys_own(file: Path) -> None:
+    """Free names are listed as they are."""
+    bench = load_bench(file)
+    with pytest.raises(Exception, match="there is no channel 'right' on this bench; it has left, A1"):
+        bench.tester_of("right")
+
+
+def test_launch_refuses_what_the_toy_cannot_run(file: Path) -> None:
+    """The checks before a run ask the settings, and open nothing."""
+    order = Launch(parse_recipe(HELD), load_cell("coated-lfp"), "left", load_bench(file))
+    with pytest.raises(CannotRun, match="A toy has no cc_cv steps"):
+        checked_program(order)
+
+
+def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:
+    """Every record is kept, and no sentence in the store speaks of another instrument."""
+
+    async def main() -> None:
+        async with open_tester_of(load_bench(file), "left") as tester:
+            (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
+            assert run.state is RunState.COMPLETED, run.reason
+            (test,) = store.tests(run.run_id)
+            assert run.records is not None
+            assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
+            said = texts(store, run)
+            assert "R000001 in the toy's memory, sha256 " in said
+            assert "step file" not in said
+            assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
+
+    run_virtual(main())
+
+
+@asynccontextmanager
+async def serving(bench: BenchSettings, store: Store) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    """Run the service with the testers of a bench, and a client."""
+    async with bench_testers(bench, None) as testers:
+        service = Service(store, testers)
+        task = asyncio.ensure_future(service.run())
+        await asyncio.sleep(1)
+        transport = httpx.ASGITransport(create_app(service, LiveClients(service.bus), TOKEN))
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+            yield service, http
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def test_service_runs_and_stops_on_channels_with_free_names(file: Path, store: Store) -> None:
+    """Orders by REST: one run comes to its end, the other is stopped, each on its own channel."""
+
+    async def main() -> None:
+        async with serving(load_bench(file), store) as (service, http):
+            order = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "by": "ada"}
+            ids = []
+            for channel in ("left", "A1"):
+                reply = await http.post("/api/v1/runs", json={**order, "channel": channel})
+                assert reply.status_code < 300, reply.text
+                ids.append(reply.json()["run_id"])
+            await asyncio.sleep(600)
+            now = (await http.get("/api/v1/channels/A1")).json()
+            assert (now["run"]["run_id"], now["run"]["state"]) == (ids[1], "running")
+            stopped = (await http.post(f"/api/v1/runs/{ids[1]}/stop", json={"by": "ada"})).json()
+            assert stopped["state"] == "stopped"
+            await asyncio.sleep(3600)
+            assert service.find(ids[0])[1].state is RunState.COMPLETED
+            held = {**order, "recipe_yaml": HELD, "cell": "coated-lfp", "channel": "left"}
+            refused = await http.post("/api/v1/runs", json=held)
+            assert refused.status_code >= 400
+            assert "A toy has no cc_cv steps." in refused.text
+
+    run_virtual(main())
+
+
+class Crossed(ToyTester):
+    """A toy whose leads are on the wrong sides of its cells."""
+
+    def __init__(self, settings: ToySettings, wall_time: Callable[[], float]) -> None:
+        super().__init__(settings, wall_time)
+        for channel in self._channels.values():
+            channel.cell = Backwards(channel.cell)
+
+
+class Backwards:
+    """A cell whose current flows the other way; its voltage is measured as ever."""
+
+    def __init__(self, cell: CellModel) -> None:
+        self._cell = cell
+        self.max_interval_s, self.temperature_degc = cell.max_interval_s, cell.temperature_degc
+        self.snapshot, self.restore, self.impedance_ohm = cell.snapshot, cell.restore, cell.impedance_ohm
+
+    def voltage_v(self, current_a: float) -> float:
+        """Give the voltage at the current that really flows."""
+        return self._cell.voltage_v(-current_a)
+
+    def current_a(self, voltage_v: float) -> float:
+        """Give the current that seems to flow."""
+        return -self._cell.current_a(voltage_v)
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Let the current flow that really does."""
+        self._cell.advance(duration_s, -current_a)
+
+
+def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store) -> None:
+    """Whose lead or setting is wrong, the tester itself says."""
+
+    async def main() -> None:
+        tester = Crossed(ToySettings(cells={"left": "coated-li-li"}), wall_time)
+        await tester.open()
+        (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
+        await tester.close()
+        assert run.state is RunState.STOPPED
+        assert run.reason.endswith("have the wrong sign; swap the toy's leads")
+
+    run_virtual(main())
+
+
+def test_channel_of_the_toy_is_stopped_directly(file: Path, store_path: Path) -> None:
+    """With the service dead, the driver of any kind is asked; here nothing runs."""
+    said = run_virtual(stop_directly(load_bench(file), store_path, "left", "ada"))
+    assert said == "channel left is finished already"
+    with open_store(store_path) as opened:
+        assert opened.runs() == []
