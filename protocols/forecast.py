@@ -14,16 +14,6 @@ from math import inf, prod
 from protocols.cell import SYMMETRIC
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 from protocols.program_steps import RecordedStep, longest, loops, recorded
-from protocols.techniques import (
-    CyclicVoltammetry,
-    HeldVoltage,
-    Impedance,
-    LinearSweep,
-    OpenCircuit,
-    ReversedCurrent,
-    Technique,
-    VoltageSteps,
-)
 
 _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
 
@@ -51,7 +41,7 @@ def forecast(program: Program) -> Forecast:
     full_ah = None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
     for segment in program.segments:
         if isinstance(segment, MeasurementSegment):
-            measured_s = measuring_s(segment.technique)
+            measured_s = segment.technique.expected_s
             planned_s += segment.settle_max_s + 3 * measured_s
             expected_s += segment.rest_s + measured_s
             continue
@@ -67,27 +57,6 @@ def forecast(program: Program) -> Forecast:
             charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
             records += times * _records(step, segment, usual_s)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
-
-
-def measuring_s(technique: Technique) -> float:
-    """Give about how long a potentiostat takes for one measurement, in seconds.
-
-    One period per point of an impedance at 12 points a decade adds up to 5.7 periods of the lowest frequency (reference
-    chi660e, section 8.4), and as much again for settling.
-    """
-    if isinstance(technique, Impedance):
-        return technique.quiet_s + 2 * 5.7 / technique.low_hz + 60.0
-    if isinstance(technique, OpenCircuit | HeldVoltage):
-        return technique.duration_s + 10.0
-    if isinstance(technique, CyclicVoltammetry):
-        return technique.sweeps * (technique.high_v - technique.low_v) / technique.scan_rate_v_per_s + 10.0
-    if isinstance(technique, LinearSweep):
-        return abs(technique.final_v - technique.initial_v) / technique.scan_rate_v_per_s + 10.0
-    if isinstance(technique, VoltageSteps):
-        return technique.steps * technique.pulse_s + 10.0
-    if isinstance(technique, ReversedCurrent):
-        return technique.half_cycles * max(technique.charge_s, technique.discharge_s) + 10.0
-    return technique.cycles * sum(step.duration_s for step in technique.steps) + 10.0
 
 
 def planned_duration_s(program: Program) -> float:

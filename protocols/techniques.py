@@ -14,6 +14,9 @@ from pydantic import Discriminator
 
 from protocols.current_sign import Direction
 
+# Starting, settling and saving.
+_OVERHEAD_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class OpenCircuit:
@@ -24,6 +27,11 @@ class OpenCircuit:
     low_v: float = -5.0
     high_v: float = 5.0
     kind: Literal["ocv"] = "ocv"
+
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.duration_s + _OVERHEAD_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,15 @@ class Impedance:
     bias_v: float | None = None
     quiet_s: float = 2.0
     kind: Literal["eis"] = "eis"
+
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds.
+
+        One period per point of an impedance at 12 points a decade adds up to 5.7 periods of the lowest frequency
+        (reference chi660e, section 8.4), and as much again for settling.
+        """
+        return self.quiet_s + 2 * 5.7 / self.low_hz + 50.0 + _OVERHEAD_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,11 @@ class CyclicVoltammetry:
     sensitivity_a_per_v: float | None = None
     kind: Literal["cyclic_voltammetry"] = "cyclic_voltammetry"
 
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.sweeps * (self.high_v - self.low_v) / self.scan_rate_v_per_s + _OVERHEAD_S
+
 
 @dataclass(frozen=True, slots=True)
 class LinearSweep:
@@ -68,6 +90,11 @@ class LinearSweep:
     quiet_s: float = 2.0
     sensitivity_a_per_v: float | None = None
     kind: Literal["linear_sweep"] = "linear_sweep"
+
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return abs(self.final_v - self.initial_v) / self.scan_rate_v_per_s + _OVERHEAD_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +112,11 @@ class VoltageSteps:
     sensitivity_a_per_v: float | None = None
     kind: Literal["voltage_steps"] = "voltage_steps"
 
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.steps * self.pulse_s + _OVERHEAD_S
+
 
 @dataclass(frozen=True, slots=True)
 class HeldVoltage:
@@ -96,6 +128,11 @@ class HeldVoltage:
     quiet_s: float = 2.0
     sensitivity_a_per_v: float | None = None
     kind: Literal["held_voltage"] = "held_voltage"
+
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.duration_s + _OVERHEAD_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +155,11 @@ class ReversedCurrent:
     switch_at_voltage: bool = False
     kind: Literal["reversed_current"] = "reversed_current"
 
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.half_cycles * max(self.charge_s, self.discharge_s) + _OVERHEAD_S
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentStep:
@@ -137,6 +179,11 @@ class CurrentSteps:
     cycles: int = 1
     interval_s: float = 1.0
     kind: Literal["current_steps"] = "current_steps"
+
+    @property
+    def expected_s(self) -> float:
+        """About how long the potentiostat takes, in seconds."""
+        return self.cycles * sum(step.duration_s for step in self.steps) + _OVERHEAD_S
 
 
 Technique = Annotated[

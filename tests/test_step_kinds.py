@@ -13,6 +13,7 @@ from protocols.current_sign import Direction
 from protocols.program import CcCv, Ceiling, ConstantCurrent, ConstantVoltage, PoweredStep, RecordedStep, Rest, Until
 from protocols.program_steps import longest, with_ends
 from protocols.recipe_steps import PoweredRecipeStep
+from protocols.techniques import CyclicVoltammetry, Impedance, Technique
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KINDS = {kind.__name__ for kind in (*get_args(PoweredStep), *get_args(PoweredRecipeStep))}
@@ -57,6 +58,13 @@ def test_rest_takes_new_ends_and_no_ceiling() -> None:
     assert with_ends(Rest(_ENDS), Until(time_s=5.0), Ceiling(time_s=9.0)) == Rest(Until(time_s=5.0))
     changed = with_ends(CcCv(0.1, 3.0, _ENDS), Until(time_s=5.0), Ceiling(time_s=9.0))
     assert changed == CcCv(0.1, 3.0, Until(time_s=5.0), Ceiling(time_s=9.0))
+
+
+def test_technique_says_how_long_it_takes() -> None:
+    """A spectrum takes twice the 5.7 periods of its lowest frequency, a sweep its span over its rate, and overheads."""
+    assert Impedance(low_hz=0.1, quiet_s=2.0).expected_s == pytest.approx(2.0 + 114.0 + 60.0)
+    assert CyclicVoltammetry(0.0, 1.0, -1.0, 0.01, sweeps=2).expected_s == pytest.approx(400.0 + 10.0)
+    assert all(hasattr(kind, "expected_s") for kind in get_args(get_args(Technique)[0]))
 
 
 def _asked_kinds(path: Path) -> Iterator[str]:
