@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocols.program_steps import Loop, RecordedStep, Step, crossings, loops
+from protocols.program_steps import Loop, RecordedStep, Step
 
 
 class Place(NamedTuple):
@@ -79,20 +79,20 @@ def length(nodes: Sequence[Node]) -> int:
 
 def nest(steps: Sequence[Step]) -> tuple[Node, ...]:
     """Turn a flat list with backward jumps into blocks. Raises ValueError for jumps that no tester accepts."""
-    for own, loop in loops(steps):
-        if not 1 <= loop.back_to < own or loop.times < 1:
-            raise ValueError(f"step {own}: loop to {loop.back_to}, {loop.times} times")
-    if crossed := crossings(steps):
-        raise ValueError(f"the loops at steps {crossed[0][0]} and {crossed[0][1]} cross")
-    done: list[tuple[int, Node]] = []  # each node with the number of its first step
+    done: list[tuple[int, int, Node]] = []  # each node with the numbers of its first and last step
     for number, step in enumerate(steps, 1):
-        if isinstance(step, Loop):
-            body = tuple(node for first, node in done if first >= step.back_to)
-            done = [(first, node) for first, node in done if first < step.back_to]
-            done.append((step.back_to, Block(body, step.times)))
-        else:
-            done.append((number, Leaf(number, step)))
-    return tuple(node for _, node in done)
+        if not isinstance(step, Loop):
+            done.append((number, number, Leaf(number, step)))
+            continue
+        if not 1 <= step.back_to < number or step.times < 1:
+            raise ValueError(f"step {number}: loop to {step.back_to}, {step.times} times")
+        for first, last, _ in done:
+            if first < step.back_to <= last:
+                raise ValueError(f"the loops at steps {last} and {number} cross")
+        body = tuple(node for first, _, node in done if first >= step.back_to)
+        done = [(first, last, node) for first, last, node in done if first < step.back_to]
+        done.append((step.back_to, number, Block(body, step.times)))
+    return tuple(node for _, _, node in done)
 
 
 def flatten(nodes: Sequence[Node]) -> tuple[Step, ...]:
@@ -119,7 +119,7 @@ def flow(steps: Sequence[Step]) -> Iterator[Place]:
     Raises ValueError, when the first is asked for, for jumps that no tester accepts.
     """
     nest(steps)
-    jumps = dict(loops(steps))
+    jumps = {number: step for number, step in enumerate(steps, 1) if isinstance(step, Loop)}
     done = dict.fromkeys(jumps, 0)
     number, cycle, last = 1, 1, len(steps)
     while number <= last:
