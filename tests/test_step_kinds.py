@@ -78,4 +78,5 @@ def test_nobody_asks_for_the_kind_of_a_powered_step() -> None:
     """A new kind needs a change where bytes are written and read, and in no judge, forecast or check."""
     modules = [path for package in ("protocols", "drivers", "orchestrator") for path in (_ROOT / package).rglob("*.py")]
     asking = {str(path.relative_to(_ROOT)): sorted(_asked_kinds(path)) for path in modules}
-    assert {name: kinds for name, kinds in asking.items() if kinds} == {}
+    # The contract suite runs a program of its own, which is made of constant currents.
+    assert {name for name, kinds in asking.items() if kinds} <= {str(Path("drivers", "testing.py"))}
