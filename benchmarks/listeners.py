@@ -86,7 +86,7 @@ def measure(quick: bool) -> list[Figure]:
     # What the first turn of all pays for, imports and caches, is nobody's.
     _turn(Timed(), None, bursts=False)
     found: dict[str, Timed] = defaultdict(Timed)
-    for _ in range(2 if quick else 7):
+    for _ in range(2 if quick else 5):
         for name, (make, bursts) in _CASES.items():
             _turn(found[name], make() if make else None, bursts)
     figures = []

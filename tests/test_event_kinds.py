@@ -73,10 +73,10 @@ async def test_state_is_as_severe_as_it_is_for_people(store: Store, journal: Run
     assert severity(row) is STATE_SEVERITY.get(state, Severity.INFO)
 
 
-def test_kind_of_a_newer_cellrig_is_shown_as_it_is(store_path: Path) -> None:
+async def test_kind_of_a_newer_cellrig_is_shown_as_it_is(store_path: Path) -> None:
     """A word that this cellrig does not know crashes nothing: not its event, not a list of them."""
     with open_store(store_path) as store:
-        run_id = add_run(store)
+        run_id = RunRequest(li_li_program(), CHANNEL, "x").add_to(store)
         with store.transaction() as connection:
             sql = "INSERT INTO event (run_id, kind, message, at_unix_s, data_json) VALUES (?, ?, ?, ?, ?)"
             connection.execute(sql, (run_id, "cell sings", "in F sharp", 1.0, '["not", "a", "table"]'))

@@ -6,6 +6,7 @@ from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store.rows import MeasurementRow
 
+CHANNEL_OF = "SELECT channel FROM run WHERE run_id = ?"
 INSERT_EVENT = "INSERT INTO event (run_id, kind, message, at_unix_s, data_json) VALUES (?, ?, ?, ?, ?)"
 RUNS = """
 SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_json, program_sha256, created_unix_s,

@@ -32,6 +32,7 @@ from orchestrator.store.rows import (
     TickResult,
 )
 from orchestrator.store.statements import (
+    CHANNEL_OF,
     CYCLE_COLUMNS,
     INSERT_EVENT,
     MEASUREMENT_COLUMNS,
@@ -263,8 +264,8 @@ class Store(Transactional):
         values = (event.run_id, event.kind, event.message, event.at_unix_s, event.data_json)
         number = _new_id(connection.execute(INSERT_EVENT, values))
         if self.bus is not None and self.bus.is_heard:
-            row = connection.execute("SELECT channel FROM run WHERE run_id = ?", (event.run_id,)).fetchone()
-            self._untold.append(stored_event(number, row[0] if row else None, *values))
+            channel = event.run_id and connection.execute(CHANNEL_OF, (event.run_id,)).fetchone()[0]
+            self._untold.append(stored_event(number, channel, *values))
         return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
