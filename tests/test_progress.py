@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from orchestrator.analysis.run_data import RunData
+from orchestrator.analysis.summary import summarize
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.runs.progress import Progress
 from orchestrator.store import Store
 from protocols.program import CyclingSegment
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
+from tests.station_rig import StationRig, eis_request, measuring_service, with_station
+
+RECIPE = """
+name: watched
+title: An open circuit watched between two charges
+for: [li-li]
+record: {every: 15 s}
+potentiostat: {rest: 1 min, drift_per_min: 100 mV}
+steps:
+  - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 5 min, voltage: 0.5 V}}
+  - {step: ocv, time: 2 min}
+  - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 30 min, voltage: -0.5 V}}
+"""
 
 
 @pytest.mark.parametrize("cuts_s", [(), CUTS_S])
@@ -38,3 +55,25 @@ def test_cycle_of_a_run_that_goes_on_is_the_one_read_later(store: Store, cuts_s:
         assert np.array_equal(shown, read["cycle"][read["test"] == test.row.id])
         assert progress.cycle(test.last) == shown[-1]
     assert [step.cycle for step in judged] == [step.place.cycle for step in data.steps]
+
+
+@pytest.mark.timeout(60)
+def test_trace_of_a_potentiostat_counts_for_the_run(store_path: Path) -> None:
+    """Time and samples that people are shown are those read from the store, also after a restart of the service."""
+
+    async def work(rig: StationRig, store: Store) -> None:
+        for restarted in (False, True):
+            async with measuring_service(rig, store) as service:
+                if not restarted:
+                    service.submit(eis_request(text=RECIPE), "ada")
+                    while not store.measurements("R000001"):  # noqa: ASYNC110 - as a person does
+                        await asyncio.sleep(60.0)
+                await asyncio.sleep(300.0)
+                _, run = service.find("R000001")
+                shown, read = run.update(), RunData(store, "R000001")
+                assert len(read.tests) == 3
+                assert shown.time_s == pytest.approx(read.duration_s)
+                assert shown.samples == summarize(store, "R000001").samples
+                assert read.duration_s > 5 * 60 + 2 * 60
+
+    with_station(store_path, work)

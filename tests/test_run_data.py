@@ -198,6 +198,25 @@ def test_gaps_tell_from_when_to_when_and_why(store: Store) -> None:
     assert made(store).gaps[0].deviations == ()
 
 
+def test_trace_of_a_potentiostat_has_its_place_on_the_time_axis(store: Store) -> None:
+    """Its samples are one step between the cycles, bear the cycle behind them, and are no step of a tester."""
+    data = made(store)
+    trace = [
+        sample._replace(step=1, step_count=1, cycle=1) for sample in store.samples(data.tests[0].row.id, limit=100)
+    ]
+    store.tick({data.tests[1].row.id: trace})
+    after = RunData(store, data.run.run_id)
+    assert after.duration_s == pytest.approx(data.duration_s + trace[-1].time_s)
+    assert after.tests[2].start_s == pytest.approx(data.tests[2].start_s + trace[-1].time_s)
+    columns = after.columns()
+    mine = columns["test"] == data.tests[1].row.id
+    assert np.count_nonzero(mine) == 100
+    one = {name: set(columns[name][mine]) for name in ("segment", "step", "step_count", "cycle", "half_cycle")}
+    assert one == {"segment": {1}, "step": {1}, "step_count": {10}, "cycle": {3}, "half_cycle": {0}}
+    assert np.all(np.diff(columns["time_s"]) >= 0)
+    assert [step.place for step in after.steps] == [step.place for step in data.steps]
+
+
 def test_records_that_were_lost_are_a_gap(store: Store) -> None:
     """Sequence numbers that are missing inside a test are told with their place on the time axis."""
     data = made(store, CUTS_S)

@@ -244,6 +244,7 @@ class BetweenSegments:
                 open_circuit_v=visit.open_circuit_v,
                 rested_s=visit.rested_s,
             )
+            run.count_trace(test)
             run.journal.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
 
 

@@ -29,7 +29,9 @@ from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
 
 # What taking a test changes.
-_TAKEN = ("progress", "records", "_before_s", "_samples_before")
+# Time and samples of the tests before the present one.
+_BEHIND = ("_before_s", "_samples_before")
+_TAKEN = ("progress", "records", *_BEHIND)
 
 
 def untold(_: RunUpdate) -> None:
@@ -295,6 +297,7 @@ class Run:
                 self._close_test(segment_is_over=True)
                 self.progress = self.progress.advanced()
             if row.is_measurement:
+                self.count_trace(row.id)
                 if row.segment == self.progress.index:
                     self.status = replace(self.status, is_between=True)
                     self.progress = self.progress.advanced()
@@ -305,6 +308,12 @@ class Run:
             self._take(identity, row.id)
             if self.records is not None:
                 self.records.replay()
+
+    def count_trace(self, test: int) -> None:
+        """Count the time and the samples of a measurement's test as the run's; a spectrum has none."""
+        if (last := self._store.last_sample(test)) is not None:
+            self._before_s += last.time_s
+            self._samples_before += self._store.sample_count(test)
 
     def _close_test(self, *, segment_is_over: bool) -> None:
         if self.records is not None:
@@ -336,6 +345,6 @@ class Run:
     @contextmanager
     def going_on(self) -> Iterator[None]:
         """Commit what is written inside about a measurement, and go on to the next segment in the same commit."""
-        with self._store.transaction(as_before(self, "progress")):
+        with self._store.transaction(as_before(self, "progress", *_BEHIND)):
             yield
             self.progress = self.progress.advanced()
