@@ -69,6 +69,14 @@ class HostLoss(StrEnum):
     STOPS = "stops"
     UNKNOWN = "unknown"
 
+    def sentence(self, name: str) -> str:
+        """Say of a tester what its channels do while the host is away."""
+        return {
+            HostLoss.RIDES_ON: f"{name} rides on",
+            HostLoss.STOPS: f"the channels of {name} stop without this computer",
+            HostLoss.UNKNOWN: f"what {name} does without this computer is not known",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:

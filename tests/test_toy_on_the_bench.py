@@ -7,14 +7,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from drivers.errors import CannotRun
+from drivers.interfaces import HostLoss
 from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.bench.opening import bench_testers, open_tester_of
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.cli.app import app
+from orchestrator.cli.arguments import complete_channel
 from orchestrator.clock.virtual import run_virtual, wall_time
 from orchestrator.rack.direct_stop import stop_directly
 from orchestrator.rack.launch import Launch, checked_program
@@ -79,11 +82,36 @@ def test_recipe_is_checked_against_the_toys_channels(file: Path, tmp_path: Path)
     assert (held.exit_code, "A toy has no cc_cv steps." in held.stderr) == (1, True), held.output
 
 
+@pytest.mark.parametrize("host_loss", HostLoss)
+def test_sentence_on_a_dead_host_is_of_its_own_kind(host_loss: HostLoss) -> None:
+    """Only of a tester that rides on is it said that it does."""
+    assert ("rides on" in host_loss.sentence("toy")) == (host_loss is HostLoss.RIDES_ON)
+    assert "toy" in host_loss.sentence("toy")
+
+
 def test_unknown_channel_lists_the_toys_own(file: Path) -> None:
     """Free names are listed as they are."""
     bench = load_bench(file)
     with pytest.raises(Exception, match="there is no channel 'right' on this bench; it has left, A1"):
         bench.tester_of("right")
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"), [("", ["left", "A1"]), ("l", ["left"]), ("21", [])], ids=["nothing", "one", "none"]
+)
+def test_shell_completes_the_channels_of_the_bench_file(file: Path, typed: str, names: list[str]) -> None:
+    """Free names cannot be guessed: the file that was typed before says them."""
+    context = typer.Context(typer.main.get_command(app))
+    context.params["bench"] = file
+    assert complete_channel(context, typed) == names
+
+
+def test_shell_completes_the_simulated_channels_without_a_file() -> None:
+    """And none of a file that cannot be read, instead of a trace in the middle of a line."""
+    context = typer.Context(typer.main.get_command(app))
+    assert complete_channel(context, "21-1-") == [f"21-1-{n}" for n in range(1, 9)]
+    context.params["bench"] = Path("nowhere.toml")
+    assert complete_channel(context, "") == []
 
 
 def test_launch_refuses_what_the_toy_cannot_run(file: Path) -> None:

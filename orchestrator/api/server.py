@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 # Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
 _GRACE_S = 60
-_IN_ORDER = "the service was ended in order; the testers ride on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,9 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, live, token, hosts)
                 await _until_told(service, instance, live, _server(app, settings), listening, lambda: announce(url))
-            store.add_event(None, EventKind.SERVICE_STOPPED, _IN_ORDER, wall_time())
+                meanwhile = "; ".join(tester.host_loss.sentence(tester.name) for tester in testers)
+            in_order = f"the service was ended in order; {meanwhile}"
+            store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
 
 
 def check_exposure(settings: ServiceSettings) -> None:
@@ -172,7 +173,7 @@ async def _until_told(
             ready()
             await told.wait()
             notify("STOPPING=1")
-            logger.info("ending; the testers ride on")
+            logger.info("ending")
             live.close()
             server.should_exit = True
             await serving

@@ -26,13 +26,31 @@ def complete_cell(incomplete: str) -> list[str]:
     return _matching(shipped_cells(), incomplete)
 
 
+def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the names of the channels of the bench file typed before, else of the simulated bench."""
+    from drivers.errors import SettingsError
+    from orchestrator.bench.settings import load_bench
+    from orchestrator.bench.simulated import simulated_bench
+
+    file = context.params.get("bench")
+    try:
+        bench = simulated_bench() if file is None else load_bench(Path(file))
+    except SettingsError:
+        return []
+    return _matching(tuple(name for tester in bench.with_channels for name in tester.channel_names()), incomplete)
+
+
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe)
 ]
 CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
 ChannelName = Annotated[
     str,
-    typer.Option("--channel", help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e."),
+    typer.Option(
+        "--channel",
+        help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e.",
+        autocompletion=complete_channel,
+    ),
 ]
 BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
 StoreFile = Annotated[

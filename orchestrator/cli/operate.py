@@ -41,7 +41,7 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
 
 def _notes(found: dict[str, Any]) -> list[str]:
     notes = [*found["undecided"]]
-    notes += [f"{name} does not answer; its channels go on by themselves" for name in found["unreachable"]]
+    notes += [f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]]
     notes += found["troubles"]
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
     return [*notes, f"a person is needed at {', '.join(acting)}"] if acting else notes

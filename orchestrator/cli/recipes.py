@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.arguments import BenchFile, CellName, Json, RecipeName
+from orchestrator.cli.arguments import BenchFile, CellName, Json, RecipeName, complete_channel
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def check(
     recipe: RecipeName,
     cell: CellName,
     bench: BenchFile = None,
-    channel: Annotated[str | None, typer.Option("--channel", help="Check against this channel as well.")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Check against this channel as well.", autocompletion=complete_channel),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Say every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""

@@ -79,7 +79,8 @@ class Silence:
         if self.left_s() > 1e-6:
             return
         silent_s = asyncio.get_running_loop().time() - self._heard_s
-        message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); the tester rides on"
+        meanwhile = self._tester.host_loss.sentence("the tester")
+        message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); {meanwhile}"
         for run in runs:
             if run.state is RunState.RUNNING:
                 self._lost(run, message)
