@@ -31,7 +31,7 @@ Events = list[tuple[selectors.SelectorKey, int]]
 DEMO_EPOCH_UNIX_S = 1767571200.0
 PATIENCE_S = 10.0
 """For so much real time what was asked for later waits for one thread: longer than any thread of ours works."""
-_MOST_TURNS = 100_000
+_MOST_TURNS = 20_000
 """A task that waits by `sleep(0)` for a thread or a socket never lets the loop be idle: it is heard all the same."""
 
 
