@@ -140,7 +140,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise
         future: asyncio.Future[T] = self.create_future()
         running.add_done_callback(lambda _: self._tell(work, asyncio.Handle(_copy, (running, future), self), True))
-        future.add_done_callback(lambda _: _call_off(work, running, future))
+        future.add_done_callback(lambda _: _leave(work, future))
         return future
 
     def _default_executor_made(self) -> ThreadPoolExecutor:
@@ -223,11 +223,12 @@ def _copy(running: ThreadFuture[T], future: asyncio.Future[T]) -> None:
         future.set_exception(error)
 
 
-def _call_off(work: Work, running: ThreadFuture[T], future: asyncio.Future[T]) -> None:
-    """Call a thread off that nobody waits for any more; one that works already keeps its place until it is over."""
-    if future.cancelled():
-        work.keeps_clock = False
-        running.cancel()
+def _leave(work: Work, future: asyncio.Future[T]) -> None:
+    """Let work that nobody waits for any more go on in its place, as if it had begun at once: it is never called off.
+
+    Whether a thread has begun already is a matter of real time.
+    """
+    work.keeps_clock = not future.cancelled()
 
 
 def run_virtual(main: Coroutine[Any, Any, T], epoch_unix_s: float = DEMO_EPOCH_UNIX_S) -> T:
