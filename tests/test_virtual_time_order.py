@@ -5,10 +5,8 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
@@ -16,45 +14,11 @@ from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import open_store
+from tests.dawdling import run_dawdling
 from tests.rig import li_li_program, open_rig
-
-T = TypeVar("T")
 
 ORDERS = 200
 CHANNELS = [f"21-1-{n}" for n in range(1, 9)]
-
-
-class Dawdling(ThreadPoolExecutor):
-    """Threads that begin and end their work after random delays of real time, another one for each seed."""
-
-    def __init__(self, seed: int, longest_s: float = 0.004) -> None:
-        super().__init__(8)
-        self._random = random.Random(seed)
-        self._longest_s = longest_s
-
-    def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:  # noqa: ANN401 - of Executor
-        """Do it on a thread, with a delay before it and one after it."""
-        before_s, after_s = (self._random.uniform(0, self._longest_s) for _ in range(2))
-
-        def late() -> T:
-            time.sleep(before_s)
-            try:
-                return work(*args, **kwargs)
-            finally:
-                time.sleep(after_s)
-
-        return super().submit(late)
-
-
-def run_dawdling(main: Coroutine[Any, Any, T], seed: int, patience_s: float = 10.0) -> T:
-    """Run in virtual time with threads that dawdle."""
-
-    async def dawdled() -> T:
-        asyncio.get_running_loop().set_default_executor(Dawdling(seed))
-        return await main
-
-    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(patience_s=patience_s)) as runner:
-        return runner.run(dawdled())
 
 
 async def ask_often() -> list[str]:
