@@ -64,7 +64,10 @@ def ensure_simulated_rack(
         start_new_session=True,
     )
     # The rack, the CHI660E's control socket, its switch: one line each, "listening on HOST:PORT", "NAME=HOST:PORT", ...
-    told = [process.stdout.readline().strip() for _ in range(3)] if process.stdout else []
+    told: list[str] = []
+    if process.stdout is not None:
+        with process.stdout as lines:
+            told = [lines.readline().strip() for _ in range(3)]
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
