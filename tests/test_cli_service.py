@@ -213,7 +213,7 @@ def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:
         for _ in range(2):
             connection.request("GET", "/health")
             reply = connection.getresponse()
-            assert json.loads(reply.read())["ok"]
+            assert "ticks" in json.loads(reply.read())
             assert "free" in bench.done("status")
 
 

@@ -132,6 +132,8 @@ def _bind(settings: ServiceSettings) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        # Who is told the address may connect at once: the system keeps him waiting until HTTP is up.
+        listening.listen()
     except OSError as err:
         listening.close()
         raise SettingsError(f"cannot listen at {settings.host}:{settings.port}: {err.strerror}; try --port") from err
