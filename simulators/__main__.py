@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     ct4008.add_argument("--chi-channel", metavar="CHANNEL", help="the CHI660E's leads are on this cell (default: none)")
     ct4008.add_argument("--switch", type=int, metavar="PORT", help="with --chi: a switch brings any cell to its leads")
+    ct4008.add_argument(
+        "--clock", nargs=2, type=float, metavar="S", help="its first second (unix), and when that was (monotonic)"
+    )
     ct4008.set_defaults(serve=_ct4008)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -61,6 +64,7 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         _announce,
         chosen.idle_exit,
         None if chosen.chi is None else _chi(chosen),
+        None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
     )
 
 

@@ -45,19 +45,21 @@ async def serve_ct4008(
     announce: Callable[[str], None] = lambda address: None,
     idle_exit_s: float | None = None,
     chi: ChiBeside | None = None,
+    clock: tuple[float, float] | None = None,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until nobody has been connected for `idle_exit_s`.
 
     `speed` is simulated seconds per real second, port 0 picks a free one, and `announce` is called with
-    `host:port` once clients can connect. `chi` puts a CHI660E beside the rack.
+    `host:port` once clients can connect. `chi` puts a CHI660E beside the rack. `clock` is what other processes know
+    the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
     loop = asyncio.get_running_loop()
-    start_s = loop.time()
+    epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
     bench = SimulatedBench(
         clock=lambda: (loop.time() - start_s) * speed,
-        epoch_unix_s=time.time(),
+        epoch_unix_s=epoch_unix_s,
         units=units,
         cells=None if cells_file is None else read_cells(cells_file, seed),
         seed=seed,

@@ -1,17 +1,25 @@
-"""The service and its clients as a user has them: real processes, a simulated rack that rides on, kill -9."""
+"""The service as a user has it: a real process, a simulated rack that rides on, kill -9. Clients are called here."""
 
 import contextlib
+import http.client
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from orchestrator.bench.serving import ensure_simulated_rack
+from orchestrator.cli import main
+from orchestrator.cli.client import ServiceClient
 from orchestrator.store import open_store
 from tests.test_cli import RECIPE, refused
 
@@ -19,6 +27,20 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(sys.platform == "win3
 
 PROGRAM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 RUN = ("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-1-3", "--by", "ada")
+
+
+def cellrig(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command of the program here: a process of its own takes a second to begin."""
+    before, sys.argv = sys.argv, ["cellrig", *map(str, arguments)]
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 0
+    finally:
+        sys.argv = before
+    return subprocess.CompletedProcess([], status, out.getvalue(), err.getvalue())
 
 
 class Bench:
@@ -63,8 +85,7 @@ class Bench:
 
     def cellrig(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run a command beside the store."""
-        command = [*PROGRAM, *map(str, arguments), "--store", str(self.store)]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return cellrig(*arguments, "--store", self.store)
 
     def done(self, *arguments: object) -> str:
         """Run a command that succeeds, and give what it says."""
@@ -72,15 +93,27 @@ class Bench:
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    def wait_for(self, words: str) -> str:
-        """Follow the rack until a line has these words."""
+    def watched(self, words: str) -> None:
+        """Follow the rack as a person does, until a line has these words."""
         command = [*PROGRAM, "watch", "--store", str(self.store)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
             assert watching.stdout is not None
             line = next((line for line in watching.stdout if re.search(words, line)), "")
             watching.kill()
         assert line, f"never seen: {words}"
-        return line
+
+    def until(self, is_so: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until an update of a run is so."""
+        assert any(is_so(update) for update in ServiceClient(self.store, None).live())
+
+    def url(self) -> str:
+        """Give where the service answers."""
+        return ServiceClient(self.store, None).url
+
+
+def is_running(update: dict[str, Any]) -> bool:
+    """Tell whether a run goes on."""
+    return bool(update["state"] == "running")
 
 
 @pytest.fixture
@@ -100,14 +133,16 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:
     """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words."""
     bench.serve()
-    second = bench.cellrig("serve", "--simulate")
+    second = subprocess.run(
+        [*PROGRAM, "serve", "--simulate", "--store", str(bench.store)], check=False, capture_output=True, text=True
+    )
     refused(second, 1, "served already by process", str(bench.service.pid if bench.service else 0))
     assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
-    bench.wait_for("R000001  running .* cycle [1-9]")
+    bench.watched("R000001  running .* cycle [1-9]")
     assert bench.end(signal.SIGKILL) == -signal.SIGKILL
     refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
     bench.serve()
-    bench.wait_for("R000001  running")
+    bench.until(is_running)
     told = bench.done("status")
     assert "died without a word" in told
     assert "went on in the tester by itself" in told
@@ -121,6 +156,10 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
         sequences = [sample.sequence for sample in store.samples(test.id)]
         assert sequences == list(range(1, len(sequences) + 1))
         assert store.open_intents() == []
+        # The rack and both services go by one clock, an hour of which takes a second.
+        stamps = [event.at_unix_s for event in store.events()]
+        assert stamps == sorted(stamps)
+        assert stamps[-1] > time.time() + 3600.0
     token = (bench.folder / "cellrig.db.token").read_text(encoding="utf-8").strip()
     assert bench.output.count(token) == 1
     assert token not in bench.log
@@ -131,7 +170,7 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
     """Refused while the service lives; afterwards the tester itself is asked, and the next service ends the run."""
     bench.serve()
     bench.done(*RUN)
-    bench.wait_for("R000001  running")
+    bench.until(is_running)
     direct = ("stop", "--direct", "--channel", "21-1-3", "--bench", bench.bench, "--by", "ada")
     refused(bench.cellrig(*direct), 1, "the service is alive")
     bench.end(signal.SIGKILL)
@@ -143,7 +182,7 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
     with open_store(bench.store, read_only=True) as store:
         assert "stopped at the tester by ada" in store.events("R000001")[-1].message
     bench.serve()
-    bench.wait_for("R000001  stopped")
+    bench.until(lambda update: update["state"] == "stopped")
     bench.end(signal.SIGTERM)
     with open_store(bench.store, read_only=True) as store:
         assert store.open_intents() == []
@@ -165,17 +204,45 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     refused(bench.cellrig("stop"), 2, "RUN")
 
 
+def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:
+    """A simulated hour between two requests is a second to the client: the service has not hung up meanwhile."""
+    bench.serve()
+    where = urlsplit(bench.url())
+    assert where.hostname is not None
+    with contextlib.closing(http.client.HTTPConnection(where.hostname, where.port, timeout=20)) as connection:
+        for _ in range(2):
+            connection.request("GET", "/health")
+            reply = connection.getresponse()
+            assert "ticks" in json.loads(reply.read())
+            assert "free" in bench.done("status")
+
+
+# The rack outlives who started it.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_clock_of_a_rack_never_goes_back(tmp_path: Path) -> None:
+    """A rack that lives keeps its clock, whatever speed is asked for; the next begins behind the last time served."""
+    later_s = time.time() + 1e6
+    bench, told = ensure_simulated_rack(tmp_path / "x.db", 3600.0, later_s)
+    try:
+        assert bench.clock is not None
+        assert bench.clock.epoch_unix_s >= later_s
+        again, said = ensure_simulated_rack(tmp_path / "x.db", 60.0, later_s)
+        assert again.clock == bench.clock
+        assert "3600 times" in said
+    finally:
+        os.kill(int(told.partition("process ")[2].partition(";")[0]), signal.SIGKILL)
+
+
 def test_without_a_service_clients_say_so(tmp_path: Path) -> None:
     """Exit status 3 and what to do, for reading, ordering and starting."""
     store = ("--store", tmp_path / "cellrig.db", "--url", "http://127.0.0.1:9")
     (tmp_path / "cellrig.db.token").write_text("x" * 43, encoding="ascii")
     for arguments in (("status",), ("stop", "--rack"), RUN):
-        command = [*PROGRAM, *map(str, (*arguments, *store))]
-        refused(subprocess.run(command, capture_output=True, text=True, check=False), 3, "no service answers")
+        refused(cellrig(*arguments, *store), 3, "no service answers")
 
 
 @pytest.mark.parametrize("url", ["http://lab.example:8765"])
 def test_token_is_sent_to_other_machines_over_https_only(tmp_path: Path, url: str) -> None:
     """A wrong address does not give the token away."""
-    command = [*PROGRAM, "status", "--store", str(tmp_path / "x.db"), "--url", url]
-    refused(subprocess.run(command, capture_output=True, text=True, check=False), 2, "https only")
+    refused(cellrig("status", "--store", tmp_path / "x.db", "--url", url), 2, "https only")

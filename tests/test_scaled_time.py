@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from orchestrator.clock.scaled import run_scaled
-from orchestrator.clock.virtual import wall_time
+from orchestrator.clock.scaled import ScaledClock, in_loop_time, run_by, run_scaled
+from orchestrator.clock.virtual import run_virtual, wall_time
 
 EPOCH_UNIX_S = 1_767_571_200.0
 
@@ -71,3 +71,25 @@ def test_wall_time_follows_the_scaled_clock_from_its_origin() -> None:
 
     origin_s = time.monotonic() - 0.5
     assert 500 <= run_scaled(now(), 1000, EPOCH_UNIX_S, origin_s) < 3000
+
+
+def test_real_seconds_are_as_many_of_the_loops_as_it_is_faster() -> None:
+    """A wait for a client takes as long as it says; in virtual time and on a plain loop a second is a second."""
+
+    async def ten_real_seconds() -> float:
+        return in_loop_time(10.0)
+
+    assert run_scaled(ten_real_seconds(), 3600, EPOCH_UNIX_S) == 36_000.0
+    assert run_virtual(ten_real_seconds()) == asyncio.run(ten_real_seconds()) == 10.0
+
+
+def test_two_loops_by_one_clock_agree_on_the_time() -> None:
+    """A service that is started again goes by the clock of its rack: later, and by no more than what has passed."""
+    clock = ScaledClock(1000.0, EPOCH_UNIX_S, time.monotonic() - 100.0)
+
+    async def now() -> float:
+        return wall_time()
+
+    first_s, began_s = run_by(clock, now()), time.monotonic()
+    second_s = run_by(clock, now())
+    assert EPOCH_UNIX_S + 100_000 <= first_s <= second_s <= first_s + (time.monotonic() - began_s + 1.0) * 1000.0

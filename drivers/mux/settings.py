@@ -101,7 +101,7 @@ class RelayMuxSettings(WiredSettings):
     isolates_tester: Isolation = Isolation.UNKNOWN
     boot_s: float = Field(default=0.0, ge=0, le=60)
     settle_s: float = Field(default=0.05, ge=0, le=60)
-    reply_timeout_s: float = Field(default=2.0, gt=0, le=60)
+    reply_timeout_s: float = Field(default=2.0, gt=0)
     reconnect_first_s: float = Field(default=1.0, gt=0)
     reconnect_longest_s: float = Field(default=30.0, gt=0)
     commands: CommandSettings = CommandSettings()

@@ -23,6 +23,8 @@ Connect = Callable[[], Awaitable[Link]]
 
 _READ_ATTEMPTS = 2
 _CHUNK = 1 << 18
+# Closing a connection may take this share of what a reply may: a second of thirty.
+_CLOSING_SHARE = 1 / 30
 
 
 def tcp(host: str, port: int) -> Connect:
@@ -149,7 +151,7 @@ class NewareClient:
         writer.close()
         try:
             # A peer that never closes its end must not hold us up.
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(self._reply_timeout_s * _CLOSING_SHARE):
                 await writer.wait_closed()
         except (TimeoutError, OSError, BadReply):
             logger.debug("the old connection did not close cleanly")

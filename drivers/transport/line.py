@@ -125,7 +125,7 @@ class PortLine:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        closing = asyncio.wrap_future(thread.submit(self._close))
+        closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
         thread.shutdown(wait=False)
         with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):

@@ -12,6 +12,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from orchestrator.clock.scaled import in_loop_time
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -107,7 +109,7 @@ async def _with_body(headers: _Headers, receive: Receive) -> Receive:
         raise too_long
     body = b""
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
+        async with asyncio.timeout(in_loop_time(_BODY_TIMEOUT_S)):
             while (message := await receive())["type"] == "http.request":
                 body += message.get("body", b"")
                 if len(body) > BODY_LIMIT:
@@ -130,7 +132,7 @@ async def _drain(receive: Receive) -> None:
     """Take in a short body that nobody wants: a connection closed on unread bytes is reset, and the answer lost."""
     size = 0
     try:
-        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+        async with asyncio.timeout(in_loop_time(_DRAIN_TIMEOUT_S)):
             while (message := await receive())["type"] == "http.request":
                 size += len(message.get("body", b""))
                 if size > BODY_LIMIT or not message.get("more_body", False):

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, Inbox, RunUpdate, Told
 
 QUEUE_LENGTH = 256
@@ -98,7 +99,7 @@ async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncIterator[str]:
         told = 0
         for update in now:
             yield _event("run", asdict(update))
-        while (updates := await client.take(KEEP_ALIVE_S)) is not None:
+        while (updates := await client.take(in_loop_time(KEEP_ALIVE_S))) is not None:
             for update in updates:
                 yield _event("run", asdict(update))
             if client.dropped > told:

@@ -24,6 +24,7 @@ from orchestrator.api.token import Redaction, ensure_token, read_token, token_pa
 from orchestrator.api.watchdog import keep_alive, notify
 from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 # Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
 _GRACE_S = 60
+_KEEP_ALIVE_S = 10
+_HTTP_TICK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,13 @@ class ServePlan:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signals: they mean more here than the end of HTTP."""
+    """uvicorn without its own signals: they mean more here than the end of HTTP. Its times are its clients': real."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after HTTP ten times in a real second, also where the loop's seconds are shorter."""
+        if (longer_s := in_loop_time(_HTTP_TICK_S) - _HTTP_TICK_S) > 0:
+            await asyncio.sleep(longer_s)
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -124,6 +133,8 @@ def _bind(settings: ServiceSettings) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((settings.host, settings.port))
+        # Who is told the address may connect at once: the system keeps him waiting until HTTP is up.
+        listening.listen()
     except OSError as err:
         listening.close()
         raise SettingsError(f"cannot listen at {settings.host}:{settings.port}: {err.strerror}; try --port") from err
@@ -146,8 +157,8 @@ def _server(app: App, settings: ServiceSettings) -> _Server:
         proxy_headers=False,
         server_header=False,
         limit_concurrency=256,
-        timeout_keep_alive=10,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=max(1, round(in_loop_time(_KEEP_ALIVE_S))),
+        timeout_graceful_shutdown=max(1, round(in_loop_time(_GRACE_S))),
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )

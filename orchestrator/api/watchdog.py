@@ -1,6 +1,7 @@
 """Tells systemd that the service is ready and alive, by hand: one datagram to the socket that systemd names.
 
-Alive means that every tester's loop goes on, not that this process exists: one that hangs is restarted.
+Alive means that every tester's loop goes on, not that this process exists: one that hangs is restarted. systemd and the
+lock's file are told in real time, however fast the loop's time runs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,7 @@ async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]
     """Beat, and feed systemd's watchdog, for as long as every loop advances."""
     loop = asyncio.get_running_loop()
     patience_s = int(os.environ.get("WATCHDOG_USEC", "600000000")) / 1e6 / 2
-    watch = TickWatch(supervisors, patience_s, loop.time())
+    watch = TickWatch(supervisors, in_loop_time(patience_s), loop.time())
     complained: list[str] = []
     while True:
         beat()
@@ -64,4 +66,4 @@ async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]
         elif stalled != complained:
             logger.error("no poll of %s for %.0f s: the watchdog is fed no more", ", ".join(stalled), patience_s)
         complained = stalled
-        await asyncio.sleep(min(_BEAT_S, patience_s / 2))
+        await asyncio.sleep(in_loop_time(min(_BEAT_S, patience_s / 2)))

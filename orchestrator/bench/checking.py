@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
@@ -43,6 +44,9 @@ async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
             shown.append("no cell is on its leads" if port is None else f"port {port} is on its leads")
         except DriverError as err:
             problem = problem or str(err)
+        finally:
+            with contextlib.suppress(DriverError):
+                await station.switch.close()
         if station.needs_a_person:
             shown.append("somebody must take the tester's leads off: the switch does not say that it isolates them")
     host_loss = station.potentiostat.host_loss

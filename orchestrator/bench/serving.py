@@ -1,4 +1,8 @@
-"""Serves simulated instruments in processes of their own, for ``cellrig serve --simulate`` and for any other client."""
+"""Serves simulated instruments in processes of their own, for ``cellrig serve --simulate`` and for any other client.
+
+A service and its simulated rack go by one clock, which the bench file names. Waits for another process, which takes
+real time to answer however fast that clock is, are written into the bench file as so much longer.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +13,50 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import SIMULATED_DEVID
+from orchestrator.clock.scaled import ScaledClock
 
-if TYPE_CHECKING:
-    pass
+_POLL_S = 0.25
+"""Real time from one look at the rack to the next, where that is more than five seconds of its own."""
+_BEAT_AND_MORE_S = 10.0
 
 
-def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[BenchSettings, str]:
+def ensure_simulated_rack(
+    store: Path, speed: float, last_unix_s: float = 0.0, seed: int = 1
+) -> tuple[BenchSettings, str]:
     """Give the bench of a simulated rack that is a process of its own, and say where the rack is.
 
-    It rides on when the service dies, as a real tester does; it ends after ten minutes without a client.
+    It rides on when the service dies, as a real tester does; it ends after ten minutes without a client. A rack from
+    before keeps its clock, and its speed; a new one's begins behind ``last_unix_s``, when the store was last served.
     """
     bench = store.absolute().with_name(f"{store.name}.simulated.toml")
     if bench.exists():
         before = load_bench(bench)
         (old,) = (tester for tester in before.tester if isinstance(tester, NewareSettings))
         with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
-            return before, f"the simulated rack from before still runs at {old.host}:{old.port}"
+            kept = f", {before.clock.speed:g} times as fast as real ones" if before.clock else ""
+            return before, f"the simulated rack from before still runs at {old.host}:{old.port}{kept}"
+    clock = _next_clock(speed, last_unix_s)
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
     command += ["--chi", "0", "--switch", "0"]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
-        [*command, "--speed", str(speed), "--seed", str(seed)],
+        [
+            *command,
+            "--speed",
+            str(speed),
+            "--seed",
+            str(seed),
+            "--clock",
+            repr(clock.epoch_unix_s),
+            repr(clock.origin_s),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -44,20 +64,30 @@ def ensure_simulated_rack(store: Path, speed: float, seed: int = 1) -> tuple[Ben
         start_new_session=True,
     )
     # The rack, the CHI660E's control socket, its switch: one line each, "listening on HOST:PORT", "NAME=HOST:PORT", ...
-    told = [process.stdout.readline().strip() for _ in range(3)] if process.stdout else []
+    told: list[str] = []
+    if process.stdout is not None:
+        with process.stdout as lines:
+            told = [lines.readline().strip() for _ in range(3)]
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
     steps = bench.with_name(f"{store.name}.step-files")
     steps.mkdir(exist_ok=True)
     jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
-    bench.write_text(_simulated_bench(steps, jobs, addresses), encoding="utf-8")
-    return load_bench(
-        bench
-    ), f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
+    bench.write_text(_simulated_bench(steps, jobs, addresses, clock), encoding="utf-8")
+    where = f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
+    return load_bench(bench), where
 
 
-def _simulated_bench(steps: Path, jobs: str, addresses: list[str]) -> str:
+def _next_clock(speed: float, last_unix_s: float) -> ScaledClock:
+    """Give a clock that begins now, or behind the last time of a fast one from before, so that no time comes twice."""
+    now_s = time.time()
+    # The last time is told every few seconds; what was stored after that is no later than this.
+    epoch_s = now_s if last_unix_s <= now_s else last_unix_s + _BEAT_AND_MORE_S * speed
+    return ScaledClock(speed, epoch_s, time.monotonic())
+
+
+def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: ScaledClock) -> str:
     """Write the bench file of a rack that is a process of its own, with a CHI660E and a switch beside it."""
     from simulators.chi660e.launching import program
 
@@ -66,15 +96,25 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str]) -> str:
     interpreter, *arguments = program()
     ports = "".join(f'{n} = "{SIMULATED_DEVID}-1-{n}"\n' for n in range(1, 9))
     folder = json.dumps(str(steps))
+
+    def real(seconds: float) -> str:
+        return f"{seconds * max(1.0, clock.speed):.17g}"
+
     return (
-        f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\npoll_period_s = 5\n'
+        f"[clock]\nspeed = {clock.speed!r}\nepoch_unix_s = {clock.epoch_unix_s!r}\norigin_s = {clock.origin_s!r}\n\n"
+        f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\n'
+        f"poll_period_s = {max(5.0, _POLL_S * clock.speed)!r}\nreply_timeout_s = {real(30)}\n"
+        f"confirm_timeout_s = {real(30)}\n"
         f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
         f"[[tester.units]]\ndevid = {SIMULATED_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
         f'[potentiostat]\nname = "simulated-chi660e"\nprogram = {json.dumps(interpreter)}\n'
         f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
-        f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n\n'
+        f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n'
+        f"start_timeout_s = {real(30)}\ndeadline_margin_s = {real(60)}\nsettle_timeout_s = {real(15)}\n"
+        f"poll_period_s = {max(0.5, _POLL_S * clock.speed)!r}\n\n"
         f'[multiplexer]\nkind = "relay-mux"\nname = "simulated-relays"\nport = "socket://{switch}"\n'
-        f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n[multiplexer.channels]\n{ports}'
+        f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n'
+        f"reply_timeout_s = {real(2)}\n[multiplexer.channels]\n{ports}"
     )
 
 

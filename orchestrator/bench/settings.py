@@ -15,6 +15,7 @@ from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
+from orchestrator.clock.scaled import ScaledClock
 from protocols.program import Program
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class BenchSettings(TableSettings):
 
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
-    circuit voltage there may be from the last one that the tester showed.
+    circuit voltage there may be from the last one that the tester showed. ``clock`` is that of instruments which only
+    simulate and are faster than real ones.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -62,6 +64,7 @@ class BenchSettings(TableSettings):
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
+    clock: ScaledClock | None = None
 
     @model_validator(mode="after")
     def _has_channels(self) -> BenchSettings:

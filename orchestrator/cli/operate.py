@@ -148,15 +148,15 @@ def stop(
 
 
 def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
-    import asyncio
-
     from orchestrator.bench.settings import load_bench
+    from orchestrator.clock.scaled import run_by
     from orchestrator.rack.direct_stop import refuse_while_served, stop_directly
     from orchestrator.rack.service import CommandRefused
 
     try:
         refuse_while_served(store)
-        typer.echo(asyncio.run(stop_directly(load_bench(bench), store, channel, by)))
+        settings = load_bench(bench)
+        typer.echo(run_by(settings.clock, stop_directly(settings, store, channel, by)))
     except CommandRefused as err:
         fail(str(err), FAILED)
 
@@ -210,12 +210,11 @@ _HOST_LOSS = {
 
 
 def _checked(bench: Path) -> list[dict[str, Any]]:
-    import asyncio
-
     from orchestrator.bench.checking import check_bench
     from orchestrator.bench.settings import load_bench
+    from orchestrator.clock.scaled import run_by
 
     settings = load_bench(bench)
     if missing := [sentence for tester in settings.tester for sentence in tester.missing()]:
         fail("\n".join(f"{bench}: {sentence}" for sentence in missing), WRONG_USE)
-    return asyncio.run(check_bench(settings))
+    return run_by(settings.clock, check_bench(settings))

@@ -27,14 +27,14 @@ def serve(
     ] = None,
 ) -> None:
     """Own the instruments, run what clients order, survive: runs ride on when this ends, and are found again."""
-    import asyncio
     import logging
 
     from orchestrator.api.server import ServePlan
     from orchestrator.api.server import serve as serve_plan
     from orchestrator.bench.serving import ensure_simulated_rack
     from orchestrator.bench.settings import load_bench
-    from orchestrator.rack.lock import AlreadyOwned, owner_of
+    from orchestrator.clock.scaled import run_by
+    from orchestrator.rack.lock import AlreadyOwned, last_alive_unix_s, owner_of
 
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --bench FILE or --simulate")
@@ -42,14 +42,14 @@ def serve(
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
     if bench is None:
-        settings, where = ensure_simulated_rack(store, speed)
+        settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store))
         _announce(where)
     else:
         settings = load_bench(bench)
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"service": settings.service.model_copy(update=changed)})
     try:
-        asyncio.run(serve_plan(ServePlan(settings, store), _announce))
+        run_by(settings.clock, serve_plan(ServePlan(settings, store), _announce))
     except AlreadyOwned as err:
         fail(str(err), FAILED)
 

@@ -1,6 +1,7 @@
 """An event loop whose clock runs faster than the world's: waits shorten, work does not.
 
-Two processes with the same speed and origin agree on the time, as a service and a simulated tester that outlives it do.
+Processes of one machine with the same clock agree on the time, as a service and a simulated tester that outlives it do.
+Waits for people and for other programs stay as long as they are in real time: `in_loop_time` says how long that is.
 """
 
 from __future__ import annotations
@@ -9,9 +10,22 @@ import asyncio
 import selectors
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledClock:
+    """A clock that shows ``epoch_unix_s`` at ``origin_s`` of the monotonic clock, and is ``speed`` times as fast.
+
+    The origin is lost when the machine starts anew, and so is every process that goes by this clock.
+    """
+
+    speed: float
+    epoch_unix_s: float
+    origin_s: float
 
 
 class _ShortWaits(selectors.DefaultSelector):
@@ -37,6 +51,23 @@ class ScaledTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Give the scaled time in seconds since the origin."""
         return (time.monotonic() - self._origin_s) * self.speed
+
+
+def in_loop_time(real_s: float) -> float:
+    """Give the seconds of the running loop's time that pass in ``real_s`` seconds of real time.
+
+    For waits that people and other programs see: a client's next request, a heartbeat, a tester's reply. A loop in
+    virtual time has no other time than its own.
+    """
+    speed: float = getattr(asyncio.get_running_loop(), "speed", 1.0)
+    return real_s * speed
+
+
+def run_by(clock: ScaledClock | None, main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end by a scaled clock, or (None) in real time."""
+    if clock is None:
+        return asyncio.run(main)
+    return run_scaled(main, clock.speed, clock.epoch_unix_s, clock.origin_s)
 
 
 def run_scaled(main: Coroutine[Any, Any, T], speed: float, epoch_unix_s: float, origin_s: float | None = None) -> T:

@@ -1,7 +1,8 @@
 """Keeps the store of a service fit: space on its disk, the size of its log, a backup a day.
 
 A tester that rides on keeps its records itself. When the disk is nearly full, runs that go on are therefore left alone
-and nothing new is started; their records are fetched when there is room again.
+and nothing new is started; their records are fetched when there is room again. Minute and day are those of the disk:
+real time, however fast the loop's time runs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.store import Store, StoreError
@@ -52,7 +54,7 @@ class Housekeeping:
                 await self._back_up_daily()
             except StoreError as err:
                 logger.error("housekeeping: %s", err)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(in_loop_time(LOOK_EVERY_S))
 
     def look(self, rows_to_come: int, refuse_starts: Callable[[str | None], None]) -> None:
         """Judge space and log once; a change for the worse becomes an event of the rig."""
@@ -70,11 +72,12 @@ class Housekeeping:
 
     async def _back_up_daily(self) -> None:
         now = wall_time()
-        if now - self._tried_unix_s < BACKUP_EVERY_S:
+        every_s = in_loop_time(BACKUP_EVERY_S)
+        if now - self._tried_unix_s < every_s:
             return
         try:
             made = max((at for at, _ in backups(self._store.path, self._backup_folder)), default=0.0)
-            self._tried_unix_s = now if now - made >= BACKUP_EVERY_S else made
+            self._tried_unix_s = now if now - made >= every_s else made
             if self._tried_unix_s == made:
                 return
             # On a thread of its own: the copy reads the file by itself and never touches the writer's connection.

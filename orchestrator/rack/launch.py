@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from orchestrator.bench.simulated import (
     open_simulated_station,
 )
 from orchestrator.bench.station import Station, station_problems
+from orchestrator.clock.scaled import run_by
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.rack.lock import owning
@@ -60,7 +60,7 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """
     request = RunRequest(checked_program(order), order.channel, order.cell.name)
     if isinstance(order.bench, BenchSettings):
-        return asyncio.run(_on_bench(order.bench, request, store, listener))
+        return run_by(order.bench.clock, _on_bench(order.bench, request, store, listener))
     return run_virtual(_on_rack(order.bench, request, store, listener))
 
 

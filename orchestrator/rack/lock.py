@@ -19,6 +19,9 @@ from typing import IO
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from orchestrator.clock.scaled import in_loop_time
+from orchestrator.clock.virtual import wall_time
+
 _ATTEMPTS = 10
 _PAUSE_S = 0.05
 # On Windows the lock is on the file's first byte, which nobody else can read then: the text begins behind it.
@@ -62,12 +65,14 @@ class Instance:
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
 
     def beat(self) -> None:
-        """Show that the owner is alive: what remains of it, should it die, is the time of the file."""
-        os.utime(self._path)
+        """Show that the owner is alive: what remains of it, should it die, is the file's time, by the owner's clock."""
+        now_s = wall_time()
+        os.utime(self._path, (now_s, now_s))
 
     def leave(self) -> None:
         """Empty the file: its owner went in order."""
         self._write("")
+        self.beat()
 
     def _write(self, text: str) -> None:
         self._file.seek(0)
@@ -90,7 +95,7 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
                     f"{store} is served already by {_read(file) or 'another process'}; "
                     "use it with 'cellrig status', or end it before another is started"
                 )
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(in_loop_time(_PAUSE_S))
         died = path.stat().st_mtime if _read(file) else None
         instance = Instance(file, path, died)
         try:
@@ -108,6 +113,13 @@ def owner_of(store: Path) -> Owner | None:
             return None
         return _read(file) or Owner(0, "this machine", "just now", "")
     return None
+
+
+def last_alive_unix_s(store: Path) -> float:
+    """Give when a store's last service was last alive, by that service's clock; 0 when there was none."""
+    with contextlib.suppress(FileNotFoundError):
+        return lock_path(store).stat().st_mtime
+    return 0.0
 
 
 def _read(file: IO[str]) -> Owner | None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
 from orchestrator.bench.station import Station, station_problems
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.recovery import Recovery, is_storm
+from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
@@ -45,6 +46,10 @@ class Claim:
 
     owner: str
     expires_s: float
+
+    def left_s(self) -> float:
+        """Give the seconds of the client's time until it expires."""
+        return (self.expires_s - asyncio.get_running_loop().time()) / in_loop_time(1.0)
 
 
 class Service:
@@ -73,7 +78,7 @@ class Service:
 
     async def run(self) -> None:
         """Recover what an earlier process left behind, then serve until cancelled."""
-        self.observe_only = is_storm(self.store, wall_time())
+        self.observe_only = is_storm(self.store, wall_time(), in_loop_time(STORM_WINDOW_S))
         self._refuse_starts(None)
         async with self.bus.listening(), asyncio.TaskGroup() as group:
             if self._housekeeping is not None:
@@ -107,7 +112,7 @@ class Service:
             except DriverError as err:
                 logger.warning("%s cannot be opened yet: %s", supervisor.tester.name, err)
                 supervisor.ticks += 1
-                await asyncio.sleep(delay_s)
+                await asyncio.sleep(in_loop_time(delay_s))
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
@@ -121,7 +126,7 @@ class Service:
                 recovery.close_leftovers()
                 await self._recover_once(supervisor, recovery)
             if supervisor.undecided:
-                await asyncio.sleep(delay_s)
+                await asyncio.sleep(in_loop_time(delay_s))
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
         supervisor.look()
 
@@ -182,7 +187,7 @@ class Service:
         """Lock a channel for a client, who may extend it. It ends by itself, so that nobody is blocked for long."""
         self.supervisor_of(channel)
         self._check_claim(channel, owner)
-        claim = Claim(owner, asyncio.get_running_loop().time() + duration_s)
+        claim = Claim(owner, asyncio.get_running_loop().time() + in_loop_time(duration_s))
         self._claims[channel] = claim
         return claim
 
@@ -194,12 +199,12 @@ class Service:
     def claim_on(self, channel: str) -> tuple[str, float] | None:
         """Give who has claimed a channel, and for how many more seconds."""
         claim = self._claims.get(channel)
-        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        left_s = claim.left_s() if claim else 0.0
         return (claim.owner, left_s) if claim is not None and left_s > 0 else None
 
     def _check_claim(self, channel: str, owner: str) -> None:
         claim = self._claims.get(channel)
-        left_s = claim.expires_s - asyncio.get_running_loop().time() if claim else 0.0
+        left_s = claim.left_s() if claim else 0.0
         if claim is not None and left_s > 0 and claim.owner != owner:
             raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
 

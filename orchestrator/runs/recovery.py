@@ -213,8 +213,8 @@ class Recovery:
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
 
 
-def is_storm(store: Store, now_unix_s: float) -> bool:
+def is_storm(store: Store, now_unix_s: float, window_s: float = STORM_WINDOW_S) -> bool:
     """Note this start of the service, and tell whether it is one too many."""
     starts = [e.at_unix_s for e in store.events() if e.kind == EventKind.SERVICE_STARTED and e.run_id is None]
     store.add_event(None, EventKind.SERVICE_STARTED, "the service was started", now_unix_s)
-    return sum(1 for at in starts if now_unix_s - at <= STORM_WINDOW_S) + 1 >= STORM_STARTS
+    return sum(1 for at in starts if now_unix_s - at <= window_s) + 1 >= STORM_STARTS

@@ -8,19 +8,32 @@ started here holds the clock from its start until it connects, and from the end 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from simulators.chi660e.leads import Leads
 from simulators.chi660e.requests import MeasuredLeads, answer
 
 _MOST_BYTES = 1 << 24
 _PARKING = ("popup", "hang")
+_HELLO = b"hello"
 
-Working = Callable[[], Callable[[], None]]
-"""Says that somebody works; calling what it gives says that they are done."""
+
+class Busy(Protocol):
+    """Holds a clock for somebody who works; calling it says that they are done."""
+
+    def __call__(self) -> None:
+        """Let the clock go on."""
+
+    async def turn(self) -> None:
+        """Wait until all are done who began to work before."""
+
+
+Working = Callable[[], Busy]
+"""Says that somebody works."""
 
 
 class Hold:
@@ -30,13 +43,18 @@ class Hold:
         """Begin parked. `launched`: `end` will be called once the process is gone."""
         self.launched = launched
         self._working = working
-        self._release: Callable[[], None] | None = None
+        self._release: Busy | None = None
         self._ended = False
 
     def work(self) -> None:
         """Let the clock stand still."""
         if self._working is not None and self._release is None and not self._ended:
             self._release = self._working()
+
+    async def turn(self) -> None:
+        """Wait until all processes are parked that began to work before this one; at once when it is parked."""
+        if self._release is not None:
+            await self._release.turn()
 
     def park(self) -> None:
         """Let the clock go on."""
@@ -135,14 +153,17 @@ class BenchControl:
                 session.hold.park()
             writer.close()
 
-    def link(self, session: _Session, token: str | None) -> bool:
-        """Give a process the hold it was started with; False when another one has the instrument already."""
+    def adopt(self, session: _Session, token: str | None) -> None:
+        """Give a process the hold it was started with."""
         launched = self._launched.pop(token, None) if token else None
         if launched is not None:
             launched.work()
             session.hold.park()
             session.hold = launched
         self._holds.add(session.hold)
+
+    def link(self, session: _Session) -> bool:
+        """Give a process the instrument; False when another one has it already."""
         if self._owner is None:
             self._owner = session
         return self._owner is session
@@ -175,9 +196,20 @@ class _Session:
                 self._next.cancel()
 
     async def _read(self) -> bytes:
+        """Give the next line when it is this process's turn: several at work write in the order of real time."""
         line = await self._upcoming()
         self._next = None
+        if not self._is_process and _HELLO in line:
+            self._greet(line)
+        await self.hold.turn()
         return line
+
+    def _greet(self, line: bytes) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            request = json.loads(line)
+            if request["do"] == "hello":
+                self._is_process = True
+                self._control.adopt(self, request.get("token"))
 
     def _upcoming(self) -> asyncio.Task[bytes]:
         """Give the read of the next line, which ends early only when the connection does."""
@@ -190,8 +222,7 @@ class _Session:
             request = json.loads(line)
             do = request["do"]
             if do == "hello":
-                self._is_process = True
-                linked = self._control.link(self, request.get("token"))
+                linked = self._control.link(self)
                 return {"unix_s": self._leads.unix_s(), "linked": linked}
             if not self._is_process:
                 self.hold.park()

@@ -28,12 +28,22 @@ def program() -> list[str]:
 
 
 class BenchProcess(subprocess.Popen[bytes]):
-    """A process in the bench's time: told to die, it is dead in the same moment, however long that really takes."""
+    """A process in the bench's time: told to die, it is dead in the same moment, however long that really takes.
+
+    One that ends by itself has ended once the bench has noticed, not while the bench's present moment lasts.
+    """
+
+    is_noticed = False
+
+    def poll(self) -> int | None:
+        """Give the exit code, None while it runs as far as the bench knows."""
+        return super().poll() if self.is_noticed else None
 
     def kill(self) -> None:
         """End the process and wait for its end, which takes milliseconds: nothing in it can put that off."""
         super().kill()
         self.wait()
+        self.is_noticed = True
 
     def terminate(self) -> None:
         """Do the same: the program has no last wishes."""
@@ -99,5 +109,12 @@ class Launcher:
     def _watch(self, process: BenchProcess, hold: Hold) -> None:
         """Let the clock go on once the process is gone."""
         process.wait()
-        with contextlib.suppress(RuntimeError):  # The loop may be closed by then.
-            self._loop.call_soon_threadsafe(hold.end)
+
+        def notice() -> None:
+            process.is_noticed = True
+            hold.end()
+
+        try:
+            self._loop.call_soon_threadsafe(notice)
+        except RuntimeError:  # The loop is closed by now, and its time over.
+            process.is_noticed = True

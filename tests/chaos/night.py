@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import tempfile
 import time
 from collections import Counter
@@ -40,21 +39,7 @@ LFP = CHANNELS[5:]
 
 
 class InlineLoop(VirtualTimeLoop):
-    """Virtual time without threads: what a thread would do is done at once, so that every replay is the same.
-
-    For the same reason a child process is heard only when nothing else is left to do at this moment.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        selector: selectors.BaseSelector = self._selector  # type: ignore[attr-defined]  # asyncio's own
-        look = selector.select
-
-        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            return look(timeout) if timeout is None or timeout > 0 else []
-
-        # In place of the selector's own: the loop asks no other way whether there is something to read.
-        vars(selector)["select"] = select
+    """Virtual time without threads: a thread's work is done at once, and the killed leave none behind."""
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run the function here and now."""
