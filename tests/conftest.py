@@ -1,4 +1,7 @@
-"""What holds for every test: no network but loopback, the same examples each time, nothing left out in CI."""
+"""What holds for every test: no network but loopback, the same examples each time, nothing left out in CI.
+
+No test depends on how it was called: what a shell, ``make`` or a service manager has set for its children is cleared.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,36 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from orchestrator.store import Store, open_store
+if TYPE_CHECKING:
+    from orchestrator.store import Store  # at run time not before the environment is cleared: importing it reads that
+
+# What a shell, a terminal, ``make``, a CI runner or a service manager sets for its children, and our programs or their
+# libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one.
+_CLEARED = {
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "GITHUB_ACTIONS",
+    "LINES",
+    "MFLAGS",
+    "NO_COLOR",
+    "PY_COLORS",
+    "SSL_CERT_FILE",
+    "TERMINAL_WIDTH",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+}
+_CLEARED_BEGINNINGS = ("CELLRIG_", "CHI660E_SIM_", "GNUMAKE", "MAKE", "NOTIFY_", "WATCHDOG_")
+for _name in tuple(os.environ):
+    if _name in _CLEARED or _name.startswith(_CLEARED_BEGINNINGS):
+        del os.environ[_name]
+os.environ["TERM"] = "dumb"
 
 # The same examples on every machine and in CI. A loaded machine is slow, which is no counterexample.
 settings.register_profile(
@@ -87,5 +115,7 @@ def store_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(store_path: Path) -> Iterator[Store]:
     """Give a new, empty store, closed after the test."""
+    from orchestrator.store import open_store
+
     with open_store(store_path) as opened:
         yield opened
