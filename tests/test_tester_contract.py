@@ -11,6 +11,7 @@ from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnk
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
+from simulators.neware.commands import WRITES
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig, same_rows, short_segment
 
@@ -218,13 +219,16 @@ def test_stop_climbs_its_ladder_until_the_channel_is_quiet(stop: str, spoil: Spo
 
 
 def test_stop_of_a_finished_test_is_confirmed_without_a_command() -> None:
-    """What is over needs no stop."""
+    """What is over needs no stop: of all that the tester is asked, nothing changes it."""
 
     async def work(rig: Rig) -> None:
         identity = await started(rig)
         await asyncio.sleep(120)
-        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
+        rig.bench.wire.spoil(Fault(Spoil.LATE, None, None))  # late by nothing: the wire lists each command it answers
         await rig.tester.stop(identity)
+        asked = {command for command, _ in rig.bench.wire.spoiled}
+        assert "inquire" in asked
+        assert not asked & WRITES
 
     with_rig(work)
 
