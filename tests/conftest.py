@@ -1,25 +1,33 @@
-"""What holds for every test: no network but loopback, the same examples each time, nothing left out in CI.
+"""What holds for every test: virtual time, no network but loopback, the same examples, nothing left out in CI.
 
 No test depends on how it was called: what a shell, ``make`` or a service manager has set for its children is cleared.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-if TYPE_CHECKING:
-    from orchestrator.store import Store  # at run time not before the environment is cleared: importing it reads that
+if TYPE_CHECKING:  # at run time ours are imported by the fixtures, after the environment is cleared: imports read it
+    from orchestrator.store import Store
+    from simulators.neware.settings import Quirks
+    from tests.api_client import Client
+    from tests.cycler_rig import CyclerRig
+    from tests.mux_rig import MuxRig
+    from tests.outage import FailingStore
+    from tests.rig import Rig
+    from tests.station_rig import StationRig
 
 # What a shell, a terminal, ``make``, a CI runner or a service manager sets for its children, and our programs or their
 # libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one.
@@ -98,6 +106,13 @@ def _refuse_network(event: str, args: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_network)
 
 
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each ``async def`` test and fixture in virtual time, unless the test is marked ``real_time``."""
+    from orchestrator.clock.virtual import VirtualTimeLoop
+
+    return {"loop": asyncio.SelectorEventLoop if item.get_closest_marker("real_time") else VirtualTimeLoop}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave a test out, with a reason, where a program that it needs is missing."""
     for marker in item.iter_markers("needs"):
@@ -129,7 +144,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture
 def store_path(tmp_path: Path) -> Path:
     """Give a path for a new store."""
-    return tmp_path / "store.sqlite"
+    return tmp_path / "cellrig.db"
 
 
 @pytest.fixture
@@ -138,4 +153,81 @@ def store(store_path: Path) -> Iterator[Store]:
     from orchestrator.store import open_store
 
     with open_store(store_path) as opened:
+        yield opened
+
+
+def _options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Give what the test's ``rig`` marks ask of its rig; the nearest mark has the last word."""
+    options: dict[str, Any] = {}
+    for mark in reversed(tuple(request.node.iter_markers("rig"))):
+        options |= mark.kwargs
+    return options
+
+
+@pytest.fixture
+def transport() -> str:
+    """Give the way to the instrument: memory, unless a test is parametrized with others."""
+    return "memory"
+
+
+@pytest.fixture
+def quirks() -> Quirks | None:
+    """Give how the simulated tester differs from the usual, unless a test is parametrized with others: not at all."""
+    return None
+
+
+@pytest.fixture
+async def rig(request: pytest.FixtureRequest, transport: str, quirks: Quirks | None) -> AsyncIterator[Rig]:
+    """Give an open tester with the simulated rack behind it; it is polled every minute unless its mark says else."""
+    from tests.rig import open_rig
+
+    options = {"transport": transport, "quirks": quirks, "poll_period_s": 60.0} | _options(request)
+    async with open_rig(**options) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def station_rig(request: pytest.FixtureRequest) -> AsyncIterator[StationRig]:
+    """Give a rack with a potentiostat and its switch beside it; no process of the program is left afterwards."""
+    from tests.station_rig import open_station_rig
+
+    async with open_station_rig(**_options(request)) as opened:
+        yield opened
+        assert opened.processes_left() == []
+
+
+@pytest.fixture
+async def cycler_rig(request: pytest.FixtureRequest) -> AsyncIterator[CyclerRig]:
+    """Give a potentiostat that cycles the cell at its leads."""
+    from tests.cycler_rig import open_cycler_rig
+
+    async with open_cycler_rig(**_options(request)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def mux_rig(request: pytest.FixtureRequest, transport: str) -> AsyncIterator[MuxRig]:
+    """Give an open switch with the simulated relays behind it."""
+    from tests.mux_rig import open_mux_rig
+
+    async with open_mux_rig(**{"transport": transport} | _options(request)) as opened:
+        await opened.multiplexer.open()
+        yield opened
+
+
+@pytest.fixture
+async def failing_store(store_path: Path) -> AsyncIterator[FailingStore]:
+    """Give a store whose disk fails when the test says so."""
+    from tests.outage import Outage, open_failing_store
+
+    with open_failing_store(store_path, Outage()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[Client]:
+    """Give a client of the API of a service on a rig of eight channels."""
+    from tests.api_client import serving
+
+    async with serving(tmp_path / "api.db") as opened:
         yield opened

@@ -81,7 +81,7 @@ class FailingStore(Store):
 
 
 @contextmanager
-def failing_store(path: Path, outage: Outage) -> Iterator[FailingStore]:
+def open_failing_store(path: Path, outage: Outage) -> Iterator[FailingStore]:
     """Open a store that fails as told; use it inside a running loop."""
     with open_store(path) as whole:
         store = FailingStore(whole.path, Database(whole.connection), read_only=False)
@@ -101,7 +101,7 @@ def live_through(outage: Outage) -> list[str]:
     async def main() -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
             async with open_rig(poll_period_s=POLL_S) as rig:
-                with failing_store(Path(folder) / "cellrig.db", outage) as store:
+                with open_failing_store(Path(folder) / "cellrig.db", outage) as store:
                     return await _live(rig, store)
 
     return run_virtual(main())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.store import open_store
-from tests.test_cli import RECIPE, refused
+from tests.command_line import RECIPE, refused
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")]
 

@@ -11,7 +11,7 @@ from drivers.interfaces import Isolation, Multiplexer
 from drivers.mux import Chi684Multiplexer, Chi684Settings, RelayMultiplexer
 from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
-from tests.mux_rig import MuxRig, in_virtual_time, mux_rig, settings_for
+from tests.mux_rig import MuxRig, in_virtual_time, open_mux_rig, settings_for
 
 REAL = ["tcp", "socket", "pty"]
 BREAK = ["ROUT:OPEN:ALL", "SYST:ERR?", "ROUT:CLOS?", "ROUT:CLOS?"]
@@ -45,16 +45,17 @@ def test_conversation_in_virtual_time(transport: str) -> None:
     """Both ends in one loop, without threads: every command in its order, and never two ports at once."""
 
     async def main() -> None:
-        async with mux_rig(transport) as rig:
+        async with open_mux_rig(transport) as rig:
             await converse(rig)
 
     run_virtual(main())
 
 
 @pytest.mark.parametrize("transport", REAL)
+@pytest.mark.real_time
 async def test_conversation_in_real_time(transport: str) -> None:
     """TCP, pyserial's own TCP and a pseudo-terminal carry the very same conversation."""
-    async with mux_rig(transport, settle_s=0.0) as rig:
+    async with open_mux_rig(transport, settle_s=0.0) as rig:
         await converse(rig)
 
 
@@ -124,7 +125,7 @@ def test_driver_that_was_never_opened_closes_without_a_word() -> None:
     """Closing what nobody used reaches for no port."""
 
     async def main() -> None:
-        async with mux_rig() as rig:
+        async with open_mux_rig() as rig:
             await rig.multiplexer.close()
             assert rig.mux.received == []
 

@@ -23,7 +23,7 @@ from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.memory_streams import connect_memory
 from simulators.mux import SimulatedMux
-from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, mux_rig, settings_for
+from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, open_mux_rig, settings_for
 
 ENDLESS = Fault(Spoil.ENDLESS, filler=b"(@" + b"1," * 2048, limit_bytes=1 << 16)
 ONCE = [
@@ -58,7 +58,7 @@ def test_one_spoiled_reply_is_mended(fault: Fault, reply: str, transport: str) -
     """Faults A04-A08: the port is connected and confirmed, and every order was sent once."""
 
     async def main() -> None:
-        async with mux_rig(transport) as rig:
+        async with open_mux_rig(transport) as rig:
             if reply == "*IDN?":
                 rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
             await rig.multiplexer.open()
@@ -152,7 +152,7 @@ def test_switch_that_does_not_say_who_it_is_is_told_nothing(
     """Without an identity no order leaves."""
 
     async def main() -> None:
-        async with mux_rig() as rig:
+        async with open_mux_rig() as rig:
             rig.mux.wire.spoil(Fault(spoil, times=None))
             with pytest.raises(error, match=words):
                 await rig.multiplexer.open()
@@ -165,7 +165,7 @@ def test_another_instrument_is_told_nothing() -> None:
     """Fault A02: the wrong identity is named, with the one expected."""
 
     async def main() -> None:
-        async with mux_rig(identity="RM0002") as rig:
+        async with open_mux_rig(identity="RM0002") as rig:
             with pytest.raises(ConnectionFailed, match=r"RM0001.*expected 'RM0002'"):
                 await rig.multiplexer.open()
             assert set(rig.mux.received) == {"*IDN?"}
@@ -306,6 +306,7 @@ def test_switch_that_never_stops_talking_is_refused(caplog: pytest.LogCaptureFix
     assert len(caplog.records) < 100
 
 
+@pytest.mark.real_time
 async def test_serial_port_that_never_stops_talking_is_refused() -> None:
     """Fault A10: pyserial's side of the same."""
 

@@ -16,7 +16,7 @@ from orchestrator.rollback import as_before
 from orchestrator.states import RunState
 from orchestrator.store import Refused, Store, StoreError, TickResult, open_store
 from simulators.neware.settings import Trouble
-from tests.outage import FailingStore, Outage, fail_for, failing_store, sweep
+from tests.outage import FailingStore, Outage, fail_for, open_failing_store, sweep
 from tests.rig import CHANNEL, Rig, open_rig
 from tests.test_service import OTHER, check_rows, request, serving, state
 
@@ -34,7 +34,7 @@ def with_outage(path: Path, work: Callable[[Rig, FailingStore], Awaitable[None]]
 
     async def main() -> None:
         async with open_rig(poll_period_s=60.0) as rig:
-            with failing_store(path, Outage()) as store:
+            with open_failing_store(path, Outage()) as store:
                 await work(rig, store)
 
     run_virtual(main())

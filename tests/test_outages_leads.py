@@ -14,7 +14,7 @@ from orchestrator.runs.run import Run
 from orchestrator.runs.starting import StartPermit
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
-from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, open_station_rig
 from tests.station_trouble import clipped, happens, replace_method
@@ -38,7 +38,7 @@ def with_outage(path: Path, work: Work, cells: dict[str, str] | None = None) -> 
 
     async def main() -> None:
         async with open_station_rig(cells=cells) as rig:
-            with failing_store(path, Outage()) as store:
+            with open_failing_store(path, Outage()) as store:
                 await work(rig, store)
 
     run_virtual(main())

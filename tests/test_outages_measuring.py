@@ -9,7 +9,7 @@ from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
-from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
 from tests.test_measuring_runs import check_tests, until
@@ -47,7 +47,7 @@ def test_disk_that_fails_between_segments_costs_no_spectrum(store_file: Path, wr
 
     async def main() -> None:
         async with open_station_rig() as rig:
-            with failing_store(store_file, outage) as store:
+            with open_failing_store(store_file, outage) as store:
                 async with measuring_service(rig, store) as service:
                     await _through(rig, store, service)
         assert outage.failed > 0
@@ -60,7 +60,7 @@ def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_not_go
 
     async def main() -> None:
         async with open_station_rig() as rig:
-            with failing_store(store_file, Outage()) as store:
+            with open_failing_store(store_file, Outage()) as store:
                 async with measuring_service(rig, store) as service:
                     run = service.submit(eis_request(), "ada")
                     waiting = service.submit(eis_request(), "ada")

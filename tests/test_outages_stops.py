@@ -18,7 +18,7 @@ from orchestrator.states import RunState
 from orchestrator.store import StoreError, open_store
 from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
-from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig
 from tests.station_trouble import replace_method
 from tests.test_outages import PickyStore, with_outage
@@ -247,7 +247,7 @@ def test_trip_that_only_the_last_step_shows_survives_every_write_that_fails(tmp_
 
         async def main() -> None:
             async with open_rig(poll_period_s=60.0) as rig:
-                with failing_store(tmp_path / f"{outage.first}.db", outage) as store:
+                with open_failing_store(tmp_path / f"{outage.first}.db", outage) as store:
                     async with serving(rig, store) as service:
                         run = service.submit(RunRequest(program, CHANNEL, "ceiling"), "ada")
                         await asyncio.sleep(8000)
