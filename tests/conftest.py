@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:  # at run time ours are imported by the fixtures, after the environment is cleared: imports read it
+    from drivers.interfaces import Isolation
     from orchestrator.store import Store
     from simulators.neware.settings import Quirks
     from tests.api_client import Client
@@ -144,7 +145,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture
 def store_path(tmp_path: Path) -> Path:
     """Give a path for a new store."""
-    return tmp_path / "cellrig.db"
+    return tmp_path / "store.sqlite"
 
 
 @pytest.fixture
@@ -177,6 +178,14 @@ def quirks() -> Quirks | None:
 
 
 @pytest.fixture
+def isolation() -> Isolation:
+    """Give whether the switch takes the cell off the tester, unless a test is parametrized with others: it does."""
+    from drivers.interfaces import Isolation
+
+    return Isolation.YES
+
+
+@pytest.fixture
 async def rig(request: pytest.FixtureRequest, transport: str, quirks: Quirks | None) -> AsyncIterator[Rig]:
     """Give an open tester with the simulated rack behind it; it is polled every minute unless its mark says else."""
     from tests.rig import open_rig
@@ -187,11 +196,11 @@ async def rig(request: pytest.FixtureRequest, transport: str, quirks: Quirks | N
 
 
 @pytest.fixture
-async def station_rig(request: pytest.FixtureRequest) -> AsyncIterator[StationRig]:
+async def station_rig(request: pytest.FixtureRequest, isolation: Isolation) -> AsyncIterator[StationRig]:
     """Give a rack with a potentiostat and its switch beside it; no process of the program is left afterwards."""
     from tests.station_rig import open_station_rig
 
-    async with open_station_rig(**_options(request)) as opened:
+    async with open_station_rig(**{"isolation": isolation} | _options(request)) as opened:
         yield opened
         assert opened.processes_left() == []
 
