@@ -178,6 +178,12 @@ def quirks() -> Quirks | None:
 
 
 @pytest.fixture
+def poll_period_s() -> float:
+    """Give how often the tester is polled, unless a test is parametrized with others: every minute."""
+    return 60.0
+
+
+@pytest.fixture
 def isolation() -> Isolation:
     """Give whether the switch takes the cell off the tester, unless a test is parametrized with others: it does."""
     from drivers.interfaces import Isolation
@@ -186,11 +192,13 @@ def isolation() -> Isolation:
 
 
 @pytest.fixture
-async def rig(request: pytest.FixtureRequest, transport: str, quirks: Quirks | None) -> AsyncIterator[Rig]:
-    """Give an open tester with the simulated rack behind it; it is polled every minute unless its mark says else."""
+async def rig(
+    request: pytest.FixtureRequest, transport: str, quirks: Quirks | None, poll_period_s: float
+) -> AsyncIterator[Rig]:
+    """Give an open tester with the simulated rack behind it."""
     from tests.rig import open_rig
 
-    options = {"transport": transport, "quirks": quirks, "poll_period_s": 60.0} | _options(request)
+    options = {"transport": transport, "quirks": quirks, "poll_period_s": poll_period_s} | _options(request)
     async with open_rig(**options) as opened:
         yield opened
 
