@@ -20,15 +20,16 @@ from sqlite3 import Connection
 
 from sqlite_utils import Database
 
+from drivers.interfaces import Sample
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
-from orchestrator.store import Store, StoreError, TesterTestRow, WriteFailed, open_store
+from orchestrator.store import Refused, Store, StoreError, TesterTestRow, TickResult, WriteFailed, open_store
 from protocols.program import CyclingSegment
 from simulators.neware.settings import Trouble
 from tests.rig import Rig, open_rig, same_rows
-from tests.test_service import request
+from tests.service_rig import request
 
 POLL_S = 30.0
 _WELL_S = 3000.0
@@ -216,3 +217,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     raise SystemExit(main())
+
+
+class PickyStore(Store):
+    """A store that refuses the records of one test."""
+
+    refused = 1
+
+    def tick(self, batches: dict[int, Sequence[Sample]], events: Sequence[object] = ()) -> TickResult:  # type: ignore[override]
+        """Refuse the whole commit when the test is in it."""
+        if self.refused in batches:
+            raise Refused("these values are wrong")
+        return super().tick(batches)

@@ -14,8 +14,6 @@ from orchestrator.states import RunState
 from orchestrator.store import open_store
 from tests.command_line import PROGRAM, RECIPE, cellrig, cellrig_process, refused
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.store import open_store
 from tests.command_line import RECIPE, refused
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
 
 PROGRAM = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 RUN = ("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-1-3", "--by", "ada")

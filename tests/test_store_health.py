@@ -224,7 +224,6 @@ def store_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     return cellrig("store", *arguments)
 
 
-@pytest.mark.timeout(60)
 def test_commands_back_up_and_check(sound: Path, tmp_path: Path) -> None:
     """Status 0 and sentences, or JSON alone on stdout; status 1 once something is wrong."""
     folder = tmp_path / "backups"
@@ -249,7 +248,6 @@ def test_commands_back_up_and_check(sound: Path, tmp_path: Path) -> None:
     assert "verified" in said
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("command", ["check", "backup"])
 def test_command_on_a_missing_store_is_one_sentence(tmp_path: Path, command: str) -> None:
     """Status 1, the path, what to do, and no trace."""
