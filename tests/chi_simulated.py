@@ -13,7 +13,9 @@ from drivers.chi660e import Chi660ePotentiostat, Chi660eSettings
 from drivers.chi660e.popups import Popup
 from drivers.interfaces import Measurement, Trace
 from orchestrator.clock.virtual import wall_time
-from protocols.techniques import Technique
+from protocols.techniques import (
+    Technique,
+)
 
 # The simulated program's own cell: 3 ohm, then 45 ohm beside a capacitor, 0 V at rest.
 WHOLE_OHM = 48.0
@@ -52,3 +54,13 @@ class Simulated:
         result = self.measure(technique).result
         assert isinstance(result, Trace)
         return result
+
+
+def settings(**changes: Any) -> Chi660eSettings:  # noqa: ANN401 -- any setting
+    """Give the settings of a program on Windows, as seen from here."""
+    usual: dict[str, Any] = {
+        "program": Path(__file__).resolve(),
+        "jobs": Path(__file__).resolve().parent,
+        "jobs_as_program_sees_it": "C:/chi_jobs",
+    }
+    return Chi660eSettings(**usual | changes)

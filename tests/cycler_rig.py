@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.interfaces import ChannelState, TestIdentity
-from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store, open_store
+from orchestrator.store import Store
 from protocols.program import ConstantCurrent, Program
 from tests.rig import CHANNEL, li_li_program
 from tests.station_rig import StationRig, open_station_rig
@@ -71,17 +70,6 @@ async def open_cycler_rig(
         finally:
             await made.cycler.close()
             assert rig.processes_left() == []
-
-
-def with_cycler(path: Path, work: Callable[[CyclerRig, Store], Awaitable[None]], **chi: Any) -> None:  # noqa: ANN401 - of open_cycler_rig
-    """Run a test's body with the rig and a store, in virtual time; no process is left afterwards."""
-
-    async def main() -> None:
-        async with open_cycler_rig(**chi) as rig:
-            with open_store(path) as store:
-                await work(rig, store)
-
-    run_virtual(main())
 
 
 def short_program(cycles: int = 2, cutoff_v: float = 0.5) -> Program:

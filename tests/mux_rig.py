@@ -103,7 +103,11 @@ async def _lines(transport: str, mux: SimulatedMux) -> AsyncIterator[tuple[Lines
 
 
 @asynccontextmanager
-async def mux_rig(transport: str = "memory", mux: SimulatedMux | None = None, **changes: Any) -> AsyncIterator[MuxRig]:  # noqa: ANN401
+async def open_mux_rig(
+    transport: str = "memory",
+    mux: SimulatedMux | None = None,
+    **changes: Any,  # noqa: ANN401 - fields of RelayMuxSettings
+) -> AsyncIterator[MuxRig]:
     """Build a rig that is not open yet; transport is memory, cable, tcp, socket (pyserial's own) or pty."""
     loop = asyncio.get_running_loop()
     heard: list[tuple[float, int | None]] = []
@@ -123,7 +127,7 @@ def in_virtual_time(work: Callable[[MuxRig], Awaitable[None]], transport: str = 
     """Run a test's body against an opened rig in virtual time."""
 
     async def main() -> None:
-        async with mux_rig(transport, **changes) as rig:
+        async with open_mux_rig(transport, **changes) as rig:
             await rig.multiplexer.open()
             await work(rig)
 

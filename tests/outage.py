@@ -20,15 +20,16 @@ from sqlite3 import Connection
 
 from sqlite_utils import Database
 
+from drivers.interfaces import Sample
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
-from orchestrator.store import Store, StoreError, TesterTestRow, WriteFailed, open_store
+from orchestrator.store import Refused, Store, StoreError, TesterTestRow, TickResult, WriteFailed, open_store
 from protocols.program import CyclingSegment
 from simulators.neware.settings import Trouble
 from tests.rig import Rig, open_rig, same_rows
-from tests.test_service import request
+from tests.service_rig import request
 
 POLL_S = 30.0
 _WELL_S = 3000.0
@@ -81,7 +82,7 @@ class FailingStore(Store):
 
 
 @contextmanager
-def failing_store(path: Path, outage: Outage) -> Iterator[FailingStore]:
+def open_failing_store(path: Path, outage: Outage) -> Iterator[FailingStore]:
     """Open a store that fails as told; use it inside a running loop."""
     with open_store(path) as whole:
         store = FailingStore(whole.path, Database(whole.connection), read_only=False)
@@ -101,7 +102,7 @@ def live_through(outage: Outage) -> list[str]:
     async def main() -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
             async with open_rig(poll_period_s=POLL_S) as rig:
-                with failing_store(Path(folder) / "cellrig.db", outage) as store:
+                with open_failing_store(Path(folder) / "cellrig.db", outage) as store:
                     return await _live(rig, store)
 
     return run_virtual(main())
@@ -216,3 +217,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     raise SystemExit(main())
+
+
+class PickyStore(Store):
+    """A store that refuses the records of one test."""
+
+    refused = 1
+
+    def tick(self, batches: dict[int, Sequence[Sample]], events: Sequence[object] = ()) -> TickResult:  # type: ignore[override]
+        """Refuse the whole commit when the test is in it."""
+        if self.refused in batches:
+            raise Refused("these values are wrong")
+        return super().tick(batches)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from drivers.interfaces import Sample
+from drivers.interfaces import Sample, TestIdentity
 from drivers.neware.client import NewareClient, tcp
 from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
@@ -133,3 +133,8 @@ def same_rows(bench: SimulatedBench, samples: list[Sample], test_id: int, channe
         assert mine == (row.seq, row.step, row.cycle, row.step_time_ms, row.tick - rows[0].tick)
         for name in ("voltage_v", "current_a", "capacity_ah", "energy_wh"):
             assert getattr(sample, name) == float(f"{getattr(row, name):.15g}"), (sample.sequence, name)
+
+
+async def started(rig: Rig, rest_s: float = 20.0) -> TestIdentity:
+    """Load and start the short segment."""
+    return await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(rest_s), "R000001"), "R000001")

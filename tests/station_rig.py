@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from drivers.errors import DriverError
 from drivers.interfaces import HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
 from orchestrator.bench.station import Station
-from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual, wall_time
+from orchestrator.clock.virtual import VirtualTimeLoop, wall_time
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
-from orchestrator.store import Store, open_store
+from orchestrator.store import Store
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve
@@ -173,15 +173,3 @@ async def measuring_service(rig: StationRig, store: Store) -> AsyncIterator[Serv
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def with_station(path: Path, work: Callable[[StationRig, Store], Awaitable[None]], **options: Any) -> None:  # noqa: ANN401 - of open_station_rig
-    """Run a test's body with rack, station and store in virtual time; no process is left afterwards."""
-
-    async def main() -> None:
-        async with open_station_rig(**options) as rig:
-            with open_store(path) as store:
-                await work(rig, store)
-            assert rig.processes_left() == []
-
-    run_virtual(main())

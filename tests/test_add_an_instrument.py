@@ -52,7 +52,6 @@ def test_bench_of_the_page_finds_the_installed_package(site: Path, monkeypatch: 
     sys.modules.pop("toy_tester")
 
 
-@pytest.mark.timeout(60)
 def test_contract_of_the_page_runs_and_passes(site: Path) -> None:
     """The test that the page shows is run as it stands, by a pytest that knows nothing of ours."""
     (site / "test_contract.py").write_text(CONTRACT, encoding="utf-8")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, given, settings
@@ -27,8 +26,6 @@ from orchestrator.api.live_stream import LiveClients
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.rig import open_rig
-
-pytestmark = pytest.mark.timeout(120)
 
 TOKEN = "q" * 43
 CHECKS = [

@@ -18,9 +18,7 @@ from orchestrator.bench.settings import ServiceSettings, load_bench
 from orchestrator.events import Bus
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
-from tests.test_api import ORDER, TOKEN, Client, with_client
-
-pytestmark = pytest.mark.timeout(60)
+from tests.api_client import ORDER, TOKEN, Client, with_client
 
 
 def all_routes(folder: Path) -> list[tuple[str, str]]:
@@ -33,22 +31,18 @@ def all_routes(folder: Path) -> list[tuple[str, str]]:
     return [(method.upper(), url.replace("{", "").replace("}", "")) for method, url in found] + [("GET", OPENAPI)]
 
 
-def test_every_route_but_health_needs_the_token(tmp_path: Path) -> None:
+async def test_every_route_but_health_needs_the_token(client: Client, tmp_path: Path) -> None:
     """Without it, with a wrong one, with half of it, in another scheme: 401, whatever the route."""
     routes = all_routes(tmp_path)
     wrong = (None, "Bearer", "Bearer x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}\xe9")
-
-    async def work(client: Client) -> None:
-        del client.http.headers["authorization"]
-        for method, path in [*routes, ("GET", "/nothing"), ("GET", "/docs"), ("PUT", "/api/v1/runs")]:
-            for value in wrong:
-                headers = {b"authorization": value.encode("latin-1")} if value else {}
-                reply = await client.http.request(method, path, headers=headers, json={} if method == "POST" else None)
-                assert reply.status_code == (200 if path == "/health" else 401), (method, path, value)
-        assert (await client.http.get("/health/../api/v1/runs")).status_code == 401
-        assert (await client.http.get("//health")).status_code == 401
-
-    with_client(tmp_path, work)
+    del client.http.headers["authorization"]
+    for method, path in [*routes, ("GET", "/nothing"), ("GET", "/docs"), ("PUT", "/api/v1/runs")]:
+        for value in wrong:
+            headers = {b"authorization": value.encode("latin-1")} if value else {}
+            reply = await client.http.request(method, path, headers=headers, json={} if method == "POST" else None)
+            assert reply.status_code == (200 if path == "/health" else 401), (method, path, value)
+    assert (await client.http.get("/health/../api/v1/runs")).status_code == 401
+    assert (await client.http.get("//health")).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -64,37 +58,27 @@ def test_every_route_but_health_needs_the_token(tmp_path: Path) -> None:
         ({"origin": "http://127.0.0.1:8080"}, 200),
     ],
 )
-def test_foreign_names_and_origins_are_refused(tmp_path: Path, headers: dict[str, str], status: int) -> None:
+async def test_foreign_names_and_origins_are_refused(client: Client, headers: dict[str, str], status: int) -> None:
     """A page that was led to this address by a false name server, or that sends orders from elsewhere."""
-
-    async def work(client: Client) -> None:
-        assert (await client.http.get("/api/v1/runs", headers=headers)).status_code == status
-        if "host" in headers:
-            assert (await client.http.get("/health", headers=headers)).status_code == status
-
-    with_client(tmp_path, work)
+    assert (await client.http.get("/api/v1/runs", headers=headers)).status_code == status
+    if "host" in headers:
+        assert (await client.http.get("/health", headers=headers)).status_code == status
 
 
-def test_body_is_json_and_short(tmp_path: Path) -> None:
+async def test_body_is_json_and_short(client: Client) -> None:
     """A form, which a foreign page could send, a body without end and one that lies about its length are refused."""
+    path = "/api/v1/runs"
+    form = await client.http.post(path, data={"by": "ada"})
+    assert form.status_code == 415
+    long = await client.http.post(path, content=b" " * (BODY_LIMIT + 1), headers={"content-type": "application/json"})
+    assert long.status_code == 413
 
-    async def work(client: Client) -> None:
-        path = "/api/v1/runs"
-        form = await client.http.post(path, data={"by": "ada"})
-        assert form.status_code == 415
-        long = await client.http.post(
-            path, content=b" " * (BODY_LIMIT + 1), headers={"content-type": "application/json"}
-        )
-        assert long.status_code == 413
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(BODY_LIMIT // 1024 + 1):
+            yield b" " * 1024
 
-        async def pieces() -> AsyncIterator[bytes]:
-            for _ in range(BODY_LIMIT // 1024 + 1):
-                yield b" " * 1024
-
-        endless = await client.http.post(path, content=pieces(), headers={"content-type": "application/json"})
-        assert endless.status_code == 413
-
-    with_client(tmp_path, work)
+    endless = await client.http.post(path, content=pieces(), headers={"content-type": "application/json"})
+    assert endless.status_code == 413
 
 
 async def test_body_of_a_refused_request_is_taken_in_before_the_answer() -> None:

@@ -49,7 +49,6 @@ def test_command_reads_its_bench_file_once(bench: Path, command: str, ends: str)
     assert reads() == [str(bench)]
 
 
-@pytest.mark.timeout(60)
 def test_service_reads_its_bench_file_once(bench: Path) -> None:
     """Up to the address that it refuses to serve without TLS, in a process of its own."""
     words = ["cellrig", "serve", "--store", str(bench.with_name("lab.db")), "--bench", str(bench)]

@@ -14,8 +14,6 @@ from simulators.cells import CellModel, load_cell, shipped_names
 from tests.cell_cycler import DISC_CM2, half_cycle, lithium_cell
 
 # Whole lives of cells, twenty times over: on a machine that does other things too, five seconds are not enough.
-pytestmark = pytest.mark.timeout(60)
-
 NAMES = ("bare-lfp", "bare-li-li", "coated-lfp", "coated-li-li")
 TOLERANCE_V = 1e-6
 currents = st.sampled_from([-7.9e-4, -3.1e-4, -1e-5, 0.0, 1e-5, 1.6e-4, 2.2e-4])

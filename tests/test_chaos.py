@@ -20,8 +20,6 @@ from protocols.techniques import Impedance
 from tests.chaos.night import InlineLoop, Night, replay
 from tests.chaos.plan import CHANNELS, Happening, draw
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.mark.parametrize("seed", [1, 3])
 def test_half_a_day_of_random_faults_breaks_no_invariant(seed: int, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ from protocols.techniques import (
     Technique,
     VoltageSteps,
 )
-from tests.test_chi_macro import settings
+from tests.chi_simulated import settings
 
 FIXED = 1e-3
 STEPS = CurrentSteps((CurrentStep(5e-4, 3600.0), CurrentStep(-5e-4, 3600.0)), 0.5, -0.5, cycles=10)

@@ -15,7 +15,6 @@ from drivers.chi660e.cycling_settings import cycling_settings
 from drivers.chi660e.memory import Memory
 from drivers.errors import BadReply, CannotRun, NotConfirmed, RecordsLost, SettingsError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, HostLoss, Sample, TestIdentity
-from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.supervisor import Supervisor
@@ -33,12 +32,8 @@ from tests.cycler_rig import (
     short_program,
     started,
     state_of,
-    with_cycler,
 )
 from tests.rig import CHANNEL, li_li_program, open_rig
-
-pytestmark = pytest.mark.timeout(60)
-
 
 SAMPLE = Sample(1, 0.0, 0.0, 1, 1, 1, "cc", 0.03, 1e-4, 0.0, 0.0, 0.0)
 
@@ -58,155 +53,125 @@ async def all_records(rig: CyclerRig, identity: TestIdentity) -> list[Sample]:
     return samples
 
 
-def test_ten_cycles_are_those_of_the_battery_tester(store_path: Path) -> None:
+async def test_ten_cycles_are_those_of_the_battery_tester(cycler_rig: CyclerRig, store: Store) -> None:
     """Same steps, cycles and ends; durations to 1 ms, charge to 0.1 %, mean voltage to 0.5 mV, resistance to 0.1 %."""
     program = li_li_program(10)
-
-    async def work(rig: CyclerRig, store: Store) -> None:
-        run = await rig.supervise(store, program)
-        assert (run.state, run.reason) == (RunState.COMPLETED, "program finished")
-        assert kinds(store, run).isdisjoint({EventKind.LINK_LOST, EventKind.TESTER_CLOCK, EventKind.RECORDS_LOST})
-        here, there = executed(store, run), await on_the_tester(store, program)
-        assert len(here) == 23
-        for mine, theirs in zip(here, there, strict=True):
-            assert (mine.step_count, mine.step, mine.cycle, mine.mode, mine.end_reason) == (
-                (theirs.step_count, theirs.step, theirs.cycle, theirs.mode, theirs.end_reason)
-            )
-            assert mine.duration_s == pytest.approx(theirs.duration_s, abs=1e-3)
-            assert mine.start_s == pytest.approx(theirs.start_s, abs=1e-3)
-            assert mine.capacity_ah == pytest.approx(theirs.capacity_ah, rel=1e-3)
-            if theirs.mode != "rest":
-                assert mine.mean_voltage_v == pytest.approx(theirs.mean_voltage_v, abs=5e-4)
-                assert mine.resistance_ohm == pytest.approx(theirs.resistance_ohm, rel=1e-3)
-        assert rig.rig.bench.double_energised == 0
-
-    with_cycler(store_path, work)
+    run = await cycler_rig.supervise(store, program)
+    assert (run.state, run.reason) == (RunState.COMPLETED, "program finished")
+    assert kinds(store, run).isdisjoint({EventKind.LINK_LOST, EventKind.TESTER_CLOCK, EventKind.RECORDS_LOST})
+    here, there = executed(store, run), await on_the_tester(store, program)
+    assert len(here) == 23
+    for mine, theirs in zip(here, there, strict=True):
+        assert (mine.step_count, mine.step, mine.cycle, mine.mode, mine.end_reason) == (
+            (theirs.step_count, theirs.step, theirs.cycle, theirs.mode, theirs.end_reason)
+        )
+        assert mine.duration_s == pytest.approx(theirs.duration_s, abs=1e-3)
+        assert mine.start_s == pytest.approx(theirs.start_s, abs=1e-3)
+        assert mine.capacity_ah == pytest.approx(theirs.capacity_ah, rel=1e-3)
+        if theirs.mode != "rest":
+            assert mine.mean_voltage_v == pytest.approx(theirs.mean_voltage_v, abs=5e-4)
+            assert mine.resistance_ohm == pytest.approx(theirs.resistance_ohm, rel=1e-3)
+    assert cycler_rig.rig.bench.double_energised == 0
 
 
-def test_records_are_contiguous_and_come_measurement_by_measurement() -> None:
+async def test_records_are_contiguous_and_come_measurement_by_measurement() -> None:
     """Nothing of a measurement is seen before its end, and its step log and counts agree with its records."""
-
-    async def main() -> None:
-        async with open_cycler_rig() as rig:
-            assert isinstance(rig.cycler, BatteryTester)
-            identity = await started(rig)
-            counts = set()
-            while await state_of(rig) is ChannelState.WORKING:
-                counts.add(await rig.cycler.record_count(identity))
-                await asyncio.sleep(30.0)
-            assert sorted(counts) == [0, 100, 700, 1900]
-            samples = await all_records(rig, identity)
-            assert [s.sequence for s in samples] == list(range(1, 3101))
-            assert all(later.unix_time_s > earlier.unix_time_s for earlier, later in pairwise(samples))
-            steps = await rig.cycler.step_log(identity)
-            assert [(s.step, s.cycle) for s in steps] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (4, 2), (5, 2)]
-            assert [s.last_sequence for s in steps] == [50, 100, 700, 1300, 1900, 2500, 3100]
-            assert len(await rig.cycler.event_log(identity)) == 9
-            status = (await rig.cycler.status([CHI]))[CHI]
-            assert (status.state, status.complete, status.barcode) == (ChannelState.FINISHED, True, "R000001")
-
-    run_virtual(main())
+    async with open_cycler_rig() as rig:
+        assert isinstance(rig.cycler, BatteryTester)
+        identity = await started(rig)
+        counts = set()
+        while await state_of(rig) is ChannelState.WORKING:
+            counts.add(await rig.cycler.record_count(identity))
+            await asyncio.sleep(30.0)
+        assert sorted(counts) == [0, 100, 700, 1900]
+        samples = await all_records(rig, identity)
+        assert [s.sequence for s in samples] == list(range(1, 3101))
+        assert all(later.unix_time_s > earlier.unix_time_s for earlier, later in pairwise(samples))
+        steps = await rig.cycler.step_log(identity)
+        assert [(s.step, s.cycle) for s in steps] == [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (4, 2), (5, 2)]
+        assert [s.last_sequence for s in steps] == [50, 100, 700, 1300, 1900, 2500, 3100]
+        assert len(await rig.cycler.event_log(identity)) == 9
+        status = (await rig.cycler.status([CHI]))[CHI]
+        assert (status.state, status.complete, status.barcode) == (ChannelState.FINISHED, True, "R000001")
 
 
-def test_reads_of_what_is_not_there_are_told() -> None:
+async def test_reads_of_what_is_not_there_are_told() -> None:
     """Too many records, another test, another channel: an error of its own each."""
-
-    async def main() -> None:
-        async with open_cycler_rig() as rig:
-            identity = await started(rig)
-            await rig.jobs(2)
-            with pytest.raises(BadReply, match="there are"):
-                await rig.cycler.records(identity, None, 101)
-            with pytest.raises(TestGone):
-                await rig.cycler.record_count(replace(identity, test_id=1))
-            with pytest.raises(SettingsError, match="chi660e"):
-                await rig.cycler.status(["21-1-1"])
-
-    run_virtual(main())
+    async with open_cycler_rig() as rig:
+        identity = await started(rig)
+        await rig.jobs(2)
+        with pytest.raises(BadReply, match="there are"):
+            await rig.cycler.records(identity, None, 101)
+        with pytest.raises(TestGone):
+            await rig.cycler.record_count(replace(identity, test_id=1))
+        with pytest.raises(SettingsError, match="chi660e"):
+            await rig.cycler.status(["21-1-1"])
 
 
-def test_wrong_sign_ends_the_run_at_the_contact_check(store_path: Path) -> None:
+async def test_wrong_sign_ends_the_run_at_the_contact_check(cycler_rig: CyclerRig, store: Store) -> None:
     """A setting that nobody tried on the dummy cell: stopped in the rest after the check, before the first cycle."""
-
-    async def work(rig: CyclerRig, store: Store) -> None:
-        rig.configure("istep_anodic_positive = false\n")
-        run = await rig.supervise(store, short_program())
-        assert run.state is RunState.STOPPED
-        assert "wrong sign" in run.reason
-        assert "istep_positive_is_charge" in run.reason
-        assert max(step.step for step in executed(store, run)) <= 3
-
-    with_cycler(store_path, work)
+    cycler_rig.configure("istep_anodic_positive = false\n")
+    run = await cycler_rig.supervise(store, short_program())
+    assert run.state is RunState.STOPPED
+    assert "wrong sign" in run.reason
+    assert "istep_positive_is_charge" in run.reason
+    assert max(step.step for step in executed(store, run)) <= 3
 
 
-def test_sign_of_the_currents_is_a_setting(store_path: Path) -> None:
+@pytest.mark.rig(istep_positive_is_charge=False)
+async def test_sign_of_the_currents_is_a_setting(cycler_rig: CyclerRig, store: Store) -> None:
     """The same instrument, described as it is."""
-
-    async def work(rig: CyclerRig, store: Store) -> None:
-        rig.configure("istep_anodic_positive = false\n")
-        run = await rig.supervise(store, short_program())
-        assert run.state is RunState.COMPLETED
-        assert all((step.mean_voltage_v or 0.0) > 0 for step in executed(store, run) if step.mode == "cc")
-
-    with_cycler(store_path, work, istep_positive_is_charge=False)
+    cycler_rig.configure("istep_anodic_positive = false\n")
+    run = await cycler_rig.supervise(store, short_program())
+    assert run.state is RunState.COMPLETED
+    assert all((step.mean_voltage_v or 0.0) > 0 for step in executed(store, run) if step.mode == "cc")
 
 
-def test_wrong_cell_is_not_started(store_path: Path) -> None:
+@pytest.mark.rig(cells={"21-1-5": "coated-lfp"})
+async def test_wrong_cell_is_not_started(cycler_rig: CyclerRig, store: Store) -> None:
     """The voltage at the leads is measured before a start, also when another cell has been put there since."""
-
-    async def work(rig: CyclerRig, store: Store) -> None:
-        assert abs((await rig.cycler.status([CHI]))[CHI].voltage_v) < 0.01
-        await asyncio.sleep(3600.0)
-        rig.rig.bench.clip("21-1-5")
-        run = await rig.supervise(store, short_program())
-        assert run.state is RunState.FAILED
-        assert "is it the right cell?" in run.reason
-        assert len(rig.rig.launched) == 2
-
-    with_cycler(store_path, work, cells={"21-1-5": "coated-lfp"})
+    assert abs((await cycler_rig.cycler.status([CHI]))[CHI].voltage_v) < 0.01
+    await asyncio.sleep(3600.0)
+    cycler_rig.rig.bench.clip("21-1-5")
+    run = await cycler_rig.supervise(store, short_program())
+    assert run.state is RunState.FAILED
+    assert "is it the right cell?" in run.reason
+    assert len(cycler_rig.rig.launched) == 2
 
 
-def test_one_cell_at_a_time() -> None:
+async def test_one_cell_at_a_time() -> None:
     """Neither a second test nor a measurement of another cell's run shares the instrument."""
-
-    async def main() -> None:
-        async with open_cycler_rig() as rig:
-            async with rig.rig.station.turn:
-                with pytest.raises(CannotRun, match="measuring another cell"):
-                    await started(rig)
-            loaded = await rig.cycler.load(CHI, short_program().cycling[0], "x")
-            with pytest.raises(CannotRun, match="nothing is loaded"):
-                await rig.cycler.start(replace(loaded, location="y"), "x")
-            identity = await started(rig)
-            with pytest.raises(CannotRun, match="working with 'R000001'"):
-                await started(rig, "R000002")
-            with pytest.raises(NotConfirmed, match="not 'R000009'"):
-                await rig.cycler.stop(replace(identity, barcode="R000009"))
-            assert await state_of(rig) is ChannelState.WORKING
-
-    run_virtual(main())
+    async with open_cycler_rig() as rig:
+        async with rig.rig.station.turn:
+            with pytest.raises(CannotRun, match="measuring another cell"):
+                await started(rig)
+        loaded = await rig.cycler.load(CHI, short_program().cycling[0], "x")
+        with pytest.raises(CannotRun, match="nothing is loaded"):
+            await rig.cycler.start(replace(loaded, location="y"), "x")
+        identity = await started(rig)
+        with pytest.raises(CannotRun, match="working with 'R000001'"):
+            await started(rig, "R000002")
+        with pytest.raises(NotConfirmed, match="not 'R000009'"):
+            await rig.cycler.stop(replace(identity, barcode="R000009"))
+        assert await state_of(rig) is ChannelState.WORKING
 
 
-def test_every_reason_not_to_cycle_here_is_a_sentence() -> None:
+async def test_every_reason_not_to_cycle_here_is_a_sentence() -> None:
     """What ISTEP cannot do, what the envelope does not hold, and an instrument of which nobody knows what it leaves."""
-
-    async def main() -> None:
-        async with open_cycler_rig() as rig:
-            settings = rig.rig.settings
-            program = short_program()
-            (segment,) = program.cycling
-            assert rig.cycler.problems(CHI, program) == []
-            held = replace(segment, steps=(ConstantVoltage(Direction.CHARGE, 0.1, Until(time_s=60.0)),))
-            unknown = settings.model_copy(update={"host_loss": HostLoss.UNKNOWN})
-            first, second = cycling_settings(unknown).segment_problems(held)
-            assert "host_loss" in first
-            assert "constant_voltage" in second
-            with pytest.raises(CannotRun, match="constant_voltage"):
-                await rig.cycler.load(CHI, held, "x")
-            strong = replace(program, segments=(replace(segment, steps=(ConstantCurrent(0.3, Until(time_s=60.0)),)),))
-            assert any("above the largest current" in reason for reason in rig.cycler.problems(CHI, strong))
-
-    run_virtual(main())
+    async with open_cycler_rig() as rig:
+        settings = rig.rig.settings
+        program = short_program()
+        (segment,) = program.cycling
+        assert rig.cycler.problems(CHI, program) == []
+        held = replace(segment, steps=(ConstantVoltage(Direction.CHARGE, 0.1, Until(time_s=60.0)),))
+        unknown = settings.model_copy(update={"host_loss": HostLoss.UNKNOWN})
+        first, second = cycling_settings(unknown).segment_problems(held)
+        assert "host_loss" in first
+        assert "constant_voltage" in second
+        with pytest.raises(CannotRun, match="constant_voltage"):
+            await rig.cycler.load(CHI, held, "x")
+        strong = replace(program, segments=(replace(segment, steps=(ConstantCurrent(0.3, Until(time_s=60.0)),)),))
+        assert any("above the largest current" in reason for reason in rig.cycler.problems(CHI, strong))
 
 
 def test_memory_wraps_only_behind_what_was_read() -> None:

@@ -29,7 +29,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.techniques import CurrentStep, CurrentSteps
-from tests.test_chi_macro import settings
+from tests.chi_simulated import settings
 
 LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 1e-3, 1e-3, 1e-3)
 CHARGE = ConstantCurrent(5e-4, Until(time_s=3600.0, voltage_v=0.5))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers.chi660e import Chi660eSettings
 from drivers.chi660e.macro import check_label, encode, harmless, lines, number
 from drivers.errors import CannotRun
 from protocols.current_sign import Direction
@@ -29,6 +27,7 @@ from protocols.techniques import (
     Technique,
     VoltageSteps,
 )
+from tests.chi_simulated import settings
 from tests.transcripts import FOLDER
 
 PLATING = CurrentSteps((CurrentStep(5e-4, 3600.0), CurrentStep(-5e-4, 3600.0)), 0.5, -0.5, cycles=10)
@@ -49,16 +48,6 @@ GOLDEN: dict[str, tuple[Technique, str, str, dict[str, Any], int | None]] = {
     "cp": (REVERSED, "li02", "", {}, None),
     "cv": (SWEEPS, "j0002", "", {}, None),
 }
-
-
-def settings(**changes: Any) -> Chi660eSettings:  # noqa: ANN401 -- any setting
-    """Give the settings of a program on Windows, as seen from here."""
-    usual: dict[str, Any] = {
-        "program": Path(__file__).resolve(),
-        "jobs": Path(__file__).resolve().parent,
-        "jobs_as_program_sees_it": "C:/chi_jobs",
-    }
-    return Chi660eSettings(**usual | changes)
 
 
 def commands(text: str) -> list[tuple[str, str]]:

@@ -27,8 +27,8 @@ from protocols.techniques import (
     Technique,
     VoltageSteps,
 )
+from tests.chi_simulated import settings
 from tests.chi_texts import Layout, Text
-from tests.test_chi_macro import settings
 
 OCV = OpenCircuit(10.0, 1.0)
 OCV_TEXT = Text("ocpt", [(n, 3.2 + n / 1000) for n in range(1, 11)], ["Run Time (sec) = 10", "High E Limit (V) = 5"])

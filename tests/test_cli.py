@@ -12,36 +12,7 @@ import pytest
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
-
-pytestmark = pytest.mark.timeout(120)
-
-
-def cellrig(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the real program in a process of its own."""
-    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
-
-
-def refused(result: subprocess.CompletedProcess[str], status: int, *words: str) -> None:
-    """Assert an exit status, words on stderr, and that no trace is shown."""
-    assert result.returncode == status, result.stderr
-    assert "Traceback" not in result.stderr
-    for word in words:
-        assert word in result.stderr
-
-
-RECIPE = """\
-name: two-cycles
-title: Two short cycles
-for: [li-li]
-record: {every: 30 s, on_voltage_change: 5 mV}
-steps:
-  - step: repeat
-    times: 2
-    steps:
-      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
-      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
-"""
+from tests.command_line import PROGRAM, RECIPE, cellrig, cellrig_process, refused
 
 
 @pytest.fixture
@@ -56,7 +27,7 @@ def test_recipe_of_ones_own_runs_and_is_listed_and_shown(tmp_path: Path, recipe:
     """Run, runs, show: the path of a technician, with JSON for scripts."""
     store = tmp_path / "lab.db"
     options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", store)
-    ran = cellrig("run", recipe, *options, "--json")
+    ran = cellrig_process("run", recipe, *options, "--json")
     assert ran.returncode == 0, ran.stderr
     row = json.loads(ran.stdout)
     assert (row["run"], row["state"], row["cycles"]) == ("R000001", "completed", 2)
@@ -154,7 +125,7 @@ def test_wrong_bench_file_names_its_field(tmp_path: Path, recipe: Path, line: st
 def test_ctrl_c_stops_the_channel_and_keeps_every_record(tmp_path: Path) -> None:
     """SIGINT in the middle of 600 h: status 1, the run is stopped, what was recorded is in the store."""
     store = tmp_path / "lab.db"
-    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "run", "li-li-0.2"]
+    command = [*PROGRAM, "run", "li-li-0.2"]
     options = ["--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", str(store)]
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -178,7 +149,7 @@ def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path
     """The bench file, TCP and the stand-alone simulator in scaled time: the way of a real instrument."""
     steps = tmp_path / "steps"
     steps.mkdir()
-    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "simulate", "ct4008", "--port", "0"]
+    command = [*PROGRAM, "simulate", "ct4008", "--port", "0"]
     options = ["--speed", "3600", "--negative-voltage"]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as simulator:
         try:
@@ -214,7 +185,7 @@ def test_instruments_of_a_store_that_is_owned_are_left_alone(tmp_path: Path, rec
         async with owning(tmp_path / "lab.db") as instance:
             instance.tell("http://127.0.0.1:1")
             place = ("--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
-            refused(cellrig("run", recipe, "--cell", "coated-li-li", *place), 1, "when --bench is left out")
+            refused(cellrig_process("run", recipe, "--cell", "coated-li-li", *place), 1, "when --bench is left out")
 
     asyncio.run(beside())
     assert not (tmp_path / "lab.db").exists()

@@ -3,15 +3,11 @@
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.store import Store
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import SpaceGuard
-
-pytestmark = pytest.mark.timeout(60)
 
 
 class Disk:

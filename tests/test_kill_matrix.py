@@ -11,8 +11,6 @@ from orchestrator.failpoints import FAILPOINTS
 from tests.kill.harness import Outcome, play
 from tests.kill.plan import full_matrix, plan
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:

@@ -15,8 +15,6 @@ from tests.rig import CHANNEL
 from tests.spectrum_maker import GRID_HZ
 from tests.station_rig import open_station_rig
 
-pytestmark = pytest.mark.timeout(60)
-
 CONTACT_OHM, THICKNESS_UM, SIEMENS_PER_CM = 1.5, 90.0, 2.4e-4
 
 

@@ -16,11 +16,9 @@ from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
-def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run `li-li-eis` on the bare cell, on the simulated bench, in virtual time, once."""
     path = tmp_path_factory.mktemp("life") / "cellrig.db"
     cell = load_cell("bare-li-li")
@@ -30,9 +28,9 @@ def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(store_file: Path) -> Iterator[Store]:
+def store(store_path: Path) -> Iterator[Store]:
     """Open what the run has left."""
-    with open_store(store_file, read_only=True) as opened:
+    with open_store(store_path, read_only=True) as opened:
         yield opened
 
 
@@ -58,16 +56,16 @@ def test_soft_short_is_told_while_the_run_goes_on_and_before_the_hard_one(store:
     assert soft[0].at_unix_s < hard.at_unix_s - 10 * 3600
 
 
-def test_command_gives_numbers_and_pictures(store_file: Path, tmp_path: Path) -> None:
+def test_command_gives_numbers_and_pictures(store_path: Path, tmp_path: Path) -> None:
     """`cellrig spectra`: fits with errors, the verdict in a sentence, three pictures; JSON for scripts."""
-    result = CliRunner().invoke(app, ["spectra", "R000001", "--store", str(store_file), "--out", str(tmp_path)])
+    result = CliRunner().invoke(app, ["spectra", "R000001", "--store", str(store_path), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "Hard short, first seen in cycle" in result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"R000001-{name}.png" for name in ("bode", "nyquist", "resistances")
     ]
     result = CliRunner().invoke(
-        app, ["spectra", "R000001", "--store", str(store_file), "--series-ohm", "1.5", "--json"]
+        app, ["spectra", "R000001", "--store", str(store_path), "--series-ohm", "1.5", "--json"]
     )
     found = json.loads(result.output)
     assert found["assessment"]["verdict"] == "hard short"

@@ -11,98 +11,42 @@ from drivers.interfaces import HostLoss, Isolation
 from orchestrator.bench.station import station_problems
 from orchestrator.rack.service import CommandRefused
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
-from tests.rig import CHANNEL, same_rows, short_segment
-from tests.station_rig import RECIPE, StationRig, eis_program, eis_request, measuring_service, with_station
-
-pytestmark = pytest.mark.timeout(60)
-
-OTHER = "21-1-5"
-_SLOW = RECIPE.replace("low: 1 Hz", "low: 10 mHz")
-_LFP = """
-name: lfp-eis
-title: A charge, then a spectrum
-for: [lfp]
-record: {every: 30 s}
-potentiostat: {rest: 10 min, drift_per_min: 1 mV}
-steps:
-  - {step: constant_current, direction: charge, current: 200 mA/g, until: {time: 20 min, voltage: 4.0 V}}
-  - {step: eis, high: 100 kHz, low: 1 Hz}
-"""
+from tests.measuring_rig import LFP, OTHER, SLOW, check_tests, start_by_hand, state, until
+from tests.rig import CHANNEL
+from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
 
 
-async def start_by_hand(rig: StationRig) -> None:
-    """Start another program on the channel, as a person at the tester's own program does."""
-    loaded = await rig.tester.load(CHANNEL, short_segment(), "by-hand")
-    await rig.tester.start(loaded, "by-hand")
-
-
-def check_tests(rig: StationRig, store: Store, run_id: str) -> None:
-    """Assert that every test of the tester is stored row for row."""
-    for test in store.tests(run_id):
-        if not test.is_measurement:
-            same_rows(rig.bench, list(store.samples(test.id)), test.tester_test_id or 0, CHANNEL)
-
-
-@pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
-
-
-async def until(run: Run, *states: RunState, within_s: float = 200_000.0) -> None:
-    """Wait for a run to be in one of these states."""
-    async with asyncio.timeout(within_s):
-        while True:
-            if run.state in states:
-                return
-            await asyncio.sleep(10.0)
-
-
-def state(run: Run) -> RunState:
-    """Give a run's state as it is now."""
-    return run.state
-
-
-def test_run_measures_between_its_cycles_by_itself(store_file: Path) -> None:
+async def test_run_measures_between_its_cycles_by_itself(station_rig: StationRig, store: Store) -> None:
     """Three whole spectra, with the cycles and the charge behind them, and every record of every tester test."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            await until(run, RunState.COMPLETED)
-        rows = store.measurements(run.run_id)
-        assert [row.cycle for row in rows] == [0, 2, 4]
-        assert all(len(store.spectrum(row.test)) == 61 for row in rows)
-        half_ah = 0.2e-3 * 0.7854 * 20 / 60
-        assert rows[2].charge_passed_ah == pytest.approx(8 * half_ah, rel=0.02)
-        assert rows[0].rested_s >= 600
-        assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3, 4, 5]
-        assert sorted(c.cycle for t in store.tests(run.run_id) for c in store.cycles(t.id)) == [1, 2, 3, 4]
-        assert rig.bench.double_energised == 0
-        kept = {Path(path).suffix for row in rows for path in json.loads(row.files_json)}
-        assert {".bin", ".mcr", ".txt"} <= kept
-        check_tests(rig, store, run.run_id)
-        assert store.open_intents() == []
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await until(run, RunState.COMPLETED)
+    rows = store.measurements(run.run_id)
+    assert [row.cycle for row in rows] == [0, 2, 4]
+    assert all(len(store.spectrum(row.test)) == 61 for row in rows)
+    half_ah = 0.2e-3 * 0.7854 * 20 / 60
+    assert rows[2].charge_passed_ah == pytest.approx(8 * half_ah, rel=0.02)
+    assert rows[0].rested_s >= 600
+    assert [test.segment for test in store.tests(run.run_id)] == [0, 1, 2, 3, 4, 5]
+    assert sorted(c.cycle for t in store.tests(run.run_id) for c in store.cycles(t.id)) == [1, 2, 3, 4]
+    assert station_rig.bench.double_energised == 0
+    kept = {Path(path).suffix for row in rows for path in json.loads(row.files_json)}
+    assert {".bin", ".mcr", ".txt"} <= kept
+    check_tests(station_rig, store, run.run_id)
+    assert store.open_intents() == []
 
 
-def test_two_runs_take_turns_at_one_potentiostat(store_file: Path) -> None:
+async def test_two_runs_take_turns_at_one_potentiostat(station_rig: StationRig, store: Store) -> None:
     """Both end, and the leads were never on two cells: every spectrum is the run's own cell."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            runs = [service.submit(eis_request(channel), "ada") for channel in (CHANNEL, OTHER)]
-            for run in runs:
-                await until(run, RunState.COMPLETED)
-        spans = sorted((r.started_unix_s, r.ended_unix_s) for run in runs for r in store.measurements(run.run_id))
-        assert len(spans) == 6
-        assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        runs = [service.submit(eis_request(channel), "ada") for channel in (CHANNEL, OTHER)]
+        for run in runs:
+            await until(run, RunState.COMPLETED)
+    spans = sorted((r.started_unix_s, r.ended_unix_s) for run in runs for r in store.measurements(run.run_id))
+    assert len(spans) == 6
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
 
 
 @pytest.mark.parametrize(
@@ -121,236 +65,195 @@ def test_two_runs_take_turns_at_one_potentiostat(store_file: Path) -> None:
         ({"disk_full": True}, "Hung"),
     ],
 )
-def test_measurement_that_fails_is_missing_and_cycling_goes_on(
-    store_file: Path, faults: dict[str, str | bool], error: str
+async def test_measurement_that_fails_is_missing_and_cycling_goes_on(
+    station_rig: StationRig, store: Store, faults: dict[str, str | bool], error: str
 ) -> None:
     """The switch takes the cell off for certain, so cycling goes on; no half result is stored as whole (B09, B10)."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        rig.spoil(**faults)
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            await until(run, RunState.COMPLETED)
-        assert store.measurements(run.run_id) == []
-        failures = [e.message for e in store.events(run.run_id) if e.kind == "measurement failed"]
-        assert len(failures) == 6
-        assert all(error in failure for failure in failures), failures
-        assert [d.category.value for d in store.deviations(run.run_id)] == ["equipment_failure"] * 3
-        check_tests(rig, store, run.run_id)
-
-    with_station(store_file, work)
+    station_rig.spoil(**faults)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await until(run, RunState.COMPLETED)
+    assert store.measurements(run.run_id) == []
+    failures = [e.message for e in store.events(run.run_id) if e.kind == "measurement failed"]
+    assert len(failures) == 6
+    assert all(error in failure for failure in failures), failures
+    assert [d.category.value for d in store.deviations(run.run_id)] == ["equipment_failure"] * 3
+    check_tests(station_rig, store, run.run_id)
 
 
-def test_slow_file_is_waited_for(store_file: Path) -> None:
+async def test_slow_file_is_waited_for(station_rig: StationRig, store: Store) -> None:
     """A file that grows while it is looked at is taken when it is whole."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        rig.spoil(slow_file_s=5.0)
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            await until(run, RunState.COMPLETED)
-        assert len(store.measurements(run.run_id)) == 3
-
-    with_station(store_file, work)
+    station_rig.spoil(slow_file_s=5.0)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await until(run, RunState.COMPLETED)
+    assert len(store.measurements(run.run_id)) == 3
 
 
-def test_switch_that_does_not_let_go_holds_the_run(store_file: Path) -> None:
+async def test_switch_that_does_not_let_go_holds_the_run(station_rig: StationRig, store: Store) -> None:
     """A relay that sticks leaves the potentiostat on the cell: nothing is started there, a person is told."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            await asyncio.sleep(800.0)
-            rig.relays.relays.welded.add(3)
-            await until(run, RunState.HOLDING, RunState.COMPLETED)
-            assert state(run) is RunState.HOLDING
-            assert "take the leads off" in run.reason
-            assert not rig.bench.tester.channel(CHANNEL).busy
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await asyncio.sleep(800.0)
+        station_rig.relays.relays.welded.add(3)
+        await until(run, RunState.HOLDING, RunState.COMPLETED)
+        assert state(run) is RunState.HOLDING
+        assert "take the leads off" in run.reason
+        assert not station_rig.bench.tester.channel(CHANNEL).busy
 
 
-def test_nothing_is_started_while_a_dead_services_switch_still_has_the_cell(store_file: Path) -> None:
+async def test_nothing_is_started_while_a_dead_services_switch_still_has_the_cell(
+    station_rig: StationRig, store: Store
+) -> None:
     """A switch left closed is opened before the tester begins; one that does not open lets nothing begin (B13)."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        assert rig.station.switch is not None
-        await rig.station.switch.select(3)
-        async with measuring_service(rig, store) as service:
-            first = service.submit(eis_request(), "ada")
-            await asyncio.sleep(60.0)
-            assert state(first) is RunState.RUNNING
-            assert rig.bench.leads.channel is None
-            await service.stop(first.run_id, "ada")
-            await rig.station.switch.select(3)
-            rig.relays.relays.welded.add(3)
-            second = service.submit(eis_request(), "ada")
-            await asyncio.sleep(60.0)
-            assert state(second) is RunState.FAILED
-            assert "not known whether the cell is on" in second.reason
-        assert store.tests(second.run_id) == []
-
-    with_station(store_file, work)
+    assert station_rig.station.switch is not None
+    await station_rig.station.switch.select(3)
+    async with measuring_service(station_rig, store) as service:
+        first = service.submit(eis_request(), "ada")
+        await asyncio.sleep(60.0)
+        assert state(first) is RunState.RUNNING
+        assert station_rig.bench.leads.channel is None
+        await service.stop(first.run_id, "ada")
+        await station_rig.station.switch.select(3)
+        station_rig.relays.relays.welded.add(3)
+        second = service.submit(eis_request(), "ada")
+        await asyncio.sleep(60.0)
+        assert state(second) is RunState.FAILED
+        assert "not known whether the cell is on" in second.reason
+    assert store.tests(second.run_id) == []
 
 
-def test_somebody_who_starts_the_channel_during_a_spectrum_ends_the_potentiostat(store_file: Path) -> None:
+async def test_somebody_who_starts_the_channel_during_a_spectrum_ends_the_potentiostat(
+    station_rig: StationRig, store: Store
+) -> None:
     """One energiser per cell: the process is ended, the cell let go, the run held (faults B03, B13)."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(text=_SLOW), "ada")
-            await asyncio.sleep(900.0)
-            assert state(run) is RunState.RUNNING
-            assert len(rig.processes_left()) == 1
-            await start_by_hand(rig)
-            await until(run, RunState.HOLDING)
-            assert "not by us" in run.reason
-            assert rig.processes_left() == []
-            assert rig.bench.leads.channel is None
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(text=SLOW), "ada")
+        await asyncio.sleep(900.0)
+        assert state(run) is RunState.RUNNING
+        assert len(station_rig.processes_left()) == 1
+        await start_by_hand(station_rig)
+        await until(run, RunState.HOLDING)
+        assert "not by us" in run.reason
+        assert station_rig.processes_left() == []
+        assert station_rig.bench.leads.channel is None
 
 
-def test_stop_in_the_middle_of_a_spectrum_takes_the_cell_off(store_file: Path) -> None:
+async def test_stop_in_the_middle_of_a_spectrum_takes_the_cell_off(station_rig: StationRig, store: Store) -> None:
     """The process is ended, the switch has let go, and the run is stopped."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(text=_SLOW), "ada")
-            await asyncio.sleep(900.0)
-            assert [process.pid for process in rig.processes_left()]
-            await service.stop(run.run_id, "ada")
-            assert state(run) is RunState.STOPPED
-            assert rig.bench.leads.channel is None
-            assert rig.processes_left() == []
-        assert store.open_intents() == []
-        assert store.measurements(run.run_id) == []
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(text=SLOW), "ada")
+        await asyncio.sleep(900.0)
+        assert [process.pid for process in station_rig.processes_left()]
+        await service.stop(run.run_id, "ada")
+        assert state(run) is RunState.STOPPED
+        assert station_rig.bench.leads.channel is None
+        assert station_rig.processes_left() == []
+    assert store.open_intents() == []
+    assert store.measurements(run.run_id) == []
 
 
-def test_stop_in_a_rest_leaves_the_channel_to_the_next_run(store_file: Path) -> None:
+async def test_stop_in_a_rest_leaves_the_channel_to_the_next_run(station_rig: StationRig, store: Store) -> None:
     """Nobody goes on for the stopped run: the next in the queue runs whole."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            first, second = (service.submit(eis_request(), "ada") for _ in range(2))
-            await asyncio.sleep(400.0)
-            assert first.reason.startswith("rests before eis")
-            await service.stop(first.run_id, "ada")
-            assert state(first) is RunState.STOPPED
-            await until(second, RunState.COMPLETED)
-            assert state(first) is RunState.STOPPED
-        assert len(store.measurements(second.run_id)) == 3
-
-    with_station(store_file, work)
+    async with measuring_service(station_rig, store) as service:
+        first, second = (service.submit(eis_request(), "ada") for _ in range(2))
+        await asyncio.sleep(400.0)
+        assert first.reason.startswith("rests before eis")
+        await service.stop(first.run_id, "ada")
+        assert state(first) is RunState.STOPPED
+        await until(second, RunState.COMPLETED)
+        assert state(first) is RunState.STOPPED
+    assert len(store.measurements(second.run_id)) == 3
 
 
 @pytest.mark.parametrize("dead_at_s", [130.0, 400.0, 735.0, 745.0, 760.0, 800.0, 900.0, 3000.0])
-def test_service_that_dies_between_segments_goes_on(store_file: Path, dead_at_s: float) -> None:
+async def test_service_that_dies_between_segments_goes_on(
+    station_rig: StationRig, store: Store, dead_at_s: float
+) -> None:
     """Ended in a rest, on the way, in a spectrum or after it: the run completes, or does so once it is resumed."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run_id = service.submit(eis_request(), "ada").run_id
-            await asyncio.sleep(dead_at_s)
-        await asyncio.sleep(600.0)
-        async with measuring_service(rig, store) as service:
-            await asyncio.sleep(30.0)
-            _, run = service.find(run_id)
-            await until(run, RunState.COMPLETED, RunState.HOLDING)
-            if run.state is RunState.HOLDING:
-                await service.resume(run_id, "ada")
-                await until(run, RunState.COMPLETED)
-        assert [row.cycle for row in store.measurements(run_id)] == [0, 2, 4]
-        assert sorted(c.cycle for t in store.tests(run_id) for c in store.cycles(t.id)) == [1, 2, 3, 4]
-        check_tests(rig, store, run_id)
-        assert store.open_intents() == []
-
-    with_station(store_file, work)
-
-
-def test_cell_is_moved_by_hand_when_there_is_no_switch(store_file: Path) -> None:
-    """The run says what to plug where, looks whether the cell has come, and asks for it back."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            for _ in range(2):
-                await until(run, RunState.AWAITING_OPERATOR)
-                assert run.reason.startswith(f"move cell coated-li-li from channel {CHANNEL} to chi660e")
-                rig.bench.clip(CHANNEL)
-                await service.resume(run.run_id, "ada")
-                await asyncio.sleep(20.0)
-                await until(run, RunState.AWAITING_OPERATOR)
-                assert run.reason.startswith(f"move cell coated-li-li from chi660e back to channel {CHANNEL}")
-                rig.bench.clip(None)
-                await service.resume(run.run_id, "ada")
-                await asyncio.sleep(20.0)
-            await until(run, RunState.AWAITING_OPERATOR)
-            rig.bench.clip(CHANNEL)
-            await service.resume(run.run_id, "ada")
+    async with measuring_service(station_rig, store) as service:
+        run_id = service.submit(eis_request(), "ada").run_id
+        await asyncio.sleep(dead_at_s)
+    await asyncio.sleep(600.0)
+    async with measuring_service(station_rig, store) as service:
+        await asyncio.sleep(30.0)
+        _, run = service.find(run_id)
+        await until(run, RunState.COMPLETED, RunState.HOLDING)
+        if run.state is RunState.HOLDING:
+            await service.resume(run_id, "ada")
             await until(run, RunState.COMPLETED)
-        assert len(store.measurements(run.run_id)) == 3
+    assert [row.cycle for row in store.measurements(run_id)] == [0, 2, 4]
+    assert sorted(c.cycle for t in store.tests(run_id) for c in store.cycles(t.id)) == [1, 2, 3, 4]
+    check_tests(station_rig, store, run_id)
+    assert store.open_intents() == []
 
-    with_station(store_file, work, by_hand=True)
 
-
-def test_wrong_cell_on_the_leads_is_noticed(store_file: Path) -> None:
-    """A cell at another voltage than the one that left the tester is not measured."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
+@pytest.mark.rig(by_hand=True)
+async def test_cell_is_moved_by_hand_when_there_is_no_switch(station_rig: StationRig, store: Store) -> None:
+    """The run says what to plug where, looks whether the cell has come, and asks for it back."""
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        for _ in range(2):
             await until(run, RunState.AWAITING_OPERATOR)
-            rig.bench.clip(OTHER)
+            assert run.reason.startswith(f"move cell coated-li-li from channel {CHANNEL} to chi660e")
+            station_rig.bench.clip(CHANNEL)
             await service.resume(run.run_id, "ada")
-            await until(run, RunState.HOLDING)
-            assert "is it the right cell" in run.reason
-        assert store.measurements(run.run_id) == []
+            await asyncio.sleep(20.0)
+            await until(run, RunState.AWAITING_OPERATOR)
+            assert run.reason.startswith(f"move cell coated-li-li from chi660e back to channel {CHANNEL}")
+            station_rig.bench.clip(None)
+            await service.resume(run.run_id, "ada")
+            await asyncio.sleep(20.0)
+        await until(run, RunState.AWAITING_OPERATOR)
+        station_rig.bench.clip(CHANNEL)
+        await service.resume(run.run_id, "ada")
+        await until(run, RunState.COMPLETED)
+    assert len(store.measurements(run.run_id)) == 3
 
-    with_station(store_file, work, by_hand=True, cells={OTHER: "coated-lfp"})
+
+@pytest.mark.rig(by_hand=True, cells={OTHER: "coated-lfp"})
+async def test_wrong_cell_on_the_leads_is_noticed(station_rig: StationRig, store: Store) -> None:
+    """A cell at another voltage than the one that left the tester is not measured."""
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await until(run, RunState.AWAITING_OPERATOR)
+        station_rig.bench.clip(OTHER)
+        await service.resume(run.run_id, "ada")
+        await until(run, RunState.HOLDING)
+        assert "is it the right cell" in run.reason
+    assert store.measurements(run.run_id) == []
 
 
 @pytest.mark.parametrize("isolation", [Isolation.NO, Isolation.UNKNOWN])
-def test_switch_that_does_not_isolate_needs_a_person(store_file: Path, isolation: Isolation) -> None:
+async def test_switch_that_does_not_isolate_needs_a_person(station_rig: StationRig, store: Store) -> None:
     """Its leads would stay beside the potentiostat's: a person takes them off, unattended runs are refused."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        (reason,) = station_problems(eis_program(), rig.station, CHANNEL, attended=False)
-        assert "take the leads of channel 21-1-3 off" in reason
-        async with measuring_service(rig, store) as service:
-            run = service.submit(eis_request(), "ada")
-            await until(run, RunState.AWAITING_OPERATOR)
-            assert "take the leads" in run.reason
-
-    with_station(store_file, work, isolation=isolation)
+    (reason,) = station_problems(eis_program(), station_rig.station, CHANNEL, attended=False)
+    assert "take the leads of channel 21-1-3 off" in reason
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(eis_request(), "ada")
+        await until(run, RunState.AWAITING_OPERATOR)
+        assert "take the leads" in run.reason
 
 
-def test_what_the_bench_cannot_measure_is_refused_before_anything_starts(store_file: Path) -> None:
+async def test_what_the_bench_cannot_measure_is_refused_before_anything_starts(
+    station_rig: StationRig, store: Store
+) -> None:
     """No potentiostat, no wire to the cell, or an instrument of which nobody knows what it does without a host."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        assert "has none" in station_problems(eis_program(), None, CHANNEL, attended=True)[0]
-        assert "no port wired" in station_problems(eis_program(), rig.station, "21-9-1", attended=True)[0]
-        rig.station.potentiostat.host_loss = HostLoss.UNKNOWN
-        async with measuring_service(rig, store) as service:
-            with pytest.raises(CommandRefused, match="host_loss"):
-                service.submit(eis_request(), "ada")
-
-    with_station(store_file, work)
+    assert "has none" in station_problems(eis_program(), None, CHANNEL, attended=True)[0]
+    assert "no port wired" in station_problems(eis_program(), station_rig.station, "21-9-1", attended=True)[0]
+    station_rig.station.potentiostat.host_loss = HostLoss.UNKNOWN
+    async with measuring_service(station_rig, store) as service:
+        with pytest.raises(CommandRefused, match="host_loss"):
+            service.submit(eis_request(), "ada")
 
 
-def test_cell_that_does_not_settle_is_not_measured(store_file: Path) -> None:
+@pytest.mark.rig(cells={OTHER: "coated-lfp"})
+async def test_cell_that_does_not_settle_is_not_measured(station_rig: StationRig, store: Store) -> None:
     """A voltage that still drifts after the recipe's patience holds the run, and says by how much."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        text = _LFP.replace("drift_per_min: 1 mV}", "drift_per_min: 0.0001 mV, settle_within: 11 min}").replace(
-            "rest: 10 min", "rest: 1 min"
-        )
-        async with measuring_service(rig, store) as service:
-            run = service.submit(RunRequest(eis_program(text, "coated-lfp"), OTHER, OTHER), "ada")
-            await until(run, RunState.HOLDING)
-            assert "does not settle" in run.reason
-
-    with_station(store_file, work, cells={OTHER: "coated-lfp"})
+    text = LFP.replace("drift_per_min: 1 mV}", "drift_per_min: 0.0001 mV, settle_within: 11 min}").replace(
+        "rest: 10 min", "rest: 1 min"
+    )
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(RunRequest(eis_program(text, "coated-lfp"), OTHER, OTHER), "ada")
+        await until(run, RunState.HOLDING)
+        assert "does not settle" in run.reason

@@ -17,7 +17,10 @@ from simulators.mux import SimulatedMux
 from simulators.mux.terminal import PseudoTerminal
 from tests.mux_rig import settings_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's"),
+]
 
 QUICK = {"settle_s": 0.0, "reconnect_first_s": 0.001, "reconnect_longest_s": 0.002}
 

@@ -9,9 +9,8 @@ import pytest
 from drivers.errors import CannotRun
 from drivers.interfaces import Isolation, Multiplexer
 from drivers.mux import Chi684Multiplexer, Chi684Settings, RelayMultiplexer
-from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
-from tests.mux_rig import MuxRig, in_virtual_time, mux_rig, settings_for
+from tests.mux_rig import MuxRig, open_mux_rig, settings_for
 
 REAL = ["tcp", "socket", "pty"]
 BREAK = ["ROUT:OPEN:ALL", "SYST:ERR?", "ROUT:CLOS?", "ROUT:CLOS?"]
@@ -41,76 +40,58 @@ async def converse(rig: MuxRig) -> None:
 
 
 @pytest.mark.parametrize("transport", ["memory", "cable"])
-def test_conversation_in_virtual_time(transport: str) -> None:
+async def test_conversation_in_virtual_time(transport: str) -> None:
     """Both ends in one loop, without threads: every command in its order, and never two ports at once."""
-
-    async def main() -> None:
-        async with mux_rig(transport) as rig:
-            await converse(rig)
-
-    run_virtual(main())
-
-
-@pytest.mark.parametrize("transport", REAL)
-async def test_conversation_in_real_time(transport: str) -> None:
-    """TCP, pyserial's own TCP and a pseudo-terminal carry the very same conversation."""
-    async with mux_rig(transport, settle_s=0.0) as rig:
+    async with open_mux_rig(transport) as rig:
         await converse(rig)
 
 
-def test_relays_are_given_time_to_settle() -> None:
+@pytest.mark.parametrize("transport", REAL)
+@pytest.mark.real_time
+async def test_conversation_in_real_time(transport: str) -> None:
+    """TCP, pyserial's own TCP and a pseudo-terminal carry the very same conversation."""
+    async with open_mux_rig(transport, settle_s=0.0) as rig:
+        await converse(rig)
+
+
+@pytest.mark.rig(settle_s=0.25)
+async def test_relays_are_given_time_to_settle(mux_rig: MuxRig) -> None:
     """Break, settle, make: the time between is that of the settings."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(1)
-        await rig.multiplexer.select(2)
-        (_, made), (broken_s, broken), (made_s, then) = rig.heard
-        assert (made, broken, then) == (1, None, 2)
-        assert made_s - broken_s == pytest.approx(0.25)
-
-    in_virtual_time(work, settle_s=0.25)
+    await mux_rig.multiplexer.select(1)
+    await mux_rig.multiplexer.select(2)
+    (_, made), (broken_s, broken), (made_s, then) = mux_rig.heard
+    assert (made, broken, then) == (1, None, 2)
+    assert made_s - broken_s == pytest.approx(0.25)
 
 
-def test_two_orders_at_once_are_carried_out_one_after_another() -> None:
+async def test_two_orders_at_once_are_carried_out_one_after_another(mux_rig: MuxRig) -> None:
     """Two callers never share a pair of ports."""
-
-    async def work(rig: MuxRig) -> None:
-        await asyncio.gather(rig.multiplexer.select(1), rig.multiplexer.select(2), rig.multiplexer.selected())
-        assert rig.ports == [1, None, 2]
-
-    in_virtual_time(work)
+    await asyncio.gather(mux_rig.multiplexer.select(1), mux_rig.multiplexer.select(2), mux_rig.multiplexer.selected())
+    assert mux_rig.ports == [1, None, 2]
 
 
 @pytest.mark.parametrize("port", [0, -1, 9])
-def test_port_that_is_not_there_is_refused_before_anything_is_sent(port: int) -> None:
+async def test_port_that_is_not_there_is_refused_before_anything_is_sent(mux_rig: MuxRig, port: int) -> None:
     """The sentence says which ports there are."""
-
-    async def work(rig: MuxRig) -> None:
-        before = list(rig.mux.received)
-        with pytest.raises(CannotRun, match="1 to 8"):
-            await rig.multiplexer.select(port)
-        assert rig.mux.received == before
-
-    in_virtual_time(work)
+    before = list(mux_rig.mux.received)
+    with pytest.raises(CannotRun, match="1 to 8"):
+        await mux_rig.multiplexer.select(port)
+    assert mux_rig.mux.received == before
 
 
 @pytest.mark.parametrize("transport", ["memory", "cable"])
-def test_cancelled_question_leaves_no_answer_for_the_next(transport: str) -> None:
+async def test_cancelled_question_leaves_no_answer_for_the_next(mux_rig: MuxRig) -> None:
     """What a cancelled question is told later is not taken for the answer to another."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.wire.spoil(Fault(Spoil.LATE, "ROUT:CLOS?", seconds=1.0))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await rig.multiplexer.selected()
-        rig.mux.relays.open_all()
-        rig.mux.relays.close([6])
-        assert await rig.multiplexer.selected() == 6
-        # A new connection at once: on the old one a thread may still be reading.
-        assert rig.mux.received[-4:] == ["ROUT:CLOS?", "*IDN?", "ROUT:CLOS?", "ROUT:CLOS?"]
-
-    in_virtual_time(work, transport)
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.wire.spoil(Fault(Spoil.LATE, "ROUT:CLOS?", seconds=1.0))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await mux_rig.multiplexer.selected()
+    mux_rig.mux.relays.open_all()
+    mux_rig.mux.relays.close([6])
+    assert await mux_rig.multiplexer.selected() == 6
+    # A new connection at once: on the old one a thread may still be reading.
+    assert mux_rig.mux.received[-4:] == ["ROUT:CLOS?", "*IDN?", "ROUT:CLOS?", "ROUT:CLOS?"]
 
 
 @pytest.mark.parametrize("isolation", list(Isolation))
@@ -120,15 +101,11 @@ def test_isolation_is_what_the_settings_say(isolation: Isolation) -> None:
     assert RelayMultiplexer(settings_for()).isolates_tester is Isolation.UNKNOWN
 
 
-def test_driver_that_was_never_opened_closes_without_a_word() -> None:
+async def test_driver_that_was_never_opened_closes_without_a_word() -> None:
     """Closing what nobody used reaches for no port."""
-
-    async def main() -> None:
-        async with mux_rig() as rig:
-            await rig.multiplexer.close()
-            assert rig.mux.received == []
-
-    run_virtual(main())
+    async with open_mux_rig() as rig:
+        await rig.multiplexer.close()
+        assert rig.mux.received == []
 
 
 async def test_chi684_remembers_the_port_for_the_next_macro() -> None:

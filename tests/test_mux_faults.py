@@ -23,7 +23,7 @@ from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.memory_streams import connect_memory
 from simulators.mux import SimulatedMux
-from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, mux_rig, settings_for
+from tests.mux_rig import IDENTITY, MuxRig, in_virtual_time, open_mux_rig, settings_for
 
 ENDLESS = Fault(Spoil.ENDLESS, filler=b"(@" + b"1," * 2048, limit_bytes=1 << 16)
 ONCE = [
@@ -54,53 +54,42 @@ def names(fault: Fault) -> str:
 @pytest.mark.parametrize("transport", ["memory", "cable"])
 @pytest.mark.parametrize("reply", REPLIES)
 @pytest.mark.parametrize("fault", ONCE, ids=names)
-def test_one_spoiled_reply_is_mended(fault: Fault, reply: str, transport: str) -> None:
+async def test_one_spoiled_reply_is_mended(fault: Fault, reply: str, transport: str) -> None:
     """Faults A04-A08: the port is connected and confirmed, and every order was sent once."""
-
-    async def main() -> None:
-        async with mux_rig(transport) as rig:
-            if reply == "*IDN?":
-                rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
-            await rig.multiplexer.open()
-            rig.mux.received.clear()
+    async with open_mux_rig(transport) as rig:
+        if reply == "*IDN?":
             rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
-            await rig.multiplexer.select(3)
-            orders = [line for line in rig.mux.received if not line.endswith("?")]
-            assert orders == ["ROUT:OPEN:ALL", "ROUT:CLOS (@3)"]
-            assert rig.ports == [3]
-            assert await rig.multiplexer.selected() == 3
-
-    run_virtual(main())
+        await rig.multiplexer.open()
+        rig.mux.received.clear()
+        rig.mux.wire.spoil(Fault(fault.spoil, reply, 1, fault.seconds, fault.at, fault.filler, 1 << 16))
+        await rig.multiplexer.select(3)
+        orders = [line for line in rig.mux.received if not line.endswith("?")]
+        assert orders == ["ROUT:OPEN:ALL", "ROUT:CLOS (@3)"]
+        assert rig.ports == [3]
+        assert await rig.multiplexer.selected() == 3
 
 
 @pytest.mark.parametrize("transport", ["memory", "cable"])
 @pytest.mark.parametrize("at", range(len("(@3)\n")))
-def test_flipped_bit_never_names_another_port(at: int, transport: str) -> None:
+async def test_flipped_bit_never_names_another_port(mux_rig: MuxRig, at: int) -> None:
     """Fault A07: (@3) may become (@2) without any checksum; one question is two, and they must agree."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.wire.spoil(Fault(Spoil.FLIPPED, "ROUT:CLOS?", at=at))
-        assert await rig.multiplexer.selected() == 3
-        assert rig.mux.wire.spoiled == [("ROUT:CLOS?", Spoil.FLIPPED)]
-
-    in_virtual_time(work, transport)
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.wire.spoil(Fault(Spoil.FLIPPED, "ROUT:CLOS?", at=at))
+    assert await mux_rig.multiplexer.selected() == 3
+    assert mux_rig.mux.wire.spoiled == [("ROUT:CLOS?", Spoil.FLIPPED)]
 
 
 @pytest.mark.parametrize("spoil", [Spoil.STALE, Spoil.TWICE, Spoil.WITH_NEXT])
-def test_answer_to_an_earlier_question_is_not_taken_for_this_one(spoil: Spoil) -> None:
+@pytest.mark.rig(transport="cable")
+async def test_answer_to_an_earlier_question_is_not_taken_for_this_one(mux_rig: MuxRig, spoil: Spoil) -> None:
     """Fault A08: somebody switches by hand, and the old answer comes again on the same cable."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
-        assert await rig.multiplexer.selected() == 3
-        rig.mux.relays.open_all()
-        rig.mux.relays.close([6])
-        rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
-        assert await rig.multiplexer.selected() == 6
-
-    in_virtual_time(work, "cable")
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
+    assert await mux_rig.multiplexer.selected() == 3
+    mux_rig.mux.relays.open_all()
+    mux_rig.mux.relays.close([6])
+    mux_rig.mux.wire.spoil(Fault(spoil, "ROUT:CLOS?"))
+    assert await mux_rig.multiplexer.selected() == 6
 
 
 @pytest.mark.parametrize(
@@ -116,26 +105,22 @@ def test_answer_to_an_earlier_question_is_not_taken_for_this_one(spoil: Spoil) -
     ],
     ids=lambda value: names(value) if isinstance(value, Fault) else value.__name__,
 )
-def test_spoiled_for_good_ends_in_its_error(fault: Fault, error: type[ConnectionFailed]) -> None:
+async def test_spoiled_for_good_ends_in_its_error(mux_rig: MuxRig, fault: Fault, error: type[ConnectionFailed]) -> None:
     """Asking ends in the fault's own error; an order, sent once, whose outcome cannot be asked in OutcomeUnknown."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        for command in ("ROUT:CLOS?", "SYST:ERR?"):
-            spoiled = Fault(fault.spoil, command, None, fault.seconds, fault.at, fault.filler, fault.limit_bytes)
-            rig.mux.wire.spoil(spoiled)
-        with pytest.raises(error):
-            await rig.multiplexer.selected()
-        rig.mux.received.clear()
-        with pytest.raises(OutcomeUnknown, match="cannot be asked"):
-            await rig.multiplexer.select(4)
-        assert rig.mux.received.count("ROUT:OPEN:ALL") == 1
-        assert [line for line in rig.mux.received if "(@" in line] == []
-        rig.mux.wire.mend()
-        await rig.multiplexer.select(4)
-        assert await rig.multiplexer.selected() == 4
-
-    in_virtual_time(work)
+    await mux_rig.multiplexer.select(3)
+    for command in ("ROUT:CLOS?", "SYST:ERR?"):
+        spoiled = Fault(fault.spoil, command, None, fault.seconds, fault.at, fault.filler, fault.limit_bytes)
+        mux_rig.mux.wire.spoil(spoiled)
+    with pytest.raises(error):
+        await mux_rig.multiplexer.selected()
+    mux_rig.mux.received.clear()
+    with pytest.raises(OutcomeUnknown, match="cannot be asked"):
+        await mux_rig.multiplexer.select(4)
+    assert mux_rig.mux.received.count("ROUT:OPEN:ALL") == 1
+    assert [line for line in mux_rig.mux.received if "(@" in line] == []
+    mux_rig.mux.wire.mend()
+    await mux_rig.multiplexer.select(4)
+    assert await mux_rig.multiplexer.selected() == 4
 
 
 @pytest.mark.parametrize(
@@ -146,90 +131,64 @@ def test_spoiled_for_good_ends_in_its_error(fault: Fault, error: type[Connection
         (Spoil.GARBAGE_BEFORE, BadReply, "printable"),
     ],
 )
-def test_switch_that_does_not_say_who_it_is_is_told_nothing(
+async def test_switch_that_does_not_say_who_it_is_is_told_nothing(
     spoil: Spoil, error: type[ConnectionFailed], words: str
 ) -> None:
     """Without an identity no order leaves."""
-
-    async def main() -> None:
-        async with mux_rig() as rig:
-            rig.mux.wire.spoil(Fault(spoil, times=None))
-            with pytest.raises(error, match=words):
-                await rig.multiplexer.open()
-            assert set(rig.mux.received) == {"*IDN?"}
-
-    run_virtual(main())
+    async with open_mux_rig() as rig:
+        rig.mux.wire.spoil(Fault(spoil, times=None))
+        with pytest.raises(error, match=words):
+            await rig.multiplexer.open()
+        assert set(rig.mux.received) == {"*IDN?"}
 
 
-def test_another_instrument_is_told_nothing() -> None:
+async def test_another_instrument_is_told_nothing() -> None:
     """Fault A02: the wrong identity is named, with the one expected."""
-
-    async def main() -> None:
-        async with mux_rig(identity="RM0002") as rig:
-            with pytest.raises(ConnectionFailed, match=r"RM0001.*expected 'RM0002'"):
-                await rig.multiplexer.open()
-            assert set(rig.mux.received) == {"*IDN?"}
-
-    run_virtual(main())
+    async with open_mux_rig(identity="RM0002") as rig:
+        with pytest.raises(ConnectionFailed, match=r"RM0001.*expected 'RM0002'"):
+            await rig.multiplexer.open()
+        assert set(rig.mux.received) == {"*IDN?"}
 
 
-def test_relay_that_does_not_open_is_told_and_no_other_is_closed() -> None:
+async def test_relay_that_does_not_open_is_told_and_no_other_is_closed(mux_rig: MuxRig) -> None:
     """Break before make: while port 3 is stuck, no cell joins it."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.relays.welded.add(3)
-        with pytest.raises(NotConfirmed, match="no port ordered, port 3 reported"):
-            await rig.multiplexer.select(4)
-        with pytest.raises(NotConfirmed, match="port 3 reported"):
-            await rig.multiplexer.close()
-        assert rig.ports == [3]
-
-    in_virtual_time(work)
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.relays.welded.add(3)
+    with pytest.raises(NotConfirmed, match="no port ordered, port 3 reported"):
+        await mux_rig.multiplexer.select(4)
+    with pytest.raises(NotConfirmed, match="port 3 reported"):
+        await mux_rig.multiplexer.close()
+    assert mux_rig.ports == [3]
 
 
-def test_relay_that_does_not_close_is_told_and_all_are_opened_again() -> None:
+async def test_relay_that_does_not_close_is_told_and_all_are_opened_again(mux_rig: MuxRig) -> None:
     """The sentence says what was ordered, what is reported and what was done about it."""
-
-    async def work(rig: MuxRig) -> None:
-        rig.mux.relays.dead.add(3)
-        with pytest.raises(NotConfirmed, match="port 3 ordered, no port reported; all ports were opened again"):
-            await rig.multiplexer.select(3)
-        assert rig.mux.received[-4] == "ROUT:OPEN:ALL"
-        await rig.multiplexer.select(4)
-
-    in_virtual_time(work)
+    mux_rig.mux.relays.dead.add(3)
+    with pytest.raises(NotConfirmed, match="port 3 ordered, no port reported; all ports were opened again"):
+        await mux_rig.multiplexer.select(3)
+    assert mux_rig.mux.received[-4] == "ROUT:OPEN:ALL"
+    await mux_rig.multiplexer.select(4)
 
 
-def test_two_relays_closed_at_once_are_no_port() -> None:
+async def test_two_relays_closed_at_once_are_no_port(mux_rig: MuxRig) -> None:
     """Two cells in parallel are never taken for one."""
-
-    async def work(rig: MuxRig) -> None:
-        rig.mux.relays.close([2, 3])
-        with pytest.raises(NotConfirmed, match="ports 2, 3 are closed at the same time"):
-            await rig.multiplexer.selected()
-
-    in_virtual_time(work)
+    mux_rig.mux.relays.close([2, 3])
+    with pytest.raises(NotConfirmed, match="ports 2, 3 are closed at the same time"):
+        await mux_rig.multiplexer.selected()
 
 
-def test_switch_that_does_not_know_a_command_is_quoted() -> None:
+@pytest.mark.rig(commands={"close": "ROUT:CLOZ (@{port})"})
+async def test_switch_that_does_not_know_a_command_is_quoted(mux_rig: MuxRig) -> None:
     """What the switch says of a wrong spelling is in the error."""
-
-    async def work(rig: MuxRig) -> None:
-        with pytest.raises(NotConfirmed, match=r"port 2 ordered, no port reported; it says -113 'Undefined header'"):
-            await rig.multiplexer.select(2)
-
-    in_virtual_time(work, commands={"close": "ROUT:CLOZ (@{port})"})
+    with pytest.raises(NotConfirmed, match=r"port 2 ordered, no port reported; it says -113 'Undefined header'"):
+        await mux_rig.multiplexer.select(2)
 
 
-def test_switch_without_an_error_queue_is_read_back_only() -> None:
+@pytest.mark.rig(commands={"error": ""})
+async def test_switch_without_an_error_queue_is_read_back_only(mux_rig: MuxRig) -> None:
     """An empty spelling leaves the question out."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(2)
-        assert "SYST:ERR?" not in rig.mux.received
-
-    in_virtual_time(work, commands={"error": ""})
+    await mux_rig.multiplexer.select(2)
+    assert "SYST:ERR?" not in mux_rig.mux.received
 
 
 @pytest.mark.parametrize("ask", [RelayMultiplexer.selected, RelayMultiplexer.open])
@@ -277,18 +236,14 @@ def test_good_connection_ends_the_waiting() -> None:
     assert tried == [0, 1, 3, 3, 4]
 
 
-def test_order_is_not_sent_on_a_line_known_to_be_closed() -> None:
+async def test_order_is_not_sent_on_a_line_known_to_be_closed(mux_rig: MuxRig) -> None:
     """A switch that hung up while nobody spoke is called again first, and then obeys."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.wire.spoil(Fault(Spoil.BYTE_BY_BYTE, "ROUT:CLOS?"))
-        rig.mux.wire.spoil(Fault(Spoil.CUT, "ROUT:CLOS?", at=99))  # past its end: answered whole, then hung up
-        assert await rig.multiplexer.selected() == 3
-        await rig.multiplexer.select(4)
-        assert rig.ports == [3, None, 4]
-
-    in_virtual_time(work)
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.wire.spoil(Fault(Spoil.BYTE_BY_BYTE, "ROUT:CLOS?"))
+    mux_rig.mux.wire.spoil(Fault(Spoil.CUT, "ROUT:CLOS?", at=99))  # past its end: answered whole, then hung up
+    assert await mux_rig.multiplexer.selected() == 3
+    await mux_rig.multiplexer.select(4)
+    assert mux_rig.ports == [3, None, 4]
 
 
 def test_switch_that_never_stops_talking_is_refused(caplog: pytest.LogCaptureFixture) -> None:
@@ -306,6 +261,7 @@ def test_switch_that_never_stops_talking_is_refused(caplog: pytest.LogCaptureFix
     assert len(caplog.records) < 100
 
 
+@pytest.mark.real_time
 async def test_serial_port_that_never_stops_talking_is_refused() -> None:
     """Fault A10: pyserial's side of the same."""
 
@@ -326,40 +282,32 @@ async def test_serial_port_that_never_stops_talking_is_refused() -> None:
     await server.wait_closed()
 
 
-def test_silent_switch_holds_nobody_up_past_the_deadline() -> None:
+async def test_silent_switch_holds_nobody_up_past_the_deadline(mux_rig: MuxRig) -> None:
     """Fault A05: the wait is bounded, and the loop's other work goes on meanwhile."""
+    loop = asyncio.get_running_loop()
+    mux_rig.mux.wire.spoil(Fault(Spoil.SILENT, times=None))
+    before_s, turns = loop.time(), 0
 
-    async def work(rig: MuxRig) -> None:
-        loop = asyncio.get_running_loop()
-        rig.mux.wire.spoil(Fault(Spoil.SILENT, times=None))
-        before_s, turns = loop.time(), 0
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.1)
+            turns += 1
 
-        async def other() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0.1)
-                turns += 1
-
-        busy = asyncio.create_task(other())
-        with pytest.raises(NoReply):
-            await rig.multiplexer.selected()
-        busy.cancel()
-        assert turns == pytest.approx((loop.time() - before_s) / 0.1, abs=1)
-        # One question, then twice the question who it is, a second apart.
-        assert loop.time() - before_s == pytest.approx(2 + 2 + 1 + 2)
-
-    in_virtual_time(work)
+    busy = asyncio.create_task(other())
+    with pytest.raises(NoReply):
+        await mux_rig.multiplexer.selected()
+    busy.cancel()
+    assert turns == pytest.approx((loop.time() - before_s) / 0.1, abs=1)
+    # One question, then twice the question who it is, a second apart.
+    assert loop.time() - before_s == pytest.approx(2 + 2 + 1 + 2)
 
 
-def test_close_on_a_lost_line_says_so_and_can_be_repeated() -> None:
+async def test_close_on_a_lost_line_says_so_and_can_be_repeated(mux_rig: MuxRig) -> None:
     """The caller hears that the ports may still be closed; the driver itself is closed then."""
-
-    async def work(rig: MuxRig) -> None:
-        await rig.multiplexer.select(3)
-        rig.mux.wire.refuse_connections()
-        rig.mux.wire.spoil(Fault(Spoil.CLOSED))
-        with pytest.raises(DriverError):
-            await rig.multiplexer.close()
-        await rig.multiplexer.close()
-
-    in_virtual_time(work)
+    await mux_rig.multiplexer.select(3)
+    mux_rig.mux.wire.refuse_connections()
+    mux_rig.mux.wire.spoil(Fault(Spoil.CLOSED))
+    with pytest.raises(DriverError):
+        await mux_rig.multiplexer.close()
+    await mux_rig.multiplexer.close()

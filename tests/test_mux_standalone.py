@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 import serial
 
-pytestmark = pytest.mark.timeout(60)
-
 MODULE = [sys.executable, "-m", "simulators", "mux"]
 COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()", "simulate", "mux"]
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlite_utils import Database
 
 from drivers.interfaces import Sample
-from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.judging.clock_drift import DAY_S
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store, StoreError, WriteFailed, open_store
 from simulators.neware.settings import Quirks
-from tests.rig import Rig, open_rig
+from tests.rig import Rig
+from tests.service_rig import OTHER, request, serving, state
 from tests.station_trouble import replace_method, silent
-from tests.test_service import OTHER, request, serving, state
-
-pytestmark = pytest.mark.timeout(120)
 
 _POLL_S = 60.0
 
@@ -53,26 +50,13 @@ class ForgetfulStore(Store):
         return super().add_deviation(run_id, category, started_unix_s, ended_unix_s, effect)
 
 
-Work = Callable[[Rig, ForgetfulStore], Awaitable[None]]
-
-
 @pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
-
-
-def with_store(path: Path, work: Work, quirks: Quirks | None = None, poll_s: float = _POLL_S) -> None:
-    """Run a test's body with a rig and a store that fails when the test says so."""
-
-    async def main() -> None:
-        async with open_rig(poll_period_s=poll_s, quirks=quirks) as rig:
-            with open_store(path) as whole:
-                store = ForgetfulStore(whole.path, Database(whole.connection), read_only=False)
-                store.fails_at = {}
-                await work(rig, store)
-
-    run_virtual(main())
+def store(store_path: Path) -> Iterator[ForgetfulStore]:
+    """Give a store that loses writes when the test says so."""
+    with open_store(store_path) as whole:
+        forgetful = ForgetfulStore(whole.path, Database(whole.connection), read_only=False)
+        forgetful.fails_at = {}
+        yield forgetful
 
 
 async def be_silent(rig: Rig, lasts_s: float) -> None:
@@ -95,24 +79,21 @@ def lasting_s(store: Store, run: Run) -> list[float]:
 
 
 @pytest.mark.parametrize("words", ["records lost", "no value stands for them"])
-def test_records_that_the_tester_forgot_are_told_although_the_first_word_of_it_is_lost(
-    store_file: Path, words: str
+@pytest.mark.rig(quirks=Quirks(ring_rows=60))
+async def test_records_that_the_tester_forgot_are_told_although_the_first_word_of_it_is_lost(
+    rig: Rig, store: ForgetfulStore, words: str
 ) -> None:
     """Event and deviation come together, once, and hold every record that the store has not (faults B05)."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=20), "ada")
-            await asyncio.sleep(500.0)
-            await be_silent(rig, 8000.0)
-            store.fails_at[words] = 3
-            await asyncio.sleep(1000.0)
-            assert store.fails_at[words] == 0
-            (test,) = store.tests(run.run_id)
-            stored = {sample.sequence for sample in store.samples(test.id)}
-            assert sorted(_told(store, run)) == sorted(set(range(1, run.stored)) - stored)
-
-    with_store(store_file, work, Quirks(ring_rows=60))
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=20), "ada")
+        await asyncio.sleep(500.0)
+        await be_silent(rig, 8000.0)
+        store.fails_at[words] = 3
+        await asyncio.sleep(1000.0)
+        assert store.fails_at[words] == 0
+        (test,) = store.tests(run.run_id)
+        stored = {sample.sequence for sample in store.samples(test.id)}
+        assert sorted(_told(store, run)) == sorted(set(range(1, run.stored)) - stored)
 
 
 def _told(store: Store, run: Run) -> list[int]:
@@ -126,120 +107,108 @@ def _told(store: Store, run: Run) -> list[int]:
     return [number for lost in ranges for number in range(lost["first"], lost["last"] + 1)]
 
 
-def test_records_behind_lost_ones_are_judged_before_that_is_told_but_not_given_to_be_stored(store_file: Path) -> None:
+@pytest.mark.rig(quirks=Quirks(ring_rows=60))
+async def test_records_behind_lost_ones_are_judged_before_that_is_told_but_not_given_to_be_stored(
+    rig: Rig, store: ForgetfulStore
+) -> None:
     """While the store takes nothing a cell is watched all the same; what is lost is told once it takes it."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=20), "ada")
-            await asyncio.sleep(500.0)
-        await asyncio.sleep(6000.0)
-        records = run.records
-        assert records is not None
-        count = await rig.tester.record_count(records.identity)
-        told, judged = _told(store, run), list[Sample]()
-        store.fails_at["records lost"] = 2
-        for _ in range(2):
-            with pytest.raises(StoreError):
-                await records.fetch(count)
-            judged = await records.fetch_for(records.scout(), count)
-            assert judged[0].sequence > run.stored + 1
-        assert _told(store, run) == told
-        assert await records.fetch(count) == judged
-        assert _told(store, run) == [*told, *range(run.stored + 1, judged[0].sequence)]
-
-    with_store(store_file, work, Quirks(ring_rows=60))
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=20), "ada")
+        await asyncio.sleep(500.0)
+    await asyncio.sleep(6000.0)
+    records = run.records
+    assert records is not None
+    count = await rig.tester.record_count(records.identity)
+    told, judged = _told(store, run), list[Sample]()
+    store.fails_at["records lost"] = 2
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            await records.fetch(count)
+        judged = await records.fetch_for(records.scout(), count)
+        assert judged[0].sequence > run.stored + 1
+    assert _told(store, run) == told
+    assert await records.fetch(count) == judged
+    assert _told(store, run) == [*told, *range(run.stored + 1, judged[0].sequence)]
 
 
 @pytest.mark.parametrize("failures", [1, 7])
-def test_gap_in_what_was_heard_keeps_its_times_until_it_is_written(store_file: Path, failures: int) -> None:
+async def test_gap_in_what_was_heard_keeps_its_times_until_it_is_written(
+    rig: Rig, store: ForgetfulStore, failures: int
+) -> None:
     """An hour without a word from the tester is an hour in the store, of every run, however late it is written."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            runs = [service.submit(request(cycles=20), "ada"), service.submit(request(OTHER, 20), "ada")]
-            await asyncio.sleep(500.0)
-            await be_silent(rig, 3600.0)
-            store.fails_at["link back"] = failures
-            await asyncio.sleep(600.0)
-            for run in runs:
-                assert state(run) is RunState.RUNNING
-                assert lasting_s(store, run) == [pytest.approx(3600.0, abs=2 * _POLL_S)]
-                assert kinds(store, run).count("link back") == 1
-
-    with_store(store_file, work)
-
-
-def test_silence_that_could_not_be_written_while_it_lasted_is_written_afterwards(store_file: Path) -> None:
-    """A disk that fills before the link is lost, and has room again after it is back, hides no gap."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=20), "ada")
-            await asyncio.sleep(500.0)
-            store.fails_at["link lost"] = 1000
-            await be_silent(rig, 3600.0)
-            await asyncio.sleep(600.0)
+    async with serving(rig, store) as service:
+        runs = [service.submit(request(cycles=20), "ada"), service.submit(request(OTHER, 20), "ada")]
+        await asyncio.sleep(500.0)
+        await be_silent(rig, 3600.0)
+        store.fails_at["link back"] = failures
+        await asyncio.sleep(600.0)
+        for run in runs:
             assert state(run) is RunState.RUNNING
             assert lasting_s(store, run) == [pytest.approx(3600.0, abs=2 * _POLL_S)]
+            assert kinds(store, run).count("link back") == 1
 
-    with_store(store_file, work)
+
+async def test_silence_that_could_not_be_written_while_it_lasted_is_written_afterwards(
+    rig: Rig, store: ForgetfulStore
+) -> None:
+    """A disk that fills before the link is lost, and has room again after it is back, hides no gap."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=20), "ada")
+        await asyncio.sleep(500.0)
+        store.fails_at["link lost"] = 1000
+        await be_silent(rig, 3600.0)
+        await asyncio.sleep(600.0)
+        assert state(run) is RunState.RUNNING
+        assert lasting_s(store, run) == [pytest.approx(3600.0, abs=2 * _POLL_S)]
 
 
-def test_second_silence_before_the_first_is_written_makes_one_gap(store_file: Path) -> None:
+async def test_second_silence_before_the_first_is_written_makes_one_gap(rig: Rig, store: ForgetfulStore) -> None:
     """It lasts from the first word that was missed to the last time that the tester came back."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=20), "ada")
-            await asyncio.sleep(500.0)
-            store.fails_at["link back"] = 4
-            await be_silent(rig, 1200.0)
-            await asyncio.sleep(120.0)
-            await be_silent(rig, 1200.0)
-            await asyncio.sleep(600.0)
-            assert lasting_s(store, run) == [pytest.approx(2520.0, abs=3 * _POLL_S)]
-
-    with_store(store_file, work)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=20), "ada")
+        await asyncio.sleep(500.0)
+        store.fails_at["link back"] = 4
+        await be_silent(rig, 1200.0)
+        await asyncio.sleep(120.0)
+        await be_silent(rig, 1200.0)
+        await asyncio.sleep(600.0)
+        assert lasting_s(store, run) == [pytest.approx(2520.0, abs=3 * _POLL_S)]
 
 
-def test_channel_whose_records_did_not_come_keeps_the_gap_until_it_is_written(store_file: Path) -> None:
+async def test_channel_whose_records_did_not_come_keeps_the_gap_until_it_is_written(
+    rig: Rig, store: ForgetfulStore
+) -> None:
     """The tester answers, only this channel's records stay away for an hour, and the word of their return is lost."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=20), "ada")
+        await asyncio.sleep(500.0)
+        real = rig.tester.records
 
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=20), "ada")
-            await asyncio.sleep(500.0)
-            real = rig.tester.records
+        async def none(*_: object) -> list[Sample]:
+            return []
 
-            async def none(*_: object) -> list[Sample]:
-                return []
-
-            replace_method(rig.tester, "records", none)
-            await asyncio.sleep(3600.0)
-            assert state(run) is RunState.UNSEEN
-            store.fails_at["link back"] = 3
-            replace_method(rig.tester, "records", real)
-            await asyncio.sleep(600.0)
-            assert state(run) is RunState.RUNNING
-            assert lasting_s(store, run) == [pytest.approx(3600.0, abs=3 * _POLL_S)]
-
-    with_store(store_file, work)
+        replace_method(rig.tester, "records", none)
+        await asyncio.sleep(3600.0)
+        assert state(run) is RunState.UNSEEN
+        store.fails_at["link back"] = 3
+        replace_method(rig.tester, "records", real)
+        await asyncio.sleep(600.0)
+        assert state(run) is RunState.RUNNING
+        assert lasting_s(store, run) == [pytest.approx(3600.0, abs=3 * _POLL_S)]
 
 
 @pytest.mark.parametrize("words", ["tester clock", "set it, or let it be set"])
-def test_drift_that_could_not_be_written_is_written_of_every_run(store_file: Path, words: str) -> None:
+@pytest.mark.rig(quirks=Quirks(clock_drift=600 / DAY_S), poll_period_s=600.0)
+async def test_drift_that_could_not_be_written_is_written_of_every_run(
+    rig: Rig, store: ForgetfulStore, words: str
+) -> None:
     """The judge tells it once a day: all runs are marked together, at a later poll where that fails (faults B04)."""
-
-    async def work(rig: Rig, store: ForgetfulStore) -> None:
-        async with serving(rig, store) as service:
-            runs = [service.submit(request(cycles=99), "ada"), service.submit(request(OTHER, 99), "ada")]
-            store.fails_at[words] = 2
-            await asyncio.sleep(1.6 * DAY_S)
-            assert store.fails_at[words] == 0
-            for run in runs:
-                (event,) = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
-                (mark,) = [mark for mark in store.deviations(run.run_id) if mark.effect == event.message]
-                assert event.at_unix_s - mark.started_unix_s == pytest.approx(1200.0, abs=60.0)
-
-    with_store(store_file, work, Quirks(clock_drift=600 / DAY_S), poll_s=600.0)
+    async with serving(rig, store) as service:
+        runs = [service.submit(request(cycles=99), "ada"), service.submit(request(OTHER, 99), "ada")]
+        store.fails_at[words] = 2
+        await asyncio.sleep(1.6 * DAY_S)
+        assert store.fails_at[words] == 0
+        for run in runs:
+            (event,) = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
+            (mark,) = [mark for mark in store.deviations(run.run_id) if mark.effect == event.message]
+            assert event.at_unix_s - mark.started_unix_s == pytest.approx(1200.0, abs=60.0)

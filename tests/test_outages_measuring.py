@@ -5,22 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
-from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.measuring_rig import check_tests, until
+from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
-from tests.test_measuring_runs import check_tests, until
-
-pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
 
 
 async def _through(rig: StationRig, store: FailingStore, service: Service) -> None:
@@ -41,38 +32,30 @@ async def _through(rig: StationRig, store: FailingStore, service: Service) -> No
 
 
 @pytest.mark.parametrize("write", [*range(12, 24), 110, 112, 206])
-def test_disk_that_fails_between_segments_costs_no_spectrum(store_file: Path, write: int) -> None:
+async def test_disk_that_fails_between_segments_costs_no_spectrum(store_path: Path, write: int) -> None:
     """What cannot be written waits with the cell at rest, off the leads; no measurement is lost or made twice."""
     outage = Outage(write, 600.0 if write % 3 else 0.0, at_commit=write % 2 == 0)
-
-    async def main() -> None:
-        async with open_station_rig() as rig:
-            with failing_store(store_file, outage) as store:
-                async with measuring_service(rig, store) as service:
-                    await _through(rig, store, service)
-        assert outage.failed > 0
-
-    run_virtual(main())
+    async with open_station_rig() as rig:
+        with open_failing_store(store_path, outage) as store:
+            async with measuring_service(rig, store) as service:
+                await _through(rig, store, service)
+    assert outage.failed > 0
 
 
-def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_not_go_on(store_file: Path) -> None:
+async def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_not_go_on(store_path: Path) -> None:
     """Who presses stop hears that it cannot be written; it is written, and nothing begins, when there is room."""
-
-    async def main() -> None:
-        async with open_station_rig() as rig:
-            with failing_store(store_file, Outage()) as store:
-                async with measuring_service(rig, store) as service:
-                    run = service.submit(eis_request(), "ada")
-                    waiting = service.submit(eis_request(), "ada")
-                    await asyncio.sleep(500.0)
-                    assert run.status.is_between
-                    fail_for(store, 3000.0)
-                    for one in (run, waiting):
-                        with pytest.raises(StoreError):
-                            await service.stop(one.run_id, "ada")
-                    await asyncio.sleep(10_000.0)
-                    assert [one.state for one in (run, waiting)] == [RunState.STOPPED, RunState.STOPPED]
-                    assert store.measurements(run.run_id) == []
-                    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
-
-    run_virtual(main())
+    async with open_station_rig() as rig:
+        with open_failing_store(store_path, Outage()) as store:
+            async with measuring_service(rig, store) as service:
+                run = service.submit(eis_request(), "ada")
+                waiting = service.submit(eis_request(), "ada")
+                await asyncio.sleep(500.0)
+                assert run.status.is_between
+                fail_for(store, 3000.0)
+                for one in (run, waiting):
+                    with pytest.raises(StoreError):
+                        await service.stop(one.run_id, "ada")
+                await asyncio.sleep(10_000.0)
+                assert [one.state for one in (run, waiting)] == [RunState.STOPPED, RunState.STOPPED]
+                assert store.measurements(run.run_id) == []
+                assert len(rig.bench.tester.channels[CHANNEL].tests) == 1

@@ -18,21 +18,12 @@ from orchestrator.states import RunState
 from orchestrator.store import StoreError, open_store
 from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
-from tests.outage import FailingStore, Outage, fail_for, failing_store
+from tests.outage import FailingStore, Outage, PickyStore, fail_for, open_failing_store
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig
+from tests.service_rig import OTHER, check_rows, request, serving, state
 from tests.station_trouble import replace_method
-from tests.test_outages import PickyStore, with_outage
-from tests.test_service import OTHER, check_rows, request, serving, state
-
-pytestmark = pytest.mark.timeout(60)
 
 _ENDLESS = Trouble(ignore_end_conditions=True)
-
-
-@pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
 
 
 def fail_after_start(rig: Rig, store: FailingStore, lasts_s: float) -> None:
@@ -47,104 +38,92 @@ def fail_after_start(rig: Rig, store: FailingStore, lasts_s: float) -> None:
     replace_method(rig.tester, "start", start)
 
 
-def test_cell_whose_start_cannot_be_written_down_is_not_left_unjudged(store_file: Path) -> None:
+async def test_cell_whose_start_cannot_be_written_down_is_not_left_unjudged(
+    rig: Rig, failing_store: FailingStore
+) -> None:
     """After three polls it is stopped; when there is room it is held, with what it has done in the store."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            fail_after_start(rig, store, 10_000.0)
-            run = service.submit(request(cycles=50), "ada")
-            await asyncio.sleep(400)
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            await asyncio.sleep(11_000)
-            assert (state(run), store.open_intents()) == (RunState.HOLDING, [])
-            assert "nobody could judge it" in run.reason
-            check_rows(rig, store, run.run_id)
-
-    with_outage(store_file, work)
+    async with serving(rig, failing_store) as service:
+        fail_after_start(rig, failing_store, 10_000.0)
+        run = service.submit(request(cycles=50), "ada")
+        await asyncio.sleep(400)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        await asyncio.sleep(11_000)
+        assert (state(run), failing_store.open_intents()) == (RunState.HOLDING, [])
+        assert "nobody could judge it" in run.reason
+        check_rows(rig, failing_store, run.run_id)
 
 
-def test_stop_of_a_cell_whose_start_is_not_written_down_leaves_at_once(store_file: Path) -> None:
+async def test_stop_of_a_cell_whose_start_is_not_written_down_leaves_at_once(
+    rig: Rig, failing_store: FailingStore
+) -> None:
     """The person hears of the store; the cell is off."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            fail_after_start(rig, store, 10_000.0)
-            run = service.submit(request(cycles=50), "ada")
-            await asyncio.sleep(30)
-            assert rig.bench.tester.channel(CHANNEL).busy
-            with pytest.raises(StoreError):
-                await service.stop(run.run_id, "ada")
-            assert not rig.bench.tester.channel(CHANNEL).busy
-
-    with_outage(store_file, work)
-
-
-def test_run_in_the_terminal_goes_on_after_a_write_that_failed_at_its_start(store_file: Path) -> None:
-    """A store that was locked for a moment: the run is watched to its end, not left behind under current."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        fail_after_start(rig, store, 0.0)
-        (run,) = await Supervisor(store, rig.tester).run([request(cycles=1)])
-        assert state(run) is RunState.COMPLETED
-        check_rows(rig, store, run.run_id)
-
-    with_outage(store_file, work)
-
-
-def test_tester_that_was_silent_while_the_disk_was_full_is_heard_again(store_file: Path) -> None:
-    """Also before there is room: its cells are judged."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            service.submit(request(cycles=50), "ada")
-            await asyncio.sleep(300)
-            fail_for(store, 30_000.0)
-            real = rig.tester.status
-
-            async def silent(channels: Any) -> Any:  # noqa: ANN401 - as the driver's
-                await asyncio.sleep(600)
-                raise NoReply("silent")
-
-            replace_method(rig.tester, "status", silent)
-            await asyncio.sleep(700)
-            replace_method(rig.tester, "status", real)
-            rig.bench.tester.make_trouble(CHANNEL, _ENDLESS)
-            await asyncio.sleep(3000)
-            assert not rig.bench.tester.channel(CHANNEL).busy
-
-    with_outage(store_file, work)
-
-
-def test_stopped_run_whose_last_records_do_not_come_hurts_no_other(store_file: Path) -> None:
-    """The others are fetched and judged; its own records are asked for at every poll."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            run, other = service.submit(request(), "ada"), service.submit(request(OTHER, 50), "ada")
-            await asyncio.sleep(300)
-            real = rig.tester.records
-
-            async def garbled(identity: TestIdentity, after: Any, count: int) -> Any:  # noqa: ANN401 - as the driver's
-                if identity.channel == CHANNEL:
-                    raise BadReply("garbled")
-                return await real(identity, after, count)
-
-            replace_method(rig.tester, "records", garbled)
-            await asyncio.sleep(300)
+    async with serving(rig, failing_store) as service:
+        fail_after_start(rig, failing_store, 10_000.0)
+        run = service.submit(request(cycles=50), "ada")
+        await asyncio.sleep(30)
+        assert rig.bench.tester.channel(CHANNEL).busy
+        with pytest.raises(StoreError):
             await service.stop(run.run_id, "ada")
-            rig.bench.tester.make_trouble(OTHER, _ENDLESS)
-            await asyncio.sleep(3000)
-            assert state(other) is RunState.TRIPPED
-            replace_method(rig.tester, "records", real)
-            await asyncio.sleep(200)
-            assert state(run) is RunState.STOPPED
-            check_rows(rig, store, run.run_id)
-
-    with_outage(store_file, work)
+        assert not rig.bench.tester.channel(CHANNEL).busy
 
 
-def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(store_file: Path) -> None:
+async def test_run_in_the_terminal_goes_on_after_a_write_that_failed_at_its_start(
+    rig: Rig, failing_store: FailingStore
+) -> None:
+    """A store that was locked for a moment: the run is watched to its end, not left behind under current."""
+    fail_after_start(rig, failing_store, 0.0)
+    (run,) = await Supervisor(failing_store, rig.tester).run([request(cycles=1)])
+    assert state(run) is RunState.COMPLETED
+    check_rows(rig, failing_store, run.run_id)
+
+
+async def test_tester_that_was_silent_while_the_disk_was_full_is_heard_again(
+    rig: Rig, failing_store: FailingStore
+) -> None:
+    """Also before there is room: its cells are judged."""
+    async with serving(rig, failing_store) as service:
+        service.submit(request(cycles=50), "ada")
+        await asyncio.sleep(300)
+        fail_for(failing_store, 30_000.0)
+        real = rig.tester.status
+
+        async def silent(channels: Any) -> Any:  # noqa: ANN401 - as the driver's
+            await asyncio.sleep(600)
+            raise NoReply("silent")
+
+        replace_method(rig.tester, "status", silent)
+        await asyncio.sleep(700)
+        replace_method(rig.tester, "status", real)
+        rig.bench.tester.make_trouble(CHANNEL, _ENDLESS)
+        await asyncio.sleep(3000)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+
+
+async def test_stopped_run_whose_last_records_do_not_come_hurts_no_other(rig: Rig, failing_store: FailingStore) -> None:
+    """The others are fetched and judged; its own records are asked for at every poll."""
+    async with serving(rig, failing_store) as service:
+        run, other = service.submit(request(), "ada"), service.submit(request(OTHER, 50), "ada")
+        await asyncio.sleep(300)
+        real = rig.tester.records
+
+        async def garbled(identity: TestIdentity, after: Any, count: int) -> Any:  # noqa: ANN401 - as the driver's
+            if identity.channel == CHANNEL:
+                raise BadReply("garbled")
+            return await real(identity, after, count)
+
+        replace_method(rig.tester, "records", garbled)
+        await asyncio.sleep(300)
+        await service.stop(run.run_id, "ada")
+        rig.bench.tester.make_trouble(OTHER, _ENDLESS)
+        await asyncio.sleep(3000)
+        assert state(other) is RunState.TRIPPED
+        replace_method(rig.tester, "records", real)
+        await asyncio.sleep(200)
+        assert state(run) is RunState.STOPPED
+        check_rows(rig, failing_store, run.run_id)
+
+
+async def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(store_path: Path) -> None:
     """The others are watched; it can be stopped at the tester, and nothing begins on its channel."""
 
     async def work(rig: Rig, store: PickyStore) -> None:
@@ -173,64 +152,53 @@ def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(store_file: P
             await asyncio.sleep(200)
             assert store.run(run.run_id).state is RunState.STOPPED
 
-    async def main() -> None:
-        async with open_rig(poll_period_s=60.0) as rig:
-            with open_store(store_file) as whole:
-                store = PickyStore(whole.path, Database(whole.connection), read_only=False)
-                store.refused = 0
-                await work(rig, store)
-
-    run_virtual(main())
+    async with open_rig(poll_period_s=60.0) as rig:
+        with open_store(store_path) as whole:
+            store = PickyStore(whole.path, Database(whole.connection), read_only=False)
+            store.refused = 0
+            await work(rig, store)
 
 
-def test_stop_of_a_paused_run_is_carried_out_by_the_next_process(store_file: Path) -> None:
+async def test_stop_of_a_paused_run_is_carried_out_by_the_next_process(rig: Rig, failing_store: FailingStore) -> None:
     """It was held, and its process died before the command left: somebody could have let it go on at the tester."""
+    async with serving(rig, failing_store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.tester.channels[CHANNEL].machine.pause(rig.bench.tester.now_tick())
+        await asyncio.sleep(200)
+        assert state(run) is RunState.HOLDING
+        real = rig.tester.stop
 
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=9), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.tester.channels[CHANNEL].machine.pause(rig.bench.tester.now_tick())
-            await asyncio.sleep(200)
-            assert state(run) is RunState.HOLDING
-            real = rig.tester.stop
+        async def never(identity: TestIdentity) -> None:
+            await asyncio.sleep(1e6)
 
-            async def never(identity: TestIdentity) -> None:
-                await asyncio.sleep(1e6)
-
-            replace_method(rig.tester, "stop", never)
-            stopping = asyncio.ensure_future(service.stop(run.run_id, "ada"))
-            await asyncio.sleep(5)
-            stopping.cancel()
-            replace_method(rig.tester, "stop", real)
-        async with serving(rig, store):
-            await asyncio.sleep(1000)
-            assert (store.run(run.run_id).state, store.open_intents()) == (RunState.STOPPED, [])
-        assert (await rig.tester.status([CHANNEL]))[CHANNEL].state is ChannelState.STOPPED
-
-    with_outage(store_file, work)
+        replace_method(rig.tester, "stop", never)
+        stopping = asyncio.ensure_future(service.stop(run.run_id, "ada"))
+        await asyncio.sleep(5)
+        stopping.cancel()
+        replace_method(rig.tester, "stop", real)
+    async with serving(rig, failing_store):
+        await asyncio.sleep(1000)
+        assert (failing_store.run(run.run_id).state, failing_store.open_intents()) == (RunState.STOPPED, [])
+    assert (await rig.tester.status([CHANNEL]))[CHANNEL].state is ChannelState.STOPPED
 
 
-def test_held_run_whose_stop_is_not_written_down_is_not_resumed(store_file: Path) -> None:
+async def test_held_run_whose_stop_is_not_written_down_is_not_resumed(rig: Rig, failing_store: FailingStore) -> None:
     """Who has ordered a stop and heard that it cannot be written must not find the run going on."""
-
-    async def work(rig: Rig, store: FailingStore) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=9), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.tester.stop(CHANNEL)
-            await asyncio.sleep(200)
-            assert state(run) is RunState.HOLDING
-            fail_for(store, 5.0)
-            with pytest.raises(StoreError):
-                await service.stop(run.run_id, "ada")
-            await asyncio.sleep(10)
-            with pytest.raises(CommandRefused, match="not written down yet"):
-                await service.resume(run.run_id, "ada")
-            await asyncio.sleep(100)
-            assert state(run) is RunState.STOPPED
-
-    with_outage(store_file, work)
+    async with serving(rig, failing_store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.tester.stop(CHANNEL)
+        await asyncio.sleep(200)
+        assert state(run) is RunState.HOLDING
+        fail_for(failing_store, 5.0)
+        with pytest.raises(StoreError):
+            await service.stop(run.run_id, "ada")
+        await asyncio.sleep(10)
+        with pytest.raises(CommandRefused, match="not written down yet"):
+            await service.resume(run.run_id, "ada")
+        await asyncio.sleep(100)
+        assert state(run) is RunState.STOPPED
 
 
 def test_trip_that_only_the_last_step_shows_survives_every_write_that_fails(tmp_path: Path) -> None:
@@ -247,7 +215,7 @@ def test_trip_that_only_the_last_step_shows_survives_every_write_that_fails(tmp_
 
         async def main() -> None:
             async with open_rig(poll_period_s=60.0) as rig:
-                with failing_store(tmp_path / f"{outage.first}.db", outage) as store:
+                with open_failing_store(tmp_path / f"{outage.first}.db", outage) as store:
                     async with serving(rig, store) as service:
                         run = service.submit(RunRequest(program, CHANNEL, "ceiling"), "ada")
                         await asyncio.sleep(8000)

@@ -72,7 +72,6 @@ def test_command_without_its_extra_says_what_to_install(tmp_path: Path, argument
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.timeout(60)
 def test_run_with_spectra_needs_no_extra(tmp_path: Path) -> None:
     """The core measures, judges and stores, spectra and soft shorts included, with no library of an extra."""
     (tmp_path / "recipe.yaml").write_text(RECIPE, "utf-8")
@@ -96,7 +95,6 @@ def test_pythons_that_the_project_names_are_those_it_installs_on() -> None:
     assert all(version in SpecifierSet(PROJECT["requires-python"]) for version in named)
 
 
-@pytest.mark.timeout(60)
 def test_source_archive_has_what_a_checkout_has(tmp_path: Path) -> None:
     """Whoever unpacks the archive can build, test and measure, and finds the rules of the house."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]

@@ -8,14 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.timeout(180)
-
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Another machine's mathematics library may differ in a last digit, and a cell's life then in its first decimal.
-NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
@@ -31,22 +25,6 @@ def test_first_block_is_the_two_commands_and_make_knows_both() -> None:
     assert shown.rstrip().endswith("cellrig demo")
     shown = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "pytest" in shown
-
-
-def test_demo_prints_the_readmes_table(tmp_path: Path) -> None:
-    """What `make demo` runs, and the table that the README shows of it."""
-    result = subprocess.run(
-        ["cellrig", "demo"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    (table,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
-    printed = [re.sub(r"\s+", " ", line).strip() for line in result.stdout.splitlines()]
-    for line in table.splitlines():
-        expected = re.sub(r"\s+", " ", line).strip()
-        rows = [row for row in printed if row.split(" ")[:1] == expected.split(" ")[:1]]
-        assert NUMBER.sub("#", rows[0]) == NUMBER.sub("#", expected)
-        found, wanted = ([float(n) for n in NUMBER.findall(text)] for text in (rows[0], expected))
-        assert found == pytest.approx(wanted, rel=0.02)
 
 
 def test_every_other_block_runs_in_an_empty_folder(tmp_path: Path) -> None:

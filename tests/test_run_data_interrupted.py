@@ -28,8 +28,6 @@ from orchestrator.store import Store, open_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
 
-pytestmark = pytest.mark.timeout(60)
-
 _CYCLES = """
   - step: repeat
     times: 2

@@ -24,8 +24,6 @@ from simulators.neware.stepfile import read_schedule
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 
 # Whole runs take seconds of work, and minutes on a machine that does other work as well.
-pytestmark = pytest.mark.timeout(120)
-
 APPENDIX_A = Path(__file__).parent / "golden" / "appendix_a.xml"
 
 
@@ -85,15 +83,9 @@ def run_to_end(
     return Outcome(run, samples, store, updates)
 
 
-@pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
-
-
-def test_600_hours_are_stored_row_for_row(store_file: Path) -> None:
+def test_600_hours_are_stored_row_for_row(store_path: Path) -> None:
     """The shipped recipe on the coated cell: 300 cycles, every record that the tester made, value for value."""
-    found = run_to_end(store_file, li_li_program(300), poll_period_s=600)
+    found = run_to_end(store_path, li_li_program(300), poll_period_s=600)
     assert (found.run.state, found.run.reason) == (RunState.COMPLETED, "program finished")
     assert found.samples[-1].cycle == 300
     assert found.samples[-1].time_s == pytest.approx(600 * 3600 + 610)
@@ -121,11 +113,11 @@ def test_the_same_run_twice_is_the_same_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("poll_period_s", [10.0, 600.0])
-def test_pulled_out_cell_stops_with_cutoff_reached_early(store_file: Path, poll_period_s: float) -> None:
+def test_pulled_out_cell_stops_with_cutoff_reached_early(store_path: Path, poll_period_s: float) -> None:
     """Pulled out in cycle 10: a stop within a poll, instead of hundreds of half-cycles in a minute (faults I05)."""
     at_s = 9.25 * 1200 + 620
     found = run_to_end(
-        store_file,
+        store_path,
         li_li_program(300, half_cycle_s=600),
         poll_period_s=poll_period_s,
         meanwhile=(at_s, lambda rig: rig.bench.tester.pull_out_cell(CHANNEL)),
@@ -137,10 +129,10 @@ def test_pulled_out_cell_stops_with_cutoff_reached_early(store_file: Path, poll_
 
 
 @pytest.mark.parametrize("poll_period_s", [10.0, 600.0])
-def test_shorted_cell_completes_with_its_hour(store_file: Path, poll_period_s: float) -> None:
+def test_shorted_cell_completes_with_its_hour(store_path: Path, poll_period_s: float) -> None:
     """A short in cycle 8 is judged from samples and ends the run as its result (faults C05)."""
     found = run_to_end(
-        store_file,
+        store_path,
         li_li_program(300, half_cycle_s=600),
         poll_period_s=poll_period_s,
         meanwhile=(7 * 1200 + 620, lambda rig: rig.bench.tester.short_cell(CHANNEL, 1.0)),
@@ -150,16 +142,16 @@ def test_shorted_cell_completes_with_its_hour(store_file: Path, poll_period_s: f
     assert "since 2.50 h (cycle 8)" in found.run.reason
 
 
-def test_bare_cell_ends_by_its_own_short(store_file: Path) -> None:
+def test_bare_cell_ends_by_its_own_short(store_path: Path) -> None:
     """The bare cell's dendrites end the run; nobody does anything to it."""
-    found = run_to_end(store_file, li_li_program(100, recipe="li-li-0.4"), cell="bare-li-li", poll_period_s=600)
+    found = run_to_end(store_path, li_li_program(100, recipe="li-li-0.4"), cell="bare-li-li", poll_period_s=600)
     assert (found.run.state, found.run.reason.split(":")[0]) == (RunState.COMPLETED, "cell shorted")
 
 
-def test_empty_holder_stops_before_the_recipes_first_step(store_file: Path) -> None:
+def test_empty_holder_stops_before_the_recipes_first_step(store_path: Path) -> None:
     """The check block finds it: a Li/Li cell's voltage cannot (faults C02)."""
     found = run_to_end(
-        store_file,
+        store_path,
         li_li_program(300),
         poll_period_s=10,
         meanwhile=(0.0, lambda rig: rig.bench.tester.pull_out_cell(CHANNEL)),
@@ -170,10 +162,10 @@ def test_empty_holder_stops_before_the_recipes_first_step(store_file: Path) -> N
     assert max(sample.step for sample in found.samples) <= 3
 
 
-def test_cell_shorted_from_the_start_is_refused_by_the_check(store_file: Path) -> None:
+def test_cell_shorted_from_the_start_is_refused_by_the_check(store_path: Path) -> None:
     """Under 10 ohm is no cell."""
     found = run_to_end(
-        store_file,
+        store_path,
         li_li_program(300),
         poll_period_s=10,
         meanwhile=(0.0, lambda rig: rig.bench.tester.short_cell(CHANNEL, 0.5)),
@@ -183,7 +175,7 @@ def test_cell_shorted_from_the_start_is_refused_by_the_check(store_file: Path) -
 
 
 @pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED])
-def test_dead_bts_server_is_reported_within_three_polls(store_file: Path, spoil: Spoil) -> None:
+def test_dead_bts_server_is_reported_within_three_polls(store_path: Path, spoil: Spoil) -> None:
     """The run becomes unseen, not stopped: the tester rides on, and its records come when it answers again."""
     poll_s = 10.0
     dead_at_s = 7200.0
@@ -192,7 +184,7 @@ def test_dead_bts_server_is_reported_within_three_polls(store_file: Path, spoil:
         rig.bench.wire.spoil(Fault(spoil, None, None))
         asyncio.get_running_loop().call_later(1800, rig.bench.wire.mend)
 
-    found = run_to_end(store_file, li_li_program(2), poll_period_s=poll_s, meanwhile=(dead_at_s, die))
+    found = run_to_end(store_path, li_li_program(2), poll_period_s=poll_s, meanwhile=(dead_at_s, die))
     events = found.store.events(found.run.run_id)
     lost = next(event for event in events if event.kind == "link lost")
     created = found.store.run(found.run.run_id).created_unix_s
@@ -203,7 +195,7 @@ def test_dead_bts_server_is_reported_within_three_polls(store_file: Path, spoil:
     assert deviation.category.value == "communication_loss"
 
 
-def test_dead_bts_server_at_the_start_fails_the_run(store_file: Path) -> None:
+def test_dead_bts_server_at_the_start_fails_the_run(store_path: Path) -> None:
     """Nothing is started when nobody answers."""
 
     async def main(store: Store) -> Run:
@@ -214,18 +206,18 @@ def test_dead_bts_server_at_the_start_fails_the_run(store_file: Path) -> None:
             assert rig.bench.tester.channels[CHANNEL].tests == []
             return run
 
-    with open_store(store_file) as store:
+    with open_store(store_path) as store:
         assert run_virtual(main(store)).state is RunState.FAILED
 
 
-def test_cancelled_run_is_stopped_and_keeps_what_it_recorded(store_file: Path) -> None:
+def test_cancelled_run_is_stopped_and_keeps_what_it_recorded(store_path: Path) -> None:
     """Ctrl-C in the middle: the channel is stopped, every record made until then is stored."""
-    found = run_to_end(store_file, li_li_program(300), cancel_at_s=10_000.0)
+    found = run_to_end(store_path, li_li_program(300), cancel_at_s=10_000.0)
     assert (found.run.state, found.run.reason) == (RunState.STOPPED, "stopped by the operator")
     assert 9_900 < found.samples[-1].time_s < 10_100
 
 
-def test_cancelled_while_starting_leaves_no_channel_working(store_file: Path) -> None:
+def test_cancelled_while_starting_leaves_no_channel_working(store_path: Path) -> None:
     """Also a start whose answer is still on its way is brought to an end and stopped."""
 
     async def main(store: Store) -> None:
@@ -239,14 +231,14 @@ def test_cancelled_while_starting_leaves_no_channel_working(store_file: Path) ->
             assert not rig.bench.tester.channel(CHANNEL).busy
             assert supervisor.runs[0].state is RunState.STOPPED
 
-    with open_store(store_file) as store:
+    with open_store(store_path) as store:
         run_virtual(main(store))
 
 
-def test_thousandfold_current_trips_within_two_polls(store_file: Path) -> None:
+def test_thousandfold_current_trips_within_two_polls(store_path: Path) -> None:
     """A tester that passes milliamperes for microamperes is stopped (faults B08)."""
     found = run_to_end(
-        store_file,
+        store_path,
         li_li_program(300),
         poll_period_s=10,
         meanwhile=(0.0, lambda rig: rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=2.0))),
@@ -255,12 +247,12 @@ def test_thousandfold_current_trips_within_two_polls(store_file: Path) -> None:
     assert found.samples[-1].time_s < 40
 
 
-def test_step_that_never_ends_trips_at_the_hosts_limit(store_file: Path) -> None:
+def test_step_that_never_ends_trips_at_the_hosts_limit(store_path: Path) -> None:
     """A tester that ignores its end conditions does not run away (faults B06)."""
     program = li_li_program(2)
     (segment,) = program.cycling
     found = run_to_end(
-        store_file,
+        store_path,
         replace(program, segments=(replace(segment, limits=replace(segment.limits, tester_delay_s=1e6)),)),
         poll_period_s=10,
         meanwhile=(1000.0, _run_away),
@@ -273,7 +265,7 @@ def _run_away(rig: Rig) -> None:
     rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
 
 
-def test_somebody_elses_test_on_the_channel_holds_the_run_and_is_left_alone(store_file: Path) -> None:
+def test_somebody_elses_test_on_the_channel_holds_the_run_and_is_left_alone(store_path: Path) -> None:
     """What a person starts at the tester is not fought over (faults B03)."""
 
     def take_over(rig: Rig) -> None:
@@ -282,15 +274,15 @@ def test_somebody_elses_test_on_the_channel_holds_the_run_and_is_left_alone(stor
             CHANNEL, read_schedule(APPENDIX_A.read_bytes(), UnitRatings(negative_voltage=True)), "somebody"
         )
 
-    found = run_to_end(store_file, li_li_program(2), meanwhile=(7000.0, take_over), compare=False)
+    found = run_to_end(store_path, li_li_program(2), meanwhile=(7000.0, take_over), compare=False)
     assert found.run.state is RunState.HOLDING
     assert "somebody" in found.run.reason
     assert found.samples[-1].time_s == pytest.approx(7000 - 15, abs=30)
 
 
-def test_stop_at_the_tester_is_told_as_an_external_action(store_file: Path) -> None:
+def test_stop_at_the_tester_is_told_as_an_external_action(store_path: Path) -> None:
     """A person's stop at the tester holds the run, with all records, until somebody decides (faults B01, B03)."""
-    found = run_to_end(store_file, li_li_program(2), meanwhile=(7000.0, _stop))
+    found = run_to_end(store_path, li_li_program(2), meanwhile=(7000.0, _stop))
     assert found.run.state is RunState.HOLDING
     assert any(kind == "external action" for kind, _ in found.events)
 
@@ -299,9 +291,9 @@ def _stop(rig: Rig) -> None:
     rig.bench.tester.stop(CHANNEL)
 
 
-def test_every_command_has_an_intent_with_its_outcome(store_file: Path) -> None:
+def test_every_command_has_an_intent_with_its_outcome(store_path: Path) -> None:
     """Start and stop are committed before they leave, and closed after."""
-    found = run_to_end(store_file, li_li_program(300), cancel_at_s=5_000.0)
+    found = run_to_end(store_path, li_li_program(300), cancel_at_s=5_000.0)
     assert found.store.open_intents() == []
     kinds = [kind for kind, _ in found.events]
     assert kinds.index("started") < kinds.index("ended")

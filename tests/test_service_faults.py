@@ -18,197 +18,155 @@ from orchestrator.store.disk_space import SpaceGuard
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig
-from tests.test_service import OTHER, check_rows, request, serving, state, with_rig
-
-pytestmark = pytest.mark.timeout(60)
+from tests.service_rig import OTHER, check_rows, request, serving, state
 
 
-@pytest.fixture
-def store_file(tmp_path: Path) -> Path:
-    """Give the place of a new store."""
-    return tmp_path / "cellrig.db"
-
-
-def test_full_disk_never_keeps_a_channel_energised(store_file: Path) -> None:
+async def test_full_disk_never_keeps_a_channel_energised(rig: Rig, store: Store) -> None:
     """With a store that takes nothing a trip still stops the channel; what it recorded comes when there is room."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=9), "ada")
-            await asyncio.sleep(1000)
-            pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
-            store.connection.execute(f"PRAGMA max_page_count = {pages}")
-            await asyncio.sleep(3000)
-            assert rig.bench.tester.channel(CHANNEL).busy
-            store.connection.execute("PRAGMA max_page_count = 1000000")
-            await asyncio.sleep(300)
-            assert state(run) is RunState.RUNNING
-            store.connection.execute(
-                f"PRAGMA max_page_count = {store.connection.execute('PRAGMA page_count').fetchone()[0]}"
-            )
-            await asyncio.sleep(5)
-            await service.supervisor_of(CHANNEL).stop(run, "stopped by ada")
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            store.connection.execute("PRAGMA max_page_count = 1000000")
-            await asyncio.sleep(300)
-            assert state(run) is RunState.STOPPED
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+        pages = store.connection.execute("PRAGMA page_count").fetchone()[0]
+        store.connection.execute(f"PRAGMA max_page_count = {pages}")
+        await asyncio.sleep(3000)
+        assert rig.bench.tester.channel(CHANNEL).busy
+        store.connection.execute("PRAGMA max_page_count = 1000000")
+        await asyncio.sleep(300)
+        assert state(run) is RunState.RUNNING
+        store.connection.execute(
+            f"PRAGMA max_page_count = {store.connection.execute('PRAGMA page_count').fetchone()[0]}"
+        )
+        await asyncio.sleep(5)
+        await service.supervisor_of(CHANNEL).stop(run, "stopped by ada")
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        store.connection.execute("PRAGMA max_page_count = 1000000")
+        await asyncio.sleep(300)
+        assert state(run) is RunState.STOPPED
+    check_rows(rig, store, run.run_id)
 
 
-def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(store_file: Path) -> None:
+async def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(rig: Rig, store: Store) -> None:
     """No room: a new run is refused with the reason, a queued one waits, the one that runs rides on (faults F01)."""
     free = [10**12]
-
-    async def work(rig: Rig, store: Store) -> None:
-        guard = SpaceGuard(store.path, reserve_bytes=0, free=lambda _: free[0])
-        service = Service(store, [rig.tester], housekeeping=Housekeeping(store, guard))
-        task = asyncio.ensure_future(service.run())
-        await asyncio.sleep(1)
-        first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "ada")
-        await asyncio.sleep(600)
-        free[0] = 10**6
-        await asyncio.sleep(6000)
-        assert (state(first), state(queued)) == (RunState.COMPLETED, RunState.QUEUED)
-        with pytest.raises(CommandRefused, match="held before records would be lost"):
-            service.submit(request(), "ada")
-        free[0] = 10**12
-        await asyncio.sleep(6000)
-        assert state(queued) is RunState.COMPLETED
-        task.cancel()
-        await asyncio.wait({task})
-
-    with_rig(store_file, work)
+    guard = SpaceGuard(store.path, reserve_bytes=0, free=lambda _: free[0])
+    service = Service(store, [rig.tester], housekeeping=Housekeeping(store, guard))
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(1)
+    first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "ada")
+    await asyncio.sleep(600)
+    free[0] = 10**6
+    await asyncio.sleep(6000)
+    assert (state(first), state(queued)) == (RunState.COMPLETED, RunState.QUEUED)
+    with pytest.raises(CommandRefused, match="held before records would be lost"):
+        service.submit(request(), "ada")
+    free[0] = 10**12
+    await asyncio.sleep(6000)
+    assert state(queued) is RunState.COMPLETED
+    task.cancel()
+    await asyncio.wait({task})
 
 
-def test_protection_of_the_tester_itself_is_a_trip(store_file: Path) -> None:
+async def test_protection_of_the_tester_itself_is_a_trip(rig: Rig, store: Store) -> None:
     """The tester protects the channel by its own limits; the run is latched with what was seen (faults B02)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
-            rig.bench.tester.pull_out_cell(CHANNEL)
-            await asyncio.sleep(300)
-            assert state(run) is RunState.TRIPPED
-            assert not rig.bench.tester.channel(CHANNEL).busy
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
+        rig.bench.tester.pull_out_cell(CHANNEL)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.TRIPPED
+        assert not rig.bench.tester.channel(CHANNEL).busy
+    check_rows(rig, store, run.run_id)
 
 
-def test_replies_of_seconds_slow_the_polls_and_lose_nothing(store_file: Path) -> None:
+async def test_replies_of_seconds_slow_the_polls_and_lose_nothing(rig: Rig, store: Store) -> None:
     """Latency and jitter up to 25 s: polls slow down, no run is called unseen (faults A11)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        for n in range(1, 40):
-            rig.bench.wire.spoil(Fault(Spoil.LATE, seconds=(n * 7) % 25))
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=1), "ada")
-            await asyncio.sleep(6000)
-            assert state(run) is RunState.COMPLETED
-        assert store.deviations(run.run_id) == []
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
+    for n in range(1, 40):
+        rig.bench.wire.spoil(Fault(Spoil.LATE, seconds=(n * 7) % 25))
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    assert store.deviations(run.run_id) == []
+    check_rows(rig, store, run.run_id)
 
 
-def test_records_that_take_longer_than_a_poll_do_not_make_the_polls_late(store_file: Path) -> None:
+@pytest.mark.rig(poll_period_s=10.0)
+async def test_records_that_take_longer_than_a_poll_do_not_make_the_polls_late(rig: Rig, store: Store) -> None:
     """Eight downloads of 2 s each do not fit into 10 s: they take turns, and all are asked in time (A11)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        rig.bench.wire.spoil(Fault(Spoil.LATE, "download", times=None, seconds=2.0))
-        async with serving(rig, store) as service:
-            runs = [service.submit(request(f"21-1-{n}", cycles=1, half_cycle_s=600.0), "ada") for n in range(1, 9)]
-            await asyncio.sleep(100)
-            before = service.supervisors[0].ticks
-            await asyncio.sleep(1000)
-            assert service.supervisors[0].ticks - before >= 95
-            await asyncio.sleep(1500)
-            assert {state(run) for run in runs} == {RunState.COMPLETED}
-        for n, run in enumerate(runs, 1):
-            check_rows(rig, store, run.run_id, f"21-1-{n}")
-            assert store.deviations(run.run_id) == []
-
-    with_rig(store_file, work, poll_period_s=10.0)
+    rig.bench.wire.spoil(Fault(Spoil.LATE, "download", times=None, seconds=2.0))
+    async with serving(rig, store) as service:
+        runs = [service.submit(request(f"21-1-{n}", cycles=1, half_cycle_s=600.0), "ada") for n in range(1, 9)]
+        await asyncio.sleep(100)
+        before = service.supervisors[0].ticks
+        await asyncio.sleep(1000)
+        assert service.supervisors[0].ticks - before >= 95
+        await asyncio.sleep(1500)
+        assert {state(run) for run in runs} == {RunState.COMPLETED}
+    for n, run in enumerate(runs, 1):
+        check_rows(rig, store, run.run_id, f"21-1-{n}")
+        assert store.deviations(run.run_id) == []
 
 
 @pytest.mark.parametrize("spoil", [Spoil.STALE, Spoil.TWICE, Spoil.GARBAGE_BEFORE, Spoil.BYTE_BY_BYTE, Spoil.FLIPPED])
-def test_wire_that_spoils_every_reply_mixes_no_channels(store_file: Path, spoil: Spoil) -> None:
+async def test_wire_that_spoils_every_reply_mixes_no_channels(rig: Rig, store: Store, spoil: Spoil) -> None:
     """Each channel's rows are its own, whatever is on the wire for hours (faults A06-A08)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            runs = [service.submit(request(channel, cycles=1), "ada") for channel in (CHANNEL, OTHER)]
-            await asyncio.sleep(300)
-            rig.bench.wire.spoil(Fault(spoil, None, 200, at=40, filler=b"\x00garbage\r\n"))
-            await asyncio.sleep(20_000)
-            assert {state(run) for run in runs} == {RunState.COMPLETED}
-        for run, channel in zip(runs, (CHANNEL, OTHER), strict=True):
-            check_rows(rig, store, run.run_id, channel)
-
-    with_rig(store_file, work)
+    async with serving(rig, store) as service:
+        runs = [service.submit(request(channel, cycles=1), "ada") for channel in (CHANNEL, OTHER)]
+        await asyncio.sleep(300)
+        rig.bench.wire.spoil(Fault(spoil, None, 200, at=40, filler=b"\x00garbage\r\n"))
+        await asyncio.sleep(20_000)
+        assert {state(run) for run in runs} == {RunState.COMPLETED}
+    for run, channel in zip(runs, (CHANNEL, OTHER), strict=True):
+        check_rows(rig, store, run.run_id, channel)
 
 
-def test_test_of_27_days_wraps_no_counter(store_file: Path) -> None:
+@pytest.mark.rig(poll_period_s=3600.0)
+async def test_test_of_27_days_wraps_no_counter(rig: Rig, store: Store) -> None:
     """Longer than 2^31 milliseconds: times, steps and cycles stay right (faults G04)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=320, half_cycle_s=3600.0), "ada")
-            await asyncio.sleep(27 * 86400)
-            assert state(run) is RunState.COMPLETED
-        last = store.last_sample(store.tests(run.run_id)[0].id)
-        assert last is not None
-        assert last.time_s > 2**31 / 1000
-        assert last.cycle == 320
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work, poll_period_s=3600.0)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=320, half_cycle_s=3600.0), "ada")
+        await asyncio.sleep(27 * 86400)
+        assert state(run) is RunState.COMPLETED
+    last = store.last_sample(store.tests(run.run_id)[0].id)
+    assert last is not None
+    assert last.time_s > 2**31 / 1000
+    assert last.cycle == 320
+    check_rows(rig, store, run.run_id)
 
 
-def test_clock_set_back_on_this_machine_changes_no_step_time(store_file: Path) -> None:
+async def test_clock_set_back_on_this_machine_changes_no_step_time(rig: Rig, store: Store) -> None:
     """Two hours back in the middle of a lost link: control and records do not notice, the run says so (faults G01)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=1), "ada")
-            await asyncio.sleep(1000)
-            rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
-            await asyncio.sleep(600)
-            loop.epoch_unix_s -= 7200
-            rig.bench.wire.mend()
-            await asyncio.sleep(6000)
-            assert state(run) is RunState.COMPLETED
-        loss, jump = sorted(store.deviations(run.run_id), key=lambda deviation: deviation.category.value)
-        assert (loss.ended_unix_s or 0) >= loss.started_unix_s
-        assert "moved by -7200 s" in jump.effect
-        check_rows(rig, store, run.run_id)
-
-    with_rig(store_file, work)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+        await asyncio.sleep(600)
+        loop.epoch_unix_s -= 7200
+        rig.bench.wire.mend()
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    loss, jump = sorted(store.deviations(run.run_id), key=lambda deviation: deviation.category.value)
+    assert (loss.ended_unix_s or 0) >= loss.started_unix_s
+    assert "moved by -7200 s" in jump.effect
+    check_rows(rig, store, run.run_id)
 
 
-def test_machine_that_slept_is_noticed_at_its_next_poll(store_file: Path) -> None:
+async def test_machine_that_slept_is_noticed_at_its_next_poll(rig: Rig, store: Store) -> None:
     """After a suspend the wall clock is hours ahead of the monotonic one: each run is marked (faults E06)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualTimeLoop)
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=1), "ada")
-            await asyncio.sleep(1000)
-            loop.epoch_unix_s += 3 * 3600
-            await asyncio.sleep(120)
-        assert any("moved by +10800 s" in deviation.effect for deviation in store.deviations(run.run_id))
-
-    with_rig(store_file, work)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(1000)
+        loop.epoch_unix_s += 3 * 3600
+        await asyncio.sleep(120)
+    assert any("moved by +10800 s" in deviation.effect for deviation in store.deviations(run.run_id))
 
 
-def test_tester_in_another_zone_is_read_with_its_zone(store_file: Path) -> None:
+def test_tester_in_another_zone_is_read_with_its_zone(store_path: Path) -> None:
     """Local times of the BTS PC become UTC through the setting (faults G03)."""
 
     async def main(store: Store) -> None:
@@ -219,22 +177,18 @@ def test_tester_in_another_zone_is_read_with_its_zone(store_file: Path) -> None:
             first = next(store.samples(store.tests(run.run_id)[0].id))
             assert abs(first.unix_time_s - store.run(run.run_id).created_unix_s) < 30
 
-    with open_store(store_file) as store:
+    with open_store(store_path) as store:
         run_virtual(main(store))
 
 
-def test_zero_offset_of_the_current_in_rest_is_noticed(store_file: Path) -> None:
+async def test_zero_offset_of_the_current_in_rest_is_noticed(rig: Rig, store: Store) -> None:
     """A rest that shows the current of a charge trips: nothing may flow there (faults B12)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            rig.bench.tester.make_trouble(CHANNEL, Trouble(rest_current_a=3e-4))
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(900)
-            assert state(run) is RunState.TRIPPED
-            assert "mA" in run.reason
-
-    with_rig(store_file, work)
+    async with serving(rig, store) as service:
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(rest_current_a=3e-4))
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(900)
+        assert state(run) is RunState.TRIPPED
+        assert "mA" in run.reason
 
 
 class BrokenTester(NewareTester):
@@ -249,25 +203,21 @@ class BrokenTester(NewareTester):
         return await super().status(channels)
 
 
-def test_clock_of_the_tester_that_drifts_is_marked(store_file: Path) -> None:
+async def test_clock_of_the_tester_that_drifts_is_marked(store_path: Path) -> None:
     """40 s a day against this machine's: the run goes on, with an event and a deviation (faults B04)."""
-
-    async def main() -> None:
-        async with open_rig(poll_period_s=300.0, quirks=Quirks(clock_drift=40 / 86_400)) as rig:
-            with open_store(store_file) as store:
-                async with serving(rig, store) as service:
-                    run = service.submit(request(cycles=72, half_cycle_s=3600.0), "ada")
-                    await asyncio.sleep(3 * 86_400)
-                    assert state(run) is RunState.RUNNING
-                told = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
-                assert told
-                assert "drifts" in told[0].message
-                assert "calibration_issue" in {row.category for row in store.deviations(run.run_id)}
-
-    run_virtual(main())
+    async with open_rig(poll_period_s=300.0, quirks=Quirks(clock_drift=40 / 86_400)) as rig:
+        with open_store(store_path) as store:
+            async with serving(rig, store) as service:
+                run = service.submit(request(cycles=72, half_cycle_s=3600.0), "ada")
+                await asyncio.sleep(3 * 86_400)
+                assert state(run) is RunState.RUNNING
+            told = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
+            assert told
+            assert "drifts" in told[0].message
+            assert "calibration_issue" in {row.category for row in store.deviations(run.run_id)}
 
 
-def test_defect_in_one_driver_leaves_other_testers_alone(store_file: Path) -> None:
+def test_defect_in_one_driver_leaves_other_testers_alone(store_path: Path) -> None:
     """Its own runs become unseen and come back; those of another tester are watched all the time (faults E09)."""
 
     async def main(store: Store) -> None:
@@ -284,11 +234,11 @@ def test_defect_in_one_driver_leaves_other_testers_alone(store_file: Path) -> No
                 await asyncio.sleep(6000)
                 assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
 
-    with open_store(store_file) as store:
+    with open_store(store_path) as store:
         run_virtual(main(store))
 
 
-def test_memory_of_the_tester_that_wraps_is_told_exactly(store_file: Path) -> None:
+def test_memory_of_the_tester_that_wraps_is_told_exactly(store_path: Path) -> None:
     """A host that was away too long names the very records it lost; those after them are stored (faults B05)."""
 
     async def main(store: Store) -> None:
@@ -319,5 +269,5 @@ def test_memory_of_the_tester_that_wraps_is_told_exactly(store_file: Path) -> No
                 )
             assert samples[-1].time_s == pytest.approx(9 * 2400 + 610, abs=0.2)
 
-    with open_store(store_file) as store:
+    with open_store(store_path) as store:
         run_virtual(main(store))

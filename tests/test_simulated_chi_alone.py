@@ -58,6 +58,7 @@ def test_help_is_all_that_it_ever_prints(tmp_path: Path) -> None:
         assert word in done.stdout
 
 
+@pytest.mark.real_time
 async def test_a_served_rack_has_a_potentiostat_beside_it(tmp_path: Path) -> None:
     """Another process measures a channel's cell over the control socket, and hands may move the leads."""
     found: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -88,6 +89,7 @@ async def test_a_served_rack_has_a_potentiostat_beside_it(tmp_path: Path) -> Non
     assert len(read_table(tmp_path / "e.txt").rows) == 25
 
 
+@pytest.mark.real_time
 async def test_leads_on_a_channel_that_is_not_there_are_refused() -> None:
     """The error names the channel before anything is served."""
     with pytest.raises(ValueError, match="9-9-9"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -12,71 +11,56 @@ from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks
 from tests.rig import CHANNEL, Rig
-from tests.test_service import request, serving, state, store_file, with_rig
-
-__all__ = ["store_file"]
-
-pytestmark = pytest.mark.timeout(60)
+from tests.service_rig import request, serving, state
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6, 1.1, 2.0, 4.0, 8.0])
-def test_stop_within_a_start_leaves_nothing_energised(store_file: Path, after_s: float) -> None:
+async def test_stop_within_a_start_leaves_nothing_energised(rig: Rig, store: Store, after_s: float) -> None:
     """Whether the start has left or not, the run ends stopped, the channel is quiet and the service goes on."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        rig.bench.tester.quirks = Quirks(reply_delay_s=0.25)
-        async with serving(rig, store) as service:
-            run = service.submit(request(), "ada")
-            await asyncio.sleep(after_s)
-            await service.stop(run.run_id, "ada")
-            assert state(run) is RunState.STOPPED
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            await asyncio.sleep(300)
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            after = service.submit(request(cycles=1), "ada")
-            await asyncio.sleep(6000)
-            assert state(after) is RunState.COMPLETED
-
-    with_rig(store_file, work)
+    rig.bench.tester.quirks = Quirks(reply_delay_s=0.25)
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(after_s)
+        await service.stop(run.run_id, "ada")
+        assert state(run) is RunState.STOPPED
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        await asyncio.sleep(300)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        after = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(6000)
+        assert state(after) is RunState.COMPLETED
 
 
 @pytest.mark.parametrize("reached", [True, False])
 @pytest.mark.parametrize("dies", [True, False])
 @pytest.mark.parametrize("stopped", [True, False])
-def test_start_whose_outcome_is_unknown_is_asked_about(
-    store_file: Path,
-    reached: bool,
-    dies: bool,
-    stopped: bool,
+async def test_start_whose_outcome_is_unknown_is_asked_about(
+    rig: Rig, store: Store, reached: bool, dies: bool, stopped: bool
 ) -> None:
     """Once the link is good again the run is adopted or failed, or stopped if that was ordered (faults A12)."""
-
-    async def work(rig: Rig, store: Store) -> None:
-        async with serving(rig, store) as service:
-            run = service.submit(request(cycles=1), "ada")
-            await _lose_the_start(rig, reached)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await _lose_the_start(rig, reached)
+        assert state(run) is RunState.UNKNOWN
+        assert rig.bench.tester.channel(CHANNEL).busy == reached
+        assert len(store.open_intents()) == 1
+        if stopped:
+            await service.stop(run.run_id, "ada")
             assert state(run) is RunState.UNKNOWN
-            assert rig.bench.tester.channel(CHANNEL).busy == reached
-            assert len(store.open_intents()) == 1
-            if stopped:
-                await service.stop(run.run_id, "ada")
-                assert state(run) is RunState.UNKNOWN
-            if not dies:
-                rig.bench.wire.mend()
-                await asyncio.sleep(6000)
-        rig.bench.wire.mend()
-        async with serving(rig, store):
+        if not dies:
+            rig.bench.wire.mend()
             await asyncio.sleep(6000)
-        ended = store.run(run.run_id).state
-        assert len(rig.bench.tester.channels[CHANNEL].tests) == reached
-        assert not rig.bench.tester.channel(CHANNEL).busy
-        assert store.open_intents() == []
-        if reached:
-            assert ended is (RunState.STOPPED if stopped else RunState.COMPLETED)
-        else:
-            assert ended in {RunState.STOPPED, RunState.FAILED}
-
-    with_rig(store_file, work)
+    rig.bench.wire.mend()
+    async with serving(rig, store):
+        await asyncio.sleep(6000)
+    ended = store.run(run.run_id).state
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == reached
+    assert not rig.bench.tester.channel(CHANNEL).busy
+    assert store.open_intents() == []
+    if reached:
+        assert ended is (RunState.STOPPED if stopped else RunState.COMPLETED)
+    else:
+        assert ended in {RunState.STOPPED, RunState.FAILED}
 
 
 async def _lose_the_start(rig: Rig, reached: bool) -> None:

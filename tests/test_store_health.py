@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ from orchestrator.states import RunState
 from orchestrator.store import CannotOpen, Damaged, NotAStore, Store, back_up, open_store
 from orchestrator.store.health import Health, check_store
 from orchestrator.store.row_checks import Level
+from tests.command_line import cellrig
 from tests.storing import add_run, add_test, samples
 
 # Two hours after the run of `tests.storing` was added.
@@ -219,39 +219,39 @@ def test_folder_of_backups_that_is_not_there_is_named(sound: Path, tmp_path: Pat
         check_store(sound, now_unix_s=NOW, backup_folder=tmp_path / "usb")
 
 
-def cellrig(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the real program in a process of its own."""
-    command = [sys.executable, "-c", "from orchestrator.cli import main; main()", "store", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def store_command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command about a store."""
+    return cellrig("store", *arguments)
 
 
-@pytest.mark.timeout(60)
 def test_commands_back_up_and_check(sound: Path, tmp_path: Path) -> None:
     """Status 0 and sentences, or JSON alone on stdout; status 1 once something is wrong."""
     folder = tmp_path / "backups"
     folder.mkdir()
-    made = [json.loads(cellrig("backup", "--store", sound, "--to", folder, "--keep", 1, "--json").stdout) for _ in "ab"]
+    made = [
+        json.loads(store_command("backup", "--store", sound, "--to", folder, "--keep", 1, "--json").stdout)
+        for _ in "ab"
+    ]
     assert [Path(backup["path"]).exists() for backup in made] == [False, True]
     assert made[1]["removed"] == [made[0]["path"]]
-    good = cellrig("check", "--store", sound, "--backups", folder)
+    good = store_command("check", "--store", sound, "--backups", folder)
     assert (good.returncode, good.stderr) == (0, "")
     assert "no record is missing among 200" in good.stdout
     with open_store(sound) as store:
         lose_records(store)
-    bad = cellrig("check", "--store", sound, "--json")
+    bad = store_command("check", "--store", sound, "--json")
     assert bad.returncode == 1
     report = json.loads(bad.stdout)
     assert not report["sound"]
     assert [finding["check"] for finding in report["findings"] if finding["level"] == "wrong"] == ["gaps"]
-    said = cellrig("backup", "--store", sound).stdout
+    said = store_command("backup", "--store", sound).stdout
     assert "verified" in said
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("command", ["check", "backup"])
 def test_command_on_a_missing_store_is_one_sentence(tmp_path: Path, command: str) -> None:
     """Status 1, the path, what to do, and no trace."""
-    result = cellrig(command, "--store", tmp_path / "typo.db")
+    result = store_command(command, "--store", tmp_path / "typo.db")
     assert result.returncode == 1
     assert result.stderr.startswith("cellrig: ")
     assert "typo.db does not exist; check the path" in result.stderr

@@ -1,7 +1,6 @@
 """What every `BatteryTester` must do, over memory and over TCP, on good wires and on spoiled ones."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +8,10 @@ import pytest
 
 from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown, Refused, SettingsError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
-from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
+from simulators.neware.commands import WRITES
 from simulators.neware.settings import Quirks, Trouble
-from tests.rig import CHANNEL, Rig, open_rig, same_rows, short_segment
+from tests.rig import CHANNEL, Rig, same_rows, short_segment, started
 
 TRANSPORTS = ("memory", "tcp")
 READS = ("inquire", "inquiredf", "download", "downloadStepLayer", "downloadlog", "getdevinfo")
@@ -39,21 +38,6 @@ def names(fault: Fault) -> str:
     return f"{fault.spoil.value} {fault.seconds or fault.at or ''}".strip().replace(" ", "-")
 
 
-def with_rig(work: Callable[[Rig], Awaitable[None]], transport: str = "memory", quirks: Quirks | None = None) -> None:
-    """Run a test's body against a rig in virtual time."""
-
-    async def main() -> None:
-        async with open_rig(transport, quirks=quirks) as rig:
-            await work(rig)
-
-    run_virtual(main())
-
-
-async def started(rig: Rig, rest_s: float = 20.0) -> TestIdentity:
-    """Load and start the short segment."""
-    return await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(rest_s), "R000001"), "R000001")
-
-
 async def status_of(rig: Rig, channel: str = CHANNEL) -> ChannelStatus:
     """Ask for one channel."""
     return (await rig.tester.status([channel]))[channel]
@@ -70,201 +54,150 @@ async def all_records(rig: Rig, identity: TestIdentity, block: int = 1000) -> li
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_whole_test_comes_back_row_for_row(transport: str) -> None:
+async def test_a_whole_test_comes_back_row_for_row(rig: Rig) -> None:
     """Load, start, wait, read: samples, steps and log are the tester's own."""
-
-    async def work(rig: Rig) -> None:
-        assert isinstance(rig.tester, BatteryTester)
-        assert rig.tester.channels() == tuple(f"21-1-{n}" for n in range(1, 9))
-        identity = await started(rig)
-        assert (await status_of(rig)).state is ChannelState.WORKING
-        await asyncio.sleep(120)
-        status = await status_of(rig)
-        assert (status.state, status.complete, status.barcode) == (ChannelState.FINISHED, True, "R000001")
-        samples = await all_records(rig, identity, block=7)
-        same_rows(rig.bench, samples, identity.test_id)
-        steps = await rig.tester.step_log(identity)
-        assert [(s.step, s.duration_s) for s in steps] == [(1, 20.0), (2, 30.0), (3, 30.0)]
-        assert steps[-1].last_sequence == samples[-1].sequence
-        assert len(await rig.tester.event_log(identity)) > 3
-
-    with_rig(work, transport)
+    assert isinstance(rig.tester, BatteryTester)
+    assert rig.tester.channels() == tuple(f"21-1-{n}" for n in range(1, 9))
+    identity = await started(rig)
+    assert (await status_of(rig)).state is ChannelState.WORKING
+    await asyncio.sleep(120)
+    status = await status_of(rig)
+    assert (status.state, status.complete, status.barcode) == (ChannelState.FINISHED, True, "R000001")
+    samples = await all_records(rig, identity, block=7)
+    same_rows(rig.bench, samples, identity.test_id)
+    steps = await rig.tester.step_log(identity)
+    assert [(s.step, s.duration_s) for s in steps] == [(1, 20.0), (2, 30.0), (3, 30.0)]
+    assert steps[-1].last_sequence == samples[-1].sequence
+    assert len(await rig.tester.event_log(identity)) > 3
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("fault", MENDABLE, ids=names)
 @pytest.mark.parametrize("command", READS)
-@pytest.mark.timeout(20)
-def test_a_spoiled_reply_to_a_read_changes_nothing(transport: str, fault: Fault, command: str) -> None:
+async def test_a_spoiled_reply_to_a_read_changes_nothing(rig: Rig, fault: Fault, command: str) -> None:
     """Whatever happens to one reply of a read, the same values come in the end."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig)
-        await asyncio.sleep(300)
-        rig.bench.wire.spoil(Fault(fault.spoil, command, 1, fault.seconds, fault.at, fault.filler, fault.limit_bytes))
-        await rig.tester.open()
-        samples = await all_records(rig, identity)
-        steps = await rig.tester.step_log(identity)
-        await rig.tester.event_log(identity)
-        assert [spoiled for spoiled, _ in rig.bench.wire.spoiled] == [command]
-        same_rows(rig.bench, samples, identity.test_id)
-        assert len(steps) == 3
-
-    with_rig(work, transport)
+    identity = await started(rig)
+    await asyncio.sleep(300)
+    rig.bench.wire.spoil(Fault(fault.spoil, command, 1, fault.seconds, fault.at, fault.filler, fault.limit_bytes))
+    await rig.tester.open()
+    samples = await all_records(rig, identity)
+    steps = await rig.tester.step_log(identity)
+    await rig.tester.event_log(identity)
+    assert [spoiled for spoiled, _ in rig.bench.wire.spoiled] == [command]
+    same_rows(rig.bench, samples, identity.test_id)
+    assert len(steps) == 3
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED, Spoil.CUT, Spoil.ENDLESS])
-@pytest.mark.timeout(20)
-def test_a_link_that_stays_bad_is_an_error_in_bounded_time(transport: str, spoil: Spoil) -> None:
+async def test_a_link_that_stays_bad_is_an_error_in_bounded_time(rig: Rig, spoil: Spoil) -> None:
     """Two attempts of one deadline each, then ConnectionFailed; afterwards the driver works again (faults A03-A05)."""
-
-    async def work(rig: Rig) -> None:
-        loop = asyncio.get_running_loop()
-        rig.bench.wire.spoil(Fault(spoil, None, None, at=30, limit_bytes=1 << 24))
-        begun = loop.time()
-        with pytest.raises(ConnectionFailed):
-            await rig.tester.status([CHANNEL])
-        assert loop.time() - begun <= 65
-        rig.bench.wire.mend()
-        assert (await status_of(rig)).state is ChannelState.FINISHED
-
-    with_rig(work, transport)
+    loop = asyncio.get_running_loop()
+    rig.bench.wire.spoil(Fault(spoil, None, None, at=30, limit_bytes=1 << 24))
+    begun = loop.time()
+    with pytest.raises(ConnectionFailed):
+        await rig.tester.status([CHANNEL])
+    assert loop.time() - begun <= 65
+    rig.bench.wire.mend()
+    assert (await status_of(rig)).state is ChannelState.FINISHED
 
 
 @pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED, Spoil.CUT, Spoil.FLIPPED])
-def test_start_whose_reply_is_lost_is_found_and_never_sent_again(spoil: Spoil) -> None:
+async def test_start_whose_reply_is_lost_is_found_and_never_sent_again(rig: Rig, spoil: Spoil) -> None:
     """The tester is asked by barcode and test id what happened (faults A12)."""
-
-    async def work(rig: Rig) -> None:
-        rig.bench.wire.spoil(Fault(spoil, "start", at=45))
-        identity = await started(rig)
-        assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
-        await asyncio.sleep(120)
-        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
-
-    with_rig(work)
+    rig.bench.wire.spoil(Fault(spoil, "start", at=45))
+    identity = await started(rig)
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+    await asyncio.sleep(120)
+    same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
 
 
-def test_start_that_never_arrived_is_an_unknown_outcome() -> None:
+async def test_start_that_never_arrived_is_an_unknown_outcome(rig: Rig) -> None:
     """Without a sign of our program the caller is told so; nothing is sent twice."""
-
-    async def work(rig: Rig) -> None:
-        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
-        rig.bench.wire.refuse_connections()
-        await rig.tester.close()
-        with pytest.raises(ConnectionFailed):
-            await rig.tester.start(loaded, "R000001")
-        assert rig.bench.tester.channels[CHANNEL].tests == []
-
-    with_rig(work)
+    loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+    rig.bench.wire.refuse_connections()
+    await rig.tester.close()
+    with pytest.raises(ConnectionFailed):
+        await rig.tester.start(loaded, "R000001")
+    assert rig.bench.tester.channels[CHANNEL].tests == []
 
 
-def test_lost_reply_and_no_program_on_the_channel_is_an_unknown_outcome() -> None:
+async def test_lost_reply_and_no_program_on_the_channel_is_an_unknown_outcome(rig: Rig) -> None:
     """The file vanished, BTS says false, and that answer is lost: the driver cannot tell and says so."""
-
-    async def work(rig: Rig) -> None:
-        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
-        await asyncio.to_thread(Path(loaded.location).unlink)
-        rig.bench.wire.spoil(Fault(Spoil.SILENT, "start"))
-        with pytest.raises(OutcomeUnknown, match="R000001"):
-            await rig.tester.start(loaded, "R000001")
-
-    with_rig(work)
+    loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+    await asyncio.to_thread(Path(loaded.location).unlink)
+    rig.bench.wire.spoil(Fault(Spoil.SILENT, "start"))
+    with pytest.raises(OutcomeUnknown, match="R000001"):
+        await rig.tester.start(loaded, "R000001")
 
 
-def test_refused_start_says_where_to_look() -> None:
+async def test_refused_start_says_where_to_look(rig: Rig) -> None:
     """BTS gives no reason; its own log has it."""
-
-    async def work(rig: Rig) -> None:
-        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
-        await asyncio.to_thread(Path(loaded.location).write_bytes, b"<root>")
-        with pytest.raises(Refused, match="client log"):
-            await rig.tester.start(loaded, "R000001")
-
-    with_rig(work)
+    loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+    await asyncio.to_thread(Path(loaded.location).write_bytes, b"<root>")
+    with pytest.raises(Refused, match="client log"):
+        await rig.tester.start(loaded, "R000001")
 
 
-def test_busy_channel_is_not_started() -> None:
+async def test_busy_channel_is_not_started(rig: Rig) -> None:
     """A channel that works is refused before anything is sent."""
-
-    async def work(rig: Rig) -> None:
-        await started(rig)
-        loaded = await rig.tester.load(CHANNEL, short_segment(), "R000002")
-        with pytest.raises(CannotRun, match="R000001"):
-            await rig.tester.start(loaded, "R000002")
-        assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
-
-    with_rig(work)
+    await started(rig)
+    loaded = await rig.tester.load(CHANNEL, short_segment(), "R000002")
+    with pytest.raises(CannotRun, match="R000001"):
+        await rig.tester.start(loaded, "R000002")
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
 
 
 @pytest.mark.parametrize("stop", ["obey", "refuse", "ignore"])
 @pytest.mark.parametrize("spoil", [None, Spoil.SILENT, Spoil.CLOSED])
-def test_stop_climbs_its_ladder_until_the_channel_is_quiet(stop: str, spoil: Spoil | None) -> None:
+async def test_stop_climbs_its_ladder_until_the_channel_is_quiet(rig: Rig, stop: str, spoil: Spoil | None) -> None:
     """A stop that is refused, ignored or unanswered goes on by other means (faults B07)."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig, rest_s=3600.0)
-        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop=stop))
-        if spoil is not None:
-            rig.bench.wire.spoil(Fault(spoil, "stop"))
-        await rig.tester.stop(identity)
-        status = await status_of(rig)
-        assert status.state in {ChannelState.STOPPED, ChannelState.FINISHED}
-        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
-        assert rig.bench.tester.records(CHANNEL, identity.test_id)[-1].step_time_ms < 300_000
-
-    with_rig(work)
+    identity = await started(rig, rest_s=3600.0)
+    rig.bench.tester.make_trouble(CHANNEL, Trouble(stop=stop))
+    if spoil is not None:
+        rig.bench.wire.spoil(Fault(spoil, "stop"))
+    await rig.tester.stop(identity)
+    status = await status_of(rig)
+    assert status.state in {ChannelState.STOPPED, ChannelState.FINISHED}
+    same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
+    assert rig.bench.tester.records(CHANNEL, identity.test_id)[-1].step_time_ms < 300_000
 
 
-def test_stop_of_a_finished_test_is_confirmed_without_a_command() -> None:
-    """What is over needs no stop."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig)
-        await asyncio.sleep(120)
-        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
-        await rig.tester.stop(identity)
-
-    with_rig(work)
+async def test_stop_of_a_finished_test_is_confirmed_without_a_command(rig: Rig) -> None:
+    """What is over needs no stop: of all that the tester is asked, nothing changes it."""
+    identity = await started(rig)
+    await asyncio.sleep(120)
+    rig.bench.wire.spoil(Fault(Spoil.LATE, None, None))  # late by nothing: the wire lists each command it answers
+    await rig.tester.stop(identity)
+    asked = {command for command, _ in rig.bench.wire.spoiled}
+    assert "inquire" in asked
+    assert not asked & WRITES
 
 
 @pytest.mark.parametrize("end_step", [4, None])
-def test_stop_goes_to_the_end_step_only_where_its_number_is_known(end_step: int | None) -> None:
+async def test_stop_goes_to_the_end_step_only_where_its_number_is_known(rig: Rig, end_step: int | None) -> None:
     """Without it that rung is passed and nothing of it is sent; the next one helps."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig, rest_s=3600.0)
-        rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
-        rig.bench.wire.spoil(Fault(Spoil.TWICE, "goto"))
-        await rig.tester.stop(replace(identity, end_step=end_step))
-        assert (await status_of(rig)).state in {ChannelState.STOPPED, ChannelState.FINISHED}
-        assert [command for command, _ in rig.bench.wire.spoiled] == (["goto"] if end_step else [])
-
-    with_rig(work)
+    identity = await started(rig, rest_s=3600.0)
+    rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
+    rig.bench.wire.spoil(Fault(Spoil.TWICE, "goto"))
+    await rig.tester.stop(replace(identity, end_step=end_step))
+    assert (await status_of(rig)).state in {ChannelState.STOPPED, ChannelState.FINISHED}
+    assert [command for command, _ in rig.bench.wire.spoiled] == (["goto"] if end_step else [])
 
 
-def test_stop_leaves_somebody_elses_test_alone() -> None:
+async def test_stop_leaves_somebody_elses_test_alone(rig: Rig) -> None:
     """A channel that shows another barcode is not ours to stop."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig)
-        other = TestIdentity(CHANNEL, identity.test_id, "R000999", identity.end_step)
-        with pytest.raises(NotConfirmed, match="R000999"):
-            await rig.tester.stop(other)
-        assert (await status_of(rig)).state is ChannelState.WORKING
-
-    with_rig(work)
+    identity = await started(rig)
+    other = TestIdentity(CHANNEL, identity.test_id, "R000999", identity.end_step)
+    with pytest.raises(NotConfirmed, match="R000999"):
+        await rig.tester.stop(other)
+    assert (await status_of(rig)).state is ChannelState.WORKING
 
 
-def test_channel_that_does_not_exist_is_named() -> None:
+async def test_channel_that_does_not_exist_is_named(rig: Rig) -> None:
     """The error lists the channels that there are."""
-
-    async def work(rig: Rig) -> None:
-        with pytest.raises(SettingsError, match="21-1-1, 21-1-2"):
-            await rig.tester.status(["21-1-9"])
-
-    with_rig(work)
+    with pytest.raises(SettingsError, match="21-1-1, 21-1-2"):
+        await rig.tester.status(["21-1-9"])
 
 
 @pytest.mark.parametrize(
@@ -282,38 +215,27 @@ def test_channel_that_does_not_exist_is_named() -> None:
     ],
     ids=repr,
 )
-def test_every_known_quirk_of_bts_is_taken(quirks: Quirks) -> None:
+async def test_every_known_quirk_of_bts_is_taken(rig: Rig) -> None:
     """Versions that differ on the wire give the same samples."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig)
-        await asyncio.sleep(120)
-        same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
-
-    with_rig(work, quirks=quirks)
+    identity = await started(rig)
+    await asyncio.sleep(120)
+    same_rows(rig.bench, await all_records(rig, identity), identity.test_id)
 
 
-def test_renamed_attribute_is_an_error_and_no_silent_null() -> None:
+@pytest.mark.rig(quirks=Quirks(renamed={"curr": "current"}))
+async def test_renamed_attribute_is_an_error_and_no_silent_null(rig: Rig) -> None:
     """An update of the vendor's software that changes a name is noticed (faults B11)."""
-
-    async def work(rig: Rig) -> None:
-        identity = await started(rig)
-        await asyncio.sleep(120)
-        with pytest.raises(ConnectionFailed):
-            await all_records(rig, identity)
-
-    with_rig(work, quirks=Quirks(renamed={"curr": "current"}))
+    identity = await started(rig)
+    await asyncio.sleep(120)
+    with pytest.raises(ConnectionFailed):
+        await all_records(rig, identity)
 
 
-def test_cancelled_request_does_not_leave_its_reply_to_the_next() -> None:
+async def test_cancelled_request_does_not_leave_its_reply_to_the_next(rig: Rig) -> None:
     """A question given up in the middle cannot answer a later one."""
-
-    async def work(rig: Rig) -> None:
-        rig.bench.wire.spoil(Fault(Spoil.LATE, "inquire", seconds=5.0))
-        asking = asyncio.ensure_future(rig.tester.status(["21-1-5"]))
-        await asyncio.sleep(1)
-        asking.cancel()
-        await asyncio.wait({asking})
-        assert (await status_of(rig)).channel == CHANNEL
-
-    with_rig(work)
+    rig.bench.wire.spoil(Fault(Spoil.LATE, "inquire", seconds=5.0))
+    asking = asyncio.ensure_future(rig.tester.status(["21-1-5"]))
+    await asyncio.sleep(1)
+    asking.cancel()
+    await asyncio.wait({asking})
+    assert (await status_of(rig)).channel == CHANNEL

@@ -121,22 +121,18 @@ def test_launch_refuses_what_the_toy_cannot_run(file: Path) -> None:
         checked_program(order)
 
 
-def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:
+async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:
     """Every record is kept, and no sentence in the store speaks of another instrument."""
-
-    async def main() -> None:
-        async with open_tester_of(load_bench(file), "left") as tester:
-            (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
-            assert run.state is RunState.COMPLETED, run.reason
-            (test,) = store.tests(run.run_id)
-            assert run.records is not None
-            assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
-            said = texts(store, run)
-            assert "R000001 in the toy's memory, sha256 " in said
-            assert "step file" not in said
-            assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
-
-    run_virtual(main())
+    async with open_tester_of(load_bench(file), "left") as tester:
+        (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
+        assert run.state is RunState.COMPLETED, run.reason
+        (test,) = store.tests(run.run_id)
+        assert run.records is not None
+        assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
+        said = texts(store, run)
+        assert "R000001 in the toy's memory, sha256 " in said
+        assert "step file" not in said
+        assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
 
 
 @asynccontextmanager
@@ -154,30 +150,26 @@ async def serving(bench: BenchSettings, store: Store) -> AsyncIterator[tuple[Ser
         await asyncio.wait({task})
 
 
-def test_service_runs_and_stops_on_channels_with_free_names(file: Path, store: Store) -> None:
+async def test_service_runs_and_stops_on_channels_with_free_names(file: Path, store: Store) -> None:
     """Orders by REST: one run comes to its end, the other is stopped, each on its own channel."""
-
-    async def main() -> None:
-        async with serving(load_bench(file), store) as (service, http):
-            order = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "by": "ada"}
-            ids = []
-            for channel in ("left", "A1"):
-                reply = await http.post("/api/v1/runs", json={**order, "channel": channel})
-                assert reply.status_code < 300, reply.text
-                ids.append(reply.json()["run_id"])
-            await asyncio.sleep(600)
-            now = (await http.get("/api/v1/channels/A1")).json()
-            assert (now["run"]["run_id"], now["run"]["state"]) == (ids[1], "running")
-            stopped = (await http.post(f"/api/v1/runs/{ids[1]}/stop", json={"by": "ada"})).json()
-            assert stopped["state"] == "stopped"
-            await asyncio.sleep(3600)
-            assert service.find(ids[0])[1].state is RunState.COMPLETED
-            held = {**order, "recipe_yaml": HELD, "cell": "coated-lfp", "channel": "left"}
-            refused = await http.post("/api/v1/runs", json=held)
-            assert refused.status_code >= 400
-            assert "A toy has no cc_cv steps." in refused.text
-
-    run_virtual(main())
+    async with serving(load_bench(file), store) as (service, http):
+        order = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "by": "ada"}
+        ids = []
+        for channel in ("left", "A1"):
+            reply = await http.post("/api/v1/runs", json={**order, "channel": channel})
+            assert reply.status_code < 300, reply.text
+            ids.append(reply.json()["run_id"])
+        await asyncio.sleep(600)
+        now = (await http.get("/api/v1/channels/A1")).json()
+        assert (now["run"]["run_id"], now["run"]["state"]) == (ids[1], "running")
+        stopped = (await http.post(f"/api/v1/runs/{ids[1]}/stop", json={"by": "ada"})).json()
+        assert stopped["state"] == "stopped"
+        await asyncio.sleep(3600)
+        assert service.find(ids[0])[1].state is RunState.COMPLETED
+        held = {**order, "recipe_yaml": HELD, "cell": "coated-lfp", "channel": "left"}
+        refused = await http.post("/api/v1/runs", json=held)
+        assert refused.status_code >= 400
+        assert "A toy has no cc_cv steps." in refused.text
 
 
 class Crossed(ToyTester):
@@ -210,18 +202,14 @@ class Backwards:
         self._cell.advance(duration_s, -current_a)
 
 
-def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store) -> None:
+async def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store) -> None:
     """Whose lead or setting is wrong, the tester itself says."""
-
-    async def main() -> None:
-        tester = Crossed(ToySettings(cells={"left": "coated-li-li"}), wall_time)
-        await tester.open()
-        (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
-        await tester.close()
-        assert run.state is RunState.STOPPED
-        assert run.reason.endswith("have the wrong sign; swap the toy's leads")
-
-    run_virtual(main())
+    tester = Crossed(ToySettings(cells={"left": "coated-li-li"}), wall_time)
+    await tester.open()
+    (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
+    await tester.close()
+    assert run.state is RunState.STOPPED
+    assert run.reason.endswith("have the wrong sign; swap the toy's leads")
 
 
 def test_channel_of_the_toy_is_stopped_directly(file: Path, store_path: Path) -> None:

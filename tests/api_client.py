@@ -1,0 +1,83 @@
+"""A client of the API in this process, with the service and the simulated rack behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from orchestrator.api.app import create_app
+from orchestrator.api.live_stream import LiveClients
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.service import Service
+from orchestrator.store import open_store
+from tests.rig import CHANNEL, Rig, open_rig
+
+TOKEN = "t" * 43
+RECIPE = """\
+name: two-cycles
+title: Two short cycles
+for: [li-li]
+record: {every: 30 s, on_voltage_change: 5 mV}
+steps:
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
+      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
+"""
+ORDER = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "channel": CHANNEL, "by": "ada"}
+
+
+@dataclass
+class Client:
+    """A client of a service on a rig."""
+
+    http: httpx.AsyncClient
+    rig: Rig
+    service: Service
+    bus: LiveClients
+
+    async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+        """Read, and assert the status."""
+        reply = await self.http.get(f"/api/v1{path}")
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    async def post(self, path: str, body: object, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+        """Order, and assert the status."""
+        reply = await self.http.post(f"/api/v1{path}", json=body)
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[Client]:
+    """Run a service with its API on a rig of eight channels."""
+    async with open_rig(poll_period_s=60.0) as rig:
+        with open_store(path) as store:
+            service = Service(store, [rig.tester])
+            bus = LiveClients(service.bus)
+            task = asyncio.ensure_future(service.run())
+            await asyncio.sleep(0)
+            transport = httpx.ASGITransport(create_app(service, bus, TOKEN))
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+                yield Client(http, rig, service, bus)
+            task.cancel()
+            await asyncio.wait({task})
+
+
+def with_client(folder: Path, work: Callable[[Client], Awaitable[None]]) -> None:
+    """Run a test's body in virtual time."""
+
+    async def main() -> None:
+        async with serving(folder / "cellrig.db") as client:
+            await work(client)
+
+    run_virtual(main())

@@ -1,0 +1,64 @@
+"""The CT-4008's driver: starts and stops whose outcome must not be believed too easily."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import NotConfirmed, OutcomeUnknown
+from drivers.interfaces import ChannelState
+from simulators.faults import Fault, Spoil
+from simulators.neware.schedule import UnitRatings
+from simulators.neware.stepfile import read_schedule
+from tests.rig import CHANNEL, Rig, short_segment, started
+
+APPENDIX_A = Path(__file__).parent / "golden" / "appendix_a.xml"
+
+
+async def test_channel_that_vanishes_is_absent_and_its_neighbours_are_read(rig: Rig) -> None:
+    """BTS answers `false` and nothing else for it (reference 4.3); that must not blind the whole rack."""
+    await started(rig)
+    del rig.bench.tester.channels["21-1-5"]
+    found = await rig.tester.status([CHANNEL, "21-1-5"])
+    assert found["21-1-5"].state is ChannelState.ABSENT
+    assert found[CHANNEL].state is ChannelState.WORKING
+
+
+async def test_channel_that_vanishes_is_no_proof_of_a_stop(rig: Rig) -> None:
+    """A unit whose cable is cut goes on by itself: it is not quiet because it cannot be seen."""
+    identity = await started(rig, rest_s=3600.0)
+    del rig.bench.tester.channels[CHANNEL]
+    with pytest.raises(NotConfirmed, match="by hand"):
+        await rig.tester.stop(identity)
+
+
+async def test_stop_leaves_another_test_with_our_barcode_alone(rig: Rig) -> None:
+    """Every store counts its runs from R000001: only barcode and test id together say whose test it is."""
+    identity = await started(rig)
+    await asyncio.sleep(120)
+    schedule = read_schedule(APPENDIX_A.read_bytes(), UnitRatings(negative_voltage=True))
+    assert rig.bench.tester.start(CHANNEL, schedule, identity.barcode)
+    with pytest.raises(NotConfirmed, match="left alone"):
+        await rig.tester.stop(identity)
+    assert rig.bench.tester.channel(CHANNEL).busy
+
+
+async def test_start_that_bts_took_before_the_link_died_is_an_unknown_outcome(rig: Rig) -> None:
+    """BTS said ok, so a cell may be running: that is no failure to start."""
+    loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
+    rig.bench.wire.spoil(Fault(Spoil.LATE, "start", seconds=5))
+    starting = asyncio.ensure_future(rig.tester.start(loaded, "R000001"))
+    await asyncio.sleep(2)
+    rig.bench.wire.spoil(Fault(Spoil.SILENT, "inquire", None))
+    with pytest.raises(OutcomeUnknown):
+        await starting
+    assert rig.bench.tester.channels[CHANNEL].tests
+
+
+async def test_start_answered_with_another_word_is_found_by_its_barcode(rig: Rig) -> None:
+    """Neither ok nor false: the command has left, so the tester is asked what it did."""
+    tail = b"ok</start>\r\n  </list>\r\n</bts>\n\n#\r\n"
+    rig.bench.wire.spoil(Fault(Spoil.FLIPPED, "start", at=-len(tail)))
+    identity = await started(rig)
+    assert rig.bench.wire.spoiled == [("start", Spoil.FLIPPED)]
+    assert identity.test_id == rig.bench.tester.channels[CHANNEL].tests[-1].test_id
