@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from orchestrator.runs.progress import Progress
 from orchestrator.store import Store
 from protocols.program import CyclingSegment
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
-from tests.station_rig import StationRig, eis_request, measuring_service, with_station
+from tests.station_rig import StationRig, eis_request, measuring_service
 
 RECIPE = """
 name: watched
@@ -58,22 +57,18 @@ def test_cycle_of_a_run_that_goes_on_is_the_one_read_later(store: Store, cuts_s:
 
 
 @pytest.mark.timeout(60)
-def test_trace_of_a_potentiostat_counts_for_the_run(store_path: Path) -> None:
+async def test_trace_of_a_potentiostat_counts_for_the_run(station_rig: StationRig, store: Store) -> None:
     """Time and samples that people are shown are those read from the store, also after a restart of the service."""
-
-    async def work(rig: StationRig, store: Store) -> None:
-        for restarted in (False, True):
-            async with measuring_service(rig, store) as service:
-                if not restarted:
-                    service.submit(eis_request(text=RECIPE), "ada")
-                    while not store.measurements("R000001"):  # noqa: ASYNC110 - as a person does
-                        await asyncio.sleep(60.0)
-                await asyncio.sleep(300.0)
-                _, run = service.find("R000001")
-                shown, read = run.update(), RunData(store, "R000001")
-                assert len(read.tests) == 3
-                assert shown.time_s == pytest.approx(read.duration_s)
-                assert shown.samples == summarize(store, "R000001").samples
-                assert read.duration_s > 5 * 60 + 2 * 60
-
-    with_station(store_path, work)
+    for restarted in (False, True):
+        async with measuring_service(station_rig, store) as service:
+            if not restarted:
+                service.submit(eis_request(text=RECIPE), "ada")
+                while not store.measurements("R000001"):  # noqa: ASYNC110 - as a person does
+                    await asyncio.sleep(60.0)
+            await asyncio.sleep(300.0)
+            _, run = service.find("R000001")
+            shown, read = run.update(), RunData(store, "R000001")
+            assert len(read.tests) == 3
+            assert shown.time_s == pytest.approx(read.duration_s)
+            assert shown.samples == summarize(store, "R000001").samples
+            assert read.duration_s > 5 * 60 + 2 * 60
