@@ -1,6 +1,6 @@
 """The one reader of a run out of its store: all its tests, interruptions and measurements as one continuous record.
 
-Whoever draws, sums up, judges or exports a run asks here, so that time, steps, half-cycles and cycles mean the same
+Pictures, summaries, verdicts and exports all read a run here, so that time, steps, half-cycles and cycles mean the same
 everywhere. Run time counts the time of the run's tests, one behind the other: seconds in which nothing recorded (a
 tester without power, a run that is held, a spectrum) are not part of it and are listed as gaps. What a run holds is
 taken once, when it is first asked for: records that come later belong to the next reader.

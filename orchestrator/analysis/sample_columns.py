@@ -1,6 +1,6 @@
 """A run's samples as columns of numbers, in chunks, ready for numpy, polars, pandas or pyarrow.
 
-Kept apart from `orchestrator.analysis.run_data`, so that whoever asks for no columns does not pay for numpy.
+Kept apart from `orchestrator.analysis.run_data`, so that a reader of steps and cycles alone does not load numpy.
 """
 
 from __future__ import annotations
