@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_code_points_to_nothing_that_is_not_shipped() -> None:
         if found := pages + re.findall(r"\b(?:design|faults),? (?:section )?\d|\b(?:house|screen|style)\.md\b", prose):
             astray[_id(module)] = found
     assert astray == {}
+
+
+def test_floors_of_the_pages_are_those_that_are_enforced() -> None:
+    """CONTRIBUTING's table and the map of the architecture have each room on the floor that its contract gives it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["id"] == "floors-of-the-orchestrator"]
+    floors = [floor.split(" | ") for floor in layers]
+    rows = re.findall(r"^\| \d \| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == floors
+    drawn = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition(" orchestrator/ ")[2].splitlines()
+    assert [line[:65].split() for line in (" " * 15 + drawn[0], *drawn[1 : len(floors)])] == floors
 
 
 @pytest.mark.parametrize("page", OF_TODAY, ids=_id)
