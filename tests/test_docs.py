@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -168,3 +169,23 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
                 reached.add(file)
                 frontier.append(file)
     assert [_id(page) for page in PAGES if page not in reached and page.parent.name != "decisions"] == []
+
+
+def test_code_in_docstrings_stands_in_double_backticks() -> None:
+    """One dialect: a name or a command quoted in a docstring or comment has two backticks on either side."""
+    single = re.compile(r"(?<![`\\])`[^`\n]+`(?!`)")
+    found = {}
+    for module in _modules():
+        text = module.read_text("utf-8")
+        # Most files hold none at all, and need no parsing; help of the command line is shown as it stands.
+        if not single.search(text) or module.parent.name == "cli":
+            continue
+        docstrings = [
+            node.value.value
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        ]
+        comments = re.findall(r"^\s*# .*", text, re.MULTILINE)
+        if quoted := [piece for piece in (*docstrings, *comments) if single.search(piece)]:
+            found[_id(module)] = quoted
+    assert found == {}
