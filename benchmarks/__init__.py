@@ -7,6 +7,6 @@
     python -m benchmarks --json
 
 Absolute times belong to one machine and one moment. What carries over are the ratios, so each figure that matters is
-measured in turns with its floor: the same rows, the same process, the same disk. `docs/performance.md` says what the
+measured in turns with its floor: the same rows, the same process, the same disk. ``docs/performance.md`` says what the
 figures mean.
 """

@@ -1,7 +1,7 @@
 """The floor: the two XML codecs and the commits alone, on the rows of a rack that has run already.
 
 No sockets, no event loop, no supervisor, no judgement: a request's reply is written, read into samples, and a tick's
-samples go through one plain `executemany` into a store with the same layout, pragmas and batches. Whatever is slower
+samples go through one plain ``executemany`` into a store with the same layout, pragmas and batches. Whatever is slower
 than this is spent by what lies between.
 """
 

@@ -20,7 +20,7 @@ from orchestrator.demo import run_demo
 from orchestrator.events import Told
 from orchestrator.store import open_store
 
-# A store of the demo holds this file (`orchestrator.demo`).
+# A store of the demo holds this file (``orchestrator.demo``).
 _STORE = "cellrig.db"
 
 

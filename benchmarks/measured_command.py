@@ -1,7 +1,7 @@
 """Runs a command, prints its wall time and peak memory as JSON: ``python -m benchmarks.measured_command COMMAND ...``.
 
 A process of its own, because Linux counts the memory of the process that forked into the peak of its child, and
-because `getrusage` knows all children together only: this launcher is small and has exactly one.
+because ``getrusage`` knows all children together only: this launcher is small and has exactly one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes the LFP reference curves that `tests/test_cell_against_pybamm.py` holds the cell model against.
+"""Writes the LFP reference curves that ``tests/test_cell_against_pybamm.py`` holds the cell model against.
 
 Run by hand, when the reference should follow another version of PyBaMM; nothing else needs PyBaMM, so it belongs in
 an environment of its own::

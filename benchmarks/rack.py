@@ -1,7 +1,8 @@
 """A full rack in real time: 64 channels that record, replies that take 50 to 500 ms, and fifty clients that read.
 
-Three processes, so that what each uses is told apart: the simulated rack (`late_rack`), the service (`timed_service`)
-and the clients (`crowd`). What a month does to the service's memory is `benchmarks.month_memory`.
+Three processes, so that what each uses is told apart: the simulated rack (``late_rack``), the service
+(``timed_service``) and the clients (``crowd``). What a month does to the service's memory is
+``benchmarks.month_memory``.
 """
 
 from __future__ import annotations

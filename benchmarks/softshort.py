@@ -5,8 +5,8 @@ oven that wobbles and now and then runs away for hours, in holders whose contact
 cycles them for an hour each way, with noise, and measures a spectrum every 20 cycles. The truth is the cell model's own
 shunt, which the rule never sees.
 
-The thresholds were set on the population `TUNED_ON`; what is printed is that of `JUDGED_ON`. Nothing here says how the
-rule does on cells whose shorts behave otherwise than the model's.
+The thresholds were set on the population ``TUNED_ON``; what is printed is that of ``JUDGED_ON``. Nothing here says how
+the rule does on cells whose shorts behave otherwise than the model's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records per second of the whole path: simulated tester, XML, driver, durable commit, judgement, in virtual time.
 
 Eight channels record every second and are polled when each has almost a block; then the same rows go through the
-codecs and commits alone (`benchmarks.bare_codecs`), by turns. What the alone loop leaves out, the model and the step
+codecs and commits alone (``benchmarks.bare_codecs``), by turns. What the alone loop leaves out, the model and the step
 machine included, counts against the whole path.
 """
 

@@ -166,10 +166,10 @@ class ExecutedStep:
 class BatteryTesterTraits:
     """How a tester behaves, as far as its host must know.
 
-    ``block_size``: how many records one call of `BatteryTester.records` may ask for. ``refresh_s``: how old at worst a
-    live value, or a record, is when the tester shows it first. ``limits_read_back``: whether `BatteryTester.start` has
-    read the limits in force back from the instrument; where not, ``limits_note`` says in a sentence what was compared
-    instead. ``sign_hint`` says what to correct when a current turns out to have the wrong sign.
+    ``block_size``: how many records one call of ``BatteryTester.records`` may ask for. ``refresh_s``: how old at worst
+    a live value, or a record, is when the tester shows it first. ``limits_read_back``: whether ``BatteryTester.start``
+    has read the limits in force back from the instrument; where not, ``limits_note`` says in a sentence what was
+    compared instead. ``sign_hint`` says what to correct when a current turns out to have the wrong sign.
     """
 
     limits_read_back: bool
@@ -183,8 +183,8 @@ class BatteryTesterTraits:
 class BatteryTester(Protocol):
     """Programmable channels that run a segment by themselves.
 
-    Reads raise `ConnectionFailed` when the link is bad and may be asked again. Writes are never repeated by a driver:
-    a lost reply is resolved by asking the instrument, and raises `OutcomeUnknown` when that cannot tell either.
+    Reads raise ``ConnectionFailed`` when the link is bad and may be asked again. Writes are never repeated by a driver:
+    a lost reply is resolved by asking the instrument, and raises ``OutcomeUnknown`` when that cannot tell either.
 
     ``records_every_s``: an instrument that hands records over in lots may be silent for so long while all is well; 0
     for one that shows each as it is made.
@@ -200,10 +200,10 @@ class BatteryTester(Protocol):
         """Connect, log in and learn which channels exist."""
 
     async def close(self) -> None:
-        """Drop the connection. Channels go on as `host_loss` says."""
+        """Drop the connection. Channels go on as ``host_loss`` says."""
 
     def channels(self) -> tuple[str, ...]:
-        """Give the channels found by `open`, in rack order."""
+        """Give the channels found by ``open``, in rack order."""
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do, from settings. Raises SettingsError for a channel nobody described."""
@@ -211,7 +211,7 @@ class BatteryTester(Protocol):
     def problems(self, channel: str, program: Program) -> list[str]:
         """Give every reason, as a sentence, why the channel cannot run a program; empty when it can.
 
-        Answers from settings, also before `open`.
+        Answers from settings, also before ``open``.
         """
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
@@ -229,12 +229,12 @@ class BatteryTester(Protocol):
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
         """Give exactly ``count`` samples that follow ``last`` (None: from the first), without a gap.
 
-        ``count`` is at most ``traits.block_size``; how many exist is in `status`. Raises BadReply when the tester sends
-        fewer or others, RecordsLost when its memory has wrapped.
+        ``count`` is at most ``traits.block_size``; how many exist is in ``status``. Raises BadReply when the tester
+        sends fewer or others, RecordsLost when its memory has wrapped.
         """
 
     async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Give what stands for record ``sequence``, which the tester has lost, so that `records` can go on after it.
+        """Give what stands for record ``sequence``, which the tester has lost, so that ``records`` can go on after it.
 
         Only its numbers and times mean anything; its readings are NaN.
         """
@@ -292,8 +292,8 @@ class Measurement:
 class Potentiostat(Protocol):
     """An instrument that measures one technique at a time on the one cell at its leads.
 
-    A measurement is never repeated by a driver. Whatever ends it early raises one of `MeasurementFailed`'s kinds, whose
-    ``cell_state_known`` says whether the cell is certainly off.
+    A measurement is never repeated by a driver. Whatever ends it early raises one of ``MeasurementFailed``'s kinds,
+    whose ``cell_state_known`` says whether the cell is certainly off.
     """
 
     name: str
@@ -314,7 +314,7 @@ class Potentiostat(Protocol):
     async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
         """Measure once. ``job`` is unique for ever: letters, digits, dash, underscore; ``note`` is any text.
 
-        ``port`` is that of a switch which the instrument itself drives (`Multiplexer.port`).
+        ``port`` is that of a switch which the instrument itself drives (``Multiplexer.port``).
         """
 
 

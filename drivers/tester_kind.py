@@ -1,7 +1,7 @@
 """What a package brings so that a bench file may name its battery tester: the settings, and how to build one of them.
 
 Settings answer without opening anything: which channels there are, what each can do, and why a program cannot run.
-`docs/add-an-instrument.md` shows a whole tester.
+``docs/add-an-instrument.md`` shows a whole tester.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What every `BatteryTester` must do, as cases that any package can run on its own: no test framework is needed.
+"""What every ``BatteryTester`` must do, as cases that any package can run on its own: no test framework is needed.
 
-A case takes a `Subject` (an open tester, a free channel and a short program) and raises AssertionError with a sentence
-where the tester breaks the contract. Time is the event loop's, so that simulated testers pass in virtual time and real
-ones, with a dummy cell, in a quarter of an hour::
+A case takes a ``Subject`` (an open tester, a free channel and a short program) and raises AssertionError with a
+sentence where the tester breaks the contract. Time is the event loop's, so that simulated testers pass in virtual time
+and real ones, with a dummy cell, in a quarter of an hour::
 
     @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
     async def test_contract(case):

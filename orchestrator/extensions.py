@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
-# Kinds of battery testers: the name is the ``kind`` in a bench file, the object a `BatteryTesterKind`.
+# Kinds of battery testers: the name is the ``kind`` in a bench file, the object a ``BatteryTesterKind``.
 TESTERS = "cellrig.testers"
 # Formats in which a run's data can be written: the name is the format's.
 FORMATS = "cellrig.formats"

@@ -18,7 +18,7 @@ def as_before(what: object, *names: str) -> Callable[[], None]:
 
 
 def as_it_was(what: object, *names: str) -> Callable[[], None]:
-    """Like `as_before`, for attributes that are changed in place: they are copied."""
+    """Like ``as_before``, for attributes that are changed in place: they are copied."""
     values = [(name, deepcopy(getattr(what, name))) for name in names]
 
     def undo() -> None:

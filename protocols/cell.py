@@ -26,7 +26,7 @@ _TIME_FACTOR = Decimal(2)
 
 
 class CellKind(StrEnum):
-    """What sits in the can. For `OTHER` nothing is assumed: a recipe must give its limits."""
+    """What sits in the can. For ``OTHER`` nothing is assumed: a recipe must give its limits."""
 
     LI_LI = "li-li"
     LFP = "lfp"
@@ -117,7 +117,7 @@ class Ends:
 
 
 class Cell(FileModel):
-    """A cell file. `nominal_capacity` is per cell, per area (needs `area`) or per mass (needs `active_mass`)."""
+    """A cell file. ``nominal_capacity`` is per cell, per area (needs ``area``) or per mass (needs ``active_mass``)."""
 
     name: Name
     kind: CellKind

@@ -1,7 +1,7 @@
 """A recipe: what a technician writes, before any cell is known. Currents and charges may be relative.
 
-A `Recipe` that exists is sound in itself: no layers, targets or cutoffs of it contradict each other. Whether a cell can
-be run with it is for `resolve`, whether a channel can run it for `channel_envelope.problems`.
+A ``Recipe`` that exists is sound in itself: no layers, targets or cutoffs of it contradict each other. Whether a cell
+can be run with it is for ``resolve``, whether a channel can run it for ``channel_envelope.problems``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEGMENTS_MAX = 3000
 
 
 class Recipe(RecipeFields):
-    """A recipe file. `for` lists the kinds of cells; `check_block` and `limits` default by kind."""
+    """A recipe file. ``for`` lists the kinds of cells; ``check_block`` and ``limits`` default by kind."""
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

@@ -33,7 +33,7 @@ class LimitsBlock(FileModel):
 
 
 class EarlyCutoffBlock(FileModel):
-    """Stop after `in_a_row` half-cycles that their voltage cutoff ended in under `fraction` of their set time."""
+    """Stop after ``in_a_row`` half-cycles that their voltage cutoff ended in under ``fraction`` of their set time."""
 
     fraction: Annotated[Number, Field(gt=0, le=0.5)] = 0.05
     in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
@@ -47,7 +47,7 @@ class ResistanceBlock(FileModel):
 
 
 class ShortBlock(FileModel):
-    """A short: `in_a_row` half-cycles below `ratio` times the median resistance of the ten before."""
+    """A short: ``in_a_row`` half-cycles below ``ratio`` times the median resistance of the ten before."""
 
     ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.35
     in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
@@ -84,7 +84,7 @@ class Rules:
 
 
 class RecipeFields(FileModel):
-    """The fields of a recipe, each right in itself; that they fit together is for `Recipe`."""
+    """The fields of a recipe, each right in itself; that they fit together is for ``Recipe``."""
 
     name: Name
     title: Line

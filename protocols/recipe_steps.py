@@ -2,7 +2,7 @@
 
 A step answers for itself: a powered one with the current that it may reach (``largest``), the voltage that it goes to
 (``target``) and its step of the program (``in_program``); a measurement with its technique. A new kind is a model here
-and a member of `PoweredRecipeStep` or `MeasurementStep`.
+and a member of ``PoweredRecipeStep`` or ``MeasurementStep``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class ConstantCurrentStep(FileModel):
 
 
 class ConstantVoltageStep(FileModel):
-    """Hold a voltage. Without `current_limit` the current of the powered step before is the limit."""
+    """Hold a voltage. Without ``current_limit`` the current of the powered step before is the limit."""
 
     largest_key: ClassVar[str] = "current_limit"
     target_key: ClassVar[Path] = ("voltage",)
@@ -172,7 +172,7 @@ class CcCvStep(FileModel):
 
 
 class EisStep(FileModel):
-    """Measure the impedance by the potentiostat, from `high` to `low`, at open circuit or around `bias`."""
+    """Measure the impedance by the potentiostat, from ``high`` to ``low``, at open circuit or around ``bias``."""
 
     step: Literal["eis"]
     high: Frequency = parse_quantity("1 MHz")
@@ -204,7 +204,7 @@ class OcvStep(FileModel):
 
 
 class CyclicVoltammetryStep(FileModel):
-    """Sweep the voltage between `low` and `high` with the potentiostat and record the current."""
+    """Sweep the voltage between ``low`` and ``high`` with the potentiostat and record the current."""
 
     step: Literal["cyclic_voltammetry"]
     low: Voltage
@@ -233,7 +233,7 @@ def _inside(volts: Sequence[float], low_v: float, high_v: float) -> None:
 
 
 class RepeatStep(FileModel):
-    """Run the steps inside `times` times in all."""
+    """Run the steps inside ``times`` times in all."""
 
     step: Literal["repeat"]
     times: Annotated[Count, Field(ge=1, le=65535)]

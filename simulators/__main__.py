@@ -1,4 +1,4 @@
-"""Runs a simulated instrument from a shell: `python -m simulators ct4008 --port 5020 --speed 3600`."""
+"""Runs a simulated instrument from a shell: ``python -m simulators ct4008 --port 5020 --speed 3600``."""
 
 from __future__ import annotations
 

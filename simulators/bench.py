@@ -28,9 +28,9 @@ UnitAddress = tuple[int, int]
 
 
 class SimulatedBench:
-    """A simulated CT-4008 rack: `bts` is its API server, `tester` the hardware, with the verbs of a pair of hands.
+    """A simulated CT-4008 rack: ``bts`` is its API server, ``tester`` the hardware, with the verbs of a pair of hands.
 
-    `leads` are those of a CHI660E beside it, on nothing at first; `BenchControl(bench.leads)` serves them.
+    ``leads`` are those of a CHI660E beside it, on nothing at first; ``BenchControl(bench.leads)`` serves them.
 
     >>> bench = SimulatedBench(clock=lambda: 0.0, epoch_unix_s=1_767_571_200, units=1, seed=1)
     >>> sorted(bench.tester.channels)[:2]
@@ -50,11 +50,11 @@ class SimulatedBench:
         quirks: Quirks | None = None,
         speed: float = 1.0,
     ) -> None:
-        """Build the rack. `units` is a number of equal units on one middle machine, or the units themselves.
+        """Build the rack. ``units`` is a number of equal units on one middle machine, or the units themselves.
 
-        `clock` gives seconds, `speed` of them in one of the event loop's; its zero is `epoch_unix_s` (UTC). Channels
-        without an entry in `cells` get the default cells. `negative_voltage` and `ranges_a` are for all units, or for
-        those named by (devid, subdevid).
+        ``clock`` gives seconds, ``speed`` of them in one of the event loop's; its zero is ``epoch_unix_s`` (UTC).
+        Channels without an entry in ``cells`` get the default cells. ``negative_voltage`` and ``ranges_a`` are for all
+        units, or for those named by (devid, subdevid).
         """
         bare = [Unit(subdevid=n) for n in range(1, units + 1)] if isinstance(units, int) else list(units)
         built = [_rated(unit, negative_voltage, ranges_a) for unit in bare]
@@ -103,8 +103,8 @@ def cell_seed(seed: int, channel: str) -> int:
 def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
     """Read which cell sits where: TOML, channel name to a cell model's name or file, or to a table.
 
-    A table has `model`, and may have `seed`, `temperature_degc` and `overrides` (parameters by name). A file name
-    is taken from the folder of the TOML file. A ValueError names the channel.
+    A table has ``model``, and may have ``seed``, ``temperature_degc`` and ``overrides`` (parameters by name). A file
+    name is taken from the folder of the TOML file. A ValueError names the channel.
     """
     path = Path(path)
     try:

@@ -1,7 +1,7 @@
 """Spoiled wires: what can go wrong between a server's answer and the client's ears, switched on by a test.
 
-A fault is a frozen value saying what happens, to which commands, and how often; `Wire` applies the first that fits
-to each reply. The command has been executed by then: a lost reply to `start` leaves a cell running (fault A12).
+A fault is a frozen value saying what happens, to which commands, and how often; ``Wire`` applies the first that fits
+to each reply. The command has been executed by then: a lost reply to ``start`` leaves a cell running (fault A12).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Spoil(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: `times` counts replies it still spoils, None is for good; `command` None is any command.
+    """One fault: ``times`` counts replies it still spoils, None is for good; ``command`` None is any command.
 
-    `seconds` is for LATE, in the loop's time; `at` is the byte for CUT and FLIPPED (negative: from the end);
-    `filler` is sent around, or again and again up to `limit_bytes` and then the wire stays silent.
+    ``seconds`` is for LATE, in the loop's time; ``at`` is the byte for CUT and FLIPPED (negative: from the end);
+    ``filler`` is sent around, or again and again up to ``limit_bytes`` and then the wire stays silent.
     """
 
     spoil: Spoil

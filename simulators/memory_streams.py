@@ -1,6 +1,6 @@
 """Joins a client and a server inside one process by byte streams that need no kernel and take no time.
 
-Both ends are asyncio's own `StreamReader` and `StreamWriter` over an in-memory transport, so that framing, flow
+Both ends are asyncio's own ``StreamReader`` and ``StreamWriter`` over an in-memory transport, so that framing, flow
 control and end of file are the real ones while a virtual-time loop runs.
 """
 
@@ -20,7 +20,7 @@ class MemoryTransport(asyncio.Transport):
     """One end of a byte stream; what is written arrives at the peer's protocol in the loop's next turn."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.StreamReaderProtocol, name: str) -> None:
-        """Belong to `protocol`; `name` is this end's address."""
+        """Belong to ``protocol``; ``name`` is this end's address."""
         super().__init__({"peername": ("memory", 0), "sockname": (name, 0)})
         self._loop = loop
         self._protocol = protocol
@@ -37,7 +37,7 @@ class MemoryTransport(asyncio.Transport):
         self._lost = False
 
     def join(self, peer: MemoryTransport) -> None:
-        """Write to `peer` from now on."""
+        """Write to ``peer`` from now on."""
         self._peer = peer
 
     # Writing ---------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class MemoryTransport(asyncio.Transport):
 def connect_memory(
     handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to `handler`, which serves the other end in a task of its own; give the client's streams.
+    """Connect to ``handler``, which serves the other end in a task of its own; give the client's streams.
 
     What the handler raises goes to the loop's exception handler, and the client sees the end of the stream.
     """

@@ -24,7 +24,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 class ChiBeside:
     """A CHI660E beside the rack: the ports of its control socket and of its switch (0: a free one; None: no switch).
 
-    Its leads are on the cell of `channel`, or on nothing. What announces is called with `host:port`.
+    Its leads are on the cell of ``channel``, or on nothing. What announces is called with ``host:port``.
     """
 
     port: int = 0
@@ -47,11 +47,11 @@ async def serve_ct4008(
     chi: ChiBeside | None = None,
     clock: tuple[float, float] | None = None,
 ) -> None:
-    """Serve a CT-4008 until cancelled, or until nobody has been connected for `idle_exit_s`.
+    """Serve a CT-4008 until cancelled, or until nobody has been connected for ``idle_exit_s``.
 
-    `speed` is simulated seconds per real second, port 0 picks a free one, and `announce` is called with
-    `host:port` once clients can connect. `chi` puts a CHI660E beside the rack. `clock` is what other processes know
-    the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
+    ``speed`` is simulated seconds per real second, port 0 picks a free one, and ``announce`` is called with
+    ``host:port`` once clients can connect. ``chi`` puts a CHI660E beside the rack. ``clock`` is what other processes
+    know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")

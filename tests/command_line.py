@@ -33,11 +33,11 @@ def cellrig_process(*arguments: object, cwd: Path | None = None) -> subprocess.C
 
 
 def cellrig(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the program's `main` in this process, which spares its imports; an error of ours is raised, not shown."""
+    """Run the program's ``main`` in this process, which spares its imports; an error of ours is raised, not shown."""
     command = ["cellrig", *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     status: object = 0
-    # The arguments of a process cannot be given to `main` but in `sys.argv`.
+    # The arguments of a process cannot be given to ``main`` but in ``sys.argv``.
     with (
         patch.object(sys, "argv", command),
         contextlib.chdir(cwd or Path.cwd()),

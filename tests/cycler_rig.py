@@ -29,7 +29,7 @@ _SELDOM = {"poll_period_s": 5.0}
 
 @dataclass
 class CyclerRig:
-    """The channel on the cell of `CHANNEL`, whose holder is empty for the tester, and all that is behind it."""
+    """The channel on the cell of ``CHANNEL``, whose holder is empty for the tester, and all that is behind it."""
 
     cycler: PotentiostatCycler
     rig: StationRig

@@ -1,6 +1,6 @@
 r"""A client that knows nothing of this project, written as programs for the real BTS are.
 
-It uses a blocking socket and regular expressions, sends `\\n\\n#\\r\\n` and waits for it, as the reference says that
+It uses a blocking socket and regular expressions, sends ``\\n\\n#\\r\\n`` and waits for it, as the reference says that
 the programs in daily use do (2.2), and never imports our drivers.
 """
 

@@ -27,5 +27,5 @@ def install(folder: Path, name: str, points: str, modules: Mapping[str, str] | N
 
 
 def install_toy(folder: Path) -> Path:
-    """Leave a package that offers `tests.toy_tester`."""
+    """Leave a package that offers ``tests.toy_tester``."""
     return install(folder, "cellrig-toy", "[cellrig.testers]\ntoy = tests.toy_tester:KIND\n")

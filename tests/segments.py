@@ -35,7 +35,7 @@ def segment_of(*steps: Step) -> CyclingSegment:
 
 
 def unrolled(steps: Sequence[Step]) -> list[Place]:
-    """Give what `flow` should: loops unrolled by recursion, a cycle more wherever a number does not rise."""
+    """Give what ``flow`` should: loops unrolled by recursion, a cycle more wherever a number does not rise."""
 
     def block(first: int, last: int) -> list[int]:
         out: list[int] = []

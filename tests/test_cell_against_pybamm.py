@@ -1,4 +1,4 @@
-"""The LFP model's curves beside PyBaMM's Prada2013 set, from a file that `benchmarks/pybamm_reference.py` made.
+"""The LFP model's curves beside PyBaMM's Prada2013 set, from a file that ``benchmarks/pybamm_reference.py`` made.
 
 The two describe different electrodes at different temperatures, so levels are allowed an offset and only the shape is
 held. The bounds say how far apart the two are, not how well either is known: docs/cell-models.md has the numbers.

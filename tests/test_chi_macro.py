@@ -198,7 +198,7 @@ def test_old_program_gets_no_command_that_it_lacks() -> None:
     ],
 )
 def test_every_parameter_follows_tech_and_is_given_once(technique: Technique) -> None:
-    """`tech` resets all parameters, so all are given after it, and the run comes last."""
+    """``tech`` resets all parameters, so all are given after it, and the run comes last."""
     keys = [key for key, _ in commands("\n".join(lines(technique, "j1", "", settings())))]
     assert len(keys) == len(set(keys))
     assert keys[:4] == ["folder", "fileoverride", "celloff", "tech"]

@@ -160,6 +160,6 @@ def test_other_columns_are_kept_by_their_own_names() -> None:
 
 
 def test_segments_may_be_parted_by_lines() -> None:
-    """Blank lines and `Segment 2:` between rows are an option of the program."""
+    """Blank lines and ``Segment 2:`` between rows are an option of the program."""
     text = OCPT.bytes().decode().replace("2.000e-1", "\r\nSegment 2:\r\n2.000e-1")
     assert len(textfile.read(text.encode()).rows) == 3

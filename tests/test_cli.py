@@ -219,7 +219,7 @@ def test_help_lists_every_command() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    """`--help` stays quick because no command's own imports are made."""
+    """``--help`` stays quick because no command's own imports are made."""
     script = (
         "import sys\nfrom orchestrator.cli import main\nsys.argv=['cellrig','--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"

@@ -20,7 +20,7 @@ from protocols.program import Program
 README = Path(__file__).parent.parent / "README.md"
 # Another machine's mathematics library may differ in a last digit, and a cell's life then in its first decimal.
 NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
-# The first is what `make demo` runs, the second what a script would; each runs once, for all claims about it.
+# The first is what ``make demo`` runs, the second what a script would; each runs once, for all claims about it.
 OPTIONS = {1: (), 2: ("--seed", "2", "--json"), 3: ("--seed", "3")}
 
 
@@ -106,7 +106,7 @@ def test_four_pictures_are_drawn(demo: Demo) -> None:
 
 @pytest.mark.parametrize("demo", [1], indirect=True)
 def test_demo_prints_the_readmes_table(demo: Demo) -> None:
-    """What `make demo` runs gives the table that the README shows of it."""
+    """What ``make demo`` runs gives the table that the README shows of it."""
     (table,) = re.findall(r"```text\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     printed = [re.sub(r"\s+", " ", line).strip() for line in demo.printed.splitlines()]
     for line in table.splitlines():
@@ -119,7 +119,7 @@ def test_demo_prints_the_readmes_table(demo: Demo) -> None:
 
 @pytest.mark.parametrize("demo", [2], indirect=True)
 def test_json_has_its_fields_and_nothing_else(demo: Demo) -> None:
-    """`cellrig demo --json` prints one object with a row for each of the six cells."""
+    """``cellrig demo --json`` prints one object with a row for each of the six cells."""
     cells = json.loads(demo.printed)["cells"]
     assert [cell["cell"] for cell in cells] == [
         "bare-li-li-0.2",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -106,6 +108,18 @@ def test_code_points_to_nothing_that_is_not_shipped() -> None:
     assert astray == {}
 
 
+def test_floors_of_the_pages_are_those_that_are_enforced() -> None:
+    """CONTRIBUTING's table and the map of the architecture have each room on the floor that its contract gives it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["id"] == "floors-of-the-orchestrator"]
+    floors = [floor.split(" | ") for floor in layers]
+    rows = re.findall(r"^\| \d \| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", row) for row in rows] == floors
+    drawn = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition(" orchestrator/ ")[2].splitlines()
+    assert [line[:65].split() for line in (" " * 15 + drawn[0], *drawn[1 : len(floors)])] == floors
+
+
 @pytest.mark.parametrize("page", OF_TODAY, ids=_id)
 def test_every_module_that_a_page_names_exists(page: Path) -> None:
     """A page names a module by its path, or a test by its file's name, and the file is there."""
@@ -155,3 +169,23 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
                 reached.add(file)
                 frontier.append(file)
     assert [_id(page) for page in PAGES if page not in reached and page.parent.name != "decisions"] == []
+
+
+def test_code_in_docstrings_stands_in_double_backticks() -> None:
+    """One dialect: a name or a command quoted in a docstring or comment has two backticks on either side."""
+    single = re.compile(r"(?<![`\\])`[^`\n]+`(?!`)")
+    found = {}
+    for module in _modules():
+        text = module.read_text("utf-8")
+        # Most files hold none at all, and need no parsing; help of the command line is shown as it stands.
+        if not single.search(text) or module.parent.name == "cli":
+            continue
+        docstrings = [
+            node.value.value
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        ]
+        comments = re.findall(r"^\s*# .*", text, re.MULTILINE)
+        if quoted := [piece for piece in (*docstrings, *comments) if single.search(piece)]:
+            found[_id(module)] = quoted
+    assert found == {}

@@ -50,7 +50,7 @@ def test_every_finding_and_every_verdict_on_space_is_a_kind_of_event() -> None:
 
 
 def test_severities_rise() -> None:
-    """A notice asked for from `warning` on is sent for alarms too."""
+    """A notice asked for from ``warning`` on is sent for alarms too."""
     assert [one.is_at_least(Severity.WARNING) for one in Severity] == [False, False, True, True]
 
 

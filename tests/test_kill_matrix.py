@@ -1,4 +1,4 @@
-"""The kill matrix in small: every failpoint once, twenty deaths in all; `make faults` makes a thousand."""
+"""The kill matrix in small: every failpoint once, twenty deaths in all; ``make faults`` makes a thousand."""
 
 from __future__ import annotations
 

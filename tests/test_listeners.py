@@ -155,7 +155,7 @@ def test_other_listeners_hear_everything_beside_a_bad_one(tmp_path: Path) -> Non
 
 
 async def test_last_state_is_shown_before_a_command_ends(tmp_path: Path) -> None:
-    """A progress display on its thread has heard of the end when `run` returns."""
+    """A progress display on its thread has heard of the end when ``run`` returns."""
     shown: list[RunState] = []
 
     def show(told: Told) -> None:

@@ -19,7 +19,7 @@ from protocols.loading import load_cell, load_recipe
 
 @pytest.fixture(scope="module")
 def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run `li-li-eis` on the bare cell, on the simulated bench, in virtual time, once."""
+    """Run ``li-li-eis`` on the bare cell, on the simulated bench, in virtual time, once."""
     path = tmp_path_factory.mktemp("life") / "cellrig.db"
     cell = load_cell("bare-li-li")
     order = Launch(load_recipe("li-li-eis"), cell, "21-1-1", rack_with(cell, "21-1-1", None, 1))
@@ -57,7 +57,7 @@ def test_soft_short_is_told_while_the_run_goes_on_and_before_the_hard_one(store:
 
 
 def test_command_gives_numbers_and_pictures(store_path: Path, tmp_path: Path) -> None:
-    """`cellrig spectra`: fits with errors, the verdict in a sentence, three pictures; JSON for scripts."""
+    """``cellrig spectra``: fits with errors, the verdict in a sentence, three pictures; JSON for scripts."""
     result = CliRunner().invoke(app, ["spectra", "R000001", "--store", str(store_path), "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert "Hard short, first seen in cycle" in result.output

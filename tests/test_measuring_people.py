@@ -106,7 +106,7 @@ async def test_stop_in_a_spectrum_without_a_switch_says_that_the_leads_are_on_th
 
 
 async def test_ctrl_c_does_not_hide_a_relay_that_sticks(station_rig: StationRig, store: Store) -> None:
-    """`cellrig run` ended in a spectrum whose switch does not let go: its last word says so."""
+    """``cellrig run`` ended in a spectrum whose switch does not let go: its last word says so."""
     supervisor = Supervisor(store, station_rig.tester, station=station_rig.station)
     task = asyncio.ensure_future(supervisor.run([eis_request(text=SLOW)]))
     await asyncio.sleep(900.0)

@@ -16,7 +16,7 @@ APPENDIX_A = Path(__file__).parent / "golden" / "appendix_a.xml"
 
 
 async def test_channel_that_vanishes_is_absent_and_its_neighbours_are_read(rig: Rig) -> None:
-    """BTS answers `false` and nothing else for it (reference 4.3); that must not blind the whole rack."""
+    """BTS answers ``false`` and nothing else for it (reference 4.3); that must not blind the whole rack."""
     await started(rig)
     del rig.bench.tester.channels["21-1-5"]
     found = await rig.tester.status([CHANNEL, "21-1-5"])

@@ -144,7 +144,7 @@ def test_common_slips_are_answered_with_what_to_write(text: str, dimension: Dime
 
 
 def test_c_is_a_rate_and_never_a_coulomb() -> None:
-    """`0.5 C` is a rate; it is no charge."""
+    """``0.5 C`` is a rate; it is no charge."""
     assert parse_quantity("0.5 C").dimension is Dimension.RATE
     with pytest.raises(QuantityError, match="C rate"):
         parse_quantity("0.5 C", Dimension.CHARGE)
@@ -157,5 +157,5 @@ def test_other_dimension_cannot_be_converted_to() -> None:
 
 
 def test_milli_and_mega_differ() -> None:
-    """`mHz` and `MHz` are a factor of 1e9 apart."""
+    """``mHz`` and ``MHz`` are a factor of 1e9 apart."""
     assert parse_quantity("1 MHz").exact == parse_quantity("1 mHz").exact * 10**9

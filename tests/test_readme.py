@@ -19,7 +19,7 @@ def environment() -> dict[str, str]:
 
 
 def test_first_block_is_the_two_commands_and_make_knows_both() -> None:
-    """`make test` is what runs this test; that `make demo` leads to the demo is read from make itself."""
+    """``make test`` is what runs this test; that ``make demo`` leads to the demo is read from make itself."""
     assert BLOCKS[0].split("\n")[:2] == ["make demo", "make test"]
     shown = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown.rstrip().endswith("cellrig demo")
@@ -53,7 +53,7 @@ def _serves(program: str, arguments: list[str], folder: Path) -> None:
 
 
 def test_windows_lines_are_those_of_the_makefile() -> None:
-    """The same lock, the same options and the same program as `make demo`."""
+    """The same lock, the same options and the same program as ``make demo``."""
     (block,) = re.findall(r"```bat\n(.*?)```", README, re.DOTALL)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for piece in ("--require-hashes -r", "--no-deps --no-build-isolation --editable ."):

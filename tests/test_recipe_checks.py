@@ -136,7 +136,7 @@ def test_kind_given_twice_is_refused() -> None:
 
 
 def test_step_without_end_is_refused() -> None:
-    """An empty `until` ends nothing."""
+    """An empty ``until`` ends nothing."""
     text = _LILI.format(kinds="li-li", more="", top="0.5 V", bottom="-0.5 V").replace(
         "{time: 1 h, voltage: 0.5 V}", "{}"
     )

@@ -192,7 +192,7 @@ async def test_zero_offset_of_the_current_in_rest_is_noticed(rig: Rig, store: St
 
 
 class BrokenTester(NewareTester):
-    """A driver with a defect: what `status` gives is no answer at all, while ``broken``."""
+    """A driver with a defect: what ``status`` gives is no answer at all, while ``broken``."""
 
     broken = False
 

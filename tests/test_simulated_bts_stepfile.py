@@ -128,7 +128,7 @@ BAD = {
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD.keys())
 def test_a_bad_step_file_is_refused(data: bytes) -> None:
-    """Whatever BTS would answer with `false` is one error here, never a crash (5.8)."""
+    """Whatever BTS would answer with ``false`` is one error here, never a crash (5.8)."""
     with pytest.raises(ScheduleError):
         read_schedule(data, RATINGS)
 

@@ -83,7 +83,7 @@ def test_request_read_byte_by_byte_is_one_request() -> None:
 
 
 def test_hash_inside_a_barcode_ends_nothing() -> None:
-    """Only `</bts>` and the mark together end a request (2.2)."""
+    """Only ``</bts>`` and the mark together end a request (2.2)."""
     request = LIGHT.replace(b"true", b"a#\r\nb")
     assert RequestFramer().feed(request) == [request.removesuffix(END)]
 

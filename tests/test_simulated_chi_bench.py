@@ -290,7 +290,7 @@ def test_the_same_bench_gives_the_same_files_and_times(tmp_path: Path) -> None:
 
 
 def test_a_switch_of_the_potentiostats_own_moves_the_leads(tmp_path: Path) -> None:
-    """`mch` chooses among the channels that the bench has wired to a CHI684; others are silently ignored (11)."""
+    """``mch`` chooses among the channels that the bench has wired to a CHI684; others are silently ignored (11)."""
 
     async def work(lab: Lab) -> None:
         lab.bench.leads.ports = {1: A, 2: B}

@@ -94,7 +94,7 @@ def test_a_bad_prefix_may_crash(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("macro", "stays"), [(OCPT, True), (OCPT + QUITS.rstrip(), True), (OCPT + QUITS, False)])
 def test_the_program_closes_only_when_told_on_a_whole_line(tmp_path: Path, macro: str, stays: bool) -> None:
-    """Without `forcequit`, or without its line end, the files are there and the window stays (quirk 2)."""
+    """Without ``forcequit``, or without its line end, the files are there and the window stays (quirk 2)."""
 
     async def work(lab: Lab) -> int | None:
         return await lab.run(macro, deadline_s=600.0)

@@ -1,4 +1,4 @@
-"""What the simulated CHI660E writes: grids, numbers, text files to the byte, `.bin` files by their layout."""
+"""What the simulated CHI660E writes: grids, numbers, text files to the byte, ``.bin`` files by their layout."""
 
 from __future__ import annotations
 

@@ -28,13 +28,13 @@ def accept(text: str, settings: Settings = NEW) -> None:
 
 
 def test_case_spaces_and_either_separator_do_not_matter() -> None:
-    """`ei=0.5` and `EI : 0.5` are equal (4.1)."""
+    """``ei=0.5`` and ``EI : 0.5`` are equal (4.1)."""
     assert named("ei=0.5\n") == named(" E I : 0.5 \r\n") == [("ei", "0.5")]
     accept("TECH = I M P\nE I : 0 . 5\n")
 
 
 def test_comments_and_blank_lines_are_skipped_and_end_stops() -> None:
-    """A comment begins anywhere in a line; nothing after `end` is read."""
+    """A comment begins anywhere in a line; nothing after ``end`` is read."""
     assert named("; one\n\nqt=2 # two\nrun;three\nend\nnonsense\n") == [("qt", "2"), ("run", None)]
 
 
@@ -144,7 +144,7 @@ def test_an_old_program_has_its_own_ranges() -> None:
 
 
 def test_parameters_of_another_technique_are_accepted_or_refused() -> None:
-    """Public writers send `qt` to an OCPT and real programs take it; a stricter one is a setting away."""
+    """Public writers send ``qt`` to an OCPT and real programs take it; a stricter one is a setting away."""
     accept("tech=ocpt\nqt=2\n")
     with pytest.raises(Refused, match="unknown command 'qt'"):
         accept("tech=ocpt\nqt=2\n", replace(NEW, foreign_parameters="refuse"))
@@ -170,7 +170,7 @@ def test_loops_repeat_and_number_their_files() -> None:
 
 
 def test_subroutines_are_called_and_otherwise_passed_over() -> None:
-    """`sub` to `ret` runs only when it is called."""
+    """``sub`` to ``ret`` runs only when it is called."""
     assert executed("call:x\nrun\nsub:x\nbeep\nret\nrun\n") == ["beep", "run", "run"]
 
 

@@ -81,7 +81,7 @@ def test_first_segment_follows_the_polarity(tmp_path: Path) -> None:
 
 
 def test_limits_may_be_held(tmp_path: Path) -> None:
-    """With `heht` the high limit is held for its seconds before the current turns round."""
+    """With ``heht`` the high limit is held for its seconds before the current turns round."""
     cell = CapacitorCell(rest_v=0.0, resistance_ohm=1.0, farad=1.0)
     held = TWO.format(eh=5e-3, el=-5, pn="p", cl=2, mode="heht=20\npriot")
     volts = [row[1] for row in measured(tmp_path, held, cell).rows]
@@ -161,7 +161,7 @@ def test_overflow_is_clipped_at_ten_times_the_sensitivity(tmp_path: Path, autose
 
 
 def test_overflow_may_abort_the_run(tmp_path: Path) -> None:
-    """`abortov` ends the run at the first reading beyond full scale."""
+    """``abortov`` ends the run at the first reading beyond full scale."""
     table = measured(tmp_path, "tech=i-t\nei=1\nst=10\nsi=0.1\nsens=1e-4\nabortov\n", OHM)
     assert len(table.rows) == 1
 
@@ -178,7 +178,7 @@ def test_a_lithium_cell_is_stripped_and_plated_through_its_own_physics(tmp_path:
 
 
 def test_cell_is_off_after_a_run_unless_it_is_to_stay_on(tmp_path: Path) -> None:
-    """Between runs nothing flows; after `cellon` the last potential is held on (4.1)."""
+    """Between runs nothing flows; after ``cellon`` the last potential is held on (4.1)."""
 
     def rest_v(folder: Path, on: str) -> float:
         folder.mkdir()
@@ -196,7 +196,7 @@ def test_cell_is_off_after_a_run_unless_it_is_to_stay_on(tmp_path: Path) -> None
 
 
 def test_parameters_persist_until_the_next_technique(tmp_path: Path) -> None:
-    """A second run has the first one's values; `tech` resets them all (4.1)."""
+    """A second run has the first one's values; ``tech`` resets them all (4.1)."""
 
     async def work(lab: Lab) -> None:
         await lab.run(

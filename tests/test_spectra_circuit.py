@@ -88,7 +88,7 @@ def test_parameters_of_made_up_circuits_are_recovered(circuit: str, noise: float
 
 
 def test_elements_mean_what_the_package_means() -> None:
-    """Our arithmetic and the `impedance` package's own agree on every element."""
+    """Our arithmetic and the ``impedance`` package's own agree on every element."""
     import numpy as np
     from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]
 

@@ -68,7 +68,7 @@ def test_technique_says_how_long_it_takes() -> None:
 
 
 def _asked_kinds(path: Path) -> Iterator[str]:
-    """Give the kinds of powered steps that a module asks for by `isinstance`."""
+    """Give the kinds of powered steps that a module asks for by ``isinstance``."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
             yield from (name.id for name in ast.walk(node.args[1]) if isinstance(name, ast.Name) and name.id in _KINDS)

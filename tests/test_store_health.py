@@ -1,4 +1,4 @@
-"""`store check` tells in sentences what is wrong with a store, and nothing where nothing is."""
+"""``store check`` tells in sentences what is wrong with a store, and nothing where nothing is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator.store.row_checks import Level
 from tests.command_line import cellrig
 from tests.storing import add_run, add_test, samples
 
-# Two hours after the run of `tests.storing` was added.
+# Two hours after the run of ``tests.storing`` was added.
 NOW = 1_767_571_200.0 + 7200.0
 DAY = 86_400.0
 

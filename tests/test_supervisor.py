@@ -62,7 +62,7 @@ def test_second_ctrl_c_does_not_leave_a_channel_energised(store_path: Path) -> N
 
 
 def test_subscriber_whose_terminal_is_gone_does_not_end_the_watch(store_path: Path) -> None:
-    """A closed pipe behind `cellrig run | head` must leave no channel unwatched."""
+    """A closed pipe behind ``cellrig run | head`` must leave no channel unwatched."""
 
     def broken(_: Told) -> None:
         raise BrokenPipeError

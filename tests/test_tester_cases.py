@@ -1,4 +1,4 @@
-"""The cases of `drivers.testing`: every tester of ours passes them, and each case fails on a tester that breaks it."""
+"""The cases of ``drivers.testing``: every tester of ours passes them, and each fails on one that breaks it."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

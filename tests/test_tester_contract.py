@@ -1,4 +1,4 @@
-"""What every `BatteryTester` must do, over memory and over TCP, on good wires and on spoiled ones."""
+"""What every ``BatteryTester`` must do, over memory and over TCP, on good wires and on spoiled ones."""
 
 import asyncio
 from dataclasses import replace

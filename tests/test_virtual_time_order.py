@@ -157,7 +157,7 @@ def test_child_process_at_work_is_heard_before_threads_asked_later() -> None:
 
 
 def test_task_that_never_lets_the_loop_rest_hears_a_thread_all_the_same() -> None:
-    """A wait by `sleep(0)` ends, although threads are heard only when nothing else is left to do."""
+    """A wait by ``sleep(0)`` ends, although threads are heard only when nothing else is left to do."""
 
     async def main() -> bool:
         thread = asyncio.ensure_future(asyncio.to_thread(lambda: True))

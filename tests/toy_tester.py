@@ -88,7 +88,7 @@ class _Channel:
 
 
 class ToyTester:
-    """A `BatteryTester` whose programs this process carries out: they stop with it."""
+    """A ``BatteryTester`` whose programs this process carries out: they stop with it."""
 
     host_loss = HostLoss.STOPS
     records_every_s = 0.0

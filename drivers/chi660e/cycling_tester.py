@@ -85,7 +85,7 @@ class _Test:
 
 
 class PotentiostatCycler:
-    """A `BatteryTester` made of a potentiostat that measures `CurrentSteps`; its channel is named like it.
+    """A ``BatteryTester`` made of a potentiostat that measures ``CurrentSteps``; its channel is named like it.
 
     ``turn`` is held while a test runs, so that whoever shares it measures no other cell meanwhile.
     """
@@ -252,7 +252,7 @@ class PotentiostatCycler:
         return self._memory(identity).steps()
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Give what was done, in the codes of `LogCode`."""
+        """Give what was done, in the codes of ``LogCode``."""
         return self._memory(identity).log()
 
     async def _work(self, test: _Test) -> None:

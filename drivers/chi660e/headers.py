@@ -66,5 +66,5 @@ def tech(name: str) -> str | None:
 
 
 def parameter(name: str) -> str:
-    """Reduce the name of a parameter to its words: real files have wrong units (`Sample Interval (V)` of a time)."""
+    """Reduce the name of a parameter to its words: real files have wrong units (``Sample Interval (V)`` of a time)."""
     return squeeze(re.sub(r"\([^)]*\)\s*$", "", name))

@@ -204,9 +204,9 @@ def samples_of(
 ) -> list[Sample]:
     """Give the samples of a segment from the traces of its measurements, numbered as the program's steps are.
 
-    ``jobs`` are those of `as_current_steps`, whatever its cycles per job; there may be fewer traces, of which only the
-    last may have ended early. ``started_unix_s`` are the starts of the measurements; without them the samples' clock is
-    NaN.
+    ``jobs`` are those of ``as_current_steps``, whatever its cycles per job; there may be fewer traces, of which only
+    the last may have ended early. ``started_unix_s`` are the starts of the measurements; without them the samples'
+    clock is NaN.
     """
     writer = SegmentSamples(segment, max((job.cycles for job in jobs), default=_CYCLES_MAX))
     if list(writer.jobs) != list(jobs) or len(traces) > len(jobs):

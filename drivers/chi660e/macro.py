@@ -84,7 +84,7 @@ def header(job: str, port: int | None) -> str:
 
 @singledispatch
 def parameters(technique: Technique, settings: Chi660eSettings) -> Iterator[Command]:
-    """Give the lines of a technique, ``tech`` first. Values are as asked for; `ranges` and `checks` judge them."""
+    """Give the lines of a technique, ``tech`` first. Values are as asked for; ``ranges`` and ``checks`` judge them."""
     raise TypeError(technique)
 
 
@@ -100,7 +100,7 @@ def _(technique: OpenCircuit, settings: Chi660eSettings) -> Iterator[Command]:
 @parameters.register
 def _(technique: Impedance, settings: Chi660eSettings) -> Iterator[Command]:
     yield Command("tech", "imp")
-    # Before fh: `tech` goes back to FT, which cuts fh down.
+    # Before fh: ``tech`` goes back to FT, which cuts fh down.
     yield Command("impsf" if single_frequency(technique, settings) else "impft")
     yield Command("eio") if technique.bias_v is None else Command("ei", technique.bias_v)
     yield Command("fh", technique.high_hz)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Chi660ePotentiostat:
-    """A `Potentiostat`: one instrument behind one copy of the vendor's program.
+    """A ``Potentiostat``: one instrument behind one copy of the vendor's program.
 
     ``start`` replaces the starting of a process, ``popups`` the look for the program's windows (on Windows they are
     found, elsewhere there is no such look).
@@ -57,7 +57,7 @@ class Chi660ePotentiostat:
     async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
         """Measure once; ``port`` is a channel of a CHI684 at the instrument, connected for this measurement alone.
 
-        Raises CannotRun before anything is started, one of `MeasurementFailed`'s kinds afterwards, and OutcomeUnknown
+        Raises CannotRun before anything is started, one of ``MeasurementFailed``'s kinds afterwards, and OutcomeUnknown
         when the program cannot even be ended. A measurement waits for the one before it.
         """
         if problems := self.problems(technique):

@@ -33,7 +33,7 @@ _PATIENCE = 10
 
 
 class Process(Protocol):
-    """What is asked of a started program; `subprocess.Popen` is one."""
+    """What is asked of a started program; ``subprocess.Popen`` is one."""
 
     @property
     def pid(self) -> int:
@@ -97,7 +97,7 @@ class Program:
         self._left: Process | None = None
 
     async def run(self, job: str, macro: bytes, deadline_s: float) -> Outputs:
-        """Carry out a macro. Raises one of `MeasurementFailed`'s kinds, OutcomeUnknown if it cannot even be ended."""
+        """Carry out a macro. Raises one of ``MeasurementFailed``'s kinds, OutcomeUnknown if it cannot even be ended."""
         if still := self.occupied():
             raise CouldNotStart(still)
         ordered = self._write(job, macro)

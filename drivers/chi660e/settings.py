@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from drivers.interfaces import HostLoss
 from drivers.table_settings import TableSettings
 
-# Section 4.1 and 4.5: blanks may be ignored inside paths, a dot cuts a name short, `;` and `#` begin a comment.
+# Section 4.1 and 4.5: blanks may be ignored inside paths, a dot cuts a name short, ``;`` and ``#`` begin a comment.
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[A-Za-z0-9_/\\-]*")
 
 

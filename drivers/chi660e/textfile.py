@@ -1,7 +1,7 @@
 """Reads the text file of a measurement, whose layout is a setting of the vendor's program that nobody can ask for.
 
 Separator, header blocks, columns, line ends and encoding are found, not assumed (reference chi660e, section 9). What is
-cut off raises `Incomplete`, what is no such file `WrongFile`; a file without its last line end counts as cut off.
+cut off raises ``Incomplete``, what is no such file ``WrongFile``; a file without its last line end counts as cut off.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TextFile:
     """A text file as it is: ``memo`` None and ``parameters`` empty where these blocks are switched off.
 
     ``parameters`` are by the name in the file, unit included; ``words`` are the lines without an equals sign among
-    them. ``columns`` are roles (`headers.role`), and every row has as many numbers.
+    them. ``columns`` are roles (``headers.role``), and every row has as many numbers.
     """
 
     memo: Memo | None
@@ -108,7 +108,7 @@ def _memo(lines: Sequence[str]) -> tuple[Memo | None, int]:
         return None, 0
     named: dict[str, str] = {}
     at = 3
-    # The third line is `File: ...`, or a remark that nothing was saved.
+    # The third line is ``File: ...``, or a remark that nothing was saved.
     for at in range(2, len(lines)):
         name, colon, value = lines[at].partition(":")
         if not lines[at].strip():

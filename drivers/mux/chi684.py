@@ -1,4 +1,4 @@
-"""The CHI684 as a `Multiplexer`: the CHI660E's own macro switches it, so here the port is only remembered.
+"""The CHI684 as a ``Multiplexer``: the CHI660E's own macro switches it, so here the port is only remembered.
 
 The macro command ``mch:K`` connects port K; nothing reads it back, and nothing lets a port go (reference chi660e,
 section 11). The port therefore belongs into the header and the name of each measurement.

@@ -1,4 +1,4 @@
-"""A relay switch as a `Multiplexer`: break before make, and every switching confirmed by reading back."""
+"""A relay switch as a ``Multiplexer``: break before make, and every switching confirmed by reading back."""
 
 from __future__ import annotations
 

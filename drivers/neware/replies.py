@@ -120,7 +120,7 @@ def data_files(root: ET.Element, addresses: Sequence[Address]) -> list[DataFile]
 class TesterClock:
     """Turns the BTS PC's local times into unix seconds, remembering the last hour because rows come in order.
 
-    The hour that is repeated when daylight saving ends is told apart by order: after `follow`, times only rise.
+    The hour that is repeated when daylight saving ends is told apart by order: after ``follow``, times only rise.
     """
 
     def __init__(self, zone: tzinfo = UTC) -> None:

@@ -38,7 +38,7 @@ from protocols.program_steps import NO_CEILING, longest, with_ends
 CHARGE, DISCHARGE, CV_CHARGE, REST, LOOP, END, CCCV_CHARGE, CV_DISCHARGE, CCCV_DISCHARGE = 1, 2, 3, 4, 5, 6, 7, 19, 20
 
 # The file's type of each step that makes records, by its kind and direction. A new kind has its lines here
-# and is built from what was read in `_read_step`.
+# and is built from what was read in ``_read_step``.
 _TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
     (Rest, None): REST,
     (ConstantCurrent, Direction.CHARGE): CHARGE,

@@ -76,7 +76,7 @@ def _status_requests(addresses: tuple[wire.Address, ...]) -> tuple[wire.Request,
 
 
 class NewareTester:
-    """A `BatteryTester`: one BTS client with its middle machines and units."""
+    """A ``BatteryTester``: one BTS client with its middle machines and units."""
 
     host_loss = HostLoss.RIDES_ON
     records_every_s = 0.0

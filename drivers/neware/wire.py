@@ -1,6 +1,6 @@
 """The BTS API's requests and replies as values: bytes in, frozen values out, no input or output.
 
-Every command is a row of `COMMANDS` (reference neware-ct4008, section 4). Replies are matched by content, because the
+Every command is a row of ``COMMANDS`` (reference neware-ct4008, section 4). Replies are matched by content, because the
 wire has no message number: command name, echoed addresses, test id and positions must be those asked for.
 """
 

@@ -195,7 +195,7 @@ class PortLine:
 
 
 def streams(name: str, connect: Callable[[], Awaitable[Streams]]) -> Lines:
-    """Give the one line that ``connect`` makes, as `simulators.memory_streams.connect_memory` for a simulator."""
+    """Give the one line that ``connect`` makes, as ``simulators.memory_streams.connect_memory`` for a simulator."""
 
     async def lines() -> Sequence[Line]:
         return (StreamLine(name, connect),)

@@ -1,8 +1,8 @@
 """Fits an equivalent circuit to a spectrum: values with errors, and what a cell's maker calls them.
 
-The circuit is written as the `impedance` package writes it: ``R0-p(R1,CPE1)-W1`` is a resistance in series with an arc
-and with diffusion. Starting values come from the spectrum itself, so nobody has to guess. For a kind of cell the
-circuits of `CIRCUITS` are tried from plain to rich, and a richer one is kept only if the data ask for it.
+The circuit is written as the ``impedance`` package writes it: ``R0-p(R1,CPE1)-W1`` is a resistance in series with an
+arc and with diffusion. Starting values come from the spectrum itself, so nobody has to guess. For a kind of cell the
+circuits of ``CIRCUITS`` are tried from plain to rich, and a richer one is kept only if the data ask for it.
 
 Errors are one standard deviation as the misfit lets expect it, with every point weighted by its modulus. They tell how
 well the data fix a parameter of *this* circuit, not whether the cell is that circuit.
@@ -193,7 +193,7 @@ def _searched(circuit: Circuit, frequency: Floats, impedance: Complexes, start: 
 
 
 def _settled(circuit: Circuit, frequency: Floats, impedance: Complexes, start: Floats) -> Floats:
-    """Let the `impedance` package settle on the values from a start that is nearly there."""
+    """Let the ``impedance`` package settle on the values from a start that is nearly there."""
     import numpy as np
     from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]
 

@@ -1,7 +1,7 @@
 """What a circuit is made of: elements in series, and arcs of a resistance beside a capacitor or constant-phase element.
 
-The words are those of the `impedance` package, which fits and checks; a fit that has to search starts here, because the
-package reads its circuit anew at every trial, which takes a hundred times as long as the arithmetic.
+The words are those of the ``impedance`` package, which fits and checks; a fit that has to search starts here, because
+the package reads its circuit anew at every trial, which takes a hundred times as long as the arithmetic.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Circuit:
         return tuple(unit for element in self.elements for unit in UNITS[element.kind])
 
     def is_exponent(self) -> tuple[bool, ...]:
-        """Tell which parameters are exponents, bounded by `CPE_EXPONENTS`; all others are positive without bound."""
+        """Tell which parameters are exponents, bounded by ``CPE_EXPONENTS``; all others are positive without bound."""
         return tuple(
             element.kind == "CPE" and n == 1 for element in self.elements for n in range(len(element.parameters))
         )

@@ -1,6 +1,6 @@
 """What a spectrum shows without a fit: where it meets the real axis, where its arcs end, how it ends.
 
-These landmarks are the starting values of the circuit fit (`orchestrator.analysis.circuit`) and what the soft-short
+These landmarks are the starting values of the circuit fit (``orchestrator.analysis.circuit``) and what the soft-short
 rule compares from spectrum to spectrum. They need numpy only and take well under a millisecond.
 """
 
@@ -47,7 +47,7 @@ class Landmarks:
 
     ``intercept_ohm`` is where the spectrum meets the real axis at high frequency, ``valley_ohm`` the real part where
     the last arc ends and diffusion begins, ``low_ohm`` the real part and ``low_reactance_ohm`` -Z" at the lowest
-    frequency. ``widths_hz`` are the frequencies at which the shares `WIDTHS` of the arcs' width are passed.
+    frequency. ``widths_hz`` are the frequencies at which the shares ``WIDTHS`` of the arcs' width are passed.
     ``phase_deg`` is the most capacitive phase, a positive number. ``inductance_h`` is that of the leads, 0 where the
     top of the spectrum does not show it; ``warburg_ohm`` is the coefficient A in A (1 - j) / sqrt(w) that the low end
     suggests.
@@ -95,7 +95,7 @@ def columns(spectrum: Spectrum) -> tuple[Floats, Complexes]:
 
 
 def landmarks(spectrum: Spectrum) -> Landmarks:
-    """Find the landmarks of a spectrum; also of one without an arc. Raises ValueError as `columns` does."""
+    """Find the landmarks of a spectrum; also of one without an arc. Raises ValueError as ``columns`` does."""
     import numpy as np
 
     frequency, impedance = columns(spectrum)

@@ -140,7 +140,8 @@ class RunData:
     def chunks(self, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
         """Give all samples of all tests as columns, in chunks of at most ``rows`` rows; memory stays that of one chunk.
 
-        ``names`` are some of `orchestrator.analysis.sample_columns.COLUMNS`, all by default. A chunk never spans tests.
+        ``names`` are some of ``orchestrator.analysis.sample_columns.COLUMNS``, all by default. A chunk never spans
+        tests.
         """
         from orchestrator.analysis.sample_columns import chunks
 

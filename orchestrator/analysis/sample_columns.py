@@ -1,6 +1,6 @@
 """A run's samples as columns of numbers, in chunks, ready for numpy, polars, pandas or pyarrow.
 
-Kept apart from `orchestrator.analysis.run_data`, so that a reader of steps and cycles alone does not load numpy.
+Kept apart from ``orchestrator.analysis.run_data``, so that a reader of steps and cycles alone does not load numpy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orchestrator.store.errors import explained
 from orchestrator.store.samples import column_pages
 
 Columns = dict[str, NDArray[Any]]
-"""Columns of equal length by name, in the order of `COLUMNS`."""
+"""Columns of equal length by name, in the order of ``COLUMNS``."""
 
 # What the store has of a sample, and its type here.
 _STORED: dict[str, Any] = {
@@ -69,7 +69,7 @@ COLUMNS: dict[str, Any] = {
 """Names and types of all columns.
 
 ``time_s`` is run time, ``unix_time_s`` the tester's own clock to the second. ``test`` and ``sequence`` find the row in
-the store. The next seven are those of `orchestrator.judging.placing.RunPlace`. ``step_time_s``, ``capacity_ah`` and
+the store. The next seven are those of ``orchestrator.judging.placing.RunPlace``. ``step_time_s``, ``capacity_ah`` and
 ``energy_wh`` (magnitudes) start with each step and go on through the parts of one that an interruption cut.
 ``voltage_v`` and ``current_a`` (positive charges) are as recorded; a missing reading is NaN. ``mode`` is a text.
 """

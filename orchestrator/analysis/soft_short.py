@@ -43,7 +43,7 @@ _LIKE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Thresholds of the verdict; fractions unless named otherwise. Tuned by `benchmarks/softshort.py`.
+    """Thresholds of the verdict; fractions unless named otherwise. Tuned by ``benchmarks/softshort.py``.
 
     ``edge`` is the least sudden change of resistance, from two parts to the two last. ``lasting`` is for how many
     half-cycles a fall must last to count without a recovery. ``hard`` is the share of the median of sound half-cycles

@@ -56,7 +56,7 @@ async def start(order: models.StartOrder, service: TheService) -> models.RunNow:
 
 @router.post("/runs/{run_id}/stop")
 async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Stop a run now; the answer comes when the stop is confirmed, or says `unknown`."""
+    """Stop a run now; the answer comes when the stop is confirmed, or says ``unknown``."""
     with _stop_that_is_not_written():
         return _now(await service.stop(run_id, order.by))
 

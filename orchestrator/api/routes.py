@@ -180,7 +180,7 @@ async def cycles(
 async def spectra(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
-    """Give a run's impedance spectra, point by point; each has a test of its own, told of under `measurements`."""
+    """Give a run's impedance spectra, point by point; each has a test of its own, told of under ``measurements``."""
     return await _table(pages.SPECTRA, run_id, service, after_test, after, limit)
 
 
@@ -216,7 +216,7 @@ async def deviations(service: TheService, after: After = 0, limit: Limit = 1000)
 
 @router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the_watchers)]) -> StreamingResponse:
-    """Send every run as it is, then each change, as server-sent events `run`; `dropped` counts those left out."""
+    """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts those left out."""
     if watchers.clients >= MOST_CLIENTS:
         raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
     now = [run.update() for run in service.runs]

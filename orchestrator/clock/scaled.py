@@ -1,7 +1,7 @@
 """An event loop whose clock runs faster than the world's: waits shorten, work does not.
 
 Processes of one machine with the same clock agree on the time, as a service and a simulated tester that outlives it do.
-Waits for people and for other programs stay as long as they are in real time: `in_loop_time` says how long that is.
+Waits for people and for other programs stay as long as they are in real time: ``in_loop_time`` says how long that is.
 """
 
 from __future__ import annotations
@@ -71,6 +71,6 @@ def run_by(clock: ScaledClock | None, main: Coroutine[Any, Any, T]) -> T:
 
 
 def run_scaled(main: Coroutine[Any, Any, T], speed: float, epoch_unix_s: float, origin_s: float | None = None) -> T:
-    """Run a coroutine to its end in scaled time, as `asyncio.run` does in real time."""
+    """Run a coroutine to its end in scaled time, as ``asyncio.run`` does in real time."""
     with asyncio.Runner(loop_factory=lambda: ScaledTimeLoop(speed, epoch_unix_s, origin_s)) as runner:
         return runner.run(main)

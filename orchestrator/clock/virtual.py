@@ -1,11 +1,11 @@
 """An event loop whose clock jumps to the next timer whenever nothing is ready, and the one source of wall time.
 
 A 600-hour test then takes as long as its work takes, and nothing in the code knows the difference. The clock stands
-still while a thread that the loop started, or a child process said to be `busy`, is still working. Other bytes that
+still while a thread that the loop started, or a child process said to be ``busy``, is still working. Other bytes that
 another process has yet to send are not waited for: in virtual time both ends of a wire live in this process.
 
 The loop hears threads and sockets only when nothing else is left to do at this moment, and threads and child processes
-in the order in which their work was asked for (`deliveries`). How long they take in real time changes nothing.
+in the order in which their work was asked for (``deliveries``). How long they take in real time changes nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEMO_EPOCH_UNIX_S = 1767571200.0
 PATIENCE_S = 10.0
 """For so much real time what was asked for later waits for one thread: longer than any thread of ours works."""
 _MOST_TURNS = 20_000
-"""A task that waits by `sleep(0)` for a thread or a socket never lets the loop be idle: it is heard all the same."""
+"""A task that waits by ``sleep(0)`` for a thread or a socket never lets the loop be idle: it is heard all the same."""
 
 
 class _IdleSelector(selectors.DefaultSelector):
@@ -232,7 +232,7 @@ def _leave(work: Work, future: asyncio.Future[T]) -> None:
 
 
 def run_virtual(main: Coroutine[Any, Any, T], epoch_unix_s: float = DEMO_EPOCH_UNIX_S) -> T:
-    """Run a coroutine to its end in virtual time, as `asyncio.run` does in real time."""
+    """Run a coroutine to its end in virtual time, as ``asyncio.run`` does in real time."""
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(epoch_unix_s)) as runner:
         return runner.run(main)
 

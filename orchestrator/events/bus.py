@@ -1,7 +1,7 @@
 """The bus: run updates and events to any number of listeners, none of which can hold up or end what tells them.
 
 Telling appends to a bounded queue for each listener and returns. Listeners are called elsewhere
-(`orchestrator.events.listening`), so that nothing of them is ever inside a poll, a commit or a stop.
+(``orchestrator.events.listening``), so that nothing of them is ever inside a poll, a commit or a stop.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Bus:
             self.subscribe(listener)
 
     def subscribe(self, listener: Listener, name: str = "", length: int = QUEUE_LENGTH) -> Subscription:
-        """Call a listener with everything told from now on, as long as the bus is `listening`.
+        """Call a listener with everything told from now on, as long as the bus is ``listening``.
 
         A coroutine function is called in a task, any other callable on a thread of its own.
         """

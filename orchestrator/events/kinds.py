@@ -47,7 +47,7 @@ class EventKind(StrEnum):
     EXTERNAL_ACTION = "external action"
     TESTER_PROTECTED = "tester protected the channel"
     STOP_NOT_CONFIRMED = "stop not confirmed"
-    # What samples show: the kinds of findings (`orchestrator.judging.limits`), in the same words
+    # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
     CHECK_FAILED = "contact check failed"
     CELL_SHORTED = "cell shorted"

@@ -31,7 +31,7 @@ CALL_S = 60.0
 
 
 class Subscription:
-    """One listener with its queue, and what became of it. `TaskSubscription` and `ThreadSubscription` call it."""
+    """One listener with its queue, and what became of it. ``TaskSubscription`` and ``ThreadSubscription`` call it."""
 
     def __init__(self, listener: Listener, name: str = "", length: int = QUEUE_LENGTH) -> None:
         self.name: str = name or getattr(listener, "__qualname__", type(listener).__qualname__)

@@ -49,7 +49,7 @@ class Cycle:
 class CycleBuilder:
     """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run.
 
-    Steps bear the numbers of the run's original segment, also those of later tests (`orchestrator.judging.resuming`):
+    Steps bear the numbers of the run's original segment, also those of later tests (``orchestrator.judging.resuming``):
     the parts of a half-cycle that an interruption cut are added up. ``count`` cycles were given out before, by others.
     """
 
@@ -104,7 +104,7 @@ class CycleBuilder:
         return done
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later `feed` or `finish`."""
+        """Give what takes back a later ``feed`` or ``finish``."""
         return as_it_was(self, "_open", "_newest", "count")
 
     def finish(self) -> list[Cycle]:

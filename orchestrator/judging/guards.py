@@ -38,7 +38,7 @@ class StepWatch:
         self._checked = None
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later `feed`."""
+        """Give what takes back a later ``feed``."""
         return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:

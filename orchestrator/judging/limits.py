@@ -142,7 +142,7 @@ class LimitWatch:
     """Judges every sample of a test against the host's limits and its step's window.
 
     Beyond the absolute limits one sample trips; beyond the host's limits, outside the step's current or not a number,
-    it takes as many in a row as `debounce`: one spike alone is only marked (faults D01, D03).
+    it takes as many in a row as ``debounce``: one spike alone is only marked (faults D01, D03).
     """
 
     debounce: ClassVar = {Verdict.OUTSIDE_HOST: 2, Verdict.INVALID: 3}

@@ -45,7 +45,7 @@ class RunPlace:
 class ProgramWalk:
     """Goes through a run's tests in order and gives each of their steps its place.
 
-    For each test: `begin`, `place` for each of its steps, `end`.
+    For each test: ``begin``, ``place`` for each of its steps, ``end``.
     """
 
     def __init__(self, program: Program) -> None:

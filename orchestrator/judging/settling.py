@@ -12,7 +12,7 @@ DRIFT_SPAN_S = 300.0
 
 @dataclass(slots=True)
 class Settling:
-    """Fed with open-circuit voltages; drift is taken over the last `DRIFT_SPAN_S`, or a longer gap between looks."""
+    """Fed with open-circuit voltages; drift is taken over the last ``DRIFT_SPAN_S``, or a longer gap between looks."""
 
     segment: MeasurementSegment
     began_s: float

@@ -88,7 +88,7 @@ class StepBuilder:
         return done
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later `finish`."""
+        """Give what takes back a later ``finish``."""
         return as_before(self, "_samples")
 
     def __deepcopy__(self, memo: object) -> StepBuilder:

@@ -58,7 +58,7 @@ class BetweenSegments:
     def trouble_of(self, run: Run) -> str:
         """Give why a run must be held that is being stopped on its way, or nothing: its leads may be on the cell.
 
-        Only what the store did not take is told here: `make_up` holds the run. Any other is held already.
+        Only what the store did not take is told here: ``make_up`` holds the run. Any other is held already.
         """
         return self._trouble.get(run.run_id, "")
 

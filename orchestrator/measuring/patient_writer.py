@@ -17,7 +17,7 @@ class PatientWriter:
     """Retries a store write while the cell is safely at rest.
 
     Once the task is being cancelled, by a person's stop or the service's end, it tries once and keeps what the store
-    refuses for `make_up`.
+    refuses for ``make_up``.
     """
 
     def __init__(self, store: Store) -> None:
@@ -40,7 +40,7 @@ class PatientWriter:
             try:
                 await patiently(write, lambda why: run.say(f"{what}; {why}"))
             except asyncio.CancelledError:
-                # Still to be seen: the task has more to write, and stops at the next `write_before_going_on`.
+                # Still to be seen: the task has more to write, and stops at the next ``write_before_going_on``.
                 logger.info("run %s: ended while it waited for the store", run.run_id)
             else:
                 return True
@@ -68,7 +68,7 @@ class PatientWriter:
 
 
 async def in_full(work: Awaitable[T]) -> T:
-    """Wait for work that must not be cut short; a cancelled task stops at its next `write_before_going_on`."""
+    """Wait for work that must not be cut short; a cancelled task stops at its next ``write_before_going_on``."""
     task = asyncio.ensure_future(work)
     while not task.done():
         try:

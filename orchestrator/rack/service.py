@@ -53,7 +53,7 @@ class Claim:
 
 
 class Service:
-    """Owns testers and store; commands may be given while `run` is running."""
+    """Owns testers and store; commands may be given while ``run`` is running."""
 
     def __init__(
         self,

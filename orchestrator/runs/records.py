@@ -133,7 +133,7 @@ class RecordPipeline:
     # Judged
 
     def accept(self, samples: Sequence[Sample]) -> None:
-        """Judge samples that are committed, in order; the steps and cycles that they complete wait for `save`.
+        """Judge samples that are committed, in order; the steps and cycles that they complete wait for ``save``.
 
         Samples that were accepted before are passed over: a stop and a poll may both have fetched them.
         """

@@ -58,7 +58,8 @@ def back_up(
 
     ``progress(pages_left, pages)`` is called after each step; what it raises ends the backup without a trace. The store
     may be written meanwhile: the copy is the moment at which it began, and the store's log grows until it is through.
-    Raises `BackupFailed`, `Damaged`, `CannotOpen` or `StoreBusy`; the store and earlier backups are then as they were.
+    Raises ``BackupFailed``, ``Damaged``, ``CannotOpen`` or ``StoreBusy``; the store and earlier backups are then as
+    they were.
     """
     store = store.absolute()
     folder = store.parent if folder is None else folder.absolute()

@@ -46,13 +46,13 @@ def open_store(
     reserve_bytes: int = 0,
     migrations: Migrations | None = None,
 ) -> Store:
-    """Open a store, made on first use unless ``read_only``; close it with ``with`` or `Store.close`.
+    """Open a store, made on first use unless ``read_only``; close it with ``with`` or ``Store.close``.
 
-    A store belongs to the thread that opened it. One process writes; any number may open it ``read_only`` meanwhile.
-    A write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
+    A store belongs to the thread that opened it. One process writes; any number may open it ``read_only`` meanwhile. A
+    write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
     gigabyte) and refuses one that is damaged; before an older layout is brought up to date a verified copy is made
-    beside it. ``reserve_bytes`` are kept free for the last commits (see `SpaceGuard`). ``migrations`` None are those of
-    this cellrig. Raises `CannotOpen` and its kinds, `Damaged`, `BackupFailed` or `StoreBusy`.
+    beside it. ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``migrations`` None are those
+    of this cellrig. Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or ``StoreBusy``.
     """
     place = Path(path).absolute()
     check_place(place, read_only)

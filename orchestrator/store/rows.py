@@ -1,7 +1,7 @@
 """The rows that the store gives and takes, frozen, with units in their names.
 
 Times ``*_unix_s`` are seconds since 1970 in UTC. Positive current charges the cell. Samples are
-`drivers.interfaces.Sample` and executed steps `orchestrator.judging.steps.ExecutedStep`: the store keeps them so.
+``drivers.interfaces.Sample`` and executed steps ``orchestrator.judging.steps.ExecutedStep``: the store keeps them so.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
 
 COLUMNS = ", ".join(Sample._fields)
-# Only a key that is there already is passed over; `INSERT OR IGNORE` would also swallow rows that break a constraint.
+# Only a key that is there already is passed over; ``INSERT OR IGNORE`` would also swallow rows that break a constraint.
 # A reading that is missing is NaN in a sample and NULL in the file, never zero: SQLite turns the one into the other.
 INSERT = f"""
 INSERT INTO sample (test, {COLUMNS}) VALUES (?{", ?" * len(Sample._fields)}) ON CONFLICT (test, sequence) DO NOTHING

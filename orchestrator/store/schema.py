@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
-# The four bytes "cRig" in the file header: tells a store from other databases, and `file` can show it.
+# The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
 APPLICATION_ID = 0x63526967
 
 MIGRATIONS = Migrations("cellrig")

@@ -1,6 +1,6 @@
 """The store of all runs: what the orchestrator writes in each tick, and what everyone reads.
 
-Every write is one transaction that takes SQLite's write lock at once (`BEGIN IMMEDIATE`) and is on disk when the call
+Every write is one transaction that takes SQLite's write lock at once (``BEGIN IMMEDIATE``) and is on disk when the call
 returns. Methods called inside ``with store.transaction():`` are committed together.
 """
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Store(Transactional):
-    """An open store, made by `open_store`. It belongs to the thread that opened it."""
+    """An open store, made by ``open_store``. It belongs to the thread that opened it."""
 
     def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
         super().__init__(path, db, read_only=read_only)

@@ -32,7 +32,7 @@ class Transactional:
         """Commit everything written inside together, or nothing of it when anything is raised. Raises StoreError.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
-        fails: what an object believes must not run ahead of the disk (`orchestrator.rollback`).
+        fails: what an object believes must not run ahead of the disk (``orchestrator.rollback``).
         """
         if self.read_only:
             raise Refused(f"{self.path} was opened for reading; write through the service that owns it")

@@ -1,7 +1,7 @@
 """An LFP cell against lithium as physics: filling, diffusion, kinetics, and a side reaction that wears it down.
 
 At constant current each state's equation has a closed solution, also while active material is being lost (then the
-same current fills the rest faster and faster), so `advance` is exact however it is cut.
+same current fills the rest faster and faster), so ``advance`` is exact however it is cut.
 Equations and sources: docs/cell-models.md.
 """
 
@@ -140,7 +140,7 @@ class IronPhosphateCell:
         return _read_state(self)
 
     def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that `snapshot` kept."""
+        """Return to a moment that ``snapshot`` kept."""
         if len(state) != len(_STATE):
             raise ValueError(f"state of {len(state)} numbers given, an LFP cell has {len(_STATE)}")
         for name, value in zip(_STATE, state, strict=True):

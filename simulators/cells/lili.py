@@ -1,8 +1,8 @@
 """A Li/Li symmetric cell as physics: what grows, what relaxes, and what finally bridges the electrolyte.
 
 Everything that moves does so at a rate set by the present ionic current and temperature, and at constant current each
-of these equations has a closed solution, so `advance` is exact however it is cut. Only while a filament shunts the
-cell does the ionic current itself drift; it is then held for `HOLD_S` at a time, on the cell's own clock.
+of these equations has a closed solution, so ``advance`` is exact however it is cut. Only while a filament shunts the
+cell does the ionic current itself drift; it is then held for ``HOLD_S`` at a time, on the cell's own clock.
 Equations and sources: docs/cell-models.md.
 """
 
@@ -150,7 +150,7 @@ class LithiumSymmetricCell:
         return _read_state(self)
 
     def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that `snapshot` kept."""
+        """Return to a moment that ``snapshot`` kept."""
         if len(state) != len(_STATE):
             raise ValueError(f"state of {len(state)} numbers given, a Li/Li cell has {len(_STATE)}")
         *numbers, hold_left = state

@@ -28,10 +28,10 @@ class CellModel(Protocol):
         """Let time pass at a constant current."""
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the whole state, so that `restore` brings back exactly this moment, randomness included."""
+        """Give the whole state, so that ``restore`` brings back exactly this moment, randomness included."""
 
     def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that `snapshot` kept."""
+        """Return to a moment that ``snapshot`` kept."""
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Give the small-signal impedance in the present state; the imaginary part is negative when capacitive."""

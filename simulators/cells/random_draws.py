@@ -19,7 +19,7 @@ def uniform(seed: int, position: int) -> float:
 
 
 def erlang(seed: int, position: int, shape: int) -> float:
-    """Give a mean-1 waiting amount until the last of `shape` independent steps; uses `shape` positions."""
+    """Give a mean-1 waiting amount until the last of ``shape`` independent steps; uses ``shape`` positions."""
     return -sum(math.log(uniform(seed, position + k)) for k in range(shape)) / shape
 
 

@@ -10,7 +10,7 @@ _STEPS = 200
 def solve_rising(function: Callable[[float], tuple[float, float]], least_slope: float, target: float) -> float:
     """Find x where a function equals the target.
 
-    `function(x)` gives value and slope; its slope is nowhere below `least_slope`, which bounds where x can lie.
+    ``function(x)`` gives value and slope; its slope is nowhere below ``least_slope``, which bounds where x can lie.
     """
     offset = target - function(0.0)[0]
     if offset == 0.0:

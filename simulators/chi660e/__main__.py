@@ -1,4 +1,4 @@
-"""The program: `chi660e-sim /runmacro:FILE.mcr` runs a macro and closes when the macro says so.
+"""The program: ``chi660e-sim /runmacro:FILE.mcr`` runs a macro and closes when the macro says so.
 
 Like the vendor's it prints nothing and its exit code says nothing: what it has to say it shows in pop-ups, where it
 waits until somebody ends it.
@@ -94,7 +94,7 @@ class _Program:
 
 
 def _macro_path(arguments: Sequence[str]) -> str | None:
-    """Give the macro's path out of `/runmacro:"PATH"`, quotes or not; None without the switch."""
+    """Give the macro's path out of ``/runmacro:"PATH"``, quotes or not; None without the switch."""
     for argument in arguments:
         bare = argument.strip('"')
         if bare.lower().startswith(_SWITCH):

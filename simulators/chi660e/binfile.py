@@ -1,4 +1,4 @@
-"""Writes `.bin` files: the layout that byte analysis of the vendor's samples found, unknown bytes as zeros [10]."""
+"""Writes ``.bin`` files: the layout that byte analysis of the vendor's samples found, unknown bytes as zeros [10]."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Takes(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command; the range is the program's. `old` is the older program's, None where it lacks the command."""
+    """One command; the range is the program's. ``old`` is the older program's, None where it lacks the command."""
 
     takes: Takes = Takes.NOTHING
     low: float = -math.inf

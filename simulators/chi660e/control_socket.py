@@ -1,7 +1,7 @@
 """The bench's end of the control socket: the program's processes measure here, and sleep on the bench's clock.
 
 One connection a process, newline-delimited JSON, one request in flight. While a process computes, the clock is told
-that somebody works (`working`); parked in a request that takes time, or hung, it does not count. A process that was
+that somebody works (``working``); parked in a request that takes time, or hung, it does not count. A process that was
 started here holds the clock from its start until it connects, and from the end of its connection until it is gone.
 """
 
@@ -40,7 +40,7 @@ class Hold:
     """Holds the clock for one process while it works."""
 
     def __init__(self, working: Working | None, *, launched: bool = False) -> None:
-        """Begin parked. `launched`: `end` will be called once the process is gone."""
+        """Begin parked. ``launched``: ``end`` will be called once the process is gone."""
         self.launched = launched
         self._working = working
         self._release: Busy | None = None
@@ -73,13 +73,13 @@ class _Gone(Exception):
 
 
 class BenchControl:
-    """Serves the leads to `chi660e-sim` processes.
+    """Serves the leads to ``chi660e-sim`` processes.
 
-    `popups` keeps what they have shown to nobody, as (title, text).
+    ``popups`` keeps what they have shown to nobody, as (title, text).
     """
 
     def __init__(self, leads: MeasuredLeads, *, working: Working | None = None) -> None:
-        """Serve these leads; `working` is a virtual-time loop's `busy`, None in real time."""
+        """Serve these leads; ``working`` is a virtual-time loop's ``busy``, None in real time."""
         self.popups: list[tuple[str, str]] = []
         self.address = ""
         self.leads = leads
@@ -94,7 +94,7 @@ class BenchControl:
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self, port: int = 0) -> str:
-        """Listen on this machine and give the address, `127.0.0.1:PORT`."""
+        """Listen on this machine and give the address, ``127.0.0.1:PORT``."""
         self.loop = asyncio.get_running_loop()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=_MOST_BYTES)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"

@@ -28,7 +28,7 @@ class _Potentials:
     _on_grid: int = 0
 
     def take(self, run: Run, current_a: float, seconds: float, limits_v: tuple[float, float], *, store: bool) -> str:
-        """Pass a current for up to `seconds`; give the limit reached, empty for none."""
+        """Pass a current for up to ``seconds``; give the limit reached, empty for none."""
         low_v, high_v = limits_v
         end_s = self.now_s + seconds
         while end_s - self.now_s > _ROUNDING_S:
@@ -66,7 +66,7 @@ class _Potentials:
 
 
 def measure_two_currents(run: Run) -> Recorded:
-    """Measure CP: `cl` segments of alternating polarity, flipped by time or at the limit that is reached."""
+    """Measure CP: ``cl`` segments of alternating polarity, flipped by time or at the limit that is reached."""
     p, settings = run.parameters, run.settings
     oxidises = (p.mode("pn") == "p") == settings.cp_negative_first_cathodic
     by_time = p.mode("priority") == "time" or settings.prioe_times_limit

@@ -24,7 +24,7 @@ _CYCLES = ((1.0, "cl1"), (0.1, "cl2"), (0.01, "cl3"), (1e-3, "cl4"), (1e-4, "cl5
 def single_frequency_hz(low_hz: float, high_hz: float) -> list[float]:
     """Give the points of single-frequency mode from high to low.
 
-    Where `high_hz` is 1e5, the point of that decade's end lies above it, and bin 2040 of the next base stands in; for
+    Where ``high_hz`` is 1e5, the point of that decade's end lies above it, and bin 2040 of the next base stands in; for
     1e4 and 1e3 the same is assumed.
     """
     points: list[float] = []

@@ -1,4 +1,4 @@
-"""What `chi660e-sim --help` says."""
+"""What ``chi660e-sim --help`` says."""
 
 from __future__ import annotations
 

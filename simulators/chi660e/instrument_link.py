@@ -16,7 +16,7 @@ class BenchGone(Exception):
 
 
 class Link(Protocol):
-    """Who carries out requests of the table in `requests`."""
+    """Who carries out requests of the table in ``requests``."""
 
     linked: bool
     """Whether the instrument answers; another process may have it."""
@@ -35,7 +35,7 @@ class BenchLink:
     """A bench in another process."""
 
     def __init__(self, address: str, token: str) -> None:
-        """Connect to `host:port`; the token says who has started this process."""
+        """Connect to ``host:port``; the token says who has started this process."""
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)))
         self._lines = self._socket.makefile("rb")

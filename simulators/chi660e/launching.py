@@ -1,4 +1,4 @@
-"""Starts `chi660e-sim` as a child process that lives in the bench's time.
+"""Starts ``chi660e-sim`` as a child process that lives in the bench's time.
 
 >>> launch = Launcher(control, cfg=None, screen=Path("screen.json"))       # doctest: +SKIP
 >>> process = launch([*program(), "/runmacro:j0001.mcr"], Path.cwd(), {})  # doctest: +SKIP
@@ -53,18 +53,18 @@ class BenchProcess(subprocess.Popen[bytes]):
 class Launcher:
     """Starts the program with everything it needs in its environment, and watches it to its end.
 
-    Call it from the loop of the bench or from a thread of it. The process is an ordinary one: ask it by `poll`, not
-    by a `wait` on a thread, which would hold the very clock that it sleeps on.
+    Call it from the loop of the bench or from a thread of it. The process is an ordinary one: ask it by ``poll``, not
+    by a ``wait`` on a thread, which would hold the very clock that it sleeps on.
     """
 
     def __init__(self, control: BenchControl, *, cfg: Path | None = None, screen: Path | None = None) -> None:
-        """Join processes to a bench that listens; `cfg` is the program's settings, `screen` shows pop-ups."""
+        """Join processes to a bench that listens; ``cfg`` is the program's settings, ``screen`` shows pop-ups."""
         self.cfg = cfg
         self.screen = screen
         self._control = control
 
     def __call__(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> BenchProcess:
-        """Start `argv` in `cwd`; `environment` comes on top of this process's own."""
+        """Start ``argv`` in ``cwd``; ``environment`` comes on top of this process's own."""
         token, hold = self._in_loop(self._control.expect)
         ours = {"CHI660E_SIM_BENCH": self._control.address, "CHI660E_SIM_TOKEN": token}
         if self.cfg is not None:

@@ -40,7 +40,7 @@ class SharedTerminals:
     plans_ahead = False
 
     def __init__(self, tester: Tester, channel: str, clock: Callable[[], float], tester_input: IdleTester) -> None:
-        """Touch the cell in `channel`, cell off."""
+        """Touch the cell in ``channel``, cell off."""
         self.at_s = clock()
         self.channel = channel
         self._tester = tester
@@ -112,7 +112,7 @@ class SharedTerminals:
 
 
 class Leads:
-    """Leads and the hands that clip them. `clock` gives the bench's seconds, `speed` those in a loop's second."""
+    """Leads and the hands that clip them. ``clock`` gives the bench's seconds, ``speed`` those in a loop's second."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Leads:
         tester_input: IdleTester | None = None,
         ports: Mapping[int, str] | None = None,
     ) -> None:
-        """Begin on nothing. `ports` says which channel `mch` of a CHI684 switches to, where there is one [11]."""
+        """Begin on nothing. ``ports`` says which channel ``mch`` of a CHI684 switches to, where there is one [11]."""
         self.now_s = clock
         self.speed = speed
         self.double_energised = 0
@@ -151,7 +151,7 @@ class Leads:
     def clip(self, channel: str | None, *, isolating: bool = True) -> None:
         """Put the leads on the cell of a channel (None: on nothing), with the tester's leads taken off it or not.
 
-        `KeyError` when there is no such channel. The tester finds its cell back as old as the clock says, to within
+        ``KeyError`` when there is no such channel. The tester finds its cell back as old as the clock says, to within
         its own 0.1 s. A current or voltage that is applied goes on against whatever the leads are on.
         """
         if channel is not None:

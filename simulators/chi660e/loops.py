@@ -12,7 +12,7 @@ _NAME_CHARACTERS = 5
 
 @dataclass(slots=True)
 class _Pass:
-    """A loop being run: its layer (none for `for`), where it begins, which pass this is, and of how many."""
+    """A loop being run: its layer (none for ``for``), where it begins, which pass this is, and of how many."""
 
     layer: str
     begin: int

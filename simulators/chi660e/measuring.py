@@ -1,6 +1,6 @@
 """Measures at a pair of leads, clock or no clock: each function is a generator that yields until when to wait.
 
-Who runs it waits until the yielded second of the bench's clock, by `asyncio.sleep` at the bench or by a real sleep in
+Who runs it waits until the yielded second of the bench's clock, by ``asyncio.sleep`` at the bench or by a real sleep in
 a program that has a cell of its own, and goes on. What it returns is what one request to the bench is answered with.
 """
 
@@ -41,7 +41,8 @@ def pass_current(
 ) -> Plan[tuple[Columns, float, str | None]]:
     """Pass a current (None: cell off), read the voltage every so often, stop at the lower or upper limit.
 
-    Gives the readings, how long it took, and the limit reached (`low`, `high` or None). The current goes on to flow.
+    Gives the readings, how long it took, and the limit reached (``low``, ``high`` or None). The current goes on to
+    flow.
     """
     start_s = terminals.at_s
     if current_a is None:
@@ -83,7 +84,7 @@ def hold_voltages(
 ) -> Plan[tuple[Columns, float, bool]]:
     """Hold one voltage after the other, each (voltage, seconds), and read the current every so often in each.
 
-    Ends early where the magnitude of the current passes `most_a`. Gives the readings, how long it took, and whether
+    Ends early where the magnitude of the current passes ``most_a``. Gives the readings, how long it took, and whether
     it ended early. The last voltage is held on.
     """
     start_s = level_s = terminals.at_s

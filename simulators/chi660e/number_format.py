@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def exponent(value: float, figures: int = 4) -> str:
-    """Write `d.ddde+x`, the exponent without padding."""
+    """Write ``d.ddde+x``, the exponent without padding."""
     return _unpadded(f"{value:.{figures - 1}e}")
 
 
@@ -15,7 +15,7 @@ def decimal(value: float, places: int = 3) -> str:
 
 
 def parameter(value: float) -> str:
-    """Write a parameter: the shortest form, `0.025`, `3600`, `5e-4`, `2e+6`."""
+    """Write a parameter: the shortest form, ``0.025``, ``3600``, ``5e-4``, ``2e+6``."""
     if value == 0.0:
         return "0"
     if 1e-3 <= abs(value) < 1e5:

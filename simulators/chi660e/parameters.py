@@ -1,4 +1,4 @@
-"""The parameters of a technique: what `tech` resets and single commands set [5.2, 6].
+"""The parameters of a technique: what ``tech`` resets and single commands set [5.2, 6].
 
 The real program's defaults are not documented; these are ours, and no driver may rely on them.
 """
@@ -81,7 +81,7 @@ class Parameters:
         return True
 
     def choose(self, mode: str, choice: str) -> None:
-        """Set a mode by its own name, such as `pn`."""
+        """Set a mode by its own name, such as ``pn``."""
         self.modes[mode] = choice
 
     def fix_rest(self, rest_v: float) -> None:

@@ -18,7 +18,7 @@ Rows = list[tuple[float, ...]]
 
 
 def measure_cyclic(run: Run) -> Recorded:
-    """Measure CV: `cl` segments between High E and Low E, the first towards Init P/N."""
+    """Measure CV: ``cl`` segments between High E and Low E, the first towards Init P/N."""
     p = run.parameters
     _adjust_span(run)
     rises = _rises_first(run)
@@ -68,7 +68,7 @@ def measure_linear(run: Run) -> Recorded:
 
 
 def measure_steps(run: Run) -> Recorded:
-    """Measure CA: `cl` steps of one pulse width between High E and Low E, at least 100 points in each."""
+    """Measure CA: ``cl`` steps of one pulse width between High E and Low E, at least 100 points in each."""
     p = run.parameters
     p.values["si"] = every_s = min(p["si"], p["pw"] / _LEAST_POINTS_A_STEP)
     rises = _rises_first(run)

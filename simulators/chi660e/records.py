@@ -17,7 +17,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """A technique's names and numbers: abbreviation and id as in `.bin` files, columns as in text files [9.4, 10]."""
+    """A technique's names and numbers: abbreviation and id as in ``.bin`` files, columns as in text files [9.4, 10]."""
 
     short: str
     name: str
@@ -50,9 +50,9 @@ TECHNIQUES: Mapping[str, Technique] = {
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One run's data: parameter lines as the text file shows them, rows as its columns, numbers as in the `.bin`.
+    """One run's data: parameter lines as the text file shows them, rows as its columns, numbers as in the ``.bin``.
 
-    `values` are the parameters by macro name; `unix_s` is when the run ended.
+    ``values`` are the parameters by macro name; ``unix_s`` is when the run ended.
     """
 
     technique: Technique

@@ -1,6 +1,6 @@
 """What the program may ask of the bench, as a table: one message, one answer, time passing in between.
 
-A request is a JSON object with `do` and arguments in SI units, positive current charging the cell. The same table
+A request is a JSON object with ``do`` and arguments in SI units, positive current charging the cell. The same table
 serves a program that has a cell of its own, without any socket.
 """
 

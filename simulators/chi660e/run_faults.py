@@ -14,7 +14,7 @@ class BreakingLink:
     """A link that does half of the first measurement and then fails."""
 
     def __init__(self, link: Link, faults: Faults) -> None:
-        """Put the fault between the program and `link`."""
+        """Put the fault between the program and ``link``."""
         self.linked = link.linked
         self._link = link
         self._faults = faults

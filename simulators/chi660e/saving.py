@@ -30,7 +30,7 @@ class Saver:
     """Writes files for the session."""
 
     def __init__(self, settings: Settings, link: Link, *, local: bool) -> None:
-        """Save by these settings; `local`: times in the machine's zone, else UTC."""
+        """Save by these settings; ``local``: times in the machine's zone, else UTC."""
         self.place = Place()
         self._settings = settings
         self._link = link
@@ -48,7 +48,7 @@ class Saver:
         self.place.folder = folder
 
     def save(self, name: str, recorded: Recorded | None) -> None:
-        """Write the `.bin` file."""
+        """Write the ``.bin`` file."""
         path = self._path(name, ".bin")
         if path is None or recorded is None:
             return
@@ -57,7 +57,7 @@ class Saver:
         self._binary = path
 
     def save_text(self, name: str, recorded: Recorded | None, *, csv: bool = False) -> None:
-        """Write the `.txt` file, or the `.csv` file: the same with bare commas (unsure)."""
+        """Write the ``.txt`` file, or the ``.csv`` file: the same with bare commas (unsure)."""
         path = self._path(name, ".csv" if csv else ".txt")
         if path is None or recorded is None:
             return

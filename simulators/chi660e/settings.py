@@ -11,7 +11,7 @@ from typing import Any
 
 
 def _key(default: Any, text: str) -> Any:  # noqa: ANN401 -- like dataclasses.field, it stands for any type
-    """Give a setting with its sentence for `--help`."""
+    """Give a setting with its sentence for ``--help``."""
     return field(default=default, metadata={"text": text})
 
 
@@ -124,7 +124,7 @@ def read_settings(path: str | None) -> Settings:
 
 
 def documented() -> Iterator[str]:
-    """Give a line for every setting, for `--help`."""
+    """Give a line for every setting, for ``--help``."""
     yield from _documented(Settings())
     for section in (Timing(), TextFormat(), Faults()):
         yield ""

@@ -1,7 +1,7 @@
 """What the potentiostat has at its leads, moved through time: a cell of its own, or one that a tester is wired to too.
 
-`OwnTerminals` moves the cell ahead of the clock and can go back (`cut`), so that a long step needs few wake-ups and a
-measurement that is broken off leaves the cell as it was at that moment.
+``OwnTerminals`` moves the cell ahead of the clock and can go back (``cut``), so that a long step needs few wake-ups and
+a measurement that is broken off leaves the cell as it was at that moment.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Terminals(Protocol):
     """A pair of leads on something. Times are seconds of the bench's clock; positive current charges the cell."""
 
     plans_ahead: bool
-    """Whether `go` may be called before the clock is there."""
+    """Whether ``go`` may be called before the clock is there."""
 
     at_s: float
     """Up to which moment the cell has been moved."""
@@ -80,7 +80,7 @@ class Terminals(Protocol):
         """Hold this voltage from now on."""
 
     def go(self, to_s: float) -> None:
-        """Let time pass until `to_s`."""
+        """Let time pass until ``to_s``."""
 
     def settle(self) -> None:
         """Take what was moved as having happened."""
@@ -104,7 +104,7 @@ class OwnTerminals:
     plans_ahead = True
 
     def __init__(self, cell: CellModel, at_s: float) -> None:
-        """Touch `cell`, whose state is that of `at_s`."""
+        """Touch ``cell``, whose state is that of ``at_s``."""
         self.cell = cell
         self.at_s = at_s
         self._set_a: float | None = None
@@ -128,7 +128,7 @@ class OwnTerminals:
             self._hold_s = _LEAST_HOLD_S
 
     def go(self, to_s: float) -> None:
-        """Move the cell until `to_s`."""
+        """Move the cell until ``to_s``."""
         cell = self.cell
         while (left_s := to_s - self.at_s) > 1e-9:
             step_s, current_a = self._step(left_s)
@@ -159,11 +159,11 @@ class OwnTerminals:
             self.at_s += step_s
 
     def mark(self) -> tuple[float, tuple[float, ...], int]:
-        """Remember this moment for `back`."""
+        """Remember this moment for ``back``."""
         return self.at_s, self.cell.snapshot(), len(self._moves)
 
     def back(self, mark: tuple[float, tuple[float, ...], int]) -> None:
-        """Return to a remembered moment since the last `settle`."""
+        """Return to a remembered moment since the last ``settle``."""
         self.at_s, state, moves = mark
         self.cell.restore(state)
         del self._moves[moves:]
@@ -232,7 +232,7 @@ class OwnTerminals:
 
 
 def _solve(image: Callable[[float], float], guess: float) -> float:
-    """Find what `image` maps to itself, by secants: at once where it is straight, closely where it nearly is."""
+    """Find what ``image`` maps to itself, by secants: at once where it is straight, closely where it nearly is."""
     first, second = guess, image(guess)
     miss = second - first
     for _ in range(_SECANTS):

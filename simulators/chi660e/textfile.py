@@ -16,7 +16,7 @@ _UNSAVED = "(run unsaved)"
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """What the head of a file says about the run besides its data. `file` is None for data never saved."""
+    """What the head of a file says about the run besides its data. ``file`` is None for data never saved."""
 
     technique: str
     file: str | None

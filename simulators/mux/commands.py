@@ -33,7 +33,7 @@ class Complaint(Exception):
 
 
 def _spellings(header: str) -> list[str]:
-    """Give every way to write a header: in `ROUTe:CLOSe?` each word may be written short (capitals) or whole."""
+    """Give every way to write a header: in ``ROUTe:CLOSe?`` each word may be written short (capitals) or whole."""
     query = "?" if header.endswith("?") else ""
     words = [
         {word.upper(), "".join(letter for letter in word if not letter.islower())}
@@ -46,7 +46,7 @@ class Interpreter:
     """Carries out one program message after another on the relays."""
 
     def __init__(self, relays: Relays, identity: str) -> None:
-        """Answer to `*IDN?` with `identity`."""
+        """Answer to ``*IDN?`` with ``identity``."""
         self.identity = identity
         self._relays = relays
         self._errors: deque[tuple[int, str]] = deque()
@@ -65,7 +65,7 @@ class Interpreter:
         self._table = {spelling: action for header, action in table.items() for spelling in _spellings(header)}
 
     def run(self, message: str) -> str | None:
-        """Carry out a message of commands apart by `;` and give the answers, if there are any, joined likewise."""
+        """Carry out a message of commands apart by ``;`` and give the answers, if there are any, joined likewise."""
         answers = []
         for unit in message.split(";"):
             header, _, argument = unit.strip().partition(" ")
@@ -114,7 +114,7 @@ class Interpreter:
             raise Complaint(-108)
 
     def _ports(self, argument: str) -> list[int]:
-        """Read a channel list such as `(@1,3:5)`; nothing is switched when any of it is wrong."""
+        """Read a channel list such as ``(@1,3:5)``; nothing is switched when any of it is wrong."""
         if not argument:
             raise Complaint(-109)
         listed = _CHANNEL_LIST.fullmatch(argument)

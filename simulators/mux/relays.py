@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 
 
 class Relays:
-    """Relays numbered from 1, all open at first; `on_select` hears which port the common leads reach.
+    """Relays numbered from 1, all open at first; ``on_select`` hears which port the common leads reach.
 
-    A port in `welded` does not open any more, one in `dead` does not close. When several are closed, the common
+    A port in ``welded`` does not open any more, one in ``dead`` does not close. When several are closed, the common
     leads are said to reach the one that was closed first.
     """
 
     def __init__(self, ports: int, on_select: Callable[[int | None], None]) -> None:
-        """Build `ports` good relays."""
+        """Build ``ports`` good relays."""
         if ports < 1:
             raise ValueError(f"a switch with {ports} ports: expected at least 1")
         self.ports = ports

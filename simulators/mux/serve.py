@@ -18,10 +18,10 @@ async def serve_mux(
     on_select: Callable[[int | None], None] = lambda port: None,
     terminal: Path | None = None,
 ) -> None:
-    """Serve a switch with `ports` relays until cancelled.
+    """Serve a switch with ``ports`` relays until cancelled.
 
-    `announce` is called with `host:port` (port 0 picks a free one) once clients can connect, or with the path of
-    `terminal` when a serial port of that name is asked for instead of TCP.
+    ``announce`` is called with ``host:port`` (port 0 picks a free one) once clients can connect, or with the path of
+    ``terminal`` when a serial port of that name is asked for instead of TCP.
     """
     mux = SimulatedMux(ports, on_select)
     if terminal is not None:

@@ -18,7 +18,7 @@ def _ignore(port: int | None) -> None:
 
 
 class SimulatedMux:
-    """A relay switch. Its `relays` may be spoiled, and so may its `wire`; `interpreter.identity` may be changed.
+    """A relay switch. Its ``relays`` may be spoiled, and so may its ``wire``; ``interpreter.identity`` may be changed.
 
     ``on_select`` is called with the port that the common leads reach, or None, whenever that changes. ``received``
     holds every line that came in, so that a test can tell what a wrong device was asked. Faults of the wire name

@@ -13,7 +13,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 class PseudoTerminal:
-    """A serial port at `link`, as the system would name an adapter, served by `handler`.
+    """A serial port at ``link``, as the system would name an adapter, served by ``handler``.
 
     ::
 

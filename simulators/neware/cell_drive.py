@@ -29,9 +29,10 @@ _TOO_MUCH = 1.000001
 class Drive:
     """One cell at one channel's terminals: at rest, under constant current, or held at a voltage.
 
-    Protocol: `command` sets what is driven at `tick`; `look` finds where the next interval ends; `commit` goes there;
-    `cut` throws a looked-at interval away and goes to an earlier tick instead. `low` and `high` bound the watched
-    value (the current while holding, else the voltage): an interval ends at the first tick at or beyond one of them.
+    Protocol: ``command`` sets what is driven at ``tick``; ``look`` finds where the next interval ends; ``commit`` goes
+    there; ``cut`` throws a looked-at interval away and goes to an earlier tick instead. ``low`` and ``high`` bound the
+    watched value (the current while holding, else the voltage): an interval ends at the first tick at or beyond one of
+    them.
     """
 
     __slots__ = (
@@ -40,7 +41,7 @@ class Drive:
     )  # fmt: skip
 
     def __init__(self, cell: CellModel, ratings: UnitRatings, tick: int) -> None:
-        """Leave the cell at rest from `tick` on."""
+        """Leave the cell at rest from ``tick`` on."""
         self._ratings = ratings
         self.cell = cell
         self.tick = tick
@@ -51,9 +52,9 @@ class Drive:
         self.command(0.0, None)
 
     def command(self, set_a: float, hold_v: float | None) -> None:
-        """Drive this current (signed, 0 is rest) from now on, but hold `hold_v` where the current would pass it.
+        """Drive this current (signed, 0 is rest) from now on, but hold ``hold_v`` where the current would pass it.
 
-        Without `hold_v` the unit's compliance voltage takes its place. Bounds are left open: set them afterwards.
+        Without ``hold_v`` the unit's compliance voltage takes its place. Bounds are left open: set them afterwards.
         """
         self.set_a = set_a
         self.hold_v = hold_v
@@ -112,7 +113,7 @@ class Drive:
         return int(min(cell.max_interval_s * TICKS_PER_S, _LONGEST_TICKS))
 
     def look(self, limit_tick: float) -> int:
-        """Find where the next interval ends, at `limit_tick` at the latest; nothing is visible before `commit`."""
+        """Find where the next interval ends, at ``limit_tick`` at the latest; nothing is visible before ``commit``."""
         cell = self.cell
         span = self.tick - self.changed_tick or 1
         span = int(min(span, self.longest_ticks(cell), limit_tick - self.tick))
@@ -133,7 +134,7 @@ class Drive:
         return self.end_tick
 
     def commit(self) -> None:
-        """Go to the end of the interval that `look` found."""
+        """Go to the end of the interval that ``look`` found."""
         end_tick = self.end_tick
         if end_tick is None:
             return
@@ -150,7 +151,7 @@ class Drive:
         self.end_tick = None
 
     def cut(self, tick: int) -> None:
-        """Go exactly to `tick`, not beyond the looked-at interval; what was looked at and not reached never was."""
+        """Go exactly to ``tick``, not beyond the looked-at interval; what was looked at and not reached never was."""
         if self.end_tick is None:
             return
         if tick >= self.end_tick:
@@ -179,7 +180,7 @@ class Drive:
         return voltage_v, current_a, self.charge_ah + passed_ah, self.energy_wh + passed_ah * abs(voltage_v)
 
     def as_of(self, tick: float, read: Callable[[CellModel, float], T]) -> T:
-        """Let `read` see cell and current as they are at a tick inside the looked-at interval, moving nothing."""
+        """Let ``read`` see cell and current as they are at a tick inside the looked-at interval, moving nothing."""
         ahead = self.cell.snapshot()
         current_a = self.current_a
         if self.end_tick is not None:
@@ -228,7 +229,7 @@ class Drive:
         return span
 
     def _held_after(self, span: int, mean_a: float) -> tuple[float, float]:
-        """Pass `mean_a` for `span` ticks from the interval's start; give the held current then, and `mean_a`."""
+        """Pass ``mean_a`` for ``span`` ticks from the interval's start; give the held current then, and ``mean_a``."""
         self.cell.restore(self._before)
         self.cell.advance(span / TICKS_PER_S, mean_a)
         return self._held_current(self.voltage_v), mean_a

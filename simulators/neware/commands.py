@@ -73,7 +73,7 @@ class Commands:
         }
 
     def answer(self, request: Request) -> str | None:
-        """Give the reply up to `</bts>`, None to an unknown command or one without what it needs."""
+        """Give the reply up to ``</bts>``, None to an unknown command or one without what it needs."""
         handler = self._table.get(request.command)
         if handler is None:
             return None
@@ -103,7 +103,7 @@ class Commands:
             place = {"ip": "127.0.0.1", "devtype": str(unit.devtype), "devid": str(unit.devid)}
             place |= {"subdevid": str(unit.subdevid), "Channelid": name.rpartition("-")[2]}
             rows.append("    " + element("channel", place, "false" if channel.busy else "true"))
-        # The closing tag of `middle` starts in column 0 [appendix B].
+        # The closing tag of ``middle`` starts in column 0 [appendix B].
         return reply("getdevinfo_resp", [*lines, f'  <middle count="{len(rows)}">', *rows, "</middle>"])
 
     def _statuses(self, request: Request) -> str:

@@ -14,7 +14,7 @@ _ROW = struct.Struct("<HLBqq4f")
 
 
 class RecordRow(NamedTuple):
-    """One record as the tester keeps it; `tick` is 0.1 s of the bench's clock, `kind` a step type code."""
+    """One record as the tester keeps it; ``tick`` is 0.1 s of the bench's clock, ``kind`` a step type code."""
 
     seq: int
     step: int
@@ -56,10 +56,10 @@ class LogRow(NamedTuple):
 
 
 class StoredTest:
-    """One test in the tester's memory. Only what has happened by the last `advance_to` is in it."""
+    """One test in the tester's memory. Only what has happened by the last ``advance_to`` is in it."""
 
     def __init__(self, test_id: int, barcode: str, start_tick: int, keep_rows: int | None = None) -> None:
-        """Begin an empty test; `keep_rows` is the size of a ring that forgets the oldest records (None: all)."""
+        """Begin an empty test; ``keep_rows`` is the size of a ring that forgets the oldest records (None: all)."""
         self.test_id = test_id
         self.barcode = barcode
         self.start_tick = start_tick
@@ -98,7 +98,7 @@ class StoredTest:
         return first, _ROW.iter_unpack(taken)
 
     def rows(self, first_seq: int = 1, count: int | None = None) -> Iterator[RecordRow]:
-        """Give records from `first_seq` on, at most `count`."""
+        """Give records from ``first_seq`` on, at most ``count``."""
         first, packed = self.packed(first_seq, count)
         for seq, row in enumerate(packed, first):
             yield RecordRow(seq, *row)

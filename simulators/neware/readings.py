@@ -21,7 +21,7 @@ class Readings:
     """The measuring side of one channel."""
 
     def __init__(self, seed: str, ratings: UnitRatings, noise: Noise) -> None:
-        """Draw this channel's fixed errors from `seed`; they stay for its life."""
+        """Draw this channel's fixed errors from ``seed``; they stay for its life."""
         fixed = Random(f"{seed}/fixed")
         self._seed = seed
         self._ratings = ratings

@@ -14,7 +14,7 @@ _MS_PER_TICK = 1000 // TICKS_PER_S
 
 
 class Recorder:
-    """The pen of one channel. `tick` is the next time record; `anchor_v`, `anchor_a` are of change records."""
+    """The pen of one channel. ``tick`` is the next time record; ``anchor_v``, ``anchor_a`` are of change records."""
 
     def __init__(self, readings: Readings, codes: LogCodes) -> None:
         """Begin without a test."""
@@ -103,8 +103,8 @@ class Recorder:
     def coast(self, step: Step, drive: Drive, start_tick: int, stop_tick: float) -> None:
         """Go from time record to time record while nothing else happens; the hot loop of long tests.
 
-        It takes exactly the intervals that the drive's `look` and `commit` would take, and stops before the first
-        that crosses a bound, is not a whole grid step, or ends after `stop_tick`.
+        It takes exactly the intervals that the drive's ``look`` and ``commit`` would take, and stops before the first
+        that crosses a bound, is not a whole grid step, or ends after ``stop_tick``.
         """
         interval, test, tick = step.records.interval_ticks, self.test, drive.tick
         if test is None or drive.holding or interval is None:
@@ -140,7 +140,7 @@ class Recorder:
         self.tick = tick + interval
 
     def close_step(self, step: Step, drive: Drive, start_tick: int, code: int | None) -> None:
-        """Make the step's final record, its events and its row; `code` says why it ended by itself."""
+        """Make the step's final record, its events and its row; ``code`` says why it ended by itself."""
         test = self.test
         if test is None:
             return

@@ -1,7 +1,7 @@
-"""Writes the replies of BTS Client byte for byte: its line ends, indents, blanks before `/>`, and its misspellings.
+"""Writes the replies of BTS Client byte for byte: its line ends, indents, blanks before ``/>``, and its misspellings.
 
 Layout and attribute order follow the reference, section 4 and appendix B. Only text is made here; what it says comes
-from `server`.
+from ``server``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PcClock:
     """The BTS PC's local clock: an offset to UTC and a drift, written as the API writes times."""
 
     def __init__(self, epoch_unix_s: float, utc_offset_s: int, drift: float) -> None:
-        """Show `epoch_unix_s` plus the offset at tick 0; `drift` is in seconds per second."""
+        """Show ``epoch_unix_s`` plus the offset at tick 0; ``drift`` is in seconds per second."""
         self._start_s = epoch_unix_s + utc_offset_s
         self._rate = (1.0 + drift) / TICKS_PER_S
         self._days: dict[int, str] = {}
@@ -37,7 +37,7 @@ class PcClock:
         self._minute_text = ""
 
     def text(self, tick: int) -> str:
-        """Give `YYYY-MM-DD HH:MM:SS`, whole seconds rounded down."""
+        """Give ``YYYY-MM-DD HH:MM:SS``, whole seconds rounded down."""
         minute, second = divmod(int(self._start_s + tick * self._rate), 60)
         if minute != self._minute:
             day, of_day = divmod(minute, 1440)
@@ -49,7 +49,7 @@ class PcClock:
 
 
 def attributes(pairs: Mapping[str, str]) -> str:
-    """Write ` name="value"` pairs, escaped."""
+    """Write `` name="value"`` pairs, escaped."""
     return "".join([f' {name}="{_quoted(value)}"' for name, value in pairs.items()])
 
 
@@ -66,7 +66,7 @@ def element(tag: str, pairs: Mapping[str, str], text: str | None = None) -> str:
 
 
 def listed(rows: Sequence[str], count: int | None = None) -> list[str]:
-    """Write a `list` with its rows as lines; an empty list is one element."""
+    """Write a ``list`` with its rows as lines; an empty list is one element."""
     shown = len(rows) if count is None else count
     if not rows:
         return [f'  <list count="{shown}" />']
@@ -74,7 +74,7 @@ def listed(rows: Sequence[str], count: int | None = None) -> list[str]:
 
 
 def reply(command: str, lines: Iterable[str]) -> str:
-    """Write a whole reply up to `</bts>`, from its indented lines."""
+    """Write a whole reply up to ``</bts>``, from its indented lines."""
     body = "\r\n".join((f"  <cmd>{command}</cmd>", *lines))
     return f"{_HEAD}{body}\r\n</bts>"
 
@@ -88,7 +88,7 @@ def rounded(value: float) -> str:
 def live_row(
     device: str, live: LiveValues, status: str, barcode: str | None, log_code: int, *, idle: bool
 ) -> dict[str, str]:
-    """Give the attributes of one `inquire` row; `step_id` is missing from idle channels."""
+    """Give the attributes of one ``inquire`` row; ``step_id`` is missing from idle channels."""
     row = {"dev": device, "cycle_id": str(live.cycle)}
     if not idle:
         row["step_id"] = str(live.step)
@@ -108,7 +108,7 @@ def live_row(
 
 
 def record_rows(test: StoredTest, first_seq: int, count: int, clock: PcClock) -> list[str]:
-    """Write records for `download`, full precision; this is the only place where speed matters."""
+    """Write records for ``download``, full precision; this is the only place where speed matters."""
     local = clock.text
     first, packed = test.packed(first_seq, count)
     rows: list[str] = []
@@ -125,7 +125,7 @@ def record_rows(test: StoredTest, first_seq: int, count: int, clock: PcClock) ->
 
 
 def step_row(index: int, row: StepRow, clock: PcClock) -> str:
-    """Write one executed step for `downloadStepLayer`."""
+    """Write one executed step for ``downloadStepLayer``."""
     return (
         f'<data startseqid="{row.first_seq}" endseqid="{row.last_seq}" stepindex="{index}" stepid="{row.step}"'
         f' cycleid="{row.cycle}" steptype="{_KIND_TEXT[row.kind]}" steptime="{row.step_time_ms}"'
@@ -136,5 +136,5 @@ def step_row(index: int, row: StepRow, clock: PcClock) -> str:
 
 
 def log_row(row: LogRow, clock: PcClock) -> str:
-    """Write one event for `downloadlog`."""
+    """Write one event for ``downloadlog``."""
     return f'<data seqid="{row.seq}" log_code="{row.code}" atime="{clock.text(row.tick)}" />'

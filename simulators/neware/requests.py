@@ -1,7 +1,7 @@
 """Cuts the byte stream of a client into requests and reads one request's XML, as forgivingly as BTS Client does.
 
-Sans-io. A request ends with `</bts>`, any white space, and `#` CR LF (reference 2.2); blanks around `=` and a stray
-quotation mark between elements are known to be tolerated.
+Sans-io. A request ends with ``</bts>``, any white space, and ``#`` CR LF (reference 2.2); blanks around ``=`` and a
+stray quotation mark between elements are known to be tolerated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_REQUEST_BYTES = 4_000_000
 
 
 class RequestFramer:
-    """Collects bytes and gives whole requests, each up to and including `</bts>`."""
+    """Collects bytes and gives whole requests, each up to and including ``</bts>``."""
 
     def __init__(self) -> None:
         """Begin with nothing received."""
@@ -29,7 +29,7 @@ class RequestFramer:
         self._searched = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes as they come; raise `OverflowError` when a request never ends."""
+        """Take bytes as they come; raise ``OverflowError`` when a request never ends."""
         self._buffer += data
         requests: list[bytes] = []
         while (end := _END.search(self._buffer, self._searched)) is not None:
@@ -44,7 +44,7 @@ class RequestFramer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: its command, and the elements between `cmd` and `</bts>`, those of a `list` unwrapped."""
+    """One request: its command, and the elements between ``cmd`` and ``</bts>``, those of a ``list`` unwrapped."""
 
     command: str
     fields: dict[str, str]

@@ -1,7 +1,7 @@
 """Schedules as the tester keeps them: the step file's meaning in SI units, without its XML.
 
 The tester executes frozen values, so that the step machine never sees a tag name or a unit of the file. Reading the
-XML is `stepfile`'s work. Numbers in square brackets below are sections of the CT-4008 reference.
+XML is ``stepfile``'s work. Numbers in square brackets below are sections of the CT-4008 reference.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ HOLDS_VOLTAGE = (CHARGES | DISCHARGES) - CONSTANT_CURRENT
 
 
 class ScheduleError(ValueError):
-    """The step file cannot be run; BTS keeps the reason to itself and answers `false`."""
+    """The step file cannot be run; BTS keeps the reason to itself and answers ``false``."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRatings:
     """What one unit can measure and force [1.2, 1.3].
 
-    A unit without negative voltage goes to protection before it forces a cell under `minimum_voltage_v` in discharge.
+    A unit without negative voltage goes to protection before it forces a cell under ``minimum_voltage_v`` in discharge.
     """
 
     full_scale_v: float = 5.0
@@ -76,7 +76,7 @@ class UnitRatings:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """Limits that end the whole test when broken for `delay_ticks` [5.3]; None means no limit."""
+    """Limits that end the whole test when broken for ``delay_ticks`` [5.3]; None means no limit."""
 
     upper_voltage_v: float | None = None
     lower_voltage_v: float | None = None
@@ -86,7 +86,7 @@ class Protection:
     delay_ticks: int | None = None
 
     def over(self, general: Protection) -> Protection:
-        """Give these limits, with those of `general` where this one is silent (a step's over the whole file's)."""
+        """Give these limits, with those of ``general`` where this one is silent (a step's over the whole file's)."""
         own = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) is not None}
         return Protection(**{name: getattr(general, name) for name in self.__slots__} | own)
 
@@ -106,7 +106,7 @@ DEFAULT_RECORDS = RecordRules(interval_ticks=TICKS_PER_S)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. Currents and `stop_current_a` are magnitudes; the kind gives the direction [5.2]."""
+    """One step. Currents and ``stop_current_a`` are magnitudes; the kind gives the direction [5.2]."""
 
     number: int
     kind: StepKind
@@ -141,7 +141,7 @@ class Schedule:
         return self.steps[number - 1]
 
     def check(self, ratings: UnitRatings) -> None:
-        """Raise `ScheduleError` unless the unit may run this [5.8]."""
+        """Raise ``ScheduleError`` unless the unit may run this [5.8]."""
         if not 1 <= len(self.steps) <= 254:
             raise ScheduleError(f"{len(self.steps)} steps, 1 to 254 allowed")
         if [step.number for step in self.steps] != list(range(1, len(self.steps) + 1)):

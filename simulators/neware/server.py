@@ -22,10 +22,10 @@ _READ_BYTES = 65536
 
 
 class SimulatedBts:
-    """Serves one simulated tester; `wire` is where a test spoils what it says."""
+    """Serves one simulated tester; ``wire`` is where a test spoils what it says."""
 
     def __init__(self, tester: Tester, seed: int = 0) -> None:
-        """Serve this tester; `seed` decides where replies are split when that quirk is on."""
+        """Serve this tester; ``seed`` decides where replies are split when that quirk is on."""
         self.tester = tester
         self.wire = Wire()
         self._commands = Commands(tester)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class LogCodes:
-    """Event codes (reference 6.3). `protect`, `stopped` and `capacity` are not known: the values are ours."""
+    """Event codes (reference 6.3). ``protect``, ``stopped`` and ``capacity`` are not known: the values are ours."""
 
     test_started: int = 100000
     test_finished: int = 100001
@@ -34,7 +34,7 @@ class LogCodes:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Standard deviations and offsets of readings (reference 1.4); `scale` 0 turns all of it off."""
+    """Standard deviations and offsets of readings (reference 1.4); ``scale`` 0 turns all of it off."""
 
     scale: float = 1.0
     voltage_v: float = 8e-6
@@ -49,7 +49,8 @@ class Noise:
 class Trouble:
     """What is broken in one channel, for tests of those who watch it.
 
-    `stop` is what an external stop does: "obey", "refuse" (answered `false`) or "ignore" (answered `ok`, goes on).
+    ``stop`` is what an external stop does: "obey", "refuse" (answered ``false``) or "ignore" (answered ``ok``, goes
+    on).
     """
 
     ignore_end_conditions: bool = False
@@ -62,7 +63,7 @@ class Trouble:
 class Quirks:
     r"""How this BTS client differs from another, on the wire and in what it accepts.
 
-    `path_map` maps a folder as the BTS PC sees it (`C:\\schedules`) to a local one. `renamed` changes attribute
+    ``path_map`` maps a folder as the BTS PC sees it (``C:\\schedules``) to a local one. ``renamed`` changes attribute
     names in replies, as an update of the vendor's software might.
     """
 

@@ -1,8 +1,8 @@
 """Executes one schedule on one cell as the tester does: the order of steps, loops, pauses, and orders from outside.
 
-Sans-io and lazy: time is a whole number of 0.1 s ticks, `advance_to` makes visible what has happened by then, and
-the rows it leaves are the same whether it is called every second or once a month. `Drive` moves the cell, `Watch`
-says when a step is over, `Recorder` writes. Numbers in brackets are sections of the CT-4008 reference.
+Sans-io and lazy: time is a whole number of 0.1 s ticks, ``advance_to`` makes visible what has happened by then, and
+the rows it leaves are the same whether it is called every second or once a month. ``Drive`` moves the cell, ``Watch``
+says when a step is over, ``Recorder`` writes. Numbers in brackets are sections of the CT-4008 reference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simulators.neware.step_watch import Watch
 
 
 class Status(Enum):
-    """States of a channel as `getchlstatus` and `inquire` spell them [6.1]."""
+    """States of a channel as ``getchlstatus`` and ``inquire`` spell them [6.1]."""
 
     WORKING = "working"
     STOP = "stop"
@@ -37,7 +37,7 @@ class StepMachine:
     def __init__(
         self, cell: CellModel, ratings: UnitRatings, seed: str, tick: int, codes: LogCodes, noise: Noise
     ) -> None:
-        """Begin at `tick` with the cell at rest and nothing running."""
+        """Begin at ``tick`` with the cell at rest and nothing running."""
         self.drive = Drive(cell, ratings, tick)
         self.status = Status.FINISH
         self.step: Step | None = None
@@ -78,7 +78,7 @@ class StepMachine:
         return 0 if self._schedule is None else len(self._schedule.steps)
 
     def advance_to(self, tick: int) -> None:
-        """Make visible all that happened at or before `tick`. Asking again, or for less, changes nothing."""
+        """Make visible all that happened at or before ``tick``. Asking again, or for less, changes nothing."""
         drive, watch, recorder = self.drive, self._watch, self._recorder
         while True:
             end_tick = drive.end_tick
@@ -99,7 +99,7 @@ class StepMachine:
     # Orders from outside ---------------------------------------------------------------------------------------
 
     def start(self, schedule: Schedule, test: StoredTest, tick: int) -> None:
-        """Begin a test at `tick`; the caller has made sure that nothing is running."""
+        """Begin a test at ``tick``; the caller has made sure that nothing is running."""
         self._go_to(tick)
         self._schedule = schedule
         self.status = Status.WORKING
@@ -109,20 +109,20 @@ class StepMachine:
         self._begin_step(schedule.start_step)
 
     def stop(self, tick: int) -> None:
-        """End the test at `tick` by order: a last record, then rest."""
+        """End the test at ``tick`` by order: a last record, then rest."""
         self._go_to(tick)
         self._close_step(None)
         self._finish(Status.STOP, self._codes.stopped)
 
     def goto(self, number: int, tick: int) -> None:
-        """Leave the running step at `tick` and begin another, counters of loops at zero (unsure, 4.9)."""
+        """Leave the running step at ``tick`` and begin another, counters of loops at zero (unsure, 4.9)."""
         self._go_to(tick)
         self._close_step(None)
         self._loops = LoopCounters()
         self._begin_step(number)
 
     def pause(self, tick: int) -> None:
-        """Interrupt the running step at `tick`; `resume` goes on with it."""
+        """Interrupt the running step at ``tick``; ``resume`` goes on with it."""
         self._go_to(tick)
         if self.step is not None:
             self._recorder.record(self.step, self.drive, self.step_start_tick, forced=True)
@@ -148,7 +148,7 @@ class StepMachine:
         self._set_bounds(step)
 
     def replace_schedule(self, schedule: Schedule, tick: int) -> None:
-        """Go on under another schedule from `tick` on: step time keeps counting, one more record follows [4.12].
+        """Go on under another schedule from ``tick`` on: step time keeps counting, one more record follows [4.12].
 
         The step of the same number goes on; where the new schedule has none, its first step.
         """
@@ -172,7 +172,7 @@ class StepMachine:
         self._set_bounds(step)
 
     def exchange(self, cell: CellModel, tick: int) -> None:
-        """Put other terminals into the holder at `tick`; whatever is driven goes on against them."""
+        """Put other terminals into the holder at ``tick``; whatever is driven goes on against them."""
         self._go_to(tick)
         self.drive.cell = cell
         self.drive.command(self.drive.set_a, self.drive.hold_v)
@@ -180,7 +180,7 @@ class StepMachine:
             self._set_bounds(self.step)
 
     def _go_to(self, tick: int) -> None:
-        """Advance exactly to `tick` and forget what was seen of the time after it."""
+        """Advance exactly to ``tick`` and forget what was seen of the time after it."""
         self.advance_to(tick)
         self.drive.cut(tick)
 

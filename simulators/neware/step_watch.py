@@ -29,7 +29,7 @@ class Watch:
         self._charge_end_ah = self._charge_limit_ah = math.inf
 
     def begin(self, step: Step, start_tick: int) -> None:
-        """Take over a step's ends and protections; its time counts from `start_tick`."""
+        """Take over a step's ends and protections; its time counts from ``start_tick``."""
         self.deadline = math.inf if step.duration_ticks is None else start_tick + step.duration_ticks
         self._protection = step.protection
         self._charge_end_ah = math.inf if step.capacity_ah is None else step.capacity_ah
@@ -63,7 +63,7 @@ class Watch:
         return max(limit, drive.tick + 1)
 
     def coast_end(self, drive: Drive, until_tick: int) -> float:
-        """Give the last tick before the step's end by time or charge, `until_tick` at most."""
+        """Give the last tick before the step's end by time or charge, ``until_tick`` at most."""
         end = min(until_tick, self.deadline - 1)
         if self._charge_limit_ah < math.inf and drive.current_a:
             # Two ticks off, for the rounding of a sum that is added up along the way.
@@ -85,7 +85,7 @@ class Watch:
         )
 
     def set_bounds(self, step: Step, drive: Drive, anchor_v: float, anchor_a: float, *, ends: bool) -> None:
-        """Tell the drive between which values nothing happens; without `ends` the step's own ends do not count."""
+        """Tell the drive between which values nothing happens; without ``ends`` the step's own ends do not count."""
         bounds = self._held_bounds(step, drive, ends) if drive.holding else self._driven_bounds(step, drive, ends)
         change, anchor = (step.records.current_a, anchor_a) if drive.holding else (step.records.voltage_v, anchor_v)
         if change is not None:

@@ -1,6 +1,6 @@
-"""Reads a step file as BTS Client does: XML with all leaf values in `Value` attributes and units of its own.
+"""Reads a step file as BTS Client does: XML with all leaf values in ``Value`` attributes and units of its own.
 
-The simulated client opens the path named in `start`, so a bad file must be refused here, before a cell sees a
+The simulated client opens the path named in ``start``, so a bad file must be refused here, before a cell sees a
 current. Units [5.2]: voltages 0.1 mV, currents mA, times ms, capacities mAs. Numbers in brackets are sections of the
 CT-4008 reference.
 """
@@ -31,7 +31,7 @@ _MS_PER_TICK = 1000 // TICKS_PER_S
 
 
 def read_schedule(data: bytes, ratings: UnitRatings) -> Schedule:
-    """Read and check a step file; raise `ScheduleError` with the reason when the unit must not run it."""
+    """Read and check a step file; raise ``ScheduleError`` with the reason when the unit must not run it."""
     config = _parse(data).find("config")
     if config is None or config.get("type") != "Step File" or "BTS Client" not in config.get("client_version", ""):
         raise ScheduleError("not a step file of BTS Client")
@@ -76,7 +76,7 @@ def _whole(text: str | None, what: str) -> int:
 
 
 def _value(parent: Element | None, path: str, per_si: float = 1.0) -> float | None:
-    """Read `path/@Value` and divide it by the file's units per SI unit; None when the tag is missing."""
+    """Read ``path/@Value`` and divide it by the file's units per SI unit; None when the tag is missing."""
     element = None if parent is None else parent.find(path)
     text = None if element is None else element.get("Value")
     if text is None:
@@ -107,7 +107,7 @@ def _ticks(parent: Element | None, path: str) -> int | None:
 
 
 def _text(parent: Element, path: str) -> str:
-    """Read `path/@Value` as text, empty when missing."""
+    """Read ``path/@Value`` as text, empty when missing."""
     element = parent.find(path)
     return "" if element is None else element.get("Value", "")
 
@@ -119,7 +119,7 @@ def _start_step(config: Element) -> int:
 
 
 def _protection(element: Element | None) -> Protection:
-    """Read a Protect block, whole-file or of one step [5.3]; older files spell the delay `Delay`."""
+    """Read a Protect block, whole-file or of one step [5.3]; older files spell the delay ``Delay``."""
     main = None if element is None else element.find("Main")
     if main is None:
         return Protection()
@@ -146,7 +146,7 @@ def _records(element: Element | None) -> RecordRules | None:
 
 
 def _step(element: Element, number: int, general: Protection, records: RecordRules, nominal_ah: float | None) -> Step:
-    """Read one step; `records` and `general` are the whole file's blocks."""
+    """Read one step; ``records`` and ``general`` are the whole file's blocks."""
     if element.tag != f"Step{number}" or _whole(element.get("Step_ID"), "Step_ID") != number:
         raise ScheduleError(f"element {number} is {element.tag} with Step_ID {element.get('Step_ID')}")
     code = _whole(element.get("Step_Type"), "Step_Type")

@@ -68,7 +68,7 @@ class DrivenCell:
     """A cell with the leads of a second instrument on it, which passes a current of its own or holds the voltage."""
 
     def __init__(self, inner: CellModel, foreign_a: float = 0.0, hold_v: float | None = None) -> None:
-        """Add `foreign_a` to whatever the tester passes; with `hold_v` the other instrument wins and holds that."""
+        """Add ``foreign_a`` to whatever the tester passes; with ``hold_v`` the other instrument wins and holds that."""
         self.inner = inner
         self.foreign_a = foreign_a
         self.hold_v = hold_v
@@ -112,7 +112,7 @@ class ShortedCell:
     """A cell with a resistor across its terminals."""
 
     def __init__(self, inner: CellModel, resistance_ohm: float) -> None:
-        """Bridge this cell with `resistance_ohm`, above zero."""
+        """Bridge this cell with ``resistance_ohm``, above zero."""
         if not resistance_ohm > 0.0:
             raise ValueError(f"a short has a resistance above zero, not {resistance_ohm} ohm")
         self.inner = inner

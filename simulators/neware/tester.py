@@ -1,6 +1,6 @@
 """The simulated hardware behind the BTS client: middle machines, units of eight channels, cells, and their memory.
 
-It knows no XML: `SimulatedBts` asks it in these terms, and tests reach in here to pull a cell out or to compare the
+It knows no XML: ``SimulatedBts`` asks it in these terms, and tests reach in here to pull a cell out or to compare the
 tester's own memory with what a driver has stored. Numbers in brackets are sections of the CT-4008 reference.
 """
 
@@ -20,7 +20,7 @@ from simulators.neware.terminals import DrivenCell, PulledOutCell, ShortedCell, 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One test unit ("XWJ") with eight channels on the middle machine `devid` [3]."""
+    """One test unit ("XWJ") with eight channels on the middle machine ``devid`` [3]."""
 
     devid: int = 21
     subdevid: int = 1
@@ -29,13 +29,13 @@ class Unit:
     ratings: UnitRatings = field(default_factory=UnitRatings)
 
     def names(self) -> list[str]:
-        """Give the channels' names, such as `21-1-3`."""
+        """Give the channels' names, such as ``21-1-3``."""
         return [f"{self.devid}-{self.subdevid}-{n}" for n in range(1, self.channels + 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveValues:
-    """What `inquire` shows of a working channel, up to some seconds old [4.3]."""
+    """What ``inquire`` shows of a working channel, up to some seconds old [4.3]."""
 
     cycle: int
     step: int
@@ -52,7 +52,7 @@ class Channel:
     """One channel: its step machine, the tests it remembers, its lamp and flag."""
 
     def __init__(self, name: str, unit: Unit, cell: CellModel, seed: int, tick: int, quirks: Quirks) -> None:
-        """Put `cell` into the holder at `tick`."""
+        """Put ``cell`` into the holder at ``tick``."""
         self.name = name
         self.unit = unit
         self.lit = False
@@ -81,7 +81,7 @@ class Channel:
         return next((test for test in self.tests if test.test_id == test_id), None)
 
     def live(self, tick: int, refresh_s: float) -> LiveValues:
-        """Give live values, at most `refresh_s` old; looking moves nothing."""
+        """Give live values, at most ``refresh_s`` old; looking moves nothing."""
         machine = self.machine
         period = tick // max(1, round(refresh_s * TICKS_PER_S))
         key = (period, machine.status, len(self.tests))
@@ -114,7 +114,7 @@ class Tester:
         seed: int,
         quirks: Quirks,
     ) -> None:
-        """Wire up the units; `clock` gives seconds since its own zero, which is `epoch_unix_s` in UTC."""
+        """Wire up the units; ``clock`` gives seconds since its own zero, which is ``epoch_unix_s`` in UTC."""
         self.units = tuple(units)
         self.quirks = quirks
         self.epoch_unix_s = epoch_unix_s
@@ -137,7 +137,7 @@ class Tester:
         return math.floor(self._clock() * TICKS_PER_S + 1e-6)
 
     def channel(self, name: str) -> Channel:
-        """Give a channel advanced to now; `KeyError` when there is none of this name."""
+        """Give a channel advanced to now; ``KeyError`` when there is none of this name."""
         channel = self.channels[name]
         self._catch_up(channel)
         return channel
@@ -235,7 +235,7 @@ class Tester:
         channel.machine.exchange(cell, self.now_tick())
 
     def make_trouble(self, name: str, trouble: Trouble) -> None:
-        """Break something in a channel from the next step on, `Trouble()` mends it."""
+        """Break something in a channel from the next step on, ``Trouble()`` mends it."""
         channel = self.channel(name)
         channel.machine.trouble = replace(trouble)
 

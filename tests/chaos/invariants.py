@@ -44,7 +44,7 @@ class Invariants:
     # At every event
 
     async def hear(self, update: Told) -> None:
-        """Check after whatever the service has just done; what is broken is raised by the next `look`."""
+        """Check after whatever the service has just done; what is broken is raised by the next ``look``."""
         if not isinstance(update, RunUpdate):
             return
         try:

@@ -1,4 +1,4 @@
-"""What may happen around the potentiostat and its switch, each kind as one function, as in `happenings`."""
+"""What may happen around the potentiostat and its switch, each kind as one function, as in ``happenings``."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Order:
 class Life:
     """One life of the service: the failpoint it dies at, or the real time after which it is killed; None: neither.
 
-    `attended`: a person resumes what holds and acknowledges what tripped. `stop_after_s` (simulated): a person orders
-    a stop. `hand_stop`: before this life, somebody stops a channel at the tester itself.
+    ``attended``: a person resumes what holds and acknowledges what tripped. ``stop_after_s`` (simulated): a person
+    orders a stop. ``hand_stop``: before this life, somebody stops a channel at the tester itself.
     """
 
     failpoint: str = ""

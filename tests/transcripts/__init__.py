@@ -1,10 +1,10 @@
 r"""Byte exchanges with a BTS client, composed by hand from the reference: the judge of driver and simulator alike.
 
-Neither side's code made them. A transcript is a text file. Lines starting with `#` are its preamble and name the
-sections of `docs/reference` they follow. `@ 3000` says at which second of the bench's clock the next exchange happens.
-`> ` lines are bytes from client to server, `< ` lines bytes from server to client, with `\r`, `\n` and `\\` escaped; an
-exchange without `< ` lines gets no answer. `masked` replaces the physical numbers of records, whose last digits belong
-to the instrument, so that everything else can be compared byte by byte.
+Neither side's code made them. A transcript is a text file. Lines starting with ``#`` are its preamble and name the
+sections of ``docs/reference`` they follow. ``@ 3000`` says at which second of the bench's clock the next exchange
+happens. ``> `` lines are bytes from client to server, ``< `` lines bytes from server to client, with ``\r``, ``\n`` and
+``\\`` escaped; an exchange without ``< `` lines gets no answer. ``masked`` replaces the physical numbers of records,
+whose last digits belong to the instrument, so that everything else can be compared byte by byte.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PHYSICAL = re.compile(rb' (volt|curr|cap|eng|startvolt|endvolt|startcurr|endcur
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its reply, whole, with terminators; `time_s` is the bench's clock, an empty reply silence."""
+    """One request and its reply, whole, with terminators; ``time_s`` is the bench's clock, an empty reply silence."""
 
     request: bytes
     reply: bytes
@@ -58,7 +58,7 @@ def load(name: str) -> list[Exchange]:
 
 
 def masked(data: bytes) -> bytes:
-    """Give a reply with the physical numbers of records replaced by `*`."""
+    """Give a reply with the physical numbers of records replaced by ``*``."""
     return _PHYSICAL.sub(rb' \1="*"', data)
 
 
