@@ -8,6 +8,8 @@ from drivers.errors import SettingsError
 from drivers.tester_kind import CHANNEL_NAME
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import simulated_bench, simulated_chi_settings
+from orchestrator.clock.virtual import run_virtual
+from orchestrator.rack.direct_stop import stop_directly
 from tests.packages import install_toy
 from tests.toy_tester import ToySettings
 
@@ -43,6 +45,13 @@ def test_potentiostat_that_is_a_channel_shares_no_name_either(tmp_path: Path) ->
     chi = simulated_chi_settings(tmp_path, "CHI")
     with pytest.raises(ValueError, match="channel CHI of 'CHI' and channel chi of 'toy' have one name"):
         BenchSettings(tester=(toys("chi"),), potentiostat=chi)
+
+
+def test_potentiostats_own_channel_is_stopped_by_no_other_process(tmp_path: Path) -> None:
+    """What an earlier process started there only the vendor's program knows; a person is sent to it."""
+    bench = BenchSettings(tester=(toys("left"),), potentiostat=simulated_chi_settings(tmp_path, "chi660e"))
+    with pytest.raises(SettingsError, match="it is stopped in the vendor's program"):
+        run_virtual(stop_directly(bench, tmp_path / "lab.db", "chi660e", "ada"))
 
 
 def test_wire_leads_to_a_channel_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ from drivers.interfaces import (
 from drivers.neware import replies, stepfile, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
-from protocols.channel_envelope import ChannelEnvelope
+from protocols.channel_envelope import ChannelEnvelope, problems
 from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
 logger = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ class NewareTester:
         self._wall_time = wall_time
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
+        self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
 
     async def open(self) -> None:
         """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused."""
@@ -108,11 +109,18 @@ class NewareTester:
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do, from settings: no command of the API tells it."""
-        return self._settings.envelope(self._address(channel).channel)
+        self._address(channel)
+        return self._described(channel)
 
     def problems(self, channel: str, program: Program) -> list[str]:
         """Give every reason why the channel cannot run a program, from settings."""
-        return self._settings.problems(channel, program)
+        return problems(program, self._described(channel))
+
+    def _described(self, channel: str) -> ChannelEnvelope:
+        envelope = self._envelopes.get(channel.rpartition("-")[0])
+        if envelope is None:
+            raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
+        return envelope
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Ask for live values and record counts of many channels: two requests whatever their number."""
