@@ -268,11 +268,13 @@ def _read_step(element: ET.Element) -> Step:
     raise NotConfirmed(f"{element.tag} of the step file has type {kind}, which no program of ours holds")
 
 
-def differences(segment: CyclingSegment, found: Schedule) -> list[str]:
-    """Say in sentences how a schedule differs from the segment it should carry out; empty when it does not.
+def differences(segment: CyclingSegment, data: bytes) -> list[str]:
+    """Read a step file and say in sentences how it differs from the segment it should carry out; empty if it does not.
 
-    Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal.
+    Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. Raises
+    NotConfirmed for a file that cannot be carried out.
     """
+    found = read(data)
     wanted = intended(segment)
     result = []
     if len(wanted.steps) != len(found.steps):

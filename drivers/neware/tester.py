@@ -155,7 +155,7 @@ class NewareTester:
         # Every store counts its runs from R000001: the content in the name keeps two of them out of each other's file.
         name = f"{label}-{sha256[:8]}.xml"
         location, stored = await asyncio.to_thread(self._store_step_file, name, data)
-        if wrong := stepfile.differences(segment, stepfile.read(stored)):
+        if wrong := stepfile.differences(segment, stored):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
         return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
 
