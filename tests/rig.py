@@ -13,7 +13,6 @@ from typing import Any
 from drivers.interfaces import Sample, TestIdentity
 from drivers.neware.client import NewareClient, tcp
 from drivers.neware.settings import NewareSettings, UnitSettings
-from drivers.neware.tester import NewareTester
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.loading import load_cell as load_cell_file
 from protocols.loading import load_recipe
@@ -23,6 +22,7 @@ from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
 from simulators.memory_streams import connect_memory
 from simulators.neware.settings import Quirks
+from tests.spoiled import SpoiledTester
 
 CHANNEL = "21-1-3"
 
@@ -31,7 +31,7 @@ CHANNEL = "21-1-3"
 class Rig:
     """A driver and the simulated rack behind it."""
 
-    tester: NewareTester
+    tester: SpoiledTester
     bench: SimulatedBench
 
 
@@ -43,7 +43,6 @@ async def open_rig(
     quirks: Quirks | None = None,
     seed: int = 1,
     negative_voltage: bool = True,
-    make: type[NewareTester] = NewareTester,
     **settings: Any,  # noqa: ANN401 - fields of NewareSettings
 ) -> AsyncIterator[Rig]:
     """Open one unit of eight channels, with coated Li/Li cells unless told otherwise; ``transport`` memory or tcp."""
@@ -85,7 +84,7 @@ async def open_rig(
         )
         connect = over_memory if transport == "memory" else tcp(host, port)
         client = NewareClient(connect, own.username, own.password, own.reply_timeout_s)
-        tester = make(own, client, wall_time)
+        tester = SpoiledTester(own, client, wall_time)
         try:
             await tester.open()
             yield Rig(tester, bench)

@@ -18,7 +18,7 @@ from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
 from drivers.interfaces import HostLoss, Isolation
-from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
+from drivers.mux import RelayMuxSettings, streams
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import VirtualTimeLoop, wall_time
 from orchestrator.rack.service import Service
@@ -32,6 +32,7 @@ from simulators.chi660e.launching import Launcher, program
 from simulators.memory_streams import connect_memory
 from simulators.mux.server import SimulatedMux
 from tests.rig import CHANNEL, Rig, open_rig
+from tests.spoiled import Faults, SpoiledSwitch
 
 RECIPE = """
 name: short-eis
@@ -70,6 +71,12 @@ class StationRig(Rig):
         """Let every process of the program that begins from now on have these faults."""
         lines = [f"{key} = {json.dumps(value)}" for key, value in faults.items()]
         self.cfg.write_text("[faults]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+    @property
+    def switch_faults(self) -> Faults:
+        """Give what is to go wrong with the switch."""
+        assert isinstance(self.station.switch, SpoiledSwitch)
+        return self.station.switch.faults
 
     def processes_left(self) -> list[Any]:
         """Give the processes that have not ended."""
@@ -130,7 +137,7 @@ async def open_station_rig(
                 async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
                     return connect_memory(relays.handle)
 
-                switch = RelayMultiplexer(mux, streams(mux.name, connect))
+                switch = SpoiledSwitch(mux, streams(mux.name, connect))
                 station = Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
             try:
                 yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings, another)

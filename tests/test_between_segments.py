@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from drivers.interfaces import LoadedProgram, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
@@ -17,9 +16,6 @@ from tests.station_trouble import (
     half_cycles,
     happens,
     is_driven,
-    lose_the_reply_to_start,
-    replace_method,
-    silent,
 )
 
 
@@ -29,15 +25,7 @@ async def test_two_stops_while_the_next_segment_starts_leave_no_cell_driven(
     station_rig: StationRig, store: Store, at_s: float, gap_s: float
 ) -> None:
     """A double click on stop while a later segment's start is on its way: it is waited for, then stopped."""
-    real = station_rig.tester.start
-
-    async def slow(program: LoadedProgram, barcode: str) -> TestIdentity:
-        await asyncio.sleep(1.0)
-        identity = await real(program, barcode)
-        await asyncio.sleep(1.0)
-        return identity
-
-    replace_method(station_rig.tester, "start", slow)
+    station_rig.tester.faults.delay("start", before_s=1.0, after_s=1.0)
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await happens(lambda: bool(run.progress.index == 2 and run.status.is_between), 0.05)
@@ -56,15 +44,14 @@ async def test_stop_while_a_later_start_is_unknown_is_carried_out(
     station_rig: StationRig, store: Store, link_is_back: bool
 ) -> None:
     """The reply to the second segment's start is lost; a stop then must find out, not believe that nothing runs."""
-    lose_the_reply_to_start(station_rig, 2)
-    seen = station_rig.tester.status
+    station_rig.tester.faults.lose_reply("start", 2)
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await happens(lambda: bool(run.status.start_is_unknown), 0.5)
         if not link_is_back:
-            replace_method(station_rig.tester, "status", silent)
+            station_rig.tester.faults.silence()
         await service.stop(run.run_id, "ada")
-        replace_method(station_rig.tester, "status", seen)
+        station_rig.tester.faults.mend()
         await asyncio.sleep(600.0)
         assert not is_driven(station_rig)
         assert state(run) is RunState.STOPPED
@@ -74,14 +61,13 @@ async def test_start_that_is_unknown_behind_a_left_out_spectrum_is_not_taken_for
     station_rig: StationRig, store: Store
 ) -> None:
     """Spectrum left out, reply to the next start lost, service restarted: no segment is passed a second time."""
-    seen = station_rig.tester.status
-    lose_the_reply_to_start(station_rig, 3, then_silent=True)
+    station_rig.tester.faults.lose_reply("start", 3, then=station_rig.tester.faults.silence)
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await happens(lambda: not (run.progress.index < 3), 30.0)
         station_rig.spoil(link_failed=True)
         await happens(lambda: bool(run.status.start_is_unknown), 0.5)
-    replace_method(station_rig.tester, "status", seen)
+    station_rig.tester.faults.mend()
     station_rig.spoil(link_failed=False)
     async with measuring_service(station_rig, store) as service:
         await asyncio.sleep(60.0)
@@ -107,13 +93,7 @@ async def test_segment_measured_twice_neither_skips_one_nor_ends_the_service(
     station_rig: StationRig, store: Store
 ) -> None:
     """A store with two measurements of one segment is read as one step on the way, and the service comes up."""
-    real = station_rig.tester.start
-
-    async def slow(program: LoadedProgram, barcode: str) -> TestIdentity:
-        await asyncio.sleep(1.0)
-        return await real(program, barcode)
-
-    replace_method(station_rig.tester, "start", slow)
+    station_rig.tester.faults.delay("start", before_s=1.0)
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await happens(lambda: bool(run.progress.index == 2 and run.status.is_between), 0.05)
@@ -160,15 +140,7 @@ async def test_second_stop_does_not_keep_the_switch_from_letting_go(station_rig:
         run = service.submit(eis_request(text=SLOW), "ada")
         await asyncio.sleep(900.0)
         assert station_rig.bench.leads.channel == CHANNEL
-        switch = station_rig.station.switch
-        assert switch is not None
-        real = switch.select
-
-        async def slow(port: int | None) -> None:
-            await asyncio.sleep(2.0)  # a line that is opened anew
-            await real(port)
-
-        replace_method(switch, "select", slow)
+        station_rig.switch_faults.delay("select", before_s=2.0)  # a line that is opened anew
         first = asyncio.ensure_future(service.stop(run.run_id, "ada"))
         await asyncio.sleep(1.0)
         await asyncio.gather(first, service.stop(run.run_id, "bob"))
@@ -203,11 +175,10 @@ async def test_tester_out_of_reach_when_a_spectrum_is_over_costs_no_run(station_
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(text=SLOW), "ada")
         await asyncio.sleep(900.0)
-        seen = station_rig.tester.status
-        replace_method(station_rig.tester, "status", silent)
+        station_rig.tester.faults.silence()
         await asyncio.sleep(4000.0)
         assert state(run) is not RunState.FAILED
-        replace_method(station_rig.tester, "status", seen)
+        station_rig.tester.faults.mend()
         if run.state is RunState.HOLDING:
             await service.resume(run.run_id, "ada")
         await until(run, RunState.COMPLETED)

@@ -15,7 +15,7 @@ from simulators.neware.step_machine import Status
 from tests.measuring_rig import OTHER, SLOW, start_by_hand, state, until
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
-from tests.station_trouble import clipped, happens, replace_method
+from tests.station_trouble import clipped, happens
 
 PORT = 3
 _LFP_THREE = """
@@ -36,20 +36,13 @@ steps:
 
 async def die_in_a_spectrum(rig: StationRig, store: Store) -> str:
     """Let a service die while a cell is measured, which leaves the cell at the leads; give its run."""
-    switch = rig.station.switch
-    assert switch is not None
-
-    async def from_the_grave(_: int | None) -> None:
-        raise asyncio.CancelledError
-
     async with measuring_service(rig, store) as service:
         run = service.submit(eis_request(text=SLOW), "ada")
         await happens(lambda: bool(rig.processes_left()) and clipped(rig) == CHANNEL)
         await asyncio.sleep(60.0)
-        real = switch.select
         # A process that is dead orders nothing more, and nothing of what it did is written.
-        replace_method(switch, "select", from_the_grave)
-    replace_method(switch, "select", real)
+        rig.switch_faults.fail("select", asyncio.CancelledError())
+    rig.switch_faults.mend()
     assert clipped(rig) == CHANNEL
     assert [intent.command for intent in store.open_intents()] == ["measure"]
     return run.run_id

@@ -14,10 +14,6 @@ from protocols.program import MeasurementSegment
 from tests.measuring_rig import LFP, OTHER, SLOW, state, until
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
-from tests.station_trouble import (
-    replace_method,
-    silent,
-)
 
 
 @pytest.mark.rig(by_hand=True)
@@ -83,7 +79,7 @@ async def test_tester_that_falls_silent_in_a_rest_is_told_and_keeps_nobody_from_
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await asyncio.sleep(700.0)
-        replace_method(station_rig.tester, "status", silent)
+        station_rig.tester.faults.silence()
         await asyncio.sleep(3600.0)
         assert "link lost" in [event.kind for event in store.events(run.run_id)] or run.state is RunState.HOLDING
         assert not station_rig.station.turn.locked()
@@ -132,14 +128,12 @@ async def test_no_cell_is_connected_while_a_program_from_before_still_measures(
         await asyncio.sleep(20.0)
         station_rig.station.potentiostat = station_rig.another_potentiostat()
         connected: list[int] = []
-        clip = station_rig.bench.clip
 
-        def watched(channel: str | None) -> None:
-            clip(channel)
-            if channel is not None:
+        def look(port: int | None) -> None:
+            if port is not None:
                 connected.append(len(station_rig.processes_left()))
 
-        replace_method(station_rig.bench, "clip", watched)
+        station_rig.switch_faults.before("select", look)
         await asyncio.sleep(300.0)
         outlived.cancel()
         await asyncio.wait({outlived})

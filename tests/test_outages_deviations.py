@@ -19,7 +19,6 @@ from orchestrator.store import DeviationCategory, Store, StoreError, WriteFailed
 from simulators.neware.settings import Quirks
 from tests.rig import Rig
 from tests.service_rig import OTHER, request, serving, state
-from tests.station_trouble import replace_method, silent
 
 _POLL_S = 60.0
 
@@ -61,10 +60,9 @@ def store(store_path: Path) -> Iterator[ForgetfulStore]:
 
 async def be_silent(rig: Rig, lasts_s: float) -> None:
     """Let the tester answer nobody for a while."""
-    real = rig.tester.status
-    replace_method(rig.tester, "status", silent)
+    rig.tester.faults.silence()
     await asyncio.sleep(lasts_s)
-    replace_method(rig.tester, "status", real)
+    rig.tester.faults.mend()
 
 
 def kinds(store: Store, run: Run) -> list[str]:
@@ -182,16 +180,11 @@ async def test_channel_whose_records_did_not_come_keeps_the_gap_until_it_is_writ
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=20), "ada")
         await asyncio.sleep(500.0)
-        real = rig.tester.records
-
-        async def none(*_: object) -> list[Sample]:
-            return []
-
-        replace_method(rig.tester, "records", none)
+        rig.tester.faults.answer("records", [])
         await asyncio.sleep(3600.0)
         assert state(run) is RunState.UNSEEN
         store.fails_at["link back"] = 3
-        replace_method(rig.tester, "records", real)
+        rig.tester.faults.mend()
         await asyncio.sleep(600.0)
         assert state(run) is RunState.RUNNING
         assert lasting_s(store, run) == [pytest.approx(3600.0, abs=3 * _POLL_S)]

@@ -18,7 +18,7 @@ from tests.measuring_rig import LFP, OTHER, SLOW, state, until
 from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service, open_station_rig
-from tests.station_trouble import clipped, happens, replace_method
+from tests.station_trouble import clipped, happens
 
 _PORT = 3
 _LONG_S = 20_000.0
@@ -166,25 +166,14 @@ async def test_cell_that_is_being_let_go_is_let_go_although_the_run_is_stopped(
     """A stop in the moment between the relay and its answer cuts nothing short, and the spectrum is stored."""
     _, run, task = await set_out(station_rig, failing_store)
     await happens(lambda: clipped(station_rig) == CHANNEL)
-    replace_method(station_rig.station.switch, "select", _cancelling(station_rig, task))
+    loop = asyncio.get_running_loop()
+    # Once the relay is under way to let go, the errand is cancelled.
+    station_rig.switch_faults.before("select", lambda port: port or loop.call_soon(task.cancel))
     await asyncio.wait({task})
     assert task.cancelled()
     assert clipped(station_rig) is None
     assert len(failing_store.measurements(run.run_id)) == 1
     assert failing_store.open_intents() == []
-
-
-def _cancelling(rig: StationRig, task: asyncio.Task[bool]) -> Callable[[int | None], Awaitable[None]]:
-    """Give a select that sees the errand cancelled once it is under way."""
-    assert rig.station.switch is not None
-    real = rig.station.switch.select
-
-    async def select(port: int | None) -> None:
-        if port is None:
-            asyncio.get_running_loop().call_soon(task.cancel)
-        await real(port)
-
-    return select
 
 
 async def test_rest_that_the_disk_has_made_longer_is_stored_as_long_as_it_was(

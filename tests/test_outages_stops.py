@@ -3,39 +3,30 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlite_utils import Database
 
-from drivers.errors import BadReply, NoReply
-from drivers.interfaces import ChannelState, TestIdentity
+from drivers.errors import BadReply
+from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import CommandRefused
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
-from orchestrator.store import StoreError, open_store
+from orchestrator.store import Store, StoreError
 from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, PickyStore, fail_for, open_failing_store
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig
 from tests.service_rig import OTHER, check_rows, request, serving, state
-from tests.station_trouble import replace_method
 
 _ENDLESS = Trouble(ignore_end_conditions=True)
 
 
 def fail_after_start(rig: Rig, store: FailingStore, lasts_s: float) -> None:
     """Let the disk take nothing from the moment in which the tester has started something."""
-    real = rig.tester.start
-
-    async def start(*order: Any) -> TestIdentity:  # noqa: ANN401 - as the driver's
-        identity = await real(*order)
-        fail_for(store, lasts_s)
-        return identity
-
-    replace_method(rig.tester, "start", start)
+    rig.tester.faults.after("start", lambda: fail_for(store, lasts_s))
 
 
 async def test_cell_whose_start_cannot_be_written_down_is_not_left_unjudged(
@@ -85,15 +76,9 @@ async def test_tester_that_was_silent_while_the_disk_was_full_is_heard_again(
         service.submit(request(cycles=50), "ada")
         await asyncio.sleep(300)
         fail_for(failing_store, 30_000.0)
-        real = rig.tester.status
-
-        async def silent(channels: Any) -> Any:  # noqa: ANN401 - as the driver's
-            await asyncio.sleep(600)
-            raise NoReply("silent")
-
-        replace_method(rig.tester, "status", silent)
+        rig.tester.faults.silence(after_s=600)
         await asyncio.sleep(700)
-        replace_method(rig.tester, "status", real)
+        rig.tester.faults.mend()
         rig.bench.tester.make_trouble(CHANNEL, _ENDLESS)
         await asyncio.sleep(3000)
         assert not rig.bench.tester.channel(CHANNEL).busy
@@ -104,59 +89,38 @@ async def test_stopped_run_whose_last_records_do_not_come_hurts_no_other(rig: Ri
     async with serving(rig, failing_store) as service:
         run, other = service.submit(request(), "ada"), service.submit(request(OTHER, 50), "ada")
         await asyncio.sleep(300)
-        real = rig.tester.records
-
-        async def garbled(identity: TestIdentity, after: Any, count: int) -> Any:  # noqa: ANN401 - as the driver's
-            if identity.channel == CHANNEL:
-                raise BadReply("garbled")
-            return await real(identity, after, count)
-
-        replace_method(rig.tester, "records", garbled)
+        rig.tester.faults.fail("records", BadReply("garbled"), only=lambda test, *_: test.channel == CHANNEL)
         await asyncio.sleep(300)
         await service.stop(run.run_id, "ada")
         rig.bench.tester.make_trouble(OTHER, _ENDLESS)
         await asyncio.sleep(3000)
         assert state(other) is RunState.TRIPPED
-        replace_method(rig.tester, "records", real)
+        rig.tester.faults.mend()
         await asyncio.sleep(200)
         assert state(run) is RunState.STOPPED
         check_rows(rig, failing_store, run.run_id)
 
 
-async def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(store_path: Path) -> None:
+async def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(rig: Rig, store: Store) -> None:
     """The others are watched; it can be stopped at the tester, and nothing begins on its channel."""
-
-    async def work(rig: Rig, store: PickyStore) -> None:
-        async with serving(rig, store) as service:
-            run, other = service.submit(request(), "ada"), service.submit(request(OTHER, 50), "ada")
-            await asyncio.sleep(1000)
-            first = rig.tester.status
-
-        async def garbled(channels: list[str]) -> Any:  # noqa: ANN401 - as the driver's
-            if channels == [CHANNEL] and not stopping:
-                raise BadReply("garbled")
-            return await first(channels)
-
-        stopping: list[int] = []
-        replace_method(rig.tester, "status", garbled)
-        rig.bench.tester.make_trouble(OTHER, _ENDLESS)
-        async with serving(rig, store) as service:
-            queued = service.submit(request(), "ada")
-            await asyncio.sleep(3000)
-            assert [it.run_id for it in service.runs] == [queued.run_id, other.run_id]
-            assert (state(queued), store.run(other.run_id).state) == (RunState.QUEUED, RunState.TRIPPED)
-            stopping.append(1)
-            with pytest.raises(CommandRefused, match="is stopped at the tester by ada"):
-                await service.stop(run.run_id, "ada")
-            assert not rig.bench.tester.channel(CHANNEL).busy
-            await asyncio.sleep(200)
-            assert store.run(run.run_id).state is RunState.STOPPED
-
-    async with open_rig(poll_period_s=60.0) as rig:
-        with open_store(store_path) as whole:
-            store = PickyStore(whole.path, Database(whole.connection), read_only=False)
-            store.refused = 0
-            await work(rig, store)
+    picky = PickyStore(store.path, Database(store.connection), read_only=False)
+    picky.refused = 0
+    async with serving(rig, picky) as service:
+        run, other = service.submit(request(), "ada"), service.submit(request(OTHER, 50), "ada")
+        await asyncio.sleep(1000)
+    rig.tester.faults.fail("status", BadReply("garbled"), only=lambda channels: channels == [CHANNEL])
+    rig.bench.tester.make_trouble(OTHER, _ENDLESS)
+    async with serving(rig, picky) as service:
+        queued = service.submit(request(), "ada")
+        await asyncio.sleep(3000)
+        assert [it.run_id for it in service.runs] == [queued.run_id, other.run_id]
+        assert (state(queued), picky.run(other.run_id).state) == (RunState.QUEUED, RunState.TRIPPED)
+        rig.tester.faults.mend()
+        with pytest.raises(CommandRefused, match="is stopped at the tester by ada"):
+            await service.stop(run.run_id, "ada")
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        await asyncio.sleep(200)
+        assert picky.run(run.run_id).state is RunState.STOPPED
 
 
 async def test_stop_of_a_paused_run_is_carried_out_by_the_next_process(rig: Rig, failing_store: FailingStore) -> None:
@@ -167,16 +131,11 @@ async def test_stop_of_a_paused_run_is_carried_out_by_the_next_process(rig: Rig,
         rig.bench.tester.channels[CHANNEL].machine.pause(rig.bench.tester.now_tick())
         await asyncio.sleep(200)
         assert state(run) is RunState.HOLDING
-        real = rig.tester.stop
-
-        async def never(identity: TestIdentity) -> None:
-            await asyncio.sleep(1e6)
-
-        replace_method(rig.tester, "stop", never)
+        rig.tester.faults.delay("stop", before_s=1e6)
         stopping = asyncio.ensure_future(service.stop(run.run_id, "ada"))
         await asyncio.sleep(5)
         stopping.cancel()
-        replace_method(rig.tester, "stop", real)
+        rig.tester.faults.mend()
     async with serving(rig, failing_store):
         await asyncio.sleep(1000)
         assert (failing_store.run(run.run_id).state, failing_store.open_intents()) == (RunState.STOPPED, [])

@@ -56,7 +56,6 @@ def test_cycle_of_a_run_that_goes_on_is_the_one_read_later(store: Store, cuts_s:
     assert [step.cycle for step in judged] == [step.place.cycle for step in data.steps]
 
 
-@pytest.mark.timeout(60)
 async def test_trace_of_a_potentiostat_counts_for_the_run(station_rig: StationRig, store: Store) -> None:
     """Time and samples that people are shown are those read from the store, also after a restart of the service."""
     for restarted in (False, True):

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from drivers.interfaces import BatteryTester
-from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -20,27 +19,19 @@ async def said(tester: BatteryTester, channel: str, store: Store) -> dict[str, s
     return {event.kind: event.message for event in store.events(run.run_id)}
 
 
-def test_ct4008_speaks_of_its_step_file(store: Store) -> None:
+async def test_ct4008_speaks_of_its_step_file(store: Store) -> None:
     """The file's name and checksum, and that it was compared."""
-
-    async def main() -> None:
-        async with open_rig() as rig:
-            events = await said(rig.tester, CHANNEL, store)
-            assert events[EventKind.LOADED].startswith("step file R000001-")
-            assert "the step file was, and equals the program" in events[EventKind.LIMITS_UNVERIFIED]
-
-    run_virtual(main())
+    async with open_rig() as rig:
+        events = await said(rig.tester, CHANNEL, store)
+        assert events[EventKind.LOADED].startswith("step file R000001-")
+        assert "the step file was, and equals the program" in events[EventKind.LIMITS_UNVERIFIED]
 
 
-def test_potentiostat_speaks_of_its_measurements(store_path: Path) -> None:
+async def test_potentiostat_speaks_of_its_measurements(store_path: Path) -> None:
     """It has no step file, and its limits are in the macro of each measurement."""
-
-    async def main() -> None:
-        async with open_cycler_rig() as rig:
-            with open_store(store_path) as store:
-                events = await said(rig.cycler, CHI, store)
-        assert "measurements by ISTEP" in events[EventKind.LOADED]
-        assert "the macro of each measurement" in events[EventKind.LIMITS_UNVERIFIED]
-        assert not [message for message in events.values() if "step file" in message]
-
-    run_virtual(main())
+    async with open_cycler_rig() as rig:
+        with open_store(store_path) as store:
+            events = await said(rig.cycler, CHI, store)
+    assert "measurements by ISTEP" in events[EventKind.LOADED]
+    assert "the macro of each measurement" in events[EventKind.LIMITS_UNVERIFIED]
+    assert not [message for message in events.values() if "step file" in message]

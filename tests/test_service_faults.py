@@ -1,13 +1,10 @@
 """Faults of instruments, store and clocks, each injected while a service runs, each in its safe behaviour."""
 
 import asyncio
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from drivers.interfaces import ChannelStatus
-from drivers.neware.tester import NewareTester
 from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from orchestrator.events import EventKind
 from orchestrator.rack.housekeeping import Housekeeping
@@ -191,18 +188,6 @@ async def test_zero_offset_of_the_current_in_rest_is_noticed(rig: Rig, store: St
         assert "mA" in run.reason
 
 
-class BrokenTester(NewareTester):
-    """A driver with a defect: what ``status`` gives is no answer at all, while ``broken``."""
-
-    broken = False
-
-    async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
-        """Raise what no driver raises on purpose."""
-        if self.broken:
-            raise KeyError("a defect")
-        return await super().status(channels)
-
-
 async def test_clock_of_the_tester_that_drifts_is_marked(store_path: Path) -> None:
     """40 s a day against this machine's: the run goes on, with an event and a deviation (faults B04)."""
     async with open_rig(poll_period_s=300.0, quirks=Quirks(clock_drift=40 / 86_400)) as rig:
@@ -217,25 +202,18 @@ async def test_clock_of_the_tester_that_drifts_is_marked(store_path: Path) -> No
             assert "calibration_issue" in {row.category for row in store.deviations(run.run_id)}
 
 
-def test_defect_in_one_driver_leaves_other_testers_alone(store_path: Path) -> None:
+async def test_defect_in_one_driver_leaves_other_testers_alone(rig: Rig, store: Store) -> None:
     """Its own runs become unseen and come back; those of another tester are watched all the time (faults E09)."""
-
-    async def main(store: Store) -> None:
-        async with open_rig(poll_period_s=60.0) as good, open_rig(poll_period_s=60.0, make=BrokenTester) as bad:
-            assert isinstance(bad.tester, BrokenTester)
-            async with serving(good, store, bad) as service:
-                first = service.supervisors[0].submit(request(cycles=1))
-                second = service.supervisors[1].submit(request(OTHER, cycles=1))
-                await asyncio.sleep(900)
-                bad.tester.broken = True
-                await asyncio.sleep(900)
-                assert (state(first), state(second)) == (RunState.RUNNING, RunState.UNSEEN)
-                bad.tester.broken = False
-                await asyncio.sleep(6000)
-                assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
-
-    with open_store(store_path) as store:
-        run_virtual(main(store))
+    async with open_rig(poll_period_s=60.0) as bad, serving(rig, store, bad) as service:
+        first = service.supervisors[0].submit(request(cycles=1))
+        second = service.supervisors[1].submit(request(OTHER, cycles=1))
+        await asyncio.sleep(900)
+        bad.tester.faults.fail("status", KeyError("a defect"))
+        await asyncio.sleep(900)
+        assert (state(first), state(second)) == (RunState.RUNNING, RunState.UNSEEN)
+        bad.tester.faults.mend()
+        await asyncio.sleep(6000)
+        assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
 
 
 def test_memory_of_the_tester_that_wraps_is_told_exactly(store_path: Path) -> None:

@@ -185,3 +185,14 @@ def test_tracked_files_name_no_machine() -> None:
             if traces_here := [trace for trace in traces if trace in text]:
                 found[str(path)] = traces_here
     assert found == {}
+
+
+def test_no_test_file_imports_from_a_test_file() -> None:
+    """What several share stands in a module of its own: a test can be moved or deleted alone."""
+    found = [
+        f"{path.name} imports from {node.module}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.test_")
+    ]
+    assert found == []

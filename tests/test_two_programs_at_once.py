@@ -4,8 +4,6 @@ import asyncio
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.chi660e_lab import QUITS, Lab, in_lab, macro_bytes
 
 SPECTRUM = "tech: imp\nei: 0\nfh: 100000\nfl: 1000\namp: 0.005\nqt: 2\nrun\nsave: {name}\ntsave: {name}\n" + QUITS
@@ -38,7 +36,6 @@ def three_at_once(folder: Path, delays_s: tuple[float, float, float]) -> tuple[E
     return in_lab(folder, work), (folder / "a.bin").read_bytes()
 
 
-@pytest.mark.timeout(60)
 def test_the_program_started_first_has_the_instrument_however_slowly_it_comes_up(tmp_path: Path) -> None:
     """It measures and ends, the others show that they cannot link, and files and times are the same each time."""
     slow = three_at_once(tmp_path / "slow", (0.5, 0.0, 0.0))

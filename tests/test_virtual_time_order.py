@@ -52,7 +52,6 @@ def test_200_orders_to_threads_of_random_speed_are_heard_in_one_order() -> None:
     assert len(orders) == 1
 
 
-@pytest.mark.timeout(60)
 def test_eight_runs_started_at_once_leave_the_same_store_whatever_their_threads_are_slow_at(tmp_path: Path) -> None:
     """Step files are written on threads; runs, tests, events and samples come out the same, row by row."""
 
