@@ -78,7 +78,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
         redact_logs(Redaction({token} | plan.bench.secrets()))
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
-            instance.tell(url)
+            instance.write_owner(url)
             async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, Bus(), keeper, station)

@@ -24,7 +24,7 @@ class Position:
     passed_ah: float = 0.0
 
 
-def what_is_left(original: CyclingSegment, at: Position) -> CyclingSegment | None:
+def remaining_segment(original: CyclingSegment, at: Position) -> CyclingSegment | None:
     """Give what is still to do from a position as a segment of its own; None when nothing is."""
     if at.begun > length(nest(original.steps)):
         return None

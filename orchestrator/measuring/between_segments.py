@@ -58,16 +58,16 @@ class BetweenSegments:
     def trouble_of(self, run: Run) -> str:
         """Return why a run that is being stopped between segments must be held, else "": leads may be on its cell.
 
-        Only what the store did not take is told here: ``make_up`` holds the run. Any other is held already.
+        Only what the store did not take is told here: ``write_pending`` holds the run. Any other is held already.
         """
         return self._trouble.get(run.run_id, "")
 
-    def make_up(self, run: Run) -> None:
+    def write_pending(self, run: Run) -> None:
         """Write the entries that a cancelled task could not write: outcomes, a complete spectrum, why the run is held.
 
         All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
         """
-        self._writer.make_up(run)
+        self._writer.write_pending(run)
         self._trouble.pop(run.run_id, None)
 
     async def go_on(self, run: Run) -> bool:
@@ -76,12 +76,12 @@ class BetweenSegments:
         False when the run has ended, is held, or waits for a person.
         """
         try:
-            if self._writer.owes(run):
-                await self._writer.write_before_going_on(run, lambda: self.make_up(run))
+            if self._writer.has_pending(run):
+                await self._writer.write_before_going_on(run, lambda: self.write_pending(run))
                 if run.state is RunState.HOLDING:
                     return False
             if run.state is RunState.PREFLIGHT:
-                await self._take_up(run)
+                await self._resume(run)
             while (segment := run.progress.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
@@ -101,7 +101,7 @@ class BetweenSegments:
             self._trouble[run.run_id] = why
             run.say(why)
 
-    async def _take_up(self, run: Run) -> None:
+    async def _resume(self, run: Run) -> None:
         """Continue a run that a person has resumed: disconnect its cell from the potentiostat. Raises Interrupted."""
         self._off.accept(run)
         if self._station is not None:
@@ -122,7 +122,7 @@ class BetweenSegments:
                 text = station.instruction(run.request.channel, run.request.program.cell.name)
                 await self._ask(run, text)
                 return False
-        await self._off.see_it_off(run)
+        await self._off.wait_until_off(run)
         run.say(f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
@@ -143,7 +143,7 @@ class BetweenSegments:
         settling = Settling(segment, loop.time())
         name = segment.technique.kind
         while True:
-            status = await self._off.look(run)
+            status = await self._off.check(run)
             if status is not None:
                 settling.feed(loop.time(), status.voltage_v)
             now_s = loop.time()
@@ -181,7 +181,7 @@ class BetweenSegments:
             if visit.trouble:
                 raise Interrupted(visit.trouble)
             return
-        await self._writer.write_before_going_on(run, lambda: self._leave_out(run, segment, station, failures))
+        await self._writer.write_before_going_on(run, lambda: self._skip(run, segment, station, failures))
 
     async def _note_failure(self, run: Run, failure: str) -> None:
         await self._writer.write_outcome(run, failure, lambda: run.journal.note(EventKind.MEASUREMENT_FAILED, failure))
@@ -195,7 +195,7 @@ class BetweenSegments:
             await self._note_failure(run, left)
             return measurement
 
-    def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
+    def _skip(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
         """Skip a measurement: a stored test without values shows a restart that its segment is done."""
         with run.going_on():
             barcode = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-missing"

@@ -17,7 +17,7 @@ class PatientWriter:
     """Retries a store write while the cell is safely at rest.
 
     Once the task is being cancelled, by a person's stop or the service's end, it tries once and keeps what the store
-    refuses for ``make_up``.
+    refuses for ``write_pending``.
     """
 
     def __init__(self, store: Store) -> None:
@@ -53,13 +53,13 @@ class PatientWriter:
             return False
         return True
 
-    def owes(self, run: Run) -> bool:
+    def has_pending(self, run: Run) -> bool:
         """Return whether an outcome of a run is not written yet."""
         return run.run_id in self._unwritten
 
-    def make_up(self, run: Run) -> None:
+    def write_pending(self, run: Run) -> None:
         """Write the pending outcomes of a run, in one commit. Raises StoreError."""
-        if not self.owes(run):
+        if not self.has_pending(run):
             return
         with self._store.transaction():
             for write in self._unwritten.get(run.run_id, []):

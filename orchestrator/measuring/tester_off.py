@@ -33,7 +33,7 @@ class TesterOffWatch:
         if (told := self._told.pop(run.run_id, None)) is not None:
             self._accepted[run.run_id] = told
 
-    async def look(self, run: Run) -> ChannelStatus | None:
+    async def check(self, run: Run) -> ChannelStatus | None:
         """Return the channel's status, None if the tester is silent. Raises Interrupted if it works or is not ours."""
         channel = run.request.channel
         try:
@@ -56,10 +56,10 @@ class TesterOffWatch:
             raise Interrupted(message)
         return status
 
-    async def see_it_off(self, run: Run) -> ChannelStatus:
+    async def wait_until_off(self, run: Run) -> ChannelStatus:
         """Wait until the tester answers that the channel is off, and return its status. Raises Interrupted if not."""
         while True:
-            if (status := await self.look(run)) is not None:
+            if (status := await self.check(run)) is not None:
                 return status
             await asyncio.sleep(LOOK_S)
 

@@ -73,7 +73,7 @@ class StationVisits:
         try:
             # Nothing is written while the cell is on the leads: what waits for the store waits without it.
             await self._writer.write_before_going_on(run, lambda: _to_measuring(run, what))
-            shown = await self._off.see_it_off(run)
+            shown = await self._off.wait_until_off(run)
             await station.connect(run.request.channel)
             rested_s = asyncio.get_running_loop().time() - rested.began_s
             failpoint("cell connected")
@@ -95,7 +95,7 @@ class StationVisits:
             outcome = str(err)
             raise
         finally:
-            trouble = await self._let_go(run, station, intent, outcome)
+            trouble = await self._disconnect(run, station, intent, outcome)
             if trouble and outcome != "measured":
                 raise Interrupted(trouble)
         return Visit(seen_v, rested_s, measurement, trouble)
@@ -116,7 +116,7 @@ class StationVisits:
             await station.measure(_NOTHING, f"{job}n", "open leads")
         station.is_unsure = False
 
-    async def _let_go(self, run: Run, station: Station, intent: int, outcome: str) -> str:
+    async def _disconnect(self, run: Run, station: Station, intent: int, outcome: str) -> str:
         """Disconnect the cell in every case, and return the trouble if that could not be confirmed.
 
         Ended in the middle with nobody who takes the cell off, the intent stays open: the next start of the service
@@ -156,7 +156,7 @@ class StationVisits:
         try:
             while not measuring.done():
                 await asyncio.wait({measuring}, timeout=LOOK_S)
-                await self._off.look(run)
+                await self._off.check(run)
             return measuring.result()
         finally:
             measuring.cancel()

@@ -50,7 +50,7 @@ class Collector:
             refused = runs
         self._scouts = {run.run_id: self._scouts[run.run_id] for run in refused if run.run_id in self._scouts}
         for run in refused:
-            with self._trouble.endured(f"run {run.run_id}"):
+            with self._trouble.tolerating(f"run {run.run_id}"):
                 try:
                     await self._scout(run, counts[run.run_id])
                 except DriverError as err:
@@ -94,7 +94,7 @@ class Collector:
             return blocks
         kept = []
         for block in blocks:
-            with self._trouble.endured(f"run {block[0].run_id}"):
+            with self._trouble.tolerating(f"run {block[0].run_id}"):
                 self._commit([block], [block[1]])
                 kept.append(block)
         return kept

@@ -44,7 +44,7 @@ async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str
             return f"channel {channel} is {status.state.value} already"
         test = _known_test(store, status)
         if test is not None and alone:
-            _leave_word(store, test, by)
+            _commit_intent(store, test, by)
         await _stop(tester, status, test)
     return f"channel {channel} is stopped: {status.barcode or 'a test without barcode'}, test {status.test_id}"
 
@@ -58,7 +58,7 @@ def refuse_while_served(store: Path) -> None:
         )
 
 
-def _leave_word(store: Path, test: TesterTestRow, by: str) -> None:
+def _commit_intent(store: Path, test: TesterTestRow, by: str) -> None:
     """Commit the intent of the stop and leave it open: the service that starts next asks the tester and ends the run.
 
     A store that takes nothing keeps no cell under current.

@@ -68,7 +68,7 @@ async def _on_bench(bench: BenchSettings, request: RunRequest, store: Path, list
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
-        instance.tell("")
+        instance.write_owner("")
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         return await _supervised(tester, station, request, store, listener)

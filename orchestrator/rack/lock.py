@@ -59,7 +59,7 @@ class Instance:
         # When the owner before this one, if it died, was last alive.
         self.last_alive_unix_s = last_alive_unix_s
 
-    def tell(self, url: str) -> None:
+    def write_owner(self, url: str) -> None:
         """Write the lock's owner and the service's address into the file."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
@@ -69,7 +69,7 @@ class Instance:
         now_s = wall_time()
         os.utime(self._path, (now_s, now_s))
 
-    def leave(self) -> None:
+    def clear(self) -> None:
         """Empty the file: its owner ended normally."""
         self._write("")
         self.beat()
@@ -101,7 +101,7 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
         try:
             yield instance
         finally:
-            instance.leave()
+            instance.clear()
             unlock_descriptor(file.fileno())
 
 

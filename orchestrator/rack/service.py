@@ -122,13 +122,13 @@ class Service:
         supervisor.undecided = set(supervisor.tester.channels())
         delay_s = _RETRY_S
         while supervisor.undecided:
-            with supervisor.trouble.endured(supervisor.tester.name):
+            with supervisor.trouble.tolerating(supervisor.tester.name):
                 recovery.close_leftovers()
                 await self._recover_once(supervisor, recovery)
             if supervisor.undecided:
                 await asyncio.sleep(in_loop_time(delay_s))
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
-        supervisor.look()
+        supervisor.wake()
 
     async def _recover_once(self, supervisor: Supervisor, recovery: Recovery) -> None:
         # What a client has ordered since this process began is no earlier process's.
@@ -138,7 +138,7 @@ class Service:
         supervisor.undecided = set(left.values())
         for row in rows:
             try:
-                supervisor.take(await recovery.recover(row))
+                supervisor.adopt(await recovery.recover(row))
                 del left[row.run_id]
             except ConnectionFailed as err:
                 logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
@@ -269,10 +269,10 @@ class Service:
             )
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
-        if supervisor.owes(run):
+        if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self._check_claim(run.request.channel, by)
-        left = run.what_is_left()
+        left = run.remaining_segment()
         run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None and not run.status.is_between:
             run.leave_segment()
@@ -281,7 +281,7 @@ class Service:
             return run
         if run.status.is_between or left is None:
             run.go(RunState.PREFLIGHT)
-            supervisor.look()
+            supervisor.wake()
             return run
         channel = run.request.channel
         status = (await supervisor.tester.status([channel]))[channel]

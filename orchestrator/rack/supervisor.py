@@ -73,14 +73,14 @@ class Supervisor:
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             if by:
                 run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
-        self.take(run)
+        self.adopt(run)
         return run
 
-    def look(self) -> None:
+    def wake(self) -> None:
         """End the wait for the next poll, so that runs which can continue are continued at once."""
         self._wake.set()
 
-    def take(self, run: Run) -> None:
+    def adopt(self, run: Run) -> None:
         """Add a run to those supervised here: a new one, or one from an earlier process."""
         if self.forgets:
             self._forget(run.request.channel)
@@ -126,7 +126,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as group:
             while not done():
                 for run in self._startable():
-                    with self.trouble.endured(f"run {run.run_id}"):
+                    with self.trouble.tolerating(f"run {run.run_id}"):
                         run.go(RunState.PREFLIGHT)
                         group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
@@ -219,14 +219,14 @@ class Supervisor:
 
     async def _tick_safely(self) -> None:
         self.trouble.begin_poll()
-        self._owed.make_up()
+        self._owed.retry()
         active = [run for run in self.runs if _concerns_polls(run)]
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._silence.check_clock(active)
         if not active:
             self._silence.heard()
             return
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             try:
                 await self._tick(active)
             except DriverError as err:
@@ -242,29 +242,29 @@ class Supervisor:
 
     async def _tick(self, active: list[Run]) -> None:
         asked_unix_s = wall_time()
-        statuses = await self._hear(active)
+        statuses = await self._poll(active)
         heard_unix_s = wall_time()
         for run in active:
             if run.status.start_is_unknown:
-                async with self._of(run):
+                async with self._isolating(run):
                     await self.recovery.settle_start(run)
             if run.status.stop_is_pending:
-                async with self._of(run):
+                async with self._isolating(run):
                     await run.stopping.again()
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
         await self._collector.collect(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
-            async with self._of(run):
+            async with self._isolating(run):
                 await self._settle(run, statuses[run.request.channel], run in seen)
 
     @asynccontextmanager
-    async def _of(self, run: Run) -> AsyncIterator[None]:
+    async def _isolating(self, run: Run) -> AsyncIterator[None]:
         """Limit an error to one run: store and driver errors end only the ``with`` block; then silence is checked."""
-        with self.trouble.endured(f"run {run.run_id}"):
+        with self.trouble.tolerating(f"run {run.run_id}"):
             try:
                 yield
             except DriverError as err:
@@ -279,7 +279,7 @@ class Supervisor:
         if not seen:
             self._silence.check_growth(run)
         elif run.taken_over(status):
-            await self._let_go(run, status)
+            await self._hold_taken_over(run, status)
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
@@ -287,7 +287,7 @@ class Supervisor:
         else:
             self._silence.check_growth(run)
 
-    async def _let_go(self, run: Run, status: ChannelStatus) -> None:
+    async def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test, after fetching the remaining records of its own test."""
         if run.records is not None:
             try:
@@ -303,20 +303,20 @@ class Supervisor:
         run.journal.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
 
-    async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:
+    async def _poll(self, active: list[Run]) -> dict[str, ChannelStatus]:
         """Return the status of all channels; runs are marked unseen if the reply takes longer than three polls."""
         asking = asyncio.ensure_future(self.tester.status([run.request.channel for run in active]))
         try:
             await asyncio.wait({asking}, timeout=self._silence.left_s())
             if not asking.done():
-                with self.trouble.endured(self.tester.name):
+                with self.trouble.tolerating(self.tester.name):
                     self._silence.check(active, "no reply")
                 for run in active:
                     run.publish()
             statuses = await asking
         finally:
             asking.cancel()
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._silence.end(active)
         self._silence.heard()
         return statuses
@@ -346,10 +346,10 @@ class Supervisor:
         try:
             if under_way is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
-                self._owed.write(run, lambda: self._between_segments.make_up(run))
+                self._owed.write(run, lambda: self._between_segments.write_pending(run))
                 return
             if run.progress.measures:
-                self._between_segments.make_up(run)
+                self._between_segments.write_pending(run)
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)
@@ -371,10 +371,10 @@ class Supervisor:
             run.publish()
 
     def _end_at_rest(self, run: Run, reason: str) -> None:
-        self._between_segments.make_up(run)
+        self._between_segments.write_pending(run)
         run.end_at_rest(reason)
 
-    def owes(self, run: Run) -> bool:
+    def has_pending_write(self, run: Run) -> bool:
         """Return whether a stop or a state change of a run still waits to be stored."""
         return run in self._owed or run.status.stop_is_pending
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
-from orchestrator.judging.resuming import Placement, Position, in_original, position, what_is_left
+from orchestrator.judging.resuming import Placement, Position, in_original, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
 from protocols.execution_order import place
 from protocols.program import CyclingSegment, MeasurementSegment, Program
@@ -108,9 +108,9 @@ class Progress:
             return self
         return replace(self, next=position(self.whole, self.base, self.segment, last))
 
-    def what_is_left(self) -> CyclingSegment | None:
+    def remaining_segment(self) -> CyclingSegment | None:
         """Return the part of a cycling segment that is not done yet; None when all of it is done."""
-        return what_is_left(self.whole, self.next)
+        return remaining_segment(self.whole, self.next)
 
     @property
     def whole(self) -> CyclingSegment:

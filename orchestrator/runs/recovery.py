@@ -16,7 +16,7 @@ from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import Run, untold
+from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
@@ -85,7 +85,7 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
 class Recovery:
     """Recovers the unfinished runs of one tester."""
 
-    def __init__(self, store: Store, tester: BatteryTester, tell: Callable[[RunUpdate], None] = untold) -> None:
+    def __init__(self, store: Store, tester: BatteryTester, tell: Callable[[RunUpdate], None] = ignore_update) -> None:
         self._store = store
         self._tester = tester
         self._tell = tell
@@ -171,7 +171,7 @@ class Recovery:
             if known.test_id is None:
                 if not run.status.start_is_unknown:
                     # By a process before this one: what it carried out follows from what is stored of earlier tests.
-                    run.run_next(run.what_is_left() or run.segment)
+                    run.run_next(run.remaining_segment() or run.segment)
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:

@@ -34,7 +34,7 @@ _BEHIND = ("_before_s", "_samples_before")
 _TAKEN = ("progress", "records", *_BEHIND)
 
 
-def untold(_: RunUpdate) -> None:
+def ignore_update(_: RunUpdate) -> None:
     """Ignore an update: the default listener of a run."""
 
 
@@ -48,7 +48,7 @@ class Run:
         request: RunRequest,
         run_id: str,
         *,
-        tell: Callable[[RunUpdate], None] = untold,
+        tell: Callable[[RunUpdate], None] = ignore_update,
         status: RunStatus | None = None,
     ) -> None:
         self._store, self._tester, self._tell = store, tester, tell
@@ -154,23 +154,23 @@ class Run:
         identity = self.records.identity
         return (status.test_id, status.barcode) != (identity.test_id, identity.barcode)
 
-    def what_is_left(self) -> CyclingSegment | None:
+    def remaining_segment(self) -> CyclingSegment | None:
         """Return the part of the present segment after the last stored sample; None when all of it is done."""
         if self.status.is_between:
             return None if self.progress.is_over or self.progress.measurement else self.segment
         self.progress = self.progress.after(self.last)
-        return self.progress.what_is_left()
+        return self.progress.remaining_segment()
 
     # Moves
 
     def go(self, state: RunState, reason: str = "") -> None:
         """Change the state and store it with an event; if the store refuses, the state is unchanged."""
-        with self._store.transaction(self._status_as_it_is("state", "reason")):
+        with self._store.transaction(self._restoring("state", "reason")):
             self.status = replace(self.status, state=move(self.status.state, state), reason=reason)
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
             self.journal.moved(state, reason)
 
-    def _status_as_it_is(self, *names: str) -> Callable[[], None]:
+    def _restoring(self, *names: str) -> Callable[[], None]:
         """Return a function that restores these fields of the status and leaves the other fields unchanged."""
         before = {name: getattr(self.status, name) for name in names}
 
@@ -260,7 +260,7 @@ class Run:
 
     def started(self, identity: TestIdentity) -> None:
         """Store a started test as this run's own; if the store refuses, the run is unchanged."""
-        undo = as_before(self, *_TAKEN), self._status_as_it_is("is_between", "start_is_unknown")
+        undo = as_before(self, *_TAKEN), self._restoring("is_between", "start_is_unknown")
         with self._store.transaction(*undo):
             test = self._store.add_test(
                 run_id=self.run_id,
@@ -272,12 +272,12 @@ class Run:
                 started_unix_s=wall_time(),
                 program_json=self.segment.to_json(),
             )
-            self._take(identity, test)
+            self._adopt_test(identity, test)
             self.journal.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
             if not self._tester.traits.limits_read_back:
                 self.journal.note(EventKind.LIMITS_UNVERIFIED, self._tester.traits.limits_note)
 
-    def _take(self, identity: TestIdentity, test: int) -> None:
+    def _adopt_test(self, identity: TestIdentity, test: int) -> None:
         """Make a stored test the run's present test, after its earlier tests."""
         if self.records is not None and self.records.last is not None:
             self._before_s += self.records.last.time_s
@@ -305,7 +305,7 @@ class Run:
             self._close_test(segment_is_over=False)
             self.run_next(CyclingSegment.from_json(row.program_json))
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
-            self._take(identity, row.id)
+            self._adopt_test(identity, row.id)
             if self.records is not None:
                 self.records.replay()
 

@@ -35,7 +35,7 @@ class StoreTrouble:
         self._now, self._before = "", self._now
 
     @contextmanager
-    def endured(self, what: str) -> Iterator[None]:
+    def tolerating(self, what: str) -> Iterator[None]:
         """Run the ``with`` block; a store error ends only the block and is noted."""
         try:
             yield
@@ -85,7 +85,7 @@ class OwedMoves:
         except IllegalMove:
             logger.exception("run %s cannot be moved", run.run_id)
 
-    def make_up(self) -> None:
+    def retry(self) -> None:
         """Try the refused state changes again, and drop those of runs that have changed their state since."""
         for run, state, move in list(self._moves.values()):
             if run.state is state:

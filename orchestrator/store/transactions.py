@@ -51,8 +51,8 @@ class Transactional:
         if not self._db.conn.in_transaction:
             self._undo.clear()
             if self._untold and self.bus is not None:
-                untold, self._untold = self._untold, []
-                for event in untold:
+                ignore_update, self._untold = self._untold, []
+                for event in ignore_update:
                     self.bus.tell(event)
 
     @contextmanager
