@@ -17,7 +17,7 @@ from benchmarks.figures import Aim, Figure
 from benchmarks.measured_command import own_bytes
 from drivers.interfaces import Sample
 from orchestrator.analysis.run_data import RunData
-from orchestrator.judging.resuming import Position, position, what_is_left
+from orchestrator.judging.resuming import Position, position, remaining_segment
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe
@@ -68,7 +68,7 @@ def write(path: Path, rows: int) -> str:
         for number in (1, 2, 3):
             share = rows // 3 if number < 3 else rows - 2 * (rows // 3)
             at = position(segment, at, part, _write_test(store, run_id, number, part, share))
-            left = what_is_left(segment, at)
+            left = remaining_segment(segment, at)
             assert left is not None
             part = left
     return run_id

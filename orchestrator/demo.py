@@ -1,4 +1,4 @@
-"""The demo: the paper's cells at once on the simulated rack, in virtual time, through the same path as real ones."""
+"""The demo: the paper's cells at once on the simulated rack, in virtual time, through the same code as real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from protocols.resolve import resolve
 
 @dataclass(frozen=True, slots=True)
 class DemoCell:
-    """One cell of the demo: its label, what runs on it, and what the paper says of it in a few words."""
+    """One cell of the demo: its label, its recipe, and the paper's result in a few words."""
 
     label: str
     recipe: str
@@ -46,7 +46,7 @@ class DemoRow:
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo left: its store, its number of samples, a row for each cell, its pictures."""
+    """The results of the demo: its store, its number of samples, a row for each cell, its pictures."""
 
     store: Path
     samples: int

@@ -1,4 +1,4 @@
-"""Finds what other installed packages add to cellrig: entry points in the groups named here, loaded one at a time.
+"""Finds extensions of other installed packages: entry points in the groups named here, loaded one at a time.
 
 A package that cannot be loaded is told in a sentence and hinders no other.
 """
@@ -15,7 +15,7 @@ FORMATS = "cellrig.formats"
 
 
 class ExtensionBroken(Exception):
-    """An installed package offers something that cannot be used; the message says which, and why."""
+    """An installed package offers an extension that cannot be used; the message names it and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Extension:
         return f"{dist.name} {dist.version}" if dist is not None else "a package without metadata"
 
     def load(self) -> object:
-        """Import it. Raises ExtensionBroken, whatever the package's own code raises."""
+        """Import the extension. Raises ExtensionBroken for any error of the package's own code."""
         try:
             return self.entry.load()
         except Exception as err:
@@ -45,11 +45,11 @@ class Extension:
 
     @property
     def label(self) -> str:
-        """What it is in a sentence: group, name and place."""
+        """The extension in a sentence: group, name and place."""
         return f"{self.entry.group} {self.name!r} ({self.entry.value})"
 
     def problem(self) -> str:
-        """Load it and say why it cannot be used; empty when it can."""
+        """Load the extension and return the reason if it cannot be used, else ""."""
         try:
             self.load()
         except ExtensionBroken as err:
@@ -58,5 +58,5 @@ class Extension:
 
 
 def installed(group: str) -> list[Extension]:
-    """Give what all installed packages offer in a group, by name."""
+    """Return the extensions of all installed packages in a group, by name."""
     return sorted((Extension(entry) for entry in entry_points(group=group)), key=lambda it: (it.name, it.package))

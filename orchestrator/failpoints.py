@@ -39,13 +39,13 @@ _left = 0
 
 
 def failpoint(name: str) -> None:
-    """Die here when this is the point that was asked for, and it is passed for the last time."""
+    """Kill the process here if this is the requested point and it is passed for the last time."""
     if _armed and name == _armed:
         _pass()
 
 
 def arm(text: str) -> None:
-    """Set the point to die at, as ``name:count``; empty: none. Raises ValueError for what is no point."""
+    """Set the point at which to die, as ``name:count``; empty: none. Raises ValueError for an invalid point."""
     global _armed, _left
     name, _, count = text.partition(":")
     if text and (name not in FAILPOINTS or not count.isdecimal() or int(count) < 1):

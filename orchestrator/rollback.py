@@ -1,4 +1,4 @@
-"""Takes back in memory what a transaction did that was not kept."""
+"""Restores objects in memory when a transaction fails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from copy import deepcopy
 
 
 def as_before(what: object, *names: str) -> Callable[[], None]:
-    """Give what sets attributes back to the objects that they are now: the undo of a transaction that rebinds them."""
+    """Return a function that restores attributes to their present objects: for transactions that assign new objects."""
     values = [(name, getattr(what, name)) for name in names]
 
     def undo() -> None:
@@ -18,7 +18,7 @@ def as_before(what: object, *names: str) -> Callable[[], None]:
 
 
 def as_it_was(what: object, *names: str) -> Callable[[], None]:
-    """Like ``as_before``, for attributes that are changed in place: they are copied."""
+    """Return a function that restores attributes from copies made now: for objects that are changed in place."""
     values = [(name, deepcopy(getattr(what, name))) for name in names]
 
     def undo() -> None:

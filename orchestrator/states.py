@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """Where a run is. ``TRIPPED`` is latched until a person acknowledges it by name."""
+    """The state of a run. ``TRIPPED`` is latched until a person acknowledges it by name."""
 
     QUEUED = "queued"
     PREFLIGHT = "preflight"
@@ -24,27 +24,27 @@ class RunState(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the run is done for good: its channel is free for the next one."""
+        """Whether the run has ended for ever: its channel is free for the next one."""
         return self in _OVER
 
     @property
     def has_ended(self) -> bool:
-        """Whether the run has come to an end, also one that a person or the next poll may still change."""
+        """Whether the run has ended, even if a person or the next poll may still change that."""
         return self in ENDED
 
     @property
     def is_settled(self) -> bool:
-        """Whether the software never leaves the state by itself; ``TRIPPED`` needs an acknowledgement."""
+        """Whether the software alone never leaves the state; ``TRIPPED`` needs an acknowledgement."""
         return self in ENDED and self is not RunState.UNKNOWN
 
     @property
     def is_live(self) -> bool:
-        """Whether a program of the run moves current, seen or unseen."""
+        """Whether a program of the run passes current, seen or unseen."""
         return self in _LIVE
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether no program of the run moves current, before its start or while it waits for somebody."""
+        """Whether no program of the run passes current, before its start or while it waits for a person."""
         return self in _AT_REST
 
     @property
@@ -54,17 +54,17 @@ class RunState(StrEnum):
 
     @property
     def can_be_resumed(self) -> bool:
-        """Whether a person may let the run go on."""
+        """Whether a person may resume the run."""
         return self in _RESUMABLE
 
     @property
     def is_left_to_a_person(self) -> bool:
-        """Whether only a person moves the run on; after a restart the tester is not asked about it."""
+        """Whether only a person can continue the run; after a restart the tester is not asked about it."""
         return self is RunState.TRIPPED or self in _RESUMABLE
 
     @property
     def needs_person(self) -> bool:
-        """Whether somebody must look at the channel and act."""
+        """Whether a person must look at the channel and act."""
         return self is RunState.UNKNOWN or self.is_left_to_a_person
 
 
@@ -92,12 +92,12 @@ MOVES: dict[RunState, frozenset[RunState]] = {
 
 
 class IllegalMove(Exception):
-    """A run was asked to go where the table does not lead."""
+    """A change of a run's state that the table does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run is to end, or has ended, and why in a sentence."""
+    """The final state of a run, planned or reached, and the reason in a sentence."""
 
     state: RunState
     reason: str
@@ -105,7 +105,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """Where one run is, as one value that is swapped whole.
+    """The status of one run, as one immutable value.
 
     ``is_between``: between two segments, no program of the run is on the tester. ``start_is_unknown``: a start may have
     reached the tester, which is asked at every poll; nothing is sent again (faults A12). ``ordered_end``: a stop has

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import CycleBuilder
-from orchestrator.judging.resuming import Position, in_original, position, what_is_left
+from orchestrator.judging.resuming import Position, in_original, position, remaining_segment
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.store import DeviationCategory, MeasurementRow, Store
 from protocols.execution_order import flow
@@ -169,7 +169,7 @@ class RunMaker:
             placed = [in_original(original, base, segment, step) for step in steps]
             made = cycles.feed([step for step in placed if step is not None])
             base = position(original, base, segment, samples[-1] if samples else None)
-            segment = what_is_left(original, base)
+            segment = remaining_segment(original, base)
             made += cycles.finish() if segment is None else []
             self._store.add_cycles(test, made)
             self.now_unix_s += samples[-1].time_s if samples else 0.0

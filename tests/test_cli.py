@@ -183,7 +183,7 @@ def test_instruments_of_a_store_that_is_owned_are_left_alone(tmp_path: Path, rec
 
     async def beside() -> None:
         async with owning(tmp_path / "lab.db") as instance:
-            instance.tell("http://127.0.0.1:1")
+            instance.write_owner("http://127.0.0.1:1")
             place = ("--channel", "21-1-3", "--bench", bench, "--store", tmp_path / "lab.db")
             refused(cellrig_process("run", recipe, "--cell", "coated-li-li", *place), 1, "when --bench is left out")
 

@@ -108,10 +108,10 @@ async def test_switch_that_sticks_is_not_hidden_by_a_stop_while_the_disk_is_full
     assert "take the leads off" in errands.trouble_of(run)
     assert "take the leads off" in run.reason
     with pytest.raises(StoreError):
-        errands.make_up(run)
+        errands.write_pending(run)
     assert state(run) is RunState.RUNNING
     await asyncio.sleep(3000.0)
-    errands.make_up(run)
+    errands.write_pending(run)
     assert state(run) is RunState.HOLDING
     assert "take the leads off" in run.reason
     assert errands.trouble_of(run) == ""
@@ -148,7 +148,7 @@ def test_spectrum_that_nobody_has_stored_is_told_with_its_files(
             assert await end(task) < 10.0
         assert errands.trouble_of(run) == ""
         await asyncio.sleep(3000.0)
-        errands.make_up(run)
+        errands.write_pending(run)
         (row,) = store.measurements(run.run_id)
         assert len(store.spectrum(row.test)) == 61
         assert run.progress.index == 2

@@ -17,7 +17,7 @@ import asyncio, pathlib, sys
 from orchestrator.rack.lock import owning
 async def hold():
     async with owning(pathlib.Path(sys.argv[1])) as instance:
-        instance.tell("http://127.0.0.1:8765")
+        instance.write_owner("http://127.0.0.1:8765")
         print("held", flush=True)
         sys.stdin.readline()
 asyncio.run(hold())

@@ -1,4 +1,4 @@
-"""Fits an equivalent circuit to a spectrum: values with errors, and what a cell's maker calls them.
+"""Fits an equivalent circuit to a spectrum, and assigns its values, with errors, to the parts of a cell.
 
 The circuit is written as the ``impedance`` package writes it: ``R0-p(R1,CPE1)-W1`` is a resistance in series with an
 arc and with diffusion. Starting values come from the spectrum itself, so nobody has to guess. For a kind of cell the
@@ -49,7 +49,7 @@ _UNKNOWN_ABOVE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class CircuitFit:
-    """A fitted circuit. Parameters bear the circuit's own names (``R1``, ``CPE1_0``, ``CPE1_1``).
+    """A fitted circuit. Parameters have the circuit's own names (``R1``, ``CPE1_0``, ``CPE1_1``).
 
     ``electrolyte`` is the series resistance: electrolyte, contacts and leads. ``interface`` is the sum of all arcs'
     resistances, None for a cell without an arc. ``relative_residual`` is the root mean square of |Z - fit| / |Z|.
@@ -68,7 +68,7 @@ class CircuitFit:
 
     @property
     def shorted(self) -> bool:
-        """Tell whether there was no arc to fit: metal joins the electrodes."""
+        """Whether the spectrum has no arc to fit, because metal connects the electrodes."""
         return self.interface is None
 
 
@@ -193,7 +193,7 @@ def _searched(circuit: Circuit, frequency: Floats, impedance: Complexes, start: 
 
 
 def _settled(circuit: Circuit, frequency: Floats, impedance: Complexes, start: Floats) -> Floats:
-    """Let the ``impedance`` package settle on the values from a start that is nearly there."""
+    """Refine the values with the ``impedance`` package, from a start close to the result."""
     import numpy as np
     from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]
 
@@ -242,7 +242,7 @@ def _covariance(circuit: Circuit, frequency: Floats, impedance: Complexes, value
 
 
 def _sum(circuit: Circuit, chosen: set[str], values: Floats, covariance: Floats) -> Quantity:
-    """Add up resistances; their errors are seldom independent, because arcs share one width."""
+    """Return the sum of resistances and its error; the errors are seldom independent, because arcs share one width."""
     places = [n for n, name in enumerate(circuit.parameters) if name in chosen]
     variance = float(covariance[places][:, places].sum())
     return Quantity(float(values[places].sum()), math.sqrt(abs(variance)), "ohm")

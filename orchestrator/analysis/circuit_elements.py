@@ -1,4 +1,4 @@
-"""What a circuit is made of: elements in series, and arcs of a resistance beside a capacitor or constant-phase element.
+"""The parts of a circuit: elements in series, and arcs of a resistance beside a capacitor or constant-phase element.
 
 The words are those of the ``impedance`` package, which fits and checks; a fit that has to search starts here, because
 the package reads its circuit anew at every trial, which takes a hundred times as long as the arithmetic.
@@ -62,7 +62,7 @@ _LAWS: Mapping[str, Callable[..., Complexes]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element: its kind, its name in the circuit, and which arc (from 0) it belongs to, None in series."""
+    """One element: its kind, its name in the circuit, and the number of its arc (from 0), None in series."""
 
     kind: str
     name: str
@@ -77,7 +77,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """A circuit that was read: its elements in the order of their parameters."""
+    """A parsed circuit: its elements in the order of their parameters."""
 
     text: str
     elements: tuple[Element, ...]
@@ -98,13 +98,13 @@ class Circuit:
         return tuple(unit for element in self.elements for unit in UNITS[element.kind])
 
     def is_exponent(self) -> tuple[bool, ...]:
-        """Tell which parameters are exponents, bounded by ``CPE_EXPONENTS``; all others are positive without bound."""
+        """Return, for each parameter, whether it is an exponent, bounded by ``CPE_EXPONENTS``; others are positive."""
         return tuple(
             element.kind == "CPE" and n == 1 for element in self.elements for n in range(len(element.parameters))
         )
 
     def impedance(self, frequency_hz: Floats, values: Floats) -> Complexes:
-        """Work out the impedance (ohm) at frequencies."""
+        """Compute the impedance (ohm) at frequencies."""
         import numpy as np
 
         jw = 2j * math.pi * frequency_hz
@@ -123,7 +123,7 @@ class Circuit:
 
 
 def read_circuit(text: str) -> Circuit:
-    """Read ``L0-R0-p(R1,CPE1)-W1`` and the like. Raises ValueError, with what was expected, for anything else."""
+    """Parse ``L0-R0-p(R1,CPE1)-W1`` and the like. Raises ValueError, which names the expected form, for other text."""
     elements: list[Element] = []
     rest, arcs = text, 0
     while match := _GROUP.match(rest):

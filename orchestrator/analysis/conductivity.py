@@ -1,4 +1,4 @@
-"""Ionic conductivity of an electrolyte film from the resistance that a spectrum shows at high frequency."""
+"""Ionic conductivity of an electrolyte film, from the resistance in a spectrum at high frequency."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Conductivity:
 def conductivity(
     fit: CircuitFit, thickness_um: float, area_cm2: float, series_ohm: float = 0.0, thickness_error_um: float = 0.0
 ) -> Conductivity:
-    """Work out L / (R A). R is the fitted series resistance less ``series_ohm``, that of contacts and leads.
+    """Compute L / (R A). R is the fitted series resistance less ``series_ohm``, that of contacts and leads.
 
     The intercept is R0 of the fitted circuit, with the leads' inductance a separate element: neither the first point
     nor a place where the curve happens to cross the axis. A spectrum cannot tell the film from contacts and leads;

@@ -1,4 +1,4 @@
-"""A half-cycle of a Li/Li cell cut into equal parts of its time, so that a dip inside it can be seen and placed."""
+"""A half-cycle of a Li/Li cell divided into parts of equal time, which show a dip and its position."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class HalfCycle:
 
 
 def half_cycles_of(data: RunData) -> Iterator[HalfCycle]:
-    """Give the constant-current half-cycles of a run, in order; the parts of one that was cut are put together.
+    """Return the constant-current half-cycles of a run, in order; the parts of an interrupted one are joined.
 
     Contact checks and steps that something from outside ended are left out.
     """
@@ -74,7 +74,7 @@ def half_cycles(store: Store, program: Program, steps: Sequence[RunStep]) -> Ite
 
 
 def half_cycle(executed: ExecutedStep, samples: Sequence[Sample], current_a: float) -> HalfCycle:
-    """Make a half-cycle of an executed step and its samples, at the current that the program sets."""
+    """Build a half-cycle from an executed step and its samples, at the current that the program sets."""
     times = [(s.step_time_s, s.voltage_v / current_a) for s in samples if not isnan(s.voltage_v)]
     return HalfCycle(
         cycle=executed.cycle,

@@ -1,4 +1,4 @@
-"""What a spectrum shows without a fit: where it meets the real axis, where its arcs end, how it ends.
+"""Reads features of a spectrum without a fit: where it crosses the real axis, where its arcs end, how it ends.
 
 These landmarks are the starting values of the circuit fit (``orchestrator.analysis.circuit``) and what the soft-short
 rule compares from spectrum to spectrum. They need numpy only and take well under a millisecond.
@@ -66,7 +66,7 @@ class Landmarks:
 
     @property
     def has_arc(self) -> bool:
-        """Tell whether the cell answers with a delay at all, as every sound one does and a piece of metal does not."""
+        """Whether the spectrum has an arc at all: every sound cell has one, a piece of metal has none."""
         return self.phase_deg >= LEAST_ARC_PHASE_DEG
 
     @property
@@ -76,7 +76,7 @@ class Landmarks:
 
 
 def columns(spectrum: Spectrum) -> tuple[Floats, Complexes]:
-    """Give frequencies (from high to low) and impedances, without points that are no numbers.
+    """Return frequencies (from high to low) and impedances, without points that are not numbers.
 
     Raises ValueError when fewer than ten points are left, or a frequency is not positive.
     """
@@ -131,7 +131,7 @@ def median_of(values: Floats, width: int) -> Floats:
 
 
 def _intercept(frequency: Floats, impedance: Complexes) -> tuple[float, float]:
-    """Give where the spectrum leaves the real axis (ohm), and the leads' inductance if the top lies below that axis."""
+    """Return where the spectrum leaves the real axis (ohm), and the leads' inductance if its top lies below the axis."""
     top = frequency >= frequency[0] / 100.0
     imaginary, real = impedance.imag[top], impedance.real[top]
     capacitive = median_of(imaginary, 3) < 0.0
@@ -149,7 +149,7 @@ def _inductance(frequency: Floats, impedance: Complexes) -> float:
 
 
 def _valley(impedance: Complexes) -> int:
-    """Give the point where the last arc ends: a valley of -Z", or of the phase where what follows dwarfs the arcs."""
+    """Return the end of the last arc: a valley of -Z", or of the phase if the rest is much larger than the arcs."""
     import numpy as np
 
     for height in (-impedance.imag, -np.angle(impedance)):

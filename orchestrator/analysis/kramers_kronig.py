@@ -1,4 +1,4 @@
-"""Tells whether a spectrum can be that of one cell in one state: the linear Kramers-Kronig test.
+"""Tests whether a spectrum can be that of one cell in one state: the linear Kramers-Kronig test.
 
 A chain of RC elements (with the leads' inductance and a series capacitance) obeys Kramers and Kronig by its form. What
 it cannot follow, however many elements it has, is not the answer of a linear system that stayed the same (Schoenleber
@@ -43,7 +43,7 @@ class KramersKronig:
 
 
 def kramers_kronig(spectrum: Spectrum, limit: float = LIMIT) -> KramersKronig:
-    """Test a spectrum. It fails when a misfit that neighbours share exceeds the limit and what scatter explains.
+    """Test a spectrum. It fails if a misfit shared by neighbours exceeds the limit and is larger than the scatter.
 
     Raises ValueError for fewer than ten points.
     """

@@ -1,4 +1,4 @@
-"""How a cell's resistances change over its cycles, from the spectra measured in between."""
+"""The change of a cell's resistances over its cycles, from the spectra measured between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from protocols.cell import CellKind
 
 @dataclass(frozen=True, slots=True)
 class InterfaceRow:
-    """One spectrum in a row: the cycle after which it was measured, and what it says.
+    """The results of one spectrum in a row, with the cycle after which it was measured.
 
     ``interface`` is None for a cell without an arc. ``steady`` is the Kramers-Kronig verdict. ``remark`` is empty for
     an ordinary spectrum.

@@ -1,4 +1,4 @@
-"""The one reader of a run out of its store: all its tests, interruptions and measurements as one continuous record.
+"""The only reader of a run from its store: all its tests, interruptions and measurements as one continuous record.
 
 Pictures, summaries, verdicts and exports all read a run here, so that time, steps, half-cycles and cycles mean the same
 everywhere. Run time counts the time of the run's tests, one behind the other: seconds in which nothing recorded (a
@@ -33,7 +33,7 @@ CHUNK_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpectrum:
-    """A stored spectrum, its test, and how many cycles lay behind it."""
+    """A stored spectrum, its test, and the number of cycles before it."""
 
     test: int
     cycle: int
@@ -42,7 +42,7 @@ class MeasuredSpectrum:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A span in which a run has no records, ``time_s`` in run time; ``deviations`` say why.
+    """A time without records of a run, ``time_s`` in run time; ``deviations`` give the reason.
 
     A gap without deviations is as planned: the cell rested, or a potentiostat had it. ``lost`` counts records that the
     tester made in it and that were never read.
@@ -56,7 +56,7 @@ class Gap:
 
 
 def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | None:
-    """Give the spectrum of a measurement; None where it measured something else."""
+    """Return the spectrum of a measurement; None if it measured something else."""
     points = store.spectrum(row.test)
     if not points:
         return None
@@ -67,7 +67,7 @@ def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | N
 
 
 class RunData:
-    """A run as its store holds it. Raises StoreError, when it is made, for a run that the store does not have."""
+    """A run as stored. Raises StoreError, when it is created, for a run that the store does not have."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store
@@ -102,7 +102,7 @@ class RunData:
 
     @property
     def whole_steps(self) -> list[tuple[RunStep, ...]]:
-        """The executed steps of the original program, each with its parts; repeated contact checks are left out."""
+        """The executed steps of the original program, each with its parts; repeated contact checks are omitted."""
         return parts_together(self.steps)
 
     @cached_property
@@ -131,7 +131,7 @@ class RunData:
         return samples_of(self.store, steps)
 
     def joined(self, parts: Sequence[RunStep]) -> ExecutedStep:
-        """Make one executed step of its parts, in the run's time and numbers."""
+        """Join the parts of an executed step into one step, in the run's time and numbers."""
         segment = self.program.segments[parts[0].place.segment]
         if not isinstance(segment, CyclingSegment):
             raise TypeError("a measurement has no parts")
@@ -149,7 +149,7 @@ class RunData:
             yield from chunks(self.store, test, steps, names, rows)
 
     def columns(self, *names: str) -> Columns:
-        """Give whole columns of all samples: those named, or all."""
+        """Return complete columns of all samples: those named, or all."""
         from orchestrator.analysis.sample_columns import concatenated
 
         return concatenated(self.chunks(names), names)
@@ -179,7 +179,7 @@ class RunData:
         return {row.test: (row.started_unix_s, row.ended_unix_s) for row in rows}
 
     def _span(self, test: RunTest) -> tuple[float, float]:
-        """Give when a test began to record and when it ended, by the wall clock."""
+        """Return when a test began to record and when it ended, by the wall clock."""
         started_s = test.row.started_unix_s
         if test.last is None or test.row.is_measurement:
             return self._measured_spans.get(test.row.id, (started_s, started_s))

@@ -1,4 +1,4 @@
-"""A run's executed steps out of its store, through all its tests: with run time, original step and one cycle number."""
+"""Reads a run's executed steps from its store, through all its tests: with run time, original step and cycle number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunTest:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What the earlier parts of a step have passed, together; magnitudes in Ah and Wh."""
+    """The charge, energy and time of all earlier parts of a step; magnitudes in Ah and Wh."""
 
     step_time_s: float = 0.0
     capacity_ah: float = 0.0
@@ -55,14 +55,14 @@ class RunStep:
     is_over: bool = True
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it ready for JSON, in the run's time and numbers."""
+        """Return the step for JSON, in the run's time and numbers."""
         numbers = {"step_count": self.place.count, "step": self.place.step, "cycle": self.place.cycle}
         more = {"half_cycle": self.place.half_cycle, "part": self.place.part}
         return {**asdict(self.executed), **numbers, "start_s": self.start_s, "test": self.test, **more}
 
 
 class StepReader:
-    """Reads a run's executed steps test by test and goes on where it stopped: a test is read once, when it is over."""
+    """Reads a run's executed steps test by test; each call continues where the last stopped, no test is read twice."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
@@ -75,7 +75,7 @@ class StepReader:
         self._passed = Passed()
 
     def read(self) -> Iterator[tuple[RunTest, list[RunStep]]]:
-        """Give each test that has come since the last call, with its steps; a measurement's trace is one step."""
+        """Return each test that is new since the last call, with its steps; a measurement's trace is one step."""
         self._measured = {row.test: row for row in self._store.measurements(self._run_id) if row.test > self._test}
         for row in self._store.tests(self._run_id):
             if row.id > self._test:
@@ -108,7 +108,7 @@ class StepReader:
         return RunStep(test.row.id, test.start_s + executed.start_s, place, executed, earlier)
 
     def _unfinished(self, test: RunTest, after: int) -> Iterator[tuple[int, list[Sample]]]:
-        """Give the first sequence number and the last sample of each step that has samples only."""
+        """Return the first sequence number and the last sample of each step that is stored only as samples."""
         with explained(self._store.path):
             found = unfinished_steps(self._store.connection, test.row.id, after)
         for _, first, last in found:
@@ -140,7 +140,7 @@ class StepReader:
 
 
 def parts_together(steps: Sequence[RunStep]) -> list[tuple[RunStep, ...]]:
-    """Give the executed steps of the original program, each with its parts; repeated contact checks are left out."""
+    """Return the executed steps of the original program, each with its parts; repeated contact checks are omitted."""
     found: list[list[RunStep]] = []
     for step in steps:
         if step.place.part > 1:
@@ -178,7 +178,7 @@ def samples_of(store: Store, parts: Sequence[RunStep]) -> list[Sample]:
 
 
 def joined(store: Store, segment: CyclingSegment, parts: Sequence[RunStep]) -> ExecutedStep:
-    """Make one executed step of the parts of a step of ``segment``, in the run's time and numbers.
+    """Join the parts of a step of ``segment`` into one executed step, in the run's time and numbers.
 
     It ended as its last part did. Sequence numbers are those of the first part's test and of the last part's.
     """

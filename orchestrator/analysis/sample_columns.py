@@ -104,7 +104,7 @@ def chunks(store: Store, test: RunTest, steps: Sequence[RunStep], names: Sequenc
 
 
 def concatenated(parts: Iterable[Columns], names: Sequence[str]) -> Columns:
-    """Join chunks into whole columns; of no chunks, empty columns."""
+    """Join chunks into complete columns; without chunks, return empty columns."""
     gathered: dict[str, list[NDArray[Any]]] = {name: [] for name in _checked(names)}
     for part in parts:
         for name, values in part.items():
@@ -128,7 +128,7 @@ def _array(name: str, values: tuple[Any, ...], modes: dict[str, str]) -> NDArray
 
 
 def _by_step(steps: Sequence[RunStep]) -> Columns:
-    """Give what follows from the place of each step, as columns to pick from."""
+    """Return the values that depend only on the place of each step, as columns indexed by step."""
     values = {
         "segment": [step.place.segment for step in steps],
         "step": [step.place.step for step in steps],

@@ -1,4 +1,4 @@
-"""Tells a soft short in a Li/Li cell from its voltage trace and the spectra measured in between.
+"""Detects a soft short in a Li/Li cell from its voltage trace and the spectra measured between cycles.
 
 A filament that touches the other electrode is a path beside the electrolyte: the overpotential falls at once, by the
 share of the current that the filament takes, and comes back at once when the filament burns through. Ageing, salt
@@ -28,7 +28,7 @@ from orchestrator.analysis.impedance import Landmarks, landmarks
 
 
 class Verdict(StrEnum):
-    """What is thought of a cell, from good to bad."""
+    """The verdict on a cell, from good to bad."""
 
     HEALTHY = "healthy"
     SUSPECTED = "suspected soft short"
@@ -76,7 +76,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What is thought of the cell after everything fed so far.
+    """The verdict on the cell after all data fed so far.
 
     ``verdict`` is the worst of all episodes, ``first_cycle`` the cycle at which that was first seen (None when
     healthy), ``reasons`` its sentences. ``present`` tells whether it is so now: a filament that burned through leaves a
@@ -106,18 +106,18 @@ def assess(
 
 
 def _ohms(half: HalfCycle) -> tuple[float, ...]:
-    """Give the parts; of a half-cycle without samples its one resistance stands for all, and edges fall between two."""
+    """Return the resistance of each part; without samples, the resistance of the half-cycle is used for all of them."""
     return half.parts_ohm or (half.resistance_ohm or 0.0,) * PARTS
 
 
 class _Level:
-    """Resistance against what is expected, part after part: 1 for a cell that goes on as before."""
+    """The resistance relative to its expected value, part after part: 1 for a cell that has not changed."""
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=5)
 
     def feed(self, ratio: float) -> tuple[float, float] | None:
-        """Take the next part; give it and the level before the last two and one more, into which an edge may fall.
+        """Add the next part; return its level, and the earlier level from parts that an edge here cannot change.
 
         While the last two parts lie on different sides of that level, the level itself is given: no edge yet.
         """
@@ -130,7 +130,7 @@ class _Level:
         return (recent[4] if same_side else before), before
 
     def forget(self) -> None:
-        """Begin anew: an edge that was explained is not to be seen twice."""
+        """Begin again, so that an explained edge is not detected twice."""
         self._recent.clear()
 
 
@@ -158,7 +158,7 @@ class SoftShortWatch:
         return Assessment(worst.verdict, worst.first_cycle, worst.reasons, present, tuple(self._episodes))
 
     def feed(self, half: HalfCycle) -> None:
-        """Judge a half-cycle. One that was broken off, or passed no current, tells nothing."""
+        """Judge a half-cycle. An interrupted one, or one without current, is ignored."""
         if half.resistance_ohm is None or half.end_reason is EndReason.EXTERNAL or half.current_a == 0.0:
             return
         sound = self._sound.setdefault(half.current_a, deque(maxlen=self._rule.references))
@@ -181,7 +181,7 @@ class SoftShortWatch:
         return self._episodes[-1] if self._episodes and self._episodes[-1].last_cycle is None else None
 
     def _edge(self, half: HalfCycle, ratio: float) -> None:
-        """Look for an edge at this part of a half-cycle."""
+        """Search for an edge at this part of a half-cycle."""
         rule, pair = self._rule, self._level.feed(ratio)
         if pair is None:
             return
@@ -211,7 +211,7 @@ class SoftShortWatch:
             )
 
     def _hard(self, half: HalfCycle, ohm: float, sound: deque[HalfCycle]) -> bool:
-        """Tell whether a half-cycle lies so low that only metal explains it."""
+        """Return whether a half-cycle's resistance is so low that only metal between the electrodes explains it."""
         usual = [s.resistance_ohm for s in sound if s.resistance_ohm is not None]
         if len(usual) < 2 or ohm >= self._rule.hard * median(usual):
             if self._low:
@@ -227,7 +227,7 @@ class SoftShortWatch:
         return True
 
     def _rectangle(self, half: HalfCycle) -> None:
-        """Doubt a trace that is too neat."""
+        """Add a suspicion if the voltage trace is more rectangular than a sound cell's."""
         flatness, rule = half.flatness, self._rule
         if flatness is None or flatness >= rule.flat:
             self._flat = []
@@ -265,7 +265,7 @@ class SoftShortWatch:
                 self._close(cycle)
 
     def _judge_rectangle(self) -> None:
-        """Join a neat trace with the last spectrum: an arc narrower than the electrolyte is a shunt's."""
+        """Compare a rectangular trace with the last spectrum: an arc narrower than the electrolyte's is a shunt's."""
         neat = self._neat
         if neat is None or neat.verdict is Verdict.SOFT_SHORT or not self._spectra:
             return

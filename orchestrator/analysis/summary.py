@@ -1,4 +1,4 @@
-"""A run in a few numbers, from what the store holds."""
+"""Summarises a run in a few numbers, from its stored data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrator.store import Store
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run: times in hours of test time; ``hours_to_short`` is None where no short was judged.
+    """The summary of one run: times in hours of test time; ``hours_to_short`` is None without a short.
 
     ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
     without an active mass or where the run did not get so far.
@@ -37,19 +37,19 @@ class RunSummary:
 
     @property
     def retention_percent_cycle_5_to_50(self) -> float | None:
-        """Capacity kept from cycle 5 to cycle 50, in percent."""
+        """Capacity of cycle 50 as a percentage of that of cycle 5."""
         if not self.capacity_mah_g_cycle_5 or self.capacity_mah_g_cycle_50 is None:
             return None
         return 100 * self.capacity_mah_g_cycle_50 / self.capacity_mah_g_cycle_5
 
     def as_dict(self) -> dict[str, Any]:
-        """Give what ``cellrig runs --json`` prints."""
+        """Return the fields that ``cellrig runs --json`` prints."""
         row = asdict(self)
         kept = self.retention_percent_cycle_5_to_50
         return {"run": row.pop("run_id"), **row, "retention_percent_cycle_5_to_50": kept, "state": self.state.value}
 
     def demo_row(self) -> dict[str, Any]:
-        """Give what ``cellrig demo --json`` prints for a cell."""
+        """Return the fields that ``cellrig demo --json`` prints for a cell."""
         return {
             "cell": self.label,
             "recipe": self.recipe,
@@ -64,7 +64,7 @@ class RunSummary:
 
 
 def summarize(store: Store, run_id: str) -> RunSummary:
-    """Sum up one run. Raises StoreError when the store has no such run."""
+    """Summarise one run. Raises StoreError when the store has no such run."""
     return _summary(RunData(store, run_id))
 
 

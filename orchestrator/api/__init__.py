@@ -1,1 +1,1 @@
-"""What clients see of the service: REST and live values over HTTP, for one operator with a token, on this machine."""
+"""The service's interface for clients: REST and live values over HTTP, for one operator with a token."""

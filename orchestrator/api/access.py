@@ -1,4 +1,4 @@
-"""The door: a plain ASGI layer in front of everything, so that no route, stream or socket can be forgotten.
+"""Checks every request before it reaches any route, stream or socket: a plain ASGI layer around the application.
 
 It checks the host name (a page that was bound to this address by a false name server is refused), the token, the
 origin, and that a body is JSON and short. Only ``/health`` is open.
@@ -29,7 +29,7 @@ _BODILESS = frozenset({"GET", "HEAD"})
 
 
 class Refusal(Exception):
-    """A request that goes no further: HTTP status and sentence. ``body_is_read``: nothing of it is on the wire."""
+    """A refused request: HTTP status and sentence. ``body_is_read``: no byte of its body is left on the connection."""
 
     def __init__(self, status: int, sentence: str, *, body_is_read: bool = False) -> None:
         super().__init__(sentence)
@@ -38,7 +38,7 @@ class Refusal(Exception):
 
 
 class Guard:
-    """Wraps an application."""
+    """Wraps an application and refuses requests that are not allowed."""
 
     def __init__(self, app: App, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> None:
         self._app = app
@@ -46,7 +46,7 @@ class Guard:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or refuse it with a sentence."""
+        """Pass a request to the application, or refuse it with a sentence."""
         if scope["type"] == "websocket":
             # There is no such route; none may be added without a check here.
             await send({"type": "websocket.close", "code": 1008})
@@ -89,7 +89,7 @@ class _Headers:
         self._pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
 
     def only(self, name: str, status: int) -> str | None:
-        """Give a header's value. Sent twice it is refused: two readers might not read the same one."""
+        """Return a header's value. A header sent twice is refused: two readers might use different values."""
         values = [value for key, value in self._pairs if key == name]
         if len(values) > 1:
             raise Refusal(status, f"the header {name} was sent {len(values)} times")
@@ -102,7 +102,7 @@ def _without_port(host: str) -> str:
 
 
 async def _with_body(headers: _Headers, receive: Receive) -> Receive:
-    """Read the whole body, short and JSON, and give it to the application in one piece."""
+    """Read the whole body, short and JSON, and pass it to the application in one piece."""
     too_long = Refusal(413, f"a body may have {BODY_LIMIT} bytes")
     announced = headers.only("content-length", 400) or "0"
     if not announced.isdecimal() or int(announced[:20]) > BODY_LIMIT:
@@ -129,7 +129,7 @@ async def _with_body(headers: _Headers, receive: Receive) -> Receive:
 
 
 async def _drain(receive: Receive) -> None:
-    """Take in a short body that nobody wants: a connection closed on unread bytes is reset, and the answer lost."""
+    """Read a short body that is not used: closing a connection with unread bytes would lose the answer."""
     size = 0
     try:
         async with asyncio.timeout(in_loop_time(_DRAIN_TIMEOUT_S)):

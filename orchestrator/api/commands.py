@@ -1,4 +1,4 @@
-"""What clients may order. Who orders is always named, and written down by the service."""
+"""The commands of clients. Every command names its operator, and the service stores that name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _now(run: Run) -> models.RunNow:
 
 @contextmanager
 def _stop_that_is_not_written() -> Iterator[None]:
-    """Say of a stop that the store does not take that the cell comes first. Raises StoreError."""
+    """Add to a store error that the stop is ordered although it is not stored. Raises StoreError."""
     try:
         yield
     except StoreError as err:
@@ -33,7 +33,7 @@ def _stop_that_is_not_written() -> Iterator[None]:
 
 
 def _request(order: models.StartOrder) -> RunRequest:
-    """Make what the technician means a program. Names are shipped ones only: no client reads this machine's files."""
+    """Convert an order into a run's program. Only shipped names are allowed: no client reads this machine's files."""
     from protocols.errors import UnknownName
     from protocols.loading import load_cell, load_recipe, parse_cell, parse_recipe, shipped_cells, shipped_recipes
     from protocols.resolve import resolve
@@ -63,7 +63,7 @@ async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> mod
 
 @router.post("/runs/{run_id}/resume")
 async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Go on with a held run in a new program, with what is still to do."""
+    """Resume a held run in a new program, which contains only the part that is not done yet."""
     return _now(await service.resume(run_id, order.by))
 
 
@@ -82,14 +82,14 @@ async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.R
 
 @router.post("/channels/{channel}/claim")
 async def claim(channel: str, order: models.ClaimOrder, service: TheService) -> models.ChannelNow:
-    """Lock a channel for a client; it ends by itself."""
+    """Lock a channel for a client; the lock expires after its duration."""
     service.claim(channel, order.owner, order.duration_s)
     return channel_now(service, channel)
 
 
 @router.delete("/channels/{channel}/claim")
 async def release(channel: str, owner: Annotated[models.Person, Query()], service: TheService) -> models.ChannelNow:
-    """Give a claim back."""
+    """Release a claim on a channel."""
     service.supervisor_of(channel)
     service.release(channel, owner)
     return channel_now(service, channel)

@@ -1,4 +1,4 @@
-"""Live values to clients by server-sent events: each client has a short queue, and a slow one loses old values.
+"""Sends live values to clients by server-sent events: each has a short queue, and a slow client loses old values.
 
 Nothing that a client does or fails to do can hold up the supervisors: publishing is appending to a list.
 """
@@ -20,11 +20,11 @@ KEEP_ALIVE_S = 15.0
 
 
 class TooManyClients(Exception):
-    """There are as many live clients as one service feeds."""
+    """The largest number of live clients of one service is connected already."""
 
 
 class LiveClient:
-    """One client's queue, and how many values it was too slow for."""
+    """One client's queue, and the number of values dropped from it."""
 
     def __init__(self, length: int = QUEUE_LENGTH) -> None:
         self._inbox = Inbox(length)
@@ -33,22 +33,22 @@ class LiveClient:
 
     @property
     def dropped(self) -> int:
-        """How many values it was too slow for."""
+        """The number of values that were dropped because the client was too slow."""
         return self._inbox.dropped
 
     def put(self, told: Told) -> None:
-        """Queue a run's values; older ones of the same run make room."""
+        """Queue a run's values; an older value of the same run is dropped if the queue is full."""
         if isinstance(told, RunUpdate):
             self._inbox.put(told)
             self._news.set()
 
     def close(self) -> None:
-        """Let the client's stream end."""
+        """End the client's stream."""
         self._closed = True
         self._news.set()
 
     async def take(self, timeout_s: float) -> list[RunUpdate] | None:
-        """Give what has come, nothing after ``timeout_s``, None when the stream is over."""
+        """Return the waiting values, none after ``timeout_s``, None when the stream is over."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._news.wait()
@@ -60,7 +60,7 @@ class LiveClient:
 
 
 class LiveClients:
-    """The clients that watch live: every run update of the bus goes to each."""
+    """The clients of live values: every run update of the bus is sent to each."""
 
     def __init__(self, bus: Bus) -> None:
         self.dropped = 0
@@ -69,12 +69,12 @@ class LiveClients:
 
     @property
     def clients(self) -> int:
-        """How many clients listen."""
+        """The number of connected clients."""
         return len(self._clients)
 
     @contextmanager
     def client(self, length: int = QUEUE_LENGTH) -> Iterator[LiveClient]:
-        """Connect a client for as long as the block lasts. Raises TooManyClients."""
+        """Connect a client for the duration of the ``with`` block. Raises TooManyClients."""
         if len(self._clients) >= MOST_CLIENTS:
             raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
         client = LiveClient(length)
@@ -94,7 +94,7 @@ class LiveClients:
 
 
 async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncIterator[str]:
-    """Give the text of a client's stream: every run as it is now, then what changes."""
+    """Yield the text of a client's stream: the present state of every run, then each change."""
     with live.client() as client:
         told = 0
         for update in now:

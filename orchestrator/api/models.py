@@ -1,4 +1,4 @@
-"""What goes over the wire as JSON. Units are in the names; times ``*_unix_s`` are seconds since 1970 in UTC."""
+"""The JSON values of requests and answers. Units are in the names; times ``*_unix_s`` are seconds since 1970 in UTC."""
 
 from __future__ import annotations
 

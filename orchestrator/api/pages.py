@@ -1,4 +1,4 @@
-"""Short pages out of the store, by plain SQL on the service's own connection: each takes milliseconds."""
+"""Reads short pages from the store, by plain SQL on the service's own connection: each takes milliseconds."""
 
 from __future__ import annotations
 

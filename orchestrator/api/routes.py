@@ -1,4 +1,4 @@
-"""What clients may read. Every handler is a coroutine: the store belongs to the loop's thread."""
+"""The read requests of clients. Every handler is a coroutine: the store belongs to the loop's thread."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BIG = 2**53
 
 
 async def the_service(request: Request) -> Service:
-    """Give the service that the application stands for."""
+    """Return the service of the application."""
     service: Service = request.app.state.service
     return service
 
 
 async def the_watchers(request: Request) -> LiveClients:
-    """Give the clients that watch live."""
+    """Return the clients of live values."""
     watchers: LiveClients = request.app.state.live
     return watchers
 
@@ -40,7 +40,7 @@ Limit = Annotated[int, Query(ge=1, le=pages.LIMIT_MAX, description="How many row
 
 @open_router.get("/health")
 async def health(service: TheService) -> models.Health:
-    """Tell whether the service works; the one question that needs no token."""
+    """Report whether the service works; the only request that needs no token."""
     ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
     answers = all(supervisor.tester.channels() for supervisor in service.supervisors)
     return models.Health(ok=answers, observe_only=service.observe_only, ticks=ticks)
@@ -76,7 +76,7 @@ async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
 
 
 def channel_now(service: Service, channel: str) -> models.ChannelNow:
-    """Put together what is known of a channel."""
+    """Collect the present facts of a channel."""
     update, queued = sentences.current(service, channel)
     claim = service.claim_on(channel)
     return models.ChannelNow(

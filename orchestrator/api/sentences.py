@@ -1,4 +1,4 @@
-"""What goes on, in words that a technician understands."""
+"""Describes runs, channels and events in sentences for technicians."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _RECOVERED = {
 
 
 def needs_person(update: RunUpdate | None) -> bool:
-    """Tell whether somebody must act on a run."""
+    """Return whether a person must act on a run."""
     return update is not None and update.state.needs_person
 
 
 def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
-    """Say what a channel does."""
+    """Describe the present activity of a channel in a sentence."""
     said = "free" if update is None else _run_words(update)
     return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
 
@@ -71,7 +71,7 @@ def _run_words(update: RunUpdate) -> str:
 
 
 def since_start(store: Store, most: int = 50) -> list[tuple[float, str | None, str]]:
-    """Give what has happened since the service was last started: time, run and sentence, the oldest first."""
+    """Return the events since the service was last started: time, run and sentence, the oldest first."""
     sql = "SELECT max(id) FROM event WHERE kind = ? AND run_id IS NULL"
     (start,) = store.connection.execute(sql, (EventKind.SERVICE_STARTED,)).fetchone()
     rows = _events_after(store, (start or 1) - 2)
@@ -96,7 +96,7 @@ def _event_words(row: EventRow) -> str:
 
 
 def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float) -> None:
-    """Write down, at a start, how the service before this one ended."""
+    """Store, at a start, an event on how the earlier service ended."""
     if last_alive_unix_s is not None:
         minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
         what = f"the service died without a word and was away for {minutes:.1f} min; the testers went on by themselves"
@@ -104,7 +104,7 @@ def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float)
 
 
 def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]]:
-    """Give a channel's run, the newest that has begun, and the runs that wait."""
+    """Return a channel's run, the newest that has begun, and the waiting runs."""
     runs = [run for run in service.runs if run.request.channel == channel]
     begun = [run for run in runs if run.state is not RunState.QUEUED]
     held = [run for run in begun if not run.state.has_ended or run.state.needs_person]
@@ -113,7 +113,7 @@ def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]
 
 
 def undecided(service: Service) -> list[str]:
-    """Say which runs of an earlier process have not been decided yet, because their tester has not answered."""
+    """Describe the runs of an earlier process that are not recovered yet, because their tester has not answered."""
     sql = "SELECT run_id, channel, state FROM run WHERE state NOT IN ('completed', 'stopped', 'failed') ORDER BY number"
     known = {run.run_id for run in service.runs}
     return [

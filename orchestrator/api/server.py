@@ -43,34 +43,34 @@ _HTTP_TICK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ServePlan:
-    """What one process serves."""
+    """The settings of one service process: its bench, its store and its options."""
 
     bench: BenchSettings
     store: Path
 
     @property
     def settings(self) -> ServiceSettings:
-        """Where it answers."""
+        """The address and the token settings of the service."""
         return self.bench.service
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its own signals: they mean more here than the end of HTTP. Its times are its clients': real."""
+    """uvicorn without its own signal handlers, which would end only HTTP. Its timeouts are in real time."""
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after HTTP ten times in a real second, also where the loop's seconds are shorter."""
+        """Run uvicorn's periodic work ten times in a real second, even if the loop's seconds are shorter."""
         if (longer_s := in_loop_time(_HTTP_TICK_S) - _HTTP_TICK_S) > 0:
             await asyncio.sleep(longer_s)
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
+        """Install no signal handlers."""
         yield
 
 
 async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; testers ride on. Raises AlreadyOwned, SettingsError or CannotOpen."""
+    """Serve until SIGTERM or Ctrl-C; the testers continue. Raises AlreadyOwned, SettingsError or CannotOpen."""
     settings = plan.settings
     check_exposure(settings)
     async with owning(plan.store) as instance:
@@ -78,7 +78,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
         redact_logs(Redaction({token} | plan.bench.secrets()))
         with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
             url = _url(settings, listening)
-            instance.tell(url)
+            instance.write_owner(url)
             async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, Bus(), keeper, station)
@@ -93,7 +93,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
 
 
 def check_exposure(settings: ServiceSettings) -> None:
-    """Refuse to answer other machines without TLS and a token of one's own. Raises SettingsError."""
+    """Refuse to answer other machines without TLS and a separate token file. Raises SettingsError."""
     try:
         local = ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
@@ -121,7 +121,7 @@ def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:
 
 
 def redact_logs(redaction: Redaction) -> None:
-    """Let no handler of the root logger write a secret."""
+    """Remove secrets from all records that the handlers of the root logger write."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(redaction)
 
@@ -173,7 +173,7 @@ async def _until_told(
     listening: socket.socket,
     ready: Callable[[], None],
 ) -> None:
-    """Run everything until a signal comes, then end HTTP first, so that no order is cut off, and the polls last."""
+    """Run all tasks until a signal comes, then end HTTP first, so that no order is lost, and the polls last."""
     told = asyncio.Event()
     with _signals(told):
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""The operator's token: made at the first start, kept in a file that only its owner may read, and never logged."""
+"""The operator's token: created at the first start, kept in a file that only its owner may read, and never logged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_token(path: Path) -> str | None:
 
 
 def ensure_token(path: Path) -> tuple[str, bool]:
-    """Give the token, and whether it was made just now."""
+    """Return the token, and whether it was created just now."""
     if (token := read_token(path)) is not None:
         path.chmod(0o600)
         return token, False
@@ -44,7 +44,7 @@ def ensure_token(path: Path) -> tuple[str, bool]:
 
 
 class Redaction(logging.Filter):
-    """Blots secrets out of every log line, whoever wrote it."""
+    """Removes secrets from every log line of any module."""
 
     def __init__(self, hidden: set[str]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Redaction(logging.Filter):
         self._secrets = sorted((secret for secret in hidden if len(secret) > 3), key=len, reverse=True)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite a record that holds a secret."""
+        """Remove the secrets from a log record."""
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
         message = self.clean(record.getMessage())
@@ -61,7 +61,7 @@ class Redaction(logging.Filter):
         return True
 
     def clean(self, text: str) -> str:
-        """Blot secrets out of a text."""
+        """Remove the secrets from a text."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text

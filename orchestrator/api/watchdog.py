@@ -1,4 +1,4 @@
-"""Tells systemd that the service is ready and alive, by hand: one datagram to the socket that systemd names.
+"""Reports to systemd that the service is ready and alive: one datagram to the socket that systemd names.
 
 Alive means that every tester's loop goes on, not that this process exists: one that hangs is restarted. systemd and the
 lock's file are told in real time, however fast the loop's time runs.
@@ -36,7 +36,7 @@ def notify(message: str) -> None:
 
 
 class TickWatch:
-    """Tells which testers' loops have stood still for too long."""
+    """Finds testers whose polling has stopped for too long."""
 
     def __init__(self, supervisors: Sequence[Supervisor], patience_s: float, now_s: float) -> None:
         self._supervisors = supervisors
@@ -44,7 +44,7 @@ class TickWatch:
         self._seen = {supervisor.tester.name: (supervisor.ticks, now_s) for supervisor in supervisors}
 
     def stalled(self, now_s: float) -> list[str]:
-        """Name the testers whose tick counter has not advanced."""
+        """Return the testers whose tick counter has not advanced."""
         for supervisor in self._supervisors:
             name = supervisor.tester.name
             if self._seen[name][0] != supervisor.ticks:
@@ -53,7 +53,7 @@ class TickWatch:
 
 
 async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]) -> None:
-    """Beat, and feed systemd's watchdog, for as long as every loop advances."""
+    """Update the store's lock file and systemd's watchdog regularly, as long as every loop advances."""
     loop = asyncio.get_running_loop()
     patience_s = int(os.environ.get("WATCHDOG_USEC", "600000000")) / 1e6 / 2
     watch = TickWatch(supervisors, in_loop_time(patience_s), loop.time())

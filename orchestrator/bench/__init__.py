@@ -1,1 +1,1 @@
-"""What instruments stand here: the bench file, and opening what it names."""
+"""The instruments of one bench: the bench file, and opening the instruments that it names."""

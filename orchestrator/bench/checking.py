@@ -1,4 +1,4 @@
-"""Says of a bench's instruments whether they answer, and what their channels show: ``cellrig bench check``."""
+"""Checks whether a bench's instruments answer, and reports the state of their channels: ``cellrig bench check``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.bench.station import Station
 
 
 async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
-    """Open every tester of a bench and say, for each, whether it answers and what its channels show."""
+    """Open every tester of a bench and report, for each, whether it answers and the state of its channels."""
     rows: list[dict[str, Any]] = []
     async with bench_testers(bench, None) as testers:
         for tester in testers:
@@ -34,7 +34,7 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
 
 
 async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
-    """Say whether the potentiostat's program is there and its switch answers; nothing is measured or switched."""
+    """Report whether the potentiostat's program is present and its switch answers; nothing is measured or switched."""
     problem = None if settings.program.exists() else f"there is no program {settings.program}"
     shown = [f"cells are moved to it by hand, or cycled there as channel {settings.name}"]
     if station.switch is not None:

@@ -19,7 +19,7 @@ DEFAULT_KIND = "neware-ct4008"
 
 @dataclass(frozen=True, slots=True)
 class OfferedKind:
-    """A kind of tester: its name, who offers it, and why it cannot be used (empty when it can)."""
+    """A kind of tester: its name, the package that offers it, and the reason if it cannot be used (else empty)."""
 
     name: str
     package: str
@@ -27,7 +27,7 @@ class OfferedKind:
 
 
 def find_kind(name: str) -> BatteryTesterKind[Any]:
-    """Find a kind of tester by its name. Raises SettingsError, which says what there is or what is broken."""
+    """Return a kind of tester by its name. Raises SettingsError, which lists the known kinds or explains the fault."""
     if name in _OURS:
         return _OURS[name]
     offers = [extension for extension in installed(TESTERS) if extension.name == name]
@@ -58,7 +58,7 @@ def _checked(extension: Extension) -> BatteryTesterKind[Any]:
 
 
 def offered_kinds() -> list[OfferedKind]:
-    """List every kind of tester, ours first; one that cannot be used hinders no other."""
+    """List every kind of tester, our own first; a broken kind does not prevent listing the others."""
     listed = [OfferedKind(name, "cellrig", "") for name in _OURS]
     for extension in installed(TESTERS):
         problem = "cellrig has a kind of that name itself, which is used" if extension.name in _OURS else ""

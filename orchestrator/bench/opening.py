@@ -39,7 +39,7 @@ def station_on(bench: BenchSettings) -> Station | None:
 
 @asynccontextmanager
 async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
-    """Give the potentiostat's place with every cell taken off its leads, before and after.
+    """Open the potentiostat's place, with every cell disconnected from its leads before and after.
 
     A switch that does not answer is said so in the log: it is tried again when a cell is to be measured.
     """
@@ -59,7 +59,7 @@ async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
 
 @asynccontextmanager
 async def bench_testers(bench: BenchSettings, station: Station | None) -> AsyncIterator[list[BatteryTester]]:
-    """Give all testers of a bench, not open yet: each may come up later than the program.
+    """Return all testers of a bench, not open yet: each may be switched on later than the program starts.
 
     With a ``station`` the last is its potentiostat, where that is a channel of its own.
     """
@@ -86,7 +86,7 @@ async def open_tester_of(
 
 
 def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryTester:
-    """Build a tester that is not open yet; the potentiostat as a tester shares its station's turn."""
+    """Build a tester that is not open yet; a potentiostat used as a tester shares its station's lock."""
     if isinstance(settings, CyclingSettings) and station is not None:
         return PotentiostatCycler(settings.potentiostat, station.potentiostat, wall_time, station.turn)
     return find_kind(settings.kind).build(settings, wall_time)

@@ -1,4 +1,4 @@
-"""Serves simulated instruments in processes of their own, for ``cellrig serve --simulate`` and for any other client.
+"""Serves simulated instruments in separate processes, for ``cellrig serve --simulate`` and for other clients.
 
 A service and its simulated rack go by one clock, which the bench file names. Waits for another process, which takes
 real time to answer however fast that clock is, are written into the bench file as so much longer.
@@ -31,7 +31,7 @@ _BEAT_AND_MORE_S = 10.0
 def ensure_simulated_rack(
     store: Path, speed: float, last_unix_s: float = 0.0, seed: int = 1
 ) -> tuple[BenchSettings, str]:
-    """Give the bench of a simulated rack that is a process of its own, and say where the rack is.
+    """Start a simulated rack in a process of its own, or find the running one; return its bench and its address.
 
     It rides on when the service dies, as a real tester does; it ends after ten minutes without a client. A rack from
     before keeps its clock, and its speed; a new one's begins behind ``last_unix_s``, when the store was last served.
@@ -80,7 +80,7 @@ def ensure_simulated_rack(
 
 
 def _next_clock(speed: float, last_unix_s: float) -> ScaledClock:
-    """Give a clock that begins now, or behind the last time of a fast one from before, so that no time comes twice."""
+    """Return a clock that begins now, or after the last time of an earlier fast one, so that no time is repeated."""
     now_s = time.time()
     # The last time is told every few seconds; what was stored after that is no later than this.
     epoch_s = now_s if last_unix_s <= now_s else last_unix_s + _BEAT_AND_MORE_S * speed

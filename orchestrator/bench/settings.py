@@ -1,4 +1,4 @@
-"""What a bench file says: the instruments that one process owns, and where that process answers."""
+"""The settings in a bench file: the instruments of one process, and the address at which the process answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ServiceSettings(TableSettings):
-    """Where ``cellrig serve`` answers. Any address but this machine's own needs certificate, key and a token file.
+    """The address of ``cellrig serve``. Any but this machine's own needs certificate, key and a token file.
 
     ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
     """
@@ -88,7 +88,7 @@ class BenchSettings(TableSettings):
 
     @model_validator(mode="after")
     def _channels_are_told_apart(self) -> BenchSettings:
-        """See that a channel's name means one channel, also when it is spoken or typed in other capitals."""
+        """Check that a channel name, in capitals or not, belongs to one channel only."""
         owners: dict[str, tuple[str, str]] = {}
         for tester in self.with_channels:
             for channel in tester.channel_names():
@@ -112,12 +112,12 @@ class BenchSettings(TableSettings):
 
     @property
     def with_channels(self) -> tuple[BatteryTesterSettings, ...]:
-        """All that cycles cells here: the testers, and the potentiostat where it is a channel of its own."""
+        """The settings of all instruments that cycle cells: the testers, and a potentiostat that is a channel itself."""
         cycler = self.cycling_potentiostat
         return self.tester if cycler is None else (*self.tester, cycler)
 
     def tester_of(self, channel: str) -> BatteryTesterSettings:
-        """Find the settings that have a channel. Raises SettingsError, which lists what there is."""
+        """Return the settings of the tester with a channel. Raises SettingsError, which lists the known channels."""
         for tester in self.with_channels:
             if channel in tester.channel_names():
                 return tester
@@ -132,7 +132,7 @@ class BenchSettings(TableSettings):
         return self.tester_of(channel).problems(channel, program)
 
     def secrets(self) -> frozenset[str]:
-        """Give what no log may show of all instruments."""
+        """Return the secrets of all instruments, which no log may show."""
         return frozenset().union(*(tester.secrets() for tester in self.tester))
 
 
@@ -152,14 +152,14 @@ def load_bench(path: Path) -> BenchSettings:
 
 
 def _seen(error: ErrorDetails) -> str:
-    """Say what was seen, but neither a password nor a block that may hold one."""
+    """Return the wrong value for an error message, but neither a password nor a block that may hold one."""
     if "password" in error["loc"] or isinstance(error["input"], dict | list | tuple):
         return ""
     return f", saw {error['input']!r}"
 
 
 def _listed(channels: tuple[str, ...]) -> str:
-    """Name channels in a sentence; three and more that are numbered in a row are shortened to ``first to last``."""
+    """List channels in a sentence; three or more with consecutive numbers are shortened to ``first to last``."""
     parts: list[str] = []
     at = 0
     while at < len(channels):

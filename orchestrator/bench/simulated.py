@@ -50,7 +50,7 @@ _SIMULATED_UNITS = (
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRack:
-    """What the built-in simulated rack holds: a cell model for a channel, the seed of everything random.
+    """The options of the built-in simulated rack: a cell model for each channel, and the seed of all random numbers.
 
     It is polled once in ten minutes of its time: a poll costs three requests, and the samples are the same.
     """
@@ -73,7 +73,7 @@ def rack_with(cell: Cell, channel: str, model: str | None, seed: int) -> Simulat
 
 
 def simulated_bench() -> BenchSettings:
-    """Give the settings of the built-in simulated bench, whose files go nowhere in particular."""
+    """Return the settings of the built-in simulated bench, with no particular folder for its files."""
     folder = tempfile.gettempdir()
     chi = simulated_chi_settings(Path(folder), SIMULATED_CHI)
     return BenchSettings(tester=(simulated_tester_settings(folder),), potentiostat=chi)
@@ -92,7 +92,7 @@ def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> Newar
 
 @asynccontextmanager
 async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[BatteryTester, SimulatedBench]]:
-    """Open the built-in rack, joined to its driver by byte streams in memory; its clock is the running loop's."""
+    """Open the built-in rack, connected to its driver by byte streams in memory; it uses the running loop's clock."""
     from simulators.bench import SimulatedBench, cell_seed
     from simulators.cells import load_cell
     from simulators.memory_streams import connect_memory
@@ -123,7 +123,7 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
 
 @asynccontextmanager
 async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Station]:
-    """Put a simulated CHI660E beside the built-in rack, with a switch that brings every channel's cell to it.
+    """Add a simulated CHI660E to the built-in rack, with a switch that connects any channel's cell to it.
 
     Its program is a process of its own that lives in the rack's time, which is the running loop's.
     """
@@ -155,7 +155,7 @@ async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Sta
 
 @asynccontextmanager
 async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float) -> AsyncIterator[BatteryTester]:
-    """Put a simulated CHI660E beside the built-in rack as a channel of its own, on a cell that the tester has not."""
+    """Add a simulated CHI660E to the built-in rack as a channel of its own, with a cell that no tester channel has."""
     # A process that runs for hours of virtual time is looked at a hundred thousand times at the usual period.
     seldom = {"watch_period_s": poll_period_s, "poll_period_s": 5.0}
     async with _simulated_potentiostat(simulated, SIMULATED_CHI, seldom) as (settings, potentiostat):
@@ -204,7 +204,7 @@ def simulated_chi_settings(folder: Path, name: str) -> Chi660eSettings:
 
 
 def _popups_on(screen: Path, _: int) -> list[Popup]:
-    """Read what a simulated program shows on its screen."""
+    """Read the messages that a simulated program shows on its screen."""
     try:
         shown = json.loads(screen.read_text(encoding="utf-8"))
     except FileNotFoundError:

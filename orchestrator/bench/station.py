@@ -1,4 +1,4 @@
-"""The potentiostat's place on the bench: the instrument, and how a cell comes to its leads. One cell at a time."""
+"""The potentiostat's place on the bench: the instrument, and the switch that connects cells to it one at a time."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from protocols.techniques import Technique
 
 
 class Interrupted(Exception):
-    """A run cannot go on between its segments by itself; the message says why and what to do."""
+    """A run cannot continue between its segments without a person; the message gives the reason and the remedy."""
 
 
 @dataclass(slots=True)
 class Station:
-    """A potentiostat, and the switch that brings cells to it; without a switch a person moves them.
+    """A potentiostat, and the switch that connects cells to it; without a switch a person moves them.
 
     ``ports`` says at which port of the switch each tester channel's cell is wired. ``arrival_v`` is how far the open-
     circuit voltage at the potentiostat may be from the last one that the tester showed.
@@ -39,11 +39,11 @@ class Station:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether a hand must take the tester's leads off: only a switch that says so does it by itself."""
+        """Whether a person must take the tester's leads off, because no switch is known to disconnect them."""
         return self.switch is None or self.switch.isolates_tester is not Isolation.YES
 
     def instruction(self, channel: str, cell: str) -> str:
-        """Say what to plug where before a measurement."""
+        """Return the instruction for the operator before a measurement: which leads to move where."""
         name = self.potentiostat.name
         if self.switch is None:
             return (
@@ -53,7 +53,7 @@ class Station:
         return f"take the leads of channel {channel} off cell {cell}: {self.switch.name} does not do that"
 
     def way_back(self, channel: str, cell: str) -> str:
-        """Say what to plug where after it."""
+        """Return the instruction for the operator after a measurement: which leads to move where."""
         if self.switch is None:
             return f"move cell {cell} from {self.potentiostat.name} back to channel {channel}"
         return f"put the leads of channel {channel} back on cell {cell}"
@@ -64,14 +64,14 @@ class Station:
         return await self.potentiostat.measure(technique, job, note, port)
 
     async def connect(self, channel: str) -> None:
-        """Bring a channel's cell to the leads, where a switch does that."""
+        """Connect a channel's cell to the leads, if there is a switch."""
         if self.switch is not None:
             async with self._switching:
                 self._at_leads = channel
                 await self.switch.select(self.ports[channel])
 
     async def see_connected(self, channel: str) -> None:
-        """See that a channel's cell was at the leads to the end of a measurement: a switch may have lost its power.
+        """Check that a channel's cell is still at the leads after a measurement: a switch may have lost its power.
 
         Raises Incomplete when it was not, another DriverError when the switch does not say.
         """
@@ -95,7 +95,7 @@ class Station:
                 self._parted_s[channel] = asyncio.get_running_loop().time()
 
     async def wait_until_shown(self, channel: str, refresh_s: float) -> None:
-        """Wait until live values of a tester, at most ``refresh_s`` old, show the cell that has just come back.
+        """Wait until a tester's live values, at most ``refresh_s`` old, show the cell that was just reconnected.
 
         Before that they show the empty holder.
         """
@@ -114,7 +114,7 @@ class Station:
         return ""
 
     async def let_go(self) -> bool:
-        """Take every cell off the leads; False where only a person can."""
+        """Disconnect every cell from the leads; False if only a person or a later command can do that."""
         if self.switch is None:
             return False
         # A switch that the instrument itself drives lets nothing go before the next macro.
@@ -126,7 +126,7 @@ class Station:
 
 
 def station_problems(program: Program, station: Station | None, channel: str, *, attended: bool) -> list[str]:
-    """Give every reason why a program's measurements cannot be made with the cell of this channel; empty if they can.
+    """Return every reason why a program's measurements are impossible with this channel's cell; empty if possible.
 
     ``attended``: whether a person can be asked to move leads in the middle of the run.
     """

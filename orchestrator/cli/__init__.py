@@ -1,4 +1,4 @@
-"""The command line's door: it sees that the packages beside it are cellrig's own, then opens the commands."""
+"""The entry of the command line: checks that the packages beside it are cellrig's own, then opens the commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend become one sentence on stderr and an exit status."""
+    """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
     from orchestrator.cli.neighbours import foreign_package
 
     if problem := foreign_package():

@@ -1,4 +1,4 @@
-"""The command line: parse, call, render. Commands import what they need when they run, so that help stays quick."""
+"""The command line: parse, call, render. Commands import their libraries when they run, so that help stays quick."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _options(
 
 
 def run() -> None:
-    """Run the command line; errors that a user can mend become one sentence on stderr and an exit status."""
+    """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
     try:
         app()
     except Exception as err:  # the task's root: what is no error of ours shows its trace

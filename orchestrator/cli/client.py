@@ -1,4 +1,4 @@
-"""The way from a command to the service: its address, the token, and its answers as results or exit statuses."""
+"""The client of the service for commands: its address, the token, and answers as results or exit statuses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ By = Annotated[str, typer.Option("--by", envvar="CELLRIG_BY", help="Your name; e
 
 
 def named(by: str) -> str:
-    """Give the name that was said, else the login name; a command without a name is not given."""
+    """Return the operator's name as given, else the login name; a command without any name is refused."""
     import getpass
 
     if by:
@@ -41,22 +41,22 @@ def named(by: str) -> str:
 
 
 class ServiceClient:
-    """Asks one service. Its answers are plain values; its refusals end the program with a sentence."""
+    """Sends requests to one service. Answers are plain values; a refusal ends the program with a sentence."""
 
     def __init__(self, store: Path, url: str | None) -> None:
         self.url = (url or _url_beside(store) or DEFAULT_URL).rstrip("/")
         self._store = store
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON
-        """Read."""
+        """Request data."""
         return self._ask("GET", path, params=query)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """Order something."""
+        """Send a command."""
         return self._ask("POST", path, json=body)
 
     def answers(self) -> bool:
-        """Tell whether a service is there at all."""
+        """Return whether a service answers."""
         import httpx
 
         try:
@@ -66,7 +66,7 @@ class ServiceClient:
             return False
 
     def live(self) -> Iterator[dict[str, Any]]:
-        """Give the updates of runs as they come, until the service ends."""
+        """Yield each update of a run when it arrives, until the service ends."""
         import httpx
 
         try:

@@ -41,7 +41,7 @@ def demo(
 
 
 def _found(summary: RunSummary) -> str:
-    """Say what a run gave in the words of the paper's column."""
+    """Describe the result of a run with the terms of the paper's column."""
     kept = summary.retention_percent_cycle_5_to_50
     if kept is not None:
         first, last = summary.capacity_mah_g_cycle_5, summary.capacity_mah_g_cycle_50

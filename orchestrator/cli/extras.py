@@ -1,4 +1,4 @@
-"""Says in one sentence what to install when a command needs libraries of an extra that is not installed."""
+"""Names the extra to install when a command needs libraries that are not installed."""
 
 from __future__ import annotations
 

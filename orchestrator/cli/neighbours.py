@@ -1,4 +1,4 @@
-"""Finds a foreign package under the name of one of cellrig's, before any of it is imported.
+"""Finds a foreign package with the name of one of cellrig's, before any of it is imported.
 
 ``drivers``, ``protocols`` and ``simulators`` are common words. Another distribution's package, or a folder of that name
 in the working directory, would be imported in place of ours (docs/decisions/0014-four-top-level-packages.md).
@@ -14,7 +14,7 @@ _HOME = Path(__file__).resolve().parents[2]
 
 
 def foreign_package(packages: tuple[str, ...] = _PACKAGES, home: Path = _HOME) -> str:
-    """Say which of cellrig's packages Python would take from elsewhere, and what to do; "" when there is none."""
+    """Return which of cellrig's packages Python would import from elsewhere, and the remedy; "" when there is none."""
     for name in packages:
         spec = find_spec(name)
         found = None if spec is None or spec.origin is None else Path(spec.origin).resolve().parent

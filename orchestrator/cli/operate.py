@@ -1,4 +1,4 @@
-"""``cellrig status``, ``watch``, ``stop``, ``resume``, ``ack``, ``bench check``: what a technician does at the rack."""
+"""``cellrig status``, ``watch``, ``stop``, ``resume``, ``ack``, ``bench check``: the daily commands of a technician."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command shares: errors as one sentence with an exit status, JSON, tables, progress."""
+"""The output of every command: errors as one sentence with an exit status, JSON, tables, progress."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Write an error to stderr and leave with its status."""
+    """Write an error to stderr and exit with its status."""
     typer.echo(f"cellrig: {message}", err=True)
     raise SystemExit(status)
 
 
 @contextmanager
 def stopped_by_ctrl_c(message: str) -> Iterator[None]:
-    """Turn Ctrl-C, after everything was stopped and stored, into a sentence and exit status 1."""
+    """Report Ctrl-C, after everything was stopped and stored, with a sentence and exit status 1."""
     try:
         yield
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def stopped_by_ctrl_c(message: str) -> Iterator[None]:
 
 
 def exit_status(err: Exception) -> int | None:
-    """Give the exit status of an error that is the user's or an instrument's, None for a defect of ours."""
+    """Return the exit status of a user's or an instrument's error, None for a defect of cellrig."""
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
     from orchestrator.store.errors import StoreError
     from protocols.errors import RecipeError, ResolveError, UnknownName
@@ -74,7 +74,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
 
 
 class ProgressView:
-    """Shows runs as they go: bars on a terminal, plain lines elsewhere, always on stderr."""
+    """Shows the progress of runs: bars on a terminal, plain lines elsewhere, always on stderr."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -104,14 +104,14 @@ class ProgressView:
             self._bars.stop()
 
     def __call__(self, told: Told) -> None:
-        """Take an update of a run, on the bus's thread: a terminal that takes no more holds up no poll."""
+        """Show an update of a run, on the bus's thread: a terminal that blocks delays no poll."""
         from orchestrator.events import RunUpdate
 
         if isinstance(told, RunUpdate) and not self._quiet:
             self.show(told)
 
     def show(self, update: RunUpdate) -> None:
-        """Show where a run is."""
+        """Show the progress of a run."""
         part = min(1.0, update.time_s / update.planned_s) if update.planned_s else 0.0
         if self._bars is not None:
             if update.run_id not in self._tasks:

@@ -16,7 +16,7 @@ _OVER = frozenset({"completed", "stopped", "failed", "tripped", "unknown", "hold
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a technician asks for. Recipe and cell are shipped names or files, which are read here."""
+    """The order of a run. Recipe and cell are shipped names or files, which are read here."""
 
     recipe: str
     cell: str
@@ -25,7 +25,7 @@ class Order:
     by: str
 
     def as_json(self) -> dict[str, str]:
-        """Give what the service takes: it reads no files of its clients."""
+        """Return the order for the service, with the text of the files: it reads no files of its clients."""
         from protocols.loading import load_cell, recipe_text, shipped_cells, shipped_recipes
 
         load_cell(self.cell)
@@ -39,7 +39,7 @@ class Order:
 
 
 def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> int:
-    """Queue a run at the service; give the exit status."""
+    """Queue a run at the service; return the exit status."""
     body = order.as_json()
     if not client.answers():
         fail(

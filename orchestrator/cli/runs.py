@@ -1,4 +1,4 @@
-"""``cellrig run``, ``runs`` and ``show``: start a recipe on a channel, and look at what the store holds."""
+"""``cellrig run``, ``runs`` and ``show``: start a recipe on a channel, and show the stored runs."""
 
 from __future__ import annotations
 

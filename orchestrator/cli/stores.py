@@ -1,4 +1,4 @@
-"""``cellrig store``: look after the file that keeps every record."""
+"""``cellrig store``: check and back up the file that holds every record."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Time: the event loop's, virtual or scaled, and the one source of wall time."""
+"""Time: the event loop's time, virtual or scaled, and the only source of wall time."""

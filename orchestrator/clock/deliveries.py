@@ -1,4 +1,4 @@
-"""The order in which an event loop hears threads and child processes: that in which their work was asked for.
+"""Delivers messages of threads and child processes to an event loop in the order in which their work was ordered.
 
 Threads run at once and side by side; only what they deliver waits for what was asked for before. So no thread can hang
 because it waits for another one. A thread can hang that waits for something the loop does only after hearing from a
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """Something that was asked for and is not over: a function on a thread, or a child process that works."""
+    """A piece of ordered work that is not finished: a function on a thread, or a busy child process."""
 
     is_thread: bool
     messages: deque[asyncio.Handle] = field(default_factory=deque)
@@ -32,7 +32,7 @@ Message = tuple[Work | None, asyncio.Handle, bool]
 
 
 class Deliveries:
-    """Keeps what threads and child processes have to say to one loop, and gives it in the order of their work.
+    """Holds the messages of threads and child processes for one loop, and returns them in the order of their work.
 
     ``tell`` and ``wake`` may be called on any thread, everything else on the loop's own.
     """
@@ -45,26 +45,26 @@ class Deliveries:
         self._from_nobody: deque[asyncio.Handle] = deque()
 
     def begin(self, *, is_thread: bool) -> Work:
-        """Give a piece of work its place, behind all that were asked for before."""
+        """Return a new piece of work, placed after all work that was ordered before."""
         work = Work(is_thread)
         self._in_order.append(work)
         return work
 
     def end(self, work: Work) -> None:
-        """End a piece of work that has nothing more to say."""
+        """End a piece of work that will send no more messages."""
         work.ends_with_messages = True
         self._late.discard(work)
 
     def tell(self, work: Work | None, message: asyncio.Handle, *, is_last: bool = False) -> None:
-        """Leave a message of a piece of work; None for a thread that the loop did not start."""
+        """Queue a message of a piece of work; ``work`` is None for a thread that the loop did not start."""
         self._inbox.put((work, message, is_last))
 
     def wake(self) -> None:
-        """Let ``wait`` return."""
+        """End a call of ``wait``."""
         self._inbox.put(None)
 
     def next(self) -> asyncio.Handle | None:
-        """Give the message whose turn it is, None while the work whose turn it is says nothing."""
+        """Return the next message in order, None while the first piece of work has no message."""
         while not self._inbox.empty():
             self._sort(self._inbox.get())
         if self._from_nobody:
@@ -80,17 +80,17 @@ class Deliveries:
 
     @property
     def hold_clock(self) -> bool:
-        """Whether anything is at work; call ``next`` first."""
+        """Whether any work is unfinished; call ``next`` first."""
         return bool(self._in_order) or any(work.keeps_clock for work in self._late)
 
     @property
     def wait_for_thread(self) -> bool:
-        """Whether it is a thread's turn, so that no child process is heard before it; call ``next`` first."""
+        """Whether the first piece of work is a thread's, which must be delivered first; call ``next`` before this."""
         return bool(self._in_order) and self._in_order[0].is_thread
 
     @property
     def patience_left_s(self) -> float | None:
-        """Real time for which the work whose turn it is may keep others waiting; None without limit."""
+        """Real seconds for which the first piece of work may still delay the others; None without limit."""
         if not self._in_order or not (self.wait_for_thread or self._others_wait):
             return None
         first = self._in_order[0]
@@ -99,14 +99,14 @@ class Deliveries:
         return max(0.0, first.waited_since_s + self._patience_s - now_s)
 
     def wait(self) -> None:
-        """Wait for the next message of any thread, for as long as there is patience with the first."""
+        """Wait for the next message of any thread, as long as the first piece of work may delay the others."""
         try:
             self._sort(self._inbox.get(timeout=self.patience_left_s))
         except Empty:
             self.lose_patience()
 
     def lose_patience(self) -> None:
-        """Take its place from the work whose turn it is, if it has kept others waiting for too long."""
+        """Remove the first piece of work from the order, if it has delayed the others for too long."""
         if self.patience_left_s != 0.0:
             return
         late = self._in_order.popleft()

@@ -1,4 +1,4 @@
-"""An event loop whose clock runs faster than the world's: waits shorten, work does not.
+"""An event loop with a clock faster than real time: waits become shorter, computing does not.
 
 Processes of one machine with the same clock agree on the time, as a service and a simulated tester that outlives it do.
 Waits for people and for other programs stay as long as they are in real time: ``in_loop_time`` says how long that is.
@@ -29,7 +29,7 @@ class ScaledClock:
 
 
 class _ShortWaits(selectors.DefaultSelector):
-    """Waits for one ``speed``-th of what it is asked to."""
+    """A selector that waits for one ``speed``-th of the requested time."""
 
     def __init__(self, speed: float) -> None:
         super().__init__()
@@ -49,12 +49,12 @@ class ScaledTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(_ShortWaits(speed))
 
     def time(self) -> float:
-        """Give the scaled time in seconds since the origin."""
+        """Return the scaled time in seconds since the origin."""
         return (time.monotonic() - self._origin_s) * self.speed
 
 
 def in_loop_time(real_s: float) -> float:
-    """Give the seconds of the running loop's time that pass in ``real_s`` seconds of real time.
+    """Return the seconds of the running loop's time that pass in ``real_s`` seconds of real time.
 
     For waits that people and other programs see: a client's next request, a heartbeat, a tester's reply. A loop in
     virtual time has no other time than its own.
@@ -64,7 +64,7 @@ def in_loop_time(real_s: float) -> float:
 
 
 def run_by(clock: ScaledClock | None, main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end by a scaled clock, or (None) in real time."""
+    """Run a coroutine to its end with a scaled clock, or (None) in real time."""
     if clock is None:
         return asyncio.run(main)
     return run_scaled(main, clock.speed, clock.epoch_unix_s, clock.origin_s)

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer whenever nothing is ready, and the one source of wall time.
+"""An event loop whose clock jumps to the next timer when nothing is ready, and the only source of wall time.
 
 A 600-hour test then takes as long as its work takes, and nothing in the code knows the difference. The clock stands
 still while a thread that the loop started, or a child process said to be ``busy``, is still working. Other bytes that
@@ -36,7 +36,7 @@ _MOST_TURNS = 20_000
 
 
 class _IdleSelector(selectors.DefaultSelector):
-    """Asks the system only when the loop has nothing else to do; where asyncio would wait, ``idle`` decides."""
+    """A selector that asks the system only when the loop is idle; where asyncio would wait, ``idle`` decides."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,12 +49,12 @@ class _IdleSelector(selectors.DefaultSelector):
         return self.idle(is_idle) if is_idle or self._turns % _MOST_TURNS == 0 else []
 
     def look(self, timeout: float | None) -> Events:
-        """Ask the system whether there is something to read or write."""
+        """Ask the system whether any socket or pipe is ready."""
         return super().select(timeout)
 
 
 class Busy:
-    """Holds the clock for a child process at work; calling it lets the clock go on, once.
+    """Stops the clock while a child process works; calling this object, once, ends that.
 
     What threads asked for later deliver waits until then.
     """
@@ -65,11 +65,11 @@ class Busy:
         self._work = deliveries.begin(is_thread=False)
 
     def __call__(self) -> None:
-        """Let the clock go on."""
+        """Start the clock again."""
         self._deliveries.end(self._work)
 
     async def turn(self) -> None:
-        """Wait until everything is over that was asked for before."""
+        """Wait until all work that was ordered before has finished."""
         reached = self._loop.create_future()
         self._deliveries.tell(self._work, asyncio.Handle(_reach, (reached,), self._loop))
         await reached
@@ -90,11 +90,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         selector.idle = self._idle
 
     def time(self) -> float:
-        """Give the virtual time in seconds since the loop was made."""
+        """Return the virtual time in seconds since the loop was made."""
         return self._now_s
 
     def _idle(self, may_wait: bool) -> Events:
-        """Hear one message or the sockets; without either, wait for what is at work, or jump to the next timer."""
+        """Deliver one message or the ready sockets; without either, wait for open work, or jump to the next timer."""
         while True:
             if (message := self._outside.next()) is not None:
                 self.call_soon(_deliver, message)
@@ -121,7 +121,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return True
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Run a function on a thread; the clock waits for it, and its result for those that were asked for before."""
+        """Run a function on a thread; the clock stops meanwhile, and results arrive in the order of the calls."""
         executor = executor or self._default_executor_made()
         work = self._outside.begin(is_thread=True)
 
@@ -154,7 +154,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._threads = executor
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's name
-        """Wait for the threads to end, in real time: no timeout of virtual time can pass meanwhile."""
+        """Wait in real time for the threads to end: no timeout of virtual time can pass meanwhile."""
         release = self.busy()
         try:
             await super().shutdown_default_executor()
@@ -167,7 +167,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         *args: Any,  # noqa: ANN401 - of the callback
         context: Context | None = None,
     ) -> asyncio.Handle:
-        """Call something in the loop; on one of its threads, when it is the turn of what that thread works on."""
+        """Call a function in the loop; from one of the loop's threads, in the order of that thread's work."""
         if _runs_here(self):
             self._outside.wake()  # A signal's handler may have interrupted a wait.
             return super().call_soon_threadsafe(callback, *args, context=context)
@@ -183,7 +183,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             super().call_soon_threadsafe(_wake)
 
     def busy(self) -> Busy:
-        """Hold the clock still for a child process that works; calling what this gives lets it go on, once."""
+        """Stop the clock while a child process works, and return a callable that starts it again, once."""
         return Busy(self, self._outside)
 
 
@@ -195,7 +195,7 @@ def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _wake() -> None:
-    """Do nothing: that it was called has ended a wait."""
+    """Do nothing: the call alone ends a wait of the selector."""
 
 
 def _deliver(message: asyncio.Handle) -> None:
@@ -209,7 +209,7 @@ def _reach(reached: asyncio.Future[None]) -> None:
 
 
 def _copy(running: ThreadFuture[T], future: asyncio.Future[T]) -> None:
-    """Hand over a thread's result or exception, unless nobody waits for it any more."""
+    """Copy a thread's result or exception into its future, unless the future is done already."""
     if future.done():
         return
     if running.cancelled():
@@ -224,7 +224,7 @@ def _copy(running: ThreadFuture[T], future: asyncio.Future[T]) -> None:
 
 
 def _leave(work: Work, future: asyncio.Future[T]) -> None:
-    """Let work that nobody waits for any more go on in its place, as if it had begun at once: it is never called off.
+    """Release the clock for work whose future was cancelled; the thread still runs, and keeps its place in the order.
 
     Whether a thread has begun already is a matter of real time.
     """
@@ -238,7 +238,7 @@ def run_virtual(main: Coroutine[Any, Any, T], epoch_unix_s: float = DEMO_EPOCH_U
 
 
 def wall_time() -> float:
-    """Give the time as unix seconds: the running loop's epoch and time when it has an epoch, else the system's."""
+    """Return the time as unix seconds: the running loop's epoch and time when it has an epoch, else the system's."""
     loop = asyncio.get_running_loop()
     epoch_unix_s: float | None = getattr(loop, "epoch_unix_s", None)
     return time.time() if epoch_unix_s is None else epoch_unix_s + loop.time()

@@ -1,4 +1,4 @@
-"""What the core tells others: where runs are, and what happens, by a bus on which no listener can do harm."""
+"""The core's reports to other parts: run updates and events, on a bus that protects the core from its listeners."""
 
 from orchestrator.events.bus import Bus, Sink
 from orchestrator.events.inbox import QUEUE_LENGTH, Inbox

@@ -1,4 +1,4 @@
-"""The bus: run updates and events to any number of listeners, none of which can hold up or end what tells them.
+"""The bus: sends run updates and events to any number of listeners; no listener can delay or end the sender.
 
 Telling appends to a bounded queue for each listener and returns. Listeners are called elsewhere
 (``orchestrator.events.listening``), so that nothing of them is ever inside a poll, a commit or a stop.
@@ -23,14 +23,14 @@ DRAIN_S = 1.0
 
 
 class Sink(Protocol):
-    """Takes what is told at once; ``put`` neither waits nor fails."""
+    """Receives updates and events at once; ``put`` neither waits nor fails."""
 
     def put(self, told: Told) -> None:
-        """Take an update or an event."""
+        """Receive an update or an event."""
 
 
 class Bus:
-    """Hands every run update and every stored event to all listeners."""
+    """Sends every run update and every stored event to all listeners."""
 
     def __init__(self, listeners: Iterable[Listener] = ()) -> None:
         self._subscriptions: list[Subscription] = []
@@ -42,7 +42,7 @@ class Bus:
             self.subscribe(listener)
 
     def subscribe(self, listener: Listener, name: str = "", length: int = QUEUE_LENGTH) -> Subscription:
-        """Call a listener with everything told from now on, as long as the bus is ``listening``.
+        """Call a listener with every update and event from now on, as long as the bus is ``listening``.
 
         A coroutine function is called in a task, any other callable on a thread of its own.
         """
@@ -54,12 +54,12 @@ class Bus:
         return added
 
     def attach(self, sink: Sink) -> None:
-        """Hand everything told from now on to a sink of ours as well, at once."""
+        """Send every update and event from now on to a sink of our own as well, at once."""
         self._sinks.append(sink)
         self.is_heard = True
 
     def detach(self, sink: Sink) -> None:
-        """Hand a sink nothing any more."""
+        """Stop sending to a sink."""
         self._sinks.remove(sink)
         self.is_heard = bool(self._sinks or self._subscriptions)
 
@@ -72,17 +72,17 @@ class Bus:
 
     @property
     def dropped(self) -> int:
-        """How many updates and events found no room in a listener's queue, over all listeners."""
+        """The number of updates and events that found no room in a listener's queue, over all listeners."""
         return sum(added.inbox.dropped for added in self._subscriptions)
 
     @property
     def troubles(self) -> list[str]:
-        """Which listeners have been told off, in sentences."""
+        """Sentences on the listeners that are no longer called because they failed too often."""
         return [added.told_off for added in self._subscriptions if added.told_off]
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        """Call the listeners while the block lasts; afterwards they have a second to take in what was told last."""
+        """Call the listeners during the ``with`` block; after it they have a second to empty their queues."""
         self._is_listening = True
         for added in self._subscriptions:
             added.start()
@@ -98,5 +98,5 @@ class Bus:
                     logger.warning("listener %s was too slow for %d updates, %d events", added.name, updates, events)
 
     async def drained(self, timeout_s: float = DRAIN_S) -> bool:
-        """Wait until every listener has returned from what was told so far; False when that takes too long."""
+        """Wait until every listener has handled everything sent so far; False when that takes too long."""
         return all(await asyncio.gather(*(added.drained(timeout_s) for added in self._subscriptions)))

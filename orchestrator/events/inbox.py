@@ -1,4 +1,4 @@
-"""A bounded queue for one listener: when it is full it drops what matters least, and counts what it dropped.
+"""A bounded queue for one listener: when full it drops the least important entry, and counts dropped entries.
 
 Events stay longest. To make room, an update goes that a newer update of the same run supersedes: at first the oldest of
 the run that the new update is of, else the oldest of the run with the most waiting. Only a queue that holds nothing but
@@ -15,7 +15,7 @@ QUEUE_LENGTH = 1024
 
 
 class Inbox:
-    """What waits for one listener, in the order in which it was told. It belongs to one thread at a time."""
+    """The waiting updates and events of one listener, in the order of sending. It belongs to one thread at a time."""
 
     def __init__(self, length: int = QUEUE_LENGTH) -> None:
         self._length = length
@@ -32,7 +32,7 @@ class Inbox:
 
     @property
     def dropped(self) -> int:
-        """How many updates and events there was no room for."""
+        """The number of updates and events that were dropped because the queue was full."""
         return self.dropped_updates + self.dropped_events
 
     def put(self, told: Told) -> None:
@@ -48,7 +48,7 @@ class Inbox:
             self._updates.setdefault(told.run_id, deque()).append(self._put)
 
     def take(self) -> Told | None:
-        """Take out what has waited longest; None when nothing waits."""
+        """Remove and return the oldest entry; None when the queue is empty."""
         if not self._waiting:
             return None
         _, told = self._waiting.popitem(last=False)
@@ -59,7 +59,7 @@ class Inbox:
         return told
 
     def _make_room(self, told: Told) -> bool:
-        """Drop one of what waits; False when the new update is what must be dropped."""
+        """Drop one waiting entry; False when the new update must be dropped instead."""
         if self._updates:
             if isinstance(told, RunUpdate) and told.run_id in self._updates:
                 most = told.run_id
@@ -75,7 +75,7 @@ class Inbox:
         return False
 
     def _forget_update(self, run_id: str) -> int:
-        """Take the oldest update of a run out of its row and give its number."""
+        """Remove the number of a run's oldest update from the run's list and return it."""
         row = self._updates[run_id]
         number = row.popleft()
         if not row:

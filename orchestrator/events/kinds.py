@@ -1,4 +1,4 @@
-"""The kinds of events with the severity of each, in one table: what notices and feeds choose by.
+"""The kinds of events with the severity of each, in one table, by which listeners select events.
 
 The words are stored and shown; a word that is in a store is never changed. docs/events.md says what each means.
 """
@@ -11,7 +11,7 @@ from orchestrator.states import RunState
 
 
 class Severity(StrEnum):
-    """How much an event matters to people, in rising order."""
+    """The importance of an event for people, in rising order."""
 
     INFO = "info"
     NOTICE = "notice"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
     ALARM = "alarm"
 
     def is_at_least(self, other: Severity) -> bool:
-        """Tell whether this is as severe as another, or more."""
+        """Return whether this is as severe as another, or more."""
         return _ORDER.index(self) >= _ORDER.index(other)
 
 
@@ -27,7 +27,7 @@ _ORDER = tuple(Severity)
 
 
 class EventKind(StrEnum):
-    """What happened, to a run or to the rig, in the words that a technician reads."""
+    """The kind of an event of a run or of the rig, in a technician's words."""
 
     # A run and its tests
     STATE = "state"
@@ -72,12 +72,12 @@ class EventKind(StrEnum):
 
     @property
     def severity(self) -> Severity:
-        """How much an event of this kind matters, where the event itself says nothing else."""
+        """The severity of an event of this kind, unless the event has a severity of its own."""
         return _SEVERITY[self]
 
     @classmethod
     def known(cls, word: str) -> EventKind | None:
-        """Give the kind of a stored word; None for a word of a newer cellrig, which is shown as it is."""
+        """Return the kind of a stored word; None for a word of a newer cellrig, which is shown unchanged."""
         return _BY_WORD.get(word)
 
 

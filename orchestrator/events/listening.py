@@ -1,4 +1,4 @@
-"""Calls one listener with what is told on the bus, where it can hold up nobody.
+"""Calls one listener with the updates and events of the bus, in a task or thread that cannot delay the core.
 
 A coroutine function runs in a task of the event loop. Every other callable may block (a terminal that takes no more, a
 slow disk) and runs on a thread of its own. A call that raises, or a coroutine that has not returned after a minute, is
@@ -31,7 +31,7 @@ CALL_S = 60.0
 
 
 class Subscription:
-    """One listener with its queue, and what became of it. ``TaskSubscription`` and ``ThreadSubscription`` call it."""
+    """One listener with its queue and its failures. ``TaskSubscription`` and ``ThreadSubscription`` call it."""
 
     def __init__(self, listener: Listener, name: str = "", length: int = QUEUE_LENGTH) -> None:
         self.name: str = name or getattr(listener, "__qualname__", type(listener).__qualname__)
@@ -46,22 +46,22 @@ class Subscription:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin to call the listener with what waits for it; the event loop must be running."""
+        """Begin to call the listener with the entries of its queue; the event loop must be running."""
         raise NotImplementedError
 
     async def drained(self, timeout_s: float) -> bool:
-        """Wait until the listener has returned from everything told so far; False when that takes too long."""
+        """Wait until the listener has handled everything sent so far; False when that takes too long."""
         raise NotImplementedError
 
     async def end(self) -> None:
-        """Call the listener no more; one that does not return is left behind, and that is logged."""
+        """Call the listener no more; a call that does not return is not waited for, and is logged."""
         raise NotImplementedError
 
     def _returned(self) -> None:
         self._in_a_row = 0
 
     def _failed(self, err: BaseException) -> None:
-        """Log a failure; the last of too many in a row tells the listener off."""
+        """Log a failure; after too many in a row the listener is no longer called."""
         self.failures += 1
         self._in_a_row += 1
         logger.error("listener %s failed: %r", self.name, err, exc_info=err)
@@ -81,7 +81,7 @@ class TaskSubscription(Subscription):
         self._task: asyncio.Task[None] | None = None
 
     def put(self, told: Told) -> None:
-        """Queue it and wake the task."""
+        """Queue an update or an event and wake the task."""
         if not self.told_off:
             self.inbox.put(told)
             self._idle.clear()
@@ -143,7 +143,7 @@ class ThreadSubscription(Subscription):
         self._calling = self._ended = False
 
     def put(self, told: Told) -> None:
-        """Queue it and wake the thread."""
+        """Queue an update or an event and wake the thread."""
         with self._changed:
             if not self.told_off:
                 self.inbox.put(told)
@@ -169,7 +169,7 @@ class ThreadSubscription(Subscription):
             raise TypeError(f"{self.name} gave a coroutine and is no coroutine function: nothing was done")
 
     def _next(self) -> Told | None:
-        """Wait for what the listener is to be called with next; None when it is to be called no more."""
+        """Wait for the next entry and return it; None when the listener is not to be called any more."""
         with self._changed:
             self._calling = False
             self._changed.notify_all()
@@ -189,7 +189,7 @@ class ThreadSubscription(Subscription):
             )
 
     async def end(self) -> None:
-        """Let the thread end after the call that it is in, without waiting for that."""
+        """End the thread after its present call, without waiting for that."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -198,7 +198,7 @@ class ThreadSubscription(Subscription):
 
 
 def subscription(listener: Listener, name: str = "", length: int = QUEUE_LENGTH) -> Subscription:
-    """Make the subscription that fits a listener: a task for a coroutine function, a thread for any other callable."""
+    """Build the subscription for a listener: a task for a coroutine function, a thread for any other callable."""
     if _is_coroutine(listener):
         return TaskSubscription(listener, name, length)
     return ThreadSubscription(listener, name, length)

@@ -1,4 +1,4 @@
-"""The two things that the core tells others, as frozen values: where a run is, and what has happened."""
+"""The two reports of the core as frozen values: the update of a run, and the event of a run or of the rig."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 
 @dataclass(frozen=True, slots=True)
 class RunUpdate:
-    """Where a run is after a tick: test time in seconds, voltage in volts, number of samples stored."""
+    """The position of a run after a tick: test time in seconds, voltage in volts, number of samples stored."""
 
     run_id: str
     label: str
@@ -34,7 +34,7 @@ class RunUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a run, or (``run_id`` and ``channel`` None) to the rig, and is stored.
+    """A stored event of a run, or (``run_id`` and ``channel`` None) of the rig.
 
     ``id`` is the number of its row: it rises in the order of writing, so that a listener that was away can go on where
     it was. ``kind`` is a word of a newer cellrig where a store holds one that this cellrig does not know.
@@ -62,7 +62,7 @@ def stored_event(
     at_unix_s: float,
     data_json: str | None,
 ) -> Event:
-    """Make an event of what a store's row holds; its severity is its data's where that has one, else its kind's."""
+    """Build an event from a row of the store; its severity is in the row's data, else it is that of its kind."""
     found = json.loads(data_json) if data_json else {}
     data = found if isinstance(found, dict) else {}
     kind = EventKind.known(word)

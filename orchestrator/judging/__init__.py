@@ -1,1 +1,1 @@
-"""What samples mean: pure functions and small state machines without store or clock."""
+"""The judges of samples: pure functions and small state machines without store or clock."""

@@ -60,12 +60,12 @@ class _Bounds:
 
     @property
     def middle_s(self) -> float:
-        """How far the clock was ahead, as good as these bounds know it."""
+        """The best estimate of how far the clock was ahead: the middle of the bounds."""
         return (self.low_s + self.high_s) / 2
 
 
 class ClockDrift:
-    """The clock of one tester; every channel's records help to know it."""
+    """The drift of one tester's clock, estimated from the records of all its channels."""
 
     def __init__(self, limit_s_per_day: float = LIMIT_S_PER_DAY, lag_s: float = 0.0) -> None:
         """Begin with no bounds. A record may be seen ``lag_s`` later than it was made."""
@@ -83,7 +83,7 @@ class ClockDrift:
     def feed(
         self, test: Hashable, asked_s: float, heard_s: float, tester_s: float, every_s: float = inf
     ) -> ClockFinding | None:
-        """Take the newest record of a test at one poll; give a finding at most once a day.
+        """Add the newest record of a test at one poll; return a finding at most once a day.
 
         ``asked_s`` and ``heard_s`` are this machine's clock before the poll left and after its reply was here,
         ``tester_s`` the record's own time, all in unix seconds; ``every_s`` is the record interval of a channel that
@@ -124,7 +124,7 @@ class ClockDrift:
         return _drifts(least * DAY_S, most * DAY_S, bounds)
 
     def _set(self, before: _Bounds, after: _Bounds) -> ClockFinding | None:
-        """Tell of a clock that was set, unless the bounds on both sides allow that it went on evenly."""
+        """Return the finding that a clock was set, None if the bounds on both sides fit a clock that was not set."""
         if after.low_s <= before.high_s and before.low_s <= after.high_s:
             return None
         message = (
@@ -135,7 +135,7 @@ class ClockDrift:
 
 
 def drift_range(spans: Iterable[_Bounds]) -> tuple[float, float]:
-    """Give the least and the most drift (seconds per second) of all straight lines within the bounds.
+    """Return the least and the most drift (seconds per second) of all straight lines within the bounds.
 
     The least is above the most where no line is.
     """

@@ -1,4 +1,4 @@
-"""Per-cycle numbers from executed steps, while a run goes on: capacities, efficiency, mean voltages, polarisation.
+"""Builds per-cycle numbers from executed steps during a run: capacities, efficiency, mean voltages, polarisation.
 
 Cycle n is the n-th charge-discharge pair: the charge and discharge steps that bear the same raw cycle number of the
 tester, counted from 1. Fed step by step or all at once, the rows are the same.
@@ -47,7 +47,7 @@ class Cycle:
 
 
 class CycleBuilder:
-    """Pairs executed steps into cycles; a cycle is given out when the last powered step of its loop has run.
+    """Pairs executed steps into cycles; a cycle is returned when the last powered step of its loop has run.
 
     Steps bear the numbers of the run's original segment, also those of later tests (``orchestrator.judging.resuming``):
     the parts of a half-cycle that an interruption cut are added up. ``count`` cycles were given out before, by others.
@@ -63,7 +63,7 @@ class CycleBuilder:
         self.count = count
 
     def number(self, there: Place) -> int:
-        """Give the cycle that the next step, or the one fed last, belongs to, which is at this place of the segment.
+        """Return the cycle of the next step, or of the step fed last, from its place in the segment.
 
         It is the number that the cycle bears once both halves have run. A half without a partner bears the number of
         the next pair. The answer for a step never changes afterwards.
@@ -89,7 +89,7 @@ class CycleBuilder:
         return halves
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
-        """Take executed steps in order and give the cycles that they complete."""
+        """Add executed steps in order and return the cycles that they complete."""
         done: list[Cycle] = []
         for executed in steps:
             step = self._segment.steps[executed.step - 1]
@@ -104,11 +104,11 @@ class CycleBuilder:
         return done
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later ``feed`` or ``finish``."""
+        """Return a function that restores the state from before a later ``feed`` or ``finish``."""
         return as_it_was(self, "_open", "_newest", "count")
 
     def finish(self) -> list[Cycle]:
-        """Give the cycle that is open, if it has both halves."""
+        """Return the incomplete cycle, if it has both halves."""
         steps, self._open = self._open, []
         halves = self._halves(steps)
         if not all(halves.values()):

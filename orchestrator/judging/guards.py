@@ -1,4 +1,4 @@
-"""Judges executed steps: shorts, cutoffs that come too early, steps that ran into their ceiling, the contact check."""
+"""Judges executed steps: shorts, early cutoffs, steps that reached their ceiling, the contact check."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHORT_HISTORY = 10
 
 
 class StepWatch:
-    """Judges executed steps by the segment's guards. It is the run's: what it saw in one test counts in the next."""
+    """Judges executed steps by the segment's guards, over all tests of a run."""
 
     def __init__(self, segment: CyclingSegment, sign_hint: str = "check the leads") -> None:
-        """Watch a segment. ``sign_hint`` says what to correct on its tester when currents have the wrong sign."""
+        """Watch a segment. ``sign_hint`` names the tester setting to correct when currents have the wrong sign."""
         self._segment = segment
         self._sign_hint = sign_hint
         self._before_s = 0.0
@@ -32,13 +32,13 @@ class StepWatch:
         self._checked: tuple[float, float] | None = None
 
     def enter(self, segment: CyclingSegment, before_s: float) -> None:
-        """Go on with the next test of the run, which has ``before_s`` of test time behind it."""
+        """Begin the next test of the run; ``before_s`` is the test time of all earlier tests."""
         self._segment = segment
         self._before_s = before_s
         self._checked = None
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later ``feed``."""
+        """Return a function that restores the state from before a later ``feed``."""
         return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
@@ -71,7 +71,7 @@ class StepWatch:
         low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
         if low is None or high is None:
             return []
-        # A check that its cutoff ended met no cell, whatever resistance its few samples show.
+        # If the voltage cutoff ended the contact check, no cell is connected: its resistance is ignored.
         cut_off = executed.end_reason is EndReason.VOLTAGE
         if seen is not None and low <= seen <= high and not cut_off:
             return self._sign(set_a, executed)
@@ -81,7 +81,7 @@ class StepWatch:
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
 
     def _sign(self, current_a: float, executed: ExecutedStep) -> list[Finding]:
-        """Compare a check with the one before: whatever the cell's rest potential is, current raises the voltage."""
+        """Compare a contact check with the one before: a higher current must give a higher voltage in any cell."""
         here = current_a, executed.mean_voltage_v or 0.0
         before, self._checked = self._checked, here
         if before is None or (here[0] - before[0]) * (here[1] - before[1]) >= 0:
@@ -138,7 +138,7 @@ class StepWatch:
 
 
 def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
-    """Give how long a step is meant to take: the nearer of its time and charge ends, or half its time ceiling."""
+    """Return a step's planned duration: the nearer of its time and charge ends, or half its time ceiling."""
     capacity_ah = step.until.capacity_ah
     by_charge_s = None if capacity_ah is None else capacity_ah / abs(set_a) * 3600
     set_s = [time_s for time_s in (step.until.time_s, by_charge_s) if time_s is not None]

@@ -1,4 +1,4 @@
-"""Judges samples: limits as one small pure function, and what a whole batch of samples shows.
+"""Judges samples against the limits: one pure function for a pair of values, and findings for a batch of samples.
 
 No flag turns any of this off. A value that is not a number never counts as within limits.
 """
@@ -18,7 +18,7 @@ from protocols.program_steps import longest, recorded
 
 
 class Verdict(IntEnum):
-    """How a pair of values stands to the limits, from good to bad."""
+    """The position of a pair of values relative to the limits, from good to bad."""
 
     WITHIN = 0
     INVALID = 1
@@ -27,7 +27,7 @@ class Verdict(IntEnum):
 
 
 class Action(IntEnum):
-    """What a finding asks for, in rising order of precedence where several come at once."""
+    """The action that a finding requires, in rising order of precedence if there are several findings."""
 
     MARK = 0
     COMPLETE = 1
@@ -36,7 +36,7 @@ class Action(IntEnum):
 
 
 class FindingKind(StrEnum):
-    """What was found, in the words that a technician reads."""
+    """The kind of a finding, in a technician's words."""
 
     EARLY_CUTOFF = "cutoff reached early"
     CHECK_FAILED = "contact check failed"
@@ -68,7 +68,7 @@ EXPLAINS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a batch of samples shows: a sentence, what it asks for, and its test time in seconds."""
+    """A finding in a batch of samples: a sentence, the required action, and its test time in seconds."""
 
     kind: FindingKind
     action: Action
@@ -77,13 +77,13 @@ class Finding:
 
 
 def primary(findings: Sequence[Finding]) -> Finding | None:
-    """Give the finding that ends the run, or None when all are only marks."""
+    """Return the finding that ends the run, or None when all are only marks."""
     ending = [finding for finding in findings if finding.action is not Action.MARK]
     return min(ending, key=lambda finding: EXPLAINS.index(finding.kind), default=None)
 
 
 def alike(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
-    """Give the first finding of each kind and what it asks for, with how many there are."""
+    """Return the first finding of each kind and action, with the number of them."""
     groups: dict[tuple[FindingKind, Action], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.kind, finding.action), []).append(finding)
@@ -104,7 +104,7 @@ def verdict(limits: Limits, voltage_v: float, current_a: float) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class StepWindow:
-    """What samples of one step may show: a current band, and how long and how much the step may go on.
+    """The allowed values of one step's samples: a current band, and the longest time and largest charge.
 
     A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
     pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06).

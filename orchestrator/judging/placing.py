@@ -19,7 +19,7 @@ from protocols.program import CyclingSegment, Loop, PoweredStep, Program, Purpos
 
 @dataclass(frozen=True, slots=True)
 class RunPlace:
-    """Where an executed step belongs in its run.
+    """The place of an executed step in its run.
 
     ``segment`` is the index in the original ``program.segments``, ``step`` the number of the step there, from 1.
     ``count`` counts the executed steps of the original program from 1, through all segments. A contact check that was
@@ -38,12 +38,12 @@ class RunPlace:
 
     @property
     def is_repeated_check(self) -> bool:
-        """Whether the step is a contact check made again after an interruption, or the rest behind it."""
+        """Whether the step is a contact check repeated after an interruption, or the rest that follows such a check."""
         return self.count == 0
 
 
 class ProgramWalk:
-    """Goes through a run's tests in order and gives each of their steps its place.
+    """Places the steps of a run's tests, in order, in the original program.
 
     For each test: ``begin``, ``place`` for each of its steps, ``end``.
     """
@@ -60,7 +60,7 @@ class ProgramWalk:
         self._test = Placement(program.cycling[0], self._next, program.cycling[0])
 
     def begin(self, index: int, segment: CyclingSegment) -> None:
-        """Begin a test of the program's segment ``index``; ``segment`` is what was loaded, perhaps only a part."""
+        """Begin a test of the program's segment ``index``; ``segment`` is the loaded program, perhaps only a part."""
         self._reach(index)
         self._test = Placement(self._original(index), self._next, segment)
 
@@ -92,12 +92,12 @@ class ProgramWalk:
         self._next = self._test.end(last)
 
     def measurement(self, index: int, cycle: int) -> RunPlace:
-        """Give the place of a measurement that the program's segment ``index`` asks for, ``cycle`` cycles behind it."""
+        """Return the place of the measurement in segment ``index`` of the program, after ``cycle`` cycles."""
         self._reach(index)
         return RunPlace(index, 1, self._steps_before + 1, cycle, 0, 1)
 
     def _reach(self, index: int) -> None:
-        """Leave the segments before ``index``: what was to be done of them is done."""
+        """Leave the segments before ``index``: they are done."""
         while self._index < index:
             left = self._program.segments[self._index]
             self._steps_before += length(nest(left.steps)) if isinstance(left, CyclingSegment) else 1

@@ -1,4 +1,4 @@
-"""The checks before a channel may be energised, each reason as a sentence."""
+"""The checks before a channel may carry current; each reason against a start is a sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from protocols.program import Program, VoltageBand
 
 
 def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bool = False) -> list[str]:
-    """Say why this program must not start on a channel in this state; empty when nothing speaks against it.
+    """Return the reasons why this program must not start on a channel in this state; empty if there are none.
 
     A ``resumed`` cell is somewhere in its cycle: its voltage may be anywhere within the host's limits.
     """

@@ -1,4 +1,4 @@
-"""Where a run is in its original program, when interruptions have spread it over several tests.
+"""Finds the position of a run in its original program after interruptions, from all of its tests.
 
 A position counts the record-making steps of the original that have begun. Each test after the first carries out what
 was left at some position, behind a repeated contact check; its own step counts lead back to positions from there.
@@ -17,22 +17,22 @@ from protocols.remaining_steps import original_place, remaining
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a run has got: steps of the original that have begun, and time (s) and charge (Ah) in the last."""
+    """A position in a program: steps of the original that have begun, and time (s) and charge (Ah) in the last."""
 
     begun: int = 0
     step_time_s: float = 0.0
     passed_ah: float = 0.0
 
 
-def what_is_left(original: CyclingSegment, at: Position) -> CyclingSegment | None:
-    """Give what is still to do from a position as a segment of its own; None when nothing is."""
+def remaining_segment(original: CyclingSegment, at: Position) -> CyclingSegment | None:
+    """Return the part of a segment after a position as a segment of its own; None when all of it is done."""
     if at.begun > length(nest(original.steps)):
         return None
     return remaining(original, at.begun, at.step_time_s, at.passed_ah)
 
 
 def position(original: CyclingSegment, base: Position, segment: CyclingSegment, last: Sample | None) -> Position:
-    """Give the position after a test's last sample; ``base`` is where that test began, ``segment`` what it ran."""
+    """Return the position after a test's last sample; ``base`` is the test's begin, ``segment`` its program."""
     if last is None:
         return base
     begun = original_count(original, base, segment, last.step_count)
@@ -46,7 +46,7 @@ def position(original: CyclingSegment, base: Position, segment: CyclingSegment, 
 
 
 def original_count(original: CyclingSegment, base: Position, segment: CyclingSegment, count: int) -> int | None:
-    """Give which executed step of the original the ``count``-th of a test is; None for a repeated contact check."""
+    """Return the number in the original of a test's ``count``-th executed step; None for a repeated contact check."""
     if base.begun == 0 or segment == original:
         return count
     checks = _leading_checks(segment)
@@ -60,7 +60,7 @@ def original_count(original: CyclingSegment, base: Position, segment: CyclingSeg
 def in_original(
     original: CyclingSegment, base: Position, segment: CyclingSegment, executed: ExecutedStep
 ) -> ExecutedStep | None:
-    """Give an executed step the step and cycle numbers of the original; None for a repeated contact check."""
+    """Return an executed step with the original's step and cycle numbers; None for a repeated contact check."""
     count = original_count(original, base, segment, executed.step_count)
     if count is None:
         return None
@@ -70,23 +70,23 @@ def in_original(
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One test of an original segment: where the test began in it, and what of it the test runs."""
+    """One test of an original segment: the position where it began, and the segment that it runs."""
 
     original: CyclingSegment
     base: Position
     segment: CyclingSegment
 
     def count(self, step_count: int) -> int | None:
-        """Give which executed step of the original a step of the test is; None for a repeated contact check."""
+        """Return the number in the original of a step of the test; None for a repeated contact check."""
         return original_count(self.original, self.base, self.segment, step_count)
 
     @property
     def beginning(self) -> Place:
-        """Where in the original the test goes on."""
+        """The place in the original at which the test begins."""
         return place(self.original.steps, min(max(self.base.begun, 1), length(nest(self.original.steps))))
 
     def end(self, last: Sample | None) -> Position:
-        """Give where the next test of the segment begins, when this one ends with its last sample."""
+        """Return the position at which the next test of the segment begins, if this one ends with its last sample."""
         return position(self.original, self.base, self.segment, last)
 
 

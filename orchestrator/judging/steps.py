@@ -1,4 +1,4 @@
-"""Turns samples into executed steps, and judges those: why each ended, shorts, early cutoffs, the contact check.
+"""Groups samples into executed steps, and finds out why each step ended.
 
 Everything is computed from samples as stored, incrementally, and equals the computation over the whole test at once.
 """
@@ -40,7 +40,7 @@ class ExecutedStep:
 
 
 def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
-    """Tell from a step's last sample why it ended; a condition that two reasons share goes to the harmless one.
+    """Return why a step ended, from its last sample; if several conditions fit, a planned end wins over the ceiling.
 
     The tester ends a step at the first 0.1 s at which a condition holds (reference neware-ct4008, sections 1.4, 7.3).
     """
@@ -67,14 +67,14 @@ def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
 
 
 class StepBuilder:
-    """Groups samples into executed steps; a step is given out when the first sample of the next one is seen."""
+    """Groups samples into executed steps; a step is returned when the first sample of the next one arrives."""
 
     def __init__(self, segment: CyclingSegment) -> None:
         self._segment = segment
         self._samples: list[Sample] = []
 
     def feed(self, samples: Iterable[Sample]) -> list[ExecutedStep]:
-        """Take samples in order and give the steps that they complete."""
+        """Add samples in order and return the steps that they complete."""
         done: list[ExecutedStep] = []
         current = self._samples
         count = current[-1].step_count if current else None
@@ -88,7 +88,7 @@ class StepBuilder:
         return done
 
     def undo(self) -> Callable[[], None]:
-        """Give what takes back a later ``finish``."""
+        """Return a function that restores the state from before a later ``finish``."""
         return as_before(self, "_samples")
 
     def __deepcopy__(self, memo: object) -> StepBuilder:
@@ -98,13 +98,13 @@ class StepBuilder:
         return twin
 
     def finish(self) -> list[ExecutedStep]:
-        """Give the last step, when the test is over."""
+        """Return the last step, when the test is over."""
         rest, self._samples = self._samples, []
         return [executed_step(self._segment, rest)] if rest else []
 
 
 def executed_step(segment: CyclingSegment, samples: Sequence[Sample]) -> ExecutedStep:
-    """Make an executed step of all its samples, at least one."""
+    """Build an executed step from all its samples, at least one."""
     first, last = samples[0], samples[-1]
     whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
     return ExecutedStep(

@@ -1,4 +1,4 @@
-"""What happens between two segments on the tester: the cell rests, goes to the potentiostat, is measured, comes back.
+"""Takes a run from one cycling segment to the next: the cell rests, is measured at the potentiostat, and returns.
 
 One energiser per cell at any time: the tester's channel is seen to be off before the switch moves, and is watched while
 the potentiostat has the cell. An intent is committed before the cell is connected, its outcome when it is off again.
@@ -56,18 +56,18 @@ class BetweenSegments:
         self._trouble: dict[str, str] = {}
 
     def trouble_of(self, run: Run) -> str:
-        """Give why a run must be held that is being stopped on its way, or nothing: its leads may be on the cell.
+        """Return why a run that is being stopped between segments must be held, else "": leads may be on its cell.
 
-        Only what the store did not take is told here: ``make_up`` holds the run. Any other is held already.
+        Only what the store did not take is told here: ``write_pending`` holds the run. Any other is held already.
         """
         return self._trouble.get(run.run_id, "")
 
-    def make_up(self, run: Run) -> None:
-        """Write what a cancelled task could not: outcomes, a whole spectrum, and why the run is held.
+    def write_pending(self, run: Run) -> None:
+        """Write the entries that a cancelled task could not write: outcomes, a complete spectrum, why the run is held.
 
         All in one commit, before anything else is written of the run. Raises StoreError, and may then be called again.
         """
-        self._writer.make_up(run)
+        self._writer.write_pending(run)
         self._trouble.pop(run.run_id, None)
 
     async def go_on(self, run: Run) -> bool:
@@ -76,12 +76,12 @@ class BetweenSegments:
         False when the run has ended, is held, or waits for a person.
         """
         try:
-            if self._writer.owes(run):
-                await self._writer.write_before_going_on(run, lambda: self.make_up(run))
+            if self._writer.has_pending(run):
+                await self._writer.write_before_going_on(run, lambda: self.write_pending(run))
                 if run.state is RunState.HOLDING:
                     return False
             if run.state is RunState.PREFLIGHT:
-                await self._take_up(run)
+                await self._resume(run)
             while (segment := run.progress.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
@@ -101,8 +101,8 @@ class BetweenSegments:
             self._trouble[run.run_id] = why
             run.say(why)
 
-    async def _take_up(self, run: Run) -> None:
-        """Begin again where a person lets a run go on: its cell may still be on the leads. Raises Interrupted."""
+    async def _resume(self, run: Run) -> None:
+        """Continue a run that a person has resumed: disconnect its cell from the potentiostat. Raises Interrupted."""
         self._off.accept(run)
         if self._station is not None:
             if left := await self._station.disconnect_problem(run.request.channel):
@@ -122,7 +122,7 @@ class BetweenSegments:
                 text = station.instruction(run.request.channel, run.request.program.cell.name)
                 await self._ask(run, text)
                 return False
-        await self._off.see_it_off(run)
+        await self._off.wait_until_off(run)
         run.say(f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
@@ -132,7 +132,7 @@ class BetweenSegments:
         return True
 
     async def _ask(self, run: Run, text: str) -> None:
-        """Let the run wait for a person who does something by hand."""
+        """Put the run in the state in which it waits for manual work by a person."""
         await self._writer.write_before_going_on(
             run, lambda: run.go(RunState.AWAITING_OPERATOR, f"{text}; then resume the run")
         )
@@ -143,7 +143,7 @@ class BetweenSegments:
         settling = Settling(segment, loop.time())
         name = segment.technique.kind
         while True:
-            status = await self._off.look(run)
+            status = await self._off.check(run)
             if status is not None:
                 settling.feed(loop.time(), status.voltage_v)
             now_s = loop.time()
@@ -159,7 +159,7 @@ class BetweenSegments:
             await asyncio.sleep(min(left_s, LOOK_S) if left_s else LOOK_S)
 
     async def _measure(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested) -> None:
-        """Measure, at most twice, and store what came whole; a cell that is surely off the leads goes on without it."""
+        """Measure, at most twice, and store a complete result; a disconnected cell continues without it."""
         failures: list[str] = []
         for attempt in range(1, _ATTEMPTS + 1):
             job = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-{wall_time():.0f}-{attempt}"
@@ -181,13 +181,13 @@ class BetweenSegments:
             if visit.trouble:
                 raise Interrupted(visit.trouble)
             return
-        await self._writer.write_before_going_on(run, lambda: self._leave_out(run, segment, station, failures))
+        await self._writer.write_before_going_on(run, lambda: self._skip(run, segment, station, failures))
 
     async def _note_failure(self, run: Run, failure: str) -> None:
         await self._writer.write_outcome(run, failure, lambda: run.journal.note(EventKind.MEASUREMENT_FAILED, failure))
 
     async def _archived(self, run: Run, measurement: Measurement) -> Measurement:
-        """Copy the files beside the store; where that has no room, the values count and the files stay."""
+        """Copy the instrument's files beside the store; if that fails, only the values are stored."""
         try:
             return await in_full(asyncio.to_thread(archive, measurement, self._store.path))
         except OSError as err:
@@ -195,8 +195,8 @@ class BetweenSegments:
             await self._note_failure(run, left)
             return measurement
 
-    def _leave_out(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
-        """Go on without a measurement; its test, without values, says to a restart that it is behind the run."""
+    def _skip(self, run: Run, segment: MeasurementSegment, station: Station, failures: list[str]) -> None:
+        """Skip a measurement: a stored test without values shows a restart that its segment is done."""
         with run.going_on():
             barcode = f"{run.run_id}-s{run.progress.index}-{len(run.tests)}-missing"
             self._add_test(run, segment, station, barcode, wall_time())
@@ -217,7 +217,7 @@ class BetweenSegments:
         )
 
     async def _keep(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
-        """Store a whole measurement, go on, and see what it tells of the cell."""
+        """Store a complete measurement, advance the run, and check the spectrum for soft shorts."""
         kept = replace(visit, measurement=await self._archived(run, visit.measurement))
         where = ", ".join(sorted({str(path.parent) for path in kept.measurement.files})) or "no file"
         what = f"{segment.technique.kind} of job {kept.measurement.job}, which is whole; its files are in {where}"
@@ -231,7 +231,7 @@ class BetweenSegments:
             logger.exception("run %s: its spectrum could not be judged", run.run_id)
 
     def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
-        """Store a whole measurement and go on, in one commit."""
+        """Store a complete measurement and advance the run to its next segment, in one commit."""
         with run.going_on():
             measured = visit.measurement
             test = self._add_test(run, segment, station, measured.job, measured.started_unix_s)
@@ -249,7 +249,7 @@ class BetweenSegments:
 
 
 def _to_running(run: Run) -> None:
-    """Bring a run that goes on, or was resumed, to the state in which it rests."""
+    """Change the state of a run that continues, or was resumed, to RUNNING, in which its cell rests."""
     if run.state is RunState.PREFLIGHT:
         run.go(RunState.ARMED)
     if run.state is not RunState.RUNNING:
@@ -257,7 +257,7 @@ def _to_running(run: Run) -> None:
 
 
 def _to_preflight(run: Run) -> None:
-    """Bring a run that goes on with the tester to the checks before its start."""
+    """Change the state of a run that continues on the tester to PREFLIGHT, the checks before its start."""
     if run.state is not RunState.PREFLIGHT:
         _to_running(run)
         run.go(RunState.PREFLIGHT)

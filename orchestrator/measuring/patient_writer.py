@@ -1,4 +1,4 @@
-"""Writes to the store for a cell that rests between two segments, and is patient while the store takes nothing."""
+"""Writes to the store while a cell rests between two segments, and repeats writes that the store refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PatientWriter:
     """Retries a store write while the cell is safely at rest.
 
     Once the task is being cancelled, by a person's stop or the service's end, it tries once and keeps what the store
-    refuses for ``make_up``.
+    refuses for ``write_pending``.
     """
 
     def __init__(self, store: Store) -> None:
@@ -25,7 +25,7 @@ class PatientWriter:
         self._unwritten: dict[str, list[Callable[[], object]]] = {}
 
     async def write_before_going_on(self, run: Run, write: Callable[[], T]) -> T:
-        """Write what the next step needs in the store. Raises CancelledError in a task that is being cancelled."""
+        """Write an entry that the next step requires. Raises CancelledError in a task that is being cancelled."""
         self.raise_if_ended()
         return await patiently(write, run.say)
 
@@ -35,7 +35,7 @@ class PatientWriter:
             raise asyncio.CancelledError
 
     async def write_outcome(self, run: Run, what: str, write: Callable[[], object]) -> bool:
-        """Write what has happened; False when the task is being cancelled and the store refuses it."""
+        """Write an outcome; False when the task is being cancelled and the store refuses it."""
         if not _is_being_ended():
             try:
                 await patiently(write, lambda why: run.say(f"{what}; {why}"))
@@ -53,13 +53,13 @@ class PatientWriter:
             return False
         return True
 
-    def owes(self, run: Run) -> bool:
-        """Tell whether an outcome of a run still waits to be written."""
+    def has_pending(self, run: Run) -> bool:
+        """Return whether an outcome of a run is not written yet."""
         return run.run_id in self._unwritten
 
-    def make_up(self, run: Run) -> None:
-        """Write the outcomes that wait, in one commit. Raises StoreError."""
-        if not self.owes(run):
+    def write_pending(self, run: Run) -> None:
+        """Write the pending outcomes of a run, in one commit. Raises StoreError."""
+        if not self.has_pending(run):
             return
         with self._store.transaction():
             for write in self._unwritten.get(run.run_id, []):

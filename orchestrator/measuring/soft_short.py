@@ -1,4 +1,4 @@
-"""Watches a Li/Li run for soft shorts after each of its spectra, from what is stored; each verdict is told once."""
+"""Checks a Li/Li run for soft shorts after each spectrum, from stored data; each verdict is reported once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SoftShortWatches:
-    """One watch for each Li/Li run; after a restart it reads what is stored anew, and repeats nothing."""
+    """One watch for each Li/Li run; after a restart it reads the stored data again, and repeats no verdict."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

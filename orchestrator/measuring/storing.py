@@ -1,4 +1,4 @@
-"""Turns a potentiostat's measurement into what the store keeps: a spectrum, or samples of one step."""
+"""Converts a potentiostat's measurement into rows of the store: a spectrum, or samples of one step."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def keep_measurement(
 
 
 def archive(measurement: Measurement, store: Path) -> Measurement:
-    """Copy what the instrument's program left beside the store, in a folder of the job's own.
+    """Copy the files of the instrument's program into a folder of this job beside the store.
 
     The binary file holds seven digits where the text has four, and its parameters (reference chi660e, section 10).
     """

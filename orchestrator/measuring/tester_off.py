@@ -1,4 +1,4 @@
-"""Looks at a tester's channel that must be off while its cell rests or is on the potentiostat."""
+"""Checks that a tester's channel is off while its cell rests or is on the potentiostat."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOOK_S = 60.0
 
 
 class TesterOffWatch:
-    """Asks a tester about channels that are off, and tells when it has been silent for long."""
+    """Asks a tester about channels that must be off, and reports when it has not answered for long."""
 
     def __init__(self, tester: BatteryTester) -> None:
         self._tester = tester
@@ -33,8 +33,8 @@ class TesterOffWatch:
         if (told := self._told.pop(run.run_id, None)) is not None:
             self._accepted[run.run_id] = told
 
-    async def look(self, run: Run) -> ChannelStatus | None:
-        """Ask for the channel; None while the tester does not answer. Raises Interrupted unless it is off, and ours."""
+    async def check(self, run: Run) -> ChannelStatus | None:
+        """Return the channel's status, None if the tester is silent. Raises Interrupted if it works or is not ours."""
         channel = run.request.channel
         try:
             status = (await self._tester.status([channel]))[channel]
@@ -56,10 +56,10 @@ class TesterOffWatch:
             raise Interrupted(message)
         return status
 
-    async def see_it_off(self, run: Run) -> ChannelStatus:
-        """Wait until the tester answers that the channel is off, and give what it shows. Raises Interrupted if not."""
+    async def wait_until_off(self, run: Run) -> ChannelStatus:
+        """Wait until the tester answers that the channel is off, and return its status. Raises Interrupted if not."""
         while True:
-            if (status := await self.look(run)) is not None:
+            if (status := await self.check(run)) is not None:
                 return status
             await asyncio.sleep(LOOK_S)
 
@@ -72,7 +72,7 @@ class TesterOffWatch:
 
 
 def _note(run: Run, kind: EventKind, message: str) -> None:
-    """Write an event; what the tester shows must be acted on although the store takes nothing."""
+    """Write an event; a store error is only logged, so that the caller can still act on the tester's status."""
     try:
         run.journal.note(kind, message)
     except StoreError:

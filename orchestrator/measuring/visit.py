@@ -1,4 +1,4 @@
-"""A cell's visit to the potentiostat: brought to the leads, looked at, measured, and taken off again.
+"""A cell's visit to the potentiostat: connected to the leads, checked, measured, and disconnected.
 
 An intent is committed before the cell is connected, its outcome when it is off. The tester's channel is watched
 meanwhile: one energiser per cell.
@@ -31,7 +31,7 @@ _NOTHING = OpenCircuit(duration_s=5.0, interval_s=0.5, low_v=-10.0, high_v=10.0)
 
 @dataclass(frozen=True, slots=True)
 class Rested:
-    """A cell that has settled: what the tester showed of it last, and since when, in the loop's time, it rests."""
+    """A cell that has settled: the tester's last status of it, and the begin of its rest in the loop's time."""
 
     voltage_v: float
     began_s: float
@@ -39,7 +39,7 @@ class Rested:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What came of it. ``trouble``: the measurement is whole, but the cell did not come off the leads for certain."""
+    """The result of a visit. ``trouble``: the measurement is complete, but the cell may still be on the leads."""
 
     open_circuit_v: float
     rested_s: float
@@ -48,7 +48,7 @@ class Visit:
 
 
 class StationVisits:
-    """Sees one run's cell through its visit."""
+    """Connects one run's cell to the potentiostat, measures it and disconnects it."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class StationVisits:
         self._writer = writer
 
     async def visit(self, run: Run, segment: MeasurementSegment, station: Station, rested: Rested, job: str) -> Visit:
-        """Measure once. Raises MeasurementFailed with the cell off the leads, Interrupted when a person must look."""
+        """Measure once. Raises MeasurementFailed with the cell disconnected, Interrupted when a person must look."""
         await self._leads_are_free(run, station, job)
         what = f"{segment.technique.kind} at {station.potentiostat.name}"
         await self._writer.write_before_going_on(run, lambda: _to_preflight(run, f"before {what}"))
@@ -73,7 +73,7 @@ class StationVisits:
         try:
             # Nothing is written while the cell is on the leads: what waits for the store waits without it.
             await self._writer.write_before_going_on(run, lambda: _to_measuring(run, what))
-            shown = await self._off.see_it_off(run)
+            shown = await self._off.wait_until_off(run)
             await station.connect(run.request.channel)
             rested_s = asyncio.get_running_loop().time() - rested.began_s
             failpoint("cell connected")
@@ -95,13 +95,13 @@ class StationVisits:
             outcome = str(err)
             raise
         finally:
-            trouble = await self._let_go(run, station, intent, outcome)
+            trouble = await self._disconnect(run, station, intent, outcome)
             if trouble and outcome != "measured":
                 raise Interrupted(trouble)
         return Visit(seen_v, rested_s, measurement, trouble)
 
     async def _leads_are_free(self, run: Run, station: Station, job: str) -> None:
-        """Wait until nothing that was started before may drive the leads, and no order forbids to begin.
+        """Wait until no earlier measurement can drive the leads, and until measurements may begin.
 
         After a measurement that ended nobody knows how, the instrument first measures open leads: a job that ends with
         the cell off (reference chi660e, section 4.4). Raises MeasurementFailed when it cannot.
@@ -116,8 +116,8 @@ class StationVisits:
             await station.measure(_NOTHING, f"{job}n", "open leads")
         station.is_unsure = False
 
-    async def _let_go(self, run: Run, station: Station, intent: int, outcome: str) -> str:
-        """Take the cell off the leads, whatever has happened, and give what is wrong if that is not certain.
+    async def _disconnect(self, run: Run, station: Station, intent: int, outcome: str) -> str:
+        """Disconnect the cell in every case, and return the trouble if that could not be confirmed.
 
         Ended in the middle with nobody who takes the cell off, the intent stays open: the next start of the service
         then holds the run.
@@ -150,13 +150,13 @@ class StationVisits:
         await self._writer.write_outcome(run, outcome, write)
 
     async def _watched(self, run: Run, station: Station, technique: Technique, job: str) -> Measurement:
-        """Measure while looking at the tester's channel: should it begin to work, the potentiostat is ended at once."""
+        """Measure while polling the tester's channel: if it starts working, the measurement is cancelled at once."""
         cell = run.request.program.cell.name
         measuring = asyncio.ensure_future(station.measure(technique, job, f"{cell} {run.request.channel}"))
         try:
             while not measuring.done():
                 await asyncio.wait({measuring}, timeout=LOOK_S)
-                await self._off.look(run)
+                await self._off.check(run)
             return measuring.result()
         finally:
             measuring.cancel()
@@ -175,7 +175,7 @@ def _to_measuring(run: Run, what: str) -> None:
 
 
 def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment, station: Station, run: Run) -> None:
-    """Compare what the potentiostat sees at its leads with what the tester saw. Raises Interrupted."""
+    """Compare the voltage at the potentiostat's leads with the tester's last voltage. Raises Interrupted."""
     window = segment.window
     back = ""
     if station.needs_a_person:
@@ -190,7 +190,7 @@ def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment
 
 
 def _mean_v(result: Spectrum | Trace) -> float:
-    """Give the mean of an open-circuit voltage over time."""
+    """Return the time average of an open-circuit voltage."""
     if not isinstance(result, Trace):
         raise TypeError("an open-circuit voltage is a trace")
     return sum(result.voltage_v) / len(result.voltage_v)

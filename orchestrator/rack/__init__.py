@@ -1,1 +1,1 @@
-"""All runs of all testers: the service, its supervisors, and what commands start."""
+"""All runs of all testers: the service, its supervisors, and the functions behind the commands."""

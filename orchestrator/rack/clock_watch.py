@@ -30,7 +30,7 @@ class ClockWatch:
     def check(
         self, runs: Iterable[Run], statuses: Mapping[str, ChannelStatus], asked_unix_s: float, heard_unix_s: float
     ) -> None:
-        """Judge after a poll's records are stored; what is found is an event and a deviation of every run here.
+        """Judge the clock after a poll's records are stored; a finding becomes an event and a deviation of every run.
 
         What the store does not take is kept for the next poll. Raises StoreError.
         """
@@ -50,7 +50,7 @@ class ClockWatch:
             self._mark()
 
     def _mark(self) -> None:
-        """Write down what was found, all of it or nothing: the judge tells it once."""
+        """Store all findings or none: the judge reports each finding only once."""
         with self._store.transaction():
             for found, at_unix_s, runs in self._found:
                 for run in runs:

@@ -37,12 +37,12 @@ class Collector:
         self._scouts: dict[str, Scout] = {}
 
     def forget(self, run: Run) -> None:
-        """Forget a run that is over."""
+        """Drop the data of a run that is over."""
         self._fetched_s.pop(run.run_id, None)
         self._scouts.pop(run.run_id, None)
 
     async def collect(self, runs: list[Run], counts: dict[str, int]) -> None:
-        """Store and judge the records that are missing; where the store takes nothing, judge them only."""
+        """Store and judge the missing records; if the store refuses them, judge them only."""
         try:
             refused = await self.fetch(runs, counts)
         except StoreError as err:
@@ -50,14 +50,14 @@ class Collector:
             refused = runs
         self._scouts = {run.run_id: self._scouts[run.run_id] for run in refused if run.run_id in self._scouts}
         for run in refused:
-            with self._trouble.endured(f"run {run.run_id}"):
+            with self._trouble.tolerating(f"run {run.run_id}"):
                 try:
                     await self._scout(run, counts[run.run_id])
                 except DriverError as err:
                     logger.warning("run %s: %s", run.run_id, err)
 
     async def fetch(self, runs: list[Run], counts: dict[str, int]) -> list[Run]:
-        """Store and judge the records that are missing: a block of each run at a time, one commit for all.
+        """Store and judge the missing records: one block of each run at a time, one commit for all.
 
         Gives the runs whose values the store refuses. Raises StoreError when it takes nothing at all.
 
@@ -85,7 +85,7 @@ class Collector:
         return refused
 
     def _keep(self, blocks: list[Block], all_runs: list[tuple[Run, RecordPipeline]]) -> list[Block]:
-        """Commit blocks together and give them; one whose values the store refuses keeps out no other."""
+        """Commit blocks together and return them; a block with refused values does not prevent storing the others."""
         try:
             self._commit(blocks, [records for _, records in all_runs])
         except (Refused, StoreConflict) as err:
@@ -94,7 +94,7 @@ class Collector:
             return blocks
         kept = []
         for block in blocks:
-            with self._trouble.endured(f"run {block[0].run_id}"):
+            with self._trouble.tolerating(f"run {block[0].run_id}"):
                 self._commit([block], [block[1]])
                 kept.append(block)
         return kept
@@ -107,7 +107,7 @@ class Collector:
         failpoint("samples committed")
 
     async def _scout(self, run: Run, count: int) -> None:
-        """Judge what is not stored of a run, and stop it where that asks for it."""
+        """Judge the records of a run that are not stored, and stop the run if a finding requires it."""
         records = run.records
         if records is None or run.status.stop_is_pending:
             return
@@ -121,7 +121,7 @@ class Collector:
 
 
 async def _block(run: Run, asking: Awaitable[list[Sample]]) -> list[Sample]:
-    """Fetch a block of one run; where it fails, the others are judged all the same (faults A05, E09)."""
+    """Fetch a block of one run; an error is logged, so that the other runs are still judged (faults A05, E09)."""
     try:
         return await asking
     except DriverError as err:

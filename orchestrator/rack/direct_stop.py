@@ -1,4 +1,4 @@
-"""Stops a channel with the service dead: the driver alone, no supervisor, no queue."""
+"""Stops a channel without the service: through the driver alone, with no supervisor and no queue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def service_answers(url: str) -> bool:
-    """Tell whether a service answers at an address."""
+    """Return whether a service answers at an address."""
     import httpx
 
     with contextlib.suppress(httpx.HTTPError), httpx.Client(trust_env=False, timeout=5.0) as client:
@@ -31,7 +31,7 @@ def service_answers(url: str) -> bool:
 
 
 async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str) -> str:
-    """Stop a channel and say what was done. Raises SettingsError for one that no other process can stop."""
+    """Stop a channel and return a report. Raises SettingsError if another process cannot stop this channel."""
     if reason := bench.tester_of(channel).direct_stop_problem():
         raise SettingsError(reason)
     async with contextlib.AsyncExitStack() as stack:
@@ -44,7 +44,7 @@ async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str
             return f"channel {channel} is {status.state.value} already"
         test = _known_test(store, status)
         if test is not None and alone:
-            _leave_word(store, test, by)
+            _commit_intent(store, test, by)
         await _stop(tester, status, test)
     return f"channel {channel} is stopped: {status.barcode or 'a test without barcode'}, test {status.test_id}"
 
@@ -58,7 +58,7 @@ def refuse_while_served(store: Path) -> None:
         )
 
 
-def _leave_word(store: Path, test: TesterTestRow, by: str) -> None:
+def _commit_intent(store: Path, test: TesterTestRow, by: str) -> None:
     """Commit the intent of the stop and leave it open: the service that starts next asks the tester and ends the run.
 
     A store that takes nothing keeps no cell under current.

@@ -1,4 +1,4 @@
-"""Keeps the store of a service fit: space on its disk, the size of its log, a backup a day.
+"""Maintains the store of a service: checks disk space and log size, and makes a backup each day.
 
 A tester that rides on keeps its records itself. When the disk is nearly full, runs that go on are therefore left alone
 and nothing new is started; their records are fetched when there is room again. Minute and day are those of the disk:
@@ -33,7 +33,7 @@ SPACE_EVENTS = {
 
 
 class Housekeeping:
-    """Looks after one store, once a minute."""
+    """Maintains one store, once a minute."""
 
     def __init__(self, store: Store, guard: SpaceGuard, backup_folder: Path | None = None) -> None:
         self._store = store
@@ -44,7 +44,7 @@ class Housekeeping:
         self._tried_unix_s = 0.0
 
     async def run(self, rows_to_come: Callable[[], int], refuse_starts: Callable[[str | None], None]) -> None:
-        """Look once a minute until cancelled.
+        """Check once a minute until cancelled.
 
         ``refuse_starts`` is called with the reason while there is no room for new runs, and with None when there is.
         """
@@ -57,7 +57,7 @@ class Housekeeping:
             await asyncio.sleep(in_loop_time(LOOK_EVERY_S))
 
     def look(self, rows_to_come: int, refuse_starts: Callable[[str | None], None]) -> None:
-        """Judge space and log once; a change for the worse becomes an event of the rig."""
+        """Check disk space and log size once; a change for the worse becomes an event of the rig."""
         report = self._guard.watch(predicted_bytes(rows_to_come))
         refuse_starts(report.sentence if report.verdict is SpaceVerdict.HOLD else None)
         if report.verdict is not self._told:

@@ -1,4 +1,4 @@
-"""Starts one run and sees it to its end: what ``cellrig run`` does, free of any terminal."""
+"""Runs one program from start to end for ``cellrig run``, independent of any terminal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Launch:
 
 
 def checked_program(order: Launch) -> Program:
-    """Resolve a recipe and hold it against the channel. Raises ResolveError, SettingsError or CannotRun."""
+    """Resolve a recipe and check it against the channel. Raises ResolveError, SettingsError or CannotRun."""
     program = resolve(order.recipe, order.cell)
     reasons = order.bench.problems(program, order.channel)
     if isinstance(order.bench, BenchSettings):
@@ -54,7 +54,7 @@ def checked_program(order: Launch) -> Program:
 
 
 def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
-    """Run it and give where it ended. Everything recorded is in the store, also after Ctrl-C (KeyboardInterrupt).
+    """Run a program and return the run's end. All data are in the store, also after Ctrl-C (KeyboardInterrupt).
 
     Raises AlreadyOwned when a bench's instruments are another process's.
     """
@@ -68,7 +68,7 @@ async def _on_bench(bench: BenchSettings, request: RunRequest, store: Path, list
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
-        instance.tell("")
+        instance.write_owner("")
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         return await _supervised(tester, station, request, store, listener)

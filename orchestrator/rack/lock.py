@@ -1,4 +1,4 @@
-"""One service for a store: a lock that the system drops when its process dies, with the owner's name in the file.
+"""One service for a store: a lock that the system releases when its process dies; the file names the owner.
 
 The lock itself is ``filelock``'s, on a descriptor that stays ours (docs/decisions/0012-file-locks-by-filelock.md).
 """
@@ -29,7 +29,7 @@ _TEXT_AT = 1
 
 
 class AlreadyOwned(Exception):
-    """Another process serves this store; the message names it and says what to do."""
+    """Another process serves this store; the message names the process and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def lock_path(store: Path) -> Path:
 
 
 class Instance:
-    """A lock that is held, and what stands in its file."""
+    """A held lock, and the contents of its file."""
 
     def __init__(self, file: IO[str], path: Path, last_alive_unix_s: float | None) -> None:
         self._file = file
@@ -59,18 +59,18 @@ class Instance:
         # When the owner before this one, if it died, was last alive.
         self.last_alive_unix_s = last_alive_unix_s
 
-    def tell(self, url: str) -> None:
-        """Write who holds the lock, and where it answers."""
+    def write_owner(self, url: str) -> None:
+        """Write the lock's owner and the service's address into the file."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
 
     def beat(self) -> None:
-        """Show that the owner is alive: what remains of it, should it die, is the file's time, by the owner's clock."""
+        """Set the file's time to now, by the owner's clock; after a crash it shows when the owner was last alive."""
         now_s = wall_time()
         os.utime(self._path, (now_s, now_s))
 
-    def leave(self) -> None:
-        """Empty the file: its owner went in order."""
+    def clear(self) -> None:
+        """Empty the file: its owner ended normally."""
         self._write("")
         self.beat()
 
@@ -83,7 +83,7 @@ class Instance:
 
 @asynccontextmanager
 async def owning(store: Path) -> AsyncIterator[Instance]:
-    """Hold a store's lock. Raises AlreadyOwned, which names the owner. What a dead process left is taken over."""
+    """Hold a store's lock; the lock of a dead process is replaced. Raises AlreadyOwned, which names the owner."""
     path = lock_path(store)
     with path.open("a+", encoding="utf-8") as file:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -101,12 +101,12 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
         try:
             yield instance
         finally:
-            instance.leave()
+            instance.clear()
             unlock_descriptor(file.fileno())
 
 
 def owner_of(store: Path) -> Owner | None:
-    """Give the living process that serves a store, None when there is none."""
+    """Return the living process that serves a store, None when there is none."""
     with contextlib.suppress(FileNotFoundError), lock_path(store).open("r+", encoding="utf-8") as file:
         if lock_descriptor(file.fileno(), blocking=False):
             unlock_descriptor(file.fileno())
@@ -116,7 +116,7 @@ def owner_of(store: Path) -> Owner | None:
 
 
 def last_alive_unix_s(store: Path) -> float:
-    """Give when a store's last service was last alive, by that service's clock; 0 when there was none."""
+    """Return the time of a store's last sign of a living service, by that service's clock; 0 when there is none."""
     with contextlib.suppress(FileNotFoundError):
         return lock_path(store).stat().st_mtime
     return 0.0

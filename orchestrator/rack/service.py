@@ -1,4 +1,4 @@
-"""The service: one process that owns the instruments, their runs and the store, and obeys its clients' commands.
+"""The service: one process that owns the instruments, their runs and the store, and executes clients' commands.
 
 Clients (command line, pages, scripts) come and go; runs do not care. Cancelling the service leaves every tester riding
 on: the next start asks them what became of each run.
@@ -33,11 +33,11 @@ _RETRY_MAX_S = 60.0
 
 
 class CommandRefused(Exception):
-    """A client asked for something that must not be done now; the message says why and what to do."""
+    """A client's command is not allowed now; the message gives the reason and the remedy."""
 
 
 class NoSuchThing(CommandRefused):
-    """A client named a run or channel that is not there."""
+    """A client named a run or channel that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Claim:
     expires_s: float
 
     def left_s(self) -> float:
-        """Give the seconds of the client's time until it expires."""
+        """Return the seconds until the claim expires."""
         return (self.expires_s - asyncio.get_running_loop().time()) / in_loop_time(1.0)
 
 
 class Service:
-    """Owns testers and store; commands may be given while ``run`` is running."""
+    """Owns testers and store; accepts commands while ``run`` is running."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Service:
         self._no_starts: str | None = None
 
     async def run(self) -> None:
-        """Recover what an earlier process left behind, then serve until cancelled."""
+        """Recover the runs of an earlier process, then serve until cancelled."""
         self.observe_only = is_storm(self.store, wall_time(), in_loop_time(STORM_WINDOW_S))
         self._refuse_starts(None)
         async with self.bus.listening(), asyncio.TaskGroup() as group:
@@ -93,7 +93,7 @@ class Service:
             supervisor.permit.refusal = self._no_starts or ""
 
     def _rows_to_come(self) -> int:
-        """Estimate how many records the runs that are not settled will still make."""
+        """Estimate the number of records that the unfinished runs will still make."""
         open_runs = [run for run in self.runs if not run.state.has_ended]
         return sum(max(0, int(forecast(run.request.program).records) - run.update().samples) for run in open_runs)
 
@@ -104,7 +104,7 @@ class Service:
             group.create_task(supervisor.serve(), name=f"watch {supervisor.tester.name}")
 
     async def _open(self, supervisor: Supervisor) -> None:
-        """Open a tester that is not open yet; it may come up later than this machine, so ask again and again."""
+        """Open a tester, and try again until it answers: it may be switched on later than this machine."""
         delay_s = _RETRY_S
         while not supervisor.tester.channels():
             try:
@@ -116,19 +116,19 @@ class Service:
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
-        """Decide every unfinished run; one that cannot be decided yet keeps only its own channel waiting."""
+        """Recover every unfinished run; a run that cannot be decided yet blocks only its own channel."""
         recovery = supervisor.recovery
         # Until the store has said which, any channel may have one.
         supervisor.undecided = set(supervisor.tester.channels())
         delay_s = _RETRY_S
         while supervisor.undecided:
-            with supervisor.trouble.endured(supervisor.tester.name):
+            with supervisor.trouble.tolerating(supervisor.tester.name):
                 recovery.close_leftovers()
                 await self._recover_once(supervisor, recovery)
             if supervisor.undecided:
                 await asyncio.sleep(in_loop_time(delay_s))
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
-        supervisor.look()
+        supervisor.wake()
 
     async def _recover_once(self, supervisor: Supervisor, recovery: Recovery) -> None:
         # What a client has ordered since this process began is no earlier process's.
@@ -138,7 +138,7 @@ class Service:
         supervisor.undecided = set(left.values())
         for row in rows:
             try:
-                supervisor.take(await recovery.recover(row))
+                supervisor.adopt(await recovery.recover(row))
                 del left[row.run_id]
             except ConnectionFailed as err:
                 logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
@@ -152,7 +152,7 @@ class Service:
 
     @property
     def troubles(self) -> list[str]:
-        """What keeps the whole rack from working as it should, in sentences."""
+        """Sentences on all present faults that concern the whole rack."""
         known = [] if self._no_starts is None else [self._no_starts]
         known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
         return list(dict.fromkeys(known + self.bus.troubles))
@@ -161,7 +161,7 @@ class Service:
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that this process looks after."""
+        """The runs of this process."""
         return [run for supervisor in self.supervisors for run in supervisor.runs]
 
     def channels(self) -> list[str]:
@@ -169,14 +169,14 @@ class Service:
         return [channel for supervisor in self.supervisors for channel in supervisor.tester.channels()]
 
     def supervisor_of(self, channel: str) -> Supervisor:
-        """Find the supervisor that has a channel. Raises NoSuchThing."""
+        """Return the supervisor of a channel. Raises NoSuchThing."""
         for supervisor in self.supervisors:
             if channel in supervisor.tester.channels():
                 return supervisor
         raise NoSuchThing(f"there is no channel {channel!r}; there are {', '.join(self.channels()) or 'none'}")
 
     def find(self, run_id: str) -> tuple[Supervisor, Run]:
-        """Find a run that this process looks after. Raises NoSuchThing."""
+        """Return the run of this process with an id. Raises NoSuchThing."""
         for supervisor in self.supervisors:
             for run in supervisor.runs:
                 if run.run_id == run_id:
@@ -184,7 +184,7 @@ class Service:
         raise NoSuchThing(f"run {run_id!r} is not looked after by this service; 'cellrig runs' lists what is")
 
     def claim(self, channel: str, owner: str, duration_s: float) -> Claim:
-        """Lock a channel for a client, who may extend it. It ends by itself, so that nobody is blocked for long."""
+        """Lock a channel for a client, who may extend it. The lock expires, so that nobody is blocked for long."""
         self.supervisor_of(channel)
         self._check_claim(channel, owner)
         claim = Claim(owner, asyncio.get_running_loop().time() + in_loop_time(duration_s))
@@ -192,12 +192,12 @@ class Service:
         return claim
 
     def release(self, channel: str, owner: str) -> None:
-        """Give a claim back."""
+        """Remove a client's claim on a channel."""
         self._check_claim(channel, owner)
         self._claims.pop(channel, None)
 
     def claim_on(self, channel: str) -> tuple[str, float] | None:
-        """Give who has claimed a channel, and for how many more seconds."""
+        """Return the client who has claimed a channel, and the seconds left."""
         claim = self._claims.get(channel)
         left_s = claim.left_s() if claim else 0.0
         return (claim.owner, left_s) if claim is not None and left_s > 0 else None
@@ -209,7 +209,7 @@ class Service:
             raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
 
     def submit(self, request: RunRequest, by: str) -> Run:
-        """Queue a run. Raises CommandRefused when it must not run there, or when nothing is started at present."""
+        """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present."""
         supervisor = self.supervisor_of(request.channel)
         self._check_claim(request.channel, by)
         if self._no_starts is not None:
@@ -220,7 +220,7 @@ class Service:
         return supervisor.submit(request, by)
 
     async def stop(self, run_id: str, by: str) -> Run:
-        """Stop a run now, whatever else goes on; it is confirmed when this returns, or the run is unknown."""
+        """Stop a run now, at any time; when this returns the stop is confirmed, or the run is unknown."""
         for undecided, row in self._undecided():
             if row.run_id == run_id:
                 raise CommandRefused(await undecided.recovery.stop(row, by))
@@ -232,7 +232,7 @@ class Service:
         return run
 
     def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
-        """Give the runs of an earlier process of which it is not known yet what became of them."""
+        """Return the runs of an earlier process that are not recovered yet."""
         known = {run.run_id for run in self.runs}
         waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
         rows = [(it, row) for it in waiting for row in it.recovery.unfinished()]
@@ -261,7 +261,7 @@ class Service:
         return run
 
     async def resume(self, run_id: str, by: str) -> Run:
-        """Go on with a held run in a new program, with what is still to do, after the checks of any start."""
+        """Resume a held run: start its remaining part as a new program, after the checks of any start."""
         supervisor, run = self.find(run_id)
         if not run.state.can_be_resumed:
             raise CommandRefused(
@@ -269,10 +269,10 @@ class Service:
             )
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
-        if supervisor.owes(run):
+        if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self._check_claim(run.request.channel, by)
-        left = run.what_is_left()
+        left = run.remaining_segment()
         run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None and not run.status.is_between:
             run.leave_segment()
@@ -281,7 +281,7 @@ class Service:
             return run
         if run.status.is_between or left is None:
             run.go(RunState.PREFLIGHT)
-            supervisor.look()
+            supervisor.wake()
             return run
         channel = run.request.channel
         status = (await supervisor.tester.status([channel]))[channel]

@@ -1,4 +1,4 @@
-"""Watches the runs on one tester: one poll for all channels, one commit a tick, then judgement.
+"""Supervises the runs on one tester: one poll for all channels, one commit a tick, then the samples are judged.
 
 Samples are committed before they are judged, so that what stopped a run is always in the store. Starts and a person's
 stops run beside the polls: neither waits for the other, and a stop that is not confirmed is ordered again each poll.
@@ -68,20 +68,20 @@ class Supervisor:
         self._due_s = 0.0
 
     def submit(self, request: RunRequest, by: str = "") -> Run:
-        """Queue a run for its channel; one that the store does not take whole is not queued."""
+        """Queue a run for its channel; a run that could not be stored completely is not queued."""
         with self._store.transaction():
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             if by:
                 run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
-        self.take(run)
+        self.adopt(run)
         return run
 
-    def look(self) -> None:
-        """Look at once whether a run is to go on."""
+    def wake(self) -> None:
+        """End the wait for the next poll, so that runs which can continue are continued at once."""
         self._wake.set()
 
-    def take(self, run: Run) -> None:
-        """Look after a run: a new one, or one that an earlier process left behind."""
+    def adopt(self, run: Run) -> None:
+        """Add a run to those supervised here: a new one, or one from an earlier process."""
         if self.forgets:
             self._forget(run.request.channel)
         self.runs.append(run)
@@ -89,14 +89,14 @@ class Supervisor:
         self._wake.set()
 
     def _forget(self, channel: str) -> None:
-        """Drop the runs of a channel that are over, but for the newest."""
+        """Remove the runs of a channel that are over, except the newest."""
         over = [run for run in self.runs if run.request.channel == channel and run.state.is_over][:-1]
         self.runs = [run for run in self.runs if run not in over]
         for run in over:
             self._collector.forget(run)
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
-        """Start every request, watch all until they end or hold, and give the runs with their states.
+        """Start every request, supervise all runs until they end or hold, and return them.
 
         Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
         """
@@ -119,14 +119,14 @@ class Supervisor:
             raise
 
     async def serve(self, done: Callable[[], bool] = lambda: False) -> None:
-        """Start what is queued and poll what runs until ``done``; cancelling it leaves the tester riding on."""
+        """Start queued runs and poll running ones until ``done``; when cancelled, the tester continues its programs."""
         loop = asyncio.get_running_loop()
         self._due_s = loop.time() + self.tester.poll_period_s
         self._silence.heard()
         async with asyncio.TaskGroup() as group:
             while not done():
                 for run in self._startable():
-                    with self.trouble.endured(f"run {run.run_id}"):
+                    with self.trouble.tolerating(f"run {run.run_id}"):
                         run.go(RunState.PREFLIGHT)
                         group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
@@ -149,7 +149,7 @@ class Supervisor:
                 return
 
     def _startable(self) -> list[Run]:
-        """Give the oldest queued run of each channel that nothing else holds; a trip holds it until acknowledged."""
+        """Return the oldest queued run of each free channel; a trip occupies its channel until acknowledged."""
         if self.permit.refusal:
             return []
         held = {run.request.channel for run in self.runs if not run.state.is_over and run.state is not RunState.QUEUED}
@@ -161,7 +161,7 @@ class Supervisor:
         return list(first.values())
 
     def _between(self) -> list[Run]:
-        """Give the runs between two segments that nobody sees to yet; held ones wait for a person."""
+        """Return the runs between two segments that no task handles yet; held ones wait for a person."""
         if self.permit.refusal:
             return []
         due = [run for run in self.runs if run.status.is_between and run.state.is_on_its_way]
@@ -170,7 +170,7 @@ class Supervisor:
         ]
 
     async def go_on(self, run: Run) -> None:
-        """See a run from one segment to the next."""
+        """Take a run from one segment to the next."""
         try:
             if await self._between_segments.go_on(run) and not self.permit.refusal:
                 await self.begin(run)
@@ -185,7 +185,7 @@ class Supervisor:
         run.publish()
 
     async def begin(self, run: Run) -> None:
-        """Start a run that is in preflight, at its beginning or with what is left of it."""
+        """Start a run in state PREFLIGHT, from its beginning or with the remaining part of its segment."""
         try:
             if await self._has_its_cell(run):
                 await run.starting.start()
@@ -203,7 +203,7 @@ class Supervisor:
         self._wake.set()
 
     async def _has_its_cell(self, run: Run) -> bool:
-        """See that no potentiostat has the run's cell; where that cannot be told, nothing is started (faults B13)."""
+        """Return whether the cell is off the potentiostat; if that is unknown, the run cannot begin (faults B13)."""
         if self.station is None:
             return True
         try:
@@ -219,14 +219,14 @@ class Supervisor:
 
     async def _tick_safely(self) -> None:
         self.trouble.begin_poll()
-        self._owed.make_up()
+        self._owed.retry()
         active = [run for run in self.runs if _concerns_polls(run)]
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._silence.check_clock(active)
         if not active:
             self._silence.heard()
             return
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             try:
                 await self._tick(active)
             except DriverError as err:
@@ -242,29 +242,29 @@ class Supervisor:
 
     async def _tick(self, active: list[Run]) -> None:
         asked_unix_s = wall_time()
-        statuses = await self._hear(active)
+        statuses = await self._poll(active)
         heard_unix_s = wall_time()
         for run in active:
             if run.status.start_is_unknown:
-                async with self._of(run):
+                async with self._isolating(run):
                     await self.recovery.settle_start(run)
             if run.status.stop_is_pending:
-                async with self._of(run):
+                async with self._isolating(run):
                     await run.stopping.again()
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
         await self._collector.collect(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
-            async with self._of(run):
+            async with self._isolating(run):
                 await self._settle(run, statuses[run.request.channel], run in seen)
 
     @asynccontextmanager
-    async def _of(self, run: Run) -> AsyncIterator[None]:
-        """Let what fails of one run hurt no other; of its tester's silence it is told."""
-        with self.trouble.endured(f"run {run.run_id}"):
+    async def _isolating(self, run: Run) -> AsyncIterator[None]:
+        """Limit an error to one run: store and driver errors end only the ``with`` block; then silence is checked."""
+        with self.trouble.tolerating(f"run {run.run_id}"):
             try:
                 yield
             except DriverError as err:
@@ -272,14 +272,14 @@ class Supervisor:
                 self._silence.check_growth(run)
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
-        """Act on what the samples of a run showed, and on what its channel says; not before all of them are here."""
+        """Act on a run's findings and on its channel's status, once all of its records are stored."""
         # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
         if not run.is_watched or run.status.stop_is_pending or await run.act():
             return
         if not seen:
             self._silence.check_growth(run)
         elif run.taken_over(status):
-            await self._let_go(run, status)
+            await self._hold_taken_over(run, status)
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
@@ -287,8 +287,8 @@ class Supervisor:
         else:
             self._silence.check_growth(run)
 
-    async def _let_go(self, run: Run, status: ChannelStatus) -> None:
-        """Hold a run whose channel shows another test, after fetching what its own test has left."""
+    async def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
+        """Hold a run whose channel shows another test, after fetching the remaining records of its own test."""
         if run.records is not None:
             try:
                 count = await self.tester.record_count(run.records.identity)
@@ -303,20 +303,20 @@ class Supervisor:
         run.journal.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
 
-    async def _hear(self, active: list[Run]) -> dict[str, ChannelStatus]:
-        """Ask for all channels; when the answer takes longer than three polls, say so while still waiting."""
+    async def _poll(self, active: list[Run]) -> dict[str, ChannelStatus]:
+        """Return the status of all channels; runs are marked unseen if the reply takes longer than three polls."""
         asking = asyncio.ensure_future(self.tester.status([run.request.channel for run in active]))
         try:
             await asyncio.wait({asking}, timeout=self._silence.left_s())
             if not asking.done():
-                with self.trouble.endured(self.tester.name):
+                with self.trouble.tolerating(self.tester.name):
                     self._silence.check(active, "no reply")
                 for run in active:
                     run.publish()
             statuses = await asking
         finally:
             asking.cancel()
-        with self.trouble.endured(self.tester.name):
+        with self.trouble.tolerating(self.tester.name):
             self._silence.end(active)
         self._silence.heard()
         return statuses
@@ -346,10 +346,10 @@ class Supervisor:
         try:
             if under_way is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
-                self._owed.write(run, lambda: self._between_segments.make_up(run))
+                self._owed.write(run, lambda: self._between_segments.write_pending(run))
                 return
             if run.progress.measures:
-                self._between_segments.make_up(run)
+                self._between_segments.write_pending(run)
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)
@@ -371,21 +371,21 @@ class Supervisor:
             run.publish()
 
     def _end_at_rest(self, run: Run, reason: str) -> None:
-        self._between_segments.make_up(run)
+        self._between_segments.write_pending(run)
         run.end_at_rest(reason)
 
-    def owes(self, run: Run) -> bool:
-        """Tell whether something of a run waits to be written: its stop, or why it is held."""
+    def has_pending_write(self, run: Run) -> bool:
+        """Return whether a stop or a state change of a run still waits to be stored."""
         return run in self._owed or run.status.stop_is_pending
 
 
 def _is_over(run: Run) -> bool:
-    """Tell whether nobody needs to look after a run any more, but for a person."""
+    """Return whether a run needs no more supervision; a person may still resume it."""
     status = run.status
     at_end = status.state.has_ended or status.state is RunState.HOLDING
     return at_end and not (status.start_is_unknown or status.stop_is_pending)
 
 
 def _concerns_polls(run: Run) -> bool:
-    """Tell whether a poll has something to ask for a run."""
+    """Return whether a poll must ask the tester about a run."""
     return run.is_watched or run.status.stop_is_pending or run.status.start_is_unknown

@@ -1,4 +1,4 @@
-"""Pictures in the manner of the paper's figures 3a, 3b, 5a and 5b, drawn from what the store holds.
+"""Draws pictures like the paper's figures 3a, 3b, 5a and 5b, from stored data.
 
 Matplotlib is imported when a picture is made; figures are drawn without pyplot, so that no state outlives them.
 """
@@ -31,7 +31,7 @@ Corner = Literal["upper left", "upper center", "lower left"]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One run to draw: its id, and its words in the legend."""
+    """One run to draw: its id, and its name in the legend."""
 
     run_id: str
     label: str
@@ -121,7 +121,7 @@ def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 
 def _save(figure: Figure, axes: Axes, path: Path, legend: Corner) -> None:
-    """Write the picture; ``legend`` is where no curve runs."""
+    """Write the picture, with the legend at the place ``legend``, where there is no curve."""
     axes.legend(loc=legend, fontsize=8, frameon=True, framealpha=0.9)
     # The same data give the same file: no date, no version inside.
     figure.savefig(path, dpi=_DPI, metadata={"Software": "cellrig"})

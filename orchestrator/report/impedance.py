@@ -1,4 +1,4 @@
-"""A run's spectra as one report: fits, checks, conductivity, the verdict on shorts, and the pictures of all that."""
+"""The report on a run's spectra: fits, checks, conductivity, the verdict on shorts, and their pictures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from protocols.program import CellFacts
 
 @dataclass(frozen=True, slots=True)
 class ImpedanceReport:
-    """What a run's spectra say; ``rows``, ``fits`` and ``conductivities`` are in the order of ``spectra``."""
+    """The results of a run's spectra; ``rows``, ``fits`` and ``conductivities`` are in the order of ``spectra``."""
 
     run_id: str
     label: str
@@ -44,7 +44,7 @@ class ImpedanceReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it ready for JSON: resistances in ohm, conductivities in S/cm."""
+        """Return the report for JSON: resistances in ohm, conductivities in S/cm."""
         return {
             "run": self.run_id,
             "spectra": [

@@ -63,7 +63,7 @@ def _width_ohm(spectrum: Spectrum) -> float:
 
 
 def _window(spectra: Spectra) -> tuple[float, float, float, float]:
-    """Give left, right, low and high: all points, the origin, and room above the arcs for the legend."""
+    """Return left, right, low and high: all points, the origin, and room above the arcs for the legend."""
     points = [z for _, spectrum in spectra for z in spectrum.impedance_ohm]
     right = 1.06 * max(*(z.real for z in points), 1e-12)
     top, bottom = max(-z.imag for z in points), min(-z.imag for z in points)
@@ -202,7 +202,7 @@ def _figure(height_inches: float) -> Figure:
 
 
 def _scale(spectra: Spectra) -> ScalarMappable:
-    """Give the colours of the cycles; raises ValueError where there is no spectrum to draw."""
+    """Return the colours of the cycles; raises ValueError if there is no spectrum to draw."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -236,7 +236,7 @@ def _legend(axes: Axes, corner: Literal["upper left", "upper right"], fitted: bo
 
 
 def _colour_bar(figure: Figure, axes: Any, scale: ScalarMappable, spectra: Spectra) -> None:  # noqa: ANN401 - one or a list
-    """Put a bar beside the axes, with the cycles that were measured on it; one spectrum needs none."""
+    """Draw a colour bar of the measured cycles beside the axes; a single spectrum needs none."""
     cycles = sorted({cycle for cycle, _ in spectra})
     if len(cycles) < 2:
         return

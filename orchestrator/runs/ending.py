@@ -1,4 +1,4 @@
-"""Says in a sentence why a tester ended a test that had not come to its end: what its run is held or tripped with."""
+"""Decides how a run goes on after its test has ended: complete, trip, hold, or start the next segment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestrator.states import Ending, RunState
 async def why_protected(
     tester: BatteryTester, identity: TestIdentity | None, last: Sample | None, detail: str = ""
 ) -> str:
-    """Say what the tester saw when it protected a channel: the driver's own sentence, else the last log codes."""
+    """Return why the tester protected a channel: the driver's own sentence, else the last log codes."""
     if not detail:
         log = await tester.event_log(identity) if identity else []
         detail = f"its last log codes: {', '.join(str(entry.code) for entry in log[-2:])}"
@@ -20,7 +20,7 @@ async def why_protected(
 
 
 def why_ended(status: ChannelStatus) -> tuple[EventKind, str, str]:
-    """Give event, what was seen, and the reason to hold, for a test that ended and that nobody here had stopped."""
+    """Return event, observation and reason to hold for a test that ended and that this service had not stopped."""
     channel, state = status.channel, status.state.value
     if status.detail:
         return EventKind.MEASUREMENT_FAILED, status.detail, f"channel {channel} is {state}: {status.detail}"
@@ -33,7 +33,7 @@ def why_ended(status: ChannelStatus) -> tuple[EventKind, str, str]:
 
 
 async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> None:
-    """End a run, hold it, or let it go on to its next segment: its test is over, and all records of it are stored."""
+    """End a run, hold it, or start its next segment: its test is over, and all records of it are stored."""
     ending = run.status.ordered_end
     if ending is not None or status.state is ChannelState.FINISHED:
         if ending is None and run.go_to_next_segment():

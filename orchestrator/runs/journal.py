@@ -1,4 +1,4 @@
-"""What a run writes down of itself, besides samples: events, deviations, and intents before commands leave."""
+"""Writes the journal of a run: its events, its deviations, and its intents before commands are sent."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class RunJournal:
         data: Mapping[str, object] | None = None,
         severity: Severity | None = None,
     ) -> None:
-        """Write an event; a severity is kept with it where it is not that of its kind."""
+        """Write an event, with a severity if it differs from the default severity of its kind."""
         logger.info("run %s on %s: %s: %s", self._run_id, self._request.channel, kind, message)
         if severity is not None:
             data = {**(data or {}), SEVERITY_KEY: severity}
         self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
 
     def moved(self, state: RunState, reason: str) -> None:
-        """Write that the run went to a state, as an event as severe as that state is."""
+        """Write an event that the run changed to a state; the state gives the severity."""
         message = f"{state.value}: {reason}" if reason else state.value
         self.note(EventKind.STATE, message, severity=STATE_SEVERITY.get(state))
 
     def findings(self, findings: Sequence[Finding]) -> None:
-        """Write one event for each kind of finding and what it asks for: a lost cell can show hundreds in one poll."""
+        """Write one event for each kind and action of findings: a damaged cell can show hundreds in one poll."""
         for first, count in alike(findings):
             more = f" (the first of {count} alike)" if count > 1 else ""
             data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
@@ -61,7 +61,7 @@ class RunJournal:
             self.note(EventKind(first.kind.value), first.message + more, data, severity)
 
     def gap(self, last: Sample | None, segment: CyclingSegment, by: str, lot_s: float) -> None:
-        """Write down, before a run goes on, what is not known of the charge passed since its last stored sample.
+        """Write, before a run is resumed, how uncertain the charge is that passed after its last stored sample.
 
         ``lot_s``: how long a tester may keep records to itself; in that time it may have gone on to any step.
         """
@@ -78,24 +78,24 @@ class RunJournal:
         self._deviation(DeviationCategory.OPERATOR_INTERVENTION, last, effect)
 
     def lost(self, err: RecordsLost, last: Sample | None) -> None:
-        """Write down exactly which records the tester had forgotten before they could be read (faults B05)."""
+        """Write exactly which records the tester had deleted before they could be read (faults B05)."""
         with self._store.transaction():
             self.note(EventKind.RECORDS_LOST, str(err), {"first": err.first, "last": err.last})
             self._deviation(DeviationCategory.COMMUNICATION_LOSS, last, f"{err}; no value stands for them")
 
     def missing(self, technique: str, why: str) -> None:
-        """Write down that the run goes on without a measurement that its recipe asks for."""
+        """Write a deviation: the run continues without a measurement that its recipe requires."""
         now = wall_time()
         effect = f"{technique} is missing here, the cell went on without it: {why}"
         self._store.add_deviation(self._run_id, DeviationCategory.EQUIPMENT_FAILURE, now, now, effect)
 
     def _deviation(self, category: DeviationCategory, last: Sample | None, effect: str) -> None:
-        """Write a deviation that lasts from the last sample until now; a clock set back must not turn it round."""
+        """Write a deviation from the last sample until now; if the clock was set back, it begins and ends now."""
         now = wall_time()
         self._store.add_deviation(self._run_id, category, min(last.unix_time_s if last else now, now), now, effect)
 
     def intend(self, command: str) -> int:
-        """Commit that a command is about to leave, and give the intent's number."""
+        """Commit the intent to send a command, and return the intent's number."""
         # The count tells apart commands ordered at one time; the time, those of processes before this one.
         self._commands += 1
         key = f"{self._run_id}-{command}-{wall_time():.3f}-{self._commands}"
@@ -114,7 +114,7 @@ class RunJournal:
             logger.exception("run %s: its stop is not written down", self._run_id)
 
     def close_intents(self, outcome: str, commands: Collection[str] = (), before: float = inf) -> None:
-        """Keep what became of commands of this run that are open: of one kind or all, older than an intent or all."""
+        """Store an outcome for open intents of this run: of one kind or all, older than an intent or all."""
         for intent in self._store.open_intents():
             meant = not commands or intent.command in commands
             if intent.run_id == self._run_id and meant and intent.id < before:

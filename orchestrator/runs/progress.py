@@ -1,4 +1,4 @@
-"""How far a run is in its program: which segment, and where in it, however many tests that has taken."""
+"""The progress of a run: its present segment and its position there, over all tests of that segment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
-from orchestrator.judging.resuming import Placement, Position, in_original, position, what_is_left
+from orchestrator.judging.resuming import Placement, Position, in_original, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
 from protocols.execution_order import place
 from protocols.program import CyclingSegment, MeasurementSegment, Program
@@ -18,7 +18,7 @@ _BEGINNING = Position()
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A run's way through its segments, as one value that is swapped whole. The first segment is cycling.
+    """The progress of a run through its segments, as one immutable value. The first segment is cycling.
 
     ``segment`` is what the present test runs: the segment at ``index``, or what an interruption left of it. Cycles
     count through all segments: ``cycles`` builds those of the present one.
@@ -56,12 +56,12 @@ class Progress:
 
     @property
     def measurement(self) -> MeasurementSegment | None:
-        """The measurement that is due; None where the tester is, or at the end."""
+        """The measurement that is due; None while a cycling segment is due, or at the end."""
         part = None if self.is_over else self.program.segments[self.index]
         return part if isinstance(part, MeasurementSegment) else None
 
     def cycle(self, last: Sample | None) -> int:
-        """Give the cycle that the run is in at a test's last sample; between segments, how many are behind it."""
+        """Return the cycle of the run at a test's last sample; between segments, the number of completed cycles."""
         if not self.has_test or last is None:
             return self.cycles.count
         return self._cycle_of(last.step_count)
@@ -83,7 +83,7 @@ class Progress:
         return numbered, cycles
 
     def aside(self) -> Progress:
-        """Give a copy that may be fed without changing this one."""
+        """Return a copy; feeding it does not change this one."""
         return replace(self, cycles=deepcopy(self.cycles))
 
     def advanced(self) -> Progress:
@@ -95,7 +95,7 @@ class Progress:
         return replace(there, segment=there.whole, cycles=CycleBuilder(there.whole, self.program.cell, count))
 
     def running(self, segment: CyclingSegment) -> Progress:
-        """Give the progress with ``segment``, a part of the present one, as what the next test runs."""
+        """Return the progress with ``segment``, a part of the present segment, as the program of the next test."""
         return replace(self, segment=segment)
 
     def with_test(self) -> Progress:
@@ -103,14 +103,14 @@ class Progress:
         return replace(self, base=self.next, has_test=True)
 
     def after(self, last: Sample | None) -> Progress:
-        """Give the progress with ``next`` where the present test has got with its last sample."""
+        """Return the progress with ``next`` at the position that the present test reached with its last sample."""
         if not self.has_test or self.measurement is not None or self.is_over:
             return self
         return replace(self, next=position(self.whole, self.base, self.segment, last))
 
-    def what_is_left(self) -> CyclingSegment | None:
-        """Give what is still to do of a cycling segment; None when nothing is."""
-        return what_is_left(self.whole, self.next)
+    def remaining_segment(self) -> CyclingSegment | None:
+        """Return the part of a cycling segment that is not done yet; None when all of it is done."""
+        return remaining_segment(self.whole, self.next)
 
     @property
     def whole(self) -> CyclingSegment:

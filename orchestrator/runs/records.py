@@ -1,4 +1,4 @@
-"""The records of one test on their way: fetched in blocks, judged once they are stored, and kept until acted on.
+"""The record pipeline of one test: fetches records in blocks, judges stored ones, keeps findings until acted on.
 
 The store commits the records of all runs together; a pipeline is fed by whoever commits them. What the records showed
 waits in it as findings, so that a link or a disk that fails loses none.
@@ -28,13 +28,13 @@ _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Ac
 
 
 def ending_of(findings: Sequence[Finding]) -> Ending | None:
-    """Give how and why a run is to end by what was found; None when all are only marks."""
+    """Return the state and reason with which findings end a run; None when all of them are only marks."""
     finding = primary(findings)
     return Ending(_FINAL[finding.action], f"{finding.kind}: {finding.message}") if finding is not None else None
 
 
 class Scout:
-    """Copies of a test's judges, which see more than is stored; ``stored`` is the last record that is."""
+    """Copies of a test's judges for records that the store refused; ``stored`` is the last stored record."""
 
     def __init__(
         self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: StepWatch, progress: Progress
@@ -51,7 +51,7 @@ class Scout:
 
 
 class RecordPipeline:
-    """One test's records, its judges, the steps and cycles made of them, and what they showed.
+    """One test's records, its judges, the steps and cycles built from them, and its findings.
 
     ``test`` is the test's number in the store, ``last`` its last stored record. The guards and the cycles are the
     run's: they go through all of its tests.
@@ -91,14 +91,14 @@ class RecordPipeline:
     # Fetched
 
     async def fetch(self, count: int) -> list[Sample]:
-        """Ask for the block after the last stored record, up to record ``count``; empty when none are missing.
+        """Request the block after the last stored record, up to record ``count``; empty when none are missing.
 
         What the tester has lost is written down before a record behind it is given. Raises DriverError and StoreError.
         """
         return await self._fetch(self.last, count, for_scout=False)
 
     async def fetch_for(self, scout: Scout, count: int) -> list[Sample]:
-        """Ask for the block after a scout's last record; these records are only judged, and come once more."""
+        """Request the block after a scout's last record; these are only judged, and are fetched again later."""
         return await self._fetch(scout.last, count, for_scout=True)
 
     async def _fetch(self, last: Sample | None, count: int, *, for_scout: bool) -> list[Sample]:
@@ -120,7 +120,7 @@ class RecordPipeline:
             )
 
     async def collect_rest(self) -> None:
-        """Fetch, store and judge what the test has left, whoever has the channel now."""
+        """Fetch, store and judge the remaining records of the test, also if another test now uses the channel."""
         try:
             count = await self._tester.record_count(self.identity)
         except TestGone as err:
@@ -148,7 +148,7 @@ class RecordPipeline:
         self._findings += tuple(found + self._keep(self._steps.feed(samples)))
 
     def replay(self) -> None:
-        """Take in what the store holds of the test, after a restart.
+        """Feed the stored samples of the test to its judges, after a restart.
 
         What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
         """
@@ -156,7 +156,7 @@ class RecordPipeline:
         self._findings = tuple(finding for finding in self._findings if finding.action is not Action.MARK)
 
     def finish(self, *, segment_is_over: bool) -> None:
-        """Judge and save what is open when the test is over; a cycle stays open if its segment may go on.
+        """Judge and save the last step and cycle of a finished test; a cycle stays open if its segment may continue.
 
         Where the store takes nothing, it stays open: the test may still go on.
         """
@@ -187,18 +187,18 @@ class RecordPipeline:
             self._store.add_cycles(self.test, cycles)
 
     def scout(self) -> Scout:
-        """Give what judges further records without taking them in."""
+        """Return a scout: copies of the judges, for records that are judged before they are stored."""
         return Scout(self.last, self._limits, self._steps, self._guards, self._progress)
 
     # Acted on
 
     @property
     def ending(self) -> Ending | None:
-        """How and why the run is to end by what its records showed; None when nothing asks for it."""
+        """The state and reason with which the findings end the run; None when no finding requires an end."""
         return ending_of(self._findings) if self._findings else None
 
     def write_down(self) -> None:
-        """Write every finding as an event; where the store takes nothing, they wait for the next time."""
+        """Write every finding as an event; if the store refuses them, they are written at the next call."""
         if not self._findings:
             return
         with self._store.transaction(as_before(self, "_findings")):

@@ -1,4 +1,4 @@
-"""After a restart: what became of each run that an earlier process left behind, decided by asking the tester.
+"""Recovers each unfinished run of an earlier process after a restart, from the store and the tester's reply.
 
 Exactly one of adopt, backfill and adopt, hold, trip (stop again), or fail (it never started). Nothing is started twice
 and no step is repeated: a run that must go on in a new program waits for a person (docs/states.md).
@@ -16,7 +16,7 @@ from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS
 from orchestrator.runs.request import RunRequest
-from orchestrator.runs.run import Run, untold
+from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
@@ -28,7 +28,7 @@ _UNWRITTEN_POLLS = 3
 
 
 class Verdict(StrEnum):
-    """What happens to a run that was found unfinished."""
+    """The decision on a run that was found unfinished."""
 
     QUEUE = "queued again"
     ADOPT = "adopted"
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows of a run at a restart: its last test on the tester, and commands without an outcome."""
+    """A run's records in the store at a restart: its last test on the tester, and commands without an outcome."""
 
     state: RunState
     barcode: str
@@ -52,7 +52,7 @@ class Known:
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
-    """Decide from what the store knows and what the tester shows; a pure table, in order."""
+    """Decide on a run from its stored records and the tester's status; a pure table, in order."""
     ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
     busy = status.state in {ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER}
     channel = status.channel
@@ -83,21 +83,21 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
 
 
 class Recovery:
-    """Brings the unfinished runs of one tester back to life."""
+    """Recovers the unfinished runs of one tester."""
 
-    def __init__(self, store: Store, tester: BatteryTester, tell: Callable[[RunUpdate], None] = untold) -> None:
+    def __init__(self, store: Store, tester: BatteryTester, tell: Callable[[RunUpdate], None] = ignore_update) -> None:
         self._store = store
         self._tester = tester
         self._tell = tell
         self._unsettled: dict[str, int] = {}
 
     def unfinished(self) -> list[RunRow]:
-        """Give the runs that no process has ended, for channels of this tester."""
+        """Return the runs on channels of this tester that have no stored end."""
         channels = set(self._tester.channels())
         return [row for row in self._store.runs() if not row.state.is_over and row.channel in channels]
 
     def close_leftovers(self) -> None:
-        """Close the intents of runs that ended, or were held, before the outcome could be written."""
+        """Close open intents of runs that ended, or were held, before the outcome of the command could be stored."""
         rows = [row for row in self._store.runs() if row.state.is_over or row.state.is_left_to_a_person]
         settled = {row.run_id: row.state for row in rows}
         for intent in self._store.open_intents():
@@ -109,7 +109,7 @@ class Recovery:
                 self._store.close_intent(intent.id, outcome, wall_time())
 
     async def recover(self, row: RunRow) -> Run:
-        """Decide one run and give it in its new state. Raises ConnectionFailed while the tester does not answer."""
+        """Recover one run and return it in its new state. Raises ConnectionFailed while the tester does not answer."""
         run = self._run_of(row)
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
@@ -123,7 +123,7 @@ class Recovery:
         return Run(self._store, self._tester, request, row.run_id, tell=self._tell, status=status)
 
     async def settle_start(self, run: Run) -> None:
-        """Find out what became of a start of this process. Raises StoreError and ConnectionFailed.
+        """Find out whether a start of this process reached the tester. Raises StoreError and ConnectionFailed.
 
         What cannot be written down for three polls is stopped, and held later: without its test nobody judges the cell.
         """
@@ -140,7 +140,7 @@ class Recovery:
             run.hold("the store took nothing when it was started, and it was stopped because nobody could judge it")
 
     async def settle(self, run: Run) -> None:
-        """Decide a run by what the tester shows of its channel now: after a restart, or when a start's reply is lost.
+        """Decide on a run from the channel's present status: after a restart, or when the reply to a start is lost.
 
         Raises ConnectionFailed while the tester does not answer.
         """
@@ -171,7 +171,7 @@ class Recovery:
             if known.test_id is None:
                 if not run.status.start_is_unknown:
                     # By a process before this one: what it carried out follows from what is stored of earlier tests.
-                    run.run_next(run.what_is_left() or run.segment)
+                    run.run_next(run.remaining_segment() or run.segment)
                 end_step = len(run.segment.steps) + 1
                 run.started(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
             if verdict is Verdict.STOP:
@@ -202,7 +202,7 @@ class Recovery:
         )
 
     async def stop(self, row: RunRow, by: str) -> str:
-        """Stop at the tester what is not decided yet, and say so; its end follows when it can be decided."""
+        """Send a stop for an undecided run and note it; the run's end is stored when it can be decided."""
         run = self._run_of(row)
         run.journal.intend_stop()
         status = (await self._tester.status([row.channel]))[row.channel]
@@ -214,7 +214,7 @@ class Recovery:
 
 
 def is_storm(store: Store, now_unix_s: float, window_s: float = STORM_WINDOW_S) -> bool:
-    """Note this start of the service, and tell whether it is one too many."""
+    """Record this start of the service, and return whether there were too many starts in a short time."""
     starts = [e.at_unix_s for e in store.events() if e.kind == EventKind.SERVICE_STARTED and e.run_id is None]
     store.add_event(None, EventKind.SERVICE_STARTED, "the service was started", now_unix_s)
     return sum(1 for at in starts if now_unix_s - at <= window_s) + 1 >= STORM_STARTS

@@ -1,4 +1,4 @@
-"""What a technician orders: a program on a channel, under a label."""
+"""The order of a run: a program, a channel and a label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from protocols.program import Program
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a technician asks for: a program on a channel, under a label for tables and pictures."""
+    """An order of a run: a program, a channel, and a label for tables and pictures."""
 
     program: Program
     channel: str

@@ -34,8 +34,8 @@ _BEHIND = ("_before_s", "_samples_before")
 _TAKEN = ("progress", "records", *_BEHIND)
 
 
-def untold(_: RunUpdate) -> None:
-    """Tell nobody where a run is."""
+def ignore_update(_: RunUpdate) -> None:
+    """Ignore an update: the default listener of a run."""
 
 
 class Run:
@@ -48,7 +48,7 @@ class Run:
         request: RunRequest,
         run_id: str,
         *,
-        tell: Callable[[RunUpdate], None] = untold,
+        tell: Callable[[RunUpdate], None] = ignore_update,
         status: RunStatus | None = None,
     ) -> None:
         self._store, self._tester, self._tell = store, tester, tell
@@ -77,12 +77,12 @@ class Run:
 
     @property
     def reason(self) -> str:
-        """Why the run is where it is, or what it is doing."""
+        """Why the run is in its state, or its present activity."""
         return self.status.reason
 
     @property
     def segment(self) -> CyclingSegment:
-        """What the run's present test runs on the tester, or its next one will."""
+        """The cycling segment that the present test runs on the tester, or the next test will run."""
         return self.progress.segment
 
     @property
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the store has the test that was last started."""
+        """Whether the last started test is stored."""
         return self.records is not None and self.records.identity.barcode == self.starting.barcode
 
     @property
@@ -128,7 +128,7 @@ class Run:
         return self.starting.barcode, len(self.segment.steps) + 1
 
     def update(self) -> RunUpdate:
-        """Give where the run is, for whoever looks."""
+        """Return the run's state and position as an update for listeners and clients."""
         last = self.last
         return RunUpdate(
             run_id=self.run_id,
@@ -144,7 +144,7 @@ class Run:
         )
 
     def publish(self) -> None:
-        """Tell listeners where the run is."""
+        """Send the run's state and position to the listeners."""
         self._tell(self.update())
 
     def taken_over(self, status: ChannelStatus) -> bool:
@@ -154,24 +154,24 @@ class Run:
         identity = self.records.identity
         return (status.test_id, status.barcode) != (identity.test_id, identity.barcode)
 
-    def what_is_left(self) -> CyclingSegment | None:
-        """Give what is still to do of the present segment after the last stored sample; None when nothing is."""
+    def remaining_segment(self) -> CyclingSegment | None:
+        """Return the part of the present segment after the last stored sample; None when all of it is done."""
         if self.status.is_between:
             return None if self.progress.is_over or self.progress.measurement else self.segment
         self.progress = self.progress.after(self.last)
-        return self.progress.what_is_left()
+        return self.progress.remaining_segment()
 
     # Moves
 
     def go(self, state: RunState, reason: str = "") -> None:
-        """Move to a state and store it with an event; when the store takes nothing, the run stays where it was."""
-        with self._store.transaction(self._status_as_it_is("state", "reason")):
+        """Change the state and store it with an event; if the store refuses, the state is unchanged."""
+        with self._store.transaction(self._restoring("state", "reason")):
             self.status = replace(self.status, state=move(self.status.state, state), reason=reason)
             self._store.set_run_state(self.run_id, state.value, reason, wall_time())
             self.journal.moved(state, reason)
 
-    def _status_as_it_is(self, *names: str) -> Callable[[], None]:
-        """Give what sets these fields of the status back, and leaves the others as they have become."""
+    def _restoring(self, *names: str) -> Callable[[], None]:
+        """Return a function that restores these fields of the status and leaves the other fields unchanged."""
         before = {name: getattr(self.status, name) for name in names}
 
         def undo() -> None:
@@ -180,18 +180,18 @@ class Run:
         return undo
 
     def say(self, doing: str) -> None:
-        """Tell listeners what the run is doing; nothing is stored."""
+        """Send the run's present activity to the listeners; nothing is stored."""
         self.status = replace(self.status, reason=doing)
         self.publish()
 
     def hold(self, reason: str) -> None:
-        """Leave the channel at open circuit until a person decides: resume or stop."""
+        """Put the run on hold with its channel at open circuit, until a person resumes or stops it."""
         with self._store.transaction():
             self._judge_rest(segment_is_over=self.status.is_between)
             self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
 
     def finish(self, ending: Ending) -> None:
-        """End the run; what its last samples showed may end it otherwise."""
+        """End the run with ``ending``; findings in its last samples may replace the ending COMPLETED."""
         with self._store.transaction():
             found = self._judge_rest(segment_is_over=True)
             if ending.state is RunState.COMPLETED:
@@ -200,7 +200,7 @@ class Run:
             self.go(ending.state, ending.reason)
 
     def _judge_rest(self, *, segment_is_over: bool) -> Ending | None:
-        """Judge what is open of the present test, write down what was found, and give the end that it asks for."""
+        """Judge the last records of the present test, store the findings, and return the ending that they require."""
         if self.records is None:
             return None
         self.records.finish(segment_is_over=segment_is_over)
@@ -209,7 +209,7 @@ class Run:
         return ending
 
     def end_at_rest(self, reason: str) -> None:
-        """End a run of which no program is on the tester."""
+        """End a run that has no program on the tester."""
         if self.status.state.is_at_rest:
             held = f"; it was held: {self.status.reason}" if self.status.state is RunState.HOLDING else ""
             self.go(RunState.STOPPED, reason + held)
@@ -217,12 +217,12 @@ class Run:
             self.finish(Ending(RunState.STOPPED, reason))
 
     def order_end(self, ending: Ending) -> None:
-        """Take in how the run is to end once its stop is confirmed; what was ordered first counts."""
+        """Remember the ending for the time when the stop is confirmed; the first ordered ending is kept."""
         if self.status.ordered_end is None:
             self.status = replace(self.status, ordered_end=ending)
 
     async def act(self) -> bool:
-        """Write down what the records showed and stop the channel where that asks for it; True when it was stopped."""
+        """Store the findings and stop the channel if one of them requires it; True when a stop was sent."""
         if self.records is None:
             return False
         ending = self.records.ending
@@ -240,27 +240,27 @@ class Run:
     # Tests
 
     def cannot_begin(self, reason: str) -> None:
-        """Fail a run that never began; one that has tests is held, and can go on."""
+        """Fail a run without any test; hold a run that has tests, so that it can be resumed."""
         if self.tests:
             self.hold(reason)
         else:
             self.go(RunState.FAILED, reason)
 
     def start_is_not_known(self) -> None:
-        """Take in that a start may have reached the tester: it is asked at every poll, and nothing is sent again."""
+        """Mark the last start as unknown: each poll asks the tester whether it arrived, and nothing is sent again."""
         self.status = replace(self.status, start_is_unknown=True)
 
     def start_is_known(self) -> None:
-        """Take in that it is known what became of the last start."""
+        """Clear the mark that the last start is unknown."""
         self.status = replace(self.status, start_is_unknown=False)
 
     def run_next(self, segment: CyclingSegment) -> None:
-        """Let the next test run ``segment``, which is what is left of the present one."""
+        """Set ``segment``, the remaining part of the present segment, as the program of the next test."""
         self.progress = self.progress.running(segment)
 
     def started(self, identity: TestIdentity) -> None:
-        """Take a test that has been started as this run's own; where the store takes nothing, it is not taken."""
-        undo = as_before(self, *_TAKEN), self._status_as_it_is("is_between", "start_is_unknown")
+        """Store a started test as this run's own; if the store refuses, the run is unchanged."""
+        undo = as_before(self, *_TAKEN), self._restoring("is_between", "start_is_unknown")
         with self._store.transaction(*undo):
             test = self._store.add_test(
                 run_id=self.run_id,
@@ -272,13 +272,13 @@ class Run:
                 started_unix_s=wall_time(),
                 program_json=self.segment.to_json(),
             )
-            self._take(identity, test)
+            self._adopt_test(identity, test)
             self.journal.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
             if not self._tester.traits.limits_read_back:
                 self.journal.note(EventKind.LIMITS_UNVERIFIED, self._tester.traits.limits_note)
 
-    def _take(self, identity: TestIdentity, test: int) -> None:
-        """Go on with a test that the store has, after those before it."""
+    def _adopt_test(self, identity: TestIdentity, test: int) -> None:
+        """Make a stored test the run's present test, after its earlier tests."""
         if self.records is not None and self.records.last is not None:
             self._before_s += self.records.last.time_s
             self._samples_before += self.records.samples
@@ -291,7 +291,7 @@ class Run:
         )
 
     def restore(self) -> None:
-        """Take in everything that the store has of this run's tests, after a restart."""
+        """Restore the run's progress and judges from its stored tests, after a restart."""
         for row in self.tests:
             while self.progress.index < row.segment:
                 self._close_test(segment_is_over=True)
@@ -305,12 +305,12 @@ class Run:
             self._close_test(segment_is_over=False)
             self.run_next(CyclingSegment.from_json(row.program_json))
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
-            self._take(identity, row.id)
+            self._adopt_test(identity, row.id)
             if self.records is not None:
                 self.records.replay()
 
     def count_trace(self, test: int) -> None:
-        """Count the time and the samples of a measurement's test as the run's; a spectrum has none."""
+        """Add the time and the samples of a measurement's test to the run's totals; a spectrum has none."""
         if (last := self._store.last_sample(test)) is not None:
             self._before_s += last.time_s
             self._samples_before += self._store.sample_count(test)
@@ -323,7 +323,7 @@ class Run:
     # Segments
 
     def go_to_next_segment(self) -> bool:
-        """Go on to the next segment; False when there is none, or when what was seen ends the run here."""
+        """Advance to the next segment; False when there is none, or when findings end the run here."""
         if self.records is None or self.progress.is_in_last:
             return False
         with self._store.transaction():
@@ -335,7 +335,7 @@ class Run:
         return True
 
     def leave_segment(self) -> None:
-        """Go on to the next segment, or to the end: what was to be done of this one is done."""
+        """Advance to the next segment, or to the end: the present segment is done."""
         if self.records is not None:
             self.records.finish(segment_is_over=True)
         self.progress = self.progress.advanced()
@@ -344,7 +344,7 @@ class Run:
 
     @contextmanager
     def going_on(self) -> Iterator[None]:
-        """Commit what is written inside about a measurement, and go on to the next segment in the same commit."""
+        """Commit the writes of the ``with`` block about a measurement together with the advance to the next segment."""
         with self._store.transaction(as_before(self, "progress", *_BEHIND)):
             yield
             self.progress = self.progress.advanced()

@@ -1,4 +1,4 @@
-"""Notices silence: no good reply for three polls, or a channel whose records do not come."""
+"""Detects silence: no good reply of a tester for three polls, or a channel that sends no new records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST_LOOK_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """A time in which nothing was heard of a run; written down once the store takes it."""
+    """A time without any reply about a run; stored as a deviation as soon as the store accepts it."""
 
     run: Run
     since_unix_s: float
@@ -34,7 +34,7 @@ class _Gap:
 
 
 class Silence:
-    """What has been heard of one tester and of each of its runs. Runs become unseen, and seen again."""
+    """The last replies of one tester and the last new records of its runs. Marks runs unseen, and seen again."""
 
     def __init__(self, store: Store, tester: BatteryTester) -> None:
         self._store = store
@@ -48,11 +48,11 @@ class Silence:
         self._gaps: dict[tuple[str, int], _Gap] = {}
 
     def heard(self) -> None:
-        """Note that the tester has answered just now."""
+        """Record that the tester has answered just now."""
         self._heard_s, self._heard_unix_s = asyncio.get_running_loop().time(), wall_time()
 
     def check_clock(self, runs: Iterable[Run]) -> None:
-        """Notice that the wall clock moved against the monotonic one: it was set, or this machine slept (E06, G01).
+        """Detect a jump of the wall clock against the monotonic one: it was set, or this machine slept (E06, G01).
 
         Step times are the tester's and do not change; what is stored in UTC from then on is marked.
         """
@@ -70,7 +70,7 @@ class Silence:
         self._ahead_s = ahead_s
 
     def left_s(self) -> float:
-        """Give the time until three polls have passed without an answer."""
+        """Return the seconds until three polls have passed without an answer."""
         allowed_s = SILENT_POLLS * self._tester.poll_period_s
         return max(0.0, self._heard_s + allowed_s - asyncio.get_running_loop().time())
 
@@ -125,7 +125,7 @@ class Silence:
             run.go(RunState.UNSEEN, message)
 
     def check_growth(self, run: Run) -> None:
-        """Mark a run unseen when no record of it has come for three intervals and three polls, for whatever reason.
+        """Mark a run unseen if no new record of it has arrived for three intervals and three polls.
 
         Of a tester that hands records over in lots, none has to come before the next lot is due.
         """

@@ -1,4 +1,4 @@
-"""A run's start: checked, loaded, committed as an intent, sent once, and known whatever happens meanwhile."""
+"""Starts a run: checks it, loads it, commits the intent, sends the start once, and finds out whether it arrived."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from protocols.program import CyclingSegment
 
 @dataclass(slots=True)
 class StartPermit:
-    """Whether anything may be started on one tester at present: ``refusal`` says why not, and is empty when it may."""
+    """Whether a tester may start anything at present: ``refusal`` is the reason against it, empty if it may."""
 
     refusal: str = ""
 
 
 class Startable(Protocol):
-    """What a start needs of its run, which alone moves its own state."""
+    """The parts of a run that a start uses; only the run changes its own state."""
 
     commanding: asyncio.Lock
     is_called_off: bool
 
     @property
     def status(self) -> RunStatus:
-        """Where the run is."""
+        """The run's status."""
 
     @property
     def segment(self) -> CyclingSegment:
-        """What the next test runs on the tester."""
+        """The segment that the next test runs on the tester."""
 
     @property
     def tests(self) -> list[TesterTestRow]:
@@ -50,23 +50,23 @@ class Startable(Protocol):
 
     @property
     def has_begun(self) -> bool:
-        """Whether the store has the test that was last started."""
+        """Whether the last started test is stored."""
 
     def started(self, identity: TestIdentity) -> None:
-        """Take a test that has been started as this run's own."""
+        """Store a started test as this run's own."""
 
     def start_is_not_known(self) -> None:
-        """Take in that a start may have reached the tester."""
+        """Mark the last start as unknown: it may have reached the tester."""
 
     def go(self, state: RunState, reason: str = "") -> None:
-        """Move to a state and store it."""
+        """Change the state and store it."""
 
     def cannot_begin(self, reason: str) -> None:
-        """Fail a run that never began; one that has tests is held."""
+        """Fail a run without any test; hold a run that has tests."""
 
 
 class StartOrder:
-    """One run's start, at its beginning or with what is left of it; nothing is started twice."""
+    """The start of one run, from its beginning or with the remaining part of its segment; never sent twice."""
 
     def __init__(
         self, run: Startable, store: Store, tester: BatteryTester, journal: RunJournal, request: RunRequest
@@ -125,7 +125,7 @@ class StartOrder:
         return True
 
     async def _send_once(self, loaded: LoadedProgram, intent: int) -> None:
-        """Send the start and write down what it did. Raises what the tester raises.
+        """Send the start and store its outcome. Raises the tester's errors.
 
         After OutcomeUnknown the intent stays open: that is what asks the tester later.
         """

@@ -1,4 +1,4 @@
-"""A run's stop, from the order to the stored end: sent until it is confirmed, then the last records, then the end."""
+"""Stops a run: sends the stop until it is confirmed, fetches the last records, then stores the run's end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orchestrator.store import Store
 
 
 class Stoppable(Protocol):
-    """What a stop order needs of its run, which alone moves its own state."""
+    """The parts of a run that a stop uses; only the run changes its own state."""
 
     commanding: asyncio.Lock
     """Held by a start or a stop until its outcome is known: neither may act on what the other has half done."""
@@ -26,7 +26,7 @@ class Stoppable(Protocol):
 
     @property
     def status(self) -> RunStatus:
-        """Where the run is."""
+        """The run's status."""
 
     @property
     def records(self) -> RecordPipeline | None:
@@ -37,20 +37,20 @@ class Stoppable(Protocol):
         """The barcode under which the run was last started, and the number of that program's end step."""
 
     def order_end(self, ending: Ending) -> None:
-        """Take in how the run is to end once its stop is confirmed; what was ordered first counts."""
+        """Remember the ending for the time when the stop is confirmed; the first ordered ending is kept."""
 
     def go(self, state: RunState, reason: str = "") -> None:
-        """Move to a state and store it."""
+        """Change the state and store it."""
 
     def finish(self, ending: Ending) -> None:
         """End the run and store it."""
 
     def end_at_rest(self, reason: str) -> None:
-        """End a run of which no program is on the tester."""
+        """End a run that has no program on the tester."""
 
 
 class StopOrder:
-    """One run's stop. It is ordered once, sent until it is confirmed, and kept until the run's end is written."""
+    """The stop of one run: ordered once, sent until it is confirmed, and kept until the run's end is stored."""
 
     def __init__(self, run: Stoppable, store: Store, tester: BatteryTester, journal: RunJournal, channel: str) -> None:
         self._run = run
@@ -61,7 +61,7 @@ class StopOrder:
         self._confirmed = ""
 
     def order(self, ending: Ending) -> None:
-        """Order the stop for the next poll; an end that its records ask for counts first: a trip stays latched."""
+        """Order a stop for the next poll; an ending that the records require has priority: a trip stays latched."""
         records = self._run.records
         self._run.order_end((records.ending if records is not None else None) or ending)
 
@@ -71,7 +71,7 @@ class StopOrder:
             await self.stop(ending)
 
     async def stop(self, ending: Ending) -> None:
-        """Stop the channel, confirm it, fetch what it recorded until then, and end the run.
+        """Stop the channel, confirm the stop, fetch the records made until then, and end the run.
 
         An unconfirmed stop leaves the run unknown: the supervisor sends it again at every poll. A start that has not
         left yet does not leave any more; one that has is waited for. Raises StoreError, and DriverError where a start
@@ -97,7 +97,7 @@ class StopOrder:
                 await self._carry_out(run.records)
 
     async def stop_unseen(self) -> None:
-        """Stop what was started and is not known to have been, if the tester shows it; no end is written."""
+        """Stop a test whose start is unknown, if the tester shows it; the run's end is not stored here."""
         barcode, end_step = self._run.identity_of_start
         status = (await self._tester.status([self._channel]))[self._channel]
         if status.barcode == barcode and status.state.has_program:
@@ -143,7 +143,7 @@ class StopOrder:
         self._journal.intend_stop(trips=ending is not None and ending.state is RunState.TRIPPED)
 
     async def _is_kept(self) -> bool:
-        """Tell whether a held run's program may still be on its channel, paused: somebody could let it go on there."""
+        """Return whether a held run's program may be paused on its channel, where a person could continue it."""
         records = self._run.records
         if self._run.status.state is not RunState.HOLDING or records is None:
             return False

@@ -1,4 +1,4 @@
-"""What the watch over a rack does when the store takes nothing: it goes on, and makes up for what was not written."""
+"""Keeps a rack under watch while the store refuses writes, and writes the missing entries later."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _PATIENCE_S = 60.0
 
 
 class StoreTrouble:
-    """Keeps what the store refuses from ending more than it must (faults F01, F02, F05), and says that it does."""
+    """Limits the effect of refused writes to one run or one poll (faults F01, F02, F05), and reports them."""
 
     def __init__(self) -> None:
         self._now = self._before = ""
 
     @property
     def sentence(self) -> str:
-        """What the store has refused in this poll or the one before; empty when it takes everything."""
+        """The last error of the store in this poll or the one before; empty when there was none."""
         return self._now or self._before
 
     def begin_poll(self) -> None:
-        """Begin a poll: what the one before the last has met is over."""
+        """Begin a poll, and forget the errors of the poll before the last."""
         self._now, self._before = "", self._now
 
     @contextmanager
-    def endured(self, what: str) -> Iterator[None]:
-        """Let a refusal end no more than what is done inside."""
+    def tolerating(self, what: str) -> Iterator[None]:
+        """Run the ``with`` block; a store error ends only the block and is noted."""
         try:
             yield
         except StoreError as err:
@@ -44,13 +44,13 @@ class StoreTrouble:
             self.note(what, err)
 
     def note(self, what: str, err: StoreError) -> None:
-        """Take in a refusal."""
+        """Remember an error of the store for ``sentence``, and log it."""
         self._now = str(err)
         logger.error("%s: the store takes nothing: %s", what, err)
 
 
 async def patiently(write: Callable[[], T], say: Callable[[str], None]) -> T:
-    """Write as soon as the store takes it, for a cell that rests meanwhile; ``say`` is told what is waited for.
+    """Repeat a write until the store accepts it, while the cell rests; each failed try is reported through ``say``.
 
     Raises what no waiting mends: Refused, StoreConflict.
     """
@@ -65,7 +65,7 @@ async def patiently(write: Callable[[], T], say: Callable[[str], None]) -> T:
 
 
 class OwedMoves:
-    """Moves of runs that the store did not take, tried again at every poll until the run has moved."""
+    """State changes that the store refused, tried again at every poll until the run has changed its state."""
 
     def __init__(self, trouble: StoreTrouble) -> None:
         self._trouble = trouble
@@ -75,7 +75,7 @@ class OwedMoves:
         return run.run_id in self._moves
 
     def write(self, run: Run, move: Callable[[], None]) -> None:
-        """Move a run now, or as soon as the store takes it; a move that its state does not allow is logged."""
+        """Change a run's state now, or as soon as the store accepts it; a change that is not allowed is logged."""
         self._moves.pop(run.run_id, None)
         try:
             move()
@@ -85,8 +85,8 @@ class OwedMoves:
         except IllegalMove:
             logger.exception("run %s cannot be moved", run.run_id)
 
-    def make_up(self) -> None:
-        """Try again what is owed; of a run that has moved otherwise since, nothing is."""
+    def retry(self) -> None:
+        """Try the refused state changes again, and drop those of runs that have changed their state since."""
         for run, state, move in list(self._moves.values()):
             if run.state is state:
                 self.write(run, move)

@@ -1,4 +1,4 @@
-"""Backups: verified copies of a store that is being written, the newest few kept.
+"""Makes backups: verified copies of a store while it is written, of which the newest few are kept.
 
 ::
 
@@ -40,7 +40,7 @@ class Backup:
     removed: tuple[Path, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """Give what ``cellrig store backup --json`` prints."""
+        """Return the fields that ``cellrig store backup --json`` prints."""
         return asdict(self) | {"path": str(self.path), "removed": [str(path) for path in self.removed]}
 
 
@@ -73,7 +73,7 @@ def back_up(
 
 
 def back_up_before(store: Path, migration: str) -> Path:
-    """Copy a store beside itself before a migration, and give the verified copy.
+    """Copy a store beside itself before a migration, and return the verified copy.
 
     The caller holds the store's write lock: an unfinished or older copy for the same migration is then nobody's.
     """
@@ -106,7 +106,7 @@ def backups(store: Path, folder: Path | None = None) -> list[tuple[float, Path]]
 
 
 def identity(file: Path, *, finished: bool = False) -> str | None:
-    """Give what a store and its copies share and no other store has: when its first layout was made, to the µs.
+    """Return the identity of a store and its copies: the time of its first layout, to the microsecond.
 
     A ``finished`` copy is read without locks. None: no store, or not readable.
     """
@@ -133,7 +133,7 @@ def _told(store: Path, folder: Path) -> Iterator[None]:
 
 
 def _claim(store: Path, folder: Path, now_unix_s: float) -> tuple[Path, Path]:
-    """Give a name that is free and make the unfinished file, which keeps the name from everyone else."""
+    """Create the unfinished file of a backup under a free name, and return the final and the unfinished path."""
     number = 1
     while True:
         final = folder / backup_name(store, now_unix_s, number)
@@ -145,13 +145,13 @@ def _claim(store: Path, folder: Path, now_unix_s: float) -> tuple[Path, Path]:
 
 
 def _touch_like(store: Path, partial: Path) -> None:
-    """Make the unfinished file, with the rights of the store: it will hold the same data."""
+    """Create the unfinished file with the access rights of the store: it will hold the same data."""
     mode = store.stat().st_mode & 0o777 if store.exists() else 0o600
     partial.touch(mode=mode, exist_ok=False)
 
 
 def _rotate(store: Path, made: Path, keep: int) -> list[Path]:
-    """Remove the oldest backups of this store beside ``made``, which counts as the newest whatever the clock says."""
+    """Remove the oldest backups of this store, but never ``made``, even if the clock was set back."""
     others = [path for _, path in backups(store, made.parent) if path != made]
     removed = []
     for path in others[max(keep - 1, 0) :]:

@@ -1,4 +1,4 @@
-"""What lies beside a store, by name: its log, its reserve, its backups. Nothing here opens a file."""
+"""The names of the files beside a store: its log, its reserve, its backups. Nothing here opens a file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def wal_path(store: Path) -> Path:
 
 
 def reserve_path(store: Path) -> Path:
-    """Give the file that keeps space for a store's last commits."""
+    """Return the file that reserves disk space for a store's last commits."""
     return store.with_name(f"{store.name}-reserve")
 
 
 def partial_path(backup: Path) -> Path:
-    """Give the name that a backup has until it is verified."""
+    """Return the name of a backup before it is verified."""
     return backup.with_name(f"{backup.name}.partial")
 
 
@@ -56,6 +56,6 @@ def named_backups(store: Path, folder: Path) -> list[Path]:
 
 
 def unfinished_backups(store: Path, folder: Path) -> list[Path]:
-    """Give what backups that were interrupted have left in a folder."""
+    """Return the files that interrupted backups have left in a folder."""
     partials = folder.glob("*.partial")
     return sorted(path for path in partials if backup_key(store, path.name.removesuffix(".partial")) is not None)

@@ -1,4 +1,4 @@
-"""Connect to a file as it is, and tell a store from anything else; nothing is changed by looking."""
+"""Connects to a file without changing it, and checks whether it is a store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BUSY_TIMEOUT_S = 1.0
 
 
 class Access(StrEnum):
-    """What a connection is for; a finished copy is read without locks, which the shares of backups do badly."""
+    """The purpose of a connection; a finished copy is read without locks, which network folders support badly."""
 
     READ = "mode=ro"
     READ_FINISHED = "mode=ro&immutable=1"
@@ -22,14 +22,14 @@ class Access(StrEnum):
 
 
 def connect(file: Path, access: Access, busy_timeout_s: float = 0.0) -> sqlite3.Connection:
-    """Connect to an absolute path; only WRITE makes a file. Transactions are the caller's."""
+    """Connect to an absolute path; only WRITE creates a file. The caller manages transactions."""
     if access is not Access.WRITE and not file.exists():
         raise CannotOpen(f"{file} does not exist; check the path, or let the service make the store first")
     return sqlite3.connect(f"{file.as_uri()}?{access}", uri=True, timeout=busy_timeout_s, isolation_level=None)
 
 
 def check_is_store(connection: sqlite3.Connection, file: Path, *, empty_will_do: bool = False) -> bool:
-    """Say whether a file holds a layout already. Raises NotAStore when it holds something else."""
+    """Return whether a file has the layout of a store already. Raises NotAStore if it holds other data."""
     from orchestrator.store.schema import APPLICATION_ID
 
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]

@@ -1,4 +1,4 @@
-"""Free space: warn early, give the reserve free, and hold while the last commits still fit.
+"""Watches free disk space: warns early, releases the reserve, and holds runs while the last commits still fit.
 
 ::
 
@@ -34,7 +34,7 @@ _CHUNK_BYTES = 2**20
 
 
 class SpaceVerdict(StrEnum):
-    """What to do about the space that is left."""
+    """The action that the free disk space requires."""
 
     OK = "ok"
     WARN = "warn"
@@ -45,7 +45,7 @@ class SpaceVerdict(StrEnum):
 def space_verdict(
     free_bytes: int, predicted_bytes: int, reserve_bytes: int, floor_bytes: int = FLOOR_BYTES
 ) -> SpaceVerdict:
-    """Judge the bytes free beside the reserve, given those that the runs will still write and the reserve holds."""
+    """Judge the free bytes (without the reserve), from the bytes that the runs will still write and the reserve."""
     if free_bytes < floor_bytes:
         return SpaceVerdict.RELEASE_RESERVE if reserve_bytes > 0 else SpaceVerdict.HOLD
     if free_bytes < SPARE * predicted_bytes + WARN_FLOORS * floor_bytes:
@@ -54,17 +54,17 @@ def space_verdict(
 
 
 def predicted_bytes(rows: int) -> int:
-    """Give what this many samples will take of the disk."""
+    """Return the disk space that a number of samples will need."""
     return rows * ROW_BYTES
 
 
 def free_bytes(folder: Path) -> int:
-    """Give what a plain user may still write to the disk of a folder, in bytes."""
+    """Return the bytes that a user without special rights may still write to the disk of a folder."""
     return shutil.disk_usage(folder).free
 
 
 def megabytes(count: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes as megabytes for people."""
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
@@ -77,11 +77,11 @@ class Reserve:
 
     @property
     def held_bytes(self) -> int:
-        """Give what the reserve holds now, in bytes; 0 when it was given free."""
+        """Return the size of the reserve in bytes; 0 when it was released."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def fill(self) -> bool:
-        """Write the reserve anew unless it is whole, and say whether it is. A disk that is too full gets none."""
+        """Write the reserve if it is not complete, and return whether it is complete now; a full disk gets none."""
         if self.size_bytes == 0 or self.held_bytes == self.size_bytes:
             return self.size_bytes > 0
         try:
@@ -97,13 +97,13 @@ class Reserve:
         return True
 
     def release(self) -> None:
-        """Give the space free."""
+        """Release the reserve's disk space."""
         self.path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceReport:
-    """One look at the disk: bytes free beside the reserve, bytes to come, bytes in the reserve, and a sentence."""
+    """One check of the disk: bytes free beside the reserve, bytes to come, bytes in the reserve, and a sentence."""
 
     verdict: SpaceVerdict
     free_bytes: int
@@ -113,7 +113,7 @@ class SpaceReport:
 
 
 class SpaceGuard:
-    """Watches the disk of one store and keeps its reserve."""
+    """Watches the disk of one store and maintains its reserve."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class SpaceGuard:
         self._free = free
 
     def watch(self, to_come_bytes: int) -> SpaceReport:
-        """Look at the disk once, given the bytes that the runs will still write; keep or release the reserve.
+        """Check the disk once, with the bytes that the runs will still write; keep or release the reserve.
 
         Where the verdict is RELEASE_RESERVE the reserve has been given free when this returns. It is written anew as
         soon as that leaves the verdict OK.

@@ -1,4 +1,4 @@
-"""What can go wrong with a store: whose fault it is, and whether the same write may be tried again.
+"""The errors of a store: their cause, and whether the same write may be tried again.
 
 ::
 
@@ -26,7 +26,7 @@ from orchestrator.store.companion_files import named_backups
 
 
 class StoreError(Exception):
-    """Anything the store raises on purpose."""
+    """Any error that the store raises on purpose."""
 
     retry_writes = False
 
@@ -36,7 +36,7 @@ class CannotOpen(StoreError):
 
 
 class NotAStore(CannotOpen):
-    """The file is no SQLite database, or a database of something else."""
+    """The file is not an SQLite database, or it is another program's database."""
 
 
 class NewerStore(CannotOpen):
@@ -44,11 +44,11 @@ class NewerStore(CannotOpen):
 
 
 class MigrationFailed(CannotOpen):
-    """The layout could not be brought up to date; the file is as it was, and a copy was made before."""
+    """The layout could not be migrated; the file is unchanged, and a copy was made before."""
 
 
 class BackupFailed(StoreError):
-    """No backup was made, or none that may be trusted; the store is as it was."""
+    """No backup was made, or no verified one; the store is unchanged."""
 
 
 class StoreBusy(StoreError):
@@ -66,15 +66,15 @@ class WriteFailed(StoreError):
 
 
 class Damaged(WriteFailed):
-    """The file itself is broken; it is left as it is, and a person puts the newest backup in its place."""
+    """The file itself is damaged; it is not changed, and a person must replace it with the newest backup."""
 
 
 class Refused(StoreError):
-    """The values themselves are wrong: a run or test that is not there, a word outside its list, not a number."""
+    """The values are wrong: a run or test that does not exist, a word outside its list, not a number."""
 
 
 def damaged(path: Path, what: str) -> Damaged:
-    """Say what is broken in the store at ``path`` and how to go on, with the newest backup that lies beside it."""
+    """Return the error for damage in the store at ``path``; it names the damage and the newest backup to restore."""
     beside = named_backups(path, path.parent) if path.parent.is_dir() else []
     newest = f"copy {beside[0].name}" if beside else "copy the newest one (none lies beside it)"
     return Damaged(
@@ -84,7 +84,7 @@ def damaged(path: Path, what: str) -> Damaged:
 
 
 def explain(err: sqlite3.Error | OverflowError, path: Path) -> StoreError:
-    """Give the sentence for an error of SQLite, or of a value it cannot hold, on the store at ``path``."""
+    """Return the sentence for an error of SQLite, or of a value it cannot hold, on the store at ``path``."""
     if isinstance(err, OverflowError):
         return Refused(f"{path} takes integers of 64 bits; one of these values is larger")
     code = getattr(err, "sqlite_errorname", "")
@@ -113,7 +113,7 @@ def explain(err: sqlite3.Error | OverflowError, path: Path) -> StoreError:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into the store's own, with what to do."""
+    """Convert errors of SQLite in the ``with`` block to the store's own errors, which name the remedy."""
     try:
         yield
     except (sqlite3.Error, OverflowError) as err:

@@ -1,4 +1,4 @@
-"""What is wrong with a store, in sentences: damage, gaps, loose ends, old backups, a full disk.
+"""Checks a store and reports faults in sentences: damage, gaps, unfinished runs, old backups, a full disk.
 
 Reads only, and also what can no longer be opened for writing.
 """
@@ -27,7 +27,7 @@ BACKUP_AGE_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a check found; ``newest_backup_age_s`` is None without a backup. Sizes are in bytes, ages in seconds."""
+    """The result of a check; ``newest_backup_age_s`` is None without a backup. Sizes are in bytes, ages in seconds."""
 
     store: Path
     findings: tuple[Finding, ...]
@@ -40,11 +40,11 @@ class Health:
 
     @property
     def sound(self) -> bool:
-        """Say whether nothing is wrong."""
+        """Whether no fault was found."""
         return all(finding.level is not Level.WRONG for finding in self.findings)
 
     def as_dict(self) -> dict[str, object]:
-        """Give what ``cellrig store check --json`` prints."""
+        """Return the fields that ``cellrig store check --json`` prints."""
         row = asdict(self) | {"store": str(self.store), "newest_backup": self.newest_backup and str(self.newest_backup)}
         return {"sound": self.sound, **row}
 
@@ -57,7 +57,7 @@ def check_store(
     free: Callable[[Path], int] = free_bytes,
     wal_cap_bytes: int = WAL_CAP_BYTES,
 ) -> Health:
-    """Look at everything that can be wrong with a store; ``backup_folder`` None: backups lie beside it.
+    """Check a store for every known fault; ``backup_folder`` None: backups lie beside it.
 
     The file is read once from end to end; its structure is judged, for SQLite keeps no checksums that would betray a
     number changed inside a row. Raises CannotOpen or NotAStore when there is no store to look at.

@@ -1,4 +1,4 @@
-"""Where a store must not lie: network shares, and folders that a program copies to a cloud behind SQLite's back."""
+"""Detects folders where a store must not lie: network shares, and folders that a program copies to a cloud."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _SEPARATORS = tuple(" -(_0123456789")
 
 
 def network_share(folder: Path) -> str | None:
-    """Give the network share that a folder is on, as far as the system tells."""
+    """Return the network share that a folder is on, as far as the system reports it."""
     if str(folder).startswith("\\\\"):
         return folder.drive
     mounts = Path("/proc/self/mounts")
@@ -78,7 +78,7 @@ def share_of(folder: PurePosixPath, mounts: Iterable[str]) -> str | None:
 
 
 def sync_service(folder: Path) -> tuple[str, Path] | None:
-    """Give the program that copies a folder to a cloud, and the folder it copies, told by names and by its marks."""
+    """Return the program that copies a folder to a cloud, and that folder, recognised by names and marker files."""
     for part in (folder, *folder.parents):
         if service := _service_of_name(part):
             return service, part

@@ -1,4 +1,4 @@
-"""Open a store: check the place and the file, make it durable, bring its layout up to date.
+"""Opens a store: checks the place and the file, makes writes durable, and migrates the layout.
 
 ::
 
@@ -46,7 +46,7 @@ def open_store(
     reserve_bytes: int = 0,
     migrations: Migrations | None = None,
 ) -> Store:
-    """Open a store, made on first use unless ``read_only``; close it with ``with`` or ``Store.close``.
+    """Open a store, created on first use unless ``read_only``; close it with ``with`` or ``Store.close``.
 
     A store belongs to the thread that opened it. One process writes; any number may open it ``read_only`` meanwhile. A
     write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
@@ -69,7 +69,7 @@ def open_store(
 
 
 def check_place(place: Path, read_only: bool) -> None:
-    """Refuse a path where no store is, or where none may be. A finished copy in a synchronised folder may be read."""
+    """Refuse a path without a store, or where none may be; a finished copy in a synchronised folder may be read."""
     if not place.parent.is_dir():
         raise CannotOpen(f"{place.parent} is not a folder; make it first, or give another path for the store")
     if place.is_dir():
@@ -88,7 +88,7 @@ def check_place(place: Path, read_only: bool) -> None:
 
 
 def unknown_layouts(db: Database, migrations: Migrations) -> list[str]:
-    """Give the migrations that a file has been through and this cellrig does not know."""
+    """Return the migrations that were applied to a file and that this cellrig does not know."""
     from sqlite_utils import Database as NewDatabase
 
     with NewDatabase(memory=True) as empty:
@@ -131,7 +131,7 @@ def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migra
 
 
 def _migrate(db: Database, place: Path, migrations: Migrations, *, keep_copy: bool) -> None:
-    """Bring the layout up to date in one transaction; a second program that does the same waits, and finds it done."""
+    """Migrate the layout in one transaction; a second program that tries the same waits, and finds it done."""
     from orchestrator.store import schema
 
     db.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What can be wrong with the rows of a store, one look each, told in sentences."""
+"""Checks the rows of a store for faults; each check returns its finding as a sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 5
 
 
 class Level(StrEnum):
-    """Whether a finding is fine, worth knowing, or something that a person mends."""
+    """The severity of a finding: no fault, a warning, or a fault that a person must correct."""
 
     OK = "ok"
     NOTE = "note"
@@ -27,7 +27,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at, and what was seen."""
+    """The name and the result of one check."""
 
     check: str
     level: Level
@@ -35,7 +35,7 @@ class Finding:
 
 
 def references(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
-    """Find rows that refer to rows that are not there."""
+    """Find rows that refer to missing rows."""
     broken = connection.execute("PRAGMA foreign_key_check").fetchall()
     for table, row, parent, _ in broken[:MOST]:
         where = "" if row is None else f" in row {row}"
@@ -47,7 +47,7 @@ def references(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Fi
 
 
 def gaps(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
-    """Find sequence numbers that are missing between the first record of a test (1) and its last."""
+    """Find missing sequence numbers between the first record of a test (1) and its last."""
     # Instruments count from 1, or from 0.
     spans = connection.execute(
         "SELECT sample.test, test.run_id, max(sequence) - min(1, min(sequence)) + 1 AS due, count(*) AS there, "
@@ -71,7 +71,7 @@ def gaps(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]
 
 
 def loose_ends(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
-    """Find runs that have not ended, and tell those that nobody writes any more."""
+    """Find runs that have not ended, and report those to which no service writes any more."""
     rows = connection.execute(
         "SELECT run_id, state, max(state_unix_s, coalesce((SELECT max((SELECT unix_time_s FROM sample "
         "WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1)) FROM test WHERE test.run_id = run.run_id), 0)) "
@@ -94,7 +94,7 @@ def loose_ends(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Fi
 
 
 def open_intents(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
-    """Find commands whose outcome nobody has written."""
+    """Find commands without a stored outcome."""
     rows = connection.execute(
         "SELECT command, channel, run_id, opened_unix_s FROM intent WHERE outcome IS NULL ORDER BY id"
     ).fetchall()

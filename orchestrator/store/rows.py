@@ -1,4 +1,4 @@
-"""The rows that the store gives and takes, frozen, with units in their names.
+"""The rows of the store as frozen values, with units in their names.
 
 Times ``*_unix_s`` are seconds since 1970 in UTC. Positive current charges the cell. Samples are
 ``drivers.interfaces.Sample`` and executed steps ``orchestrator.judging.steps.ExecutedStep``: the store keeps them so.
@@ -52,7 +52,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class TesterTestRow:
-    """What one instrument did for one segment of a run. ``segment`` is the index in ``program.segments``.
+    """The test of one instrument for one segment of a run. ``segment`` is the index in ``program.segments``.
 
     ``program_json`` is the segment as it was loaded: after an interruption only what was still to do.
     """
@@ -69,7 +69,7 @@ class TesterTestRow:
 
     @property
     def is_measurement(self) -> bool:
-        """Whether a potentiostat made it: it has no number of a tester, and is stored only when it is whole."""
+        """Whether a potentiostat made the test: it has no number of a tester, and is stored only when complete."""
         return self.tester_test_id is None
 
 
@@ -84,7 +84,7 @@ class SpectrumPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRow:
-    """One whole measurement of a potentiostat; its values are the test's spectrum, or its samples.
+    """One complete measurement of a potentiostat; its values are the test's spectrum, or its samples.
 
     ``cycle`` counts the cycles that lay behind it, ``charge_passed_ah`` the charge both ways up to then. ``bias_v`` and
     ``amplitude_v`` (the sine's peak) are None where the technique has none. ``files_json`` lists what the instrument's
@@ -108,7 +108,7 @@ class MeasurementRow:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """Something that happened, to a run or (``run_id`` None) to the rig. ``data_json`` is JSON."""
+    """A new event of a run or (``run_id`` None) of the rig. ``data_json`` is JSON."""
 
     run_id: str | None
     kind: EventKind
@@ -119,7 +119,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event as stored; ``id`` rises in the order of writing. A newer cellrig may have written other kinds."""
+    """A stored event; ``id`` rises in the order of writing. A newer cellrig may have written other kinds."""
 
     id: int
     run_id: str | None
@@ -143,7 +143,7 @@ class DeviationRow:
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
-    """A command that was about to leave; ``outcome`` is None until its reply, or its loss, is known."""
+    """A command that was to be sent; ``outcome`` is None until its reply, or its loss, is known."""
 
     id: int
     run_id: str
@@ -158,7 +158,7 @@ class IntentRow:
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What one tick wrote: new samples, and samples that were there already with the same values."""
+    """The result of one tick: the number of new samples, and of samples stored before with the same values."""
 
     inserted: int
     repeated: int

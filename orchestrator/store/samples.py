@@ -1,4 +1,4 @@
-"""The fast path: samples in bulk into the store, and out again in pages.
+"""Writes samples to the store in bulk, and reads them back in pages.
 
 Written on the raw connection, because ``executemany`` is five times as fast as a row at a time through a library.
 """
@@ -42,7 +42,7 @@ def insert(connection: sqlite3.Connection, batches: Mapping[int, Sequence[Sample
 
 
 def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample]) -> None:
-    """Raise for the first sample of a batch that is stored with other values."""
+    """Raise for the first sample of a batch that is stored already with other values."""
     low, high = min(sample.sequence for sample in batch), max(sample.sequence for sample in batch)
     rows = connection.execute(f"{SELECT} AND sequence BETWEEN ? AND ?", (test, low, high))
     stored = {sample.sequence: sample for sample in map(_sample, rows)}
@@ -109,7 +109,7 @@ def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> l
 
 
 def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float, float, int]]:
-    """Give each place where sequence numbers are missing: the wall-clock times on both sides, the test time, how many.
+    """Return each gap in the sequence numbers: the wall-clock times on both sides, the test time, and how many.
 
     The rows are read one by one only where their number shows that some are missing.
     """
@@ -127,5 +127,5 @@ def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float,
 
 
 def _sample(row: tuple[Any, ...]) -> Sample:
-    """Make a sample of a row; a missing reading is NaN again."""
+    """Build a sample from a row; a missing reading is NaN again."""
     return Sample._make(nan if value is None else value for value in row) if None in row else Sample._make(row)

@@ -233,7 +233,7 @@ JOIN run ON run.run_id = test.run_id JOIN cell ON cell.id = run.cell_id
 
 
 def _measurements(db: Database) -> None:
-    """Add what is known of each measurement of a potentiostat, beside its spectrum or its samples."""
+    """Add the table of a potentiostat's measurements, beside their spectra and samples."""
     db.execute(MEASUREMENT)
     db.create_view("spectrum_readable", SPECTRUM_READABLE)
 

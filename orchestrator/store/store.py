@@ -1,4 +1,4 @@
-"""The store of all runs: what the orchestrator writes in each tick, and what everyone reads.
+"""The store of all runs: the orchestrator writes it in each tick, and every other part reads it.
 
 Every write is one transaction that takes SQLite's write lock at once (``BEGIN IMMEDIATE``) and is on disk when the call
 returns. Methods called inside ``with store.transaction():`` are committed together.
@@ -63,7 +63,7 @@ class Store(Transactional):
         self.close()
 
     def close(self) -> None:
-        """Close the file; what was written is there already. Closing twice is harmless."""
+        """Close the file; all writes were committed before. Closing twice is harmless."""
         self._db.close()
 
     @property
@@ -74,7 +74,7 @@ class Store(Transactional):
     # Cells, runs and tests
 
     def add_cell(self, name: str, facts_json: str) -> None:
-        """Keep a cell's facts. Runs added from now on refer to these; runs added before keep the facts of their day."""
+        """Store a cell's facts. Runs added from now on refer to these; earlier runs keep the facts of their time."""
         newest = "SELECT facts_json FROM cell WHERE name = ? ORDER BY id DESC LIMIT 1"
         with self.transaction() as connection:
             if connection.execute(newest, (name,)).fetchone() != (facts_json,):
@@ -112,7 +112,7 @@ class Store(Transactional):
         return run_id
 
     def set_run_state(self, run_id: str, state: str, reason: str, at_unix_s: float) -> None:
-        """Keep the state that a run is in now, and why."""
+        """Store the present state of a run, and its reason."""
         with self.transaction() as connection:
             changed = connection.execute(
                 "UPDATE run SET state = ?, reason = ?, state_unix_s = ? WHERE run_id = ?",
@@ -132,7 +132,7 @@ class Store(Transactional):
         started_unix_s: float,
         program_json: str = "null",
     ) -> int:
-        """Add a test and give its number, or the number it has: adopting a test twice is harmless.
+        """Add a test and return its number, or the number it has: adding a test twice is harmless.
 
         ``tester_test_id`` is the instrument's own, None where it has none. The same test for another run or segment
         raises StoreConflict.
@@ -187,7 +187,7 @@ class Store(Transactional):
         return result
 
     def last_sample(self, test: int) -> Sample | None:
-        """Give the sample with the highest sequence number: where a backfill goes on."""
+        """Return the sample with the highest sequence number: a later fetch begins after it."""
         with explained(self.path):
             return bulk.last(self._db.conn, test)
 
@@ -202,7 +202,7 @@ class Store(Transactional):
         return int(self._query("SELECT count(*) AS n FROM sample WHERE test = ?", test)[0]["n"])
 
     def add_steps(self, test: int, steps: Sequence[ExecutedStep]) -> None:
-        """Keep executed steps of a test; one that is there already is replaced."""
+        """Store executed steps of a test; a step that exists already is replaced."""
         rows = [(test, *(getattr(step, name) for name in STEP_COLUMNS)) for step in steps]
         with self.transaction() as connection:
             connection.executemany(UPSERT_STEP, rows)
@@ -213,7 +213,7 @@ class Store(Transactional):
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
 
     def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
-        """Keep the per-cycle numbers of a test; a cycle that is there already is replaced."""
+        """Store the per-cycle numbers of a test; a cycle that exists already is replaced."""
         rows = [(test, *(getattr(cycle, name) for name in CYCLE_COLUMNS)) for cycle in cycles]
         with self.transaction() as connection:
             connection.executemany(UPSERT_CYCLE, rows)
@@ -225,7 +225,7 @@ class Store(Transactional):
         return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
 
     def add_measurement(self, row: MeasurementRow) -> None:
-        """Keep what is known of a measurement beside its values; once, for a measurement is never changed."""
+        """Store the facts of a measurement besides its values, once: a measurement is never changed."""
         values = [getattr(row, name) for name in MEASUREMENT_COLUMNS]
         marks = ", ".join("?" * len(values))
         with self.transaction() as connection:
@@ -237,12 +237,12 @@ class Store(Transactional):
         return [MeasurementRow(**row) for row in self._query(sql, run_id)]
 
     def charge_passed_ah(self, run_id: str) -> float:
-        """Add up the charge that a run's stored steps have passed, both ways."""
+        """Return the sum of the charge that a run's stored steps have passed, in both directions."""
         sql = "SELECT total(capacity_ah) AS ah FROM step JOIN test ON test.id = test WHERE run_id = ?"
         return float(self._query(sql, run_id)[0]["ah"])
 
     def add_spectrum(self, test: int, points: Sequence[SpectrumPoint]) -> None:
-        """Keep the impedance spectrum that a test measured."""
+        """Store the impedance spectrum that a test measured."""
         with self.transaction() as connection:
             connection.executemany("INSERT INTO spectrum VALUES (?, ?, ?, ?, ?)", [(test, *point) for point in points])
 
@@ -256,7 +256,7 @@ class Store(Transactional):
     def add_event(
         self, run_id: str | None, kind: EventKind, message: str, at_unix_s: float, data_json: str | None = None
     ) -> int:
-        """Add something that happened to a run, or (``run_id`` None) to the rig, and give its number."""
+        """Add an event of a run, or (``run_id`` None) of the rig, and return its number."""
         with self.transaction() as connection:
             return self._add_event(connection, NewEvent(run_id, kind, message, at_unix_s, data_json))
 
@@ -303,7 +303,7 @@ class Store(Transactional):
     def open_intent(
         self, run_id: str, channel: str, command: str, program_sha256: str, key: str, at_unix_s: float
     ) -> int:
-        """Commit that a command is about to leave, and give the intent's number. A key that was used is Refused."""
+        """Commit the intent to send a command, and return its number. Raises Refused for a key that was used before."""
         sql = (
             "INSERT INTO intent (run_id, channel, command, program_sha256, key, opened_unix_s) "
             "VALUES (?, ?, ?, ?, ?, ?)"
@@ -314,13 +314,13 @@ class Store(Transactional):
             return _new_id(connection.execute(sql, (run_id, channel, command, program_sha256, key, at_unix_s)))
 
     def close_intent(self, intent: int, outcome: str, at_unix_s: float) -> None:
-        """Keep what became of a command. Raises Refused when the intent is not open."""
+        """Store the outcome of a command. Raises Refused when the intent is not open."""
         sql = "UPDATE intent SET outcome = ?, closed_unix_s = ? WHERE id = ? AND outcome IS NULL"
         with self.transaction() as connection:
             _need_one(connection.execute(sql, (outcome, at_unix_s, intent)).rowcount, f"open intent {intent}")
 
     def open_intents(self) -> list[IntentRow]:
-        """Give the commands whose outcome nobody has written: what a restart must ask the instruments about."""
+        """Return the commands without a stored outcome: after a restart the instruments are asked about them."""
         sql = (
             "SELECT id, run_id, channel, command, program_sha256, key, opened_unix_s, outcome, closed_unix_s "
             "FROM intent WHERE outcome IS NULL ORDER BY id"

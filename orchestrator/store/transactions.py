@@ -1,4 +1,4 @@
-"""The transactions of one store: kept whole or not at all, in the file, in memory, and in what others are told."""
+"""The transactions of one store: complete or without effect in the file, in memory, and in reports to listeners."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Transactional:
-    """A connection whose transactions can be nested, with what is undone and what is told when one ends."""
+    """A connection with nested transactions, which undo changes in memory on failure and report events on commit."""
 
     def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
         self.path = path
@@ -29,7 +29,7 @@ class Transactional:
 
     @contextmanager
     def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
-        """Commit everything written inside together, or nothing of it when anything is raised. Raises StoreError.
+        """Commit all writes of the ``with`` block together, or none of them if it raises. Raises StoreError.
 
         ``undo`` is called when nothing is kept of what was written inside, also when only a transaction around it
         fails: what an object believes must not run ahead of the disk (``orchestrator.rollback``).
@@ -51,8 +51,8 @@ class Transactional:
         if not self._db.conn.in_transaction:
             self._undo.clear()
             if self._untold and self.bus is not None:
-                untold, self._untold = self._untold, []
-                for event in untold:
+                ignore_update, self._untold = self._untold, []
+                for event in ignore_update:
                     self.bus.tell(event)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""One verified copy of a store that may be written meanwhile: one moment of it, one file without a log."""
+"""Makes one verified copy of a store that may be written meanwhile: one moment of it, one file without a log."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _copy_pages(
 
 
 def _verify(store: Path, partial: Path, counts: Counts) -> None:
-    """Read the copy whole, and count its rows."""
+    """Read the whole copy, and return its row counts."""
     with closing(connect(partial, Access.READ_FINISHED)) as copy:
         try:
             problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -106,7 +106,7 @@ def _counts(connection: sqlite3.Connection) -> Counts:
 
 
 def flush_folder(folder: Path) -> None:
-    """Put a new name on the disk itself, where the system has a way."""
+    """Flush a new file name to the disk, if the system supports it."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

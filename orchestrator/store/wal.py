@@ -1,4 +1,4 @@
-"""The write-ahead log: how large it is, how it is folded back into the store, and who keeps it from shrinking.
+"""The write-ahead log: its size, its checkpoints into the store, and the readers that keep it from shrinking.
 
 A reader that never finishes keeps every page written since: the log then grows with each tick until the disk is full.
 """
@@ -18,7 +18,7 @@ WAL_CAP_BYTES = 64 * 2**20
 
 
 class CheckpointMode(StrEnum):
-    """How much to fold back: what readers allow, or all of it, leaving an empty log."""
+    """The extent of a checkpoint: as much as readers allow, or all of it, which leaves an empty log."""
 
     PASSIVE = "PASSIVE"
     TRUNCATE = "TRUNCATE"
@@ -26,7 +26,7 @@ class CheckpointMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a checkpoint did: pages in the log, those of them in the store now, and whether someone stood in its way."""
+    """The result of a checkpoint: pages in the log, pages copied into the store, and whether a reader blocked it."""
 
     held_up: bool
     log_pages: int
@@ -40,7 +40,7 @@ def wal_size_bytes(store: Path) -> int:
 
 
 def checkpoint(store: Store, mode: CheckpointMode = CheckpointMode.PASSIVE) -> Checkpoint:
-    """Fold the log back into the store, without waiting for anyone. Call it outside any transaction."""
+    """Copy the log into the store, without waiting for readers. Call it outside any transaction."""
     if store.read_only or store.connection.in_transaction:
         raise Refused(f"{store.path} cannot be checkpointed from here; do it where it is written, between two commits")
     with explained(store.path):
@@ -56,7 +56,7 @@ def checkpoint(store: Store, mode: CheckpointMode = CheckpointMode.PASSIVE) -> C
 
 @dataclass(frozen=True, slots=True)
 class WalReport:
-    """One look at the log: its size in bytes now, whether a reader keeps it above the cap, and a sentence."""
+    """One check of the log: its size in bytes now, whether a reader keeps it above the cap, and a sentence."""
 
     size_bytes: int
     held_by_reader: bool
@@ -64,7 +64,7 @@ class WalReport:
 
 
 def watch_wal(store: Store, cap_bytes: int = WAL_CAP_BYTES) -> WalReport:
-    """Fold the log back when it is above the cap, and tell of a reader that forbids it. Never waits."""
+    """Copy the log into the store if it is above the cap, and report a reader that prevents it. Never waits."""
     before = wal_size_bytes(store.path)
     if before <= cap_bytes:
         return WalReport(before, False, f"the log of {store.path.name} has {before / 1e6:.1f} MB")
