@@ -93,3 +93,12 @@ def test_two_loops_by_one_clock_agree_on_the_time() -> None:
     first_s, began_s = run_by(clock, now()), time.monotonic()
     second_s = run_by(clock, now())
     assert EPOCH_UNIX_S + 100_000 <= first_s <= second_s <= first_s + (time.monotonic() - began_s + 1.0) * 1000.0
+
+
+def test_wait_for_others_is_scaled_too_where_nobody_else_takes_part() -> None:
+    """A scenario that is alone with its simulated instruments goes through storms and retries in its own time."""
+
+    async def ten_seconds() -> float:
+        return in_loop_time(10.0)
+
+    assert run_scaled(ten_seconds(), 3600, EPOCH_UNIX_S, alone=True) == 10.0

@@ -131,7 +131,7 @@ def median_of(values: Floats, width: int) -> Floats:
 
 
 def _intercept(frequency: Floats, impedance: Complexes) -> tuple[float, float]:
-    """Return where the spectrum leaves the real axis (ohm), and the leads' inductance if its top lies below the axis."""
+    """Return where the spectrum leaves the real axis (ohm), and the leads' inductance if its top is below the axis."""
     top = frequency >= frequency[0] / 100.0
     imaginary, real = impedance.imag[top], impedance.real[top]
     capacitive = median_of(imaginary, 3) < 0.0

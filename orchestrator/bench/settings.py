@@ -112,7 +112,7 @@ class BenchSettings(TableSettings):
 
     @property
     def with_channels(self) -> tuple[BatteryTesterSettings, ...]:
-        """The settings of all instruments that cycle cells: the testers, and a potentiostat that is a channel itself."""
+        """The settings of all instruments that cycle cells: the testers, and a potentiostat that is its own channel."""
         cycler = self.cycling_potentiostat
         return self.tester if cycler is None else (*self.tester, cycler)
 

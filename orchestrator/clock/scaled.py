@@ -40,10 +40,16 @@ class _ShortWaits(selectors.DefaultSelector):
 
 
 class ScaledTimeLoop(asyncio.SelectorEventLoop):
-    """A selector event loop whose time is ``speed`` times that of the monotonic clock since ``origin_s``."""
+    """A selector event loop whose time is ``speed`` times that of the monotonic clock since ``origin_s``.
 
-    def __init__(self, speed: float, epoch_unix_s: float, origin_s: float | None = None) -> None:
+    ``alone``: no person and no program of real time takes part, so that waits for them become shorter too.
+    """
+
+    def __init__(
+        self, speed: float, epoch_unix_s: float, origin_s: float | None = None, *, alone: bool = False
+    ) -> None:
         self.speed = speed
+        self.speed_of_others = 1.0 if alone else speed
         self.epoch_unix_s = epoch_unix_s
         self._origin_s = time.monotonic() if origin_s is None else origin_s
         super().__init__(_ShortWaits(speed))
@@ -59,7 +65,7 @@ def in_loop_time(real_s: float) -> float:
     For waits that people and other programs see: a client's next request, a heartbeat, a tester's reply. A loop in
     virtual time has no other time than its own.
     """
-    speed: float = getattr(asyncio.get_running_loop(), "speed", 1.0)
+    speed: float = getattr(asyncio.get_running_loop(), "speed_of_others", 1.0)
     return real_s * speed
 
 
@@ -70,7 +76,14 @@ def run_by(clock: ScaledClock | None, main: Coroutine[Any, Any, T]) -> T:
     return run_scaled(main, clock.speed, clock.epoch_unix_s, clock.origin_s)
 
 
-def run_scaled(main: Coroutine[Any, Any, T], speed: float, epoch_unix_s: float, origin_s: float | None = None) -> T:
-    """Run a coroutine to its end in scaled time, as ``asyncio.run`` does in real time."""
-    with asyncio.Runner(loop_factory=lambda: ScaledTimeLoop(speed, epoch_unix_s, origin_s)) as runner:
+def run_scaled(
+    main: Coroutine[Any, Any, T],
+    speed: float,
+    epoch_unix_s: float,
+    origin_s: float | None = None,
+    *,
+    alone: bool = False,
+) -> T:
+    """Run a coroutine to its end in scaled time, as ``asyncio.run`` does in real time; ``alone`` as in the loop."""
+    with asyncio.Runner(loop_factory=lambda: ScaledTimeLoop(speed, epoch_unix_s, origin_s, alone=alone)) as runner:
         return runner.run(main)

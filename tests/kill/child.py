@@ -102,7 +102,7 @@ class Report:
 def live(world: World, life: Life, orders: tuple[Order, ...]) -> None:
     """Be the process: serve until everything is over, or death."""
     arm(life.failpoint)
-    result = run_scaled(_serve(world, life, orders), world.speed, world.epoch_unix_s, world.origin_s)
+    result = run_scaled(_serve(world, life, orders), world.speed, world.epoch_unix_s, world.origin_s, alone=True)
     raise SystemExit(int(result))
 
 
