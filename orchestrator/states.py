@@ -1,4 +1,4 @@
-"""The states of a run, what each means, and the moves allowed between them, as one table (drawn in docs/states.md)."""
+"""The states of a run, their meanings, and the allowed moves between them, as one table (drawn in docs/states.md)."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class CircuitFit:
 
 
 def fit_cell(spectrum: Spectrum, kind: CellKind = CellKind.LI_LI) -> CircuitFit:
-    """Fit the circuit of a kind of cell; a cell without an arc is fitted as a resistance, and the remark says so.
+    """Fit the circuit of a kind of cell; a cell without an arc is fitted as a resistance, with a remark.
 
     Raises ValueError for a spectrum of fewer than ten points.
     """

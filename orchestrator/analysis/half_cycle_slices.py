@@ -40,7 +40,7 @@ class HalfCycle:
 
     @property
     def flatness(self) -> float | None:
-        """Give how much the voltage varies inside the half-cycle, against its mean; None without parts.
+        """Return the variation of the voltage inside the half-cycle, relative to its mean; None without parts.
 
         The first part, in which a tester settles, is left out; the start of plating, where it shows, is not.
         """

@@ -41,7 +41,7 @@ class StartOrder(_Order):
 
 
 class ByOrder(_Order):
-    """A command that only needs to say who gives it."""
+    """A command that needs only the name of its operator."""
 
     by: Person
 
@@ -54,7 +54,7 @@ class ClaimOrder(_Order):
 
 
 class Problem(BaseModel):
-    """What is wrong and what to do, in a sentence."""
+    """The fault and the remedy, in a sentence."""
 
     error: str
 
@@ -79,7 +79,7 @@ class Instrument(BaseModel):
 
 
 class RunNow(BaseModel):
-    """Where a run is that the service looks after."""
+    """The present state and position of a run of the service."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -96,7 +96,7 @@ class RunNow(BaseModel):
 
 
 class ClaimNow(BaseModel):
-    """Who has claimed a channel, and for how much longer."""
+    """The client who has claimed a channel, and the time left."""
 
     owner: str
     left_s: float
@@ -115,7 +115,7 @@ class ChannelNow(BaseModel):
 
 
 class Happened(BaseModel):
-    """Something that happened since the service started."""
+    """An event since the service started."""
 
     at_unix_s: float
     run_id: str | None
@@ -123,7 +123,7 @@ class Happened(BaseModel):
 
 
 class Status(BaseModel):
-    """The rack in words: what each channel does, and what happened since the last start.
+    """The rack in words: the activity of each channel, and the events since the last start.
 
     ``troubles``: what keeps the whole rack from working as it should, such as a full disk.
     """
@@ -152,7 +152,7 @@ class CellItem(BaseModel):
 
 
 class RunItem(BaseModel):
-    """A run as the store has it."""
+    """A run as stored."""
 
     run_id: str
     recipe: str
@@ -187,7 +187,7 @@ class RunDetail(RunItem):
 
 
 class Event(BaseModel):
-    """Something that happened, to a run or (None) to the rig."""
+    """An event of a run or (None) of the rig."""
 
     id: int
     run_id: str | None
@@ -219,7 +219,7 @@ class Table(BaseModel):
 
 
 class Measurement(BaseModel):
-    """One whole measurement of a potentiostat; its values are the spectrum, or the samples, of its test."""
+    """One complete measurement of a potentiostat; its values are the spectrum, or the samples, of its test."""
 
     test: int
     technique: str

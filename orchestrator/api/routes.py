@@ -48,7 +48,7 @@ async def health(service: TheService) -> models.Health:
 
 @router.get("/instruments")
 async def instruments(service: TheService) -> list[models.Instrument]:
-    """List the testers, and what happens to their channels when this service dies."""
+    """List the testers, and what happens to their channels if this service dies."""
     return [
         models.Instrument(
             name=supervisor.tester.name,
@@ -64,7 +64,7 @@ async def instruments(service: TheService) -> list[models.Instrument]:
 
 @router.get("/channels")
 async def channels(service: TheService) -> list[models.ChannelNow]:
-    """List the channels: what each does, who waits, who has claimed it."""
+    """List the channels: the activity of each, the waiting runs, and the client who has claimed it."""
     return [channel_now(service, channel) for channel in service.channels()]
 
 
@@ -92,7 +92,7 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
 
 @router.get("/status")
 async def status(service: TheService) -> models.Status:
-    """Say what every channel does and what has happened since the service started."""
+    """Describe the activity of every channel and the events since the service started."""
     return models.Status(
         observe_only=service.observe_only,
         troubles=service.troubles,
@@ -180,19 +180,19 @@ async def cycles(
 async def spectra(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
-    """Give a run's impedance spectra, point by point; each has a test of its own, told of under ``measurements``."""
+    """Return a run's impedance spectra, point by point; each has a test of its own, listed under ``measurements``."""
     return await _table(pages.SPECTRA, run_id, service, after_test, after, limit)
 
 
 @router.get("/runs/{run_id}/measurements", response_model=models.MeasurementList)
 async def measurements(run_id: RunId, service: TheService) -> dict[str, Any]:
-    """Give what the potentiostat has measured of a run: technique, bias, amplitude, cycle, charge passed, files."""
+    """Return the potentiostat's measurements of a run: technique, bias, amplitude, cycle, charge passed, files."""
     return pages.measurements(service.store, run_id)
 
 
 @router.get("/runs/{run_id}/events", response_model=models.EventPage)
 async def run_events(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Give what happened to a run."""
+    """Return the events of a run."""
     return pages.events(service.store, run_id, after, limit)
 
 
@@ -204,7 +204,7 @@ async def run_deviations(run_id: RunId, service: TheService, after: After = 0, l
 
 @router.get("/events", response_model=models.EventPage)
 async def events(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Give what happened, to runs and to the rig."""
+    """Return the events of all runs and of the rig."""
     return pages.events(service.store, None, after, limit)
 
 
@@ -216,7 +216,7 @@ async def deviations(service: TheService, after: After = 0, limit: Limit = 1000)
 
 @router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the_watchers)]) -> StreamingResponse:
-    """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts those left out."""
+    """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts omitted values."""
     if watchers.clients >= MOST_CLIENTS:
         raise TooManyClients(f"{MOST_CLIENTS} clients watch already; close some of them")
     now = [run.update() for run in service.runs]

@@ -20,7 +20,7 @@ def demo(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Run the paper's cells at once on a simulated CT-4008 and show what each did."""
+    """Run the paper's cells at once on a simulated CT-4008 and show the result of each."""
     need("report")
     from orchestrator.demo import run_demo
 

@@ -1,4 +1,4 @@
-"""``cellrig extensions``: what other installed packages add to this installation."""
+"""``cellrig extensions``: the extensions of this installation by other installed packages."""
 
 from __future__ import annotations
 

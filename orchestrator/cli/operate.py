@@ -26,7 +26,7 @@ def _bench() -> None:
 
 
 def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Say what every channel does, and what has happened since the service started."""
+    """Show what every channel does, and the events since the service started."""
     found = ServiceClient(store, url).get("/status")
     if json:
         print_json(found)
@@ -67,7 +67,7 @@ def watch(
     url: Url = None,
     once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
 ) -> None:
-    """Show the rack as it goes: a table in a terminal, lines elsewhere, until Ctrl-C."""
+    """Show the rack continuously: a table in a terminal, lines elsewhere, until Ctrl-C."""
     client = ServiceClient(store, url)
     if once:
         found = client.get("/status")
@@ -172,7 +172,7 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
 
 
 def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Go on with a held run, with what is still to do."""
+    """Resume a held run, with the part that is not done yet."""
     _tell([ServiceClient(store, url).post(f"/runs/{run}/resume", {"by": named(by)})], json)
 
 
@@ -183,7 +183,7 @@ def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = No
 
 @bench_app.command()
 def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Say what answers, what does not, and what happens to each channel when this machine dies.
+    """Show which instruments answer, and what happens to each channel when this machine stops working.
 
     Without --bench the running service is asked.
     """

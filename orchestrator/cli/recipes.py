@@ -58,7 +58,7 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Say every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""
+    """List every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""
     from protocols import resolve
     from protocols.errors import ResolveError
     from protocols.forecast import expected_duration_s, planned_duration_s

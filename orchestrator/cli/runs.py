@@ -103,7 +103,7 @@ def show(
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show one run: where it ended and why, what happened, and its last steps."""
+    """Show one run: its end and the reason, its events, and its last steps."""
     from orchestrator.analysis.summary import details
     from orchestrator.store import open_store
 

@@ -1,4 +1,4 @@
-"""``cellrig spectra``: what the potentiostat measured of a run, in numbers and pictures."""
+"""``cellrig spectra``: the potentiostat's measurements of a run, in numbers and pictures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def spectra(
     ] = 0.0,
     json: Json = False,
 ) -> None:
-    """Fit a run's impedance spectra, check them, say what they tell of the cell, and draw them."""
+    """Fit a run's impedance spectra, check them, report the state of the cell, and draw them."""
     need("report")
     from orchestrator.report.impedance import draw, impedance_report
     from orchestrator.store import open_store

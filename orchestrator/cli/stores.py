@@ -23,7 +23,7 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Look for damage, missing records, loose ends, old backups and a full disk; exit status 1 if anything is wrong."""
+    """Check for damage, missing records, unfinished runs, old backups and a full disk; exit status 1 for any fault."""
     import time
 
     from orchestrator.store.health import check_store

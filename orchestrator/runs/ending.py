@@ -1,4 +1,4 @@
-"""Decides how a run goes on after its test has ended: complete, trip, hold, or start the next segment."""
+"""Decides how a run continues after its test has ended: complete, trip, hold, or start the next segment."""
 
 from __future__ import annotations
 
