@@ -81,7 +81,7 @@ async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
 
 
 def draw(store: Store, runs: dict[str, str], folder: Path) -> tuple[Path, ...]:
-    """Draw the four pictures of the demo's runs (run ids by cell label) and give their paths."""
+    """Draw the four pictures of the demo's runs (run ids by cell label) and return their paths."""
     from orchestrator.report import figures
 
     paths = tuple(folder / f"figure-{name}.png" for name in ("3a", "3b", "5a", "5b"))

@@ -132,7 +132,7 @@ def move(old: RunState, new: RunState) -> RunState:
 
 
 def diagram() -> str:
-    """Give the table as a Mermaid state diagram, for the documentation."""
+    """Return the table as a Mermaid state diagram, for the documentation."""
     lines = ["stateDiagram-v2", "    [*] --> queued"]
     for old in RunState:
         lines += [f"    {old.value} --> {new.value}" for new in RunState if new in MOVES[old]]

@@ -144,7 +144,7 @@ def _remark(marks: Landmarks, interface: Quantity | None, misfit: float) -> str:
 
 
 def _start(element: Element, circuit: Circuit, marks: Landmarks, apart: float) -> Sequence[float]:
-    """Give starting values of one element from the spectrum's landmarks."""
+    """Return starting values of one element from the spectrum's landmarks."""
     intercept = max(marks.intercept_ohm, 1e-9)
     omega_low = 2.0 * math.pi * marks.lowest_hz
     if element.arc is None:
@@ -220,7 +220,7 @@ def _misfit(circuit: Circuit, frequency: Floats, impedance: Complexes, values: F
 
 
 def _covariance(circuit: Circuit, frequency: Floats, impedance: Complexes, values: Floats) -> Floats:
-    """Give the covariance of the parameters from the slopes of the weighted model at its best point."""
+    """Return the covariance of the parameters from the slopes of the weighted model at its best point."""
     import numpy as np
 
     best, modulus = circuit.impedance(frequency, values), np.abs(impedance)
@@ -249,6 +249,6 @@ def _sum(circuit: Circuit, chosen: set[str], values: Floats, covariance: Floats)
 
 
 def _criterion(fit: CircuitFit) -> float:
-    """Give the Bayesian information criterion: better fits and fewer parameters make it smaller."""
+    """Return the Bayesian information criterion: better fits and fewer parameters make it smaller."""
     count = 2 * len(fit.frequency_hz)
     return count * 2.0 * math.log(max(fit.relative_residual, 1e-9)) + len(fit.parameters) * math.log(count)

@@ -70,7 +70,7 @@ class Element:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Give the names of its parameters as the package has them."""
+        """Return the names of its parameters as the package has them."""
         count = len(UNITS[self.kind])
         return (self.name,) if count == 1 else tuple(f"{self.name}_{n}" for n in range(count))
 
@@ -84,17 +84,17 @@ class Circuit:
 
     @property
     def arcs(self) -> int:
-        """Give the number of arcs."""
+        """Return the number of arcs."""
         return len({element.arc for element in self.elements if element.arc is not None})
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """Give the names of all parameters, in order."""
+        """Return the names of all parameters, in order."""
         return tuple(name for element in self.elements for name in element.parameters)
 
     @property
     def units(self) -> tuple[str, ...]:
-        """Give the units of all parameters, in order."""
+        """Return the units of all parameters, in order."""
         return tuple(unit for element in self.elements for unit in UNITS[element.kind])
 
     def is_exponent(self) -> tuple[bool, ...]:

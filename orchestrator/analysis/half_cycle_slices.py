@@ -59,7 +59,7 @@ def half_cycles_of(data: RunData) -> Iterator[HalfCycle]:
 
 
 def half_cycles(store: Store, program: Program, steps: Sequence[RunStep]) -> Iterator[HalfCycle]:
-    """Give the half-cycles among a run's executed steps."""
+    """Return the half-cycles among a run's executed steps."""
     for parts in parts_together(steps):
         place = parts[0].place
         segment = program.segments[place.segment]
@@ -87,7 +87,7 @@ def half_cycle(executed: ExecutedStep, samples: Sequence[Sample], current_a: flo
 
 
 def parts(points: Sequence[tuple[float, float]], duration_s: float) -> tuple[float, ...]:
-    """Give the mean magnitude in each part, from (time in the step, value); nothing where too many parts are empty."""
+    """Return the mean magnitude in each part, from (time in the step, value); empty if too many parts have none."""
     if duration_s <= 0.0:
         return ()
     sums, counts = [0.0] * PARTS, [0] * PARTS

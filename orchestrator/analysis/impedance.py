@@ -71,7 +71,7 @@ class Landmarks:
 
     @property
     def interface_ohm(self) -> float:
-        """Give the width of the arcs on the real axis."""
+        """Return the width of the arcs on the real axis."""
         return self.valley_ohm - self.intercept_ohm
 
 
@@ -123,7 +123,7 @@ def landmarks(spectrum: Spectrum) -> Landmarks:
 
 
 def median_of(values: Floats, width: int) -> Floats:
-    """Give the running median over an odd number of points; the ends are repeated outwards."""
+    """Return the running median over an odd number of points; the ends are repeated outwards."""
     import numpy as np
 
     padded = np.pad(values, width // 2, mode="edge")

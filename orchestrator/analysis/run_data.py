@@ -127,7 +127,7 @@ class RunData:
         return [found for row in rows if (found := measured_spectrum(self.store, row)) is not None]
 
     def samples_of(self, steps: Sequence[RunStep]) -> list[Sample]:
-        """Give the samples of consecutive steps, or of the parts of one, as if they were one step, in run time."""
+        """Return the samples of consecutive steps, or of the parts of one, as if they were one step, in run time."""
         return samples_of(self.store, steps)
 
     def joined(self, parts: Sequence[RunStep]) -> ExecutedStep:
@@ -138,7 +138,7 @@ class RunData:
         return joined(self.store, segment, parts)
 
     def chunks(self, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
-        """Give all samples of all tests as columns, in chunks of at most ``rows`` rows; memory stays that of one chunk.
+        """Yield all samples of all tests as columns, in chunks of at most ``rows`` rows; memory holds one at a time.
 
         ``names`` are some of ``orchestrator.analysis.sample_columns.COLUMNS``, all by default. A chunk never spans
         tests.
@@ -190,7 +190,7 @@ class RunData:
 def _overlapping(
     deviations: Sequence[DeviationRow], started_unix_s: float, ended_unix_s: float
 ) -> tuple[DeviationRow, ...]:
-    """Give the deviations that share time with a span; a tester's clock is read to the second."""
+    """Return the deviations that share time with a span; a tester's clock is read to the second."""
     return tuple(
         row
         for row in deviations

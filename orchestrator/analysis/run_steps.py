@@ -151,7 +151,7 @@ def parts_together(steps: Sequence[RunStep]) -> list[tuple[RunStep, ...]]:
 
 
 def samples_of(store: Store, parts: Sequence[RunStep]) -> list[Sample]:
-    """Give the samples of consecutive steps, or parts of one, as if they were one step.
+    """Return the samples of consecutive steps, or parts of one, as if they were one step.
 
     ``time_s`` is run time; ``step_time_s``, ``capacity_ah`` and ``energy_wh`` go on from one part to the next.
     ``sequence`` stays that of the part's own test.

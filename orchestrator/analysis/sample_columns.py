@@ -76,7 +76,7 @@ the store. The next seven are those of ``orchestrator.judging.placing.RunPlace``
 
 
 def chunks(store: Store, test: RunTest, steps: Sequence[RunStep], names: Sequence[str], rows: int) -> Iterator[Columns]:
-    """Give one test's samples as columns, in chunks of at most ``rows`` rows."""
+    """Return one test's samples as columns, in chunks of at most ``rows`` rows."""
     wanted = _checked(names)
     if test.last is None or not steps:
         return

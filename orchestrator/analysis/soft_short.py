@@ -150,7 +150,7 @@ class SoftShortWatch:
         self._spectra: list[tuple[int, Landmarks]] = []
 
     def assessment(self) -> Assessment:
-        """Give the verdict on everything so far."""
+        """Return the verdict on everything so far."""
         if not self._episodes:
             return Assessment(Verdict.HEALTHY, None, ("no sign of a short",), False, ())
         worst = max(self._episodes, key=lambda episode: _ORDER.index(episode.verdict))

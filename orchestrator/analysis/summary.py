@@ -96,7 +96,7 @@ def _hours_to_short(store: Store, run_id: str) -> float | None:
 
 
 def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:
-    """Give a run with its events, its last executed steps and its gaps, ready for JSON.
+    """Return a run with its events, its last executed steps and its gaps, ready for JSON.
 
     Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
     """

@@ -38,7 +38,7 @@ def _rows(store: Store, sql: str, *values: object) -> list[dict[str, Any]]:
 
 
 def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, limit: int) -> dict[str, Any]:
-    """Give the rows of a run that follow row ``after`` of test ``after_test``, through all its tests."""
+    """Return the rows of a run that follow row ``after`` of test ``after_test``, through all its tests."""
     check_run(store, run_id)
     columns = ", ".join(kind.columns)
     sql = f"SELECT test, {columns} FROM {kind.table} WHERE test = ? AND {kind.key} > ? ORDER BY {kind.key} LIMIT ?"  # noqa: S608 names of ours
@@ -66,13 +66,13 @@ _RUN = (
 
 
 def runs(store: Store, after: int, limit: int) -> dict[str, Any]:
-    """Give runs, oldest first, whose number is above ``after``."""
+    """Return runs, oldest first, whose number is above ``after``."""
     rows = _rows(store, f"{_RUN} WHERE number > ? ORDER BY number LIMIT ?", after, limit + 1)
     return _page("runs", "number", rows, limit, after)
 
 
 def run(store: Store, run_id: str) -> dict[str, Any]:
-    """Give one run with its tests. Raises NoSuchThing."""
+    """Return one run with its tests. Raises NoSuchThing."""
     found = _rows(store, f"{_RUN} WHERE run_id = ?", run_id)
     if not found:
         raise NoSuchThing(f"there is no run {run_id!r} in the store; 'cellrig runs' lists them")
@@ -92,18 +92,18 @@ def check_run(store: Store, run_id: str) -> None:
 
 
 def measurements(store: Store, run_id: str) -> dict[str, Any]:
-    """Give the measurements of a potentiostat, in order."""
+    """Return the measurements of a potentiostat, in order."""
     check_run(store, run_id)
     return {"measurements": [asdict(row) for row in store.measurements(run_id)]}
 
 
 def events(store: Store, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
-    """Give events, of one run or of all, whose number is above ``after``."""
+    """Return events, of one run or of all, whose number is above ``after``."""
     return _listed(store, "events", "SELECT * FROM event", run_id, after, limit)
 
 
 def deviations(store: Store, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
-    """Give deviations, of one run or of all, whose number is above ``after``."""
+    """Return deviations, of one run or of all, whose number is above ``after``."""
     return _listed(store, "deviations", "SELECT * FROM deviation", run_id, after, limit)
 
 

@@ -70,7 +70,7 @@ async def channels(service: TheService) -> list[models.ChannelNow]:
 
 @router.get("/channels/{channel}")
 async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
-    """Give one channel."""
+    """Return one channel."""
     service.supervisor_of(channel)
     return channel_now(service, channel)
 
@@ -141,7 +141,7 @@ async def runs(service: TheService, after: After = 0, limit: Limit = 100) -> dic
 
 @router.get("/runs/{run_id}", response_model=models.RunDetail)
 async def one_run(run_id: RunId, service: TheService) -> dict[str, Any]:
-    """Give one run with its tests."""
+    """Return one run with its tests."""
     return pages.run(service.store, run_id)
 
 
@@ -156,7 +156,7 @@ async def _table(
 async def samples(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
-    """Give a run's samples that follow a sequence number."""
+    """Return a run's samples that follow a sequence number."""
     return await _table(pages.SAMPLES, run_id, service, after_test, after, limit)
 
 
@@ -164,7 +164,7 @@ async def samples(
 async def steps(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
-    """Give a run's executed steps."""
+    """Return a run's executed steps."""
     return await _table(pages.STEPS, run_id, service, after_test, after, limit)
 
 
@@ -172,7 +172,7 @@ async def steps(
 async def cycles(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
-    """Give a run's numbers for each cycle."""
+    """Return a run's numbers for each cycle."""
     return await _table(pages.CYCLES, run_id, service, after_test, after, limit)
 
 
@@ -198,7 +198,7 @@ async def run_events(run_id: RunId, service: TheService, after: After = 0, limit
 
 @router.get("/runs/{run_id}/deviations", response_model=models.DeviationPage)
 async def run_deviations(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Give the time spans in which a run's data deviate from the plan."""
+    """Return the time spans in which a run's data deviate from the plan."""
     return pages.deviations(service.store, run_id, after, limit)
 
 
@@ -210,7 +210,7 @@ async def events(service: TheService, after: After = 0, limit: Limit = 1000) -> 
 
 @router.get("/deviations", response_model=models.DeviationPage)
 async def deviations(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Give the deviations of all runs."""
+    """Return the deviations of all runs."""
     return pages.deviations(service.store, None, after, limit)
 
 

@@ -14,7 +14,7 @@ _SHORTEST = 32
 
 
 def token_path(store: Path) -> Path:
-    """Give the token file of a store."""
+    """Return the token file of a store."""
     return store.with_name(f"{store.name}.token")
 
 

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def station_on(bench: BenchSettings) -> Station | None:
-    """Give the potentiostat's place on a bench; None where there is none. Nothing is opened."""
+    """Return the potentiostat's place on a bench; None where there is none. Nothing is opened."""
     if bench.potentiostat is None:
         return None
     potentiostat = Chi660ePotentiostat(bench.potentiostat, wall_time)

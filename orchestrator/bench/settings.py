@@ -125,7 +125,7 @@ class BenchSettings(TableSettings):
         raise SettingsError(f"there is no channel {channel!r} on this bench; it has {known}")
 
     def problems(self, program: Program, channel: str) -> list[str]:
-        """Give every reason, as a sentence, why a program cannot run on a channel; empty when it can.
+        """Return every reason, as a sentence, why a program cannot run on a channel; empty when it can.
 
         Raises SettingsError for a channel that is not on this bench.
         """

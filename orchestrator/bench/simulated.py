@@ -60,12 +60,12 @@ class SimulatedRack:
     poll_period_s: float = 600.0
 
     def problems(self, program: Program, channel: str) -> list[str]:
-        """Give every reason, as a sentence, why a program cannot run on a channel of the rack; empty when it can."""
+        """Return every reason, as a sentence, why a program cannot run on a channel of the rack; empty when it can."""
         return simulated_bench().problems(program, channel)
 
 
 def rack_with(cell: Cell, channel: str, model: str | None, seed: int) -> SimulatedRack:
-    """Give the rack with one cell for a channel: ``model``, else the cell's own, else the coated one of its kind."""
+    """Return the rack with one cell for a channel: ``model``, else the cell's own, else the coated one of its kind."""
     if model is None:
         model = cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
@@ -80,7 +80,7 @@ def simulated_bench() -> BenchSettings:
 
 
 def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:
-    """Give the settings of the built-in CT-4008; its step files go into ``folder``."""
+    """Return the settings of the built-in CT-4008; its step files go into ``folder``."""
     return NewareSettings(
         name="simulated-ct4008",
         step_files=Path(folder),
@@ -188,7 +188,7 @@ async def _simulated_potentiostat(
 
 
 def simulated_chi_settings(folder: Path, name: str) -> Chi660eSettings:
-    """Give the settings of the built-in CHI660E; its jobs go into ``folder``."""
+    """Return the settings of the built-in CHI660E; its jobs go into ``folder``."""
     from simulators.chi660e.launching import program
 
     interpreter, *arguments = program()

@@ -133,7 +133,7 @@ class ServiceClient:
 
 
 def _url_beside(store: Path) -> str | None:
-    """Give the address that the living service of a store has written into its lock."""
+    """Return the address that the living service of a store has written into its lock."""
     from orchestrator.rack.lock import owner_of
 
     owner = owner_of(store)

@@ -53,7 +53,7 @@ class _Bounds:
     high_at_s: float = 0.0
 
     def with_record(self, low_s: float, high_s: float, at_s: float) -> _Bounds:
-        """Give the narrower bounds."""
+        """Return the narrower bounds."""
         low = (low_s, at_s) if low_s > self.low_s else (self.low_s, self.low_at_s)
         high = (high_s, at_s) if high_s < self.high_s else (self.high_s, self.high_at_s)
         return _Bounds(*low, *high)

@@ -154,7 +154,7 @@ def _mean_voltage_v(steps: list[ExecutedStep]) -> float | None:
 
 
 def _closing_steps(segment: CyclingSegment) -> frozenset[int]:
-    """Give the number of the last powered step in the body of each loop."""
+    """Return the number of the last powered step in the body of each loop."""
     closing = set()
     passing = [number for number, _ in powered(segment.steps)]
     for own, loop in loops(segment.steps):

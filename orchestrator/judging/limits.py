@@ -122,7 +122,7 @@ _OVERDUE_S = 2.0
 
 
 def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, StepWindow]:
-    """Give the window of each step that makes records, by step number."""
+    """Return the window of each step that makes records, by step number."""
     host_a = segment.limits.host_current_a
     windows = {}
     for number, step in recorded(segment.steps):

@@ -65,7 +65,7 @@ class ProgramWalk:
         self._test = Placement(self._original(index), self._next, segment)
 
     def place(self, executed: ExecutedStep) -> RunPlace:
-        """Give the place of the test's next step."""
+        """Return the place of the test's next step."""
         test = self._test
         own = test.count(executed.step_count)
         if own is None:

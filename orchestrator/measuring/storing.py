@@ -63,7 +63,7 @@ def archive(measurement: Measurement, store: Path) -> Measurement:
 
 
 def _samples(trace: Trace, mode: str, started_unix_s: float) -> list[Sample]:
-    """Give a trace as the samples of one step; charge is counted by the trapezoid rule where a current is known."""
+    """Return a trace as the samples of one step; charge is counted by the trapezoid rule where a current is known."""
     samples: list[Sample] = []
     charge_ah = energy_wh = 0.0
     last: tuple[float, float, float] | None = None

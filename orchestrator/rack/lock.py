@@ -46,7 +46,7 @@ class Owner:
 
 
 def lock_path(store: Path) -> Path:
-    """Give the lock file of a store."""
+    """Return the lock file of a store."""
     return store.with_name(f"{store.name}.lock")
 
 

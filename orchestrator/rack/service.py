@@ -165,7 +165,7 @@ class Service:
         return [run for supervisor in self.supervisors for run in supervisor.runs]
 
     def channels(self) -> list[str]:
-        """Give all channels, in rack order."""
+        """Return all channels, in rack order."""
         return [channel for supervisor in self.supervisors for channel in supervisor.tester.channels()]
 
     def supervisor_of(self, channel: str) -> Supervisor:

@@ -50,7 +50,7 @@ def voltage_over_time(store: Store, traces: Sequence[Trace], path: Path, title: 
 
 
 def times_and_voltages(store: Store, run_id: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Give run time in hours and voltage in V of all of a run's samples."""
+    """Return run time in hours and voltage in V of all of a run's samples."""
     columns = RunData(store, run_id).columns("time_s", "voltage_v")
     return columns["time_s"] / 3600, columns["voltage_v"]
 
@@ -93,7 +93,7 @@ def voltage_over_capacity(store: Store, traces: Sequence[Trace], cycles: Sequenc
 
 
 def half_cycles(store: Store, run_id: str, cycle: int) -> list[tuple[list[float], list[float]]]:
-    """Give the charge and the discharge curve of a cycle: specific capacities in mAh/g and voltages in V.
+    """Return the charge and the discharge curve of a cycle: specific capacities in mAh/g and voltages in V.
 
     A half-cycle is one curve, whatever interrupted it and however many steps it has.
     """

@@ -94,7 +94,7 @@ def _conductivity(fit: CircuitFit, facts: CellFacts, series_ohm: float) -> Condu
 
 
 def draw(report: ImpedanceReport, folder: Path) -> list[Path]:
-    """Draw Nyquist and Bode plots and the resistances over the cycles into a folder; give the files."""
+    """Draw Nyquist and Bode plots and the resistances over the cycles into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = [(measured.cycle, measured.spectrum) for measured in report.spectra]
     fits = {measured.cycle: fit for measured, fit in zip(report.spectra, report.fits, strict=True)}

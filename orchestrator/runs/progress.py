@@ -35,7 +35,7 @@ class Progress:
 
     @classmethod
     def at_start(cls, program: Program) -> Progress:
-        """Give the progress of a run that has not begun."""
+        """Return the progress of a run that has not begun."""
         segment = program.cycling[0]
         return cls(program, segment, CycleBuilder(segment, program.cell))
 
@@ -67,13 +67,13 @@ class Progress:
         return self._cycle_of(last.step_count)
 
     def _cycle_of(self, step_count: int) -> int:
-        """Give the run's cycle of a step of the present test that is fed next, or was fed last."""
+        """Return the run's cycle of a step of the present test that is fed next, or was fed last."""
         test = Placement(self.whole, self.base, self.segment)
         count = test.count(step_count)
         return self.cycles.number(test.beginning if count is None else place(self.whole.steps, count))
 
     def number(self, steps: Sequence[ExecutedStep]) -> tuple[list[ExecutedStep], list[Cycle]]:
-        """Feed steps of the present test to the cycles; give them with the run's cycle numbers, and whole cycles."""
+        """Feed steps of the present test to the cycles; return them with the run's cycle numbers, and whole cycles."""
         numbered: list[ExecutedStep] = []
         cycles: list[Cycle] = []
         for executed in steps:
@@ -87,7 +87,7 @@ class Progress:
         return replace(self, cycles=deepcopy(self.cycles))
 
     def advanced(self) -> Progress:
-        """Give the progress at the beginning of the next segment."""
+        """Return the progress at the beginning of the next segment."""
         count = self.cycles.count
         there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, has_test=False)
         if there.is_over or there.measurement is not None:
@@ -99,7 +99,7 @@ class Progress:
         return replace(self, segment=segment)
 
     def with_test(self) -> Progress:
-        """Give the progress with a test of ``segment`` that begins where the one before it ended."""
+        """Return the progress with a test of ``segment`` that begins where the one before it ended."""
         return replace(self, base=self.next, has_test=True)
 
     def after(self, last: Sample | None) -> Progress:

@@ -18,7 +18,7 @@ class RunRequest:
     label: str
 
     def add_to(self, store: Store) -> str:
-        """Add a queued run to the store and give its id."""
+        """Add a queued run to the store and return its id."""
         return store.add_run(
             recipe=self.program.recipe,
             cell=self.program.cell.name,

@@ -148,7 +148,7 @@ class Run:
         self._tell(self.update())
 
     def taken_over(self, status: ChannelStatus) -> bool:
-        """Tell whether the channel shows another test than the run's own."""
+        """Return whether the channel shows another test than the run's own."""
         if self.records is None:
             return False
         identity = self.records.identity

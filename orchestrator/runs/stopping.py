@@ -122,7 +122,7 @@ class StopOrder:
                 run.finish(ending)
 
     async def _send(self, identity: TestIdentity) -> str:
-        """Stop a test and give the outcome; a stop that was confirmed before is not sent again. Raises DriverError."""
+        """Stop a test and return the outcome; a confirmed stop is not sent again. Raises DriverError."""
         if not self._confirmed:
             failpoint("stop not intended")
             self._intend()

@@ -91,7 +91,7 @@ def back_up_before(store: Path, migration: str) -> Path:
 
 
 def backups(store: Path, folder: Path | None = None) -> list[tuple[float, Path]]:
-    """Give the backups of a store in a folder (None: beside it) with their times (Unix, seconds), the newest first.
+    """Return the backups of a store in a folder (None: beside it) with their times (Unix, seconds), the newest first.
 
     A file counts when it is named like one and descends from this store; what cannot be read does not.
     """

@@ -10,7 +10,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 
 
 def wal_path(store: Path) -> Path:
-    """Give SQLite's write-ahead log of a store."""
+    """Return SQLite's write-ahead log of a store."""
     return store.with_name(f"{store.name}-wal")
 
 
@@ -36,7 +36,7 @@ def before_name(store: Path, migration: str) -> str:
 
 
 def backup_key(store: Path, name: str) -> tuple[float, int] | None:
-    """Give the time (Unix, seconds) and the number in a backup's name, None for any other name."""
+    """Return the time (Unix, seconds) and the number in a backup's name, None for any other name."""
     pattern = rf"{re.escape(store.stem)}\.backup-(\d{{8}}T\d{{6}}Z)(?:-(\d+))?{re.escape(store.suffix)}"
     found = re.fullmatch(pattern, name, re.ASCII)
     if found is None:
@@ -49,7 +49,7 @@ def backup_key(store: Path, name: str) -> tuple[float, int] | None:
 
 
 def named_backups(store: Path, folder: Path) -> list[Path]:
-    """Give the files in a folder that are named like backups of a store, the newest first."""
+    """Return the files in a folder that are named like backups of a store, the newest first."""
     files = (path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
     keyed = [(key, path) for path in files if (key := backup_key(store, path.name)) is not None]
     return [path for _, path in sorted(keyed, reverse=True)]

@@ -64,7 +64,7 @@ def network_share(folder: Path) -> str | None:
 
 
 def share_of(folder: PurePosixPath, mounts: Iterable[str]) -> str | None:
-    """Give the mount point of the network file system that a folder is on, from lines of a Linux mount table."""
+    """Return the mount point of the network file system that a folder is on, from lines of a Linux mount table."""
     innermost, kind = PurePosixPath("/"), ""
     for line in mounts:
         fields = line.split()

@@ -61,13 +61,13 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 
 
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
-    """Give the sample with the highest sequence number, or None while there is none."""
+    """Return the sample with the highest sequence number, or None while there is none."""
     row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
     return None if row is None else _sample(row)
 
 
 def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | None) -> Iterator[Iterable[Sample]]:
-    """Give the samples with a sequence number above ``after``, in order, in pages."""
+    """Return the samples with a sequence number above ``after``, in order, in pages."""
     left = limit
     while left is None or left > 0:
         size = PAGE_ROWS if left is None else min(PAGE_ROWS, left)
@@ -85,7 +85,7 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
 def column_pages(
     connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Give columns of the samples up to sequence number ``last``, in order, a page of at most ``rows`` at a time.
+    """Return columns of the samples up to sequence number ``last``, in order, a page of at most ``rows`` at a time.
 
     Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
     cursor is open in between.
@@ -100,7 +100,7 @@ def column_pages(
 
 
 def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> list[tuple[int, int, int]]:
-    """Give step count, first and last sequence number of each step in the samples above ``after``, in order."""
+    """Return step count, first and last sequence number of each step in the samples above ``after``, in order."""
     sql = (
         "SELECT step_count, min(sequence), max(sequence) FROM sample WHERE test = ? AND sequence > ? "
         "GROUP BY step_count ORDER BY step_count"

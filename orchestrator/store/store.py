@@ -91,7 +91,7 @@ class Store(Transactional):
         created_unix_s: float,
         label: str = "",
     ) -> str:
-        """Add a queued run and give its id, such as ``R000001``, short and plain enough for a barcode.
+        """Add a queued run and return its id, such as ``R000001``, short and plain enough for a barcode.
 
         A cell that nobody has added is kept with the facts that the program carries.
         """
@@ -159,17 +159,17 @@ class Store(Transactional):
             return _new_id(cursor)
 
     def runs(self) -> list[RunRow]:
-        """Give all runs, the oldest first."""
+        """Return all runs, the oldest first."""
         return [_run(row) for row in self._query(f"{RUNS} ORDER BY number")]
 
     def run(self, run_id: str) -> RunRow:
-        """Give one run. Raises Refused when there is none."""
+        """Return one run. Raises Refused when there is none."""
         rows = self._query(f"{RUNS} WHERE run_id = ?", run_id)
         _need_one(len(rows), f"run {run_id}")
         return _run(rows[0])
 
     def tests(self, run_id: str) -> list[TesterTestRow]:
-        """Give the tests of a run, in the order they were added."""
+        """Return the tests of a run, in the order they were added."""
         return [TesterTestRow(**row) for row in self._query(f"{TESTS} WHERE run_id = ? ORDER BY id", run_id)]
 
     # Samples, steps and spectra
@@ -192,7 +192,7 @@ class Store(Transactional):
             return bulk.last(self._db.conn, test)
 
     def samples(self, test: int, after: int = 0, limit: int | None = None) -> Iterator[Sample]:
-        """Give the samples whose sequence number is above ``after``, in order, at most ``limit``."""
+        """Return the samples whose sequence number is above ``after``, in order, at most ``limit``."""
         with explained(self.path):
             for page in bulk.pages(self._db.conn, test, after, limit):
                 yield from page
@@ -208,7 +208,7 @@ class Store(Transactional):
             connection.executemany(UPSERT_STEP, rows)
 
     def steps(self, test: int) -> list[ExecutedStep]:
-        """Give the executed steps of a test, in order."""
+        """Return the executed steps of a test, in order."""
         rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
 
@@ -219,7 +219,7 @@ class Store(Transactional):
             connection.executemany(UPSERT_CYCLE, rows)
 
     def cycles(self, test: int) -> list[Cycle]:
-        """Give the per-cycle numbers of a test, in order."""
+        """Return the per-cycle numbers of a test, in order."""
         rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
         reasons = ("charge_end_reason", "discharge_end_reason")
         return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
@@ -232,7 +232,7 @@ class Store(Transactional):
             connection.execute(f"INSERT INTO measurement VALUES ({marks})", values)  # noqa: S608 marks only
 
     def measurements(self, run_id: str) -> list[MeasurementRow]:
-        """Give the measurements of a run, in order."""
+        """Return the measurements of a run, in order."""
         sql = "SELECT measurement.* FROM measurement JOIN test ON test.id = test WHERE run_id = ? ORDER BY test"
         return [MeasurementRow(**row) for row in self._query(sql, run_id)]
 
@@ -247,7 +247,7 @@ class Store(Transactional):
             connection.executemany("INSERT INTO spectrum VALUES (?, ?, ?, ?, ?)", [(test, *point) for point in points])
 
     def spectrum(self, test: int) -> list[SpectrumPoint]:
-        """Give the impedance spectrum of a test in the order measured; empty when it has none."""
+        """Return the impedance spectrum of a test in the order measured; empty when it has none."""
         sql = "SELECT sequence, frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ? ORDER BY sequence"
         return [SpectrumPoint(**row) for row in self._query(sql, test)]
 
@@ -269,7 +269,7 @@ class Store(Transactional):
         return number
 
     def events(self, run_id: str | None = None, after: int = 0) -> list[EventRow]:
-        """Give the events of a run, or of everything (None), with a number above ``after``, in order."""
+        """Return the events of a run, or of everything (None), with a number above ``after``, in order."""
         sql = "SELECT id, run_id, kind, message, at_unix_s, data_json FROM event WHERE id > ?"
         if run_id is None:
             return [EventRow(**row) for row in self._query(f"{sql} ORDER BY id", after)]
@@ -278,7 +278,7 @@ class Store(Transactional):
     def add_deviation(
         self, run_id: str, category: DeviationCategory, started_unix_s: float, ended_unix_s: float | None, effect: str
     ) -> int:
-        """Add a time span (still open: None) in which a run's data deviate from the plan, and give its number."""
+        """Add a time span (still open: None) in which a run's data deviate from the plan, and return its number."""
         sql = "INSERT INTO deviation (run_id, category, started_unix_s, ended_unix_s, effect) VALUES (?, ?, ?, ?, ?)"
         with self.transaction() as connection:
             return _new_id(connection.execute(sql, (run_id, category, started_unix_s, ended_unix_s, effect)))
@@ -290,7 +290,7 @@ class Store(Transactional):
             _need_one(connection.execute(sql, (ended_unix_s, deviation)).rowcount, f"open deviation {deviation}")
 
     def deviations(self, run_id: str) -> list[DeviationRow]:
-        """Give the deviations of a run, in the order they were added."""
+        """Return the deviations of a run, in the order they were added."""
         sql = (
             "SELECT id, run_id, category, started_unix_s, ended_unix_s, effect FROM deviation "
             "WHERE run_id = ? ORDER BY id"

@@ -34,7 +34,7 @@ class Checkpoint:
 
 
 def wal_size_bytes(store: Path) -> int:
-    """Give the size of the log of the store at a path, 0 where there is none."""
+    """Return the size of the log of the store at a path, 0 where there is none."""
     log = wal_path(store)
     return log.stat().st_size if log.exists() else 0
 
