@@ -1,4 +1,4 @@
-"""Drivers: programs into native programs, bytes into samples."""
+"""Drivers of the instruments: they convert programs into native programs, and bytes into samples."""
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, Sample

@@ -1,25 +1,25 @@
-"""The errors of all drivers: whose fault it was, and whether the same thing may be asked again.
+"""The errors of all drivers: their cause, and whether the same request may be sent again.
 
 ::
 
     DriverError
-    +-- ConnectionFailed       nobody there, or the link broke; a read may be asked again
+    +-- ConnectionFailed       no answer, or the link broke; a read may be asked again
     |   +-- NoReply            the peer is there and silent past the deadline
     |   +-- LinkClosed         the peer closed in the middle
-    |   +-- BadReply           what came back is not a reply to what was asked
-    +-- Refused                the instrument said no, and changed nothing
+    |   +-- BadReply           the bytes received are not a reply to the request
+    +-- Refused                the instrument refused, and changed nothing
     +-- OutcomeUnknown         a write was sent and its reply is lost: ask the instrument, never send it again
     +-- NotConfirmed           the write was answered, but reading back shows something else
-    |   +-- ChannelTaken       somebody else's test has the channel: nothing was sent
+    |   +-- ChannelTaken       another program's test has the channel: nothing was sent
     +-- RecordsLost            the tester no longer has the records asked for; those after them can be read
     +-- TestGone               the tester no longer knows the test at all
     +-- MeasurementFailed      a potentiostat gave no result that can be trusted; nothing of it is stored as whole
     |   +-- CouldNotStart      its program could not be started; the cell was not touched
     |   +-- InstrumentLinkFailed   its program runs and does not reach the instrument; the cell was not touched
     |   +-- MacroRefused       its program refused the order; the cell was not touched
-    |   +-- Hung               no end by the deadline: the program was ended, what the cell sees is not known
-    |   +-- Incomplete         what it left is cut off, empty, or fewer rows than ordered
-    |   +-- WrongFile          what it left is of another job, technique or setting
+    |   +-- Hung               no end by the deadline: the program was ended, the cell's state is unknown
+    |   +-- Incomplete         its files are cut off, empty, or have fewer rows than ordered
+    |   +-- WrongFile          its files belong to another job, technique or setting
     +-- CannotRun              the program does not fit the channel; nothing was sent
     +-- SettingsError          the bench file is wrong
 """
@@ -28,7 +28,7 @@ from __future__ import annotations
 
 
 class DriverError(Exception):
-    """Anything an instrument driver raises on purpose."""
+    """Any error that an instrument driver raises on purpose."""
 
     retry_reads = False
 
@@ -44,31 +44,31 @@ class NoReply(ConnectionFailed):
 
 
 class LinkClosed(ConnectionFailed):
-    """The instrument closed the connection before its reply was whole."""
+    """The instrument closed the connection before its reply was complete."""
 
 
 class BadReply(ConnectionFailed):
-    """The bytes that came back are not a reply to what was asked."""
+    """The received bytes are not a reply to the request."""
 
 
 class Refused(DriverError):
-    """The instrument said no and gave no reason; nothing changed."""
+    """The instrument refused the command without a reason; nothing changed."""
 
 
 class OutcomeUnknown(DriverError):
-    """A command was sent and its reply lost: ask the instrument what happened, never send it again."""
+    """A command was sent and its reply lost: ask the instrument for its state, never send the command again."""
 
 
 class NotConfirmed(DriverError):
-    """The command was answered, but what the instrument reports afterwards is something else."""
+    """The command was answered, but the instrument then reports another state."""
 
 
 class ChannelTaken(NotConfirmed):
-    """Somebody else's test has the channel, so that ours is over there; nothing was sent to it."""
+    """Another program's test has replaced ours on the channel; nothing was sent to it."""
 
 
 class RecordsLost(DriverError):
-    """The tester's memory has wrapped: records ``first`` to ``last`` are gone, those after them are there."""
+    """The tester's memory has wrapped: records ``first`` to ``last`` are lost, the later ones can be read."""
 
     def __init__(self, first: int, last: int) -> None:
         super().__init__(f"records {first} to {last} are no longer in the tester's memory")
@@ -77,7 +77,7 @@ class RecordsLost(DriverError):
 
 
 class TestGone(DriverError):
-    """The tester no longer knows the test: what was not read of it before is lost."""
+    """The tester no longer knows the test: its records that were not read before are lost."""
 
     __test__ = False
 
@@ -107,15 +107,15 @@ class MacroRefused(MeasurementFailed):
 
 
 class Hung(MeasurementFailed):
-    """The deadline passed: the program was ended, every file kept, and what the cell sees now is not known."""
+    """The deadline passed: the program was ended, every file kept, and the state of the cell is unknown."""
 
 
 class Incomplete(MeasurementFailed):
-    """What the measurement left is cut off or has fewer rows than ordered."""
+    """The files of the measurement are cut off or have fewer rows than ordered."""
 
 
 class WrongFile(MeasurementFailed):
-    """What the measurement left belongs to another job, technique or setting."""
+    """The files of the measurement belong to another job, technique or setting."""
 
 
 class CannotRun(DriverError):
@@ -123,4 +123,4 @@ class CannotRun(DriverError):
 
 
 class SettingsError(DriverError):
-    """The bench file names something that cannot be."""
+    """The bench file contains an impossible value or an unknown name."""

@@ -1,4 +1,4 @@
-"""What the orchestrator may ask of an instrument: one interface per capability, free of any vendor's words."""
+"""The interfaces of instruments for the orchestrator: one per capability, free of any vendor's words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Sample(NamedTuple):
 
 
 class ChannelState(StrEnum):
-    """What a channel says it is doing."""
+    """The state that a channel reports."""
 
     WORKING = "working"
     PAUSED = "paused"
@@ -54,7 +54,7 @@ class ChannelState(StrEnum):
 
     @property
     def has_program(self) -> bool:
-        """Whether a program is on the channel that moves current, or may go on to."""
+        """Whether the channel has a program that passes current, or may continue to."""
         return self in _HAS_PROGRAM
 
 
@@ -63,14 +63,14 @@ _HAS_PROGRAM = frozenset({ChannelState.WORKING, ChannelState.PAUSED})
 
 
 class HostLoss(StrEnum):
-    """What happens to a channel when the host dies."""
+    """The behaviour of a channel when the host dies."""
 
     RIDES_ON = "rides_on"
     STOPS = "stops"
     UNKNOWN = "unknown"
 
     def sentence(self, name: str) -> str:
-        """Say of a tester what its channels do while the host is away."""
+        """Return the sentence on a tester's channels while the host is away."""
         return {
             HostLoss.RIDES_ON: f"{name} rides on",
             HostLoss.STOPS: f"the channels of {name} stop without this computer",
@@ -164,7 +164,7 @@ class ExecutedStep:
 
 @dataclass(frozen=True, slots=True)
 class BatteryTesterTraits:
-    """How a tester behaves, as far as its host must know.
+    """The properties of a tester that its host must know.
 
     ``block_size``: how many records one call of ``BatteryTester.records`` may ask for. ``refresh_s``: how old at worst
     a live value, or a record, is when the tester shows it first. ``limits_read_back``: whether ``BatteryTester.start``
@@ -186,8 +186,8 @@ class BatteryTester(Protocol):
     Reads raise ``ConnectionFailed`` when the link is bad and may be asked again. Writes are never repeated by a driver:
     a lost reply is resolved by asking the instrument, and raises ``OutcomeUnknown`` when that cannot tell either.
 
-    ``records_every_s``: an instrument that hands records over in lots may be silent for so long while all is well; 0
-    for one that shows each as it is made.
+    ``records_every_s``: the longest normal time without records from an instrument that delivers them in batches; 0 for
+    one that shows each record as it is made.
     """
 
     name: str
@@ -200,16 +200,16 @@ class BatteryTester(Protocol):
         """Connect, log in and learn which channels exist."""
 
     async def close(self) -> None:
-        """Drop the connection. Channels go on as ``host_loss`` says."""
+        """Close the connection. Channels then behave as ``host_loss`` says."""
 
     def channels(self) -> tuple[str, ...]:
-        """Give the channels found by ``open``, in rack order."""
+        """Return the channels found by ``open``, in rack order."""
 
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what the channel can do, from settings. Raises SettingsError for a channel nobody described."""
+        """Return the channel's abilities, from settings. Raises SettingsError for an unknown channel."""
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Give every reason, as a sentence, why the channel cannot run a program; empty when it can.
+        """Return every reason, as a sentence, why the channel cannot run a program; empty when it can.
 
         Answers from settings, also before ``open``.
         """
@@ -227,26 +227,26 @@ class BatteryTester(Protocol):
         """Stop one channel and confirm it. Raises NotConfirmed when every rung of the ladder failed."""
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Give exactly ``count`` samples that follow ``last`` (None: from the first), without a gap.
+        """Return exactly ``count`` samples that follow ``last`` (None: from the first), without a gap.
 
         ``count`` is at most ``traits.block_size``; how many exist is in ``status``. Raises BadReply when the tester
         sends fewer or others, RecordsLost when its memory has wrapped.
         """
 
     async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Give what stands for record ``sequence``, which the tester has lost, so that ``records`` can go on after it.
+        """Return the placeholder of record ``sequence``, which the tester has lost; ``records`` can continue after it.
 
         Only its numbers and times mean anything; its readings are NaN.
         """
 
     async def record_count(self, identity: TestIdentity) -> int:
-        """Tell how many records a test has, also when the channel has gone on to another test; TestGone without it."""
+        """Return a test's number of records, also if the channel now has another test. Raises TestGone without it."""
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Give the executed steps of the test."""
+        """Return the executed steps of the test."""
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Give the tester's own log of the test."""
+        """Return the tester's own log of the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What was measured over time: columns of equal length.
+    """Measured values over time: columns of equal length.
 
     ``time_s`` runs from the start of the measurement and rises. NaN stands where the instrument measured nothing
     (no current at open circuit). ``rebuilt_current`` says that the current is the program's, not a reading.
@@ -300,16 +300,16 @@ class Potentiostat(Protocol):
     host_loss: HostLoss
 
     def problems(self, technique: Technique) -> list[str]:
-        """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
+        """Return every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
 
     def occupied(self) -> str:
-        """Say what of an earlier measurement, also of a process that died, may still drive the leads; empty if nothing.
+        """Return why an earlier measurement, perhaps of a dead process, may still drive the leads; empty if none does.
 
         No cell may be brought to them meanwhile.
         """
 
     def duration_s(self, technique: Technique) -> float:
-        """Give about how long it takes, start of the program included."""
+        """Return about how long it takes, start of the program included."""
 
     async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:
         """Measure once. ``job`` is unique for ever: letters, digits, dash, underscore; ``note`` is any text.
@@ -342,10 +342,10 @@ class Multiplexer(Protocol):
         """Connect, check that it is the switch that the settings name, and leave every port open-circuit."""
 
     async def close(self) -> None:
-        """Let every port go and drop the line."""
+        """Open every port and close the connection."""
 
     async def select(self, port: int | None) -> None:
-        """Let go of the present port, then connect another; None leaves all open. Confirmed by reading back."""
+        """Open the present port, then connect another; None leaves all open. Confirmed by reading back."""
 
     async def selected(self) -> int | None:
         """Ask which port is connected."""

@@ -1,4 +1,4 @@
-"""What a package brings so that a bench file may name its battery tester: the settings, and how to build one of them.
+"""The interface of a package that adds a battery tester to bench files: the tester's settings and its constructor.
 
 Settings answer without opening anything: which channels there are, what each can do, and why a program cannot run.
 ``docs/add-an-instrument.md`` shows a whole tester.
@@ -33,26 +33,26 @@ class BatteryTesterSettings(TableSettings, ABC):
 
     @abstractmethod
     def channel_names(self) -> tuple[str, ...]:
-        """Give the names of the tester's channels, in rack order."""
+        """Return the names of the tester's channels, in rack order."""
 
     @abstractmethod
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what a channel can do. Raises SettingsError for a channel that the settings do not describe."""
+        """Return a channel's abilities. Raises SettingsError for a channel that the settings do not describe."""
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Give every reason, as a sentence, why a channel cannot run a program; empty when it can."""
+        """Return every reason, as a sentence, why a channel cannot run a program; empty when it can."""
         return problems(program, self.envelope(channel))
 
     def secrets(self) -> frozenset[str]:
-        """Give what no log may show, such as a password of the user's own."""
+        """Return the secrets that no log may show, such as a user's password."""
         return frozenset()
 
     def missing(self) -> list[str]:
-        """Say, a sentence each, what the settings name and this computer does not have, such as a folder."""
+        """Return a sentence for each file or folder in the settings that does not exist on this computer."""
         return []
 
     def direct_stop_problem(self) -> str:
-        """Say why no other process can stop a channel when the service is dead; empty when one can."""
+        """Return why another process cannot stop a channel when the service is dead; empty if it can."""
         return ""
 
 

@@ -1,4 +1,4 @@
-"""What every ``BatteryTester`` must do, as cases that any package can run on its own: no test framework is needed.
+"""The test cases that every ``BatteryTester`` must pass; any package can run them without a test framework.
 
 A case takes a ``Subject`` (an open tester, a free channel and a short program) and raises AssertionError with a
 sentence where the tester breaks the contract. Time is the event loop's, so that simulated testers pass in virtual time
@@ -59,7 +59,7 @@ Case = Callable[[Subject], Awaitable[None]]
 
 
 def short_program(current_a: float, band: VoltageBand, kind: str = "li-li") -> Program:
-    """Give a program of about two minutes: a rest, then 20 s of charge and of discharge, twice.
+    """Return a program of about two minutes: a rest, then 20 s of charge and of discharge, twice.
 
     ``current_a`` is a magnitude. ``band`` ends the steps early where the cell reaches it.
     """
@@ -77,7 +77,7 @@ def short_program(current_a: float, band: VoltageBand, kind: str = "li-li") -> P
 
 
 async def describes_itself(it: Subject) -> None:
-    """Check that a tester has a name, says what a dead host means, and says how it behaves."""
+    """Check that a tester has every member of ``BatteryTester``, a name, a host loss and valid traits."""
     tester, traits = it.tester, it.tester.traits
     _claim(isinstance(tester, BatteryTester), f"{type(tester).__name__} lacks something of BatteryTester")
     _claim(bool(tester.name), "a tester has a name")
@@ -177,7 +177,7 @@ async def logs_the_executed_steps(it: Subject) -> None:
 
 
 async def leaves_a_busy_channel_alone(it: Subject) -> None:
-    """Check that a second start is refused, whoever asks, and the test that runs goes on."""
+    """Check that a second start is refused for any barcode, and that the running test continues."""
     identity = await _started(it)
     second = await it.tester.load(it.channel, it.segment, "R000002")
     await _refuses(it.tester.start(second, "R000002"), CannotRun, "a start on a busy channel")
@@ -210,7 +210,7 @@ async def stops_what_is_over_without_a_word(it: Subject) -> None:
 
 
 async def leaves_somebody_elses_test_alone(it: Subject) -> None:
-    """Check that a stop under another barcode is refused, and the test goes on."""
+    """Check that a stop with another barcode is refused, and that the test continues."""
     identity = await _started(it)
     await _refuses(it.tester.stop(replace(identity, barcode="R000999")), NotConfirmed, "a stop of another's test")
     status = await _status(it)

@@ -97,7 +97,7 @@ def read(data: bytes) -> BinFile:
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
-    """Read a text after its length; give it with the offset after it."""
+    """Read a text after its length; return it with the offset after it."""
     (length,) = struct.unpack_from("<I", data, at)
     if length > _TEXT_MAX:
         raise WrongFile(f"the binary file holds a name of {length} bytes")

@@ -1,4 +1,4 @@
-"""Rebuilds the current that CP and ISTEP pass and do not store, from the order and the rows (reference section 7)."""
+"""Rebuilds the current of CP and ISTEP, which the file lacks, from the order and the rows (reference section 7)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ROWS_OF_SLOPE = 2.0
 
 
 def step_ends(technique: CurrentSteps) -> tuple[float, ...]:
-    """Give when each step of one cycle ends, in seconds from the start of the cycle."""
+    """Return the end of each step of one cycle, in seconds from the start of the cycle."""
     return tuple(accumulate(step.duration_s for step in technique.steps))
 
 
 def steps_at(technique: CurrentSteps, times_s: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """Give the cycle and the step, both from 0, of each row. A row at the very end of a step belongs to it."""
+    """Return the cycle and the step, both from 0, of each row. A row at the very end of a step belongs to it."""
     ends = step_ends(technique)
     slack = 1e-6 * technique.interval_s
     cycle = step = 0
@@ -32,12 +32,12 @@ def steps_at(technique: CurrentSteps, times_s: Sequence[float]) -> Iterator[tupl
 
 
 def of_steps(technique: CurrentSteps, times_s: Sequence[float]) -> tuple[float, ...]:
-    """Give the current of each row of ISTEP."""
+    """Return the current of each row of ISTEP."""
     return tuple(technique.steps[step].current_a for _, step in steps_at(technique, times_s))
 
 
 def at_limit(voltage_v: Sequence[float], low_v: float, high_v: float, margin_v: float) -> bool:
-    """Tell whether the last row is at a limit, or so near that its slope meets the limit before two more rows."""
+    """Return whether the last row is at a limit, or so near that its slope meets the limit before two more rows."""
     last = voltage_v[-1]
     slope = _ROWS_OF_SLOPE * (last - voltage_v[-2]) if len(voltage_v) > 1 else 0.0
     top, bottom = max(last, last + slope), min(last, last + slope)
@@ -47,7 +47,7 @@ def at_limit(voltage_v: Sequence[float], low_v: float, high_v: float, margin_v: 
 def of_reversals(
     technique: ReversedCurrent, times_s: Sequence[float], voltage_v: Sequence[float], margin_v: float
 ) -> tuple[float, ...]:
-    """Give the current of each row of CP. Raises Incomplete when the rows show fewer half-cycles than were ordered.
+    """Return the current of each row of CP. Raises Incomplete when the rows show fewer half-cycles than were ordered.
 
     A half-cycle ends with its time, unless voltages switch it, and at the limit it runs towards: with the row there
     after which the voltage turns back. The vendor itself calls this detection hard, so one half-cycle a measurement

@@ -1,4 +1,4 @@
-"""The CHI660E's own channel, as settings describe it: what it can do, and why a program cannot be cycled there."""
+"""The settings of the CHI660E as a channel of its own: its abilities, and why it cannot cycle a program."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class CyclingSettings(BatteryTesterSettings):
     potentiostat: Chi660eSettings
 
     def channel_names(self) -> tuple[str, ...]:
-        """Give the one channel."""
+        """Return the one channel."""
         return (self.name,)
 
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what the channel can do. Steps and loops have no bound of their own: they become measurements."""
+        """Return the channel's abilities. Steps and loops have no limit of their own: they become measurements."""
         self._must_be_here(channel)
         low_a, high_a = self.potentiostat.smallest_current_a, self.potentiostat.current_limit_a
         edges = [low_a, *(edge for edge in _RANGES_A if low_a < edge < high_a), high_a]
@@ -43,7 +43,7 @@ class CyclingSettings(BatteryTesterSettings):
         )
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Give every reason why the channel cannot run a program: also what ISTEP cannot do, and spectra between."""
+        """Return every reason why the channel cannot run a program: also limits of ISTEP, and spectra in between."""
         found = problems(program, self.envelope(channel))
         found += [f"{reason}." for segment in program.cycling for reason in self.segment_problems(segment)]
         if len(program.cycling) < len(program.segments):
@@ -53,7 +53,7 @@ class CyclingSettings(BatteryTesterSettings):
         return found
 
     def segment_problems(self, segment: CyclingSegment) -> list[str]:
-        """Give every reason, as a sentence, why a segment cannot be cycled here; empty when it can."""
+        """Return every reason, as a sentence, why a segment cannot be cycled here; empty when it can."""
         found: list[str] = []
         settings = self.potentiostat
         if settings.host_loss is HostLoss.UNKNOWN:
@@ -70,12 +70,12 @@ class CyclingSettings(BatteryTesterSettings):
         return list(dict.fromkeys(found))
 
     def missing(self) -> list[str]:
-        """Say so when the vendor's program is not there."""
+        """Return a sentence if the vendor's program does not exist."""
         program = self.potentiostat.program
         return [] if program.exists() else [f"there is no program {program}"]
 
     def direct_stop_problem(self) -> str:
-        """Say that only the vendor's program knows what an earlier process of ours has started."""
+        """Return why another process cannot stop this channel: only the service can end the program that it started."""
         return f"{self.name!r} is the potentiostat's own channel: it is stopped in the vendor's program"
 
     def _must_be_here(self, channel: str) -> None:
@@ -84,5 +84,5 @@ class CyclingSettings(BatteryTesterSettings):
 
 
 def cycling_settings(potentiostat: Chi660eSettings) -> CyclingSettings:
-    """Give the settings of the channel that a potentiostat is by itself."""
+    """Return the settings of a potentiostat as a channel of its own."""
     return CyclingSettings(name=potentiostat.name, potentiostat=potentiostat)

@@ -124,7 +124,7 @@ class PotentiostatCycler:
         self._is_open = True
 
     async def close(self) -> None:
-        """End a test that runs: no process is left, and the cell is seen to be off, or the log says that it is not."""
+        """End a running test and its process, and check that the cell is off; an unconfirmed end is logged."""
         self._is_open = False
         if self._test is not None and self._test.is_busy:
             try:
@@ -133,19 +133,19 @@ class PotentiostatCycler:
                 logger.error("channel %s: %s", self.name, err)
 
     def channels(self) -> tuple[str, ...]:
-        """Give the one channel, once open."""
+        """Return the one channel, once open."""
         return (self.name,) if self._is_open else ()
 
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what the channel can do, from settings."""
+        """Return the channel's abilities, from settings."""
         return self._channel.envelope(channel)
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Give every reason why the channel cannot run a program, from settings."""
+        """Return every reason why the channel cannot run a program, from settings."""
         return self._channel.problems(channel, program)
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
-        """Say what the test does. Where none runs, an old open-circuit voltage is measured anew, in seconds.
+        """Return the status of the test. Without a running test, an old open-circuit voltage is measured again.
 
         Raises ConnectionFailed when that does not succeed.
         """
@@ -180,7 +180,7 @@ class PotentiostatCycler:
         }
 
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
-        """Turn the segment into measurements. Raises CannotRun with every reason why it cannot be."""
+        """Convert the segment into measurements. Raises CannotRun with every reason against it."""
         self._must_be_here(channel)
         if reasons := self._channel.segment_problems(segment):
             raise CannotRun("; ".join(reasons))
@@ -236,27 +236,27 @@ class PotentiostatCycler:
                 self._end(test, ChannelState.STOPPED, LogCode.STOPPED)
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Give exactly ``count`` records after ``last``, of the measurements that are over."""
+        """Return exactly ``count`` records after ``last``, of the measurements that are over."""
         return self._memory(identity).records(last.sequence if last else 0, count)
 
     async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Give what stands for a record that is no longer in memory."""
+        """Return the placeholder of a record that is no longer in memory."""
         return self._memory(identity).stand_in(sequence)
 
     async def record_count(self, identity: TestIdentity) -> int:
-        """Tell how many records a test has; TestGone when another one has been started since."""
+        """Return the number of records of a test; raises TestGone if another one was started since."""
         return self._memory(identity).count
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Give the executed steps of the test."""
+        """Return the executed steps of the test."""
         return self._memory(identity).steps()
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Give what was done, in the codes of ``LogCode``."""
+        """Return the log of the test, in the codes of ``LogCode``."""
         return self._memory(identity).log()
 
     async def _work(self, test: _Test) -> None:
-        """Measure one job after the other; whatever ends it is in the test's state."""
+        """Measure one job after the other; the reason of the end is stored in the test's state."""
         jobs = test.samples.jobs
         name = job = ""
         try:
@@ -277,7 +277,7 @@ class PotentiostatCycler:
             await self._fail(test, f"{job} ({name}) met a defect, {type(err).__name__}: {err}", err)
 
     def _take(self, test: _Test, technique: CurrentSteps, measured: Measurement) -> bool:
-        """Keep what a measurement recorded; False when a limit has ended it, and the test."""
+        """Keep the records of a measurement; False when a limit has ended the measurement and the test."""
         trace = measured.result
         if not isinstance(trace, Trace):
             raise TypeError(f"{technique.kind} gave no trace")
@@ -298,7 +298,7 @@ class PotentiostatCycler:
         return False
 
     async def _fail(self, test: _Test, what: str, err: Exception) -> None:
-        """End a test by an error: with the cell seen to be off, or else as one that must be stopped."""
+        """End a test after an error: STOPPED if the cell is confirmed to be off, else OTHER, which must be stopped."""
         test.detail = what
         test.memory.note(LogCode.FAILED, self._wall_time())
         if not (isinstance(err, MeasurementFailed) and err.cell_state_known):
@@ -318,7 +318,7 @@ class PotentiostatCycler:
         self._end(test, ChannelState.STOPPED, LogCode.STOPPED)
 
     def _end(self, test: _Test, state: ChannelState, code: LogCode) -> None:
-        """Note that the cell is off for certain."""
+        """Set the final state of a test whose cell is confirmed to be off."""
         test.state = state
         test.memory.note(code, self._wall_time())
         if self._has_turn:
@@ -348,7 +348,7 @@ class PotentiostatCycler:
         self._seen_s = asyncio.get_running_loop().time()
 
     def _job(self, label: str) -> str:
-        """Give a name that no job has had: what it is for, and when."""
+        """Return a job name that was never used: from its purpose and the time."""
         now = datetime.fromtimestamp(self._wall_time(), UTC)
         return f"{_UNNAMEABLE.sub('_', label)[:30]}-{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}"
 

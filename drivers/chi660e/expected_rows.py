@@ -1,4 +1,4 @@
-"""What a measurement should bring: frequencies, rows, seconds, and how long to wait before it counts as hung.
+"""The expected result of a measurement: frequencies, rows, seconds, and the time after which it counts as hung.
 
 The frequencies are those that a real CHI660E's files show (reference chi660e, sections 8.1 and 8.2), durations follow
 section 8.4: no less than the periods of every frequency, and an overhead for each.
@@ -39,7 +39,7 @@ _SLACK = 1.004
 
 
 def frequencies(technique: Impedance, settings: Chi660eSettings) -> tuple[float, ...]:
-    """Give the frequencies expected, from high to low.
+    """Return the frequencies expected, from high to low.
 
     Only 12 a decade is documented; another number (set by hand in the program) gives evenly spaced ones.
     """
@@ -69,19 +69,19 @@ def _even(technique: Impedance, per_decade: int) -> tuple[float, ...]:
 
 
 def widest_ratio(settings: Chi660eSettings) -> float:
-    """Give the ratio of two neighbouring frequencies above which one between them is missing."""
+    """Return the ratio of two neighbouring frequencies above which one between them is missing."""
     ratio: float = 10.0 ** (1.5 / settings.frequencies_per_decade)
     return ratio
 
 
 def highest_expected_hz(technique: Impedance, settings: Chi660eSettings) -> float:
-    """Give the frequency below which the first row of a spectrum shows that its top was cut off (8.252e5 of 1e6)."""
+    """Return the frequency below which the first row of a spectrum shows that its top was cut off (8.252e5 of 1e6)."""
     edge: float = max(_EDGE, 10.0 ** (1 / settings.frequencies_per_decade))
     return technique.high_hz / edge / 1.01
 
 
 def lowest_expected_hz(technique: Impedance, settings: Chi660eSettings) -> float:
-    """Give the frequency above which the last row of a spectrum shows that its end is missing."""
+    """Return the frequency above which the last row of a spectrum shows that its end is missing."""
     return frequencies(technique, settings)[-1] * _SLACK
 
 
@@ -96,7 +96,7 @@ class Expected:
 
 @singledispatch
 def expected(technique: Technique, settings: Chi660eSettings) -> Expected:
-    """Give the time and the rows of a technique carried out in full."""
+    """Return the time and the rows of a technique carried out in full."""
     raise TypeError(technique)
 
 
@@ -152,7 +152,7 @@ def _(technique: CurrentSteps, settings: Chi660eSettings) -> Expected:
 
 
 def sweeps(technique: CyclicVoltammetry) -> list[tuple[float, float]]:
-    """Give where each sweep begins and ends; the first goes from the initial voltage to the first vertex."""
+    """Return the begin and the end of each sweep; the first goes from the initial voltage to the first vertex."""
     up = technique.first is Direction.CHARGE
     result: list[tuple[float, float]] = []
     here = technique.initial_v
@@ -164,13 +164,13 @@ def sweeps(technique: CyclicVoltammetry) -> list[tuple[float, float]]:
 
 
 def duration_s(technique: Technique, settings: Chi660eSettings) -> float:
-    """Give about how long a measurement takes, the start of the program included."""
+    """Return about how long a measurement takes, the start of the program included."""
     plan = expected(technique, settings)
     return settings.expected_start_s + plan.quiet_s + plan.seconds
 
 
 def deadline_s(technique: Technique, settings: Chi660eSettings) -> float:
-    """Give how long after the start of the program it counts as hung."""
+    """Return the time in seconds after which a started program counts as hung."""
     plan = expected(technique, settings)
     # How long an impedance point settles, and what ends a current that reverses at a voltage, is not documented.
     vague = isinstance(technique, Impedance) or (isinstance(technique, ReversedCurrent) and technique.switch_at_voltage)
@@ -179,7 +179,7 @@ def deadline_s(technique: Technique, settings: Chi660eSettings) -> float:
 
 
 def _cycles(frequency_hz: float, settings: Chi660eSettings) -> int:
-    """Give how many periods are averaged at a frequency: one above 10 Hz, below it by decade."""
+    """Return the number of periods averaged at a frequency: one above 10 Hz, below it by decade."""
     for n, count in enumerate(settings.cycles):
         if frequency_hz * _SLACK >= 10.0**-n:
             return count if frequency_hz < 10.0 ** (1 - n) else 1

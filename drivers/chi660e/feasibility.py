@@ -1,4 +1,4 @@
-"""Every reason, as a sentence, why the instrument cannot measure what is asked, before anything is started.
+"""Checks, before anything is started, whether the instrument can measure an order; each reason is a sentence.
 
 Reference chi660e, sections 2 (hardware), 6 (ranges and how techniques behave) and 9.1 (data length).
 """
@@ -33,7 +33,7 @@ _MEMORY_POINTS = 65_536
 
 
 def problems(technique: Technique, settings: Chi660eSettings) -> list[str]:
-    """Give every reason why this cannot be measured; empty when it can."""
+    """Return every reason why this cannot be measured; empty when it can."""
     commands = list(macro.parameters(technique, settings))
     values = [(command.key, command.value) for command in commands if isinstance(command.value, int | float)]
     found = ranges.out_of_range(str(commands[0].value), values, settings.version)

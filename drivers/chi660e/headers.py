@@ -43,23 +43,23 @@ _ROLES = (
 
 
 def squeeze(text: str) -> str:
-    """Reduce text to what the program distinguishes: case and blanks do not count."""
+    """Remove blanks and case, which do not matter in the program's text."""
     return "".join(text.split()).casefold()
 
 
 def role(head: str) -> str:
-    """Give what a column holds; a head that is not known stands for itself."""
+    """Return the quantity in a column; an unknown header is returned unchanged."""
     plain = squeeze(head)
     return next((name for name, form in _ROLES if form.fullmatch(plain)), plain)
 
 
 def is_known(head: str) -> bool:
-    """Tell whether a head is one that real files show."""
+    """Return whether a head is one that real files show."""
     return any(form.fullmatch(squeeze(head)) for _, form in _ROLES)
 
 
 def tech(name: str) -> str | None:
-    """Give the macro's name of a technique that a file names; None for one that is not known."""
+    """Return the macro's name of a technique that a file names; None for one that is not known."""
     plain = squeeze(name)
     by_name = {squeeze(title): short for short, title in TECHNIQUES.items()} | _LOCALISED
     return by_name.get(plain)

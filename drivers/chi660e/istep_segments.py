@@ -61,7 +61,7 @@ class _Job:
 
 
 def as_current_steps(segment: CyclingSegment, cycles_per_job: int = _CYCLES_MAX) -> list[CurrentSteps]:
-    """Give the measurements that carry out a segment one after the other, ended early by a cutoff of any step.
+    """Return the measurements that carry out a segment one after the other, ended early by a cutoff of any step.
 
     Limits are the cutoffs, of charging steps above and of discharging ones below, where there are none the segment's
     limits for the tester. Rows are at least one a second, whatever the segment records. A measurement has at most
@@ -88,7 +88,7 @@ def _plan(segment: CyclingSegment, cycles_per_job: int) -> list[_Job]:
 
 
 def _jobs(nodes: Sequence[Node], record: Record, cycles_per_job: int) -> Iterator[_Job]:
-    """Give a job for each piece and each loop that fits; loops that do not are unrolled."""
+    """Return a job for each piece and each loop that fits; loops that do not are unrolled."""
     count = 0
     for node in nodes:
         for job in (
@@ -115,7 +115,7 @@ def _looped(block: Block, record: Record, cycles_per_job: int) -> Iterator[_Job]
 
 
 def _flat(nodes: Iterable[Node], record: Record) -> Iterator[_Piece]:
-    """Give the pieces of nodes, inner loops unrolled, and one more than fits at most."""
+    """Return the pieces of nodes, inner loops unrolled, and one more than fits at most."""
     count = 0
     for node in nodes:
         inner = _pieces(node, record) if isinstance(node, Leaf) else _unrolled(node, record)
@@ -157,7 +157,7 @@ def _join(first: _Job, second: _Job) -> bool:
 
 
 def _fit(first: _Piece, second: _Piece) -> bool:
-    """Tell whether two pieces can share interval and limits: two currents of one direction need the same cutoff."""
+    """Return whether two pieces can share interval and limits: two currents of one direction need the same cutoff."""
     if first.interval_s != second.interval_s:
         return False
     if first.step.current_a > 0 and second.step.current_a > 0:
@@ -182,7 +182,7 @@ def _pieces(leaf: Leaf, record: Record) -> list[_Piece]:
 
 
 def _ends(leaf: Leaf) -> tuple[float, float, float | None]:
-    """Give current, duration and cutoff of a step. Raises CannotRun for one that ISTEP cannot do."""
+    """Return current, duration and cutoff of a step. Raises CannotRun for one that ISTEP cannot do."""
     step, number = leaf.step, leaf.number
     current_a = step.constant_a
     if current_a is None:
@@ -202,7 +202,7 @@ def _ends(leaf: Leaf) -> tuple[float, float, float | None]:
 def samples_of(
     segment: CyclingSegment, jobs: Sequence[CurrentSteps], traces: Sequence[Trace], started_unix_s: Sequence[float] = ()
 ) -> list[Sample]:
-    """Give the samples of a segment from the traces of its measurements, numbered as the program's steps are.
+    """Return the samples of a segment from the traces of its measurements, numbered as the program's steps are.
 
     ``jobs`` are those of ``as_current_steps``, whatever its cycles per job; there may be fewer traces, of which only
     the last may have ended early. ``started_unix_s`` are the starts of the measurements; without them the samples'
@@ -236,7 +236,7 @@ class SegmentSamples:
         self._energy_wh = 0.0
 
     def add(self, trace: Trace, started_unix_s: float = math.nan) -> list[Sample]:
-        """Give the samples of the next measurement's rows; after one that ended early there is no next."""
+        """Return the samples of the next measurement's rows; after one that ended early there is no next."""
         job, technique = next(self._to_come)
         self._samples = []
         ends = rebuilding.step_ends(technique)

@@ -52,7 +52,7 @@ class Command:
     value: float | str | None = None
 
     def line(self) -> str:
-        """Give the line without its end."""
+        """Return the line without its end."""
         if self.value is None:
             return self.key
         return f"{self.key}={self.value if isinstance(self.value, str) else number(self.value)}"
@@ -78,13 +78,13 @@ def harmless(note: str) -> str:
 
 
 def header(job: str, port: int | None) -> str:
-    """Give the header by which the text file is known again."""
+    """Return the header by which the text file is known again."""
     return job if port is None else f"{job} ch{port}"
 
 
 @singledispatch
 def parameters(technique: Technique, settings: Chi660eSettings) -> Iterator[Command]:
-    """Give the lines of a technique, ``tech`` first. Values are as asked for; ``ranges`` and ``checks`` judge them."""
+    """Return the lines of a technique, ``tech`` first. Values are as ordered; ``ranges`` and ``checks`` judge them."""
     raise TypeError(technique)
 
 
@@ -197,14 +197,14 @@ def _(technique: CurrentSteps, settings: Chi660eSettings) -> Iterator[Command]:
 
 
 def single_frequency(technique: Impedance, settings: Chi660eSettings) -> bool:
-    """Tell whether the spectrum is measured point by point: always above 100 kHz, below it by a setting."""
+    """Return whether the spectrum is measured point by point: always above 100 kHz, below it by a setting."""
     return settings.single_frequency or technique.high_hz > FT_LIMIT_HZ
 
 
 def sensitivity(
     technique: CyclicVoltammetry | LinearSweep | VoltageSteps | HeldVoltage, settings: Chi660eSettings
 ) -> float | None:
-    """Give the fixed range of a measurement in A/V, None where the instrument finds one by itself."""
+    """Return the fixed range of a measurement in A/V, None if the instrument selects one automatically."""
     if technique.sensitivity_a_per_v is not None:
         return technique.sensitivity_a_per_v
     if isinstance(technique, CyclicVoltammetry | LinearSweep) and technique.scan_rate_v_per_s < AUTOSENS_BELOW_V_PER_S:
@@ -222,7 +222,7 @@ def _sensitivity(
 def lines(
     technique: Technique, job: str, note: str, settings: Chi660eSettings, port: int | None = None
 ) -> tuple[str, ...]:
-    """Give the lines of the macro, the last of which closes the program. Raises CannotRun for an impossible job."""
+    """Return the lines of the macro, the last of which closes the program. Raises CannotRun for an impossible job."""
     check_label(job)
     if port is not None and not 1 <= port <= settings.chi684_channels:
         raise CannotRun(f"the CHI684 has channels 1 to {settings.chi684_channels}, not {port} (chi684_channels)")
@@ -245,7 +245,7 @@ def lines(
 
 
 def encode(text_lines: tuple[str, ...], settings: Chi660eSettings) -> bytes:
-    """Give the bytes of a macro file: four of prefix, then the lines, each ended, the last one too (section 4.2)."""
+    """Return the bytes of a macro file: four of prefix, then the lines, each ended, the last one too (section 4.2)."""
     end = "\r\n" if settings.macro_line_end == "crlf" else "\n"
     text = "".join(line + end for line in text_lines).encode("ascii")
     if settings.macro_prefix == "hardpotato":

@@ -1,4 +1,4 @@
-"""What a tester keeps of a test, for an instrument that keeps nothing: records, executed steps and a log, in memory."""
+"""The memory of a tester for an instrument that has none: the records, executed steps and log of one test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEPT = 100_000
 
 
 class LogCode(IntEnum):
-    """What a line of the log says."""
+    """The meaning of a line of the log."""
 
     JOB_ORDERED = 1
     JOB_READ = 2
@@ -40,7 +40,7 @@ class Memory:
         return self._dropped + len(self._samples)
 
     def add(self, samples: Sequence[Sample]) -> None:
-        """Take the records that follow those here."""
+        """Add the records that follow those stored."""
         for sample in samples:
             is_next = self.last is None or sample.step_count != self.last.step_count
             before = None if is_next else self._steps.pop()
@@ -63,7 +63,7 @@ class Memory:
         self._log.append(LogEntry(len(self._log) + 1, int(code), unix_time_s))
 
     def records(self, after: int, count: int) -> list[Sample]:
-        """Give exactly ``count`` records after number ``after``; RecordsLost for dropped ones, BadReply for others."""
+        """Return exactly ``count`` records after number ``after``. Raises RecordsLost for dropped ones, or BadReply."""
         if after < self._dropped:
             raise RecordsLost(after + 1, self._dropped)
         found = self._samples[after - self._dropped :][:count]
@@ -75,15 +75,15 @@ class Memory:
         return found
 
     def stand_in(self, sequence: int) -> Sample:
-        """Give what stands for a dropped record: where the step after it begins."""
+        """Return the placeholder of a dropped record: it has the time at which the next step begins."""
         before = [step for step in self._steps if step.last_sequence <= sequence]
         time_s = sum(step.duration_s for step in before)
         return Sample(sequence, time_s, 0.0, 0, len(before), 0, "lost", nan, nan, nan, nan, 0.0)
 
     def steps(self) -> list[ExecutedStep]:
-        """Give the executed steps; the last one may go on."""
+        """Return the executed steps; the last one may not be finished."""
         return list(self._steps)
 
     def log(self) -> list[LogEntry]:
-        """Give the log."""
+        """Return the log."""
         return list(self._log)

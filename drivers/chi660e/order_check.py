@@ -1,4 +1,4 @@
-"""Tells whether a text file is the one that was ordered: job, technique, source and parameters (reference 4.4, 9.2).
+"""Checks whether a text file is the ordered one: job, technique, source and parameters (reference 4.4, 9.2).
 
 A file of an earlier job looks like success (section 13, quirk 18), and the program changes some values silently
 (quirk 8), so what the file says of itself is compared with the macro.

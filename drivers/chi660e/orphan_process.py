@@ -42,7 +42,7 @@ def left_alive(jobs: Path) -> str:
 
 
 def is_alive(pid: int, job: str) -> bool:
-    """Tell whether a process is there; where the system shows its command line, it must name the job."""
+    """Return whether a process is there; where the system shows its command line, it must name the job."""
     command = Path("/proc") / str(pid) / "cmdline"
     if command.parent.parent.joinpath("self").exists():
         try:

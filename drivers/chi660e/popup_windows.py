@@ -1,4 +1,4 @@
-"""Finds the windows of a process on Windows, so that a box that nobody will click is seen. Elsewhere it finds none."""
+"""Finds the open windows of a process on Windows, such as a message box that blocks it. Elsewhere it finds none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the vendor's program says in boxes that block it for ever, and what each means (reference chi660e, 4.6).
+"""The message boxes that block the vendor's program for ever, and the meaning of each (reference chi660e, 4.6).
 
 The exact wording is not known, so titles and texts are matched loosely and always told in the error.
 """
@@ -25,7 +25,7 @@ Popups = Callable[[int], Sequence[Popup]]
 
 
 class Meaning(StrEnum):
-    """What a window says of the measurement."""
+    """The consequence of a window for the measurement."""
 
     HARMLESS = "harmless"
     LINK = "link"
@@ -45,7 +45,7 @@ _HARMLESS_TITLES = ("connecting", "open circuit potential measurement", "macro c
 
 
 def meaning(popup: Popup) -> Meaning:
-    """Tell what a window means."""
+    """Return the meaning of a window."""
     whole = f"{popup.title} {popup.text}".casefold()
     for result, words in _WORDS:
         if any(word in whole for word in words):
@@ -55,7 +55,7 @@ def meaning(popup: Popup) -> Meaning:
 
 
 def failure(popup: Popup, is_starting: bool) -> MeasurementFailed | None:
-    """Give the error that a window is, None for a harmless one.
+    """Return the error that a window is, None for a harmless one.
 
     Only while the program starts is the cell known to be untouched: link and macro are checked before a run, and a box
     that comes later says nothing certain of the cell.

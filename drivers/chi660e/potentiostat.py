@@ -43,7 +43,7 @@ class Chi660ePotentiostat:
         self._one_at_a_time = asyncio.Lock()
 
     def problems(self, technique: Technique) -> list[str]:
-        """Give every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
+        """Return every reason, as a sentence, why the instrument cannot measure this; empty when it can."""
         return feasibility.problems(technique, self._settings)
 
     def occupied(self) -> str:
@@ -51,7 +51,7 @@ class Chi660ePotentiostat:
         return self._program.occupied()
 
     def duration_s(self, technique: Technique) -> float:
-        """Give about how long it takes, start of the program included."""
+        """Return about how long it takes, start of the program included."""
         return expected_rows.duration_s(technique, self._settings)
 
     async def measure(self, technique: Technique, job: str, note: str = "", port: int | None = None) -> Measurement:

@@ -33,14 +33,14 @@ _PATIENCE = 10
 
 
 class Process(Protocol):
-    """What is asked of a started program; ``subprocess.Popen`` is one."""
+    """The methods used of a started program; ``subprocess.Popen`` has them."""
 
     @property
     def pid(self) -> int:
         """The process id."""
 
     def poll(self) -> int | None:
-        """Give the exit code, None while it runs."""
+        """Return the exit code, None while it runs."""
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -71,7 +71,7 @@ def start_process(command: Command, folder: Path, environment: Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a run of the program left: the bytes of the text file, and the paths of all files of its folder."""
+    """The results of a program run: the bytes of the text file, and the paths of all files of its folder."""
 
     text: bytes
     files: tuple[Path, ...]
@@ -88,7 +88,7 @@ class _Ordered:
 
 
 class Program:
-    """Starts the program and brings what it left. One run at a time is the caller's business."""
+    """Starts the program and returns its results. The caller must start one run at a time."""
 
     def __init__(self, settings: Chi660eSettings, start: Start, popups: Popups | None) -> None:
         self._settings = settings
@@ -227,7 +227,7 @@ class Program:
 
 
 def _sizes(folder: Path) -> dict[str, tuple[int, int]]:
-    """Give size and time of each file; one that vanishes meanwhile, or a folder out of reach, counts as not there."""
+    """Return size and time of each file; one that vanishes meanwhile, or a folder out of reach, counts as not there."""
     found = {}
     try:
         for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""What the program takes for each parameter of a macro, by technique and version (reference chi660e, section 6).
+"""The allowed range of each parameter of a macro, by technique and version (reference chi660e, section 6).
 
 Where the newer macro list and the parameter page of the 660E differ, the narrower range holds; the hardware's limits
 of section 2 are in it.
@@ -72,7 +72,7 @@ _OLD: dict[str, dict[str, Range]] = {
 
 
 def ranges(tech: str, version: Version) -> Mapping[str, Range]:
-    """Give the range of each numeric parameter of a technique, by the macro's names."""
+    """Return the range of each numeric parameter of a technique, by the macro's names."""
     return _COMMON | _NEW[tech] | (_OLD.get(tech, {}) if version == "old" else {})
 
 

@@ -1,4 +1,4 @@
-"""Turns a text file that was ordered into a spectrum or a trace with this project's signs, or says why it is not whole.
+"""Converts an ordered text file into a spectrum or a trace with cellrig's signs, or explains why it is incomplete.
 
 Positive current charges. Where the program stores none (CP and ISTEP, reference section 7), it is rebuilt from what was
 ordered and from the times of the rows.
@@ -36,7 +36,7 @@ _CLIPPED = 0.9995
 
 @singledispatch
 def result(technique: Technique, file: TextFile, settings: Chi660eSettings) -> Spectrum | Trace:
-    """Give what was measured. Raises Incomplete for rows that are missing, WrongFile for rows that cannot be."""
+    """Return the measured values. Raises Incomplete for missing rows, WrongFile for impossible rows."""
     raise TypeError(technique)
 
 

@@ -1,4 +1,4 @@
-"""What a bench file says of a CHI660E: where its program is, and every point that the reference marks UNSURE."""
+"""The settings of a CHI660E in a bench file: the program's path, and every point that the reference marks UNSURE."""
 
 from __future__ import annotations
 

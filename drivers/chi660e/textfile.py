@@ -1,4 +1,4 @@
-"""Reads the text file of a measurement, whose layout is a setting of the vendor's program that nobody can ask for.
+"""Reads the text file of a measurement; its layout is a setting of the vendor's program that cannot be queried.
 
 Separator, header blocks, columns, line ends and encoding are found, not assumed (reference chi660e, section 9). What is
 cut off raises ``Incomplete``, what is no such file ``WrongFile``; a file without its last line end counts as cut off.
@@ -25,7 +25,7 @@ _SIZE_MAX = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """The first block: when the file was saved (as written there), what it says of itself."""
+    """The first block of a file: the time of saving (as written there), and its description of itself."""
 
     saved: str
     technique: str
@@ -38,7 +38,7 @@ class Memo:
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A text file as it is: ``memo`` None and ``parameters`` empty where these blocks are switched off.
+    """A parsed text file: ``memo`` is None and ``parameters`` empty if these blocks are switched off.
 
     ``parameters`` are by the name in the file, unit included; ``words`` are the lines without an equals sign among
     them. ``columns`` are roles (``headers.role``), and every row has as many numbers.
@@ -52,14 +52,14 @@ class TextFile:
     rows: tuple[tuple[float, ...], ...]
 
     def column(self, role: str) -> tuple[float, ...]:
-        """Give one column. Raises WrongFile when there is none."""
+        """Return one column. Raises WrongFile when there is none."""
         if role not in self.columns:
             raise WrongFile(f"the file has the columns {', '.join(self.columns)}, and none of {role}")
         at = self.columns.index(role)
         return tuple(row[at] for row in self.rows)
 
     def parameter(self, name: str) -> str | None:
-        """Give a parameter by its name without unit, whatever its case; None when the file has none."""
+        """Return a parameter by its name without unit, ignoring case; None when the file has none."""
         plain = headers.squeeze(name)
         return next((value for key, value in self.parameters.items() if headers.parameter(key) == plain), None)
 
@@ -150,12 +150,12 @@ def _blocks(lines: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...], tupl
 
 
 def _starts_table(line: str) -> bool:
-    """Tell whether a line holds column heads: at least one known head, and no parameter."""
+    """Return whether a line holds column heads: at least one known head, and no parameter."""
     return "=" not in line and any(map(headers.is_known, _fields(line, _separator(line))))
 
 
 def _separator(line: str) -> str:
-    """Tell what parts the fields of a line: a blank also beside commas and tabs is no separator."""
+    """Return the separator between the fields of a line: a blank beside commas and tabs is none."""
     return next((mark for mark in (",", "\t") if mark in line), " ")
 
 

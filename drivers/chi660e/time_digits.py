@@ -1,4 +1,4 @@
-"""Gives back the digits of time that a text file's few figures lost (reference chi660e, 9.3).
+"""Restores the digits of time that a text file's short numbers lost (reference chi660e, 9.3).
 
 With four figures a time of ten hours is known to ten seconds, so that rows recorded every second bear equal times.
 """
@@ -14,7 +14,7 @@ _FIGURES = 0.00051
 
 
 def rebuilt(printed_s: Sequence[float], interval_s: float) -> tuple[float, ...]:
-    """Give strictly rising times from printed ones: the grid of the interval where it explains what is printed.
+    """Return strictly rising times for printed ones: those of the interval's grid, if they fit the printed digits.
 
     The program doubles the interval when its memory is full, so multiples by powers of two are tried. Where no even
     grid fits, equal times are spread evenly to the next one. Raises ValueError for times that fall.
@@ -49,12 +49,12 @@ def _spread(printed_s: Sequence[float], interval_s: float) -> tuple[float, ...]:
 
 
 def spacing_s(times_s: Sequence[float], interval_s: float) -> float:
-    """Give the distance of the last two rows, the interval where there is only one."""
+    """Return the distance of the last two rows, the interval where there is only one."""
     return times_s[-1] - times_s[-2] if len(times_s) > 1 else max(interval_s, times_s[-1])
 
 
 def covers(times_s: Sequence[float], duration_s: float, interval_s: float) -> bool:
-    """Tell whether rows reach the end of a measurement: the last one that fits into the duration is there."""
+    """Return whether rows reach the end of a measurement: the last one that fits into the duration is there."""
     step_s = spacing_s(times_s, interval_s)
     last_s = math.floor(duration_s / step_s + 1e-6) * step_s
     return times_s[-1] >= last_s - 0.5 * step_s - _FIGURES * last_s * (step_s != interval_s)

@@ -37,5 +37,5 @@ class Chi684Multiplexer:
         self.port = port
 
     async def selected(self) -> int | None:
-        """Give the remembered port: this switch cannot be asked."""
+        """Return the remembered port: this switch cannot be asked."""
         return self.port

@@ -1,4 +1,4 @@
-"""Owns the line to a switch: one question in flight, deadlines, identity, reconnecting with growing delay.
+"""The connection to a switch: one request at a time, deadlines, identity check, reconnecting with growing delay.
 
 Reads are asked again on a new connection. An order is sent once: whether it was obeyed is for the caller to read back.
 Nothing but the question who it is goes to an instrument that has not said that it is the right one (fault A02).
@@ -39,7 +39,7 @@ class MuxClient:
         self._not_before_s = 0.0
 
     async def connect(self) -> Line:
-        """Give the line, opened and with its identity checked; a failure is tried once more, after the delay."""
+        """Return the line, opened and with its identity checked; a failure is tried once more, after the delay."""
         if self._line is not None and not self._unread and await self._is_whole(self._line):
             return self._line
         await self.drop()
@@ -89,7 +89,7 @@ class MuxClient:
         raise AssertionError("unreachable")
 
     async def order(self, data: bytes) -> str:
-        """Send an order once and give what the switch says of it, as words for an error; empty when all is well.
+        """Send a command once and return the switch's error text; empty if there is none.
 
         Raises ConnectionFailed only when nothing was sent.
         """
@@ -109,7 +109,7 @@ class MuxClient:
         return "" if entry.code == 0 else f"it says {entry.code} {entry.text!r}"
 
     async def _is_whole(self, line: Line) -> bool:
-        """Tell whether the line is not known to be broken, so that no order is sent into the void."""
+        """Return whether the line is not known to be broken, so that no order is sent into the void."""
         try:
             async with asyncio.timeout(self._settings.reply_timeout_s):
                 await line.discard()
@@ -180,7 +180,7 @@ class MuxClient:
             raise LinkClosed(f"the line to {line.name} broke: {err}") from err
 
     def _stray(self, line: Line, reply: Reply, count: int) -> None:
-        """Pass over what may be the answer to an earlier question. Raises BadReply for a line that cannot be."""
+        """Skip a line that may answer an earlier request. Raises BadReply for a line that cannot."""
         if count > _MOST_STRAYS:
             raise BadReply(f"{line.name} sent {count} lines that answer other questions; the last was {reply}")
         if isinstance(reply, Text) and not is_identity(reply.text, self._settings.identity):

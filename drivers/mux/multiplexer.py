@@ -82,7 +82,7 @@ class RelayMultiplexer:
         return ports[0] if ports else None
 
     async def _order(self, data: bytes, expected: tuple[int, ...]) -> None:
-        """Send an order once, let the relays settle, and read back."""
+        """Send a command once, wait for the relays to settle, and read back."""
         self._used = True
         said = await self._client.order(data)
         await asyncio.sleep(self._settings.settle_s)
@@ -99,7 +99,7 @@ class RelayMultiplexer:
             logger.warning("%s: %s, and reading back shows %s as ordered", self.name, said, _words(ports))
 
     async def _let_go(self) -> str:
-        """Open all after a port could not be confirmed, and say in words how that went."""
+        """Open all ports after a port could not be confirmed, and return the result as a sentence."""
         try:
             await self._order(self._client.wire.open_all(), ())
         except DriverError as err:

@@ -1,4 +1,4 @@
-"""Finds the ports at which a switch may be: by the USB adapter's serial number, or by the names that settings give.
+"""Finds the serial ports where a switch may be: by the USB adapter's serial number, or by names in the settings.
 
 A name alone proves nothing, since adapters come back under each other's names (fault A02): the client asks whoever is
 there who it is before it says anything else.
@@ -19,19 +19,19 @@ from drivers.transport.line import Line, Lines, PortLine, StreamLine
 
 
 class PortInfo(Protocol):
-    """What the system says of a serial port."""
+    """The system's description of a serial port."""
 
     @property
     def device(self) -> str:
-        """Give the name by which it is opened."""
+        """Return the name by which it is opened."""
 
     @property
     def serial_number(self) -> str | None:
-        """Give the adapter's serial number, if it has one."""
+        """Return the adapter's serial number, if it has one."""
 
 
 def ports_of(settings: RelayMuxSettings, listed: Callable[[], Iterable[PortInfo]] = list_ports.comports) -> Lines:
-    """Give the ports at which the switch of these settings may be (fault A02)."""
+    """Return the ports at which the switch of these settings may be (fault A02)."""
 
     async def lines() -> Sequence[Line]:
         if not settings.serial_number:

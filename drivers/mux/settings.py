@@ -1,4 +1,4 @@
-"""What a bench file says of a switch: where it is, who it must be, how its commands are spelled, what is wired."""
+"""The settings of a switch in a bench file: its address, its identity, the form of its commands, and its wiring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PORT = re.compile(r"[1-9][0-9]*")
 
 
 class WiredSettings(TableSettings):
-    """What all switches have: ``ports`` of them, and ``channels``, which says what tester channel each port's cell has.
+    """The settings of every switch: the number of ``ports``, and ``channels``, the tester channel wired to each port.
 
     ``channels`` maps a port's number, as text, to the channel's name.
     """

@@ -45,14 +45,14 @@ Reply = Closed | ErrorEntry | Text
 
 
 class LineFramer:
-    """Collects bytes and gives back whole lines without their ends; empty lines are none."""
+    """Collects bytes and returns complete lines without their ends; empty lines are skipped."""
 
     def __init__(self, line_cap: int = DEFAULT_LINE_CAP) -> None:
         self._buffer = bytearray()
         self._line_cap = line_cap
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what was read and return the lines that it completes. Raises BadReply for a line past the cap."""
+        """Add received bytes and return the lines that they complete. Raises BadReply for a line that is too long."""
         self._buffer += data
         *lines, rest = _END.split(self._buffer)
         self._buffer = bytearray(rest)
@@ -82,7 +82,7 @@ class RelayWire:
         return self._line(self._commands.identify)
 
     def open_all(self) -> bytes:
-        """Let every port go."""
+        """Open every port."""
         return self._line(self._commands.open_all)
 
     def close(self, port: int) -> bytes:
@@ -135,5 +135,5 @@ class RelayWire:
 
 
 def is_identity(text: str, identity: str) -> bool:
-    """Tell whether a reply names this identity as a whole word: serial number 12 is not in ``ACME,RM8,123``."""
+    """Return whether a reply names this identity as a whole word: serial number 12 is not in ``ACME,RM8,123``."""
     return re.search(_WORD_BEFORE + re.escape(identity) + _WORD_AFTER, text) is not None

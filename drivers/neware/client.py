@@ -1,4 +1,4 @@
-"""Owns the one connection to the BTS API: one request in flight, deadlines, end of file, reconnect, log-in.
+"""The only connection to the BTS API: one request at a time, deadlines, end of file, reconnect, log-in.
 
 Reads are asked again on a new connection; a write is sent once, and when its reply is lost the caller is told that the
 outcome is unknown. After a silence the connection is dropped, so that a late reply can never be taken for the answer

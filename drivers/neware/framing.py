@@ -22,7 +22,7 @@ _OVERLAP = len(b"</bts>") + 16 + len(b"#\r\n")
 
 
 class Framer:
-    """Collects bytes and gives back whole replies, each from ``<bts`` to ``</bts>``."""
+    """Collects bytes and returns complete replies, each from ``<bts`` to ``</bts>``."""
 
     def __init__(self, frame_cap: int = DEFAULT_FRAME_CAP) -> None:
         self._buffer = bytearray()
@@ -30,7 +30,7 @@ class Framer:
         self._frame_cap = frame_cap
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what was read and return the frames that it completes, in order.
+        """Add received bytes and return the frames that they complete, in order.
 
         Raises BadReply when a reply grows past the cap without an end mark; the connection is then of no more use.
         """

@@ -1,4 +1,4 @@
-"""Turns settings into an open instrument: the one place that joins a connection, a client and a driver."""
+"""Builds an open instrument from settings: the only place that connects a connection, a client and a driver."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class TesterClock:
         return self._last_unix_s
 
     def _local(self, text: str) -> datetime:
-        """Give the beginning of a time's hour in the PC's zone."""
+        """Return the beginning of a time's hour in the PC's zone."""
         hour = datetime.fromisoformat(f"{text[:10].replace('.', '-')} {text[11:13]}:00:00")
         return hour.replace(tzinfo=self._zone)
 
@@ -239,6 +239,6 @@ def log_entries(root: ET.Element, address: Address, test_id: int, unix: Callable
 
 
 def first_record(root: ET.Element) -> int | None:
-    """Give the sequence number of the first record of a download, None when it has none."""
+    """Return the sequence number of the first record of a download, None when it has none."""
     row = root.find("list/data")
     return None if row is None else _whole(row, "seqid")

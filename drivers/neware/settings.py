@@ -1,4 +1,4 @@
-"""What a bench file says of a CT-4008. Points that the reference marks UNSURE are settings here."""
+"""The settings of a CT-4008 in a bench file, with every point that the reference marks UNSURE."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHANNELS_OF_A_UNIT = 8
 
 
 class UnitSettings(TableSettings):
-    """One unit of eight channels: what its datasheet says (reference neware-ct4008, sections 1.2 and 1.3).
+    """One unit of eight channels with the limits of its datasheet (reference neware-ct4008, sections 1.2 and 1.3).
 
     ``current_ranges_a`` are pairs of the smallest current to set and full scale. Negative voltage is off unless the
     unit's own datasheet allows it.
@@ -48,11 +48,11 @@ class UnitSettings(TableSettings):
 
     @property
     def place(self) -> str:
-        """What the names of the unit's channels begin with: ``devid-subdevid``."""
+        """The prefix of the names of the unit's channels: ``devid-subdevid``."""
         return f"{self.devid}-{self.subdevid}"
 
     def envelope(self) -> ChannelEnvelope:
-        """Give what each channel of this unit can do."""
+        """Return the abilities of each channel of this unit."""
         return ChannelEnvelope(
             voltage_low_v=self.voltage_low_v,
             voltage_high_v=self.voltage_high_v,
@@ -99,20 +99,20 @@ class NewareSettings(BatteryTesterSettings):
         return value
 
     def channel_names(self) -> tuple[str, ...]:
-        """Give ``devid-subdevid-chlid`` of the eight channels of each unit."""
+        """Return ``devid-subdevid-chlid`` of the eight channels of each unit."""
         return tuple(f"{unit.place}-{n}" for unit in self.units for n in range(1, _CHANNELS_OF_A_UNIT + 1))
 
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what a channel of a unit can do: no command of the API tells it."""
+        """Return the abilities of a unit's channel from settings: no command of the API reports them."""
         for unit in self.units:
             if unit.place == channel.rpartition("-")[0]:
                 return unit.envelope()
         raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
 
     def secrets(self) -> frozenset[str]:
-        """Give the password, unless it is the vendor's own, which every manual prints."""
+        """Return the password, unless it is the vendor's own, which every manual prints."""
         return frozenset({self.password} - {_VENDORS_PASSWORD})
 
     def missing(self) -> list[str]:
-        """Say so when the folder for step files is not there."""
+        """Return a sentence if the folder for step files does not exist."""
         return [] if self.step_files.is_dir() else [f"step_files: {self.step_files} is not a folder"]

@@ -1,4 +1,4 @@
-"""Writes the BTS step file for a segment, reads step files back, and says how one differs from the other.
+"""Writes the BTS step file for a segment, reads step files back, and lists the differences between both.
 
 No command of the API reads a schedule back (docs/bench.md), so the file that BTS will open is parsed again and
 compared before every start. Units of the file (reference neware-ct4008, section 5.2): 0.1 mV, mA, ms, mAs; currents
@@ -56,7 +56,7 @@ _STEPS_MAX = 254
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What differs between BTS versions (section 5.1)."""
+    """The differences between BTS versions (section 5.1)."""
 
     version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
@@ -65,7 +65,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A step file's content in SI units and ampere-hours: what the tester will do, whoever wrote the file."""
+    """A step file's content in SI units and ampere-hours: the program of the tester, also from a foreign file."""
 
     steps: tuple[Step, ...]
     record: Record
@@ -75,7 +75,7 @@ class Schedule:
 
 
 def intended(segment: CyclingSegment) -> Schedule:
-    """Give the schedule that carries out a segment: ends and ceilings folded into one set of conditions a step."""
+    """Return the schedule that carries out a segment: ends and ceilings folded into one set of conditions a step."""
     return Schedule(
         steps=tuple(_folded(step) for step in segment.steps),
         record=segment.record,
@@ -188,7 +188,7 @@ def _write_step(info: ET.Element, number: int, step: Step) -> None:
 
 
 def read(data: bytes) -> Schedule:
-    """Read a step file into what the tester will do. Raises NotConfirmed for a file that cannot be carried out."""
+    """Parse a step file into the tester's schedule. Raises NotConfirmed for a file that cannot be carried out."""
     try:
         root = SafeET.fromstring(data)
     except (ET.ParseError, DefusedXmlException, ValueError) as err:
@@ -269,7 +269,7 @@ def _read_step(element: ET.Element) -> Step:
 
 
 def differences(segment: CyclingSegment, data: bytes) -> list[str]:
-    """Read a step file and say in sentences how it differs from the segment it should carry out; empty if it does not.
+    """Return the differences between a schedule and its segment, in sentences; empty if there are none.
 
     Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. Raises
     NotConfirmed for a file that cannot be carried out.

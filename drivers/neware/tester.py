@@ -1,4 +1,4 @@
-"""The CT-4008 as a battery tester: whole programs run in the tester, the host loads, starts, reads and stops them.
+"""The CT-4008 as a battery tester: the tester runs whole programs; the host loads, starts, reads and stops them.
 
 Nothing here judges a current by live values: they are rounded to 0.1 mA and 5 s old (reference neware-ct4008, section
 4.3). What a start or stop did is read from work status, barcode, test id and record counts.
@@ -71,7 +71,7 @@ _TRAITS = BatteryTesterTraits(
 
 @lru_cache(maxsize=64)
 def _status_requests(addresses: tuple[wire.Address, ...]) -> tuple[wire.Request, wire.Request]:
-    """Give the two requests of a poll; the same channels are asked for hours."""
+    """Return the two requests of a poll; the same channels are asked for hours."""
     return wire.inquire(addresses), wire.inquiredf(addresses)
 
 
@@ -100,20 +100,20 @@ class NewareTester:
             raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
 
     async def close(self) -> None:
-        """Drop the connection; running channels go on by themselves."""
+        """Close the connection; running channels continue without it."""
         await self._client.close()
 
     def channels(self) -> tuple[str, ...]:
-        """Give the channels found, in rack order."""
+        """Return the channels found, in rack order."""
         return tuple(self._addresses)
 
     def envelope(self, channel: str) -> ChannelEnvelope:
-        """Give what the channel can do, from settings: no command of the API tells it."""
+        """Return the channel's abilities, from settings: no command of the API reports them."""
         self._address(channel)
         return self._described(channel)
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Give every reason why the channel cannot run a program, from settings."""
+        """Return every reason why the channel cannot run a program, from settings."""
         return problems(program, self._described(channel))
 
     def _described(self, channel: str) -> ChannelEnvelope:
@@ -123,7 +123,7 @@ class NewareTester:
         return envelope
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
-        """Ask for live values and record counts of many channels: two requests whatever their number."""
+        """Request live values and record counts of any number of channels, with two requests."""
         addresses = [self._address(channel) for channel in channels]
         ask_live, ask_files = _status_requests(tuple(addresses))
         live = replies.live(await self._client.ask(ask_live), addresses)
@@ -160,7 +160,7 @@ class NewareTester:
         return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
 
     def _store_step_file(self, name: str, data: bytes) -> tuple[str, bytes]:
-        """Write a file whole or not at all, and give its path as the BTS PC sees it and what is read back."""
+        """Write a complete file or none; return its path on the BTS PC and the content read back."""
         if not wire.BARCODE.fullmatch(name):
             raise CannotRun(f"step file name {name!r} may hold only letters, digits, '_', '.', '-'")
         folder = self._settings.step_files
@@ -280,7 +280,7 @@ class NewareTester:
             raise Refused(f"BTS refused to replace the schedule of channel {identity.channel}")
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Give exactly ``count`` samples (at most 1000, section 4.5) after ``last``; BadReply when others come."""
+        """Return exactly ``count`` samples (at most 1000, section 4.5) after ``last``; BadReply when others come."""
         address = self._address(identity.channel)
         first = 1 if last is None else last.sequence + 1
         root = await self._client.ask(wire.download(address, identity.test_id, first, count))
@@ -303,14 +303,14 @@ class NewareTester:
         return there
 
     async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Give what stands for a lost record: where the step after it begins, from the step log (section 4.6)."""
+        """Return the placeholder of a lost record: the begin of the next step, from the step log (section 4.6)."""
         steps = await self.step_log(identity)
         before = [step for step in steps if step.last_sequence <= sequence]
         time_s = round(sum(step.duration_s for step in before), 3)
         return Sample(sequence, time_s, 0.0, 0, len(before), 0, "lost", nan, nan, nan, nan, 0.0)
 
     async def record_count(self, identity: TestIdentity) -> int:
-        """Tell how many records a test has, also when the channel has gone on to another test."""
+        """Return a test's number of records, also if the channel now has another test."""
         address = self._address(identity.channel)
         root = await self._client.ask(wire.inquiredf([address], identity.test_id))
         (file,) = replies.data_files(root, [address])
@@ -319,13 +319,13 @@ class NewareTester:
         return file.count
 
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Give the executed steps of the test."""
+        """Return the executed steps of the test."""
         address = self._address(identity.channel)
         root = await self._client.ask(wire.download_step_layer(address, identity.test_id))
         return replies.executed_steps(root, address, identity.test_id)
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Give the tester's own log of the test."""
+        """Return the tester's own log of the test."""
         address = self._address(identity.channel)
         root = await self._client.ask(wire.downloadlog(address, identity.test_id))
         self._clock.follow(None)

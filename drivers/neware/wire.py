@@ -37,12 +37,12 @@ class Address(NamedTuple):
 
     @property
     def with_ip(self) -> dict[str, str]:
-        """Give the attributes of commands that take an ip (section 3)."""
+        """Return the attributes of commands that take an ip (section 3)."""
         return {"ip": self.ip} | self.without_ip
 
     @property
     def without_ip(self) -> dict[str, str]:
-        """Give the attributes of inquiredf and the downloads, which take none."""
+        """Return the attributes of inquiredf and the downloads, which take none."""
         numbers = {"devtype": self.devtype, "devid": self.devid, "subdevid": self.subdevid, "chlid": self.chlid}
         return {name: str(value) for name, value in numbers.items()}
 
@@ -109,7 +109,7 @@ def getdevinfo() -> Request:
 
 
 def getchlstatus(addresses: Sequence[Address]) -> Request:
-    """Ask what each channel is doing (section 4.2)."""
+    """Ask for the state of each channel (section 4.2)."""
     return _request("getchlstatus", _listed([_element("status", a.with_ip, "true") for a in addresses]))
 
 

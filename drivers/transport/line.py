@@ -38,13 +38,13 @@ class Line(Protocol):
         """Close the port; it may be open, half open or closed already."""
 
     async def discard(self) -> None:
-        """Throw away what has come unasked, without waiting for more. Raises LinkClosed when the end has come."""
+        """Discard received bytes without waiting for more. Raises LinkClosed at the end of the connection."""
 
     async def write(self, data: bytes) -> None:
         """Send."""
 
     async def read(self) -> bytes:
-        """Wait for bytes and give what is there, at least one. Raises LinkClosed at the end."""
+        """Wait for bytes and return those received, at least one. Raises LinkClosed at the end."""
 
 
 Lines = Callable[[], Awaitable[Sequence[Line]]]
@@ -76,7 +76,7 @@ class StreamLine:
                     await streams[1].wait_closed()
 
     async def discard(self) -> None:
-        """Throw away what has come unasked."""
+        """Discard received bytes."""
         reader, _ = self._both()
         with contextlib.suppress(TimeoutError):
             # What has arrived is read without waiting; the wait for more is over at once.
@@ -121,7 +121,7 @@ class PortLine:
         await self._run(self._open)
 
     async def close(self) -> None:
-        """Close the port behind whatever the thread still does, waiting at most a second."""
+        """Close the port after the thread's present work, waiting at most a second."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -132,7 +132,7 @@ class PortLine:
                 await asyncio.shield(closing)
 
     async def discard(self) -> None:
-        """Throw away what has come unasked."""
+        """Discard received bytes."""
         await self._run(self._discard)
 
     async def write(self, data: bytes) -> None:
@@ -195,7 +195,7 @@ class PortLine:
 
 
 def streams(name: str, connect: Callable[[], Awaitable[Streams]]) -> Lines:
-    """Give the one line that ``connect`` makes, as ``simulators.memory_streams.connect_memory`` for a simulator."""
+    """Return the one line that ``connect`` makes, as ``simulators.memory_streams.connect_memory`` for a simulator."""
 
     async def lines() -> Sequence[Line]:
         return (StreamLine(name, connect),)
