@@ -15,7 +15,7 @@ from simulators.tcp_serving import ChiBeside, serve_ct4008
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve what the arguments ask for until interrupted; give the exit status."""
+    """Serve the instrument that the arguments name until interrupted; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m simulators", description="Simulated battery instruments.")
     instruments = parser.add_subparsers(dest="instrument", required=True)
     ct4008 = instruments.add_parser("ct4008", help="a Neware CT-4008 behind its BTS client's API")

@@ -1,4 +1,4 @@
-"""Says which cell sits where, and builds the simulated instruments around the cells.
+"""Builds the simulated instruments of a bench around its cells: which cell is at which channel.
 
 A bench is built from a clock, a seed and a description, so that the same description gives the same rows each time,
 in virtual time and in real time alike.
@@ -85,7 +85,7 @@ def _rated(
     negative_voltage: bool | Collection[UnitAddress],
     ranges_a: tuple[float, ...] | Mapping[UnitAddress, tuple[float, ...]] | None,
 ) -> Unit:
-    """Give the unit with the bench's abilities."""
+    """Return the unit with the bench's abilities."""
     address = (unit.devid, unit.subdevid)
     ratings: UnitRatings = unit.ratings
     if negative_voltage is True or (not isinstance(negative_voltage, bool) and address in negative_voltage):
@@ -95,7 +95,7 @@ def _rated(
 
 
 def cell_seed(seed: int, channel: str) -> int:
-    """Give the seed of the cell in a channel, from the bench's."""
+    """Return the seed of the cell in a channel, from the bench's."""
     devid, subdevid, chlid = (int(part) for part in channel.split("-"))
     return ((seed * 1009 + devid) * 1009 + subdevid) * 1009 + chlid
 

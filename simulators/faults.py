@@ -1,4 +1,4 @@
-"""Spoiled wires: what can go wrong between a server's answer and the client's ears, switched on by a test.
+"""Faults of a connection between a server and its client, switched on by a test.
 
 A fault is a frozen value saying what happens, to which commands, and how often; ``Wire`` applies the first that fits
 to each reply. The command has been executed by then: a lost reply to ``start`` leaves a cell running (fault A12).
@@ -13,7 +13,7 @@ from enum import Enum
 
 
 class Spoil(Enum):
-    """What happens to a reply."""
+    """The fault of a reply."""
 
     BYTE_BY_BYTE = "byte by byte"
     LATE = "late"
@@ -82,7 +82,7 @@ class Wire:
         return await self._send_spoiled(writer, data, fault)
 
     def _take(self, command: str) -> Fault | None:
-        """Give the first fault that fits, used up by one."""
+        """Return the first fault that fits, used up by one."""
         for index, fault in enumerate(self._faults):
             if fault.command in (None, command):
                 if fault.times == 1:

@@ -1,4 +1,4 @@
-"""Joins a client and a server inside one process by byte streams that need no kernel and take no time.
+"""Connects a client and a server in one process by byte streams in memory, without the kernel and without delay.
 
 Both ends are asyncio's own ``StreamReader`` and ``StreamWriter`` over an in-memory transport, so that framing, flow
 control and end of file are the real ones while a virtual-time loop runs.
@@ -60,14 +60,14 @@ class MemoryTransport(asyncio.Transport):
             self._peer.take_eof()
 
     def get_write_buffer_size(self) -> int:
-        """Give the bytes the other end has not read."""
+        """Return the bytes the other end has not read."""
         return len(self._peer.waiting) if self._peer is not None else 0
 
     # Arriving --------------------------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> bytearray:
-        """Give the bytes that have arrived and not been delivered."""
+        """Return the bytes that have arrived and not been delivered."""
         return self._inbox
 
     def take(self, data: bytes) -> None:
@@ -85,13 +85,13 @@ class MemoryTransport(asyncio.Transport):
         self._schedule()
 
     def pause_writing(self) -> None:
-        """Tell our protocol that the peer is full."""
+        """Report to our protocol that the peer is full."""
         if not self._writing_paused:
             self._writing_paused = True
             self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Tell our protocol that the peer has room again."""
+        """Report to our protocol that the peer has room again."""
         if self._writing_paused:
             self._writing_paused = False
             self._protocol.resume_writing()
@@ -101,12 +101,12 @@ class MemoryTransport(asyncio.Transport):
         self._reading_paused = True
 
     def resume_reading(self) -> None:
-        """Deliver what was held back."""
+        """Deliver the bytes that were held back."""
         self._reading_paused = False
         self._schedule()
 
     def is_reading(self) -> bool:
-        """Tell whether bytes are delivered as they come."""
+        """Return whether bytes are delivered as they come."""
         return not self._reading_paused and not self._closing
 
     def _schedule(self) -> None:
@@ -132,7 +132,7 @@ class MemoryTransport(asyncio.Transport):
     # Ending ----------------------------------------------------------------------------------------------------
 
     def is_closing(self) -> bool:
-        """Tell whether this end is closed or about to be."""
+        """Return whether this end is closed or about to be."""
         return self._closing
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class MemoryTransport(asyncio.Transport):
 def connect_memory(
     handler: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to ``handler``, which serves the other end in a task of its own; give the client's streams.
+    """Connect to ``handler``, which serves the other end in a task of its own; return the client's streams.
 
     What the handler raises goes to the loop's exception handler, and the client sees the end of the stream.
     """

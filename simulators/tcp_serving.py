@@ -47,7 +47,7 @@ async def serve_ct4008(
     chi: ChiBeside | None = None,
     clock: tuple[float, float] | None = None,
 ) -> None:
-    """Serve a CT-4008 until cancelled, or until nobody has been connected for ``idle_exit_s``.
+    """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
     ``speed`` is simulated seconds per real second, port 0 picks a free one, and ``announce`` is called with
     ``host:port`` once clients can connect. ``chi`` puts a CHI660E beside the rack. ``clock`` is what other processes
@@ -97,7 +97,7 @@ class _Listener:
 
     @property
     def connected(self) -> bool:
-        """Whether anybody is."""
+        """Whether any client is connected."""
         return bool(self.writers)
 
 

@@ -1,4 +1,4 @@
-"""The polymer electrolyte both cells share: ohmic resistance, and the salt gradient that builds up behind a current.
+"""The polymer electrolyte of both cells: its ohmic resistance, and the salt gradient that a current builds up.
 
 The salt gradient of a film between two lithium surfaces relaxes in modes; the two slowest are kept as state (exact
 exponentials), the sum of all faster ones is a plain resistance. Its total follows Bruce and Vincent: in the steady
@@ -16,7 +16,7 @@ from simulators.cells.thermal import FARADAY_C_PER_MOL, ZERO_DEGC_K, arrhenius, 
 
 @dataclass(frozen=True, kw_only=True)
 class ElectrolyteParameters:
-    """What describes the polymer film and the disc; all values at the reference temperature."""
+    """The parameters of the polymer film and the disc; all values at the reference temperature."""
 
     reference_degc: float
     area_cm2: float
@@ -46,17 +46,17 @@ class Electrolyte:
 
     @property
     def diffusion_ohm_cm2(self) -> float:
-        """Give the whole steady-state resistance of the salt gradient."""
+        """Return the whole steady-state resistance of the salt gradient."""
         return self.slow_ohm_cm2 + self.fast_ohm_cm2 + self.rest_ohm_cm2
 
     def diffusion_impedance_ohm_cm2(self, angular_rad_per_s: float) -> complex:
-        """Give the finite-length Warburg impedance whose slow modes the state holds."""
+        """Return the finite-length Warburg impedance whose slow modes the state holds."""
         root = cmath.sqrt(1j * angular_rad_per_s * self.slow_s) * math.pi / 2.0
         return self.diffusion_ohm_cm2 * cmath.tanh(root) / root
 
 
 def conductivity_factor(p: ElectrolyteParameters, temperature_degc: float) -> float:
-    """Give conductivity against the reference: VTF when molten, an extra Arrhenius drop below the melting point."""
+    """Return conductivity against the reference: VTF when molten, an extra Arrhenius drop below the melting point."""
     if not p.vtf_ideal_glass_k + 10.0 < temperature_degc + ZERO_DEGC_K < 1000.0:
         raise ValueError(f"no electrolyte law at {temperature_degc} degC: it holds above the ideal glass temperature")
     factor = vtf(p.vtf_pseudo_activation_k, p.vtf_ideal_glass_k, temperature_degc, p.reference_degc)

@@ -1,4 +1,4 @@
-"""An LFP cell against lithium as physics: filling, diffusion, kinetics, and a side reaction that wears it down.
+"""The physics of an LFP cell against lithium: filling, diffusion, kinetics, and a side reaction that ages it.
 
 At constant current each state's equation has a closed solution, also while active material is being lost (then the
 same current fills the rest faster and faster), so ``advance`` is exact however it is cut.
@@ -75,7 +75,7 @@ class IronPhosphateCell:
 
     @property
     def temperature_degc(self) -> float:
-        """Give the cell's temperature; setting it changes every rate and resistance from this moment on."""
+        """Return the cell's temperature; setting it changes every rate and resistance from this moment on."""
         return self._temperature_degc
 
     @temperature_degc.setter
@@ -101,20 +101,20 @@ class IronPhosphateCell:
 
     @property
     def charge_c(self) -> float:
-        """Give the net charge passed through the terminals since the cell was built."""
+        """Return the net charge passed through the terminals since the cell was built."""
         return self._charge_c
 
     @property
     def active_fraction(self) -> float:
-        """Give the share of the active material that is still connected."""
+        """Return the share of the active material that is still connected."""
         return self._rim * self._rim
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the terminal voltage now, at this current."""
+        """Return the terminal voltage now, at this current."""
         return self._rest_v() + self._driven_v(current_a / self._area)
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the current that a source holding this terminal voltage would pass now."""
+        """Return the current that a source holding this terminal voltage would pass now."""
 
         def rising(density: float) -> tuple[float, float]:
             return self._driven_v(density), self._slope_ohm_cm2(density)
@@ -122,7 +122,7 @@ class IronPhosphateCell:
         return self._area * solve_rising(rising, self._linear_ohm_cm2(), voltage_v - self._rest_v())
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Let time pass at a constant current."""
+        """Advance the cell in time at a constant current."""
         if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
             raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
         self._charge_c += current_a * duration_s
@@ -136,7 +136,7 @@ class IronPhosphateCell:
         self._evolve(self._steps(duration_s - receding_s, current_a), 0.0)
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the whole state as numbers; nothing random happens after the cell is built."""
+        """Return the whole state as numbers; nothing random happens after the cell is built."""
         return _read_state(self)
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -147,7 +147,7 @@ class IronPhosphateCell:
             setattr(self, name, value)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the impedance around zero current in the present state."""
+        """Return the impedance around zero current in the present state."""
         angular = angular_rad_per_s(frequency_hz)
         p, film = self._parameters, self._electrolyte
         cpe = p.interface_cpe_exponent
@@ -166,7 +166,7 @@ class IronPhosphateCell:
         return self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim)
 
     def _rest_v(self) -> float:
-        """Give what remains at the terminals the moment the current stops."""
+        """Return the voltage at the terminals just after the current stops."""
         ocv_v = self._ocv.voltage_v(self._filling + (self._slow_x + self._fast_x) / (self._rim * self._rim))
         return ocv_v + self._hysteresis_v * self._hysteresis + self._slow_v + self._fast_v
 
@@ -177,7 +177,7 @@ class IronPhosphateCell:
         return self._fixed_ohm_cm2 + self._films_ohm_cm2()
 
     def _driven_v(self, density: float) -> float:
-        """Give the voltage that a density (A/cm2) adds at once: resistances, and both electrodes' kinetics."""
+        """Return the voltage that a density (A/cm2) adds at once: resistances, and both electrodes' kinetics."""
         lithium = math.asinh(density / self._exchange2_lithium)
         positive = math.asinh(density / (self._exchange2_positive * self._rim * self._rim))
         linear = self._fixed_ohm_cm2 + self._interface * (self._film_ohm_cm2 + self._deposit)
@@ -190,7 +190,7 @@ class IronPhosphateCell:
         return slope
 
     def _steps(self, duration_s: float, current_a: float) -> tuple[float, ...]:
-        """Give what an interval does to each state; kept, because most intervals repeat the one before."""
+        """Return the change of each state in an interval; cached, because most intervals repeat the one before."""
         if duration_s != self._step_duration_s or current_a != self._step_current_a:
             p, film, density = self._parameters, self._electrolyte, current_a / self._area
             gradient = current_a / self._capacity_c * self._solid_s
@@ -211,7 +211,7 @@ class IronPhosphateCell:
         return self._kept_steps
 
     def _evolve(self, steps: tuple[float, ...], recede: float) -> None:
-        """Let every state move on for an interval at a constant current; exact."""
+        """Advance every state by an interval at a constant current; exact."""
         filled, slow_x, slow_keep, fast_x, fast_keep, slow_v, slow_decay, fast_v, fast_decay, deposit = steps
         # The rim moves evenly and the connected material is its square: the integral of dt / rim^2 is dt / (r0 r1).
         rim = self._rim - recede

@@ -1,4 +1,4 @@
-"""What describes an LFP cell against lithium. Rates, yields and material constants only: no cycle, no curve."""
+"""The parameters of an LFP cell against lithium. Rates, yields and material constants only: no cycle, no curve."""
 
 from __future__ import annotations
 

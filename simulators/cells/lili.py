@@ -1,4 +1,4 @@
-"""A Li/Li symmetric cell as physics: what grows, what relaxes, and what finally bridges the electrolyte.
+"""The physics of a Li/Li symmetric cell: growth, relaxation, and the dendrite that bridges the electrolyte at last.
 
 Everything that moves does so at a rate set by the present ionic current and temperature, and at constant current each
 of these equations has a closed solution, so ``advance`` is exact however it is cut. Only while a filament shunts the
@@ -81,7 +81,7 @@ class LithiumSymmetricCell:
 
     @property
     def temperature_degc(self) -> float:
-        """Give the cell's temperature; setting it changes every rate and resistance from this moment on."""
+        """Return the cell's temperature; setting it changes every rate and resistance from this moment on."""
         return self._temperature_degc
 
     @temperature_degc.setter
@@ -103,21 +103,21 @@ class LithiumSymmetricCell:
 
     @property
     def charge_c(self) -> float:
-        """Give the net charge passed through the terminals since the cell was built."""
+        """Return the net charge passed through the terminals since the cell was built."""
         return self._charge_c
 
     @property
     def penetration(self) -> float:
-        """Give the share of the electrolyte's thickness that dendrites have grown through; near 1 they meet."""
+        """Return the share of the electrolyte's thickness that dendrites have grown through; near 1 they meet."""
         return self._penetration
 
     @property
     def shunt_ohm(self) -> float:
-        """Give the resistance of the short, infinite while there is none."""
+        """Return the resistance of the short, infinite while there is none."""
         return self._shunt_ohm
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the terminal voltage now, at this current."""
+        """Return the terminal voltage now, at this current."""
         if self._short == _SOUND:
             return self._ionic_v(current_a / self._area) + current_a * self._contact_ohm
         ionic = self._ionic_share(current_a)
@@ -125,7 +125,7 @@ class LithiumSymmetricCell:
         return inner + current_a * self._contact_ohm
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the current that a source holding this terminal voltage would pass now."""
+        """Return the current that a source holding this terminal voltage would pass now."""
         contact = self._contact_ohm
         divider = 1.0 + contact / self._shunt_ohm
         extra = contact * self._area / divider
@@ -133,7 +133,7 @@ class LithiumSymmetricCell:
         return ionic * self._area + self._ionic_v(ionic) / self._shunt_ohm
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Let time pass at a constant current."""
+        """Advance the cell in time at a constant current."""
         if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
             raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
         self._charge_c += current_a * duration_s
@@ -146,7 +146,7 @@ class LithiumSymmetricCell:
         self._advance_by_events(duration_s, current_a)
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the whole state as numbers, with the position in the random stream and what is drawn already."""
+        """Return the whole state as numbers, with the position in the random stream and the numbers drawn already."""
         return _read_state(self)
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -160,7 +160,7 @@ class LithiumSymmetricCell:
         self._hold_left = hold_left
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the impedance around zero current in the present state; a short lies across all but the contact."""
+        """Return the impedance around zero current in the present state; a short lies across all but the contact."""
         angular = angular_rad_per_s(frequency_hz)
         p = self._parameters
         total = self._electrolyte_ohm_cm2 * (
@@ -191,7 +191,7 @@ class LithiumSymmetricCell:
         )
 
     def _ionic_v(self, density: float) -> float:
-        """Give the voltage across the path through the electrolyte, at a density in A/cm2."""
+        """Return the voltage across the path through the electrolyte, at a density in A/cm2."""
         cover = self._cover_counter if density > 0.0 else self._cover_working
         strip = density / self._exchange2
         plate = strip / (self._nucleus + (1.0 - self._nucleus) * cover)
@@ -215,11 +215,11 @@ class LithiumSymmetricCell:
         return solve_rising(rising, self._linear_ohm_cm2() + extra_ohm_cm2, target_v)
 
     def _ionic_share(self, current_a: float) -> float:
-        """Give the density through the electrolyte while a filament carries the rest."""
+        """Return the density through the electrolyte while a filament carries the rest."""
         return self._solve(self._area * self._shunt_ohm, current_a * self._shunt_ohm)
 
     def _steps(self, duration_s: float, density: float) -> tuple[float, ...]:
-        """Give what an interval does to each state; kept, because most intervals repeat the one before."""
+        """Return the change of each state in an interval; cached, because most intervals repeat the one before."""
         if duration_s != self._step_duration_s or density != self._step_density:
             p, film, size = self._parameters, self._electrolyte, abs(density)
             sand = size / film.limiting_a_per_cm2
@@ -239,7 +239,7 @@ class LithiumSymmetricCell:
         return self._kept_steps
 
     def _evolve(self, steps: tuple[float, ...]) -> None:
-        """Let every state move on for an interval at a constant ionic current; exact."""
+        """Advance every state by an interval at a constant ionic current; exact."""
         growth, density, slow, slow_decay, fast, fast_decay, uncover, thicken, deposit = steps
         self._slow_v = slow + (self._slow_v - slow) * slow_decay
         self._fast_v = fast + (self._fast_v - fast) * fast_decay
@@ -279,7 +279,7 @@ class LithiumSymmetricCell:
                 event()
 
     def _first_event(self, step_s: float, density: float, shunted: float) -> tuple[float, Callable[[], None] | None]:
-        """Shorten a step to the first event in it, and give what happens there."""
+        """Shorten a step to the first event in it, and return the function that carries out the event."""
         event: Callable[[], None] | None = None
         growth = self._steps(step_s, density)[0]
         meet, happens = self._bridge_at, self._bridge
@@ -294,7 +294,7 @@ class LithiumSymmetricCell:
         return step_s, event
 
     def _next_soft_at(self) -> float:
-        """Draw how far tips get before the next filament: a hazard per way grown that rises with the way behind."""
+        """Draw the growth until the next filament; its hazard per growth rises with the growth so far."""
         p = self._parameters
         if p.soft_short_count_at_bridge == 0.0:
             return math.inf
@@ -304,7 +304,7 @@ class LithiumSymmetricCell:
         return math.pow(passed + wait, 1.0 / p.soft_short_steepness)
 
     def _start_soft_short(self) -> None:
-        """Let a filament touch: it carries part of the current until the charge through it has burnt it out."""
+        """Begin a soft short: a filament carries part of the current until the charge through it has burnt it."""
         p = self._parameters
         position = _FIRST_SHORT + int(self._draws) * _POSITIONS_A_SHORT + _FILAMENT_STEPS
         least, most = p.soft_short_least_ohm_cm2, p.soft_short_most_ohm_cm2
@@ -319,7 +319,7 @@ class LithiumSymmetricCell:
         self._soft_at = self._next_soft_at()
 
     def _bridge(self) -> None:
-        """Let the dendrites meet: from now on metal carries nearly all of the current, for good."""
+        """Begin the hard short: from now on metal carries nearly all of the current, permanently."""
         self._penetration = self._bridge_at
         self._short, self._shunt_ohm, self._fuse = _HARD, self._parameters.hard_short_ohm, 0.0
         self._hold_left = 0.0

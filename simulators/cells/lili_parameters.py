@@ -1,4 +1,4 @@
-"""What describes a Li/Li symmetric cell. Rates, states and material constants only: no life, no cycle, no curve."""
+"""The parameters of a Li/Li symmetric cell. Rates, states and material constants only: no life, no cycle, no curve."""
 
 from __future__ import annotations
 

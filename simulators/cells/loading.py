@@ -1,4 +1,4 @@
-"""Turn a parameter file into a cell model, refusing whatever is missing, unknown or not a number."""
+"""Loads a cell model from a parameter file; a missing, unknown or non-numeric parameter is refused."""
 
 from __future__ import annotations
 

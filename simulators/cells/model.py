@@ -1,4 +1,4 @@
-"""What a simulated instrument may ask of a simulated cell: physics as state, seen only through its two terminals."""
+"""The interface of a simulated cell for instruments: its physical state, seen only through its two terminals."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class CellModel(Protocol):
     temperature_degc: float
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the terminal voltage now, at this current (0: open circuit)."""
+        """Return the terminal voltage now, at this current (0: open circuit)."""
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the current that a source holding this terminal voltage would pass now."""
+        """Return the current that a source holding this terminal voltage would pass now."""
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Let time pass at a constant current."""
+        """Advance the cell in time at a constant current."""
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the whole state, so that ``restore`` brings back exactly this moment, randomness included."""
+        """Return the whole state, so that ``restore`` brings back exactly this moment, randomness included."""
 
     def restore(self, state: tuple[float, ...]) -> None:
         """Return to a moment that ``snapshot`` kept."""
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the small-signal impedance in the present state; the imaginary part is negative when capacitive."""
+        """Return the small-signal impedance in the present state; the imaginary part is negative when capacitive."""

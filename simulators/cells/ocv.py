@@ -18,7 +18,7 @@ class PlateauOcv:
     lower_sharpness: float
 
     def voltage_v(self, fraction: float) -> float:
-        """Give the voltage; beyond 0 and 1 it goes on along the tangent, so that no input overflows."""
+        """Return the voltage; beyond 0 and 1 it follows the tangent, so that no input overflows."""
         if 0.0 <= fraction <= 1.0:
             upper = self.upper_v * math.exp((fraction - 1.0) * self.upper_sharpness)
             lower = self.lower_v * math.exp(-fraction * self.lower_sharpness)
@@ -27,7 +27,7 @@ class PlateauOcv:
         return self.voltage_v(end) + (fraction - end) * self.slope(end)
 
     def slope(self, fraction: float) -> float:
-        """Give dU/dx in V."""
+        """Return dU/dx in V."""
         inside = min(1.0, max(0.0, fraction))
         upper = self.upper_v * self.upper_sharpness * math.exp((inside - 1.0) * self.upper_sharpness)
         return self.slope_v + upper + self.lower_v * self.lower_sharpness * math.exp(-inside * self.lower_sharpness)

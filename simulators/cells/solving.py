@@ -1,4 +1,4 @@
-"""Solve a rising function for its argument, whatever it is given: Newton where it helps, halving where it does not."""
+"""Solves a rising function for its argument, for any input: by Newton's method if it converges, else by bisection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for the vendor's CHI660E program: it runs macro files and measures simulated cells.
+"""A simulator of the vendor's CHI660E program: it runs macro files and measures simulated cells.
 
 Numbers in brackets in this package are sections of the CHI660E reference.
 """

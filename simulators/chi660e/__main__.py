@@ -1,4 +1,4 @@
-"""The program: ``chi660e-sim /runmacro:FILE.mcr`` runs a macro and closes when the macro says so.
+"""The program: ``chi660e-sim /runmacro:FILE.mcr`` runs a macro and closes at the macro's command to exit.
 
 Like the vendor's it prints nothing and its exit code says nothing: what it has to say it shows in pop-ups, where it
 waits until somebody ends it.
@@ -23,7 +23,7 @@ _CRASHED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the macro that the arguments name; give the exit status, which means nothing."""
+    """Run the macro that the arguments name; return the exit status, which means nothing."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if any(argument in ("--help", "-h") for argument in given):
         from simulators.chi660e.help_text import usage
@@ -88,13 +88,13 @@ class _Program:
         return Session(self._link, self._settings, self._saver).run(lines)
 
     def _show(self, title: str, text: str) -> None:
-        """Open a pop-up and wait for somebody who never comes."""
+        """Open a pop-up and wait for a click that never comes."""
         self._screen.show(title, text)
         self._link.hang("popup", title=title, text=text)
 
 
 def _macro_path(arguments: Sequence[str]) -> str | None:
-    """Give the macro's path out of ``/runmacro:"PATH"``, quotes or not; None without the switch."""
+    """Return the macro's path out of ``/runmacro:"PATH"``, quotes or not; None without the switch."""
     for argument in arguments:
         bare = argument.strip('"')
         if bare.lower().startswith(_SWITCH):

@@ -20,7 +20,7 @@ _PARAMETERS = {
 
 
 def binary_of(recorded: Recorded, serial_number: str, *, local: bool) -> bytes:
-    """Give a whole file."""
+    """Return a whole file."""
     technique = recorded.technique
     head = struct.pack("<I", _MAGIC) + _text(technique.short) + _text(technique.name)
     head += bytes(_UNKNOWN_BYTES) + _text(serial_number)
@@ -41,7 +41,7 @@ def _text(text: str) -> bytes:
 
 
 def _point(short: str, row: tuple[float, ...]) -> bytes:
-    """Give one point: impedance has frequency twice and both parts, everything else its measured value alone."""
+    """Return one point: impedance has frequency twice and both parts, everything else its measured value alone."""
     if short == "IMP":
         frequency_hz, real_ohm, imaginary_ohm = row[:3]
         return struct.pack("<4f", frequency_hz, frequency_hz, real_ohm, imaginary_ohm)

@@ -41,7 +41,7 @@ def check(lines: Sequence[Line], settings: Settings) -> None:
 
 
 def number(line: Line) -> float:
-    """Give a line's value as a number; Refused when it is none."""
+    """Return a line's value as a number; Refused when it is none."""
     try:
         value = float(line.squeezed)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The commands of the program as tables: which there are, what they take, and since which program [5, 6]."""
+"""The commands of the program as tables: their names, their arguments, and the first program version of each [5, 6]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Takes(Enum):
-    """What stands after a command."""
+    """The kind of argument after a command."""
 
     NOTHING = "nothing"
     NUMBER = "a number"
@@ -25,7 +25,7 @@ class Command:
     old: tuple[float, float] | None = None
 
     def range_in(self, version: str) -> tuple[float, float] | None:
-        """Give the range in a version of the program, None where it does not know the command."""
+        """Return the range in a version of the program, None where it does not know the command."""
         return (self.low, self.high) if version == "new" else self.old
 
 
@@ -33,17 +33,17 @@ _ANY = (-math.inf, math.inf)
 
 
 def _number(low: float, high: float) -> Command:
-    """Give a number of both programs."""
+    """Return a number of both programs."""
     return Command(Takes.NUMBER, low, high, (low, high))
 
 
 def _newer(low: float, high: float) -> Command:
-    """Give a number of the newer program only."""
+    """Return a number of the newer program only."""
     return Command(Takes.NUMBER, low, high)
 
 
 def _changed(low: float, high: float, old_low: float, old_high: float) -> Command:
-    """Give a number whose range has changed."""
+    """Return a number whose range has changed."""
     return Command(Takes.NUMBER, low, high, (old_low, old_high))
 
 

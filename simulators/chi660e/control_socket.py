@@ -1,4 +1,4 @@
-"""The bench's end of the control socket: the program's processes measure here, and sleep on the bench's clock.
+"""The bench's end of the control socket, by which the program's processes measure cells and use the bench's clock.
 
 One connection a process, newline-delimited JSON, one request in flight. While a process computes, the clock is told
 that somebody works (``working``); parked in a request that takes time, or hung, it does not count. A process that was
@@ -23,10 +23,10 @@ _HELLO = b"hello"
 
 
 class Busy(Protocol):
-    """Holds a clock for somebody who works; calling it says that they are done."""
+    """Stops a clock while a process works; calling this object ends that."""
 
     def __call__(self) -> None:
-        """Let the clock go on."""
+        """Start the clock again."""
 
     async def turn(self) -> None:
         """Wait until all are done who began to work before."""
@@ -37,7 +37,7 @@ Working = Callable[[], Busy]
 
 
 class Hold:
-    """Holds the clock for one process while it works."""
+    """Stops the clock for one process while it works."""
 
     def __init__(self, working: Working | None, *, launched: bool = False) -> None:
         """Begin parked. ``launched``: ``end`` will be called once the process is gone."""
@@ -47,7 +47,7 @@ class Hold:
         self._ended = False
 
     def work(self) -> None:
-        """Let the clock stand still."""
+        """Stop the clock."""
         if self._working is not None and self._release is None and not self._ended:
             self._release = self._working()
 
@@ -57,13 +57,13 @@ class Hold:
             await self._release.turn()
 
     def park(self) -> None:
-        """Let the clock go on."""
+        """Start the clock again."""
         if self._release is not None:
             self._release()
             self._release = None
 
     def end(self) -> None:
-        """Let the clock go on for good."""
+        """Start the clock again, for ever."""
         self._ended = True
         self.park()
 
@@ -94,14 +94,14 @@ class BenchControl:
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self, port: int = 0) -> str:
-        """Listen on this machine and give the address, ``127.0.0.1:PORT``."""
+        """Listen on this machine and return the address, ``127.0.0.1:PORT``."""
         self.loop = asyncio.get_running_loop()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=_MOST_BYTES)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self.address
 
     async def close(self) -> None:
-        """Hang up; processes that hear it end themselves."""
+        """Close the socket; processes that notice it end themselves."""
         if self._server is not None:
             self._server.close()
             for writer in tuple(self._writers):
@@ -114,18 +114,18 @@ class BenchControl:
 
     @property
     def connected(self) -> bool:
-        """Tell whether anybody is on the socket."""
+        """Return whether any process is connected."""
         return bool(self._writers)
 
     def expect(self) -> tuple[str, Hold]:
-        """Hold the clock for a process about to be started; give its token (CHI660E_SIM_TOKEN) and the hold to end."""
+        """Hold the clock for a process about to be started; return its token (CHI660E_SIM_TOKEN) and its hold."""
         token = str(next(self._tokens))
         hold = self._launched[token] = Hold(self._working, launched=True)
         hold.work()
         return token, hold
 
     def unlink(self, session: _Session) -> None:
-        """Lose the cable between a process and the instrument, which goes on with what it was told last."""
+        """Cut the cable between a process and the instrument, which continues with its last order."""
         if self._owner is session:
             self._owner = None
 
@@ -154,7 +154,7 @@ class BenchControl:
             writer.close()
 
     def adopt(self, session: _Session, token: str | None) -> None:
-        """Give a process the hold it was started with."""
+        """Assign to a process the hold with which it was started."""
         launched = self._launched.pop(token, None) if token else None
         if launched is not None:
             launched.work()
@@ -163,7 +163,7 @@ class BenchControl:
         self._holds.add(session.hold)
 
     def link(self, session: _Session) -> bool:
-        """Give a process the instrument; False when another one has it already."""
+        """Reserve the instrument for a process; False when another process has it already."""
         if self._owner is None:
             self._owner = session
         return self._owner is session
@@ -196,7 +196,7 @@ class _Session:
                 self._next.cancel()
 
     async def _read(self) -> bytes:
-        """Give the next line when it is this process's turn: several at work write in the order of real time."""
+        """Return the next line when it is this process's turn: several at work write in the order of real time."""
         line = await self._upcoming()
         self._next = None
         if not self._is_process and _HELLO in line:
@@ -212,7 +212,7 @@ class _Session:
                 self._control.adopt(self, request.get("token"))
 
     def _upcoming(self) -> asyncio.Task[bytes]:
-        """Give the read of the next line, which ends early only when the connection does."""
+        """Return the read of the next line, which ends early only when the connection does."""
         if self._next is None:
             self._next = asyncio.ensure_future(self._reader.readline())
         return self._next

@@ -28,7 +28,7 @@ class _Potentials:
     _on_grid: int = 0
 
     def take(self, run: Run, current_a: float, seconds: float, limits_v: tuple[float, float], *, store: bool) -> str:
-        """Pass a current for up to ``seconds``; give the limit reached, empty for none."""
+        """Pass a current for up to ``seconds``; return the limit reached, empty for none."""
         low_v, high_v = limits_v
         end_s = self.now_s + seconds
         while end_s - self.now_s > _ROUNDING_S:

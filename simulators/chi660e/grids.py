@@ -22,7 +22,7 @@ _CYCLES = ((1.0, "cl1"), (0.1, "cl2"), (0.01, "cl3"), (1e-3, "cl4"), (1e-4, "cl5
 
 
 def single_frequency_hz(low_hz: float, high_hz: float) -> list[float]:
-    """Give the points of single-frequency mode from high to low.
+    """Return the points of single-frequency mode from high to low.
 
     Where ``high_hz`` is 1e5, the point of that decade's end lies above it, and bin 2040 of the next base stands in; for
     1e4 and 1e3 the same is assumed.
@@ -39,14 +39,14 @@ def single_frequency_hz(low_hz: float, high_hz: float) -> list[float]:
 
 
 def fourier_hz(low_hz: float, high_hz: float) -> list[float]:
-    """Give the points of FT mode from high to low; below 100 Hz this grid is UNSURE."""
+    """Return the points of FT mode from high to low; below 100 Hz this grid is UNSURE."""
     decades = math.ceil(4 - math.log10(low_hz) + 1e-6)
     points = [976.5625 * 10.0**-decade * bin_ for decade in range(decades + 1) for bin_ in _BINS_FT]
     return _between(points, low_hz, min(high_hz, FT_LIMIT_HZ))
 
 
 def seconds_at(frequency_hz: float, cycles: Mapping[str, float], timing: Timing) -> float:
-    """Give how long one point takes: its cycles, what settles before them, and the overhead."""
+    """Return the duration of one point: its cycles, the settling before them, and the overhead."""
     count = next((cycles.get(key, 1.0) for low_hz, key in _CYCLES if frequency_hz >= low_hz / _NEARLY), 1.0)
     if frequency_hz >= 10.0 / _NEARLY:
         count = 1.0

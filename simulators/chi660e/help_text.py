@@ -1,4 +1,4 @@
-"""What ``chi660e-sim --help`` says."""
+"""The text of ``chi660e-sim --help``."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ settings, all optional, with what holds without them:
 
 
 def usage() -> str:
-    """Give the text."""
+    """Return the text."""
     return _HEAD + "".join(f"{line}\n" for line in documented())

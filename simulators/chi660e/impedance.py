@@ -63,7 +63,7 @@ def measure_open_circuit(run: Run) -> Recorded:
 
 
 def _as_measured(run: Run, frequency_hz: float, z: complex) -> complex:
-    """Let a current beyond a manual range be clipped: the impedance looks larger."""
+    """Clip a current beyond a manual range: the impedance then looks larger."""
     decade = min(10, max(0, 5 - math.floor(math.log10(frequency_hz) + 1e-9)))
     sens = run.parameters.values.get(f"impsens{decade}")
     if sens is None or not run.settings.clips:

@@ -1,4 +1,4 @@
-"""What a technique needs while it runs: the parameters, the cell behind the link, and how this instrument counts."""
+"""The context of a running technique: its parameters, the cell behind the link, and the instrument's resolution."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Run:
 
     @property
     def full_scale_a(self) -> float:
-        """Give the current at which the chosen sensitivity overflows [2.1]."""
+        """Return the current at which the chosen sensitivity overflows [2.1]."""
         if self.parameters.mode("autosens") == "on":
             return MOST_A
         return min(MOST_A, 10.0 * (self.parameters["sens"] or 0.1))
 
     def recorded_a(self, current_a: float) -> float:
-        """Give a current as the file shows it: clipped in overflow, in the sign of the polarity setting."""
+        """Return a current as the file shows it: clipped in overflow, in the sign of the polarity setting."""
         full_a = self.full_scale_a
         if self.settings.clips:
             current_a = max(-full_a, min(full_a, current_a))

@@ -1,4 +1,4 @@
-"""The program's way to its instrument: over the bench's control socket, or to a cell of its own in real time."""
+"""The program's connection to its instrument: the bench's control socket, or a cell of its own in real time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Link(Protocol):
         """Carry out one request and wait for its end."""
 
     def hang(self, do: str = "hang", **arguments: Any) -> None:  # noqa: ANN401 -- JSON values
-        """Stand still for ever."""
+        """Block for ever."""
 
     def unix_s(self) -> float:
-        """Give the wall time of the last answer."""
+        """Return the wall time of the last answer."""
 
 
 class BenchLink:
@@ -62,7 +62,7 @@ class BenchLink:
         self.call(do, **arguments)
 
     def unix_s(self) -> float:
-        """Give the bench's wall time."""
+        """Return the bench's wall time."""
         return self._unix_s
 
 
@@ -97,7 +97,7 @@ class OwnLink:
             time.sleep(3600.0)
 
     def unix_s(self) -> float:
-        """Give the system's wall time."""
+        """Return the system's wall time."""
         return time.time()
 
     def _now_s(self) -> float:

@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 def program() -> list[str]:
-    """Give the command that runs the simulated program with this interpreter."""
+    """Return the command that runs the simulated program with this interpreter."""
     return [sys.executable, "-m", "simulators.chi660e"]
 
 
 class BenchProcess(subprocess.Popen[bytes]):
-    """A process in the bench's time: told to die, it is dead in the same moment, however long that really takes.
+    """A process in the bench's time: when killed, it is dead at the same moment of the bench's clock.
 
     One that ends by itself has ended once the bench has noticed, not while the bench's present moment lasts.
     """
@@ -36,7 +36,7 @@ class BenchProcess(subprocess.Popen[bytes]):
     is_noticed = False
 
     def poll(self) -> int | None:
-        """Give the exit code, None while it runs as far as the bench knows."""
+        """Return the exit code, None while it runs as far as the bench knows."""
         return super().poll() if self.is_noticed else None
 
     def kill(self) -> None:
@@ -64,7 +64,7 @@ class Launcher:
         self._control = control
 
     def __call__(self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None) -> BenchProcess:
-        """Start ``argv`` in ``cwd``; ``environment`` comes on top of this process's own."""
+        """Start ``argv`` in ``cwd``; ``environment`` is added to the environment of this process."""
         token, hold = self._in_loop(self._control.expect)
         ours = {"CHI660E_SIM_BENCH": self._control.address, "CHI660E_SIM_TOKEN": token}
         if self.cfg is not None:
@@ -107,7 +107,7 @@ class Launcher:
         return self._control.loop
 
     def _watch(self, process: BenchProcess, hold: Hold) -> None:
-        """Let the clock go on once the process is gone."""
+        """Start the clock again when the process has ended."""
         process.wait()
 
         def notice() -> None:

@@ -1,4 +1,4 @@
-"""The potentiostat's leads on a bench: on nothing, alone on a cell, or on a cell that the tester stays wired to.
+"""The potentiostat's leads on a bench: open, alone on a cell, or on a cell that the tester is also wired to.
 
 Alone on a cell, they own it: the tester sees an empty holder, and the cell's time is kept here. With the tester wired
 to it too, the tester's step machine keeps the cell's time, and the leads only look, or add a current of their own.
@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class IdleTester:
-    """What the tester's idle leads are to another instrument: a resistance beside a capacitance (assumed values)."""
+    """The electrical load of the tester's idle leads: a resistance beside a capacitance (assumed values)."""
 
     resistance_ohm: float = 1e6
     capacitance_f: float = 10e-9
 
     def beside(self, impedance_ohm: complex, frequency_hz: float) -> complex:
-        """Give an impedance with this beside it."""
+        """Return an impedance with this beside it."""
         admittance = 1.0 / self.resistance_ohm + 2j * math.pi * frequency_hz * self.capacitance_f
         return 1.0 / (1.0 / impedance_ohm + admittance)
 
@@ -50,7 +50,7 @@ class SharedTerminals:
 
     @property
     def tester_is_driving(self) -> bool:
-        """Tell whether the tester passes a current through the cell now."""
+        """Return whether the tester passes a current through the cell now."""
         machine = self._tester.channel(self.channel).machine
         return machine.status is Status.WORKING and machine.drive.current_a != 0.0
 
@@ -67,7 +67,7 @@ class SharedTerminals:
         self._wire(current_a, None)
 
     def hold(self, voltage_v: float) -> None:
-        """Hold this voltage against whatever the tester does."""
+        """Hold this voltage, also against the tester's current."""
         if self._driven is None or self._driven.hold_v != voltage_v:
             self._wire(0.0, voltage_v)
 
@@ -139,11 +139,11 @@ class Leads:
         self._shared: SharedTerminals | None = None
 
     def unix_s(self) -> float:
-        """Give the bench's wall time."""
+        """Return the bench's wall time."""
         return self._tester.epoch_unix_s + self.now_s()
 
     def terminals(self, *, dummy: bool = False) -> Terminals:
-        """Give what is measured now, moved to now."""
+        """Return the terminals that are measured, advanced to now."""
         chosen: Terminals = self._dummy if dummy else self._shared or self._own
         self._bring(chosen)
         return chosen
@@ -175,11 +175,11 @@ class Leads:
             self.clip(self.ports[port], isolating=self.isolating)
 
     def note_energised(self) -> bool:
-        """Tell whether the tester drives the very cell that is being measured."""
+        """Return whether the tester drives the very cell that is being measured."""
         return self._shared is not None and self._shared.tester_is_driving
 
     def lost(self) -> None:
-        """Have the program gone: what was planned beyond now is undone, and the cell is off, or stays driven."""
+        """End the program's part: planned changes beyond now are undone, and the cell is off, or stays driven."""
         for terminals in (self._own, self._dummy, self._shared):
             if terminals is not None:
                 terminals.cut(self.now_s())

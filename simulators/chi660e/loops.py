@@ -30,11 +30,11 @@ class Loops:
 
     @property
     def count(self) -> int:
-        """Give the innermost loop's counter, from 1; 1 outside of loops."""
+        """Return the innermost loop's counter, from 1; 1 outside of loops."""
         return self._running[-1].count if self._running else 1
 
     def jump(self, lines: list[Line], at: int) -> int | None:
-        """Give the line to go on with when this one steers the macro, else None."""
+        """Return the next line if this one controls loops or subroutines, else None."""
         line = lines[at]
         name = line.name
         if name.startswith("for") and name != "forcequit":
@@ -54,7 +54,7 @@ class Loops:
         return None
 
     def numbered(self, name: str) -> str:
-        """Give a file's name within loops: cut to 5 characters, with the counters behind it."""
+        """Return a file's name within loops: cut to 5 characters, with the counters behind it."""
         if not self._running:
             return name
         name = name.partition(".")[0][:_NAME_CHARACTERS]

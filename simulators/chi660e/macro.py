@@ -24,12 +24,12 @@ class Line:
 
     @property
     def squeezed(self) -> str:
-        """Give the value without spaces and in lower case."""
+        """Return the value without spaces and in lower case."""
         return "".join((self.value or "").split()).lower()
 
 
 def read_macro(data: bytes, settings: Settings) -> list[Line]:
-    """Give the commands of a macro file up to ``end``. BadPrefix when the length in front is absurd."""
+    """Return the commands of a macro file up to ``end``. BadPrefix when the length in front is absurd."""
     if len(data) < _PREFIX.size:
         raise BadPrefix(f"the macro has {len(data)} bytes")
     (length,) = _PREFIX.unpack_from(data)
@@ -42,7 +42,7 @@ def read_macro(data: bytes, settings: Settings) -> list[Line]:
 
 
 def parse(text: str, settings: Settings) -> list[Line]:
-    """Give a macro's commands up to ``end``: case and spaces are ignored, ``;`` or ``#`` begins a comment."""
+    """Return a macro's commands up to ``end``: case and spaces are ignored, ``;`` or ``#`` begins a comment."""
     lines: list[Line] = []
     for number, raw in enumerate(text.splitlines(keepends=True), 1):
         bare = _without_comment(raw).strip()

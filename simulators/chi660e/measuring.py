@@ -1,4 +1,4 @@
-"""Measures at a pair of leads, clock or no clock: each function is a generator that yields until when to wait.
+"""Measures at a pair of leads with any clock: each function is a generator that yields the time to wait for.
 
 Who runs it waits until the yielded second of the bench's clock, by ``asyncio.sleep`` at the bench or by a real sleep in
 a program that has a cell of its own, and goes on. What it returns is what one request to the bench is answered with.

@@ -27,11 +27,11 @@ class RcCell:
         self._parallel_v = 0.0
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the terminal voltage."""
+        """Return the terminal voltage."""
         return self._rest_v + self._parallel_v + current_a * self._series_ohm
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the current at a held voltage."""
+        """Return the current at a held voltage."""
         return (voltage_v - self._rest_v - self._parallel_v) / self._series_ohm
 
     def advance(self, duration_s: float, current_a: float) -> None:
@@ -41,7 +41,7 @@ class RcCell:
         self._parallel_v = end_v + (self._parallel_v - end_v) * decay
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the capacitor's voltage."""
+        """Return the capacitor's voltage."""
         return (self._parallel_v,)
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -49,7 +49,7 @@ class RcCell:
         (self._parallel_v,) = state
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the impedance."""
+        """Return the impedance."""
         angular = 2.0 * math.pi * frequency_hz
         return self._series_ohm + self._parallel_ohm / (1.0 + 1j * angular * self._parallel_ohm * self._parallel_f)
 
@@ -71,11 +71,11 @@ class OwnLeads:
         self._dummy = OwnTerminals(ResistorCell(DUMMY_OHM), now_s)
 
     def unix_s(self) -> float:
-        """Give the system's wall time."""
+        """Return the system's wall time."""
         return time.time()
 
     def terminals(self, *, dummy: bool = False) -> Terminals:
-        """Give what is measured now, moved to now."""
+        """Return the terminals that are measured, advanced to now."""
         chosen = self._dummy if dummy else self._chosen
         chosen.go(max(chosen.at_s, self.now_s()))
         chosen.settle()
@@ -88,7 +88,7 @@ class OwnLeads:
             self._chosen = self._ports[port - 1]
 
     def note_energised(self) -> bool:
-        """Say that nobody else is on these cells."""
+        """Do nothing: no other instrument is on these cells."""
         return False
 
     def lost(self) -> None:

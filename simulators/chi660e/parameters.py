@@ -1,4 +1,4 @@
-"""The parameters of a technique: what ``tech`` resets and single commands set [5.2, 6].
+"""The parameters of a technique: ``tech`` resets them, single commands set them [5.2, 6].
 
 The real program's defaults are not documented; these are ours, and no driver may rely on them.
 """
@@ -52,7 +52,7 @@ _AT_REST: Mapping[str, str] = MappingProxyType(
 
 
 class Parameters:
-    """What the dialog of the chosen technique holds."""
+    """The values in the dialog of the chosen technique."""
 
     def __init__(self, technique: str) -> None:
         """Choose a technique: everything at its default."""
@@ -90,9 +90,9 @@ class Parameters:
             self.values[name] = rest_v + offset_v
 
     def __getitem__(self, name: str) -> float:
-        """Give a number; 0 when neither set nor known to the technique."""
+        """Return a number; 0 when neither set nor known to the technique."""
         return self.values.get(name, 0.0)
 
     def mode(self, name: str) -> str:
-        """Give a mode."""
+        """Return a mode."""
         return self.modes.get(name, "off")

@@ -138,7 +138,7 @@ def _sweep(run: Run, from_v: float, to_v: float) -> tuple[Rows, bool]:
 
 
 def _rises_first(run: Run) -> bool:
-    """Tell the first direction; an unreasonable one is silently turned round [6, CV]."""
+    """Return whether the first sweep rises; an impossible direction is reversed silently [6, CV]."""
     p = run.parameters
     if p["ei"] >= p["eh"]:
         return False

@@ -1,4 +1,4 @@
-"""What a run leaves in the program's memory until it is saved."""
+"""The results of a run in the program's memory until they are saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program may ask of the bench, as a table: one message, one answer, time passing in between.
+"""The requests of the program to the bench, as a table: one message, one answer, with time passing in between.
 
 A request is a JSON object with ``do`` and arguments in SI units, positive current charging the cell. The same table
 serves a program that has a cell of its own, without any socket.
@@ -24,19 +24,19 @@ class MeasuredLeads(Protocol):
     double_energised: int
 
     def now_s(self) -> float:
-        """Give the bench's clock."""
+        """Return the bench's clock."""
 
     def unix_s(self) -> float:
-        """Give the bench's wall time."""
+        """Return the bench's wall time."""
 
     def terminals(self, *, dummy: bool = False) -> Terminals:
-        """Give what is measured now."""
+        """Return the terminals that are measured now."""
 
     def select(self, port: int) -> None:
         """Switch a multiplexer."""
 
     def note_energised(self) -> bool:
-        """Tell whether another instrument drives the cell."""
+        """Return whether another instrument drives the cell."""
 
     def lost(self) -> None:
         """Have the program gone."""

@@ -1,4 +1,4 @@
-"""Breaks a run half way: the process dies or hangs, or the link to the instrument is lost [14.9]."""
+"""Interrupts a run: the process dies or hangs, or the link to the instrument is lost [14.9]."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ class BreakingLink:
         raise SystemExit(_CRASHED)
 
     def hang(self, do: str = "hang", **arguments: Any) -> None:  # noqa: ANN401 -- JSON values
-        """Stand still for ever."""
+        """Block for ever."""
         self._link.hang(do, **arguments)
 
     def unix_s(self) -> float:
-        """Give the wall time of the last answer."""
+        """Return the wall time of the last answer."""
         return self._link.unix_s()
 
 
 def is_broken(faults: Faults) -> bool:
-    """Tell whether a run is to fail half way."""
+    """Return whether a run is to fail half way."""
     return faults.comm_loss or faults.hang == "run" or faults.crash == "run"
 
 
 def _half(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Give a request for half of the time."""
+    """Return a request for half of the time."""
     if "seconds" in arguments:
         return {**arguments, "seconds": arguments["seconds"] / 2}
     key = "points" if "points" in arguments else "levels"

@@ -1,4 +1,4 @@
-"""Saves what is in memory, by the program's rules for names and overwriting, and spoils it where a fault asks [4.5]."""
+"""Saves the results in memory by the program's rules for names and overwriting, and adds the set faults [4.5]."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Saver:
         self._write(path, data, faults.slow_file_s)
 
     def _path(self, name: str, suffix: str) -> str | None:
-        """Give the file's path; None when a fault keeps it from being written. Refused where it would overwrite."""
+        """Return the file's path; None when a fault keeps it from being written. Refused where it would overwrite."""
         if self._settings.faults.stale_file:
             return None
         path = os.path.join(self.place.folder, name.partition(".")[0] + suffix)  # noqa: PTH118

@@ -1,4 +1,4 @@
-"""The screen that nobody looks at: pop-ups, told to a file, so that a watcher can see what a person would see."""
+"""Writes the pop-ups of the program's screen to a file, so that a watching process can read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 
 class Screen:
-    """Writes the open pop-ups to a file as a JSON list of title and text; None tells nobody."""
+    """Writes the open pop-ups to a file as a JSON list of title and text; None writes no file."""
 
     def __init__(self, path: str | None) -> None:
         """Begin with an empty screen."""

@@ -155,7 +155,7 @@ _ACTS: Mapping[str, Callable[[Session, Line], None]] = {
 
 
 def _measuring(technique: str) -> Measure:
-    """Give what measures a technique; imported here, so that a process loads what it runs."""
+    """Return the function that measures a technique; imported here, so that a process loads only what it runs."""
     if technique in ("imp", "ocpt"):
         from simulators.chi660e import impedance
 

@@ -1,4 +1,4 @@
-"""How the simulated program and its instrument behave: what a real one keeps in its cfg, what is UNSURE, and faults.
+"""The settings of the simulated program and its instrument: those of a real cfg, points marked UNSURE, and faults.
 
 A TOML file, named by the environment variable CHI660E_SIM_CFG; every key is optional.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def _key(default: Any, text: str) -> Any:  # noqa: ANN401 -- like dataclasses.field, it stands for any type
-    """Give a setting with its sentence for ``--help``."""
+    """Return a setting with its sentence for ``--help``."""
     return field(default=default, metadata={"text": text})
 
 
@@ -45,7 +45,7 @@ class TextFormat:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """[faults] what goes wrong; nothing by default [14.9]."""
+    """[faults] the simulated faults; none by default [14.9]."""
 
     link_failed: bool = _key(False, "the instrument does not answer: a pop-up, nothing is measured")
     hang: str = _key("", "'start': hangs before anything, 'run': in the middle of the first run, 'end': after saving")
@@ -109,7 +109,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def read_settings(path: str | None) -> Settings:
-    """Read a cfg; None gives what a fresh installation does. A ValueError names the key."""
+    """Read a cfg; None gives the settings of a fresh installation. A ValueError names the key."""
     if not path:
         return Settings()
     import tomllib
@@ -124,7 +124,7 @@ def read_settings(path: str | None) -> Settings:
 
 
 def documented() -> Iterator[str]:
-    """Give a line for every setting, for ``--help``."""
+    """Return a line for every setting, for ``--help``."""
     yield from _documented(Settings())
     for section in (Timing(), TextFormat(), Faults()):
         yield ""

@@ -1,4 +1,4 @@
-"""What the potentiostat has at its leads, moved through time: a cell of its own, or one that a tester is wired to too.
+"""The object at the potentiostat's leads, advanced in time: a cell of its own, or one shared with a tester.
 
 ``OwnTerminals`` moves the cell ahead of the clock and can go back (``cut``), so that a long step needs few wake-ups and
 a measurement that is broken off leaves the cell as it was at that moment.
@@ -39,25 +39,25 @@ class ResistorCell:
         self.resistance_ohm = resistance_ohm
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the drop."""
+        """Return the voltage drop."""
         return current_a * self.resistance_ohm
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the current through it."""
+        """Return the current through it."""
         return voltage_v / self.resistance_ohm
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Stay as it is."""
+        """Do nothing: a resistor has no state."""
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give no state."""
+        """Return no state."""
         return ()
 
     def restore(self, state: tuple[float, ...]) -> None:
         """Return to no state."""
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the resistance."""
+        """Return the resistance."""
         return complex(self.resistance_ohm, 0.0)
 
 
@@ -80,13 +80,13 @@ class Terminals(Protocol):
         """Hold this voltage from now on."""
 
     def go(self, to_s: float) -> None:
-        """Let time pass until ``to_s``."""
+        """Advance the cell to the time ``to_s``."""
 
     def settle(self) -> None:
-        """Take what was moved as having happened."""
+        """Accept the advance as final."""
 
     def cut(self, now_s: float) -> None:
-        """Take back what was moved beyond now."""
+        """Undo the advance beyond now."""
 
     def voltage_v(self) -> float:
         """Read the voltage."""
@@ -99,7 +99,7 @@ class Terminals(Protocol):
 
 
 class OwnTerminals:
-    """Leads on a cell that nobody else touches."""
+    """Leads on a cell that no other instrument uses."""
 
     plans_ahead = True
 
@@ -137,13 +137,13 @@ class OwnTerminals:
             self.at_s = to_s if step_s == left_s else self.at_s + step_s
 
     def settle(self) -> None:
-        """Forget the way back: what was moved has happened."""
+        """Accept the advance as final; it can no longer be undone."""
         self._settled_s = self.at_s
         self._before = self.cell.snapshot()
         self._moves: list[tuple[float, float]] = []
 
     def cut(self, now_s: float) -> None:
-        """Go back to now, not beyond what has happened; nothing when the cell is not ahead."""
+        """Undo the advance beyond now; nothing when the cell is not ahead."""
         if now_s >= self.at_s:
             return
         moves = self._moves
@@ -232,7 +232,7 @@ class OwnTerminals:
 
 
 def _solve(image: Callable[[float], float], guess: float) -> float:
-    """Find what ``image`` maps to itself, by secants: at once where it is straight, closely where it nearly is."""
+    """Find the fixed point of ``image`` by the secant method: at once if it is linear, closely if it nearly is."""
     first, second = guess, image(guess)
     miss = second - first
     for _ in range(_SECANTS):

@@ -16,7 +16,7 @@ _UNSAVED = "(run unsaved)"
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """What the head of a file says about the run besides its data. ``file`` is None for data never saved."""
+    """The facts of a run in the head of its file. ``file`` is None for data never saved."""
 
     technique: str
     file: str | None
@@ -26,7 +26,7 @@ class Memo:
 
 
 def text_of(recorded: Recorded, memo: Memo, form: TextFormat) -> str:
-    """Give a whole text file, with the line ends of the settings."""
+    """Return a whole text file, with the line ends of the settings."""
     lines: list[str] = []
     if form.memo:
         lines += [*_memo_lines(recorded, memo), ""]

@@ -1,4 +1,4 @@
-"""What a simulated switch understands: SCPI headers in short and long form, channel lists, and an error queue."""
+"""The commands of a simulated switch: SCPI headers in short and long form, channel lists, and an error queue."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Complaint(Exception):
 
 
 def _spellings(header: str) -> list[str]:
-    """Give every way to write a header: in ``ROUTe:CLOSe?`` each word may be written short (capitals) or whole."""
+    """Return every way to write a header: in ``ROUTe:CLOSe?`` each word may be written short (capitals) or whole."""
     query = "?" if header.endswith("?") else ""
     words = [
         {word.upper(), "".join(letter for letter in word if not letter.islower())}
@@ -65,7 +65,7 @@ class Interpreter:
         self._table = {spelling: action for header, action in table.items() for spelling in _spellings(header)}
 
     def run(self, message: str) -> str | None:
-        """Carry out a message of commands apart by ``;`` and give the answers, if there are any, joined likewise."""
+        """Carry out a message of commands apart by ``;`` and return the answers, if there are any, joined likewise."""
         answers = []
         for unit in message.split(";"):
             header, _, argument = unit.strip().partition(" ")

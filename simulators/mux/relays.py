@@ -1,4 +1,4 @@
-"""The relays of a simulated switch: which are closed, and which no longer do what they are told."""
+"""The relays of a simulated switch: which are closed, and which are stuck."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 
 class Relays:
-    """Relays numbered from 1, all open at first; ``on_select`` hears which port the common leads reach.
+    """Relays numbered from 1, all open at first; ``on_select`` is called with the port that the common leads reach.
 
     A port in ``welded`` does not open any more, one in ``dead`` does not close. When several are closed, the common
     leads are said to reach the one that was closed first.
@@ -25,7 +25,7 @@ class Relays:
 
     @property
     def closed(self) -> tuple[int, ...]:
-        """Give the closed ports in rising order."""
+        """Return the closed ports in rising order."""
         return tuple(sorted(self._closed))
 
     def close(self, ports: Iterable[int]) -> None:

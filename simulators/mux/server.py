@@ -14,7 +14,7 @@ _OVERRUN = -363
 
 
 def _ignore(port: int | None) -> None:
-    """Hear which port is connected, and do nothing."""
+    """Ignore the port that is connected."""
 
 
 class SimulatedMux:

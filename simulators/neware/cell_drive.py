@@ -1,4 +1,4 @@
-"""Drives one cell through time in whole intervals, looking ahead to the first 0.1 s at which something is crossed.
+"""Advances one cell in whole intervals, each up to the first 0.1 s at which a bound is crossed.
 
 Stepping a cell at 10 Hz for 600 hours would cost minutes and would make nothing more true: between two events the
 terminal voltage is monotonic, so one model step reaches from record to record, and only an interval that ends beyond
@@ -74,7 +74,7 @@ class Drive:
 
     @property
     def target_v(self) -> float:
-        """Give the voltage at which constant current changes to constant voltage."""
+        """Return the voltage at which constant current changes to constant voltage."""
         if self.hold_v is not None:
             return self.hold_v
         return math.copysign(self._ratings.compliance_v, self.set_a)
@@ -95,12 +95,12 @@ class Drive:
 
     @property
     def most_a(self) -> float:
-        """Give the magnitude of current at which a held voltage is given up."""
+        """Return the magnitude of current at which a held voltage is given up."""
         return abs(self.set_a) * _TOO_MUCH
 
     @property
     def beyond_limit(self) -> bool:
-        """Tell whether the held voltage draws more than the set current."""
+        """Return whether the held voltage draws more than the set current."""
         return self.holding and abs(self.current_a) >= self.most_a
 
     def restart_counters(self) -> None:
@@ -109,7 +109,7 @@ class Drive:
 
     @staticmethod
     def longest_ticks(cell: CellModel) -> int:
-        """Give the longest interval in which the cell's voltage is monotonic."""
+        """Return the longest interval in which the cell's voltage is monotonic."""
         return int(min(cell.max_interval_s * TICKS_PER_S, _LONGEST_TICKS))
 
     def look(self, limit_tick: float) -> int:
@@ -193,17 +193,17 @@ class Drive:
             self.cell.restore(ahead)
 
     def _visible(self, voltage_v: float) -> float:
-        """Clip to what the unit can force."""
+        """Clip a voltage to the unit's range."""
         compliance_v = self._ratings.compliance_v
         return max(-compliance_v, min(compliance_v, voltage_v))
 
     def _held_current(self, voltage_v: float) -> float:
-        """Give the current at the held voltage; a charge never sinks and a discharge never sources."""
+        """Return the current at the held voltage; a charge never sinks and a discharge never sources."""
         current_a = self.cell.current_a(voltage_v)
         return max(0.0, current_a) if self.set_a > 0 else min(0.0, current_a)
 
     def _look_holding(self, span: int) -> int:
-        """Step at a held voltage: predict, then pass the mean of both ends' currents; give the ticks gone."""
+        """Step at a held voltage: predict, then pass the mean of both ends' currents; return the ticks gone."""
         cell, voltage_v, first_a = self.cell, self.voltage_v, self.current_a
         while True:
             cell.advance(span / TICKS_PER_S, first_a)

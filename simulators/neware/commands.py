@@ -1,4 +1,4 @@
-"""The BTS client's command set as a table: what each request does to the tester and what the reply says.
+"""The BTS client's commands as a table: the effect of each request on the tester, and its reply.
 
 Sans-io: a request in, the reply's text out, None for silence. Numbers in brackets are sections of the CT-4008
 reference.
@@ -73,7 +73,7 @@ class Commands:
         }
 
     def answer(self, request: Request) -> str | None:
-        """Give the reply up to ``</bts>``, None to an unknown command or one without what it needs."""
+        """Return the reply up to ``</bts>``, None to an unknown command or one without what it needs."""
         handler = self._table.get(request.command)
         if handler is None:
             return None
@@ -179,7 +179,7 @@ class Commands:
         return reply(self._spelled("downloadlog"), [f"  {element('download', echo)}", *listed(rows)])
 
     def _spelled(self, command: str) -> str:
-        """Give the reply's name of a download, misspelled as BTS 8.0 does [4.5]."""
+        """Return the reply's name of a download, misspelled as BTS 8.0 does [4.5]."""
         return (command.replace("download", "donwload") if self._quirks.misspelled_download else command) + "_resp"
 
     # Writing ---------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Commands:
     # Addresses -------------------------------------------------------------------------------------------------
 
     def _find(self, asked: Element) -> Channel | None:
-        """Give the channel that an element addresses, advanced to now."""
+        """Return the channel that an element addresses, advanced to now."""
         name = _name(asked)
         if name not in self._tester.channels:
             return None
@@ -261,7 +261,7 @@ class Commands:
         return channel if asked.get("devtype") in (None, str(channel.unit.devtype)) else None
 
     def _find_test(self, asked: Element) -> tuple[Channel | None, StoredTest | None]:
-        """Give channel and test of an element; test 0 is the latest."""
+        """Return channel and test of an element; test 0 is the latest."""
         channel = self._find(asked)
         return channel, None if channel is None else channel.test(_number(asked.get("testid")))
 
@@ -289,5 +289,5 @@ def _name(asked: Element) -> str:
 
 
 def _place(asked: Element) -> dict[str, str]:
-    """Echo the address as it was asked."""
+    """Return the address of the request unchanged."""
     return {key: asked.attrib[key] for key in _ADDRESS if key in asked.attrib}

@@ -1,4 +1,4 @@
-"""Counts the passes of nested loops as the tester does: totals, not repeats, and anew on every outer pass.
+"""Counts the passes of nested loops as the tester does: total passes, restarted in every outer pass.
 
 Kept apart from the step machine because it is a rule that real data proved (reference 5.5) and that a property test
 can state without a cell.
@@ -10,14 +10,14 @@ from simulators.neware.schedule import Step
 
 
 class LoopCounters:
-    """How often the block of each loop step has been executed in the present pass of what encloses it."""
+    """The number of passes of each loop's block in the present pass of the enclosing loop."""
 
     def __init__(self) -> None:
         """Begin with no pass done."""
         self._done: dict[int, int] = {}
 
     def after(self, loop: Step) -> tuple[int, int]:
-        """Count one pass as the loop step is reached; give the next step's number and 1 if that jumps back."""
+        """Count one pass as the loop step is reached; return the next step's number and 1 if that jumps back."""
         done = self._done.get(loop.number, 0) + 1
         if done < loop.loop_count:
             self._done[loop.number] = done

@@ -1,4 +1,4 @@
-"""What the tester remembers of one test: packed records, one row per executed step, and the event log.
+"""The tester's memory of one test: packed records, one row per executed step, and the event log.
 
 Records are packed, so that a month of them fits into memory, and in single precision, because that is how the real
 tester stores voltage and current (reference, 1.4).
@@ -70,7 +70,7 @@ class StoredTest:
         self._rows = bytearray()
 
     def __len__(self) -> int:
-        """Give the number of records made, forgotten ones included."""
+        """Return the number of records made, forgotten ones included."""
         return len(self._rows) // _ROW.size
 
     def append(
@@ -89,7 +89,7 @@ class StoredTest:
         self._rows += _ROW.pack(step, cycle, kind, step_time_ms, tick, voltage_v, current_a, capacity_ah, energy_wh)
 
     def packed(self, first_seq: int, count: int | None) -> tuple[int, Iterator[tuple[Any, ...]]]:
-        """Give the number of the first record and the records from there on, without those the ring has lost."""
+        """Return the number of the first record and the records from there on, without those the ring has lost."""
         oldest = 1 if self.keep_rows is None else max(1, len(self) - self.keep_rows + 1)
         last = len(self) if count is None else min(len(self), first_seq + count - 1)
         first = max(first_seq, oldest)
@@ -98,11 +98,11 @@ class StoredTest:
         return first, _ROW.iter_unpack(taken)
 
     def rows(self, first_seq: int = 1, count: int | None = None) -> Iterator[RecordRow]:
-        """Give records from ``first_seq`` on, at most ``count``."""
+        """Return records from ``first_seq`` on, at most ``count``."""
         first, packed = self.packed(first_seq, count)
         for seq, row in enumerate(packed, first):
             yield RecordRow(seq, *row)
 
     def row(self, seq: int) -> RecordRow:
-        """Give one record by its 1-based number, even one that the ring has lost to others."""
+        """Return one record by its 1-based number, even one that the ring has lost to others."""
         return RecordRow(seq, *_ROW.unpack_from(self._rows, (seq - 1) * _ROW.size))

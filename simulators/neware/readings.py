@@ -1,4 +1,4 @@
-"""Turns what a channel truly has at its terminals into what it reads: offsets, noise, and a source that settles.
+"""Converts the true values at a channel's terminals into readings: offsets, noise, and a source that settles.
 
 Noise is drawn once per record, in the order of the records, so that a test's readings depend on its seed and on
 nothing that anybody asks. Figures: reference 1.4.
@@ -54,7 +54,7 @@ class Readings:
         self._sigma_v = self._noise.scale * (self._noise.held_voltage_v if held else self._noise.voltage_v)
 
     def read(self, voltage_v: float, current_a: float, step_ticks: int) -> tuple[float, float]:
-        """Give the readings for one record. A rest reads exactly no current."""
+        """Return the readings for one record. A rest reads exactly no current."""
         if not self._noise.scale:
             return voltage_v, current_a
         bits = self._random.getrandbits(24)
@@ -66,7 +66,7 @@ class Readings:
         return voltage_v, current_a * self._gain_now + _NORMAL[bits >> 12] * self._sigma_a
 
     def read_at_cutoff(self, voltage_v: float, current_a: float, step_ticks: int, sign: int) -> tuple[float, float]:
-        """Give the readings at a voltage cutoff: measured at or beyond it by some microvolts, never before it."""
+        """Return the readings at a voltage cutoff: measured at or beyond it by some microvolts, never before it."""
         read_v, read_a = self.read(voltage_v, current_a, step_ticks)
         # Single precision has steps of up to 0.5 uV at 5 V: stay beyond the cutoff after rounding too.
         return voltage_v + sign * (0.3 * abs(read_v - voltage_v) + 5e-7), read_a

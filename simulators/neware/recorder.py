@@ -30,7 +30,7 @@ class Recorder:
 
     @property
     def rows(self) -> int:
-        """Give the number of records of the test."""
+        """Return the number of records of the test."""
         return 0 if self.test is None else len(self.test)
 
     def begin_test(self, test: StoredTest) -> None:
@@ -41,7 +41,7 @@ class Recorder:
         self._readings.begin_test(test.test_id)
 
     def begin_row(self) -> None:
-        """Let the next step row begin with the next record."""
+        """Begin a new step row at the next record."""
         self._first_seq = self.rows + 1
         self._last_tick = -1
 
@@ -54,7 +54,7 @@ class Recorder:
         self.anchor_v, self.anchor_a = drive.voltage_v, drive.current_a
 
     def set_grid(self, step: Step, start_tick: int, now_tick: int) -> None:
-        """Lay the grid of time records, anchored at the step's start whatever else is recorded (7.3.2)."""
+        """Set the grid of time records, anchored at the step's start, independent of other records (7.3.2)."""
         interval = step.records.interval_ticks
         gone = now_tick - start_tick
         self.tick = math.inf if interval is None else start_tick + -(-gone // interval) * interval

@@ -37,7 +37,7 @@ class PcClock:
         self._minute_text = ""
 
     def text(self, tick: int) -> str:
-        """Give ``YYYY-MM-DD HH:MM:SS``, whole seconds rounded down."""
+        """Return ``YYYY-MM-DD HH:MM:SS``, whole seconds rounded down."""
         minute, second = divmod(int(self._start_s + tick * self._rate), 60)
         if minute != self._minute:
             day, of_day = divmod(minute, 1440)
@@ -88,7 +88,7 @@ def rounded(value: float) -> str:
 def live_row(
     device: str, live: LiveValues, status: str, barcode: str | None, log_code: int, *, idle: bool
 ) -> dict[str, str]:
-    """Give the attributes of one ``inquire`` row; ``step_id`` is missing from idle channels."""
+    """Return the attributes of one ``inquire`` row; ``step_id`` is missing from idle channels."""
     row = {"dev": device, "cycle_id": str(live.cycle)}
     if not idle:
         row["step_id"] = str(live.step)

@@ -1,4 +1,4 @@
-"""Cuts the byte stream of a client into requests and reads one request's XML, as forgivingly as BTS Client does.
+"""Splits the byte stream of a client into requests and parses one request's XML, as tolerantly as BTS Client does.
 
 Sans-io. A request ends with ``</bts>``, any white space, and ``#`` CR LF (reference 2.2); blanks around ``=`` and a
 stray quotation mark between elements are known to be tolerated.
@@ -29,7 +29,7 @@ class RequestFramer:
         self._searched = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes as they come; raise ``OverflowError`` when a request never ends."""
+        """Add received bytes; raise ``OverflowError`` when a request never ends."""
         self._buffer += data
         requests: list[bytes] = []
         while (end := _END.search(self._buffer, self._searched)) is not None:
@@ -51,7 +51,7 @@ class Request:
     elements: tuple[Element, ...]
 
     def named(self, tag: str) -> list[Element]:
-        """Give the elements with this tag, in order."""
+        """Return the elements with this tag, in order."""
         return [element for element in self.elements if element.tag == tag]
 
 

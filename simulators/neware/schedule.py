@@ -53,7 +53,7 @@ class ScheduleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UnitRatings:
-    """What one unit can measure and force [1.2, 1.3].
+    """The largest values that one unit can measure and force [1.2, 1.3].
 
     A unit without negative voltage goes to protection before it forces a cell under ``minimum_voltage_v`` in discharge.
     """
@@ -66,11 +66,11 @@ class UnitRatings:
 
     @property
     def top_current_a(self) -> float:
-        """Give the full scale of the largest range."""
+        """Return the full scale of the largest range."""
         return max(self.ranges_a)
 
     def range_for(self, current_a: float) -> float:
-        """Give the full scale of the smallest range that holds this current."""
+        """Return the full scale of the smallest range that holds this current."""
         return min((r for r in self.ranges_a if r >= abs(current_a) * 0.999999), default=self.top_current_a)
 
 
@@ -86,7 +86,7 @@ class Protection:
     delay_ticks: int | None = None
 
     def over(self, general: Protection) -> Protection:
-        """Give these limits, with those of ``general`` where this one is silent (a step's over the whole file's)."""
+        """Return these limits, with those of ``general`` where this one is silent (a step's over the whole file's)."""
         own = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) is not None}
         return Protection(**{name: getattr(general, name) for name in self.__slots__} | own)
 
@@ -124,7 +124,7 @@ class Step:
 
     @property
     def direction(self) -> int:
-        """Give +1 for a charge, -1 for a discharge, 0 for a step that drives nothing."""
+        """Return +1 for a charge, -1 for a discharge, 0 for a step that drives nothing."""
         return 1 if self.kind in CHARGES else -1 if self.kind in DISCHARGES else 0
 
 
@@ -137,7 +137,7 @@ class Schedule:
     remark: str = ""
 
     def step(self, number: int) -> Step:
-        """Give the step with this number."""
+        """Return the step with this number."""
         return self.steps[number - 1]
 
     def check(self, ratings: UnitRatings) -> None:

@@ -1,4 +1,4 @@
-"""The BTS client's API server: what sits behind TCP port 502, for any client in any language.
+"""The BTS client's API server at TCP port 502, for any client in any language.
 
 One connection handler serves kernel sockets and in-memory streams alike. It answers one request at a time on each
 connection, in order, and several connections at once (reference 2.3).

@@ -1,4 +1,4 @@
-"""Settings of the simulated tester: what the reference leaves open, and what a test may want to go wrong.
+"""Settings of the simulated tester: points that the reference leaves open, and faults for tests.
 
 Every value that the reference marks as unknown is a field here, so that no guess hides in the code.
 """
@@ -47,7 +47,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is broken in one channel, for tests of those who watch it.
+    """The faults of one channel, for tests of programs that watch it.
 
     ``stop`` is what an external stop does: "obey", "refuse" (answered ``false``) or "ignore" (answered ``ok``, goes
     on).
@@ -61,7 +61,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    r"""How this BTS client differs from another, on the wire and in what it accepts.
+    r"""The differences of this BTS client from others, on the wire and in the requests that it accepts.
 
     ``path_map`` maps a folder as the BTS PC sees it (``C:\\schedules``) to a local one. ``renamed`` changes attribute
     names in replies, as an update of the vendor's software might.

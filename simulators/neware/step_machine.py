@@ -1,4 +1,4 @@
-"""Executes one schedule on one cell as the tester does: the order of steps, loops, pauses, and orders from outside.
+"""Executes one schedule on one cell as the tester does: the order of steps, loops, pauses, and outside commands.
 
 Sans-io and lazy: time is a whole number of 0.1 s ticks, ``advance_to`` makes visible what has happened by then, and
 the rows it leaves are the same whether it is called every second or once a month. ``Drive`` moves the cell, ``Watch``
@@ -55,17 +55,17 @@ class StepMachine:
 
     @property
     def test(self) -> StoredTest | None:
-        """Give the running or last test."""
+        """Return the running or last test."""
         return self._recorder.test
 
     @property
     def cycle(self) -> int:
-        """Give the cycle number: 1, and one more for every backward jump taken [7.2]."""
+        """Return the cycle number: 1, and one more for every backward jump taken [7.2]."""
         return self._recorder.cycle
 
     @property
     def trouble(self) -> Trouble:
-        """Give what is broken in this channel."""
+        """Return the faults of this channel."""
         return self._recorder.trouble
 
     @trouble.setter
@@ -74,7 +74,7 @@ class StepMachine:
 
     @property
     def last_step(self) -> int:
-        """Give the number of the last step of the schedule, 0 without one."""
+        """Return the number of the last step of the schedule, 0 without one."""
         return 0 if self._schedule is None else len(self._schedule.steps)
 
     def advance_to(self, tick: int) -> None:
@@ -122,14 +122,14 @@ class StepMachine:
         self._begin_step(number)
 
     def pause(self, tick: int) -> None:
-        """Interrupt the running step at ``tick``; ``resume`` goes on with it."""
+        """Interrupt the running step at ``tick``; ``resume`` continues it."""
         self._go_to(tick)
         if self.step is not None:
             self._recorder.record(self.step, self.drive, self.step_start_tick, forced=True)
         self._pause()
 
     def resume(self, tick: int) -> None:
-        """Go on after a pause, in the interrupted step or after the pause step; after a stop likewise."""
+        """Continue after a pause, in the interrupted step or after the pause step; after a stop likewise."""
         self._go_to(tick)
         step, test = self.step, self.test
         if step is None or test is None:
@@ -148,7 +148,7 @@ class StepMachine:
         self._set_bounds(step)
 
     def replace_schedule(self, schedule: Schedule, tick: int) -> None:
-        """Go on under another schedule from ``tick`` on: step time keeps counting, one more record follows [4.12].
+        """Continue with another schedule from ``tick`` on: step time keeps counting, one more record follows [4.12].
 
         The step of the same number goes on; where the new schedule has none, its first step.
         """
@@ -180,7 +180,7 @@ class StepMachine:
             self._set_bounds(self.step)
 
     def _go_to(self, tick: int) -> None:
-        """Advance exactly to ``tick`` and forget what was seen of the time after it."""
+        """Advance exactly to ``tick`` and drop the results of looking beyond it."""
         self.advance_to(tick)
         self.drive.cut(tick)
 
@@ -251,7 +251,7 @@ class StepMachine:
         self._watch.notice(drive)
 
     def _set_bounds(self, step: Step) -> None:
-        """Tell the drive between which values nothing happens."""
+        """Set the drive's bounds, between which no step end and no protection can occur."""
         recorder = self._recorder
         ends = not self.trouble.ignore_end_conditions
         self._watch.set_bounds(step, self.drive, recorder.anchor_v, recorder.anchor_a, ends=ends)
@@ -274,7 +274,7 @@ class StepMachine:
         self._idle(status)
 
     def _idle(self, status: Status) -> None:
-        """Rest without records until somebody acts; the step's charge and time are kept."""
+        """Rest without records until a command arrives; the step's charge and time are kept."""
         self.status = status
         self._paused_ticks = self.drive.tick - self.step_start_tick
         self._recorder.tick = math.inf

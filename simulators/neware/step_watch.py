@@ -1,4 +1,4 @@
-"""Watches one step: when it must end, when it must protect, and between which values nothing can happen meanwhile.
+"""Watches one step: its ends, its protections, and the values between which none of them can occur.
 
 Kept apart from the order of steps, because each of these rules is about one state of one drive and nothing else.
 Numbers in brackets are sections of the CT-4008 reference.
@@ -29,7 +29,7 @@ class Watch:
         self._charge_end_ah = self._charge_limit_ah = math.inf
 
     def begin(self, step: Step, start_tick: int) -> None:
-        """Take over a step's ends and protections; its time counts from ``start_tick``."""
+        """Set a step's ends and protections; its time counts from ``start_tick``."""
         self.deadline = math.inf if step.duration_ticks is None else start_tick + step.duration_ticks
         self._protection = step.protection
         self._charge_end_ah = math.inf if step.capacity_ah is None else step.capacity_ah
@@ -53,7 +53,7 @@ class Watch:
     # How far time may go unwatched -----------------------------------------------------------------------------
 
     def limit_tick(self, drive: Drive, record_tick: float) -> float:
-        """Give the latest end of the next interval: a record, the step's time or charge, a protection's delay."""
+        """Return the latest end of the next interval: a record, the step's time or charge, a protection's delay."""
         limit = min(self.deadline, record_tick)
         if self._charge_limit_ah < math.inf and drive.current_a:
             limit = min(limit, drive.tick + max(1, self._ticks_of_charge(drive)))
@@ -63,7 +63,7 @@ class Watch:
         return max(limit, drive.tick + 1)
 
     def coast_end(self, drive: Drive, until_tick: int) -> float:
-        """Give the last tick before the step's end by time or charge, ``until_tick`` at most."""
+        """Return the last tick before the step's end by time or charge, ``until_tick`` at most."""
         end = min(until_tick, self.deadline - 1)
         if self._charge_limit_ah < math.inf and drive.current_a:
             # Two ticks off, for the rounding of a sum that is added up along the way.
@@ -75,7 +75,7 @@ class Watch:
         return math.ceil(left_ah * _WHOLE * 3600.0 * TICKS_PER_S / abs(drive.current_a))
 
     def quiet(self, drive: Drive) -> bool:
-        """Tell whether nothing but the time grid's record can be due."""
+        """Return whether nothing but the time grid's record can be due."""
         watched = drive.current_a if drive.holding else drive.voltage_v
         return (
             drive.low < watched < drive.high
@@ -85,7 +85,7 @@ class Watch:
         )
 
     def set_bounds(self, step: Step, drive: Drive, anchor_v: float, anchor_a: float, *, ends: bool) -> None:
-        """Tell the drive between which values nothing happens; without ``ends`` the step's own ends do not count."""
+        """Set the drive's bounds, between which nothing can happen; without ``ends`` the step's ends are ignored."""
         bounds = self._held_bounds(step, drive, ends) if drive.holding else self._driven_bounds(step, drive, ends)
         change, anchor = (step.records.current_a, anchor_a) if drive.holding else (step.records.voltage_v, anchor_v)
         if change is not None:
@@ -96,7 +96,7 @@ class Watch:
             drive.low = math.inf  # Nothing to wait for: the next tick is judged.
 
     def _held_bounds(self, step: Step, drive: Drive, ends: bool) -> list[tuple[int, float | None]]:
-        """Give bounds of the current at a held voltage: which way it crosses, and where."""
+        """Return bounds of the current at a held voltage: which way it crosses, and where."""
         limits, sign = self._protection, step.direction
         stop_a = step.stop_current_a if ends and step.kind in HOLDS_VOLTAGE else None
         return [
@@ -107,7 +107,7 @@ class Watch:
         ]
 
     def _driven_bounds(self, step: Step, drive: Drive, ends: bool) -> list[tuple[int, float | None]]:
-        """Give bounds of the voltage at rest or constant current: which way it crosses, and where."""
+        """Return bounds of the voltage at rest or constant current: which way it crosses, and where."""
         limits, sign = self._protection, step.direction
         bounds = [(1, limits.upper_voltage_v), (-1, limits.lower_voltage_v)]
         if sign:
@@ -119,7 +119,7 @@ class Watch:
     # What holds now --------------------------------------------------------------------------------------------
 
     def end_code(self, step: Step, drive: Drive) -> int | None:
-        """Give the event code of the end condition that holds now, None while none does."""
+        """Return the event code of the end condition that holds now, None while none does."""
         codes = self._codes
         if _cutoff_passed(step, drive):
             return codes.ended_by_voltage
@@ -133,7 +133,7 @@ class Watch:
         return None
 
     def must_protect(self, step: Step, drive: Drive) -> bool:
-        """Tell whether a limit has been broken for its delay, or the unit would have to force the cell too low."""
+        """Return whether a limit has been broken for its delay, or the unit would have to force the cell too low."""
         if self._forced_too_low(step, drive):
             return True
         if not self._broken(drive):
@@ -149,7 +149,7 @@ class Watch:
             self.violated_tick = drive.tick
 
     def _broken(self, drive: Drive) -> bool:
-        """Tell whether the present state is outside the limits."""
+        """Return whether the present state is outside the limits."""
         limits = self._protection
         return (
             (limits.upper_voltage_v is not None and drive.voltage_v >= limits.upper_voltage_v)
@@ -160,17 +160,17 @@ class Watch:
         )
 
     def _floor_v(self, sign: int) -> float:
-        """Give the voltage under which a unit without negative voltage cannot force a cell [1.3]."""
+        """Return the voltage under which a unit without negative voltage cannot force a cell [1.3]."""
         return self._ratings.minimum_voltage_v if sign < 0 else 0.0
 
     def _forced_too_low(self, step: Step, drive: Drive) -> bool:
-        """Tell whether this step drives the cell under what the unit can force; a rest never does."""
+        """Return whether this step drives the cell under what the unit can force; a rest never does."""
         if not step.direction or self._ratings.negative_voltage:
             return False
         return drive.voltage_v < self._floor_v(step.direction)
 
 
 def _cutoff_passed(step: Step, drive: Drive) -> bool:
-    """Tell whether the voltage is at or beyond the step's cutoff."""
+    """Return whether the voltage is at or beyond the step's cutoff."""
     stop_v = step.stop_voltage_v
     return bool(step.direction) and stop_v is not None and (drive.voltage_v - stop_v) * step.direction >= 0.0

@@ -1,4 +1,4 @@
-"""What the tester meets at a channel's terminals when the holder is empty or bridged.
+"""The load at a channel's terminals if the holder is empty, bridged, or shared with another instrument.
 
 These wrap a cell model, because a cell that is pulled out goes on ageing at open circuit and may be put back.
 """
@@ -26,19 +26,19 @@ class PulledOutCell:
         self.temperature_degc = inner.temperature_degc
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the voltage across the leakage."""
+        """Return the voltage across the leakage."""
         return current_a * _OPEN_OHM
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the leakage current."""
+        """Return the leakage current."""
         return voltage_v / _OPEN_OHM
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Let the cell rest: nothing of the tester's current reaches it."""
+        """Advance the cell at rest: no current of the tester reaches it."""
         self.inner.advance(duration_s, 0.0)
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the resting cell's state."""
+        """Return the resting cell's state."""
         return self.inner.snapshot()
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -46,7 +46,7 @@ class PulledOutCell:
         self.inner.restore(state)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the leakage."""
+        """Return the leakage."""
         return complex(_OPEN_OHM, 0.0)
 
 
@@ -57,7 +57,7 @@ class TakenCell(PulledOutCell):
         """Leave the cell to who has it."""
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give no state: it is not the tester's."""
+        """Return no state: it is not the tester's."""
         return ()
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -68,7 +68,7 @@ class DrivenCell:
     """A cell with the leads of a second instrument on it, which passes a current of its own or holds the voltage."""
 
     def __init__(self, inner: CellModel, foreign_a: float = 0.0, hold_v: float | None = None) -> None:
-        """Add ``foreign_a`` to whatever the tester passes; with ``hold_v`` the other instrument wins and holds that."""
+        """Add ``foreign_a`` to the tester's current; with ``hold_v`` the other instrument holds that voltage."""
         self.inner = inner
         self.foreign_a = foreign_a
         self.hold_v = hold_v
@@ -76,17 +76,17 @@ class DrivenCell:
         self.temperature_degc = inner.temperature_degc
 
     def voltage_v(self, current_a: float) -> float:
-        """Give the voltage at both currents together, or the held one."""
+        """Return the voltage at both currents together, or the held one."""
         return self.inner.voltage_v(current_a + self.foreign_a) if self.hold_v is None else self.hold_v
 
     def current_a(self, voltage_v: float) -> float:
-        """Give what the tester passes when it holds a voltage; against a held one its leads' resistance decides."""
+        """Return the tester's current at a held voltage; if both hold one, the resistance of its leads decides."""
         if self.hold_v is not None:
             return (voltage_v - self.hold_v) / _BETWEEN_OHM
         return self.inner.current_a(voltage_v) - self.foreign_a
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Pass both currents; at a held voltage, what the cell takes, worked out again every second."""
+        """Pass both currents; at a held voltage, the cell's own current, computed again every second."""
         if self.hold_v is None:
             self.inner.advance(duration_s, current_a + self.foreign_a)
             return
@@ -96,7 +96,7 @@ class DrivenCell:
             duration_s -= step_s
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the cell's state."""
+        """Return the cell's state."""
         return self.inner.snapshot()
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -104,7 +104,7 @@ class DrivenCell:
         self.inner.restore(state)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give the cell's impedance."""
+        """Return the cell's impedance."""
         return self.inner.impedance_ohm(frequency_hz)
 
 
@@ -134,15 +134,15 @@ class ShortedCell:
         return middle_v
 
     def current_a(self, voltage_v: float) -> float:
-        """Give the sum of what cell and resistor pass."""
+        """Return the sum of the currents through cell and resistor."""
         return self.inner.current_a(voltage_v) + voltage_v / self.resistance_ohm
 
     def advance(self, duration_s: float, current_a: float) -> None:
-        """Let the cell pass what the resistor does not."""
+        """Advance the cell with the current that the resistor does not pass."""
         self.inner.advance(duration_s, current_a - self.voltage_v(current_a) / self.resistance_ohm)
 
     def snapshot(self) -> tuple[float, ...]:
-        """Give the cell's state."""
+        """Return the cell's state."""
         return self.inner.snapshot()
 
     def restore(self, state: tuple[float, ...]) -> None:
@@ -150,6 +150,6 @@ class ShortedCell:
         self.inner.restore(state)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Give cell and resistor in parallel."""
+        """Return cell and resistor in parallel."""
         inner_ohm = self.inner.impedance_ohm(frequency_hz)
         return inner_ohm * self.resistance_ohm / (inner_ohm + self.resistance_ohm)

@@ -29,13 +29,13 @@ class Unit:
     ratings: UnitRatings = field(default_factory=UnitRatings)
 
     def names(self) -> list[str]:
-        """Give the channels' names, such as ``21-1-3``."""
+        """Return the channels' names, such as ``21-1-3``."""
         return [f"{self.devid}-{self.subdevid}-{n}" for n in range(1, self.channels + 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveValues:
-    """What ``inquire`` shows of a working channel, up to some seconds old [4.3]."""
+    """The values that ``inquire`` shows of a working channel, up to some seconds old [4.3]."""
 
     cycle: int
     step: int
@@ -63,7 +63,7 @@ class Channel:
 
     @property
     def cell(self) -> CellModel:
-        """Give the cell of this channel, whether it sits in the holder or not."""
+        """Return the cell of this channel, whether it sits in the holder or not."""
         cell = self.machine.drive.cell
         while isinstance(cell, PulledOutCell | ShortedCell | DrivenCell):
             cell = cell.inner
@@ -71,17 +71,17 @@ class Channel:
 
     @property
     def busy(self) -> bool:
-        """Tell whether a test is running or paused."""
+        """Return whether a test is running or paused."""
         return self.machine.status in (Status.WORKING, Status.PAUSE)
 
     def test(self, test_id: int) -> StoredTest | None:
-        """Give a test by its id, the latest for 0, None when there is none."""
+        """Return a test by its id, the latest for 0, None when there is none."""
         if test_id == 0:
             return self.tests[-1] if self.tests else None
         return next((test for test in self.tests if test.test_id == test_id), None)
 
     def live(self, tick: int, refresh_s: float) -> LiveValues:
-        """Give live values, at most ``refresh_s`` old; looking moves nothing."""
+        """Return live values, at most ``refresh_s`` old; looking moves nothing."""
         machine = self.machine
         period = tick // max(1, round(refresh_s * TICKS_PER_S))
         key = (period, machine.status, len(self.tests))
@@ -132,12 +132,12 @@ class Tester:
             raise ValueError(f"no such channel: {', '.join(unknown)}; there are {', '.join(self.channels)}")
 
     def now_tick(self) -> int:
-        """Give the clock in ticks of 0.1 s, rounded down."""
+        """Return the clock in ticks of 0.1 s, rounded down."""
         # 0.30000000000000004 * 10 is 3 here, and so is 0.3 reached from below by a sum of floats.
         return math.floor(self._clock() * TICKS_PER_S + 1e-6)
 
     def channel(self, name: str) -> Channel:
-        """Give a channel advanced to now; ``KeyError`` when there is none of this name."""
+        """Return a channel advanced to now; ``KeyError`` when there is none of this name."""
         channel = self.channels[name]
         self._catch_up(channel)
         return channel
@@ -150,7 +150,7 @@ class Tester:
     # Orders ----------------------------------------------------------------------------------------------------
 
     def start(self, name: str, schedule: Schedule, barcode: str) -> int | None:
-        """Begin a test and give its id; None when the channel is busy."""
+        """Begin a test and return its id; None when the channel is busy."""
         channel = self.channel(name)
         if channel.busy:
             return None
@@ -173,7 +173,7 @@ class Tester:
         return True
 
     def resume(self, name: str) -> bool:
-        """Go on after a pause; False when there is nothing to go on with."""
+        """Continue after a pause; False when there is no paused step."""
         channel = self.channel(name)
         machine = channel.machine
         stopped = machine.status is Status.STOP and self.quirks.continue_from_stop and machine.test is not None
@@ -217,7 +217,7 @@ class Tester:
         channel.machine.exchange(ShortedCell(channel.cell, resistance_ohm), self.now_tick())
 
     def take_cell(self, name: str) -> CellModel:
-        """Wire what sits in the holder to somewhere else; give it, at this moment, with an empty holder left behind."""
+        """Wire the object in the holder to another instrument; return it as it is now, and leave the holder empty."""
         machine = self.channel(name).machine
         held = machine.drive.cell
         machine.exchange(TakenCell(held), self.now_tick())
@@ -250,18 +250,18 @@ class Tester:
                     channel.machine.stop(self.now_tick())
 
     def records(self, name: str, test_id: int = 0) -> list[RecordRow]:
-        """Give the tester's own memory of a test, row for row (0: the latest)."""
+        """Return the tester's own memory of a test, row for row (0: the latest)."""
         test = self.channel(name).test(test_id)
         if test is None:
             raise KeyError(f"channel {name} has no test {test_id}")
         return list(test.rows())
 
     def unix_s(self, tick: int) -> float:
-        """Give the true time of a tick."""
+        """Return the true time of a tick."""
         return self.epoch_unix_s + tick / TICKS_PER_S
 
     def _holder(self, name: str) -> Channel:
-        """Give a channel whose cell is where hands can reach it."""
+        """Return a channel whose cell is where hands can reach it."""
         channel = self.channel(name)
         if isinstance(channel.machine.drive.cell, TakenCell):
             raise ValueError(f"channel {name}: its cell is wired to another instrument; unclip that first")
