@@ -336,7 +336,7 @@ class Multiplexer(Protocol):
     name: str
     isolates_tester: Isolation
     port: int | None
-    """What the potentiostat must be told with each measurement; None for a switch that acts by itself."""
+    """The port to give the potentiostat with each measurement; None for a switch that is commanded directly."""
 
     async def open(self) -> None:
         """Connect, check that it is the switch that the settings name, and leave every port open-circuit."""

@@ -87,7 +87,7 @@ def lowest_expected_hz(technique: Impedance, settings: Chi660eSettings) -> float
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How long a measurement carried out in full runs after its quiet time, and how many rows it makes."""
+    """The duration of a complete measurement after its quiet time, and its number of rows."""
 
     seconds: float
     rows: int

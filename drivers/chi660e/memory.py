@@ -36,7 +36,7 @@ class Memory:
 
     @property
     def count(self) -> int:
-        """How many records there have been."""
+        """The number of records so far, dropped ones included."""
         return self._dropped + len(self._samples)
 
     def add(self, samples: Sequence[Sample]) -> None:

@@ -27,7 +27,7 @@ def forget(jobs: Path) -> None:
 
 
 def left_alive(jobs: Path) -> str:
-    """Say which process of an earlier measurement is still alive; empty when none is."""
+    """Return a sentence on the process of an earlier measurement that is still alive; empty when none is."""
     path = jobs / _NAME
     try:
         told = json.loads(path.read_text(encoding="utf-8"))

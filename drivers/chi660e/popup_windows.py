@@ -50,7 +50,7 @@ if sys.platform == "win32":
         return found
 
     def visible_windows(pid: int) -> list[Popup]:
-        """Give every visible top window of a process, with the texts of what is on it."""
+        """Return every visible top window of a process, with the texts in it."""
         return [
             Popup(_text(window), "\n".join(filter(None, map(_text, _children(window))))) for window in _windows_of(pid)
         ]

@@ -47,7 +47,7 @@ class Chi660ePotentiostat:
         return feasibility.problems(technique, self._settings)
 
     def occupied(self) -> str:
-        """Say which program of an earlier measurement, also of a process that died, may still drive the leads."""
+        """Return a sentence on an earlier program, also of a dead process, that may still drive the leads, else ""."""
         return self._program.occupied()
 
     def duration_s(self, technique: Technique) -> float:

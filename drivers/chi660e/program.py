@@ -120,7 +120,7 @@ class Program:
         return self._outputs(ordered)
 
     def occupied(self) -> str:
-        """Say which process of an earlier measurement may still drive the leads; empty when none does."""
+        """Return a sentence on an earlier process that may still drive the leads; empty if there is none."""
         if self._left is not None and self._left.poll() is None:
             return f"process {self._left.pid} of an earlier measurement still runs: end it by hand"
         return leftovers.left_alive(self._settings.jobs)

@@ -77,7 +77,7 @@ def ranges(tech: str, version: Version) -> Mapping[str, Range]:
 
 
 def out_of_range(tech: str, values: Iterable[tuple[str, float]], version: Version) -> list[str]:
-    """Say which values the program would not take. A parameter without a known range is a mistake of ours: KeyError."""
+    """Return the values outside the program's ranges, in sentences. Raises KeyError for an unknown parameter."""
     known = ranges(tech, version)
     found = []
     for key, value in values:

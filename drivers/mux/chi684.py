@@ -19,7 +19,7 @@ class Chi684Multiplexer:
     def __init__(self, settings: Chi684Settings) -> None:
         self.name = settings.name
         self.port: int | None = None
-        """What the next macro's ``mch`` must name; None for a macro without one."""
+        """The port for ``mch`` in the next macro; None for a macro without ``mch``."""
         self._ports = settings.ports
 
     async def open(self) -> None:

@@ -49,7 +49,7 @@ class WiredSettings(TableSettings):
 
 
 class CommandSettings(TableSettings):
-    """How the switch wants its commands spelled.
+    """The form of the switch's commands.
 
     ``close`` holds ``{port}``; ``closed_reply`` is the answer to ``closed``, with ``{ports}`` for a list of numbers
     with commas, empty when all are open; it begins with some text, by which it is told from an error's number.

@@ -126,7 +126,7 @@ def stop(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Stop a run, a channel or the whole rack; it is confirmed when this returns."""
+    """Stop a run, a channel or the whole rack; the stop is confirmed when this command returns."""
     if (run is not None) + (channel is not None) + rack != 1:
         raise typer.BadParameter("say one of RUN, --channel CH or --rack")
     if direct:

@@ -31,7 +31,7 @@ class Settling:
 
     @property
     def drift_v_per_min(self) -> float | None:
-        """How fast the voltage drifts, as a magnitude; None before enough has been seen."""
+        """The drift of the voltage, as a magnitude; None before there are enough readings."""
         if not self._seen:
             return None
         (first_s, first_v), (last_s, last_v) = self._seen[0], self._seen[-1]

@@ -24,14 +24,14 @@ class TesterOffWatch:
     def __init__(self, tester: BatteryTester) -> None:
         self._tester = tester
         self._misses: dict[str, int] = {}
-        # By run: somebody's test that a person has been told of, and one with which the run was let go on.
-        self._told: dict[str, tuple[int, str]] = {}
+        # By run: the foreign test that was reported last, and the one with which an operator resumed the run.
+        self._reported: dict[str, tuple[int, str]] = {}
         self._accepted: dict[str, tuple[int, str]] = {}
 
     def accept(self, run: Run) -> None:
         """Remember that the operator resumed the run: the foreign test reported last does not hold it again."""
-        if (told := self._told.pop(run.run_id, None)) is not None:
-            self._accepted[run.run_id] = told
+        if (reported := self._reported.pop(run.run_id, None)) is not None:
+            self._accepted[run.run_id] = reported
 
     async def check(self, run: Run) -> ChannelStatus | None:
         """Return the channel's status, None if the tester is silent. Raises Interrupted if it works or is not ours."""
@@ -50,7 +50,7 @@ class TesterOffWatch:
         is_accepted = self._accepted.get(run.run_id) == shown
         is_off = status.state.is_at_rest and (is_accepted or status.state is not ChannelState.PROTECTED)
         if not is_off or (run.taken_over(status) and not is_accepted):
-            self._told[run.run_id] = shown
+            self._reported[run.run_id] = shown
             message = f"channel {channel} is {status.state.value} with {status.barcode!r}, and not by us"
             _note(run, EventKind.EXTERNAL_ACTION, message)
             raise Interrupted(message)

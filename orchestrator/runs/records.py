@@ -82,7 +82,7 @@ class RecordPipeline:
         self._steps = StepBuilder(progress.segment)
         self._guards = guards
         self._cycles = progress.cycles
-        # What stands for records that the tester lost before they were read.
+        # The placeholder of records that the tester lost before they were read.
         self._stand_in: Sample | None = None
         self._findings: tuple[Finding, ...] = ()
         self._new_steps: list[ExecutedStep] = []

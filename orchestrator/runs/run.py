@@ -108,7 +108,7 @@ class Run:
 
     @property
     def stored(self) -> int:
-        """How many records of the present test are stored."""
+        """The number of stored records of the present test."""
         return self.records.stored if self.records else 0
 
     @property

@@ -127,7 +127,7 @@ class Silence:
     def check_growth(self, run: Run) -> None:
         """Mark a run unseen if no new record of it has arrived for three intervals and three polls.
 
-        Of a tester that hands records over in lots, none has to come before the next lot is due.
+        A tester that delivers records in batches may send none until the next batch is due.
         """
         now_s = asyncio.get_running_loop().time()
         count, since_s = self._grown.get(_key(run), (-1, now_s))
