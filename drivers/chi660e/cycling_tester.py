@@ -264,7 +264,7 @@ class PotentiostatCycler:
                 name, job = f"{test.jobs}-{number:04d}", f"measurement {number} of {len(jobs)}"
                 test.memory.note(LogCode.JOB_ORDERED, self._wall_time())
                 note = f"{test.identity.barcode}, {job}"
-                if not self._take(test, technique, await self._potentiostat.measure(technique, name, note)):
+                if not self._keep_records(test, technique, await self._potentiostat.measure(technique, name, note)):
                     return
             self._end(test, ChannelState.FINISHED, LogCode.FINISHED)
         except asyncio.CancelledError:
@@ -276,7 +276,7 @@ class PotentiostatCycler:
             logger.exception("channel %s: a defect", self.name)
             await self._fail(test, f"{job} ({name}) met a defect, {type(err).__name__}: {err}", err)
 
-    def _take(self, test: _Test, technique: CurrentSteps, measured: Measurement) -> bool:
+    def _keep_records(self, test: _Test, technique: CurrentSteps, measured: Measurement) -> bool:
         """Keep the records of a measurement; False when a limit has ended the measurement and the test."""
         trace = measured.result
         if not isinstance(trace, Trace):

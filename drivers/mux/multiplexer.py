@@ -70,7 +70,7 @@ class RelayMultiplexer:
             try:
                 await self._order(self._client.wire.close(port), (port,))
             except NotConfirmed as err:
-                raise NotConfirmed(f"{err}; {await self._let_go()}") from err
+                raise NotConfirmed(f"{err}; {await self._open_all_again()}") from err
 
     async def selected(self) -> int | None:
         """Ask which port is connected. Raises NotConfirmed when several are."""
@@ -98,7 +98,7 @@ class RelayMultiplexer:
         if said:
             logger.warning("%s: %s, and reading back shows %s as ordered", self.name, said, _words(ports))
 
-    async def _let_go(self) -> str:
+    async def _open_all_again(self) -> str:
         """Open all ports after a port could not be confirmed, and return the result as a sentence."""
         try:
             await self._order(self._client.wire.open_all(), ())

@@ -23,7 +23,7 @@ def _now(run: Run) -> models.RunNow:
 
 
 @contextmanager
-def _stop_that_is_not_written() -> Iterator[None]:
+def _explaining_unstored_stop() -> Iterator[None]:
     """Add to a store error that the stop is ordered although it is not stored. Raises StoreError."""
     try:
         yield
@@ -57,7 +57,7 @@ async def start(order: models.StartOrder, service: TheService) -> models.RunNow:
 @router.post("/runs/{run_id}/stop")
 async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Stop a run now; the answer comes when the stop is confirmed, or says ``unknown``."""
-    with _stop_that_is_not_written():
+    with _explaining_unstored_stop():
         return _now(await service.stop(run_id, order.by))
 
 
@@ -76,7 +76,7 @@ async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService)
 @router.post("/rack/stop")
 async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.RunNow]:
     """Stop every run of every tester."""
-    with _stop_that_is_not_written():
+    with _explaining_unstored_stop():
         return [_now(run) for run in await service.stop_rack(order.by)]
 
 

@@ -86,7 +86,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
                 words.note_start(store, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, live, token, hosts)
-                await _until_told(service, instance, live, _server(app, settings), listening, lambda: announce(url))
+                await _until_signal(service, instance, live, _server(app, settings), listening, lambda: announce(url))
                 meanwhile = "; ".join(tester.host_loss.sentence(tester.name) for tester in testers)
             in_order = f"the service was ended in order; {meanwhile}"
             store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
@@ -165,7 +165,7 @@ def _server(app: App, settings: ServiceSettings) -> _Server:
     return _Server(config)
 
 
-async def _until_told(
+async def _until_signal(
     service: Service,
     instance: Instance,
     live: LiveClients,

@@ -87,7 +87,7 @@ class BenchSettings(TableSettings):
         return self
 
     @model_validator(mode="after")
-    def _channels_are_told_apart(self) -> BenchSettings:
+    def _channel_names_are_unique(self) -> BenchSettings:
         """Check that a channel name, in capitals or not, belongs to one channel only."""
         owners: dict[str, tuple[str, str]] = {}
         for tester in self.with_channels:

@@ -52,7 +52,7 @@ class Station:
             )
         return f"take the leads of channel {channel} off cell {cell}: {self.switch.name} does not do that"
 
-    def way_back(self, channel: str, cell: str) -> str:
+    def return_instruction(self, channel: str, cell: str) -> str:
         """Return the instruction for the operator after a measurement: which leads to move where."""
         if self.switch is None:
             return f"move cell {cell} from {self.potentiostat.name} back to channel {channel}"
@@ -70,7 +70,7 @@ class Station:
                 self._at_leads = channel
                 await self.switch.select(self.ports[channel])
 
-    async def see_connected(self, channel: str) -> None:
+    async def check_connected(self, channel: str) -> None:
         """Check that a channel's cell is still at the leads after a measurement: a switch may have lost its power.
 
         Raises Incomplete when it was not, another DriverError when the switch does not say.
@@ -113,7 +113,7 @@ class Station:
             return f"take the leads of {self.potentiostat.name} off the cell: {err}"
         return ""
 
-    async def let_go(self) -> bool:
+    async def disconnect_all(self) -> bool:
         """Disconnect every cell from the leads; False if only a person or a later command can do that."""
         if self.switch is None:
             return False

@@ -127,7 +127,7 @@ class BetweenSegments:
         async with station.turn:
             await self._measure(run, segment, station, rested)
         if station.needs_a_person and not run.progress.is_over:
-            await self._ask(run, station.way_back(run.request.channel, run.request.program.cell.name))
+            await self._ask(run, station.return_instruction(run.request.channel, run.request.program.cell.name))
             return False
         return True
 

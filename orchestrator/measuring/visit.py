@@ -83,7 +83,7 @@ class StationVisits:
             expected_v = rested.voltage_v if station.needs_a_person else shown.voltage_v
             _check_arrival(seen_v, expected_v, segment, station, run)
             measurement = await self._watched(run, station, segment.technique, job)
-            await station.see_connected(run.request.channel)
+            await station.check_connected(run.request.channel)
             outcome = "measured"
             failpoint("measured")
         except DriverError as err:
@@ -123,7 +123,7 @@ class StationVisits:
         then holds the run.
         """
         try:
-            is_off = await in_full(station.let_go())
+            is_off = await in_full(station.disconnect_all())
             failpoint("cell let go")
         except DriverError as err:
             trouble = f"the switch did not let the cell go: {err}; take the leads off the cell"
@@ -179,7 +179,7 @@ def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment
     window = segment.window
     back = ""
     if station.needs_a_person:
-        back = f"; {station.way_back(run.request.channel, run.request.program.cell.name)}"
+        back = f"; {station.return_instruction(run.request.channel, run.request.program.cell.name)}"
     if abs(seen_v - expected_v) > station.arrival_v:
         raise Interrupted(
             f"the potentiostat sees {seen_v:.4f} V where the tester saw {expected_v:.4f} V: is it the right cell, and "
