@@ -181,7 +181,10 @@ class Service:
             for run in supervisor.runs:
                 if run.run_id == run_id:
                     return supervisor, run
-        raise NoSuchThing(f"run {run_id!r} is not looked after by this service; 'cellrig runs' lists what is")
+        for row in self.store.runs():
+            if row.run_id == run_id:
+                raise NoSuchThing(f"run {run_id} is {row.state.value}: this service has nothing to do with it any more")
+        raise NoSuchThing(f"there is no run {run_id!r}; 'cellrig status' shows those that go on, 'cellrig runs' all")
 
     def claim(self, channel: str, owner: str, duration_s: float) -> Claim:
         """Lock a channel for a client, who may extend it. The lock expires, so that nobody is blocked for long."""
