@@ -39,7 +39,8 @@ class Extension:
         """Import the extension. Raises ExtensionBroken for any error of the package's own code."""
         try:
             return self.entry.load()
-        except Exception as err:
+        except (Exception, SystemExit) as err:
+            # A module that is a script as well may end the program that imports it.
             why = f"{type(err).__name__}: {err}"
             raise ExtensionBroken(f"{self.label} of {self.package} cannot be loaded: {why}") from err
 

@@ -96,6 +96,14 @@ class Faults:
 
         self._add(method, around)
 
+    def change(self, method: str, into: Callable[[Any], object]) -> None:
+        """Give what this makes of each reply."""
+
+        async def around(proceed: Call, _: Args) -> Any:  # noqa: ANN401
+            return into(await proceed())
+
+        self._add(method, around)
+
     def before(self, method: str, does: Callable[..., object]) -> None:
         """Do something with the arguments of each call before it begins."""
 

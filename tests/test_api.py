@@ -1,11 +1,13 @@
 """The API as clients use it: what may be read, what may be ordered, and errors as sentences."""
 
 import asyncio
+from math import nan
 from pathlib import Path
 
 import pytest
 
-from orchestrator.api.live_stream import LiveClient, LiveClients, TooManyClients
+from drivers.interfaces import Sample
+from orchestrator.api.live_stream import LiveClient, LiveClients, TooManyClients, stream
 from orchestrator.events import Bus, RunUpdate
 from orchestrator.states import RunState
 from tests.api_client import ORDER, RECIPE, Client, with_client
@@ -184,6 +186,21 @@ async def test_slow_client_loses_the_oldest_values_and_is_told() -> None:
         assert await slow.take(1) is None
     assert bus.dropped == 2
     assert bus.clients == 0
+
+
+async def test_live_values_go_on_where_a_voltage_is_missing(client: Client) -> None:
+    """The tester sent no number: the client gets the run's other values, and the stream does not end."""
+
+    def miss(samples: list[Sample]) -> list[Sample]:
+        return [sample._replace(voltage_v=nan) if sample.sequence % 3 else sample for sample in samples]
+
+    client.rig.tester.faults.change("records", miss)
+    await client.post("/runs", ORDER, 201)
+    async with asyncio.timeout(300):
+        async for text in stream(client.bus, []):
+            if '"state": "running"' in text and '"voltage_v": null' in text and '"samples": 0' not in text:
+                return
+    pytest.fail("the stream ended")
 
 
 async def test_live_clients_are_limited() -> None:

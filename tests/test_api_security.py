@@ -155,10 +155,15 @@ SECRET = "s3cr3t-of-the-bench"  # noqa: S105 - the one that is looked for
 
 @pytest.mark.parametrize(
     "line",
-    [f'password = "{SECRET}"\npoll_period_s = 1', f'password = "{SECRET}"\nunits = []', f'password = ["{SECRET}"]'],
+    [
+        f'password = "{SECRET}"\npoll_period_s = 1',
+        f'password = "{SECRET}"\nunits = []',
+        f'password = ["{SECRET}"]',
+        f'pasword = "{SECRET}"',
+    ],
 )
 def test_bench_error_shows_no_password(tmp_path: Path, line: str) -> None:
-    """Whatever is wrong with a bench file: missing keys, wrong values, the password itself."""
+    """Whatever is wrong with a bench file: missing keys, wrong values, the password itself or its key."""
     bench = tmp_path / "bench.toml"
     bench.write_text(f"[[tester]]\n{line}\n", encoding="utf-8")
     with pytest.raises(SettingsError) as caught:

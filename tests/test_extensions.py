@@ -26,6 +26,7 @@ class Table(TableSettings):
     kind: Literal["table"] = "table"
 table = BatteryTesterKind(Table, ToyTester)
 misnamed = BatteryTesterKind(ToySettings, ToyTester)
+instance = BatteryTesterKind("toy", ToyTester)
 """
 BROKEN = {
     "absent": ("no_such_module:KIND", "ModuleNotFoundError: No module named 'no_such_module'"),
@@ -33,6 +34,8 @@ BROKEN = {
     "attribute": ("wrong:NOTHING", "AttributeError"),
     "function": ("wrong:function", "is a function; it must be a BatteryTesterKind"),
     "table": ("wrong:table", "Table must be BatteryTesterSettings"),
+    "instance": ("wrong:instance", "toy must be BatteryTesterSettings"),
+    "ending": ("ending:KIND", "SystemExit: 3"),
     "misnamed": ("wrong:misnamed", "kind of its settings is 'toy'; it must be 'misnamed'"),
 }
 
@@ -50,7 +53,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def broken_package(site: Path) -> Path:
     """Install a package whose testers are all broken."""
     points = "".join(f"{name} = {value}\n" for name, (value, _) in BROKEN.items())
-    modules = {"wrong": WRONG, "raising": "raise RuntimeError('no licence found')\n"}
+    modules = {"wrong": WRONG, "raising": "raise RuntimeError('no licence found')\n", "ending": "raise SystemExit(3)\n"}
     return install(site, "broken-testers", f"[cellrig.testers]\n{points}", modules)
 
 
@@ -78,7 +81,7 @@ def test_broken_tester_is_told_in_a_sentence(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.usefixtures("broken_package")
 def test_broken_testers_hinder_no_other(site: Path, tmp_path: Path) -> None:
-    """A bench of the toy loads beside six broken kinds, and the list names each with its reason."""
+    """A bench of the toy loads beside every broken kind, and the list names each with its reason."""
     install_toy(site)
     file = tmp_path / "bench.toml"
     file.write_text(TOY_BENCH, encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from drivers.errors import BadReply
+from drivers.errors import BadReply, OutcomeUnknown
 from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import CommandRefused
@@ -121,6 +121,24 @@ async def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(rig: Ri
         assert not rig.bench.tester.channel(CHANNEL).busy
         await asyncio.sleep(200)
         assert picky.run(run.run_id).state is RunState.STOPPED
+
+
+async def test_lost_start_of_a_resumed_run_that_cannot_be_asked_about_hurts_no_other(rig: Rig, store: Store) -> None:
+    """What is left has fewer steps than the test before had; the other cell is judged all the same."""
+    async with serving(rig, store) as service:
+        run, other = service.submit(request(cycles=1), "ada"), service.submit(request(OTHER, 50), "ada")
+        await asyncio.sleep(2400)
+        rig.bench.tester.stop(CHANNEL)
+        await asyncio.sleep(100)
+        assert state(run) is RunState.HOLDING
+        rig.tester.faults.fail("start", OutcomeUnknown("the reply is lost"))
+        await service.resume(run.run_id, "ada")
+        assert run.last is not None
+        assert run.last.step > len(run.segment.steps)
+        rig.tester.faults.fail("status", BadReply("garbled"), only=lambda channels: channels == [CHANNEL])
+        rig.bench.tester.make_trouble(OTHER, _ENDLESS)
+        await asyncio.sleep(3000)
+        assert (state(run), state(other)) == (RunState.UNKNOWN, RunState.TRIPPED)
 
 
 async def test_stop_of_a_paused_run_is_carried_out_by_the_next_process(rig: Rig, failing_store: FailingStore) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,21 @@ def test_cut_run_has_the_cycles_of_the_whole_one(store: Store) -> None:
         for cycle in data.cycles:
             first = next(s for s in data.steps if s.place.cycle == cycle.cycle and s.place.half_cycle)
             assert cycle.start_s == pytest.approx(first.start_s)
+
+
+@pytest.mark.parametrize("name", ["capacity_ah", "energy_wh"])
+def test_step_without_a_last_reading_of_its_charge_or_energy_leaves_the_run_readable(store: Store, name: str) -> None:
+    """The tester sent no number there: nothing is said of it, and the rest is as ever."""
+    whole, cut = made(store, CUTS_S), made(store, CUTS_S)
+    test = cut.tests[0].row.id
+    missing: dict[str, Any] = {name: nan}
+    step = replace(store.steps(test)[-1], **missing)
+    store.add_steps(test, [step])
+    assert places(cut) == places(whole)
+    shown = details(store, cut.run.run_id, 100)["steps"]
+    json.dumps(shown, allow_nan=False)
+    assert [row["step_count"] for row in shown if row[name] is None] == [step.step_count]
+    assert list(cut.columns("time_s")["time_s"]) == list(whole.columns("time_s")["time_s"])
 
 
 def test_run_time_never_goes_back(store: Store) -> None:

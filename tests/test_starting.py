@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.runs.silence import FIRST_LOOK_S
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
@@ -61,6 +62,23 @@ async def test_start_whose_outcome_is_unknown_is_asked_about(
         assert ended is (RunState.STOPPED if stopped else RunState.COMPLETED)
     else:
         assert ended in {RunState.STOPPED, RunState.FAILED}
+
+
+@pytest.mark.parametrize("after_poll_s", [0.5, 2.5, 4.5, 5.5, 7.5])
+async def test_stop_beside_a_poll_that_finds_a_lost_start_is_confirmed_when_it_returns(
+    rig: Rig, store: Store, after_poll_s: float
+) -> None:
+    """Whoever finds out first that the start arrived, a person's stop waits until the run is stopped."""
+    async with serving(rig, store) as service:
+        arrived = asyncio.Event()
+        rig.tester.faults.lose_reply("start", then=arrived.set)
+        run = service.submit(request(cycles=1), "ada")
+        await arrived.wait()
+        rig.tester.faults.delay("status", after_s=4.0)
+        await asyncio.sleep(FIRST_LOOK_S + after_poll_s)
+        await service.stop(run.run_id, "ada")
+        assert state(run) is RunState.STOPPED
+        assert store.open_intents() == []
 
 
 async def _lose_the_start(rig: Rig, reached: bool) -> None:

@@ -55,10 +55,11 @@ class RunStep:
     is_over: bool = True
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the step for JSON, in the run's time and numbers."""
+        """Return the step for JSON, in the run's time and numbers; a missing reading is None."""
         numbers = {"step_count": self.place.count, "step": self.place.step, "cycle": self.place.cycle}
         more = {"half_cycle": self.place.half_cycle, "part": self.place.part}
-        return {**asdict(self.executed), **numbers, "start_s": self.start_s, "test": self.test, **more}
+        executed = {name: None if value != value else value for name, value in asdict(self.executed).items()}
+        return {**executed, **numbers, "start_s": self.start_s, "test": self.test, **more}
 
 
 class StepReader:

@@ -49,8 +49,9 @@ def _checked(extension: Extension) -> BatteryTesterKind[Any]:
     where = f"{extension.label} of {extension.package}"
     if not isinstance(found, BatteryTesterKind):
         raise ExtensionBroken(f"{where} is a {type(found).__name__}; it must be a BatteryTesterKind")
-    if not issubclass(found.settings, BatteryTesterSettings):
-        raise ExtensionBroken(f"{where}: {found.settings.__name__} must be BatteryTesterSettings")
+    settings: object = found.settings
+    if not (isinstance(settings, type) and issubclass(settings, BatteryTesterSettings)):
+        raise ExtensionBroken(f"{where}: {getattr(settings, '__name__', settings)} must be BatteryTesterSettings")
     default = found.settings.model_fields["kind"].default
     if default != extension.name:
         raise ExtensionBroken(f"{where}: kind of its settings is {default!r}; it must be {extension.name!r}")

@@ -152,8 +152,12 @@ def load_bench(path: Path) -> BenchSettings:
 
 
 def _seen(error: ErrorDetails) -> str:
-    """Return the wrong value for an error message, but neither a password nor a block that may hold one."""
-    if "password" in error["loc"] or isinstance(error["input"], dict | list | tuple):
+    """Return the wrong value for an error message, but nothing that may be a password: its key may be misspelled."""
+    if (
+        "password" in error["loc"]
+        or error["type"] == "extra_forbidden"
+        or isinstance(error["input"], dict | list | tuple)
+    ):
         return ""
     return f", saw {error['input']!r}"
 

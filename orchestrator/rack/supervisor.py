@@ -354,9 +354,12 @@ class Supervisor:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)
                 reason = f"{reason}; {left}" if left else reason
+            start_was_unknown = run.status.start_is_unknown
             await run.stopping.stop(Ending(RunState.STOPPED, reason))
             if run.status.start_is_unknown:
                 await self.recovery.settle(run)
+            if start_was_unknown:
+                # Also where a poll has found out meanwhile that it arrived.
                 await run.stopping.again()
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:

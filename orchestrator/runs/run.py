@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from math import isnan
 
 from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
@@ -139,7 +140,8 @@ class Run:
             time_s=self._before_s + (last.time_s if last else 0.0),
             planned_s=self._planned_s,
             cycle=self.progress.cycle(last),
-            voltage_v=last.voltage_v if last else None,
+            # A listener's JSON has no NaN.
+            voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,
             samples=self._samples_before + (self.records.samples if self.records else 0),
         )
 

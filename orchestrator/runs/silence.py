@@ -139,9 +139,11 @@ class Silence:
                 self._found(run, wall_time() - (now_s - since_s), message)
                 self._write_gaps()
             return
-        step = run.segment.steps[run.last.step - 1] if run.last else None
+        # A resumed run whose start is not known has the records of the test before, and the segment of the next one.
+        segment = run.records.segment if run.records is not None else run.segment
+        step = segment.steps[run.last.step - 1] if run.last else None
         own = None if step is None or isinstance(step, Loop) else step.record
-        every_s = (own or run.segment.record).every_s
+        every_s = (own or segment.record).every_s
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         allowed_s += self._tester.records_every_s
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -210,7 +211,8 @@ class Store(Transactional):
     def steps(self, test: int) -> list[ExecutedStep]:
         """Return the executed steps of a test, in order."""
         rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
-        return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in rows]
+        read = [_with_nan(row, "capacity_ah", "energy_wh") for row in rows]
+        return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in read]
 
     def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
         """Store the per-cycle numbers of a test; a cycle that exists already is replaced."""
@@ -222,7 +224,8 @@ class Store(Transactional):
         """Return the per-cycle numbers of a test, in order."""
         rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
         reasons = ("charge_end_reason", "discharge_end_reason")
-        return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in rows]
+        read = [_with_nan(row, "charge_capacity_ah", "discharge_capacity_ah") for row in rows]
+        return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in read]
 
     def add_measurement(self, row: MeasurementRow) -> None:
         """Store the facts of a measurement besides its values, once: a measurement is never changed."""
@@ -330,6 +333,11 @@ class Store(Transactional):
     def _query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with explained(self.path):
             return list(self._db.query(sql, values))
+
+
+def _with_nan(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return a row in which a missing reading, NULL in the file, is NaN again."""
+    return row | {name: nan for name in names if row[name] is None}
 
 
 def _run(row: dict[str, Any]) -> RunRow:
