@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from drivers.interfaces import BatteryTester
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -95,11 +96,18 @@ def _event_words(row: EventRow) -> str:
     return f"{known.get(verdict, verdict)} ({reason})"
 
 
-def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float) -> None:
+def meanwhile(testers: Iterable[BatteryTester]) -> str:
+    """Say of each tester, by its own word, what its channels do while no service runs."""
+    return "; ".join(tester.host_loss.sentence(tester.name) for tester in testers)
+
+
+def note_start(
+    store: Store, testers: Iterable[BatteryTester], last_alive_unix_s: float | None, now_unix_s: float
+) -> None:
     """Store, at a start, an event on how the earlier service ended."""
     if last_alive_unix_s is not None:
         minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
-        what = f"the service died without a word and was away for {minutes:.1f} min; the testers went on by themselves"
+        what = f"the service died without a word and was away for {minutes:.1f} min; {meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_AWAY, what, now_unix_s)
 
 

@@ -181,7 +181,7 @@ class Recovery:
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
-                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester rode on")
+                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester has its test")
 
     def _known(self, run: Run) -> Known:
         tests = [test for test in run.tests if not test.is_measurement]
