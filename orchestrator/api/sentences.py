@@ -122,10 +122,12 @@ def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]
 
 def undecided(service: Service) -> list[str]:
     """Describe the runs of an earlier process that are not recovered yet, because their tester has not answered."""
-    sql = "SELECT run_id, channel, state FROM run WHERE state NOT IN ('completed', 'stopped', 'failed') ORDER BY number"
+    over = [state.value for state in RunState if state.is_over]
+    marks = ", ".join("?" * len(over))
+    sql = f"SELECT run_id, channel, state FROM run WHERE state NOT IN ({marks}) ORDER BY number"  # noqa: S608 - marks only
     known = {run.run_id for run in service.runs}
     return [
         f"{run_id} on {channel} was {state} when the service ended; what became of it is being asked of the tester"
-        for run_id, channel, state in service.store.connection.execute(sql).fetchall()
+        for run_id, channel, state in service.store.connection.execute(sql, over).fetchall()
         if run_id not in known
     ]
