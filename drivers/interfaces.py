@@ -57,6 +57,11 @@ class ChannelState(StrEnum):
         """Whether the channel has a program that passes current, or may continue to."""
         return self in _HAS_PROGRAM
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether current flows, or may: a program is on the channel, or nobody knows."""
+        return self.has_program or self is ChannelState.OTHER
+
 
 _AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
 _HAS_PROGRAM = frozenset({ChannelState.WORKING, ChannelState.PAUSED})

@@ -37,7 +37,6 @@ from protocols.program import (
     VoltageBand,
 )
 
-_AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
 _BARCODE = "R000001"
 
 
@@ -192,11 +191,11 @@ async def stops_for_good(it: Subject) -> None:
     await asyncio.sleep(30.0)
     await it.tester.stop(identity)
     status = await _status(it)
-    _claim(status.state in _AT_REST, f"stopped, the channel is {status.state.value}")
+    _claim(status.state.is_at_rest, f"stopped, the channel is {status.state.value}")
     _claim(status.barcode == _BARCODE, f"stopped, the channel shows {status.barcode!r}")
     await asyncio.sleep(60.0)
     later = await _status(it)
-    _claim(later.state in _AT_REST, f"a minute after its stop the channel is {later.state.value}")
+    _claim(later.state.is_at_rest, f"a minute after its stop the channel is {later.state.value}")
     _claim(later.record_count == status.record_count, "records were added after the stop")
 
 
@@ -205,7 +204,7 @@ async def stops_what_is_over_without_a_word(it: Subject) -> None:
     identity = await _done(it)
     before = await it.tester.record_count(identity)
     await it.tester.stop(identity)
-    _claim((await _status(it)).state in _AT_REST, "after a stop of a finished test the channel does not rest")
+    _claim((await _status(it)).state.is_at_rest, "after a stop of a finished test the channel does not rest")
     _claim(await it.tester.record_count(identity) == before, "a stop of a finished test has changed its records")
 
 
@@ -236,7 +235,7 @@ async def does_without_its_host_what_it_says(it: Subject) -> None:
         _claim(status.test_id == identity.test_id, f"the channel shows test {status.test_id}")
         _claim(status.state is ChannelState.WORKING, f"it rides on, and is {status.state.value}")
     elif it.tester.host_loss is HostLoss.STOPS:
-        _claim(status.state in _AT_REST, f"it stops without its host, and is {status.state.value}")
+        _claim(status.state.is_at_rest, f"it stops without its host, and is {status.state.value}")
 
 
 CASES: tuple[Case, ...] = (

@@ -38,9 +38,19 @@ class RunState(StrEnum):
         return self in ENDED and self is not RunState.UNKNOWN
 
     @property
+    def needs_no_supervision(self) -> bool:
+        """Whether nothing happens to the run by itself any more: it has ended, or is held until a person resumes it."""
+        return self in ENDED or self is RunState.HOLDING
+
+    @property
     def is_live(self) -> bool:
         """Whether a program of the run passes current, seen or unseen."""
         return self in _LIVE
+
+    @property
+    def is_written_often(self) -> bool:
+        """Whether a service that lives writes records or events of the run every few minutes."""
+        return self in _WRITTEN_OFTEN
 
     @property
     def is_at_rest(self) -> bool:
@@ -73,6 +83,7 @@ _OVER = frozenset({_S.COMPLETED, _S.STOPPED, _S.FAILED})
 ENDED = _OVER | {_S.TRIPPED, _S.UNKNOWN}
 _LIVE = frozenset({_S.RUNNING, _S.UNSEEN})
 _RESUMABLE = frozenset({_S.HOLDING, _S.AWAITING_OPERATOR})
+_WRITTEN_OFTEN = frozenset({_S.PREFLIGHT, _S.ARMED, _S.RUNNING})
 _AT_REST = _RESUMABLE | {_S.QUEUED, _S.PREFLIGHT}
 
 MOVES: dict[RunState, frozenset[RunState]] = {

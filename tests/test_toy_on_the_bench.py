@@ -14,6 +14,7 @@ from drivers.errors import CannotRun
 from drivers.interfaces import HostLoss
 from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
+from orchestrator.api.sentences import note_start
 from orchestrator.bench.opening import bench_testers, open_tester_of
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.cli.app import app
@@ -170,6 +171,27 @@ async def test_service_runs_and_stops_on_channels_with_free_names(file: Path, st
         refused = await http.post("/api/v1/runs", json=held)
         assert refused.status_code >= 400
         assert "A toy has no cc_cv steps." in refused.text
+
+
+async def test_toy_that_stops_without_its_host_is_not_said_to_go_on(store: Store) -> None:
+    """What the store says after a service died is what each tester says of itself, never another's habit."""
+    tester = ToyTester(ToySettings(cells={"left": "coated-li-li"}), wall_time)
+    note_start(store, [tester], 1000.0, 1180.0)
+    (event,) = store.events(None)
+    assert event.message.startswith("the service died without a word and was away for 3.0 min; ")
+    assert event.message.endswith("the channels of toy stop without this computer")
+    service = Service(store, [tester])
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(1)
+    run = service.submit(RunRequest(PROGRAM, "left", "left"), by="ada")
+    await asyncio.sleep(600)
+    task.cancel()
+    await asyncio.wait({task})
+    (row,) = [row for row in Supervisor(store, tester).recovery.unfinished() if row.run_id == run.run_id]
+    recovered = await Supervisor(store, tester).recovery.recover(row)
+    assert recovered.state is RunState.UNSEEN
+    assert recovered.reason == "nobody saw it for a while; the tester has its test"
+    await tester.close()
 
 
 class Crossed(ToyTester):

@@ -81,7 +81,7 @@ class _Test:
     @property
     def is_busy(self) -> bool:
         """Whether the cell is, or may be, driven."""
-        return self.state in {ChannelState.WORKING, ChannelState.OTHER}
+        return self.state.is_busy
 
 
 class PotentiostatCycler:

@@ -56,9 +56,6 @@ _STATES = {
     "protect": ChannelState.PROTECTED,
     "false": ChannelState.ABSENT,
 }
-# Only these say that no program holds the channel. One that cannot be seen (ABSENT) may well go on by itself.
-_AT_REST = frozenset({ChannelState.FINISHED, ChannelState.STOPPED, ChannelState.PROTECTED})
-_AT_REST_OR_GONE = _AT_REST | {ChannelState.ABSENT}
 # Section 2.3: live values are refreshed every 5 s at best, so asking sooner shows nothing new.
 _REFRESH_S = 5.0
 _TRAITS = BatteryTesterTraits(
@@ -227,9 +224,10 @@ class NewareTester:
         channel = identity.channel
         for rung in (self._plain_stop, self._stop_anew, self._goto_end, self._rest_and_end):
             status = await self._watch(channel, lambda _: True)
-            if status is not None and status.state not in _AT_REST_OR_GONE:
+            if status is not None and not status.state.is_at_rest and status.state is not ChannelState.ABSENT:
                 _must_be_ours(status, identity)
-            if status is None or status.state not in _AT_REST:
+            # A channel that cannot be seen (ABSENT) may well go on by itself.
+            if status is None or not status.state.is_at_rest:
                 try:
                     await rung(identity)
                 except Refused as err:
@@ -239,7 +237,7 @@ class NewareTester:
                         continue
                 except DriverError as err:
                     logger.warning("channel %s: %s", channel, err)
-            if await self._watch(channel, lambda s: s.state in _AT_REST) and await self._is_quiet(channel):
+            if await self._watch(channel, lambda s: s.state.is_at_rest) and await self._is_quiet(channel):
                 return
         raise NotConfirmed(f"channel {channel} could not be stopped; switch it off by hand at the tester")
 
@@ -250,7 +248,7 @@ class NewareTester:
         second = await self._watch(channel, lambda _: True)
         if first is None or second is None:
             return False
-        return first.state in _AT_REST and second.state in _AT_REST and first.record_count == second.record_count
+        return first.state.is_at_rest and second.state.is_at_rest and first.record_count == second.record_count
 
     async def _plain_stop(self, identity: TestIdentity) -> None:
         if not wire.outcome(await self._client.ask(wire.stop(self._address(identity.channel))), "stop"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from drivers.interfaces import BatteryTester
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -95,11 +96,18 @@ def _event_words(row: EventRow) -> str:
     return f"{known.get(verdict, verdict)} ({reason})"
 
 
-def note_start(store: Store, last_alive_unix_s: float | None, now_unix_s: float) -> None:
+def meanwhile(testers: Iterable[BatteryTester]) -> str:
+    """Say of each tester, by its own word, what its channels do while no service runs."""
+    return "; ".join(tester.host_loss.sentence(tester.name) for tester in testers)
+
+
+def note_start(
+    store: Store, testers: Iterable[BatteryTester], last_alive_unix_s: float | None, now_unix_s: float
+) -> None:
     """Store, at a start, an event on how the earlier service ended."""
     if last_alive_unix_s is not None:
         minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
-        what = f"the service died without a word and was away for {minutes:.1f} min; the testers went on by themselves"
+        what = f"the service died without a word and was away for {minutes:.1f} min; {meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_AWAY, what, now_unix_s)
 
 
@@ -114,10 +122,12 @@ def current(service: Service, channel: str) -> tuple[RunUpdate | None, list[str]
 
 def undecided(service: Service) -> list[str]:
     """Describe the runs of an earlier process that are not recovered yet, because their tester has not answered."""
-    sql = "SELECT run_id, channel, state FROM run WHERE state NOT IN ('completed', 'stopped', 'failed') ORDER BY number"
+    over = [state.value for state in RunState if state.is_over]
+    marks = ", ".join("?" * len(over))
+    sql = f"SELECT run_id, channel, state FROM run WHERE state NOT IN ({marks}) ORDER BY number"  # noqa: S608 - marks only
     known = {run.run_id for run in service.runs}
     return [
         f"{run_id} on {channel} was {state} when the service ended; what became of it is being asked of the tester"
-        for run_id, channel, state in service.store.connection.execute(sql).fetchall()
+        for run_id, channel, state in service.store.connection.execute(sql, over).fetchall()
         if run_id not in known
     ]

@@ -83,12 +83,11 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, Bus(), keeper, station)
                 live = LiveClients(service.bus)
-                words.note_start(store, instance.last_alive_unix_s, wall_time())
+                words.note_start(store, testers, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, live, token, hosts)
                 await _until_signal(service, instance, live, _server(app, settings), listening, lambda: announce(url))
-                meanwhile = "; ".join(tester.host_loss.sentence(tester.name) for tester in testers)
-            in_order = f"the service was ended in order; {meanwhile}"
+                in_order = f"the service was ended in order; {words.meanwhile(testers)}"
             store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
 
 

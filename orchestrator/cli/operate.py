@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli.arguments import BenchFile, Json, StoreFile
 from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
+from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -144,7 +145,7 @@ def stop(
         client.post("/rack/stop", {"by": named(by)}) if rack else [client.post(f"/runs/{run}/stop", {"by": named(by)})]
     )
     _tell(runs, json)
-    raise typer.Exit(FAILED if any(row["state"] == "unknown" for row in runs) else DONE)
+    raise typer.Exit(FAILED if any(row["state"] == RunState.UNKNOWN for row in runs) else DONE)
 
 
 def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:

@@ -10,8 +10,7 @@ import typer
 
 from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
-
-_OVER = frozenset({"completed", "stopped", "failed", "tripped", "unknown", "holding"})
+from orchestrator.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +54,19 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
     else:
         then = run["reason"] or "see 'cellrig status'"
         typer.echo(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
-    return FAILED if wait and run["state"] != "completed" else DONE
+    return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 
 
 def _followed(client: ServiceClient, run: dict[str, Any]) -> dict[str, Any]:
-    """Show a run's progress until it is over or needs a person. Ctrl-C leaves it running."""
+    """Show a run's progress until it has ended or is held. Ctrl-C leaves it running."""
     from orchestrator.events import RunUpdate
-    from orchestrator.states import RunState
 
     over: dict[str, Any] | None = None
     with ProgressView() as view:
         for now in client.live():
             if now["run_id"] == run["run_id"]:
                 view.show(RunUpdate(**{**now, "state": RunState(now["state"])}))
-                over = now if now["state"] in _OVER else None
+                over = now if RunState(now["state"]).needs_no_supervision else None
             if over is not None:
                 break
     if over is None:

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, print_table, stopped_by_ctrl_c
+from orchestrator.states import RunState
 
 _DEFAULT_STORE = Path("cellrig.db")
 
@@ -63,7 +64,7 @@ def run(
     else:
         typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
         typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
-    raise typer.Exit(DONE if row["state"] == "completed" else FAILED)
+    raise typer.Exit(DONE if row["state"] == RunState.COMPLETED else FAILED)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

@@ -385,8 +385,7 @@ class Supervisor:
 def _is_over(run: Run) -> bool:
     """Return whether a run needs no more supervision; a person may still resume it."""
     status = run.status
-    at_end = status.state.has_ended or status.state is RunState.HOLDING
-    return at_end and not (status.start_is_unknown or status.stop_is_pending)
+    return status.state.needs_no_supervision and not (status.start_is_unknown or status.stop_is_pending)
 
 
 def _concerns_polls(run: Run) -> bool:

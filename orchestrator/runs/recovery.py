@@ -54,7 +54,6 @@ class Known:
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     """Decide on a run from its stored records and the tester's status; a pure table, in order."""
     ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
-    busy = status.state in {ChannelState.WORKING, ChannelState.PAUSED, ChannelState.OTHER}
     channel = status.channel
     if known.state is RunState.QUEUED:
         return Verdict.QUEUE, "it had not begun"
@@ -73,7 +72,7 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
         if known.stop_is_open and status.state is ChannelState.FINISHED:
             return Verdict.STOP, "a stop had been ordered, and the channel had come to the end of its program"
-        if busy:
+        if status.state.is_busy:
             return Verdict.STOP, "a stop had been ordered and the channel still works"
         if status.state is ChannelState.STOPPED:
             return Verdict.STOP, "a stop had been ordered and the channel is stopped"
@@ -181,7 +180,7 @@ class Recovery:
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
-                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester rode on")
+                run.go(RunState.UNSEEN, "nobody saw it for a while; the tester has its test")
 
     def _known(self, run: Run) -> Known:
         tests = [test for test in run.tests if not test.is_measurement]

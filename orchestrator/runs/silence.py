@@ -109,7 +109,7 @@ class Silence:
     def _write_gaps(self) -> None:
         if not self._gaps:
             return
-        effect = "the tester went on by itself; its records were fetched afterwards"
+        effect = "nobody saw the channel; what the tester recorded of it was fetched afterwards"
         with self._store.transaction():
             for gap in self._gaps.values():
                 if gap.run.state is RunState.UNSEEN:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.states import ENDED
+from orchestrator.states import RunState
 
 # A run that has not ended and has been silent for this long is nobody's, in seconds.
 SILENCE_S = 3_600.0
@@ -77,10 +77,10 @@ def loose_ends(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Fi
         "WHERE sample.test = test.id ORDER BY sequence DESC LIMIT 1)) FROM test WHERE test.run_id = run.run_id), 0)) "
         "FROM run ORDER BY number"
     ).fetchall()
-    going = [row for row in rows if row[1] not in ENDED]
+    going = [row for row in rows if not RunState(row[1]).has_ended]
     for run_id, state, written_unix_s in going:
         silent_h = (now_unix_s - written_unix_s) / 3600
-        lost = state in ("preflight", "armed", "running") and silent_h * 3600 > SILENCE_S
+        lost = RunState(state).is_written_often and silent_h * 3600 > SILENCE_S
         yield Finding(
             "runs",
             Level.WRONG if lost else Level.NOTE,
