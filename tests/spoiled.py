@@ -157,6 +157,10 @@ class SpoiledTester(NewareTester):
         """Fetch, through the faults."""
         return await self.faults.call("records", super().records, identity, last, count)
 
+    async def record_count(self, identity: TestIdentity) -> int:
+        """Count, through the faults."""
+        return await self.faults.call("record_count", super().record_count, identity)
+
 
 class SpoiledSwitch(RelayMultiplexer):
     """The relays' driver with faults of a test's choice."""

@@ -1,10 +1,13 @@
 """Faults of instruments, store and clocks, each injected while a service runs, each in its safe behaviour."""
 
 import asyncio
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
 
+from drivers.interfaces import ChannelStatus
 from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from orchestrator.events import EventKind
 from orchestrator.rack.housekeeping import Housekeeping
@@ -249,3 +252,56 @@ def test_memory_of_the_tester_that_wraps_is_told_exactly(store_path: Path) -> No
 
     with open_store(store_path) as store:
         run_virtual(main(store))
+
+
+@pytest.mark.parametrize("method", ["records", "record_count"])
+async def test_defect_with_one_run_blinds_no_other(rig: Rig, store: Store, method: str) -> None:
+    """An error that nobody foresaw, in what one channel gives, is told in the status; the other run ends by itself."""
+    async with serving(rig, store) as service:
+        service.submit(request(cycles=3), "ada")
+        other = service.submit(request(OTHER, cycles=3), "ada")
+        await asyncio.sleep(1000)
+        if method == "record_count":
+            # Somebody's test takes the channel, so that the run's own records are counted apart.
+            rig.bench.tester.stop(CHANNEL)
+            rig.tester.faults.change("status", _taken_by_somebody)
+        rig.tester.faults.fail(method, ValueError("a defect"), only=lambda identity, *_: identity.channel == CHANNEL)
+        await asyncio.sleep(600)
+        assert any("a defect of cellrig, ValueError" in sentence for sentence in service.troubles)
+        await asyncio.sleep(9000)
+        assert state(other) is RunState.COMPLETED
+    check_rows(rig, store, other.run_id, OTHER)
+
+
+def _taken_by_somebody(found: dict[str, ChannelStatus]) -> dict[str, ChannelStatus]:
+    return {
+        channel: replace(status, barcode="SOMEBODY") if channel == CHANNEL else status
+        for channel, status in found.items()
+    }
+
+
+async def test_run_whose_last_record_has_no_charge_is_not_resumed_by_guess(rig: Rig, store: Store) -> None:
+    """What is left of its step is not known: the sentence says what to do, and the run stays held."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(1000)
+        rig.tester.faults.change("records", lambda found: [sample._replace(capacity_ah=nan) for sample in found])
+        await asyncio.sleep(60)
+        rig.bench.tester.stop(CHANNEL)
+        await asyncio.sleep(100)
+        with pytest.raises(CommandRefused, match="has no charge"):
+            await service.resume(run.run_id, "ada")
+        assert state(run) is RunState.HOLDING
+
+
+async def test_stop_that_is_given_up_while_a_start_loads_calls_nothing_off(rig: Rig, store: Store) -> None:
+    """A client that goes away in the middle of its stop leaves no run waiting in its preflight for ever."""
+    async with serving(rig, store) as service:
+        rig.tester.faults.delay("status", before_s=5)
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(1)
+        stopping = asyncio.ensure_future(service.stop(run.run_id, "ada"))
+        await asyncio.sleep(1)
+        stopping.cancel()
+        await asyncio.sleep(600)
+        assert state(run) is RunState.RUNNING

@@ -73,7 +73,7 @@ class Collector:
             blocks: list[Block] = []
             for run, records in behind:
                 if loop.time() <= until_s:
-                    samples = await _block(run, records.fetch(counts[run.run_id]))
+                    samples = await self._block(run, records.fetch(counts[run.run_id]))
                     self._fetched_s[run.run_id] = loop.time()
                     if samples:
                         blocks.append((run, records, samples))
@@ -83,6 +83,18 @@ class Collector:
             behind = [(run, records) for run, records, _ in kept]
             refused += [run for run, records, _ in blocks if (run, records) not in behind]
         return refused
+
+    async def _block(self, run: Run, asking: Awaitable[list[Sample]]) -> list[Sample]:
+        """Fetch a block of one run; where it fails, the others are judged all the same (faults A05, E09)."""
+        try:
+            return await asking
+        except DriverError as err:
+            logger.warning("run %s: its records do not come: %s", run.run_id, err)
+        except StoreError:
+            raise
+        except Exception as err:  # noqa: BLE001 - told in the status: one channel's defect must not blind the others
+            self._trouble.defect(f"the records of run {run.run_id}", err)
+        return []
 
     def _keep(self, blocks: list[Block], all_runs: list[tuple[Run, RecordPipeline]]) -> list[Block]:
         """Commit blocks together and return them; a block with refused values does not prevent storing the others."""
@@ -114,16 +126,7 @@ class Collector:
         scout = self._scouts.get(run.run_id)
         if scout is None or scout.stored is not records.last:
             scout = self._scouts[run.run_id] = records.scout()
-        while samples := await _block(run, records.fetch_for(scout, count)):
+        while samples := await self._block(run, records.fetch_for(scout, count)):
             if ending := ending_of(scout.feed(samples)):
                 run.stopping.order(ending)
         await run.stopping.again()
-
-
-async def _block(run: Run, asking: Awaitable[list[Sample]]) -> list[Sample]:
-    """Fetch a block of one run; an error is logged, so that the other runs are still judged (faults A05, E09)."""
-    try:
-        return await asking
-    except DriverError as err:
-        logger.warning("run %s: its records do not come: %s", run.run_id, err)
-        return []

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
@@ -275,6 +276,11 @@ class Service:
         if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self._check_claim(run.request.channel, by)
+        if run.last is not None and isnan(run.last.capacity_ah) and not run.status.is_between:
+            raise CommandRefused(
+                f"the last record of run {run_id} has no charge, so that what is left of its step is unknown: stop it, "
+                "and order what is still to do as a new run"
+            )
         left = run.remaining_segment()
         run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None and not run.status.is_between:

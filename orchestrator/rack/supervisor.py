@@ -263,13 +263,18 @@ class Supervisor:
 
     @asynccontextmanager
     async def _isolating(self, run: Run) -> AsyncIterator[None]:
-        """Limit an error to one run: store and driver errors end only the ``with`` block; then silence is checked."""
+        """Limit any error to one run: it ends only the ``with`` block, and the run's silence is checked (E09)."""
         with self.trouble.tolerating(f"run {run.run_id}"):
             try:
-                yield
-            except DriverError as err:
-                logger.warning("run %s: %s", run.run_id, err)
-                self._silence.check_growth(run)
+                try:
+                    yield
+                except DriverError as err:
+                    logger.warning("run %s: %s", run.run_id, err)
+                    self._silence.check_growth(run)
+            except StoreError:
+                raise
+            except Exception as err:  # noqa: BLE001 - told in the status: one run's defect must not end the watch over others
+                self.trouble.defect(f"run {run.run_id}", err)
 
     async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on a run's findings and on its channel's status, once all of its records are stored."""

@@ -7,8 +7,8 @@ several tests: after an interruption it goes on in a new one with what was still
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from math import isnan
 
@@ -61,7 +61,7 @@ class Run:
         self.records: RecordPipeline | None = None
         # Held by a start or a stop until its outcome is known: neither may act on what the other has half done.
         self.commanding = asyncio.Lock()
-        self.is_called_off = False
+        self._stops_waiting = 0
         self.starting = StartOrder(self, store, tester, self.journal, request)
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
         self._guards = StepWatch(self.segment, tester.traits.sign_hint)
@@ -238,6 +238,24 @@ class Run:
             if ending is not None:
                 await self.stopping.again()
         return ending is not None
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether a stop waits: a start that has not left yet does not leave any more."""
+        return self._stops_waiting > 0
+
+    @asynccontextmanager
+    async def stop_command(self) -> AsyncIterator[None]:
+        """Wait for a command under way, and call off a start that has not left yet; a cancelled wait calls off none."""
+        self._stops_waiting += 1
+        try:
+            await self.commanding.acquire()
+        finally:
+            self._stops_waiting -= 1
+        try:
+            yield
+        finally:
+            self.commanding.release()
 
     # Tests
 

@@ -30,7 +30,10 @@ class Startable(Protocol):
     """The parts of a run that a start uses; only the run changes its own state."""
 
     commanding: asyncio.Lock
-    is_called_off: bool
+
+    @property
+    def is_called_off(self) -> bool:
+        """Whether a stop waits for this start."""
 
     @property
     def status(self) -> RunStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from drivers.errors import ChannelTaken, DriverError
@@ -18,11 +18,8 @@ from orchestrator.store import Store
 class Stoppable(Protocol):
     """The parts of a run that a stop uses; only the run changes its own state."""
 
-    commanding: asyncio.Lock
-    """Held by a start or a stop until its outcome is known: neither may act on what the other has half done."""
-
-    is_called_off: bool
-    """Whether a stop waits for a start under way: a start that has not left yet does not leave any more."""
+    def stop_command(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a command under way; a start that has not left yet does not leave any more."""
 
     @property
     def status(self) -> RunStatus:
@@ -78,9 +75,7 @@ class StopOrder:
         is not known.
         """
         run = self._run
-        run.is_called_off = True
-        async with run.commanding:
-            run.is_called_off = False
+        async with run.stop_command():
             status = run.status
             if status.state.is_settled:
                 return

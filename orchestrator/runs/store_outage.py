@@ -43,6 +43,11 @@ class StoreTrouble:
             # Nothing is lost: the tester keeps its records, and the next poll asks for them again.
             self.note(what, err)
 
+    def defect(self, what: str, err: Exception) -> None:
+        """Remember a defect of cellrig for ``sentence``, and log it with its trace."""
+        self._now = f"{what}: a defect of cellrig, {type(err).__name__}: {err}; the log has the details"
+        logger.error("%s: a defect", what, exc_info=err)
+
     def note(self, what: str, err: StoreError) -> None:
         """Remember an error of the store for ``sentence``, and log it."""
         self._now = str(err)
