@@ -133,8 +133,8 @@ class ServiceClient:
 
 
 def _url_beside(store: Path) -> str | None:
-    """Return the address that the living service of a store has written into its lock."""
-    from orchestrator.rack.lock import owner_of
+    """Return the address of a store's service, also of one that died: another store's service is never asked for it."""
+    from orchestrator.rack.lock import owner_of, owner_that_died
 
-    owner = owner_of(store)
+    owner = owner_of(store) or owner_that_died(store)
     return owner.url if owner and owner.url else None

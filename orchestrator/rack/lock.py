@@ -115,6 +115,13 @@ def owner_of(store: Path) -> Owner | None:
     return None
 
 
+def owner_that_died(store: Path) -> Owner | None:
+    """Return the process that held a store's lock until it died; None when the last owner ended in order."""
+    with contextlib.suppress(OSError), lock_path(store).open("r", encoding="utf-8") as file:
+        return _read(file)
+    return None
+
+
 def last_alive_unix_s(store: Path) -> float:
     """Return the time of a store's last sign of a living service, by that service's clock; 0 when there is none."""
     with contextlib.suppress(FileNotFoundError):
