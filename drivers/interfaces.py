@@ -208,7 +208,10 @@ class BatteryTester(Protocol):
         """Close the connection. Channels then behave as ``host_loss`` says."""
 
     def channels(self) -> tuple[str, ...]:
-        """Return the channels found by ``open``, in rack order."""
+        """Return the channels found by ``open``, in rack order; none before it."""
+
+    def channel_names(self) -> tuple[str, ...]:
+        """Return the channels that the settings describe, in rack order, also while the tester does not answer."""
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the channel's abilities, from settings. Raises SettingsError for an unknown channel."""

@@ -116,6 +116,10 @@ class ToyTester:
         """Give the channels, once open."""
         return tuple(self._channels) if self._is_open else ()
 
+    def channel_names(self) -> tuple[str, ...]:
+        """Give the channels, open or not."""
+        return tuple(self._channels)
+
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Give what the channel can do."""
         return self._settings.envelope(channel)

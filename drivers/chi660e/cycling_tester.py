@@ -136,6 +136,10 @@ class PotentiostatCycler:
         """Return the one channel, once open."""
         return (self.name,) if self._is_open else ()
 
+    def channel_names(self) -> tuple[str, ...]:
+        """Return the one channel, also before it is open."""
+        return (self.name,)
+
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the channel's abilities, from settings."""
         return self._channel.envelope(channel)

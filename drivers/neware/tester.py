@@ -104,6 +104,10 @@ class NewareTester:
         """Return the channels found, in rack order."""
         return tuple(self._addresses)
 
+    def channel_names(self) -> tuple[str, ...]:
+        """Return the channels that the settings describe, in rack order."""
+        return self._settings.channel_names()
+
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the channel's abilities, from settings: no command of the API reports them."""
         self._address(channel)

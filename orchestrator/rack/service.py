@@ -166,13 +166,13 @@ class Service:
         return [run for supervisor in self.supervisors for run in supervisor.runs]
 
     def channels(self) -> list[str]:
-        """Return all channels, in rack order."""
-        return [channel for supervisor in self.supervisors for channel in supervisor.tester.channels()]
+        """Return all channels, in rack order, also those of a tester that does not answer yet."""
+        return [channel for supervisor in self.supervisors for channel in _channels_of(supervisor.tester)]
 
     def supervisor_of(self, channel: str) -> Supervisor:
         """Return the supervisor of a channel. Raises NoSuchThing."""
         for supervisor in self.supervisors:
-            if channel in supervisor.tester.channels():
+            if channel in _channels_of(supervisor.tester):
                 return supervisor
         raise NoSuchThing(f"there is no channel {channel!r}; there are {', '.join(self.channels()) or 'none'}")
 
@@ -304,3 +304,8 @@ class Service:
         run.run_next(left)
         await supervisor.begin(run)
         return run
+
+
+def _channels_of(tester: BatteryTester) -> tuple[str, ...]:
+    """Return a tester's channels; while it does not answer, those that its settings describe."""
+    return tester.channels() or tester.channel_names()
