@@ -106,12 +106,34 @@ class IllegalMove(Exception):
     """A change of a run's state that the table does not allow."""
 
 
+# Joins the reasons of one end: the first decided its state.
+ALSO = "; also "
+_GRAVITY = (_S.HOLDING, _S.COMPLETED, _S.FAILED, _S.STOPPED, _S.TRIPPED)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The final state of a run, planned or reached, and the reason in a sentence."""
+    """The state in which a run ends or is held, planned or reached, and the reason in a sentence."""
 
     state: RunState
     reason: str
+
+    def is_graver_than(self, other: Ending) -> bool:
+        """Return whether this ending has priority: a trip over a stop, a stop over the end of the program or a hold."""
+        return _GRAVITY.index(self.state) > _GRAVITY.index(other.state)
+
+    def joined(self, other: Ending | None) -> Ending:
+        """Return one ending of two: the state of the graver one, whose reason comes first, and the reasons of both.
+
+        Of reasons of one kind, which is the word before the colon, the first is told.
+        """
+        if other is None:
+            return self
+        if other.is_graver_than(self):
+            return other.joined(self)
+        reasons = (self.reason + ALSO + other.reason).split(ALSO)
+        kinds = [reason.partition(": ")[0] for reason in reasons]
+        return Ending(self.state, ALSO.join(r for n, r in enumerate(reasons) if kinds.index(kinds[n]) == n))
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def test_the_same_run_twice_is_the_same_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("poll_period_s", [10.0, 600.0])
-def test_pulled_out_cell_stops_with_cutoff_reached_early(store_path: Path, poll_period_s: float) -> None:
+def test_pulled_out_cell_trips_and_is_explained(store_path: Path, poll_period_s: float) -> None:
     """Pulled out in cycle 10: a stop within a poll, instead of hundreds of half-cycles in a minute (faults I05)."""
     at_s = 9.25 * 1200 + 620
     found = run_to_end(
@@ -122,8 +122,10 @@ def test_pulled_out_cell_stops_with_cutoff_reached_early(store_path: Path, poll_
         poll_period_s=poll_period_s,
         meanwhile=(at_s, lambda rig: rig.bench.tester.pull_out_cell(CHANNEL)),
     )
-    assert found.run.state is RunState.STOPPED
-    assert found.run.reason.startswith(FindingKind.EARLY_CUTOFF)
+    assert found.run.state is RunState.TRIPPED
+    assert found.run.reason.startswith(FindingKind.ABSOLUTE_LIMIT)
+    assert f"{FindingKind.EARLY_CUTOFF}: " in found.run.reason
+    assert "was the cell pulled out" in found.run.reason
     cutoff = next(event for event in found.store.events(found.run.run_id) if event.kind == FindingKind.EARLY_CUTOFF)
     assert cutoff.at_unix_s - found.store.run(found.run.run_id).created_unix_s <= at_s + poll_period_s + 30
 

@@ -8,9 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.interfaces import Sample
-from orchestrator.judging.limits import Action, Finding, FindingKind, LimitWatch, Verdict, primary, verdict
+from orchestrator.judging.limits import Action, Finding, FindingKind, LimitWatch, Verdict, by_gravity, verdict
+from orchestrator.runs.records import ending_of
+from orchestrator.states import Ending, RunState
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
-from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Record, Rest, Until, VoltageBand
+from protocols.program import (
+    Ceiling,
+    ConstantCurrent,
+    CyclingSegment,
+    Guards,
+    Limits,
+    Purpose,
+    Record,
+    Rest,
+    Until,
+    VoltageBand,
+)
 
 LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)
 CHARGE = ConstantCurrent(157.08e-6, Until(time_s=3600, voltage_v=0.5), Ceiling(capacity_ah=1.73e-4))
@@ -72,7 +85,7 @@ def test_three_values_that_are_no_numbers_trip() -> None:
 @pytest.mark.parametrize("current_a", [0.15708, -157.08e-6, 0.0, 140e-6, 172e-6])
 def test_current_off_its_set_value_trips_on_the_second_sample(current_a: float) -> None:
     """Milliamperes for microamperes, a turned sign, no current at all (faults B08, C03)."""
-    assert primary(judge(*[GOOD._replace(current_a=current_a)] * 2)) is not None
+    assert by_gravity(judge(*[GOOD._replace(current_a=current_a)] * 2))
 
 
 def test_current_during_rest_is_judged_by_the_host_limit() -> None:
@@ -98,14 +111,62 @@ def test_debounce_spans_batches() -> None:
     """How samples are cut into batches does not matter."""
     watch = LimitWatch(SEGMENT, ENVELOPE)
     spike = GOOD._replace(voltage_v=0.57)
-    assert primary(watch.feed([spike])) is None
-    assert primary(watch.feed([spike])) is not None
+    assert not by_gravity(watch.feed([spike]))
+    assert by_gravity(watch.feed([spike]))
 
 
-def test_the_cause_is_named_before_its_symptoms() -> None:
-    """A pulled-out cell breaks limits too; what is told is that the cutoff came early."""
+def test_the_gravest_finding_comes_first_and_the_cause_second() -> None:
+    """A pulled-out cell shows all of it at once: the trip decides, and the early cutoff that explains it is told."""
     trip = Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, "", 1.0)
     early = Finding(FindingKind.EARLY_CUTOFF, Action.STOP, "", 2.0)
+    shorted = Finding(FindingKind.CELL_SHORTED, Action.COMPLETE, "", 0.5)
     mark = replace(trip, action=Action.MARK)
-    assert primary([trip, early]) is early
-    assert primary([mark]) is None
+    assert by_gravity([mark, shorted, early, trip, replace(trip, time_s=3.0)]) == [trip, early, shorted]
+    assert by_gravity([mark]) == []
+
+
+def test_the_reason_of_an_end_tells_every_finding_once() -> None:
+    """The state is the gravest finding's, and no finding of the same poll is left out of the reason."""
+    early = Finding(FindingKind.EARLY_CUTOFF, Action.STOP, "was the cell pulled out?", 2.0)
+    trips = [Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, f"5.09 V at {n} h", float(n)) for n in range(3)]
+    ending = ending_of([early, *trips])
+    expected = "absolute limit exceeded: 5.09 V at 0 h; also cutoff reached early: was the cell pulled out?"
+    assert ending == Ending(RunState.TRIPPED, expected)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_endings_the_graver_decides_in_either_order(order: int) -> None:
+    """A stop that a person ordered hides no trip, and is told beside it."""
+    trip = Ending(RunState.TRIPPED, "absolute limit exceeded: 5.09 V")
+    first, second = (trip, Ending(RunState.STOPPED, "stopped by ada"))[::order]
+    assert first.joined(second) == Ending(RunState.TRIPPED, "absolute limit exceeded: 5.09 V; also stopped by ada")
+    assert trip.joined(Ending(RunState.TRIPPED, "absolute limit exceeded: 5.10 V")) == trip
+
+
+OPEN = GOOD._replace(voltage_v=5.1, current_a=5e-9, step_time_s=0.1)
+
+
+@pytest.mark.parametrize(("current_a", "action"), [(5e-9, Action.MARK), (1.1e-6, Action.TRIP), (1.0, Action.TRIP)])
+def test_an_open_contact_check_hurts_no_cell(current_a: float, action: Action) -> None:
+    """At compliance voltage and without current there is no cell to hurt; with current there may be (faults C02)."""
+    check = replace(CHARGE, until=Until(time_s=5.0, voltage_v=0.5), purpose=Purpose.CHECK)
+    guards = Guards(resistance_low_ohm=10.0, resistance_high_ohm=1500.0)
+    watch = LimitWatch(replace(SEGMENT, steps=(check,), guards=guards), ENVELOPE)
+    (finding,) = watch.feed([OPEN._replace(current_a=current_a)])
+    assert (finding.kind, finding.action) == (FindingKind.ABSOLUTE_LIMIT, action)
+
+
+@pytest.mark.parametrize("sample", [OPEN, OPEN._replace(step=2, current_a=0.0)])
+def test_after_the_contact_check_no_current_excuses_no_voltage(sample: Sample) -> None:
+    """A cell that a step has driven may still show the voltage after it was let go."""
+    (finding,) = judge(sample)
+    assert (finding.kind, finding.action) == (FindingKind.ABSOLUTE_LIMIT, Action.TRIP)
+    assert ("was the cell pulled out" in finding.message) == (sample.step == 1)
+
+
+def test_an_open_contact_check_that_does_not_end_trips() -> None:
+    """What keeps the check from answering is no question of contact any more (faults B06)."""
+    check = replace(CHARGE, until=Until(time_s=5.0, voltage_v=0.5), purpose=Purpose.CHECK)
+    guards = Guards(resistance_low_ohm=10.0, resistance_high_ohm=1500.0)
+    watch = LimitWatch(replace(SEGMENT, steps=(check,), guards=guards), ENVELOPE)
+    assert by_gravity(watch.feed([OPEN._replace(step_time_s=60.0)]))

@@ -14,7 +14,7 @@ from typing import ClassVar
 from drivers.interfaces import Sample
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Limits
-from protocols.program_steps import longest, recorded
+from protocols.program_steps import Purpose, longest, recorded
 
 
 class Verdict(IntEnum):
@@ -50,8 +50,7 @@ class FindingKind(StrEnum):
     INVALID_VALUE = "value is not a number"
 
 
-# Where one batch shows several things, the one that explains the others is named: a pulled-out cell also shows
-# voltages beyond every limit, but the reason is that nothing takes the current.
+# Of findings that require the same action, the one that explains the others is named first.
 EXPLAINS = (
     FindingKind.CHECK_FAILED,
     FindingKind.EARLY_CUTOFF,
@@ -76,10 +75,13 @@ class Finding:
     time_s: float
 
 
-def primary(findings: Sequence[Finding]) -> Finding | None:
-    """Return the finding that ends the run, or None when all are only marks."""
-    ending = [finding for finding in findings if finding.action is not Action.MARK]
-    return min(ending, key=lambda finding: EXPLAINS.index(finding.kind), default=None)
+def by_gravity(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that end the run, the first of each kind and action: the gravest action leads.
+
+    The first decides the state of the run and begins its reason (docs/decisions/0015-the-gravest-finding-decides.md).
+    """
+    ending = [first for first, _ in alike(findings) if first.action is not Action.MARK]
+    return sorted(ending, key=lambda finding: (-finding.action, EXPLAINS.index(finding.kind)))
 
 
 def alike(findings: Sequence[Finding]) -> list[tuple[Finding, int]]:
@@ -107,13 +109,20 @@ class StepWindow:
     """The allowed values of one step's samples: a current band, and the longest time and largest charge.
 
     A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
-    pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06).
+    pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06). Where a current is set, a
+    magnitude up to ``no_current_a``, 0.1 % of the range and at most a tenth of the set value, is a reading of none.
     """
 
     low_a: float
     high_a: float
     time_s: float = inf
     capacity_ah: float = inf
+    no_current_a: float = -inf
+    is_check: bool = False
+
+    def lacks_current(self, current_a: float) -> bool:
+        """Return whether the step sets a current and a reading shows none; not for a reading that is no number."""
+        return abs(current_a) <= self.no_current_a
 
 
 OVERDUE_FACTOR = 1.05
@@ -124,17 +133,27 @@ _OVERDUE_S = 2.0
 def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, StepWindow]:
     """Return the window of each step that makes records, by step number."""
     host_a = segment.limits.host_current_a
+    guards = segment.guards
+    checks_contact = guards.resistance_low_ohm is not None and guards.resistance_high_ohm is not None
     windows = {}
     for number, step in recorded(segment.steps):
-        low_a, high_a = -host_a, host_a
+        low_a, high_a, no_current_a = -host_a, host_a, -inf
         set_a = step.constant_a
         if set_a:
             fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(set_a)]
             full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
+            no_current_a = min(0.001 * full_scale_a, 0.1 * abs(set_a))
             margin_a = max(0.05 * abs(set_a), 0.001 * full_scale_a)
             low_a, high_a = set_a - margin_a, set_a + margin_a
         time_s, capacity_ah = longest(step)
-        windows[number] = StepWindow(low_a, high_a, time_s * OVERDUE_FACTOR + _OVERDUE_S, capacity_ah * OVERDUE_FACTOR)
+        windows[number] = StepWindow(
+            low_a,
+            high_a,
+            time_s * OVERDUE_FACTOR + _OVERDUE_S,
+            capacity_ah * OVERDUE_FACTOR,
+            no_current_a,
+            checks_contact and step.purpose is Purpose.CHECK,
+        )
     return windows
 
 
@@ -143,6 +162,9 @@ class LimitWatch:
 
     Beyond the absolute limits one sample trips; beyond the host's limits, outside the step's current or not a number,
     it takes as many in a row as ``debounce``: one spike alone is only marked (faults D01, D03).
+
+    In a contact check a sample without current is only marked: nothing passed through a cell, and whether there is one
+    is what the check finds out (faults C02).
     """
 
     debounce: ClassVar = {Verdict.OUTSIDE_HOST: 2, Verdict.INVALID: 3}
@@ -178,10 +200,19 @@ class LimitWatch:
     def _judge(self, sample: Sample, window: StepWindow) -> list[Finding]:
         found = verdict(self._limits, sample.voltage_v, sample.current_a)
         seen = f"{sample.voltage_v:.4f} V, {sample.current_a * 1e3:.4f} mA at {sample.time_s / 3600:.3f} h"
+        is_open = window.lacks_current(sample.current_a)
+        is_only_contact = is_open and window.is_check and sample.step_time_s <= window.time_s
         if found is Verdict.OUTSIDE_ABSOLUTE:
             band = self._limits.absolute
             message = f"{seen}; the cell's absolute limits are {band.low_v:g} to {band.high_v:g} V"
-            return [Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, message, sample.time_s)]
+            if is_open:
+                message += "; no current flows: was the cell pulled out, or is a contact lost?"
+            action = Action.MARK if is_only_contact else Action.TRIP
+            return [Finding(FindingKind.ABSOLUTE_LIMIT, action, message, sample.time_s)]
+        if is_only_contact:
+            # What the contact check itself answers, when its step ends.
+            message = f"{seen}; no current flows in the contact check"
+            return [Finding(FindingKind.WRONG_CURRENT, Action.MARK, message, sample.time_s)]
         if found in self._outside:
             self._outside[found] += 1
             enough = self._outside[found] >= self.debounce[found]

@@ -380,7 +380,7 @@ class Supervisor:
 
     def _end_at_rest(self, run: Run, reason: str) -> None:
         self._between_segments.write_pending(run)
-        run.end_at_rest(reason)
+        run.end_at_rest(Ending(RunState.STOPPED, reason))
 
     def has_pending_write(self, run: Run) -> bool:
         """Return whether a stop or a state change of a run still waits to be stored."""

@@ -15,12 +15,12 @@ from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.guards import StepWatch
-from orchestrator.judging.limits import Action, Finding, LimitWatch, primary
+from orchestrator.judging.limits import Action, Finding, LimitWatch, by_gravity
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
-from orchestrator.states import Ending, RunState
+from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
 from protocols.channel_envelope import ChannelEnvelope
 
@@ -28,9 +28,15 @@ _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Ac
 
 
 def ending_of(findings: Sequence[Finding]) -> Ending | None:
-    """Return the state and reason with which findings end a run; None when all of them are only marks."""
-    finding = primary(findings)
-    return Ending(_FINAL[finding.action], f"{finding.kind}: {finding.message}") if finding is not None else None
+    """Return the state and reason with which findings end a run; None when all of them are only marks.
+
+    The gravest finding decides the state and begins the reason, which tells the others too.
+    """
+    ending = by_gravity(findings)
+    if not ending:
+        return None
+    reasons = dict.fromkeys(f"{finding.kind}: {finding.message}" for finding in ending)
+    return Ending(_FINAL[ending[0].action], ALSO.join(reasons))
 
 
 class Scout:

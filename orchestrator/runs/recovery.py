@@ -112,6 +112,7 @@ class Recovery:
         run = self._run_of(row)
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
+            run.latch()
             return run
         await self.settle(run)
         return run

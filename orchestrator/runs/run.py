@@ -24,7 +24,7 @@ from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
-from orchestrator.states import Ending, RunState, RunStatus, move
+from orchestrator.states import ALSO, MOVES, Ending, RunState, RunStatus, move
 from orchestrator.store import Store, TesterTestRow
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
@@ -187,19 +187,42 @@ class Run:
         self.publish()
 
     def hold(self, reason: str) -> None:
-        """Put the run on hold with its channel at open circuit, until a person resumes or stops it."""
-        with self._store.transaction():
-            self._judge_rest(segment_is_over=self.status.is_between)
-            self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
+        """Put the run on hold with its channel at open circuit, until a person resumes or stops it.
+
+        A run whose last samples require a trip is tripped instead: resuming it could hurt its cell again.
+        """
+        held = Ending(RunState.HOLDING, reason)
+        with self._store.transaction(self._restoring("ordered_end")):
+            found = self._judge_rest(segment_is_over=self.status.is_between)
+            if self.status.ordered_end is not None and self.status.ordered_end.state is RunState.HOLDING:
+                self.status = replace(self.status, ordered_end=None)
+            if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
+                self._end(found.joined(held))
+            else:
+                self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
 
     def finish(self, ending: Ending) -> None:
-        """End the run with ``ending``; findings in its last samples may replace the ending COMPLETED."""
+        """End the run; the graver of ``ending`` and of the findings in its last samples decides, and both are told."""
+        if ending.state is RunState.HOLDING:
+            self.hold(ending.reason)
+            return
         with self._store.transaction():
             found = self._judge_rest(segment_is_over=True)
             if ending.state is RunState.COMPLETED:
-                ending = found or ending
-            self.journal.note(EventKind.ENDED, ending.reason)
-            self.go(ending.state, ending.reason)
+                # How it ended is told by what was found, not by the program that came to its end.
+                self._end(found or ending)
+            else:
+                self._end(ending.joined(found))
+
+    def _end(self, ending: Ending) -> None:
+        self.journal.note(EventKind.ENDED, ending.reason)
+        self.go(ending.state, ending.reason)
+
+    def latch(self) -> None:
+        """Trip a held run whose stored samples require it: a release before this one held it all the same."""
+        ending = self.records.ending if self.records is not None else None
+        if self.status.state is RunState.HOLDING and ending is not None and ending.state is RunState.TRIPPED:
+            self.finish(replace(ending, reason=f"{ending.reason}{ALSO}it was held: {self.status.reason}"))
 
     def _judge_rest(self, *, segment_is_over: bool) -> Ending | None:
         """Judge the last records of the present test, store the findings, and return the ending that they require."""
@@ -210,18 +233,24 @@ class Run:
         self.records.write_down()
         return ending
 
-    def end_at_rest(self, reason: str) -> None:
-        """End a run that has no program on the tester."""
-        if self.status.state.is_at_rest:
-            held = f"; it was held: {self.status.reason}" if self.status.state is RunState.HOLDING else ""
-            self.go(RunState.STOPPED, reason + held)
+    def end_at_rest(self, ending: Ending) -> None:
+        """End or hold a run that has no program on the tester."""
+        state = self.status.state
+        if ending.state is RunState.HOLDING and state.can_be_resumed:
+            return
+        if state is RunState.HOLDING:
+            # Its findings may be older than this process, whose judges were fed with the stored samples.
+            self.finish(replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason}"))
+        elif state.is_at_rest and ending.state is RunState.STOPPED:
+            self.go(RunState.STOPPED, ending.reason)
         else:
-            self.finish(Ending(RunState.STOPPED, reason))
+            self.finish(ending)
 
     def order_end(self, ending: Ending) -> None:
-        """Remember the ending for the time when the stop is confirmed; the first ordered ending is kept."""
-        if self.status.ordered_end is None:
-            self.status = replace(self.status, ordered_end=ending)
+        """Remember the ending for the time when the stop is confirmed; of several the gravest decides."""
+        ordered = self.status.ordered_end
+        if ordered is None or ending.is_graver_than(ordered):
+            self.status = replace(self.status, ordered_end=ending.joined(ordered))
 
     async def act(self) -> bool:
         """Store the findings and stop the channel if one of them requires it; True when a stop was sent."""

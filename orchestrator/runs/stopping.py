@@ -34,7 +34,7 @@ class Stoppable(Protocol):
         """The barcode under which the run was last started, and the number of that program's end step."""
 
     def order_end(self, ending: Ending) -> None:
-        """Remember the ending for the time when the stop is confirmed; the first ordered ending is kept."""
+        """Remember the ending for the time when the stop is confirmed; of several the gravest decides."""
 
     def go(self, state: RunState, reason: str = "") -> None:
         """Change the state and store it."""
@@ -42,8 +42,8 @@ class Stoppable(Protocol):
     def finish(self, ending: Ending) -> None:
         """End the run and store it."""
 
-    def end_at_rest(self, reason: str) -> None:
-        """End a run that has no program on the tester."""
+    def end_at_rest(self, ending: Ending) -> None:
+        """End or hold a run that has no program on the tester."""
 
 
 class StopOrder:
@@ -55,12 +55,13 @@ class StopOrder:
         self._tester = tester
         self._journal = journal
         self._channel = channel
-        self._confirmed = ""
+        # The test whose stop was confirmed, and how: a run that was held goes on in another one.
+        self._confirmed: tuple[TestIdentity, str] | None = None
 
     def order(self, ending: Ending) -> None:
-        """Order a stop for the next poll; an ending that the records require has priority: a trip stays latched."""
+        """Order a stop for the next poll; the graver of ``ending`` and of what the records require decides."""
         records = self._run.records
-        self._run.order_end((records.ending if records is not None else None) or ending)
+        self._run.order_end(ending.joined(records.ending if records is not None else None))
 
     async def again(self) -> None:
         """Send a pending stop once more."""
@@ -81,7 +82,7 @@ class StopOrder:
                 return
             is_between = status.is_between and not status.start_is_unknown
             if is_between or (status.state.is_at_rest and not await self._is_kept()):
-                run.end_at_rest(ending.reason)
+                run.end_at_rest(ending)
                 return
             self.order(ending)
             if status.start_is_unknown:
@@ -118,19 +119,22 @@ class StopOrder:
 
     async def _send(self, identity: TestIdentity) -> str:
         """Stop a test and return the outcome; a confirmed stop is not sent again. Raises DriverError."""
-        if not self._confirmed:
-            failpoint("stop not intended")
-            self._intend()
-            failpoint("stop intended")
-            try:
-                await self._tester.stop(identity)
-                self._confirmed = "confirmed: zero current is not measurable here"
-            except ChannelTaken as err:
-                # Our test is over: another one has its place, and is none of our business.
-                self._confirmed = str(err)
-                self._journal.note(EventKind.EXTERNAL_ACTION, str(err))
-            failpoint("stop confirmed")
-        return self._confirmed
+        if self._confirmed is not None and self._confirmed[0] == identity:
+            return self._confirmed[1]
+        failpoint("stop not intended")
+        self._intend()
+        failpoint("stop intended")
+        try:
+            await self._tester.stop(identity)
+            outcome = "confirmed: zero current is not measurable here"
+            self._confirmed = identity, outcome
+        except ChannelTaken as err:
+            # Our test is over: another one has its place, and is none of our business.
+            outcome = str(err)
+            self._confirmed = identity, outcome
+            self._journal.note(EventKind.EXTERNAL_ACTION, outcome)
+        failpoint("stop confirmed")
+        return outcome
 
     def _intend(self) -> None:
         """Commit the intent, which stays open until the run's end is written."""
