@@ -61,6 +61,13 @@ async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> mod
         return _now(await service.stop(run_id, order.by))
 
 
+@router.post("/runs/{run_id}/hold")
+async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+    """Stop a run's current and keep it for ``resume``; answered when that is confirmed, or with ``unknown``."""
+    with _explaining_unstored_stop():
+        return _now(await service.hold(run_id, order.by))
+
+
 @router.post("/runs/{run_id}/resume")
 async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Resume a held run in a new program, which contains only the part that is not done yet."""

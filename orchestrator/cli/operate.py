@@ -1,4 +1,4 @@
-"""``cellrig status``, ``watch``, ``stop``, ``resume``, ``ack``, ``bench check``: the daily commands of a technician."""
+"""Daily commands of a technician: ``cellrig status``, ``watch``, ``stop``, ``hold``, ``resume``, ``ack``, ``bench check``."""
 
 from __future__ import annotations
 
@@ -122,12 +122,16 @@ def stop(
         bool, typer.Option("--direct", help="With the service dead: stop --channel at the tester itself.")
     ] = False,
     bench: BenchFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, as without a terminal.")] = False,
     by: By = "",
     store: StoreFile = DEFAULT_STORE,
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Stop a run, a channel or the whole rack; the stop is confirmed when this command returns."""
+    """Stop a run, a channel or the whole rack for good; the stop is confirmed when this command returns.
+
+    A stopped run is over: 'cellrig hold RUN' stops the current and keeps the run for 'cellrig resume RUN'.
+    """
     if (run is not None) + (channel is not None) + rack != 1:
         raise typer.BadParameter("say one of RUN, --channel CH or --rack")
     if direct:
@@ -141,11 +145,25 @@ def stop(
         if now is None:
             fail(f"nothing runs on channel {channel}", FAILED)
         run = now["run_id"]
+    if not yes and not _is_sure(client, run):
+        fail("nothing is stopped", FAILED)
     runs = (
         client.post("/rack/stop", {"by": named(by)}) if rack else [client.post(f"/runs/{run}/stop", {"by": named(by)})]
     )
     _tell(runs, json)
     raise typer.Exit(FAILED if any(row["state"] == RunState.UNKNOWN for row in runs) else DONE)
+
+
+def _is_sure(client: ServiceClient, run: str | None) -> bool:
+    """Ask a person at a terminal whether a run, or with None every run, is to end for good; True elsewhere."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    if run is not None:
+        ends = f"{run} is over for good when it is stopped ('cellrig hold {run}' keeps it, to go on later)"
+    else:
+        on = [row["channel"] for row in client.get("/status")["channels"] if row["run"] or row["queued"]]
+        ends = f"every run of the rack is over for good when it is stopped ({', '.join(on) or 'none'})"
+    return typer.confirm(f"{ends}. Stop?", err=True)
 
 
 def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
@@ -170,6 +188,13 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
         typer.echo(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "))
     if not runs:
         typer.echo("nothing was running")
+
+
+def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
+    """Stop a run's current and keep the run: 'cellrig resume RUN' goes on with what is left."""
+    now = ServiceClient(store, url).post(f"/runs/{run}/hold", {"by": named(by)})
+    _tell([now], json)
+    raise typer.Exit(DONE if now["state"] == "holding" else FAILED)
 
 
 def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:

@@ -235,6 +235,21 @@ class Service:
             await supervisor.stop(run, f"stopped by {by}")
         return run
 
+    async def hold(self, run_id: str, by: str) -> Run:
+        """Stop a run's current and keep the run, which a person resumes; confirmed when this returns, or unknown."""
+        if any(row.run_id == run_id for _, row in self._undecided()):
+            raise CommandRefused(f"it is not known yet what became of run {run_id}: stop it, or hold it in a minute")
+        supervisor, run = self.find(run_id)
+        if run.state is RunState.QUEUED:
+            raise CommandRefused(f"run {run_id} has not begun: 'cellrig stop {run_id}' takes it out of the queue")
+        if run.state.is_settled or run.state.can_be_resumed:
+            raise CommandRefused(f"run {run_id} is {run.state.value} already: nothing of it runs")
+        try:
+            run.journal.note(EventKind.COMMAND, f"hold ordered by {by}")
+        finally:
+            await supervisor.hold(run, f"held by {by}")
+        return run
+
     def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
         """Return the runs of an earlier process that are not recovered yet."""
         known = {run.run_id for run in self.runs}

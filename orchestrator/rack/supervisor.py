@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from drivers.errors import DriverError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
@@ -343,6 +344,13 @@ class Supervisor:
 
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
+        await self._end(run, Ending(RunState.STOPPED, reason))
+
+    async def hold(self, run: Run, reason: str) -> None:
+        """Stop the current of one run and keep the run for a person, who resumes it; confirmed like a stop."""
+        await self._end(run, Ending(RunState.HOLDING, reason))
+
+    async def _end(self, run: Run, ending: Ending) -> None:
         if (under_way := self._under_way.get(run.run_id)) is not None:
             self._stopping.add(run.run_id)
             if not under_way.cancelling():
@@ -358,9 +366,9 @@ class Supervisor:
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)
-                reason = f"{reason}; {left}" if left else reason
+                ending = replace(ending, reason=f"{ending.reason}; {left}") if left else ending
             start_was_unknown = run.status.start_is_unknown
-            await run.stopping.stop(Ending(RunState.STOPPED, reason))
+            await run.stopping.stop(ending)
             if run.status.start_is_unknown:
                 await self.recovery.settle(run)
             if start_was_unknown:
@@ -368,19 +376,19 @@ class Supervisor:
                 await run.stopping.again()
         except DriverError as err:
             if run.state is not RunState.UNKNOWN:
-                run.go(RunState.UNKNOWN, f"{reason}; but {self.tester.name} did not answer: {err}")
+                run.go(RunState.UNKNOWN, f"{ending.reason}; but {self.tester.name} did not answer: {err}")
         except StoreError:
             if not run.status.stop_is_pending:
                 # Nothing of it runs, and nothing will: it ends when that can be written.
-                self._owed.write(run, lambda: self._end_at_rest(run, reason))
+                self._owed.write(run, lambda: self._end_at_rest(run, ending))
             raise
         finally:
             self._stopping.discard(run.run_id)
             run.publish()
 
-    def _end_at_rest(self, run: Run, reason: str) -> None:
+    def _end_at_rest(self, run: Run, ending: Ending) -> None:
         self._between_segments.write_pending(run)
-        run.end_at_rest(Ending(RunState.STOPPED, reason))
+        run.end_at_rest(ending)
 
     def has_pending_write(self, run: Run) -> bool:
         """Return whether a stop or a state change of a run still waits to be stored."""

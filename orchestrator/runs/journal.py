@@ -20,8 +20,9 @@ from protocols.program_steps import powered
 
 logger = logging.getLogger(__name__)
 
-# Commands that stop a test: one that a trip has ordered leaves the run tripped, also when another process ends it.
-STOPS = frozenset({"stop", "trip"})
+# Commands that stop a test, each with the state in which it leaves the run, also when another process ends it.
+STOP_COMMANDS = {"trip": RunState.TRIPPED, "stop": RunState.STOPPED, "hold": RunState.HOLDING}
+STOPS = frozenset(STOP_COMMANDS)
 
 
 class RunJournal:
@@ -102,20 +103,23 @@ class RunJournal:
         sha256 = self._request.program.sha256
         return self._store.open_intent(self._run_id, self._request.channel, command, sha256, key, wall_time())
 
-    def intend_stop(self, *, trips: bool = False) -> None:
+    def intend_stop(self, end: RunState = RunState.STOPPED) -> None:
         """Commit the intent to stop. Only what energises a cell waits for the store (faults F01, F05).
 
         It stays open until the run's end is written with its outcome: whoever dies before has left word of it.
         """
         try:
-            newest = self.intend("trip" if trips else "stop")
+            command = next((command for command, state in STOP_COMMANDS.items() if state is end), "stop")
+            newest = self.intend(command)
             self.close_intents("no end could be written after it: sent again", STOPS, before=newest)
         except StoreError:
             logger.exception("run %s: its stop is not written down", self._run_id)
 
-    def close_intents(self, outcome: str, commands: Collection[str] = (), before: float = inf) -> None:
-        """Store an outcome for open intents of this run: of one kind or all, older than an intent or all."""
+    def close_intents(
+        self, outcome: str, commands: Collection[str] = (), before: float = inf, kept: Collection[str] = ()
+    ) -> None:
+        """Store an outcome for open intents of this run: of one kind or all but some, older than an intent or all."""
         for intent in self._store.open_intents():
-            meant = not commands or intent.command in commands
+            meant = (not commands or intent.command in commands) and intent.command not in kept
             if intent.run_id == self._run_id and meant and intent.id < before:
                 self._store.close_intent(intent.id, outcome, wall_time())

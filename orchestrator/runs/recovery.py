@@ -14,7 +14,7 @@ from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestI
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
-from orchestrator.runs.journal import STOPS
+from orchestrator.runs.journal import STOP_COMMANDS, STOPS
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
@@ -48,7 +48,8 @@ class Known:
     stop_is_open: bool
     resumed: bool = False
     measure_is_open: bool = False
-    trips: bool = False
+    # The state in which the stop leaves the run.
+    stop_ends_as: RunState = RunState.STOPPED
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
@@ -70,12 +71,13 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     if known.state is RunState.HOLDING:
         return Verdict.STOP, "a stop of it had been ordered while it was held"
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
+        ordered = f"a {'hold' if known.stop_ends_as is RunState.HOLDING else 'stop'} had been ordered"
         if known.stop_is_open and status.state is ChannelState.FINISHED:
-            return Verdict.STOP, "a stop had been ordered, and the channel had come to the end of its program"
+            return Verdict.STOP, f"{ordered}, and the channel had come to the end of its program"
         if status.state.is_busy:
-            return Verdict.STOP, "a stop had been ordered and the channel still works"
+            return Verdict.STOP, f"{ordered} and the channel still works"
         if status.state is ChannelState.STOPPED:
-            return Verdict.STOP, "a stop had been ordered and the channel is stopped"
+            return Verdict.STOP, f"{ordered} and the channel is stopped"
     if status.state is ChannelState.PAUSED:
         return Verdict.ADOPT, "the tester has paused it"
     return Verdict.ADOPT, "the tester shows its barcode and test"
@@ -102,7 +104,7 @@ class Recovery:
         for intent in self._store.open_intents():
             state = settled.get(intent.run_id)
             # A stop of a held run that nobody has carried out: its program may be on its channel, paused.
-            is_due = state is RunState.HOLDING and intent.command in STOPS
+            is_due = state is RunState.HOLDING and intent.command in STOPS and intent.command != "hold"
             if state is not None and not is_due:
                 outcome = f"not written by the process that sent it; the run was {state.value} already"
                 self._store.close_intent(intent.id, outcome, wall_time())
@@ -155,7 +157,9 @@ class Recovery:
             await run.records.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
-            run.journal.close_intents(f"the tester was asked: {verdict.value}, {reason}")
+            # The intent of a stop that is still to be carried out stays open: this process may die too.
+            kept = STOPS if verdict is Verdict.STOP else frozenset()
+            run.journal.close_intents(f"the tester was asked: {verdict.value}, {reason}", kept=kept)
             run.journal.note(EventKind.RECOVERED, f"{verdict.value}: {reason}")
             self._carry_out(run, verdict, reason, known, status)
         run.start_is_known()
@@ -177,7 +181,7 @@ class Recovery:
             if verdict is Verdict.STOP:
                 # Unknown until the stop is confirmed, so that no further restart takes it for a run that goes on.
                 why = (known.state is RunState.UNKNOWN and run.reason) or reason
-                run.stopping.order(Ending(RunState.TRIPPED if known.trips else RunState.STOPPED, why))
+                run.stopping.order(Ending(known.stop_ends_as, why))
                 if run.state is not RunState.UNKNOWN:
                     run.go(RunState.UNKNOWN, reason)
             elif run.state is not RunState.UNSEEN:
@@ -196,7 +200,7 @@ class Recovery:
             test_id=last.tester_test_id if last else None,
             start_is_open=starting,
             stop_is_open=bool(commands & STOPS),
-            trips="trip" in commands,
+            stop_ends_as=next((end for stop, end in STOP_COMMANDS.items() if stop in commands), RunState.STOPPED),
             measure_is_open="measure" in commands,
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )

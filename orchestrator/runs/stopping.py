@@ -139,7 +139,7 @@ class StopOrder:
     def _intend(self) -> None:
         """Commit the intent, which stays open until the run's end is written."""
         ending = self._run.status.ordered_end
-        self._journal.intend_stop(trips=ending is not None and ending.state is RunState.TRIPPED)
+        self._journal.intend_stop(ending.state if ending is not None else RunState.STOPPED)
 
     async def _is_kept(self) -> bool:
         """Return whether a held run's program may be paused on its channel, where a person could continue it."""
