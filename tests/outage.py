@@ -128,7 +128,7 @@ async def _live(rig: Rig, store: FailingStore) -> list[str]:
 
     async def submit(name: str) -> None:
         ids[name] = service.submit(
-            request(_CHANNELS[name], 1 if name in {"whole", "queued"} else 3, 300.0), "ada"
+            request(_CHANNELS[name], 1 if name in {"whole", "queued"} else 3, 300.0), f"ada, {name}"
         ).run_id
 
     async def stop() -> None:

@@ -56,7 +56,7 @@ async def test_gap_of_a_dead_service_begins_with_its_last_record(rig: Rig, store
 async def test_runs_for_one_channel_wait_in_its_queue(rig: Rig, store: Store) -> None:
     """The second starts when the first has ended; both are whole."""
     async with serving(rig, store) as service:
-        first, second = (service.submit(request(cycles=1), "ada") for _ in range(2))
+        first, second = (service.submit(request(cycles=1), by) for by in ("ada", "bob"))
         await asyncio.sleep(2000)
         assert (state(first), state(second)) == (RunState.RUNNING, RunState.QUEUED)
         await asyncio.sleep(6000)
@@ -66,7 +66,7 @@ async def test_runs_for_one_channel_wait_in_its_queue(rig: Rig, store: Store) ->
 async def test_queue_survives_the_service(rig: Rig, store: Store) -> None:
     """A queued run is queued again after a restart and starts in its turn."""
     async with serving(rig, store) as service:
-        first, second = (service.submit(request(cycles=1), "ada").run_id for _ in range(2))
+        first, second = (service.submit(request(cycles=1), by).run_id for by in ("ada", "bob"))
         await asyncio.sleep(2000)
     async with serving(rig, store):
         await asyncio.sleep(8000)
@@ -167,6 +167,9 @@ async def test_trip_is_latched_until_acknowledged_by_name(rig: Rig, store: Store
         rig.bench.tester.make_trouble(CHANNEL, Trouble())
         service.acknowledge(run.run_id, "grace")
         await asyncio.sleep(6000)
+        assert service.find(queued.run_id)[1].state is RunState.QUEUED
+        await service.resume(queued.run_id, "grace")
+        await asyncio.sleep(6000)
         assert service.find(queued.run_id)[1].state is RunState.COMPLETED
     assert "acknowledged by grace" in store.run(run.run_id).reason
 
@@ -175,7 +178,7 @@ async def test_third_start_in_ten_minutes_only_observes(rig: Rig, store: Store) 
     """A crash loop starts nothing; runs that go on are still stored (faults E07)."""
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
-        queued = service.submit(request(cycles=1), "ada")
+        queued = service.submit(request(cycles=1), "bob")
         await asyncio.sleep(100)
     async with serving(rig, store):
         await asyncio.sleep(100)

@@ -52,7 +52,7 @@ async def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(r
     service = Service(store, [rig.tester], housekeeping=Housekeeping(store, guard))
     task = asyncio.ensure_future(service.run())
     await asyncio.sleep(1)
-    first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "ada")
+    first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "bob")
     await asyncio.sleep(600)
     free[0] = 10**6
     await asyncio.sleep(6000)

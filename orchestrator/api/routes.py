@@ -78,6 +78,7 @@ async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
 def channel_now(service: Service, channel: str) -> models.ChannelNow:
     """Collect the present facts of a channel."""
     update, queued = sentences.current(service, channel)
+    waiting = sentences.waiting(service, channel)
     claim = service.claim_on(channel)
     return models.ChannelNow(
         channel=channel,
@@ -85,8 +86,8 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
-        words=sentences.channel_words(update, queued),
-        needs_person=sentences.needs_person(update),
+        words="; ".join([sentences.channel_words(update, queued), *waiting]),
+        needs_person=sentences.needs_person(update) or bool(waiting),
     )
 
 

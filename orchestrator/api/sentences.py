@@ -44,6 +44,12 @@ def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
     return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
 
 
+def waiting(service: Service, channel: str) -> list[str]:
+    """Describe the queued runs of a channel that do not start before a person says so."""
+    runs = [run for run in service.runs if run.request.channel == channel and run.state is RunState.QUEUED]
+    return [f"{run.run_id} {run.reason}" for run in runs if run.reason]
+
+
 def _run_words(update: RunUpdate) -> str:
     run = update.run_id + (f" ({update.label})" if update.label else "")
     hours = f"{update.time_s / 3600:.1f} of at most {update.planned_s / 3600:.1f} h"

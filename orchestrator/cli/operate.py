@@ -1,4 +1,4 @@
-"""Daily commands of a technician: ``cellrig status``, ``watch``, ``stop``, ``hold``, ``resume``, ``ack``, ``bench check``."""
+"""The daily commands: ``cellrig status``, ``watch``, ``stop``, ``hold``, ``resume``, ``ack``, ``bench check``."""
 
 from __future__ import annotations
 

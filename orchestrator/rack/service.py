@@ -18,6 +18,7 @@ from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
@@ -73,6 +74,7 @@ class Service:
             supervisor.forgets = True
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
+        self._double_orders = DoubleOrders()
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
@@ -218,10 +220,35 @@ class Service:
         self._check_claim(request.channel, by)
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
+        if twice := self._double_orders.problem(request, by):
+            raise CommandRefused(twice)
         reasons = supervisor.tester.problems(request.channel, request.program)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
-        return supervisor.submit(request, by)
+        run = supervisor.submit(request, by)
+        self._double_orders.taken(run, by)
+        return run
+
+    def _let_start(self, supervisor: Supervisor, run: Run, by: str) -> Run:
+        """Let a queued run start that waits for a person's word. Raises CommandRefused if it waits for none."""
+        channel = run.request.channel
+        for other in supervisor.runs:
+            if other.request.channel == channel and other.state is RunState.TRIPPED:
+                raise CommandRefused(
+                    f"{other.run_id} on {channel} was stopped for safety: look at the cell, then "
+                    f"'cellrig ack {other.run_id}', and order this again"
+                )
+        if not supervisor.queue.reason_to_wait(run):
+            raise CommandRefused(f"run {run.run_id} is queued and starts by itself when {channel} is free")
+        if self._no_starts is not None:
+            raise CommandRefused(self._no_starts)
+        self._check_claim(channel, by)
+        with self.store.transaction():
+            run.journal.note(EventKind.COMMAND, f"start ordered by {by}: {run.reason or 'it waited'}")
+            run.wait("")
+        supervisor.queue.ordered(run)
+        supervisor.wake()
+        return run
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, at any time; when this returns the stop is confirmed, or the run is unknown."""
@@ -280,8 +307,13 @@ class Service:
         return run
 
     async def resume(self, run_id: str, by: str) -> Run:
-        """Resume a held run: start its remaining part as a new program, after the checks of any start."""
+        """Resume a held run: start its remaining part as a new program, after the checks of any start.
+
+        A queued run that waits for a person, because its channel was stopped or tripped, may start then.
+        """
         supervisor, run = self.find(run_id)
+        if run.state is RunState.QUEUED:
+            return self._let_start(supervisor, run, by)
         if not run.state.can_be_resumed:
             raise CommandRefused(
                 f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"

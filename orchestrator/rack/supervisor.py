@@ -18,6 +18,7 @@ from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.measuring.between_segments import BetweenSegments
+from orchestrator.rack.channel_queue import ChannelQueue
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
 from orchestrator.runs.ending import conclude
@@ -62,6 +63,7 @@ class Supervisor:
         self._clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
         self._owed = OwedMoves(self.trouble)
+        self.queue = ChannelQueue(store, self.trouble)
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
         self._collector = Collector(store, tester.poll_period_s, self.trouble)
@@ -74,6 +76,7 @@ class Supervisor:
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             if by:
                 run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
+        self.queue.ordered(run)
         self.adopt(run)
         return run
 
@@ -150,16 +153,11 @@ class Supervisor:
                 return
 
     def _startable(self) -> list[Run]:
-        """Return the oldest queued run of each free channel; a trip occupies its channel until acknowledged."""
+        """Return the queued runs that may start now."""
         if self.permit.refusal:
             return []
-        held = {run.request.channel for run in self.runs if not run.state.is_over and run.state is not RunState.QUEUED}
-        held |= self.undecided
-        first: dict[str, Run] = {}
-        for run in self.runs:
-            if run.state is RunState.QUEUED and run.request.channel not in held and run not in self._owed:
-                first.setdefault(run.request.channel, run)
-        return list(first.values())
+        waiting = [run for run in self.runs if run.state is not RunState.QUEUED or run not in self._owed]
+        return self.queue.startable(waiting, self.undecided)
 
     def _between(self) -> list[Run]:
         """Return the runs between two segments that no task handles yet; held ones wait for a person."""
@@ -396,9 +394,10 @@ class Supervisor:
 
 
 def _is_over(run: Run) -> bool:
-    """Return whether a run needs no more supervision; a person may still resume it."""
+    """Return whether a run needs no more supervision; a person may still resume it, or let it start."""
     status = run.status
-    return status.state.needs_no_supervision and not (status.start_is_unknown or status.stop_is_pending)
+    waits = status.state is RunState.QUEUED and bool(status.reason)
+    return waits or (status.state.needs_no_supervision and not (status.start_is_unknown or status.stop_is_pending))
 
 
 def _concerns_polls(run: Run) -> bool:

@@ -14,7 +14,7 @@ from math import isnan
 
 from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, RunUpdate
+from orchestrator.events import EventKind, RunUpdate, Severity
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.guards import StepWatch
 from orchestrator.rollback import as_before
@@ -184,6 +184,15 @@ class Run:
     def say(self, doing: str) -> None:
         """Send the run's present activity to the listeners; nothing is stored."""
         self.status = replace(self.status, reason=doing)
+        self.publish()
+
+    def wait(self, reason: str) -> None:
+        """Store why a queued run does not start; empty when it may."""
+        with self._store.transaction(self._restoring("reason")):
+            self.status = replace(self.status, reason=reason)
+            self._store.set_run_state(self.run_id, self.status.state.value, reason, wall_time())
+            if reason:
+                self.journal.note(EventKind.STATE, f"{self.status.state.value}: {reason}", severity=Severity.WARNING)
         self.publish()
 
     def hold(self, reason: str) -> None:
