@@ -188,6 +188,46 @@ def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None
         assert store.open_intents() == []
 
 
+def at_a_terminal(bench: Bench, answer: str, *arguments: object) -> tuple[int, str]:
+    """Run a command whose keyboard and errors are a terminal, type an answer, and give status and output."""
+    import pty
+
+    mine, theirs = pty.openpty()
+    command = [*PROGRAM, *map(str, arguments), "--store", str(bench.store)]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, text=True) as asking:
+        os.close(theirs)
+        os.write(mine, f"{answer}\n".encode())
+        shown = ""
+        # Its end is read as an error once the program has left the terminal.
+        with contextlib.suppress(OSError):
+            while data := os.read(mine, 4096):
+                shown += data.decode()
+        os.close(mine)
+        assert asking.stdout is not None
+        return asking.wait(20), f"{shown} {asking.stdout.read()}"
+
+
+def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Bench) -> None:
+    """Whoever says no stops nothing; a held run is resumed; a script, or ``--yes``, is not asked."""
+    bench.serve()
+    bench.done(*RUN)
+    bench.until(is_running)
+    status, said = at_a_terminal(bench, "n", "stop", "R000001", "--by", "ada")
+    assert status == 1
+    assert "over for good" in said
+    assert "cellrig hold R000001" in said
+    status, said = at_a_terminal(bench, "n", "stop", "--rack", "--by", "ada")
+    assert status == 1
+    assert "every run of the rack is over for good when it is stopped (21-1-3)" in said
+    assert "is holding: held by ada; resume it or stop it" in bench.done("hold", "R000001", "--by", "ada")
+    refused(bench.cellrig("hold", "R000001"), 1, "holding already")
+    bench.done("resume", "R000001", "--by", "ada")
+    bench.until(is_running)
+    status, said = at_a_terminal(bench, "", "stop", "--channel", "21-1-3", "--yes", "--by", "bob")
+    assert (status, "over for good" in said) == (0, False)
+    assert "R000001 on 21-1-3 is stopped: stopped by bob" in said
+
+
 def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     """With --wait the exit status is the run's; the rack is stopped when nothing runs; wrong orders are refused."""
     bench.serve()

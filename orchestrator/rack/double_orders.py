@@ -30,8 +30,8 @@ class DoubleOrders:
         if run.state.is_over:
             return ""
         return (
-            f"{by} has just ordered the same for {request.channel}: it is {run.run_id}. If it is meant to run twice, order "
-            f"it again {TWICE_WITHIN_S:.0f} seconds later"
+            f"{by} has just ordered the same for {request.channel}: it is {run.run_id}. If it is meant to run twice, "
+            f"order it again {TWICE_WITHIN_S:.0f} seconds later"
         )
 
     def taken(self, run: Run, by: str) -> None:

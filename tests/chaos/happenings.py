@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
 from tests.chaos import leads
-from tests.chaos.orders import acknowledge, resume, stop, stop_rack, submit, submit_and_stop, submit_measuring
+from tests.chaos.orders import acknowledge, hold, resume, stop, stop_rack, submit, submit_and_stop, submit_measuring
 from tests.chaos.plan import HOUR_S, Happening, pick
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ TABLE: dict[str, Callable[[Night, Happening], Awaitable[bool]]] = {
     "stop": stop,
     "stop spoiled": stop_spoiled,
     "stop rack": stop_rack,
+    "hold": hold,
     "resume": resume,
     "acknowledge": acknowledge,
     "reply spoiled": reply_spoiled,

@@ -99,6 +99,21 @@ class Invariants:
                 began_unix_s - 0.1,
             )
             assert not latched, f"{test.barcode} was started on a tripped channel: {latched}"
+            self._check_word(channel, test.barcode, began_unix_s)
+
+    def _check_word(self, channel: str, barcode: str, began_unix_s: float) -> None:
+        """Check that no stop or trip of the channel came between a person's last word on a run and its test."""
+        run_id = barcode.partition(".")[0]
+        word = "SELECT max(at_unix_s) FROM event WHERE run_id = ? AND kind = 'command'"
+        ((said_unix_s,),) = self.query(word, run_id)
+        between = self.query(
+            "SELECT run_id, reason FROM run WHERE channel = ? AND state = 'stopped' AND state_unix_s > ? "
+            "AND state_unix_s < ? AND EXISTS (SELECT 1 FROM test WHERE test.run_id = run.run_id)",
+            channel,
+            said_unix_s or 0.0,
+            began_unix_s - 0.1,
+        )
+        assert not between, f"{barcode} was started without a word after {between}"
 
     # Around a kill
 

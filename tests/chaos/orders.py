@@ -57,6 +57,17 @@ async def stop(night: Night, it: Happening) -> bool:
     return run is not None and await stop_run(night, run)
 
 
+async def hold(night: Night, it: Happening) -> bool:
+    """Hold some run that works; while the link is good this is confirmed as soon as a stop."""
+    service = night.host.service
+    run = _some(service, it.luck, lambda run: run.state in {RunState.RUNNING, RunState.UNSEEN})
+    if service is None or run is None:
+        return False
+    with _bounded_stop(night, [run]):
+        await _while_alive(night, service.hold(run.run_id, "ada"))
+    return True
+
+
 async def stop_run(night: Night, run: Run) -> bool:
     """Stop a run that the service looks after; False when it is dead."""
     service = night.host.service
@@ -109,7 +120,12 @@ class _bounded_stop:  # noqa: N801 - used as a context
         took_s = asyncio.get_running_loop().time() - self._began_s
         assert took_s <= STOP_BOUND_S, f"a stop took {took_s:.0f} s on a good link"
         for run in self._runs:
-            settled = run.state.is_settled or self._cannot_be_stopped(run) or says_leads(run.state, run.reason)
+            settled = (
+                run.state.is_settled
+                or run.state is RunState.HOLDING
+                or self._cannot_be_stopped(run)
+                or says_leads(run.state, run.reason)
+            )
             assert settled, f"{run.run_id} is {run.state}: {run.reason}, after a stop on a good link"
 
     def _cannot_be_stopped(self, run: Run) -> bool:
@@ -126,10 +142,14 @@ def says_leads(state: str, reason: str) -> bool:
     return state == RunState.HOLDING and any(word in reason for word in ("leads", "potentiostat"))
 
 
+def _waits(run: Run) -> bool:
+    return run.state is RunState.QUEUED and bool(run.reason)
+
+
 async def resume(night: Night, it: Happening) -> bool:
-    """Go on with some held run."""
+    """Go on with some held run, or let one start that waits for a person."""
     service = night.host.service
-    run = _some(service, it.luck, lambda run: run.state is RunState.HOLDING)
+    run = _some(service, it.luck, lambda run: run.state is RunState.HOLDING or _waits(run))
     if service is None or run is None:
         return False
     try:

@@ -154,8 +154,9 @@ def _check_runs(store: Path, findings: Findings) -> None:
         _check_spectra(store, run, [test for test in both if test["tester_test_id"] is None], findings)
         if state not in _ENDS or (state is RunState.FAILED and tests):
             findings.add("ends", f"{run['run_id']} is {state.value}: {run['reason']}, with {len(tests)} tests")
-        if state is RunState.HOLDING and _was_to_be_stopped(store, run["run_id"]):
-            findings.add("stops", f"{run['run_id']} was to be stopped and is held: {run['reason']}")
+        last = _last_command(store, run["run_id"])
+        if (state, last) in {(RunState.HOLDING, "stop"), (RunState.STOPPED, "hold")}:
+            findings.add("stops", f"{run['run_id']} is {state.value} after a {last}: {run['reason']}")
         kind = _ENDS.get(state, state.value)
         findings.ends[kind] = findings.ends.get(kind, 0) + 1
         _check_charge(store, run, tests, findings)
@@ -163,10 +164,12 @@ def _check_runs(store: Path, findings: Findings) -> None:
         findings.add("intents", f"without an outcome: {left}")
 
 
-def _was_to_be_stopped(store: Path, run_id: str) -> bool:
-    """Tell whether the last command that a run has sent to its tester was a stop."""
-    sent = "SELECT command FROM intent WHERE run_id = ? AND command IN ('start', 'stop') ORDER BY id DESC LIMIT 1"
-    return [row["command"] for row in read(store, sent, run_id)] == ["stop"]
+def _last_command(store: Path, run_id: str) -> str:
+    """Give the last command that a run has sent to its tester; empty for none."""
+    sent = (
+        "SELECT command FROM intent WHERE run_id = ? AND command IN ('start', 'stop', 'hold') ORDER BY id DESC LIMIT 1"
+    )
+    return next((row["command"] for row in read(store, sent, run_id)), "")
 
 
 def _check_spectra(store: Path, run: dict[str, Any], measured: list[dict[str, Any]], findings: Findings) -> None:

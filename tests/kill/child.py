@@ -194,7 +194,7 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
         running = [run.run_id for run in service.runs if run.state in {RunState.RUNNING, RunState.UNSEEN}]
         if stop_at_s is not None and loop.time() >= stop_at_s and running:
             stop_at_s = None
-            await service.stop(running[0], "ada")
+            await (service.hold if life.holds else service.stop)(running[0], "ada")
         if life.attended and not service.observe_only and await _attend(service):
             continue
         if (end := _end(service)) is not None:
@@ -202,9 +202,11 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
 
 
 async def _attend(service: Service) -> bool:
-    """Resume what holds and acknowledge what tripped; True when there was anything to do."""
+    """Resume what holds or waits, and acknowledge what tripped; True when there was anything to do."""
     for run in service.runs:
-        if run.state is RunState.HOLDING:
+        tripped = {other.request.channel for other in service.runs if other.state is RunState.TRIPPED}
+        waits = run.state is RunState.QUEUED and run.reason and run.request.channel not in tripped
+        if run.state is RunState.HOLDING or waits:
             await service.resume(run.run_id, "ada")
             return True
         if run.state is RunState.TRIPPED:
@@ -221,6 +223,7 @@ def _end(service: Service) -> Exit | None:
     if undecided or busy:
         return None
     blocked = {row.channel for row in rows if row.state in _BLOCKING}
-    if all(row.channel in blocked for row in rows if row.state is RunState.QUEUED):
+    # A queued run with a reason waits for a person.
+    if all(row.channel in blocked or row.reason for row in rows if row.state is RunState.QUEUED):
         return Exit.OVER if rows else Exit.OBSERVING
     return Exit.OBSERVING if service.observe_only else None

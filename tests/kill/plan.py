@@ -30,7 +30,7 @@ class Life:
     """One life of the service: the failpoint it dies at, or the real time after which it is killed; None: neither.
 
     ``attended``: a person resumes what holds and acknowledges what tripped. ``stop_after_s`` (simulated): a person
-    orders a stop. ``hand_stop``: before this life, somebody stops a channel at the tester itself.
+    orders a stop, or with ``holds`` a hold. ``hand_stop``: before this life, somebody stops a channel at the tester.
     """
 
     failpoint: str = ""
@@ -38,6 +38,7 @@ class Life:
     gap_s: float = SPACED_S
     attended: bool = False
     stop_after_s: float | None = None
+    holds: bool = False
     hand_stop: bool = False
 
 
@@ -74,7 +75,11 @@ def full_matrix() -> list[Plan]:
     first = Plan(1, queue, (*(Life(f"{name}:1", 3.0) for name in _STARTS), Life()))
     second = Plan(2, queue[:1], (*(Life(f"{name}:1", 3.0) for name in rests), Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
-    third = [Plan(3, queue[:1], (Life(f"{name}:1", 3.0, stop_after_s=60.0), Life())) for name in stops]
+    third = [
+        Plan(3, queue[:1], (Life(f"{name}:1", 3.0, stop_after_s=60.0, holds=holds), Life(attended=holds)))
+        for name in stops
+        for holds in (False, True)
+    ]
     measuring = _named([replace(order, measures=True) for order in queue[:1]])
     fourth = Plan(4, measuring, (*(Life(f"{name}:1", 6.0, attended=True) for name in between), Life(attended=True)))
     return [first, second, *third, fourth, *(_cut(plan(seed), 5) for seed in (11, 12, 13))]
@@ -102,5 +107,6 @@ def _life(random: Random) -> Life:
         gap_s=0.0 if random.random() < 0.1 else random.uniform(SPACED_S, 2 * SPACED_S),
         attended=random.random() < 0.5,
         stop_after_s=random.uniform(0.0, 400.0) if stops else None,
+        holds=random.random() < 0.3,
         hand_stop=random.random() < 0.06,
     )
