@@ -156,6 +156,17 @@ class RunStatus:
         """Whether a stop has been ordered and has not been confirmed yet."""
         return self.ordered_end is not None and not self.state.is_settled
 
+    @property
+    def waits_for_a_word(self) -> bool:
+        """Whether the run is queued and does not start before a person says so: then it has a reason."""
+        return self.state is RunState.QUEUED and bool(self.reason)
+
+    @property
+    def needs_no_supervision(self) -> bool:
+        """Whether nothing more happens to the run by itself; a person may still resume it, or let it start."""
+        is_open = self.start_is_unknown or self.stop_is_pending
+        return self.waits_for_a_word or (self.state.needs_no_supervision and not is_open)
+
 
 def move(old: RunState, new: RunState) -> RunState:
     """Return the new state. Raises IllegalMove when the table has no such move."""

@@ -46,8 +46,8 @@ def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
 
 def waiting(service: Service, channel: str) -> list[str]:
     """Describe the queued runs of a channel that do not start before a person says so."""
-    runs = [run for run in service.runs if run.request.channel == channel and run.state is RunState.QUEUED]
-    return [f"{run.run_id} {run.reason}" for run in runs if run.reason]
+    runs = [run for run in service.runs if run.request.channel == channel and run.status.waits_for_a_word]
+    return [f"{run.run_id} {run.reason}" for run in runs]
 
 
 def _run_words(update: RunUpdate) -> str:

@@ -113,7 +113,7 @@ class Supervisor:
 
     async def _watch_all(self) -> None:
         try:
-            await self.serve(lambda: all(_is_over(run) for run in self.runs))
+            await self.serve(lambda: all(run.status.needs_no_supervision for run in self.runs))
         except BaseException as err:
             # Whatever ends the watch ends the current too: nobody else looks at these channels.
             cancelled = isinstance(err, asyncio.CancelledError)
@@ -391,13 +391,6 @@ class Supervisor:
     def has_pending_write(self, run: Run) -> bool:
         """Return whether a stop or a state change of a run still waits to be stored."""
         return run in self._owed or run.status.stop_is_pending
-
-
-def _is_over(run: Run) -> bool:
-    """Return whether a run needs no more supervision; a person may still resume it, or let it start."""
-    status = run.status
-    waits = status.state is RunState.QUEUED and bool(status.reason)
-    return waits or (status.state.needs_no_supervision and not (status.start_is_unknown or status.stop_is_pending))
 
 
 def _concerns_polls(run: Run) -> bool:

@@ -114,7 +114,7 @@ class Recovery:
         run = self._run_of(row)
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
-            run.latch()
+            _latch(run)
             return run
         await self.settle(run)
         return run
@@ -215,6 +215,13 @@ class Recovery:
             return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
         await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
+
+
+def _latch(run: Run) -> None:
+    """Trip a held run whose stored samples require it: an earlier release held it all the same."""
+    ending = run.records.ending if run.records is not None else None
+    if run.state is RunState.HOLDING and ending is not None and ending.state is RunState.TRIPPED:
+        run.finish(ending.joined(Ending(RunState.HOLDING, f"it was held: {run.reason}")))
 
 
 def is_storm(store: Store, now_unix_s: float, window_s: float = STORM_WINDOW_S) -> bool:

@@ -24,7 +24,7 @@ from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
-from orchestrator.states import ALSO, MOVES, Ending, RunState, RunStatus, move
+from orchestrator.states import MOVES, Ending, RunState, RunStatus, move
 from orchestrator.store import Store, TesterTestRow
 from protocols.forecast import planned_duration_s
 from protocols.program import CyclingSegment
@@ -206,7 +206,7 @@ class Run:
             if self.status.ordered_end is not None and self.status.ordered_end.state is RunState.HOLDING:
                 self.status = replace(self.status, ordered_end=None)
             if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
-                self._end(found.joined(held))
+                self.finish(found.joined(held))
             else:
                 self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
 
@@ -217,21 +217,10 @@ class Run:
             return
         with self._store.transaction():
             found = self._judge_rest(segment_is_over=True)
-            if ending.state is RunState.COMPLETED:
-                # How it ended is told by what was found, not by the program that came to its end.
-                self._end(found or ending)
-            else:
-                self._end(ending.joined(found))
-
-    def _end(self, ending: Ending) -> None:
-        self.journal.note(EventKind.ENDED, ending.reason)
-        self.go(ending.state, ending.reason)
-
-    def latch(self) -> None:
-        """Trip a held run whose stored samples require it: a release before this one held it all the same."""
-        ending = self.records.ending if self.records is not None else None
-        if self.status.state is RunState.HOLDING and ending is not None and ending.state is RunState.TRIPPED:
-            self.finish(replace(ending, reason=f"{ending.reason}{ALSO}it was held: {self.status.reason}"))
+            # How a completed run ended is told by what was found, not by the program that came to its end.
+            ending = (found or ending) if ending.state is RunState.COMPLETED else ending.joined(found)
+            self.journal.note(EventKind.ENDED, ending.reason)
+            self.go(ending.state, ending.reason)
 
     def _judge_rest(self, *, segment_is_over: bool) -> Ending | None:
         """Judge the last records of the present test, store the findings, and return the ending that they require."""
@@ -248,7 +237,6 @@ class Run:
         if ending.state is RunState.HOLDING and state.can_be_resumed:
             return
         if state is RunState.HOLDING:
-            # Its findings may be older than this process, whose judges were fed with the stored samples.
             self.finish(replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason}"))
         elif state.is_at_rest and ending.state is RunState.STOPPED:
             self.go(RunState.STOPPED, ending.reason)

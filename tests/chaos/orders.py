@@ -142,14 +142,10 @@ def says_leads(state: str, reason: str) -> bool:
     return state == RunState.HOLDING and any(word in reason for word in ("leads", "potentiostat"))
 
 
-def _waits(run: Run) -> bool:
-    return run.state is RunState.QUEUED and bool(run.reason)
-
-
 async def resume(night: Night, it: Happening) -> bool:
     """Go on with some held run, or let one start that waits for a person."""
     service = night.host.service
-    run = _some(service, it.luck, lambda run: run.state is RunState.HOLDING or _waits(run))
+    run = _some(service, it.luck, lambda run: run.state is RunState.HOLDING or run.status.waits_for_a_word)
     if service is None or run is None:
         return False
     try:
