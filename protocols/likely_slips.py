@@ -30,18 +30,22 @@ _PREFIXED = {
 def current_slips(current_a: float, cell: CellFacts, bands: KindBands) -> list[str]:
     """Say which plausible currents may be meant by an implausible one (magnitude)."""
     found: dict[str, str] = {}
-    for words, meant_a in _currents_meant(current_a, cell):
+    for words, meant_a in (*_units_meant(current_a, cell), *_decimals_meant(current_a, cell)):
         in_ma = f"{plain(meant_a * 1000)} mA"
         if meant_a > 0 and in_ma not in found and not outside(currents(meant_a, cell), bands):
             found[in_ma] = words if words.endswith((" mA", " uA")) else f"{words} = {in_ma}"
     return list(found.values())[:_MOST]
 
 
-def _currents_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, float]]:
+def _written(values: dict[Judged, float]) -> Judged:
+    """Guess in which unit a current was written: the one that needs fewest digits, 17 mA and not 21.6451 mA/cm2."""
+    return min(values, key=lambda judged: _digits(values[judged]))
+
+
+def _units_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, float]]:
     values = currents(current_a, cell)
     per_ma = {judged: value / (current_a * 1000) for judged, value in values.items()}
-    # Of all units it was written in the one that needs fewest digits: 17 mA rather than 21.6451 mA/cm2.
-    written = min(values, key=lambda judged: _digits(values[judged]))
+    written = _written(values)
     number = values[written]
     for judged in (Judged.SPECIFIC_CURRENT, Judged.CURRENT_DENSITY, Judged.CURRENT):
         if judged is not written and judged in values and written is not Judged.C_RATE:
@@ -51,6 +55,12 @@ def _currents_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, fl
     else:
         yield _thousandth(number, written), current_a / 1000
         yield _thousandfold(number, written), current_a * 1000
+
+
+def _decimals_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, float]]:
+    values = currents(current_a, cell)
+    written = _written(values)
+    number = values[written]
     for factor in _DECIMALS:
         yield f"{plain(number * factor)} {written.unit}", current_a * factor
 

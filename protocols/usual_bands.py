@@ -123,7 +123,12 @@ _LFP: dict[Judged, UsualBand] = {
     Judged.LOADING: UsualBand(
         0.2, 40.0, "coin cells have 1 to 25 mg/cm2 of LFP, thin ones 0.3, thick ones 40 (our judgement)"
     ),
-    Judged.AREAL_CAPACITY: UsualBand(0.03, 7.0, "0.2 to 40 mg/cm2 of LFP with 170 mAh/g"),
+    Judged.AREAL_CAPACITY: UsualBand(
+        0.03,
+        7.0,
+        "0.2 to 40 mg/cm2 of LFP with 170 mAh/g; laboratory coin cells have less than 2 mAh/cm2 as a rule, cars 5 "
+        "(Frith et al., Nature Commun. 14 (2023) 420)",
+    ),
     Judged.SPECIFIC_CAPACITY: UsualBand(
         80.0,
         180.0,
@@ -159,7 +164,12 @@ _OTHER: dict[Judged, UsualBand] = {
         0.004, 30.0, "cells are cycled at C/100 to 10 C; only titanate and thin films go beyond 20 C"
     ),
     Judged.LOADING: UsualBand(0.05, 60.0, "0.1 mg/cm2 of a thin film to 50 mg/cm2 of a thick oxide (our judgement)"),
-    Judged.AREAL_CAPACITY: UsualBand(0.01, 15.0, "products have 1 to 4 mAh/cm2, thick electrodes 10 (our judgement)"),
+    Judged.AREAL_CAPACITY: UsualBand(
+        0.01,
+        15.0,
+        "laboratory coin cells have less than 2 mAh/cm2 as a rule, cars 5 (Frith et al., Nature Commun. 14 (2023) "
+        "420), thick electrodes 10",
+    ),
     Judged.SPECIFIC_CAPACITY: UsualBand(
         15.0,
         4300.0,
