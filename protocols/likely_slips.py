@@ -5,7 +5,7 @@ A guess is offered only if everything that it touches would be plausible with it
 >>> from protocols.usual_bands import usual
 >>> cell = CellFacts("one", "lfp", area_cm2=0.7854, active_mass_mg=1.1, nominal_capacity_ah=0.000187)
 >>> current_slips(0.017, cell, usual("lfp"))
-['17 mA/g = 0.0187 mA', '17 uA']
+['17 mA/g = 0.0187 mA', '17 uA', '1.7 mA']
 """
 
 from __future__ import annotations
@@ -28,41 +28,43 @@ _PREFIXED = {
 
 
 def current_slips(current_a: float, cell: CellFacts, bands: KindBands) -> list[str]:
-    """Say which plausible currents may be meant by an implausible one (magnitude)."""
+    """Say which plausible currents may be meant by an implausible one (magnitude).
+
+    A program does not say in which unit a current was written. It was probably the one that needs fewest digits: 17 mA
+    and not 21.6451 mA/cm2. Others are tried where they are as likely, or where that one leads nowhere.
+    """
+    values = currents(current_a, cell)
+    units = sorted(values, key=lambda judged: _digits(values[judged]))
+    fewest = _digits(values[units[0]])
     found: dict[str, str] = {}
-    for words, meant_a in (*_units_meant(current_a, cell), *_decimals_meant(current_a, cell)):
-        in_ma = f"{plain(meant_a * 1000)} mA"
-        if meant_a > 0 and in_ma not in found and not outside(currents(meant_a, cell), bands):
-            found[in_ma] = words if words.endswith((" mA", " uA")) else f"{words} = {in_ma}"
+    for meant_in in (_units_meant, _decimals_meant):
+        for written in units:
+            if found and _digits(values[written]) > fewest + 1:
+                continue
+            for words, meant_a in meant_in(written, values):
+                in_ma = f"{plain(meant_a * 1000)} mA"
+                if in_ma not in found and not outside(currents(meant_a, cell), bands):
+                    found[in_ma] = words if words.endswith((" mA", " uA")) else f"{words} = {in_ma}"
     return list(found.values())[:_MOST]
 
 
-def _written(values: dict[Judged, float]) -> Judged:
-    """Guess in which unit a current was written: the one that needs fewest digits, 17 mA and not 21.6451 mA/cm2."""
-    return min(values, key=lambda judged: _digits(values[judged]))
-
-
-def _units_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, float]]:
-    values = currents(current_a, cell)
-    per_ma = {judged: value / (current_a * 1000) for judged, value in values.items()}
-    written = _written(values)
-    number = values[written]
-    for judged in (Judged.SPECIFIC_CURRENT, Judged.CURRENT_DENSITY, Judged.CURRENT):
-        if judged is not written and judged in values and written is not Judged.C_RATE:
-            yield f"{plain(number)} {judged.unit}", number / per_ma[judged] / 1000
+def _units_meant(written: Judged, values: dict[Judged, float]) -> Iterator[tuple[str, float]]:
+    """Give the currents that the same number means in other units, each with its words."""
+    number, current_a = values[written], values[Judged.CURRENT] / 1000
     if written is Judged.C_RATE:
         yield f"C/{plain(number)}", current_a / number**2
-    else:
-        yield _thousandth(number, written), current_a / 1000
-        yield _thousandfold(number, written), current_a * 1000
+        return
+    for judged in (Judged.SPECIFIC_CURRENT, Judged.CURRENT_DENSITY, Judged.CURRENT):
+        if judged is not written and judged in values:
+            yield f"{plain(number)} {judged.unit}", current_a * number / values[judged]
+    yield _thousandth(number, written), current_a / 1000
+    yield _thousandfold(number, written), current_a * 1000
 
 
-def _decimals_meant(current_a: float, cell: CellFacts) -> Iterator[tuple[str, float]]:
-    values = currents(current_a, cell)
-    written = _written(values)
-    number = values[written]
+def _decimals_meant(written: Judged, values: dict[Judged, float]) -> Iterator[tuple[str, float]]:
+    """Give the currents whose decimal point stands elsewhere, each with its words."""
     for factor in _DECIMALS:
-        yield f"{plain(number * factor)} {written.unit}", current_a * factor
+        yield f"{plain(values[written] * factor)} {written.unit}", values[Judged.CURRENT] / 1000 * factor
 
 
 def _thousandth(number: float, judged: Judged) -> str:

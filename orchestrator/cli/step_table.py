@@ -27,9 +27,7 @@ def step_table(steps: Sequence[Mapping[str, Any]], untold: Sequence[str] = ()) -
         cells = [steps_told.ljust(widths[0]), row[1].ljust(widths[1])]
         cells += [text.rjust(width) for text, width in zip(row[2:], widths[2:], strict=True)]
         lines.append("  ".join(cells).rstrip())
-    if untold:
-        lines.append(f"({'; '.join(untold)})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"({why})" for why in untold)])
 
 
 def _shown(value: object) -> str:
