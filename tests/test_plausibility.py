@@ -194,6 +194,24 @@ def test_guesses_are_plausible_themselves() -> None:
     assert not seen("lfp", LFP, "17 mA/g").findings
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        "area 0.7854 cm2, active_mass 11.0 mg, nominal_capacity 0.187 mAh",
+        "area 0.7854 cm2, active_mass 0.110 mg, nominal_capacity 0.187 mAh",
+        "area 0.7854 cm2, active_mass 1.10 mg, nominal_capacity 1.87 mAh",
+        "area 0.7854 cm2, active_mass 1.10 mg, nominal_capacity 0.0187 mAh",
+        "area 7.854 cm2, active_mass 1.10 mg, nominal_capacity 0.187 mAh",
+    ],
+)
+def test_size_wrong_by_ten_contradicts_the_others(sizes: str) -> None:
+    """Of a cell whose file gives area, mass and capacity, a size that is wrong by ten is found (faults I07).
+
+    But an area that is too small by ten: 14 mg/cm2 is what other people weigh.
+    """
+    assert seen("lfp", sizes, "0.1 mA").findings
+
+
 def test_charge_of_a_step_is_judged_by_its_area() -> None:
     """1 mA/cm2 for 200 h strips a foil of a millimetre: hours for minutes, a slip that no current shows."""
     (sentence,) = seen("li-li", DISC, "1 mA/cm2", "time: 200 h").sentences
