@@ -113,7 +113,7 @@ _LFP: dict[Judged, UsualBand] = {
     Judged.CURRENT_DENSITY: UsualBand(
         0.001, 20.0, "C/200 of a thin electrode to 10 C of 2 mAh/cm2; Li metal is seldom driven above 10 mA/cm2"
     ),
-    Judged.SPECIFIC_CURRENT: UsualBand(0.68, 3400.0, "C/250 to 20 C of 170 mAh/g"),
+    Judged.SPECIFIC_CURRENT: UsualBand(0.4, 3600.0, "C/200 of 80 mAh/g to 20 C of 180 mAh/g"),
     Judged.C_RATE: UsualBand(
         0.004,
         20.0,
@@ -158,7 +158,7 @@ _OTHER: dict[Judged, UsualBand] = {
         0.001, 20.0, "C/200 of a thin electrode to 10 C of 2 mAh/cm2 or 5 C of 4 mAh/cm2 (our judgement)"
     ),
     Judged.SPECIFIC_CURRENT: UsualBand(
-        0.4, 10000.0, "C/250 of 100 mAh/g to 50 C of 200 mAh/g; silicon at 2 C passes 7000 mA/g"
+        0.1, 10000.0, "C/200 of 20 mAh/g to 50 C of 200 mAh/g; silicon at 2 C passes 7000 mA/g"
     ),
     Judged.C_RATE: UsualBand(
         0.004, 30.0, "cells are cycled at C/100 to 10 C; only titanate and thin films go beyond 20 C"

@@ -86,6 +86,12 @@ PLAUSIBLE = [
     ("Li/Cu at 5 mA/cm2", "li-cu", "area 1.13 cm2", "5 mA/cm2"),
     ("NMC full cell at C/10", "other", NMC, "0.1 C"),
     ("NMC full cell at 10 C", "other", NMC, "10 C"),
+    (
+        "rate test, 20 C of a capacity per mass of 178 mAh/g",
+        "lfp",
+        DISC + "active_mass 1 mg, nominal_capacity 178 mAh/g",
+        "20 C",
+    ),
     ("LTO at 20 C", "other", "area 1.13 cm2, active_mass 1 mg, nominal_capacity 165 mAh/g", "20 C"),
     ("silicon at C/5", "other", "area 1.13 cm2, active_mass 1 mg, nominal_capacity 3579 mAh/g", "0.2 C"),
     ("sulphur at C/10", "other", "area 1.13 cm2, active_mass 5 mg, nominal_capacity 1675 mAh/g", "0.1 C"),
@@ -183,6 +189,8 @@ def test_shipped_recipes_are_plausible_with_every_shipped_cell() -> None:
 
 def test_edge_of_a_band_is_inside() -> None:
     """20 C is usual for LFP where 20.1 C is not, whatever rounding makes of the amperes."""
+    rounded = DISC + "active_mass 0.247 mg, nominal_capacity 0.042 mAh"  # 20.000000000000004 C
+    assert not seen("lfp", rounded, "20 C").findings
     assert not seen("lfp", LFP, "20 C").findings
     assert seen("lfp", LFP, "20.1 C").findings
 
