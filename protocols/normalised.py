@@ -40,15 +40,19 @@ def currents(current_a: float, cell: CellFacts) -> dict[Judged, float]:
 
 
 def sizes(cell: CellFacts) -> dict[Judged, float]:
-    """Give what the sizes of a cell make of each other: loading, capacity per area and per mass, and the bare ones."""
+    """Give what the sizes of a cell make of each other: loading, capacity per area and per mass.
+
+    Mass and capacity stand for themselves where no area is known.
+    """
     area, mass_mg, nominal_ah = cell.area_cm2, cell.active_mass_mg, cell.nominal_capacity_ah
     found: dict[Judged, float] = {}
     if area:
         found[Judged.AREA] = area
-    if area and mass_mg:
-        found[Judged.LOADING] = mass_mg / area
-    if area and nominal_ah:
-        found[Judged.AREAL_CAPACITY] = nominal_ah * 1000 / area
+    if mass_mg:
+        found |= {Judged.LOADING: mass_mg / area} if area else {Judged.ACTIVE_MASS: mass_mg}
+    if nominal_ah:
+        nominal_mah = nominal_ah * 1000
+        found |= {Judged.AREAL_CAPACITY: nominal_mah / area} if area else {Judged.NOMINAL_CAPACITY: nominal_mah}
     if mass_mg and nominal_ah:
         found[Judged.SPECIFIC_CAPACITY] = nominal_ah * 1e6 / mass_mg
     if cell.electrolyte_thickness_um:

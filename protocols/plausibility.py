@@ -167,6 +167,8 @@ def _cell(cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
         Judged.AREAL_CAPACITY: f"{nominal} on {area} is ",
         Judged.SPECIFIC_CAPACITY: f"{nominal} beside {mass} is ",
         Judged.AREA: "an area of ",
+        Judged.ACTIVE_MASS: "an active_mass of ",
+        Judged.NOMINAL_CAPACITY: "a nominal_capacity of ",
         Judged.ELECTROLYTE_THICKNESS: "an electrolyte_thickness of ",
     }
     for judged, band in beyond.items():

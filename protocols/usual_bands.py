@@ -29,6 +29,8 @@ class Judged(StrEnum):
     C_RATE = "c_rate"
     STEP_CHARGE = "step_charge_mah_per_cm2"
     AREA = "area_cm2"
+    ACTIVE_MASS = "active_mass_mg"
+    NOMINAL_CAPACITY = "nominal_capacity_mah"
     LOADING = "loading_mg_per_cm2"
     AREAL_CAPACITY = "areal_capacity_mah_per_cm2"
     SPECIFIC_CAPACITY = "specific_capacity_mah_per_g"
@@ -49,6 +51,8 @@ _UNITS = {
     Judged.C_RATE: "C",
     Judged.STEP_CHARGE: "mAh/cm2",
     Judged.AREA: "cm2",
+    Judged.ACTIVE_MASS: "mg",
+    Judged.NOMINAL_CAPACITY: "mAh",
     Judged.LOADING: "mg/cm2",
     Judged.AREAL_CAPACITY: "mAh/cm2",
     Judged.SPECIFIC_CAPACITY: "mAh/g",
@@ -109,7 +113,13 @@ _LI_LI: dict[Judged, UsualBand] = {
 }
 
 _LFP: dict[Judged, UsualBand] = {
-    Judged.CURRENT: UsualBand(0.0005, 40.0, "10 C of the largest usual electrode of a CR2032, 2 cm2 with 2 mAh/cm2"),
+    Judged.CURRENT: UsualBand(
+        0.00005, 40.0, "C/200 of 0.01 mAh to 10 C of the largest usual electrode of a CR2032, 2 cm2 with 2 mAh/cm2"
+    ),
+    Judged.ACTIVE_MASS: UsualBand(
+        0.05, 70.0, "0.2 cm2 with 0.25 mg/cm2 to the largest disc of a CR2032 with 25 mg/cm2"
+    ),
+    Judged.NOMINAL_CAPACITY: UsualBand(0.008, 12.0, "0.05 to 70 mg of LFP with 170 mAh/g"),
     Judged.CURRENT_DENSITY: UsualBand(
         0.001, 20.0, "C/200 of a thin electrode to 10 C of 2 mAh/cm2; Li metal is seldom driven above 10 mA/cm2"
     ),
@@ -153,7 +163,13 @@ _LI_CU: dict[Judged, UsualBand] = {
 }
 
 _OTHER: dict[Judged, UsualBand] = {
-    Judged.CURRENT: UsualBand(0.0005, 60.0, "20 mA/cm2 on the largest disc of a CR2032, 2.8 cm2"),
+    Judged.CURRENT: UsualBand(0.00005, 60.0, "C/200 of 0.01 mAh to 20 mA/cm2 on the largest disc of a CR2032, 2.8 cm2"),
+    Judged.ACTIVE_MASS: UsualBand(
+        0.02, 100.0, "a thin film on 0.2 cm2 to a thick oxide on the largest disc of a CR2032"
+    ),
+    Judged.NOMINAL_CAPACITY: UsualBand(
+        0.005, 40.0, "a thin film on 0.2 cm2 to 15 mAh/cm2 on the largest disc of a CR2032"
+    ),
     Judged.CURRENT_DENSITY: UsualBand(
         0.001, 20.0, "C/200 of a thin electrode to 10 C of 2 mAh/cm2 or 5 C of 4 mAh/cm2 (our judgement)"
     ),
@@ -198,9 +214,8 @@ def replaced(bands: UsualBands, own: UsualBands) -> UsualBands:
 
 
 def outside(values: Mapping[Judged, float], bands: KindBands) -> dict[Judged, UsualBand]:
-    """Give the bands that values lie outside of; a bare current is judged only where the cell tells nothing better."""
-    normalised = {Judged.CURRENT_DENSITY, Judged.SPECIFIC_CURRENT, Judged.C_RATE} & values.keys() & bands.keys()
-    skipped = {Judged.CURRENT} if normalised else set()
+    """Give the bands that values lie outside of; a bare current is judged only where the cell's area is not known."""
+    skipped = {Judged.CURRENT} if Judged.CURRENT_DENSITY in values else set()
     return {
         judged: bands[judged]
         for judged, value in values.items()

@@ -75,6 +75,7 @@ PLAUSIBLE = [
     ("2 mAh/cm2 at 5 C", "lfp", "area 2 cm2, active_mass 24 mg, nominal_capacity 150 mAh/g", "5 C"),
     ("mass alone", "lfp", "active_mass 1.10 mg", "200 mA/g"),
     ("nominal capacity alone", "lfp", "nominal_capacity 0.187 mAh", "1 C"),
+    ("small mass alone, C/200", "lfp", "active_mass 0.2 mg, nominal_capacity 170 mAh/g", "0.005 C"),
     ("mass with binder and carbon, 90 mAh/g", "lfp", DISC + "active_mass 2 mg, nominal_capacity 0.18 mAh", "0.1 C"),
     ("largest disc of a CR2032", "lfp", "area 2.8 cm2, active_mass 30 mg", "170 mA/g"),
     ("Li/Li at 0.05 mA/cm2", "li-li", DISC, "0.05 mA/cm2"),
@@ -153,6 +154,9 @@ IMPLAUSIBLE = [
     ("NMC at 40 C", "other", NMC, "40 C", ("40 C", "C/40 = 0.075 mA")),
     ("NMC, mass of 112 mg", "other", "area 1.13 cm2, active_mass 112 mg, nominal_capacity 3 mAh", "0.1 C", ("99.1",)),
     ("NMC, capacity of a pouch", "other", "area 1.54 cm2, nominal_capacity 3 Ah", "0.1 C", ("1 948 mAh/cm2", "3 mAh")),
+    ("LFP, a mass alone", "lfp", "active_mass 112 mg", "17 mA/g", ("an active_mass of 112 mg", "11.2 mg")),
+    ("LFP, a mass in g alone", "lfp", "active_mass 0.0112 mg", "17 mA/g", ("0.0112 mg", "0.0112 g, 11.2 mg")),
+    ("LFP, Ah for mAh alone", "lfp", "nominal_capacity 0.187 Ah", "0.1 C", ("of 187 mAh", "0.187 mAh")),
     ("a mass alone", "other", "active_mass 1.10 mg, nominal_capacity 0.187 mAh", "17 mA", ("90.9 C", "17 mA/g")),
 ]
 
@@ -171,6 +175,17 @@ def test_slip_is_found_and_named(case: tuple[str, str, str, str, tuple[str, ...]
     told = " ".join(seen(kind, sizes, current).sentences)
     assert [word for word in words if word not in told] == []
     assert f"Usual for {kind} is " in told
+
+
+@pytest.mark.parametrize("case", PLAUSIBLE, ids=[case[0] for case in PLAUSIBLE])
+@pytest.mark.parametrize(("size", "factor"), [("active_mass_mg", 1e3), ("nominal_capacity_ah", 1e3), ("area_cm2", 1e2)])
+def test_size_in_a_wrong_unit_is_always_found(case: tuple[str, str, str, str], size: str, factor: float) -> None:
+    """Whatever the cell: g or ug for mg, Ah or uAh for mAh and mm2 for cm2 do not pass, in either direction."""
+    _, kind, sizes, current = case
+    known = program(kind, sizes, current)
+    value = getattr(known.cell, size)
+    for wrong in () if value is None else (value * factor, value / factor):
+        assert plausibility(replace(known, cell=replace(known.cell, **{size: wrong}))).findings, wrong
 
 
 def test_shipped_recipes_are_plausible_with_every_shipped_cell() -> None:

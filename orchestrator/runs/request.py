@@ -26,7 +26,8 @@ class RunRequest:
 
     def judged(self, bands: UsualBands) -> RunRequest:
         """Give the order with its plausibility. Raises Implausible when something is and nobody has confirmed it."""
-        return replace(self, plausibility=confirmed(self.program, bands, self.confirmed_by.strip()))
+        by = self.confirmed_by.strip()
+        return replace(self, confirmed_by=by, plausibility=confirmed(self.program, bands, by))
 
     def add_to(self, store: Store) -> str:
         """Add a queued run to the store and return its id."""
