@@ -136,18 +136,17 @@ def _currents(named: Iterable[_Named], cell: CellFacts, bands: KindBands) -> Ite
 def _charges(named: Iterable[_Named], cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
     """Judge the charge that a step sets, per area: more than a foil holds cannot be stripped from it."""
     band = bands.get(Judged.STEP_CHARGE)
+    if band is None or not cell.area_cm2:
+        return
     alike: dict[tuple[float, float], list[str]] = {}
     for name, step in named:
-        if band is None or not cell.area_cm2 or step.constant_a is None:
-            continue
-        bounds = [] if step.until.capacity_ah is None else [step.until.capacity_ah]
-        if step.until.time_s is not None:
-            bounds.append(abs(step.constant_a) * step.until.time_s / 3600)
-        if bounds and not band.holds(min(bounds) * 1000 / cell.area_cm2):
-            alike.setdefault((abs(step.constant_a), min(bounds)), []).append(name)
+        current_a = abs(step.constant_a or 0.0)
+        time_s, charge_ah = step.until.time_s, step.until.capacity_ah
+        bounds = [] if charge_ah is None else [charge_ah]
+        bounds += [] if time_s is None else [current_a * time_s / 3600]
+        if current_a and bounds and not band.holds(min(bounds) * 1000 / cell.area_cm2):
+            alike.setdefault((current_a, min(bounds)), []).append(name)
     for (current_a, charge_ah), names in alike.items():
-        if band is None or not cell.area_cm2:
-            continue
         per_area, hours = charge_ah * 1000 / cell.area_cm2, charge_ah / current_a
         density = f"{plain(current_a * 1000 / cell.area_cm2)} mA/cm2"
         guesses = [f"{plain(hours)} min"] if band.holds(per_area / 60) else []
