@@ -6,6 +6,7 @@
      +-- RecipeError        a recipe or cell file is wrong; carries every problem
      +-- UnknownName   no shipped recipe or cell has this name
      +-- ResolveError       this recipe cannot be run with this cell; carries every reason
+     +-- Implausible        it can, but hardly anybody means it; carries every reason, and a person may confirm it
 """
 
 from __future__ import annotations
@@ -50,3 +51,16 @@ class ResolveError(InputError):
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("\n".join(self.reasons))
+
+
+class Implausible(InputError):
+    """A program is implausible for its cell, and nobody has confirmed it; ``reasons``, one a line, then the remedy."""
+
+    def __init__(self, recipe: str, cell: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        listed = "\n".join(f"- {reason}" for reason in self.reasons)
+        super().__init__(
+            f"{recipe} is implausible with {cell}, and nothing was started:\n{listed}\n"
+            "Correct the recipe or the cell. If it is meant, somebody confirms it by name: "
+            "--confirm-implausible NAME, by REST the field confirm_implausible."
+        )

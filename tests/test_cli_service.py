@@ -228,6 +228,27 @@ def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Ben
     assert "R000001 on 21-1-3 is stopped: stopped by bob" in said
 
 
+def test_implausible_order_needs_a_name_or_a_bench_where_it_is_usual(bench: Bench) -> None:
+    """Refused with the sentence, queued with a name; the bands of the bench file reach the service that serves it."""
+    bench.serve()
+    recipe = bench.folder / "forty.yaml"
+    recipe.write_text(RECIPE.replace("0.2 mA/cm2", "40 mA/cm2"), encoding="utf-8")
+    order = ("run", recipe, "--cell", "coated-li-li", "--channel", "21-1-3", "--by", "bob")
+    refused(bench.cellrig(*order), 1, "31.4 mA is 40 mA/cm2", "--confirm-implausible NAME")
+    named = bench.cellrig(*order, "--confirm-implausible", "Ada", "--wait")
+    assert "confirmed by Ada: Steps" in named.stderr
+    assert [len(line) <= 80 for line in named.stderr.splitlines()[:5]] == [True] * 5
+    assert "confirmed by Ada: Steps" in bench.done("show", "R000001").replace("\n", " ")
+    bench.end(signal.SIGTERM)
+    wider = '\n[plausibility.li-li.current_density_ma_per_cm2]\nhigh = 50\nsource = "ramp tests, 2026"\n'
+    bench.bench.write_text(bench.bench.read_text(encoding="utf-8") + wider, encoding="utf-8")
+    bench.serve()
+    bench.done(*order)
+    with open_store(bench.store, read_only=True) as store:
+        kinds = [[event.kind for event in store.events(run.run_id)] for run in store.runs()]
+    assert ["implausible values confirmed" in there for there in kinds] == [True, False]
+
+
 def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     """With --wait the exit status is the run's; the rack is stopped when nothing runs; wrong orders are refused."""
     bench.serve()

@@ -43,15 +43,27 @@ def _request(order: models.StartOrder) -> RunRequest:
             raise UnknownName(f"there is no shipped {what} {name!r}; there are {', '.join(known)}")
     recipe = load_recipe(order.recipe) if order.recipe else parse_recipe(order.recipe_yaml or "", "recipe_yaml")
     cell = load_cell(order.cell) if order.cell else parse_cell(order.cell_yaml or "", "cell_yaml")
-    return RunRequest(resolve(recipe, cell), order.channel, order.label or cell.name)
+    confirmed_by = order.confirm_implausible or ""
+    return RunRequest(resolve(recipe, cell), order.channel, order.label or cell.name, confirmed_by)
 
 
 @router.post("/runs", status_code=201)
-async def start(order: models.StartOrder, service: TheService) -> models.RunNow:
-    """Queue a run of a recipe for a cell on a channel; it starts when the channel is free."""
+async def start(order: models.StartOrder, service: TheService) -> models.StartedRun:
+    """Queue a run of a recipe for a cell on a channel; it starts when the channel is free.
+
+    The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
+    ``confirm_implausible`` names the person who takes it on.
+    """
     service.supervisor_of(order.channel)
     request = await asyncio.to_thread(_request, order)
-    return _now(service.submit(request, order.by))
+    run = service.submit(request, order.by)
+    seen = run.request.plausibility
+    return models.StartedRun(
+        **_now(run).model_dump(),
+        steps=[models.StepValues.model_validate(step) for step in seen.steps] if seen else [],
+        implausible=list(seen.sentences) if seen else [],
+        confirmed_by=run.request.confirmed_by,
+    )
 
 
 @router.post("/runs/{run_id}/stop")

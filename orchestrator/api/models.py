@@ -22,7 +22,11 @@ class _Order(BaseModel):
 
 
 class StartOrder(_Order):
-    """A run to queue. Recipe and cell are shipped names, or the text of a file."""
+    """A run to queue. Recipe and cell are shipped names, or the text of a file.
+
+    ``confirm_implausible`` is the name of the person who takes on what is implausible in it; without it such a run is
+    refused.
+    """
 
     recipe: Name | None = None
     recipe_yaml: Document | None = None
@@ -31,6 +35,7 @@ class StartOrder(_Order):
     channel: Channel
     label: Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")] = ""
     by: Person
+    confirm_implausible: Person | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -93,6 +98,27 @@ class RunNow(BaseModel):
     cycle: int
     voltage_v: float | None
     samples: int
+
+
+class StepValues(BaseModel):
+    """The current of the steps that are alike, a magnitude, in each unit that the cell's file allows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    steps: str
+    what: str
+    current_ma: float | None
+    current_density_ma_per_cm2: float | None
+    specific_current_ma_per_g: float | None
+    c_rate: float | None
+
+
+class StartedRun(RunNow):
+    """A run that was just queued: its currents in all units, and what of them a person has confirmed."""
+
+    steps: list[StepValues]
+    implausible: list[str]
+    confirmed_by: str
 
 
 class ClaimNow(BaseModel):

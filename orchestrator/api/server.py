@@ -81,7 +81,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
             instance.write_owner(url)
             async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
-                service = Service(store, testers, Bus(), keeper, station)
+                service = Service(store, testers, Bus(), keeper, station, plan.bench.usual_bands)
                 live = LiveClients(service.bus)
                 words.note_start(store, testers, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}

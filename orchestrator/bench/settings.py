@@ -15,8 +15,10 @@ from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
+from orchestrator.bench.plausibility import PlausibilitySettings
 from orchestrator.clock.scaled import ScaledClock
 from protocols.program import Program
+from protocols.usual_bands import UsualBands
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -55,8 +57,8 @@ class BenchSettings(TableSettings):
 
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
-    circuit voltage there may be from the last one that the tester showed. ``clock`` is that of instruments which only
-    simulate and are faster than real ones.
+    circuit voltage there may be from the last one that the tester showed. ``plausibility``: bands of this laboratory in
+    the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than real ones.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -64,6 +66,7 @@ class BenchSettings(TableSettings):
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
+    plausibility: PlausibilitySettings = PlausibilitySettings()
     clock: ScaledClock | None = None
 
     @model_validator(mode="after")
@@ -115,6 +118,11 @@ class BenchSettings(TableSettings):
         """The settings of all instruments that cycle cells: the testers, and a potentiostat that is its own channel."""
         cycler = self.cycling_potentiostat
         return self.tester if cycler is None else (*self.tester, cycler)
+
+    @property
+    def usual_bands(self) -> UsualBands:
+        """The bands in which values must lie, or a person confirms them."""
+        return self.plausibility.in_place_of_usual()
 
     def tester_of(self, channel: str) -> BatteryTesterSettings:
         """Return the settings of the tester with a channel. Raises SettingsError, which lists the known channels."""

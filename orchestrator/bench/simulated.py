@@ -26,6 +26,7 @@ from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.cell import Cell
 from protocols.program import Program
+from protocols.usual_bands import BANDS, UsualBands
 
 if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
@@ -58,6 +59,11 @@ class SimulatedRack:
     cells: Mapping[str, str] = field(default_factory=dict)
     seed: int = 1
     poll_period_s: float = 600.0
+
+    @property
+    def usual_bands(self) -> UsualBands:
+        """The bands in which values must lie, or a person confirms them."""
+        return BANDS
 
     def problems(self, program: Program, channel: str) -> list[str]:
         """Return every reason, as a sentence, why a program cannot run on a channel of the rack; empty when it can."""

@@ -57,4 +57,12 @@ StoreFile = Annotated[
     Path, typer.Option("--store", envvar="CELLRIG_STORE", help="SQLite file that keeps every record.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+ConfirmImplausible = Annotated[
+    str,
+    typer.Option(
+        "--confirm-implausible",
+        metavar="NAME",
+        help="Your name, if what is implausible for the cell is meant all the same; it is kept with the run.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same samples, row for row.")]

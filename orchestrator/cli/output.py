@@ -39,13 +39,13 @@ def exit_status(err: Exception) -> int | None:
     """Return the exit status of a user's or an instrument's error, None for a defect of cellrig."""
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
     from orchestrator.store.errors import StoreError
-    from protocols.errors import RecipeError, ResolveError, UnknownName
+    from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName
 
     if isinstance(err, ConnectionFailed):
         return UNREACHABLE
     if isinstance(err, SettingsError | UnknownName):
         return WRONG_USE
-    if isinstance(err, DriverError | RecipeError | ResolveError | StoreError):
+    if isinstance(err, DriverError | Implausible | RecipeError | ResolveError | StoreError):
         return FAILED
     return None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.arguments import BenchFile, CellName, Json, RecipeName, complete_channel
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table
+from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
     from protocols.program import Program
@@ -58,37 +61,62 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one."""
+    """List every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one.
+
+    Each step's current is shown in mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
+    """
     from protocols import resolve
     from protocols.errors import ResolveError
-    from protocols.forecast import expected_duration_s, planned_duration_s
     from protocols.loading import load_cell, load_recipe
 
     loaded, what = load_recipe(recipe), load_cell(cell)
-    reasons: list[str] = []
-    hours: tuple[float, float] | None = None
     try:
-        program = resolve(loaded, what)
+        found = _looked_at(resolve(loaded, what), bench, channel)
     except ResolveError as err:
-        reasons = list(err.reasons)
-    else:
-        hours = expected_duration_s(program) / 3600, planned_duration_s(program) / 3600
-        if channel is not None:
-            reasons = _channel_problems(program, bench, channel)
+        found = _Check(problems=err.reasons)
+    reasons = [*found.problems, *found.implausible]
+    where = f"{what.name} on {channel}" if channel else what.name
     if json:
-        print_json({"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons})
-    elif reasons:
-        typer.echo(f"{loaded.name} must not run with {what.name}" + (f" on {channel}:" if channel else ":"), err=True)
+        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel}
+        print_json({**heads, "problems": reasons, "implausible": found.implausible, "steps": found.steps})
+        raise typer.Exit(FAILED if reasons else DONE)
+    if found.steps:
+        typer.echo(step_table(found.steps, found.untold))
+    if reasons:
+        verdict = "must not run" if found.problems else "is implausible"
+        typer.echo(f"{loaded.name} {verdict} with {where}:", err=True)
         for reason in reasons:
             typer.echo(f"- {reason}", err=True)
-    elif hours is not None:
-        where = f" on {channel}" if channel else ""
-        typer.echo(f"{loaded.name} can run with {what.name}{where}: about {hours[0]:.1f} h, at most {hours[1]:.1f} h")
+    else:
+        typer.echo(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
     raise typer.Exit(FAILED if reasons else DONE)
 
 
-def _channel_problems(program: Program, bench: Path | None, channel: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """What was found about a recipe and a cell."""
+
+    problems: Sequence[str] = ()
+    implausible: Sequence[str] = ()
+    steps: Sequence[dict[str, Any]] = ()
+    untold: Sequence[str] = ()
+    usual_h: float = 0.0
+    longest_h: float = 0.0
+
+
+def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Check:
     from orchestrator.bench.settings import load_bench
     from orchestrator.bench.simulated import SimulatedRack
+    from protocols.forecast import forecast
+    from protocols.plausibility import plausibility
 
-    return (SimulatedRack() if bench is None else load_bench(bench)).problems(program, channel)
+    there = SimulatedRack() if bench is None else load_bench(bench)
+    seen, ahead = plausibility(program, there.usual_bands), forecast(program)
+    return _Check(
+        problems=[] if channel is None else there.problems(program, channel),
+        implausible=seen.sentences,
+        steps=[asdict(step) for step in seen.steps],
+        untold=seen.untold,
+        usual_h=ahead.expected_duration_s / 3600,
+        longest_h=ahead.planned_duration_s / 3600,
+    )

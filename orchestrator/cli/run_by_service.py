@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
+from orchestrator.cli.step_table import step_table
 from orchestrator.states import RunState
 
 
@@ -22,6 +23,7 @@ class Order:
     channel: str
     label: str
     by: str
+    confirm_implausible: str = ""
 
     def as_json(self) -> dict[str, str]:
         """Return the order for the service, with the text of the files: it reads no files of its clients."""
@@ -34,7 +36,9 @@ class Order:
         cell = {"cell": self.cell}
         if self.cell not in shipped_cells():
             cell = {"cell_yaml": Path(self.cell).read_text(encoding="utf-8")}
-        return {**recipe, **cell, "channel": self.channel, "label": self.label, "by": named(self.by)}
+        confirmed = {"confirm_implausible": self.confirm_implausible} if self.confirm_implausible else {}
+        head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
+        return {**recipe, **cell, **head, **confirmed}
 
 
 def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> int:
@@ -47,6 +51,10 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
             UNREACHABLE,
         )
     run = client.post("/runs", body)
+    if not json:
+        typer.echo(step_table(run["steps"]), err=True)
+        for sentence in run["implausible"]:
+            typer.echo(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
     if wait:
         run = _followed(client, run)
     if json:

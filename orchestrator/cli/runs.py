@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.arguments import BenchFile, CellName, ChannelName, Json, RecipeName, Seed, StoreFile
+from orchestrator.cli.arguments import (
+    BenchFile,
+    CellName,
+    ChannelName,
+    ConfirmImplausible,
+    Json,
+    RecipeName,
+    Seed,
+    StoreFile,
+)
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, print_table, stopped_by_ctrl_c
+from orchestrator.cli.step_table import step_table
 from orchestrator.states import RunState
+
+if TYPE_CHECKING:
+    from orchestrator.rack.launch import Launch
 
 _DEFAULT_STORE = Path("cellrig.db")
 
@@ -29,12 +43,14 @@ def run(
     label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
     by: By = "",
+    confirm_implausible: ConfirmImplausible = "",
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Run a recipe for a cell on a channel, and keep every record.
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
+    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on.
     """
     from orchestrator.bench.settings import load_bench
     from orchestrator.bench.simulated import rack_with
@@ -49,10 +65,12 @@ def run(
     if bench is None and not simulate:
         from orchestrator.cli.run_by_service import Order, order_run
 
-        raise typer.Exit(order_run(Order(recipe, cell, channel, label, by), ServiceClient(store, url), wait, json))
+        ordered = Order(recipe, cell, channel, label, by, confirm_implausible)
+        raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
     loaded = load_cell(cell)
     where = rack_with(loaded, channel, cell_model, seed) if bench is None else load_bench(bench)
-    order = Launch(load_recipe(recipe), loaded, channel, where)
+    order = Launch(load_recipe(recipe), loaded, channel, where, confirm_implausible)
+    _tell_currents(order)
     try:
         with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
             result = launch(order, store, view)
@@ -65,6 +83,17 @@ def run(
         typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
         typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
     raise typer.Exit(DONE if row["state"] == RunState.COMPLETED else FAILED)
+
+
+def _tell_currents(order: Launch) -> None:
+    """Show each step's current in all units before anything runs, on stderr: stdout is for the result."""
+    from orchestrator.rack.launch import checked_program
+    from protocols.plausibility import plausibility
+
+    seen = plausibility(checked_program(order), order.bench.usual_bands)
+    typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
+    for sentence in seen.sentences if order.confirmed_by else ():
+        typer.echo(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

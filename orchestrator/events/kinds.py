@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     # A run and its tests
     STATE = "state"
     COMMAND = "command"
+    IMPLAUSIBLE = "implausible values confirmed"
     LOADED = "loaded"
     LIMITS_UNVERIFIED = "limits_unverified"
     STARTED = "started"
@@ -87,6 +88,7 @@ _K, _S = EventKind, Severity
 _SEVERITY: dict[EventKind, Severity] = {
     _K.STATE: _S.INFO,
     _K.COMMAND: _S.NOTICE,
+    _K.IMPLAUSIBLE: _S.WARNING,
     _K.LOADED: _S.INFO,
     _K.LIMITS_UNVERIFIED: _S.INFO,
     _K.STARTED: _S.INFO,

@@ -33,12 +33,16 @@ from protocols.resolve import resolve
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time."""
+    """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time.
+
+    ``confirmed_by`` is the person who takes on what is implausible in it.
+    """
 
     recipe: Recipe
     cell: Cell
     channel: str
     bench: BenchSettings | SimulatedRack
+    confirmed_by: str = ""
 
 
 def checked_program(order: Launch) -> Program:
@@ -53,12 +57,18 @@ def checked_program(order: Launch) -> Program:
     return program
 
 
+def requested(order: Launch) -> RunRequest:
+    """Give the checked and judged order of a run. Raises what ``checked_program`` does, and Implausible."""
+    request = RunRequest(checked_program(order), order.channel, order.cell.name, order.confirmed_by)
+    return request.judged(order.bench.usual_bands)
+
+
 def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """Run a program and return the run's end. All data are in the store, also after Ctrl-C (KeyboardInterrupt).
 
     Raises AlreadyOwned when a bench's instruments are another process's.
     """
-    request = RunRequest(checked_program(order), order.channel, order.cell.name)
+    request = requested(order)
     if isinstance(order.bench, BenchSettings):
         return run_by(order.bench.clock, _on_bench(order.bench, request, store, listener))
     return run_virtual(_on_rack(order.bench, request, store, listener))

@@ -27,6 +27,7 @@ from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.forecast import forecast
+from protocols.usual_bands import BANDS, UsualBands
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +65,10 @@ class Service:
         bus: Bus | None = None,
         housekeeping: Housekeeping | None = None,
         station: Station | None = None,
+        bands: UsualBands = BANDS,
     ) -> None:
         self.store = store
+        self._bands = bands
         self.station = station
         self.bus = bus or Bus()
         store.bus = self.bus
@@ -215,7 +218,10 @@ class Service:
             raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
 
     def submit(self, request: RunRequest, by: str) -> Run:
-        """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present."""
+        """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present.
+
+        Raises Implausible if something in its program is, and no person has confirmed it.
+        """
         supervisor = self.supervisor_of(request.channel)
         self._check_claim(request.channel, by)
         if self._no_starts is not None:
@@ -225,7 +231,7 @@ class Service:
         reasons = supervisor.tester.problems(request.channel, request.program)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
-        run = supervisor.submit(request, by)
+        run = supervisor.submit(request.judged(self._bands), by)
         self._double_orders.taken(run, by)
         return run
 

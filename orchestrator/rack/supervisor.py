@@ -74,8 +74,7 @@ class Supervisor:
         """Queue a run for its channel; a run that could not be stored completely is not queued."""
         with self._store.transaction():
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
-            if by:
-                run.journal.note(EventKind.COMMAND, f"start ordered by {by}")
+            run.journal.ordered(by)
         self.queue.ordered(run)
         self.adopt(run)
         return run

@@ -47,6 +47,15 @@ class RunJournal:
             data = {**(data or {}), SEVERITY_KEY: severity}
         self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
 
+    def ordered(self, by: str) -> None:
+        """Write who has ordered the run, and who has confirmed what is implausible in its program."""
+        if by:
+            self.note(EventKind.COMMAND, f"start ordered by {by}")
+        seen, person = self._request.plausibility, self._request.confirmed_by
+        if seen is not None and seen.findings:
+            data = {"by": person, "findings": seen.sentences}
+            self.note(EventKind.IMPLAUSIBLE, f"confirmed by {person}: {' '.join(seen.sentences)}", data)
+
     def moved(self, state: RunState, reason: str) -> None:
         """Write an event that the run changed to a state; the state gives the severity."""
         message = f"{state.value}: {reason}" if reason else state.value

@@ -1,0 +1,244 @@
+"""Judges, before anything runs, whether the values of a program are plausible for its cell.
+
+Each step that passes current is told in mA, mA/cm2, mA/g and C, as far as the cell's file allows; what lies outside the
+usual bands of the cell's kind (``usual_bands``) is found, with a guess at the slip behind it. Nothing here refuses: who
+starts a program asks a person first when there are findings.
+
+>>> from protocols.loading import load_cell, load_recipe
+>>> from protocols.resolve import resolve
+>>> seen = plausibility(resolve(load_recipe("lfp-200mA-g"), load_cell("bare-lfp")))
+>>> [(step.steps, step.what, step.current_ma, round(step.c_rate, 2)) for step in seen.steps], seen.findings
+([('2', 'charge', 0.22, 1.18), ('3', 'discharge', 0.22, 1.18)], ())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from protocols.errors import Implausible
+from protocols.likely_slips import capacity_hint, cell_slips, current_slips
+from protocols.normalised import currents, plain, sizes
+from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Program, Purpose
+from protocols.program_steps import powered
+from protocols.techniques import CyclicVoltammetry, Impedance
+from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, UsualBands, outside, usual
+
+_TOLD_FIRST = (Judged.C_RATE, Judged.CURRENT_DENSITY, Judged.SPECIFIC_CURRENT, Judged.CURRENT)
+_LISTED = 4  # step numbers that a row or a sentence lists before it counts the rest
+
+
+@dataclass(frozen=True, slots=True)
+class StepValues:
+    """The current of the steps that are alike, a magnitude; None where the cell's file does not allow the unit."""
+
+    steps: str
+    what: str
+    current_ma: float | None = None
+    current_density_ma_per_cm2: float | None = None
+    specific_current_ma_per_g: float | None = None
+    c_rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImplausibleValue:
+    """A value outside its usual band; ``sentence`` says all of it, with the likely slip."""
+
+    where: str
+    judged: Judged
+    value: float
+    band: UsualBand
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plausibility:
+    """What a program asks of its cell: its steps in all units, what is implausible, what could not be told and why."""
+
+    steps: tuple[StepValues, ...]
+    findings: tuple[ImplausibleValue, ...]
+    untold: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One sentence for each finding."""
+        return tuple(finding.sentence for finding in self.findings)
+
+
+def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
+    """Judge every powered step and measurement of a program, and the sizes of its cell."""
+    kind = usual(program.cell.kind, bands)
+    named = list(_named(program))
+    findings = [
+        *_cell(program.cell, kind),
+        *_currents(named, program.cell, kind),
+        *_charges(named, program.cell, kind),
+        *_measurements(program, kind),
+    ]
+    return Plausibility(tuple(_rows(named, program.cell)), tuple(findings), tuple(_untold(program.cell)))
+
+
+def confirmed(program: Program, bands: UsualBands, by: str) -> Plausibility:
+    """Judge a program. Raises Implausible when it has findings and nobody (``by`` empty) has confirmed them."""
+    seen = plausibility(program, bands)
+    if seen.findings and not by:
+        raise Implausible(program.recipe, program.cell.name, seen.sentences)
+    return seen
+
+
+_Named = tuple[str, PoweredStep]
+
+
+def _named(program: Program) -> Iterator[_Named]:
+    """Give each powered step with its number, behind that of its test where the program has several."""
+    several = len(program.segments) > 1
+    for test, segment in enumerate(program.segments, 1):
+        if not isinstance(segment, MeasurementSegment):
+            for number, step in powered(segment.steps):
+                yield f"{test}.{number}" if several else f"{number}", step
+
+
+def _what(step: PoweredStep) -> str:
+    words = step.direction.value
+    if step.purpose is Purpose.CHECK:
+        words = f"contact check, {words}"
+    if step.holds_voltage:
+        words += f", {step.target_v:g} V"
+    return words if step.sets_current else f"{words}, at most"
+
+
+def _rows(named: Iterable[_Named], cell: CellFacts) -> Iterator[StepValues]:
+    alike: dict[tuple[str, float | None], list[str]] = {}
+    for name, step in named:
+        alike.setdefault((_what(step), step.largest_a), []).append(name)
+    for (what, current_a), names in alike.items():
+        values = {} if current_a is None else currents(current_a, cell)
+        yield StepValues(_listed(names), what, **{judged.value: value for judged, value in values.items()})
+
+
+def _currents(named: Iterable[_Named], cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
+    alike: dict[float, list[str]] = {}
+    for name, step in named:
+        if step.largest_a:
+            alike.setdefault(step.largest_a, []).append(name)
+    for current_a, names in alike.items():
+        values = currents(current_a, cell)
+        beyond = outside(values, bands)
+        if beyond:
+            first = next(judged for judged in _TOLD_FIRST if judged in beyond)
+            told = [f"{plain(value)} {judged.unit}" for judged, value in values.items()]
+            is_what = f"{told[0]} is {_and(told[1:])}" if len(told) > 1 else told[0]
+            # Where the sizes of the cell are wrong, so are the currents that follow from them.
+            guesses = [] if outside(sizes(cell), bands) else current_slips(current_a, cell, bands)
+            yield _finding(_steps(names), is_what, first, values[first], cell, beyond, guesses)
+
+
+def _charges(named: Iterable[_Named], cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
+    """Judge the charge that a step sets, per area: more than a foil holds cannot be stripped from it."""
+    band = bands.get(Judged.STEP_CHARGE)
+    if band is None or not cell.area_cm2:
+        return
+    alike: dict[tuple[float, float], list[str]] = {}
+    for name, step in named:
+        current_a = abs(step.constant_a or 0.0)
+        time_s, charge_ah = step.until.time_s, step.until.capacity_ah
+        bounds = [] if charge_ah is None else [charge_ah]
+        bounds += [] if time_s is None else [current_a * time_s / 3600]
+        if current_a and bounds and not band.holds(min(bounds) * 1000 / cell.area_cm2):
+            alike.setdefault((current_a, min(bounds)), []).append(name)
+    for (current_a, charge_ah), names in alike.items():
+        per_area, hours = charge_ah * 1000 / cell.area_cm2, charge_ah / current_a
+        density = f"{plain(current_a * 1000 / cell.area_cm2)} mA/cm2"
+        guesses = [f"{plain(hours)} min"] if band.holds(per_area / 60) else []
+        is_what = f"{density} for {plain(hours)} h is {plain(per_area)} mAh/cm2"
+        beyond = {Judged.STEP_CHARGE: band}
+        yield _finding(_steps(names), is_what, Judged.STEP_CHARGE, per_area, cell, beyond, guesses)
+
+
+def _cell(cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
+    values = sizes(cell)
+    beyond = outside(values, bands)
+    guesses = cell_slips(cell, bands) if beyond else []
+    mass, area = f"{plain(cell.active_mass_mg or 0)} mg", f"{plain(cell.area_cm2 or 0)} cm2"
+    nominal = f"{plain((cell.nominal_capacity_ah or 0) * 1000)} mAh"
+    words = {
+        Judged.LOADING: f"{mass} on {area} is ",
+        Judged.AREAL_CAPACITY: f"{nominal} on {area} is ",
+        Judged.SPECIFIC_CAPACITY: f"{nominal} beside {mass} is ",
+        Judged.AREA: "an area of ",
+        Judged.ACTIVE_MASS: "an active_mass of ",
+        Judged.NOMINAL_CAPACITY: "a nominal_capacity of ",
+        Judged.ELECTROLYTE_THICKNESS: "an electrolyte_thickness of ",
+    }
+    for judged, band in beyond.items():
+        told = f"{words[judged]}{plain(values[judged])} {judged.unit}"
+        if judged is Judged.SPECIFIC_CAPACITY and (hint := capacity_hint(cell)):
+            told += f", while {hint}"
+        yield _finding(f"Cell {cell.name}", told, judged, values[judged], cell, {judged: band}, guesses)
+        guesses = []  # they mend all of it: once is enough
+
+
+def _measurements(program: Program, bands: KindBands) -> Iterator[ImplausibleValue]:
+    alike: dict[tuple[str, Judged, float], list[str]] = {}
+    for test, segment in enumerate(program.segments, 1):
+        technique = segment.technique if isinstance(segment, MeasurementSegment) else None
+        if isinstance(technique, Impedance):
+            alike.setdefault((technique.kind, Judged.AMPLITUDE, technique.amplitude_v * 1000), []).append(str(test))
+        elif isinstance(technique, CyclicVoltammetry):
+            rate = technique.scan_rate_v_per_s * 1000
+            alike.setdefault((technique.kind, Judged.SCAN_RATE, rate), []).append(str(test))
+    for (technique_kind, judged, value), names in alike.items():
+        beyond = outside({judged: value}, bands)
+        if beyond:
+            told = f"an {technique_kind} with {plain(value)} {judged.unit}".replace("an cyclic_", "a cyclic ")
+            slips = (factor * value for factor in (1e-3, 1e3) if bands[judged].holds(factor * value))
+            guesses = [f"{plain(slip)} {judged.unit}" for slip in slips]
+            where = f"{'Tests' if len(names) > 1 else 'Test'} {_listed(names)}"
+            yield _finding(where, told, judged, value, program.cell, beyond, guesses)
+
+
+def _finding(
+    where: str,
+    told: str,
+    first: Judged,
+    value: float,
+    cell: CellFacts,
+    beyond: dict[Judged, UsualBand],
+    guesses: list[str],
+) -> ImplausibleValue:
+    band = beyond[first]
+    text = f"{where}: {told}. Usual for {cell.kind} is {_range(band, first)}: {band.source}."
+    others = [_range(other, judged) for judged, other in beyond.items() if judged is not first]
+    text += f" It is also outside {_and(others)}." if others else ""
+    text += f" Did you mean {', or '.join(guesses)}?" if guesses else ""
+    return ImplausibleValue(where, first, value, band, text)
+
+
+def _range(band: UsualBand, judged: Judged) -> str:
+    if band.low <= 0:
+        return f"at most {plain(band.high)} {judged.unit}"
+    return f"{plain(band.low)} to {plain(band.high)} {judged.unit}"
+
+
+def _untold(cell: CellFacts) -> Iterator[str]:
+    known = currents(1.0, cell)
+    for judged, what in (
+        (Judged.CURRENT_DENSITY, "area"),
+        (Judged.SPECIFIC_CURRENT, "active_mass"),
+        (Judged.C_RATE, "nominal_capacity"),
+    ):
+        if judged not in known:
+            yield f"{judged.unit} needs {what} in the cell's file"
+
+
+def _steps(names: list[str]) -> str:
+    return f"{'Steps' if len(names) > 1 else 'Step'} {_listed(names)}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:_LISTED])} and {more} more"
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
