@@ -49,8 +49,8 @@ async def beyond(rig: Rig, store: Store, run_id: str) -> float:
 async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig: Rig, store: Store) -> None:
     """The cell is driven beyond its window once: the run is tripped, explained, and the next one does not follow."""
     async with serving(rig, store) as service:
-        run = service.submit(RunRequest(lfp(), CHANNEL, "a"), "ada")
-        behind = service.submit(RunRequest(lfp(), CHANNEL, "b"), "bob")
+        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
+        behind = service.submit(RunRequest(lfp(), CHANNEL, "b", "bob"), "bob")
         await asyncio.sleep(600)
         assert await beyond(rig, store, run.run_id) > 4.3
         assert state(run) is RunState.TRIPPED
