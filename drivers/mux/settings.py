@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from drivers.interfaces import Isolation
-from drivers.table_settings import TableSettings
+from drivers.table_settings import LineAddress, TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE
 
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
@@ -93,8 +93,8 @@ class RelayMuxSettings(WiredSettings):
 
     kind: Literal["relay-mux"] = "relay-mux"
     name: str = Field(default="relay-mux", pattern=_NAME)
-    port: str = ""
-    other_ports: tuple[str, ...] = ()
+    port: LineAddress = ""
+    other_ports: tuple[LineAddress, ...] = ()
     serial_number: str = ""
     baud_rate: int = Field(default=9600, ge=50, le=4_000_000)
     identity: str = Field(min_length=1)

@@ -110,7 +110,8 @@ class NewareClient:
         result = (root.findtext("result") or "").strip()
         if result != "ok":
             await self._drop()
-            raise Refused(f"BTS refused the log-in of {self._login[0]!r} ({result!r}); check user and password")
+            # Neither what was sent nor an answer that may repeat it.
+            raise Refused("BTS refused the log-in; check username and password in the bench file")
         return link
 
     async def _exchange(self, link: Link, request: wire.Request) -> ET.Element:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
-from drivers.table_settings import TableSettings
+from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 
@@ -71,7 +71,7 @@ class NewareSettings(BatteryTesterSettings):
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
     name: str = Field(default="ct4008", pattern=INSTRUMENT_NAME)
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(default=502, ge=1, le=65535)
     username: str = "admin"
     password: str = Field(default=_VENDORS_PASSWORD, repr=False)

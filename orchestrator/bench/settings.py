@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, SerializeAsAny, ValidationError, model_validator
 
@@ -12,16 +12,18 @@ from drivers.chi660e.cycling_settings import CyclingSettings, cycling_settings
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
-from drivers.table_settings import TableSettings
+from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
 from orchestrator.bench.plausibility import PlausibilitySettings
+from orchestrator.bench.wrong_settings import sentences
 from orchestrator.clock.scaled import ScaledClock
+from protocols.bounded_file import BadFile, read_bounded
 from protocols.program import Program
 from protocols.usual_bands import UsualBands
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+# A rack of a hundred units takes less than a tenth of this.
+BENCH_FILE_BYTES = 1024 * 1024
 
 
 class ServiceSettings(TableSettings):
@@ -30,7 +32,7 @@ class ServiceSettings(TableSettings):
     ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
     """
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -146,28 +148,28 @@ class BenchSettings(TableSettings):
 
 def load_bench(path: Path) -> BenchSettings:
     """Read a bench file (TOML). Raises SettingsError with every problem and its place in the file."""
+    document = _document(path)
     try:
-        with path.open("rb") as file:
-            return BenchSettings.model_validate(tomllib.load(file))
-    except OSError as err:
-        raise SettingsError(f"cannot read the bench file {path}: {err.strerror}") from err
-    except tomllib.TOMLDecodeError as err:
-        raise SettingsError(f"{path} is not valid TOML: {err}") from err
+        return BenchSettings.model_validate(document)
     except ValidationError as err:
-        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}{_seen(e)}" for e in err.errors()]
         # Not chained: pydantic's own message shows what was typed, passwords too.
-        raise SettingsError("\n".join(lines)) from None
+        raise SettingsError("\n".join(sentences(err, document, path))) from None
 
 
-def _seen(error: ErrorDetails) -> str:
-    """Return the wrong value for an error message, but nothing that may be a password: its key may be misspelled."""
-    if (
-        "password" in error["loc"]
-        or error["type"] == "extra_forbidden"
-        or isinstance(error["input"], dict | list | tuple)
-    ):
-        return ""
-    return f", saw {error['input']!r}"
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        text = read_bounded(path, BENCH_FILE_BYTES).decode("utf-8")
+    except BadFile as err:
+        raise SettingsError(f"cannot read the bench file: {err}") from err
+    except UnicodeDecodeError as err:
+        # Not chained: the exception holds the whole file.
+        raise SettingsError(f"{path} is not UTF-8 text at byte {err.start}; save it as UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(f"{path} is not valid TOML: {err}") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is not valid TOML: tables stand in one another too deep") from None
 
 
 def _listed(channels: tuple[str, ...]) -> str:
