@@ -35,12 +35,20 @@ class CurrentRange:
 
 @dataclass(frozen=True, slots=True)
 class ChannelEnvelope:
-    """What one channel can do. Defaults are those of the CT-4000 family (reference neware-ct4008, section 1.2)."""
+    """What one channel can do. Defaults are those of the CT-4000 family (reference neware-ct4008, section 1.2).
+
+    The resolutions are the smallest time, voltage and change of current that are not zero to the channel: it looks for
+    the end of a step once in ``time_resolution_s`` (section 7.3), and its program holds voltages in 0.1 mV and currents
+    in mA with six decimals (section 5.2).
+    """
 
     voltage_low_v: float
     voltage_high_v: float
     current_ranges: tuple[CurrentRange, ...]
     record_every_min_s: float = 0.1
+    time_resolution_s: float = 0.1
+    voltage_resolution_v: float = 1e-4
+    current_resolution_a: float = 1e-9
     steps_max: int = 254
     loop_times_max: int = 65535
     loop_depth_max: int = 3
@@ -72,6 +80,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         found += _size(segment, envelope)
         found += _times(steps, envelope)
         found += _records(segment, steps, envelope)
+        found += _resolutions(segment, steps, envelope)
         found += _flaws(segment, steps, drives, symmetric)
     return _sentences(found)
 
@@ -171,6 +180,38 @@ def _records(segment: CyclingSegment, steps: Sequence[_Demand], envelope: Channe
             yield number, text if number else f"The program asks for {text}"
 
 
+def _resolutions(segment: CyclingSegment, steps: Sequence[_Demand], envelope: ChannelEnvelope) -> Iterator[_Reason]:
+    """Give every value that the channel would take for zero: an end that it may not know as one."""
+    tick_s, least_v, least_a = envelope.time_resolution_s, envelope.voltage_resolution_v, envelope.current_resolution_a
+    for step in steps:
+        for time_s in (step.until.time_s, step.ceiling.time_s):
+            if time_s is not None and 0 < time_s < tick_s:
+                yield step.number, f"an end after {time_s:g} s; this channel looks for ends every {tick_s:g} s"
+        if step.target_v is not None and 0 < abs(step.target_v) < least_v:
+            yield (
+                step.number,
+                f"{_in_volts(step.target_v)} is zero to this channel, whose steps are {least_v * 1e3:g} mV",
+            )
+        # The charge that flows between two looks: a smaller one has passed before the channel sees it.
+        least_ah = max(step.currents_a, default=0.0) * tick_s / 3600
+        for charge_ah in (step.until.capacity_ah, step.ceiling.capacity_ah):
+            if charge_ah is not None and charge_ah < least_ah:
+                yield (
+                    step.number,
+                    f"an end after {charge_ah * 1e3:g} mAh, less than flows between two looks, {tick_s:g} s",
+                )
+    rules: list[tuple[int | None, Record]] = [(None, segment.record)]
+    rules += [(step.number, step.record) for step in steps if step.record]
+    for number, rule in rules:
+        for change, least, unit in (
+            (rule.voltage_change_v, least_v, "V"),
+            (rule.current_change_a, least_a, "A"),
+        ):
+            if change is not None and change < least:
+                text = f"a record every {change:g} {unit}; this channel resolves {least:g} {unit}"
+                yield number, text if number else f"The program asks for {text}"
+
+
 def _flaws(
     segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool
 ) -> Iterator[_Reason]:
@@ -197,6 +238,8 @@ def _ends(steps: Sequence[_Demand], drives: Sequence[_Demand]) -> Iterator[_Reas
             yield drive.number, "nothing bounds its time"
         if until.capacity_ah is ceiling.capacity_ah is None:
             yield drive.number, "nothing bounds its charge"
+        if until.capacity_ah is not None and until.capacity_ah <= 0:
+            yield drive.number, f"it ends after {until.capacity_ah:g} Ah"
         if any(current_a <= 0 for current_a in drive.currents_a):
             yield drive.number, "a current of zero or less"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def test_only_keys_that_exist_are_called_harmless() -> None:
     ],
     ids=["folder", "pipe", "device", "too long", "not text", "too deep", "link to itself"],
 )
-def test_what_is_no_bench_file_gets_a_sentence(tmp_path: Path, make, words: str) -> None:  # noqa: ANN001
+def test_what_is_no_bench_file_gets_a_sentence(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
     """Nothing waits for a pipe's other end, reads a device without end, or ends in a trace."""
     path = tmp_path / "bench.toml"
     make(path)

@@ -221,3 +221,38 @@ def test_reasons_are_sentences_whatever_the_program(
         assert 0 < abs(current) < 0.00105
         assert back_to == 1
         assert 1 <= times <= 65535
+
+
+_CV = ConstantVoltage(Direction.CHARGE, 4.0, Until(time_s=60.0), 0.001, Ceiling(capacity_ah=0.001))
+
+
+@pytest.mark.parametrize(
+    ("step", "sound", "words"),
+    [
+        (replace(_CHARGE, until=Until(time_s=1e-12, voltage_v=4.0)), False, "an end after 1e-12 s; this channel looks"),
+        (replace(_CHARGE, until=Until(time_s=0.1, voltage_v=4.0)), True, ""),
+        (replace(_CHARGE, ceiling=Ceiling(0.09, 1.0)), False, "an end after 0.09 s"),
+        (Rest(Until(time_s=0.05)), False, "an end after 0.05 s"),
+        (replace(_CHARGE, current_a=0.001, until=Until(capacity_ah=2.7e-8)), False, "an end after 2.7e-05 mAh"),
+        (replace(_CHARGE, current_a=0.001, until=Until(capacity_ah=2.8e-8)), True, ""),
+        (replace(_CHARGE, ceiling=Ceiling(100.0, 1e-15)), False, "an end after 1e-12 mAh"),
+        (replace(_CV, until=Until(capacity_ah=0.0), ceiling=Ceiling(time_s=1.0)), False, "it ends after 0 Ah"),
+        (replace(_CHARGE, record=Record(voltage_change_v=5e-5)), False, "a record every 5e-05 V"),
+        (replace(_CHARGE, record=Record(voltage_change_v=1e-4)), True, ""),
+        (replace(_CHARGE, record=Record(current_change_a=1e-12)), False, "a record every 1e-12 A"),
+    ],
+)
+def test_what_the_channel_takes_for_nothing_is_refused(step: Step, sound: bool, words: str) -> None:
+    """An end that rounds to zero is none to a tester: it is told before anything is loaded, and its neighbour runs."""
+    found = problems(_program(step), SMALL)
+    assert (found == []) is sound, found
+    assert any(words in reason for reason in found) or sound
+
+
+def test_a_voltage_below_a_tenth_of_a_millivolt_is_refused() -> None:
+    """0.01 mV is written as 0.1 in the tester's unit, and taken for zero; 0 V and 0.1 mV are what they say."""
+    limits = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 0.00105, 0.0011, 0.0012)
+    for voltage_v, sound in ((1e-5, False), (-1e-5, False), (0.0, True), (1e-4, True)):
+        step = ConstantCurrent(0.001, Until(voltage_v=voltage_v), Ceiling(100.0, 0.001))
+        found = problems(_program(step, kind="li-li", limits=limits), SMALL)
+        assert any("is zero to this channel" in reason for reason in found) is not sound, (voltage_v, found)

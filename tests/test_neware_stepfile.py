@@ -161,3 +161,41 @@ def test_label_outside_ascii_is_refused() -> None:
 def test_any_label_stays_a_label(label: str) -> None:
     """Markup in a label is escaped: the file still says exactly what was intended (security S08)."""
     assert stepfile.differences(APPENDIX_A, stepfile.write(APPENDIX_A, label, 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ConstantCurrent(0.001, Until(time_s=1e-12, voltage_v=0.4)),
+        ConstantCurrent(0.001, Until(voltage_v=0.4), Ceiling(time_s=1e-12)),
+        ConstantCurrent(0.001, Until(voltage_v=0.4, capacity_ah=1e-15)),
+        ConstantCurrent(0.001, Until(voltage_v=1e-12)),
+        ConstantCurrent(1e-12, Until(time_s=10.0)),
+        CcCv(0.001, 0.4, Until(current_a=1e-12)),
+        Rest(Until(time_s=1e-12)),
+        Rest(Until(time_s=10.0), Record(every_s=1e-12)),
+        Rest(Until(time_s=10.0), Record(voltage_change_v=1e-12)),
+    ],
+)
+def test_a_value_that_the_file_rounds_to_nothing_is_told(step: Step) -> None:
+    """What comes out as 0, which the tester reads as no end, is not what was intended: never told as equal."""
+    segment = replace(APPENDIX_A, steps=(step,))
+    assert stepfile.differences(segment, stepfile.write(segment, "x", 0.0))
+
+
+def test_a_zero_in_a_file_is_no_end() -> None:
+    """An end of 0 ms, 0 mAs or 0 mA that somebody wrote is read as what the tester makes of it: none."""
+    segment = replace(APPENDIX_A, steps=(CcCv(0.001, 0.4, Until(time_s=60.0, current_a=0.0002, capacity_ah=0.001)),))
+    text = stepfile.write(segment, "x", 0.0)
+    for tag in (b'<Time Value="60000" />', b'<Stop_Curr Value="0.2" />', b'<Cap Value="3600" />'):
+        assert tag in text
+        spoiled = text.replace(tag, tag.partition(b"=")[0] + b'="0" />')
+        assert stepfile.differences(segment, spoiled), tag
+
+
+def test_a_charge_a_tenth_off_is_told() -> None:
+    """Small charges are compared as finely as the file holds them: 1e-10 Ah is not 1.1e-10 Ah."""
+    small, other = (
+        replace(APPENDIX_A, steps=(ConstantCurrent(1e-6, Until(capacity_ah=ah)),)) for ah in (1e-10, 1.1e-10)
+    )
+    assert stepfile.differences(small, stepfile.write(other, "x", 0.0))

@@ -39,6 +39,7 @@ class CyclingSettings(BatteryTesterSettings):
             voltage_high_v=REACH_V,
             current_ranges=tuple(CurrentRange(low, high) for low, high in pairwise(edges)),
             record_every_min_s=0.01,
+            time_resolution_s=0.01,
             holds_voltage_on_discharge=False,
         )
 

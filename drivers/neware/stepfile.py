@@ -51,6 +51,9 @@ _TYPES: Mapping[tuple[type[RecordedStep], Direction | None], int] = {
 _KINDS = {number: kind for kind, number in _TYPES.items()}
 
 VOLT, CURR, TIME, CAP = 1e4, 1e3, 1e3, 3.6e6
+_DECIMALS = 6
+# Half a unit of the file's last decimal and a little, by what a field's name ends with.
+_ROUNDING = {"_v": VOLT, "_a": CURR, "_s": TIME, "_ah": CAP}
 _STEPS_MAX = 254
 
 
@@ -142,7 +145,7 @@ def _number(parent: ET.Element, tag: str, value: float | None, factor: float) ->
     """Write a number in the file's unit with six decimals at most, as BTS is known to accept."""
     if value is None:
         return
-    text = f"{value * factor:.6f}".rstrip("0").rstrip(".")
+    text = f"{value * factor:.{_DECIMALS}f}".rstrip("0").rstrip(".")
     _value(parent, tag, "0" if text == "-0" else text)
 
 
@@ -226,6 +229,11 @@ def _read(parent: ET.Element, path: str, factor: float) -> float | None:
     return value / factor
 
 
+def _read_bound(parent: ET.Element, path: str, factor: float) -> float | None:
+    """Read a number of which zero means none: the tester knows no end after 0 ms or 0 mAs, and no record every 0 ms."""
+    return _read(parent, path, factor) or None
+
+
 def _must(value: float | None, what: str, element: ET.Element) -> float:
     if value is None:
         raise NotConfirmed(f"{element.tag} of the step file has no {what}")
@@ -236,7 +244,7 @@ def _read_record(parent: ET.Element) -> Record | None:
     main = parent.find("Record/Main")
     if main is None:
         return None
-    return Record(_read(main, "Time", TIME), _read(main, "Volt", VOLT), _read(main, "Curr", CURR))
+    return Record(_read_bound(main, "Time", TIME), _read_bound(main, "Volt", VOLT), _read_bound(main, "Curr", CURR))
 
 
 def _read_step(element: ET.Element) -> Step:
@@ -252,8 +260,8 @@ def _read_step(element: ET.Element) -> Step:
     if main is None:
         raise NotConfirmed(f"{element.tag} of the step file has no limits")
     current, volt = _read(main, "Curr", CURR), _read(main, "Volt", VOLT)
-    time, capacity = _read(main, "Time", TIME), _read(main, "Cap", CAP)
-    until = Until(time, _read(main, "Stop_Volt", VOLT), _read(main, "Stop_Curr", CURR), capacity)
+    time, capacity = _read_bound(main, "Time", TIME), _read_bound(main, "Cap", CAP)
+    until = Until(time, _read(main, "Stop_Volt", VOLT), _read_bound(main, "Stop_Curr", CURR), capacity)
     ours, direction = _KINDS.get(kind, (None, None))
     sign = -1.0 if direction is Direction.DISCHARGE else 1.0
     if ours is Rest:
@@ -271,8 +279,9 @@ def _read_step(element: ET.Element) -> Step:
 def differences(segment: CyclingSegment, data: bytes) -> list[str]:
     """Return the differences between a schedule and its segment, in sentences; empty if there are none.
 
-    Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. Raises
-    NotConfirmed for a file that cannot be carried out.
+    Numbers may differ by what six decimals of the file's unit lose: half a unit of the last decimal. But what is not
+    zero must not be zero in the file: an end of 0 is none to the tester. Raises NotConfirmed for a file that cannot be
+    carried out.
     """
     found = read(data)
     wanted = intended(segment)
@@ -284,15 +293,18 @@ def differences(segment: CyclingSegment, data: bytes) -> list[str]:
             result.append(f"step {n} is {have} where {want} is intended")
     for name in ("record", "voltage", "current_a", "delay_s"):
         want, have = getattr(wanted, name), getattr(found, name)
-        if not _alike(want, have):
+        if not _alike(want, have, name):
             result.append(f"{name} is {have} where {want} is intended")
     return result
 
 
-def _alike(want: object, have: object) -> bool:
+def _alike(want: object, have: object, name: str = "") -> bool:
     if isinstance(want, float) and isinstance(have, float):
-        return math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51e-9)
+        # Times in years lose digits of their own.
+        factor = _ROUNDING.get(f"_{name.rpartition('_')[2]}", VOLT)
+        alike = math.isclose(want, have, rel_tol=1e-9, abs_tol=0.51 * 10**-_DECIMALS / factor)
+        return alike and (want == 0) == (have == 0)
     fields = getattr(want, "__dataclass_fields__", None)
     if fields is None or type(want) is not type(have):
         return want == have
-    return all(_alike(getattr(want, name), getattr(have, name)) for name in fields)
+    return all(_alike(getattr(want, field), getattr(have, field), field) for field in fields)
