@@ -12,6 +12,7 @@ from protocols.errors import InputError, RecipeError, RecipeProblem, ResolveErro
 from protocols.execution_order import Place, flow, place
 from protocols.forecast import Forecast, expected_duration_s, forecast, planned_duration_s
 from protocols.loading import (
+    cell_text,
     load_cell,
     load_recipe,
     parse_cell,
@@ -82,6 +83,7 @@ __all__ = [
     "Until",
     "VoltageBand",
     "cell_schema",
+    "cell_text",
     "cycles_done",
     "expected_duration_s",
     "flow",

@@ -20,20 +20,20 @@ class BadFile(Exception):
 
 
 class NoSuchFile(BadFile):
-    """There is no file at this path."""
+    """There is no file at this path: nothing, or a folder, a pipe or a device."""
 
 
 def read_bounded(path: Path | str, most_bytes: int) -> bytes:
     """Read a regular file whole. Raises BadFile for anything else, and for a file of more than ``most_bytes``."""
     try:
         if what := special_kind(path):
-            raise BadFile(f"{path} is {what}; give the path of a file")
+            raise NoSuchFile(f"{path} is {what}; give the path of a file")
         # Should a pipe take the file's place now, opening it does not wait for its other end.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise BadFile(f"{path} is not a file; give the path of a file")
+                raise NoSuchFile(f"{path} is not a file; give the path of a file")
             size = found.st_size
             data = b"" if size > most_bytes else file.read(most_bytes + 1)
     except (OSError, ValueError) as err:
@@ -57,5 +57,5 @@ def unreadable(path: Path | str, err: OSError | ValueError) -> BadFile:
     if isinstance(err, FileNotFoundError):
         return NoSuchFile(f"there is no file {shown}")
     if isinstance(err, ValueError):
-        return BadFile(f"{shown!r} cannot be the path of a file")
+        return NoSuchFile(f"{shown!r} cannot be the path of a file")
     return BadFile(f"{shown} cannot be read: {err.strerror or err}")

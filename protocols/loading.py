@@ -14,15 +14,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.cell import Cell
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
 from protocols.field_types import FileModel
 from protocols.recipe import Recipe
 from protocols.recipe_steps import STEP_KINDS
-from protocols.yaml_document import Node, read_document
+from protocols.yaml_document import SIZE_MAX, Node, read_document
 
 _Model = TypeVar("_Model", bound=FileModel)
 _SUFFIX = ".yaml"
+_NAME_SHOWN = 200
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -38,6 +40,11 @@ def load_cell(name_or_path: str | Path) -> Cell:
 def recipe_text(name_or_path: str | Path) -> str:
     """Give the text of a recipe's file, comments included, whether or not it is sound."""
     return _read(name_or_path, "recipe")[0]
+
+
+def cell_text(name_or_path: str | Path) -> str:
+    """Give the text of a cell's file, comments included, whether or not it is sound."""
+    return _read(name_or_path, "cell")[0]
 
 
 def parse_recipe(text: str, file: str = "<text>") -> Recipe:
@@ -72,18 +79,20 @@ def _read(name_or_path: str | Path, what: str) -> tuple[str, str]:
     if name in shipped and isinstance(name_or_path, str):
         resource = files("protocols") / f"{what}s" / f"{name}{_SUFFIX}"
         return resource.read_text(encoding="utf-8"), f"{name}{_SUFFIX}"
-    path = Path(name_or_path)
-    if not path.is_file():
+    try:
+        data = read_bounded(name_or_path, SIZE_MAX)
+        return data.decode("utf-8-sig"), name
+    except NoSuchFile as err:
         near = get_close_matches(name, shipped, n=1, cutoff=0.5)
         meant = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownName(f"no {what} file or shipped {what} '{name}'.{meant} Shipped: {', '.join(shipped)}")
-    try:
-        return path.read_text(encoding="utf-8-sig"), name
+        raise UnknownName(
+            f"no {what} file or shipped {what} '{name[:_NAME_SHOWN]}': {err}.{meant} Shipped: {', '.join(shipped)}"
+        ) from None
     except UnicodeDecodeError as err:
         seen = f"a byte that is not UTF-8 at position {err.start}"
         raise RecipeError([RecipeProblem(name, 1, "file", seen, "a text file in UTF-8")]) from None
-    except OSError as err:
-        raise RecipeError([RecipeProblem(name, 1, "file", str(err.strerror), "a file that can be read")]) from None
+    except BadFile as err:
+        raise RecipeError([RecipeProblem(name[:_NAME_SHOWN], 1, "file", str(err), "a text file")]) from None
 
 
 def _parse(text: str, file: str, model: type[_Model]) -> _Model:
@@ -150,4 +159,13 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
     return words.get(kind, (seen, expected))
 
 
-__all__ = ["load_cell", "load_recipe", "parse_cell", "parse_recipe", "recipe_text", "shipped_cells", "shipped_recipes"]
+__all__ = [
+    "cell_text",
+    "load_cell",
+    "load_recipe",
+    "parse_cell",
+    "parse_recipe",
+    "recipe_text",
+    "shipped_cells",
+    "shipped_recipes",
+]

@@ -19,6 +19,7 @@ from simulators.neware.schedule import UnitRatings
 from simulators.neware.server import SimulatedBts
 from simulators.neware.settings import Quirks
 from simulators.neware.tester import Tester, Unit
+from simulators.small_files import read_small
 
 _DEFAULT_CELLS = ("coated-li-li",) * 4 + ("coated-lfp",) * 4
 """What sits in channels 1 to 8 of a unit when nobody says otherwise."""
@@ -108,7 +109,7 @@ def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_small(path).decode("utf-8"))
     except (OSError, ValueError) as err:
         raise ValueError(f"cells file {path}: {err}") from err
     return {channel: _read_cell(path.parent, channel, entry, seed) for channel, entry in table.items()}

@@ -50,6 +50,12 @@ def test_trace_has_one_value_a_point() -> None:
     assert binfile.read(built(26, [3.214159, 3.214158])).rows[0][0] == pytest.approx(3.214159, abs=1e-6)
 
 
+def test_more_points_than_a_measurement_makes_are_refused() -> None:
+    """The number of points is judged before room is made for them."""
+    with pytest.raises(WrongFile, match="speaks of 2147483647 points"):
+        binfile.read(built(26, [1.0], points=2**31 - 1))
+
+
 @given(st.integers(0, len(SPECTRUM) - 1))
 def test_cut_file_is_incomplete(end: int) -> None:
     """Wherever it is cut."""

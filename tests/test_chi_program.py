@@ -145,6 +145,15 @@ def test_bad_output_is_no_result(tmp_path: Path, how: str, error: type[Measureme
     assert (tmp_path / "jobs" / "j1" / "j1.txt").is_file() is (how != "nothing")
 
 
+def test_a_result_beyond_the_bound_is_kept_and_named(tmp_path: Path) -> None:
+    """The file is not read: it stays in its folder, and the error says where."""
+    made = settings(tmp_path, result_bytes_max=64 * 1024)
+    (tmp_path / "good").write_bytes(GOOD.bytes() + b"1.000e-1, 3.214e+0\r\n" * 10_000)
+    with pytest.raises(WrongFile, match=r"jobs/j1/j1\.txt has \d+ bytes, and at most 65536 are read; it is left"):
+        measure(made)
+    assert (made.jobs / "j1" / "j1.txt").stat().st_size > 64 * 1024
+
+
 def test_program_that_hangs_is_ended_at_its_deadline(tmp_path: Path) -> None:
     """What the cell sees then is not known; its files stay."""
     watched = Watched(tmp_path)

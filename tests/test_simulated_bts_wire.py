@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -154,6 +156,20 @@ def test_escaped_barcode_comes_back_escaped() -> None:
     said = answers(bench, start, inquire).decode()
     assert ">ok<" in said
     assert 'barcode="007 &amp; &quot;&lt;"' in said
+
+
+def test_a_step_file_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """A pipe without a writer, a device and a folder in place of a step file: false, and the next one is answered."""
+    os.mkfifo(tmp_path / "pipe.xml")
+    (tmp_path / "zero.xml").symlink_to("/dev/zero")
+    (tmp_path / "folder.xml").mkdir()
+    for name in ("pipe", "zero", "folder"):
+        bench = make_bench(Quirks(path_map={"C:\\": str(tmp_path)}))
+        start = LIGHT.replace(b"light", b"start").replace(b">true<", f' barcode="x">C:\\{name}.xml<'.encode())
+        said = answers(bench, start, LIGHT).decode()
+        assert "start_resp" in said
+        assert ">false<" in said
+        assert "light_resp" in said
 
 
 SPOILED = {

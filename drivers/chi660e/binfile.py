@@ -17,6 +17,8 @@ from drivers.errors import Incomplete, WrongFile
 
 _MAGIC = 0x001DF280
 _TEXT_MAX = 256
+# Twice the program's most points, with four values each.
+_POINTS_MAX = 2 * 262_144
 _UNKNOWN = 28
 # Offsets from the end of the serial number.
 _TECHNIQUE_ID, _POINTS, _POINTS_AGAIN, _DATE = 520, 540, 548, 552
@@ -82,6 +84,8 @@ def read(data: bytes) -> BinFile:
         parameters = {name: struct.unpack_from("<f", data, base + at)[0] for name, at in _FLOATS.items()}
         if technique_id not in _KNOWN or points < 1 or points != again:
             raise WrongFile(f"the binary file speaks of technique {technique_id} and of {points} or {again} points")
+        if points > _POINTS_MAX:
+            raise WrongFile(f"the binary file speaks of {points} points, more than any measurement makes")
         width = _VALUES.get(technique_id, 1)
         values = struct.unpack_from(f"<{points * width}f", data, base + _DATA)
     except struct.error as err:

@@ -8,9 +8,12 @@ import os
 import sys
 from pathlib import Path
 
+from protocols.bounded_file import BadFile, read_bounded
+
 logger = logging.getLogger(__name__)
 
 _NAME = "running.json"
+_NOTE_BYTES_MAX = 64 * 1024
 
 
 def note(jobs: Path, pid: int, job: str) -> None:
@@ -30,11 +33,12 @@ def left_alive(jobs: Path) -> str:
     """Return a sentence on the process of an earlier measurement that is still alive; empty when none is."""
     path = jobs / _NAME
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        path.stat()
+        told = json.loads(read_bounded(path, _NOTE_BYTES_MAX))
         pid, job = int(told["pid"]), str(told["job"])
     except FileNotFoundError:
         return ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (BadFile, OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"{path} cannot be read: see that no program measures, then delete it"
     if not is_alive(pid, job):
         return ""

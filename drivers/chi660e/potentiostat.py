@@ -73,6 +73,6 @@ class Chi660ePotentiostat:
             return Measurement(job, technique, await judging, started_unix_s, ended_unix_s, outputs.files)
 
     def _judged(self, text: bytes, technique: Technique, job: str, port: int | None) -> Spectrum | Trace:
-        file = textfile.read(text)
+        file = textfile.read(text, 2 * self._settings.point_limit)
         order_check.must_echo(file, technique, job, self._settings, port)
         return results.result(technique, file, self._settings)

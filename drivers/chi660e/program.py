@@ -13,6 +13,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,6 +21,7 @@ from drivers.chi660e import orphan_process as leftovers
 from drivers.chi660e.popups import Popups, failure
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import CouldNotStart, Hung, Incomplete, MeasurementFailed, OutcomeUnknown, WrongFile
+from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ T = TypeVar("T")
 # File systems tell times to two seconds at worst.
 _CLOCK_SLACK_NS = 2_000_000_000
 _INSTANT_S = 1e-6
+# A measurement leaves a macro, a text and a binary file.
+_FILES_MAX = 1000
 # How many settling times a file may go on changing after the program has closed.
 _PATIENCE = 10
 
@@ -217,10 +221,16 @@ class Program:
         try:
             if self._settings.check_age and path.stat().st_mtime_ns < ordered.written_ns - _CLOCK_SLACK_NS:
                 raise WrongFile(f"{path.name} is older than the macro that ordered it (check_age)")
-            text = path.read_bytes()
-            files = tuple(sorted(path for path in ordered.folder.iterdir() if path.is_file()))
+            text = read_bounded(path, self._settings.result_bytes_max)
+            files = tuple(sorted(path for path in islice(ordered.folder.iterdir(), _FILES_MAX + 1) if path.is_file()))
         except OSError as err:
             raise Incomplete(f"cannot read {path}: {err.strerror}") from err
+        except NoSuchFile as err:
+            raise Incomplete(str(err)) from err
+        except BadFile as err:
+            raise WrongFile(f"{err}; look at it: nothing of it is stored") from err
+        if len(files) > _FILES_MAX:
+            raise WrongFile(f"{ordered.folder} has more than {_FILES_MAX} files; look at it: nothing of it is stored")
         if not any(file.suffix == ".bin" for file in files):
             logger.warning("job %s left no .bin file: only the text, with its few figures, is kept", ordered.job)
         return Outputs(text, files)

@@ -45,6 +45,8 @@ class Chi660eSettings(TableSettings):
     and ``watch_period_s`` is how often they are asked for. An open-circuit voltage older than ``open_circuit_age_s`` is
     measured anew before anything is started.
 
+    A result file of more than ``result_bytes_max`` is not read; it stays in its folder for a person.
+
     ``require_header`` and ``require_parameters`` refuse text files without these blocks: what a file without them
     belongs to is only known by its name.
     """
@@ -98,6 +100,7 @@ class Chi660eSettings(TableSettings):
     require_parameters: bool = True
     point_limit: int = Field(default=262_144, ge=1)
     limit_margin_v: float = Field(default=0.005, ge=0)
+    result_bytes_max: int = Field(default=32 * 1024 * 1024, ge=64 * 1024, le=1024 * 1024 * 1024)
 
     @field_validator("program")
     @classmethod

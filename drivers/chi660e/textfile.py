@@ -9,8 +9,9 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from types import MappingProxyType
 
 from drivers.chi660e import headers
@@ -20,7 +21,9 @@ _CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _PARAMETER = re.compile(r"(?P<name>[^=]*[^=\s])\s*=\s*(?P<value>.*)")
 _SEGMENT = re.compile(r"Segment\s*\d+\s*:?", re.IGNORECASE)
-_SIZE_MAX = 256 * 1024 * 1024
+# Whatever is longer is no file of a measurement. The rows are twice the program's own most.
+_LINE_MAX, _LINES_BEFORE_ROWS_MAX, _LINES_MAX = 4096, 10_000, 4_000_000
+ROWS_MAX = 2 * 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +67,35 @@ class TextFile:
         return next((value for key, value in self.parameters.items() if headers.parameter(key) == plain), None)
 
 
-def read(data: bytes) -> TextFile:
-    """Read a whole text file. Raises Incomplete or WrongFile."""
+def read(data: bytes, rows_max: int = ROWS_MAX) -> TextFile:
+    """Read a whole text file, one line after another. Raises Incomplete or WrongFile."""
     if not data:
         raise Incomplete("the text file is empty")
-    if len(data) > _SIZE_MAX:
-        raise WrongFile(f"the text file has {len(data)} bytes, more than any measurement makes")
     text = _decode(data)
     if not text.endswith("\n"):
         raise Incomplete("the text file ends within a line")
-    lines = [line.removesuffix("\r") for line in text.split("\n")[:-1]]
+    # The lines before the rows, and some of these: the others are made one by one, so that they cost no memory.
+    rest = _lines(text)
+    lines = list(islice(rest, _LINES_BEFORE_ROWS_MAX))
     memo, first = _memo(lines)
     at = next((n for n in range(first, len(lines)) if _starts_table(lines[n])), None)
     if at is None:
         raise Incomplete("the text file has no column heads: it is cut off, or its numeric data are switched off")
     parameters, words, results = _blocks(lines[first:at])
-    columns, rows = _table(lines, at)
+    columns, rows = _table(lines[at], chain(islice(lines, at + 1, None), rest), rows_max)
     return TextFile(memo, MappingProxyType(parameters), words, results, columns, rows)
+
+
+def _lines(text: str) -> Iterator[str]:
+    begin = 0
+    for _ in range(_LINES_MAX):
+        if (end := text.find("\n", begin)) < 0:
+            return
+        if end - begin > _LINE_MAX:
+            raise WrongFile(f"the text file has a line of {end - begin} characters, more than any measurement makes")
+        yield text[begin:end].removesuffix("\r")
+        begin = end + 1
+    raise WrongFile(f"the text file has more than {_LINES_MAX} lines, more than any measurement makes")
 
 
 def _decode(data: bytes) -> str:
@@ -159,24 +174,39 @@ def _separator(line: str) -> str:
     return next((mark for mark in (",", "\t") if mark in line), " ")
 
 
-def _table(lines: Sequence[str], at: int) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
-    separator = _separator(lines[at])
-    heads = _fields(lines[at], separator)
-    body = lines[at + 1 :]
+def _table(head: str, body: Iterator[str], rows_max: int) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
+    separator = _separator(head)
+    heads = _fields(head, separator)
     if len(heads) == 1:
         # The separator is a line end: a line for every head, and one for every number.
-        more = next((n for n, line in enumerate(body) if not line.strip() or _NUMBER.fullmatch(line.strip())), 0)
-        heads += [line.strip() for line in body[:more]]
-        values = [line.strip() for line in body[more:] if line.strip()]
-        table = [values[n : n + len(heads)] for n in range(0, len(values), len(heads))]
+        value = ""
+        for line in body:
+            value = line.strip()
+            if not value or _NUMBER.fullmatch(value):
+                break
+            heads.append(value)
+            if len(heads) > _LINE_MAX:
+                raise WrongFile(f"the text file has {len(heads)} columns, more than any measurement makes")
+        values = (line for line in map(str.strip, chain([value], body)) if line)
+        table: Iterable[list[str]] = iter(lambda: list(islice(values, len(heads))), [])
     else:
-        table = [_fields(line, separator) for line in body if line.strip() and not _SEGMENT.fullmatch(line.strip())]
+        table = (_fields(line, separator) for line in body if line.strip() and not _SEGMENT.fullmatch(line.strip()))
     columns = tuple(headers.role(head) for head in heads)
-    if not table:
+    return columns, _rows(iter(table), len(columns), rows_max)
+
+
+def _rows(table: Iterator[list[str]], columns: int, rows_max: int) -> tuple[tuple[float, ...], ...]:
+    rows: list[tuple[float, ...]] = []
+    fields = next(table, None)
+    if fields is None:
         raise Incomplete("the text file has no rows")
-    return columns, tuple(
-        _numbers(row, len(columns), number, is_last=number == len(table)) for number, row in enumerate(table, 1)
-    )
+    while fields is not None:
+        following = next(table, None)
+        rows.append(_numbers(fields, columns, len(rows) + 1, is_last=following is None))
+        if len(rows) > rows_max:
+            raise WrongFile(f"the text file has more than {rows_max} rows, more than any measurement makes")
+        fields = following
+    return tuple(rows)
 
 
 def _fields(line: str, separator: str) -> list[str]:

@@ -42,6 +42,7 @@ from drivers.interfaces import (
 from drivers.neware import replies, stepfile, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
+from protocols.bounded_file import BadFile, read_bounded
 from protocols.channel_envelope import ChannelEnvelope, problems
 from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
@@ -169,9 +170,12 @@ class NewareTester:
             part = folder / f".{name}.part"
             part.write_bytes(data)
             part.replace(folder / name)
-            stored = (folder / name).read_bytes()
+            # Longer by a byte is another file already.
+            stored = read_bounded(folder / name, len(data) + 1)
         except OSError as err:
             raise CannotRun(f"cannot write the step file into {folder}: {err.strerror}; check the folder") from err
+        except BadFile as err:
+            raise NotConfirmed(f"the step file is not what was written: {err}") from err
         there = self._settings.step_files_on_bts_pc
         path = PureWindowsPath(there) if "\\" in there or there[1:2] == ":" else PurePosixPath(there)
         return str(path / name), stored

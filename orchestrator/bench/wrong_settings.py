@@ -27,7 +27,15 @@ HARMLESS = frozenset(
         *("chi684_channels", "single_frequency", "frequencies_per_decade", "cycles", "seconds_per_frequency"),
         *("cycles_per_job", "watch_period_s", "open_circuit_age_s", "start_timeout_s", "expected_start_s"),
         *("deadline_factor", "timed_deadline_factor", "deadline_margin_s", "stable_polls", "settle_timeout_s"),
-        *("end_timeout_s", "check_age", "require_header", "require_parameters", "point_limit", "limit_margin_v"),
+        *(
+            "end_timeout_s",
+            "check_age",
+            "require_header",
+            "require_parameters",
+            "point_limit",
+            "limit_margin_v",
+            "result_bytes_max",
+        ),
         *("program", "jobs", "jobs_as_program_sees_it", "step_files", "step_files_on_bts_pc"),
         *("identify", "open_all", "close", "closed", "closed_reply", "error"),
     }

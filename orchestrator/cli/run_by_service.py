@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -27,7 +26,7 @@ class Order:
 
     def as_json(self) -> dict[str, str]:
         """Return the order for the service, with the text of the files: it reads no files of its clients."""
-        from protocols.loading import load_cell, recipe_text, shipped_cells, shipped_recipes
+        from protocols.loading import cell_text, load_cell, recipe_text, shipped_cells, shipped_recipes
 
         load_cell(self.cell)
         recipe = {"recipe": self.recipe}
@@ -35,7 +34,7 @@ class Order:
             recipe = {"recipe_yaml": recipe_text(self.recipe)}
         cell = {"cell": self.cell}
         if self.cell not in shipped_cells():
-            cell = {"cell_yaml": Path(self.cell).read_text(encoding="utf-8")}
+            cell = {"cell_yaml": cell_text(self.cell)}
         confirmed = {"confirm_implausible": self.confirm_implausible} if self.confirm_implausible else {}
         head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
         return {**recipe, **cell, **head, **confirmed}

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from simulators.cells.lfp import IronPhosphateCell
@@ -15,6 +14,7 @@ from simulators.cells.lfp_parameters import IronPhosphateParameters
 from simulators.cells.lili import LithiumSymmetricCell
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.model import CellModel
+from simulators.small_files import read_small
 
 _MODELS: dict[str, tuple[Any, Any]] = {
     "lfp": (IronPhosphateParameters, IronPhosphateCell),
@@ -53,16 +53,23 @@ def load_cell(
 def _read(name_or_path: str) -> dict[str, Any]:
     if name_or_path in shipped_names():
         text = files(__package__).joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
-    elif name_or_path.endswith(".toml") and Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text(encoding="utf-8")
     else:
-        raise ValueError(
-            f"no cell model {name_or_path!r}: give a path to a .toml file or one of {', '.join(shipped_names())}"
-        )
+        text = _text(name_or_path)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise ValueError(f"cell model {name_or_path} is not TOML: {err}") from err
+
+
+def _text(path: str) -> str:
+    if path.endswith(".toml"):
+        try:
+            return read_small(path).decode("utf-8")
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as err:
+            raise ValueError(f"cell model {path} cannot be read: {err}") from err
+    raise ValueError(f"no cell model {path!r}: give a path to a .toml file or one of {', '.join(shipped_names())}")
 
 
 def _checked(source: str, parameter_type: Any, table: Mapping[str, Any]) -> dict[str, float]:  # noqa: ANN401

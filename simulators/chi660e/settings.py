@@ -113,10 +113,11 @@ def read_settings(path: str | None) -> Settings:
     if not path:
         return Settings()
     import tomllib
-    from pathlib import Path
+
+    from simulators.small_files import read_small
 
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = tomllib.loads(read_small(path).decode("utf-8"))
     except (OSError, ValueError) as err:
         raise ValueError(f"cfg {path}: {err}") from err
     settings: Settings = _build(Settings, table, path)

@@ -26,6 +26,7 @@ from simulators.neware.schedule import Schedule, ScheduleError
 from simulators.neware.step_machine import Status
 from simulators.neware.stepfile import read_schedule
 from simulators.neware.tester import Channel, Tester
+from simulators.small_files import read_small
 
 _ADDRESS = ("ip", "devtype", "devid", "subdevid", "chlid")
 _MAX_RECORDS = 1000
@@ -234,10 +235,7 @@ class Commands:
         """Open the step file at the path in the element, as this PC sees it; None when it cannot be run."""
         path = self._local_path((asked.text or "").strip())
         try:
-            with path.open("rb") as file:
-                data = file.read(_MAX_STEP_FILE_BYTES + 1)
-            if len(data) > _MAX_STEP_FILE_BYTES:
-                return None
+            data = read_small(path, _MAX_STEP_FILE_BYTES)
             return read_schedule(data, self._tester.channel(name).unit.ratings)
         except (OSError, ValueError, ScheduleError):
             return None

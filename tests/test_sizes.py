@@ -1,0 +1,84 @@
+"""Whatever comes from outside is bounded before it is read, and what is refused stays where it is, for a person."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from drivers.chi660e import textfile
+from drivers.errors import MeasurementFailed
+from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
+from protocols.errors import InputError, RecipeError, UnknownName
+from protocols.loading import load_cell, load_recipe
+from tests.chi_texts import Text
+
+HEAD = Text("ocpt", [(0.1, 3.2)]).bytes().partition(b"0.1")[0]
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"1\n" * 2 * MIB, b"\n" * (MIB // 2), b"1.000e-1, 3.214e+0\n" * (MIB // 8), b"1," * 4 * MIB + b"\n", b"x" * 4 * MIB],
+    ids=["short rows", "no rows", "many rows", "one long row", "no line end"],
+)
+@pytest.mark.parametrize("head", [HEAD, b""], ids=["after a head", "alone"])
+def test_a_result_file_takes_a_bounded_memory(head: bytes, body: bytes) -> None:
+    """Megabytes of any shape take less than the rows of the longest measurement: it was 24 times the file's size."""
+    data = head + body
+    tracemalloc.start()
+    try:
+        with pytest.raises(MeasurementFailed):
+            textfile.read(data, 100_000)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 40 * MIB
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (Path.mkdir, UnknownName),
+        (os.mkfifo, UnknownName),
+        (lambda path: path.symlink_to("/dev/zero"), UnknownName),
+        (lambda path: path.symlink_to(path), RecipeError),
+        (lambda path: path.write_bytes(b"# " * MIB), RecipeError),
+        (lambda path: None, UnknownName),
+    ],
+    ids=["folder", "pipe", "device", "link to itself", "too long", "nothing"],
+)
+def test_recipe_and_cell_files_are_small_files(
+    tmp_path: Path, make: Callable[[Path], object], error: type[InputError]
+) -> None:
+    """A pipe, a device or a file of megabytes in place of a recipe or a cell gives a sentence, and nothing waits."""
+    path = tmp_path / "mine.yaml"
+    make(path)
+    for load in (load_recipe, load_cell):
+        with pytest.raises(error, match=r"mine\.yaml"):
+            load(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "li-li-0.2/x"])
+def test_a_name_that_cannot_be_a_path_is_an_unknown_recipe(name: str) -> None:
+    """Whatever is typed in place of a recipe, the answer lists the shipped ones, and is no longer than a page."""
+    with pytest.raises(InputError) as caught:
+        load_recipe(name)
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_file_that_grows_while_it_is_read_is_still_bounded(tmp_path: Path) -> None:
+    """What counts is what is read, not what the folder said before; the limit itself may be read."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 10)
+    assert read_bounded(path, 10) == b"x" * 10
+    with pytest.raises(BadFile, match="has 10 bytes, and at most 9 are read"):
+        read_bounded(path, 9)
+    with pytest.raises(NoSuchFile):
+        read_bounded(tmp_path / "none", 9)
+    # Files of the system say that they have no bytes, and have some.
+    with pytest.raises(BadFile, match="at most 9"):
+        read_bounded("/proc/self/status", 9)
