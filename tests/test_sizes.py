@@ -22,7 +22,13 @@ MIB = 1024 * 1024
 
 @pytest.mark.parametrize(
     "body",
-    [b"1\n" * 2 * MIB, b"\n" * (MIB // 2), b"1.000e-1, 3.214e+0\n" * (MIB // 8), b"1," * 4 * MIB + b"\n", b"x" * 4 * MIB],
+    [
+        b"1\n" * 2 * MIB,
+        b"\n" * (MIB // 2),
+        b"1.000e-1, 3.214e+0\n" * (MIB // 8),
+        b"1," * 4 * MIB + b"\n",
+        b"x" * 4 * MIB,
+    ],
     ids=["short rows", "no rows", "many rows", "one long row", "no line end"],
 )
 @pytest.mark.parametrize("head", [HEAD, b""], ids=["after a head", "alone"])

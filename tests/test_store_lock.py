@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owning
+from orchestrator.store import CannotOpen, open_store
 
 OWNER = """
 import asyncio, pathlib, sys
@@ -24,10 +27,24 @@ asyncio.run(hold())
 """
 
 
+SECOND = [
+    sys.executable,
+    "-c",
+    OWNER.replace("sys.stdin.readline()", "pass"),
+]
+
+
 @pytest.fixture
 def owner(store_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Give another process that holds the store's lock; a line on its input ends it in order."""
-    command = [sys.executable, "-c", OWNER, str(store_path)]
+    with started_owner(store_path) as process:
+        yield process
+
+
+@contextmanager
+def started_owner(store: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that holds a store's lock."""
+    command = [sys.executable, "-c", OWNER, str(store)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -71,6 +88,107 @@ def test_owner_that_went_in_order_has_not_died(store_path: Path, owner: subproce
     assert lock_path(store_path).read_bytes() == b""
     assert owner_of(store_path) is None
     assert _own(store_path).last_alive_unix_s is None
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_symbolic_link_leads_to_the_same_lock(store_path: Path, owner: subprocess.Popen[str]) -> None:
+    """A store has one owner whatever name leads to it: the second service is refused and told who is the first."""
+    link = store_path.parent / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(store_path)
+    with pytest.raises(AlreadyOwned, match=rf"process {owner.pid} on"):
+        _own(link)
+    found = owner_of(link)
+    assert found is not None
+    assert found.pid == owner.pid
+
+
+def test_a_hard_link_is_refused_with_the_owner(store_path: Path) -> None:
+    """The second name of a served store names who serves it; with nobody there, it is refused for its two names."""
+    with open_store(store_path):
+        pass
+    link = store_path.with_name("other.db")
+    with started_owner(store_path) as owner:
+        link.hardlink_to(store_path)
+        with pytest.raises(AlreadyOwned, match=rf"process {owner.pid} on"):
+            _own(link)
+    for name in (store_path, link):
+        with pytest.raises(CannotOpen, match="one file under 2 names"):
+            _own(name)
+        with pytest.raises(CannotOpen, match="one file under 2 names"):
+            open_store(name)
+    with open_store(link, read_only=True):
+        pass
+    link.unlink()
+    assert _own(store_path).last_alive_unix_s is not None
+
+
+@pytest.mark.parametrize("replace", [False, True], ids=["deleted", "replaced"])
+def test_a_deleted_lock_is_made_anew_and_nobody_else_gets_in(
+    store_path: Path, replace: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner goes on, locks a new file with its own words at the next sign of life, and tells it in the log."""
+    with open_store(store_path):
+        pass
+
+    async def work() -> None:
+        async with owning(store_path) as instance:
+            instance.write_owner("http://127.0.0.1:1")
+            words = lock_path(store_path).read_text("utf-8")
+            lock_path(store_path).unlink()
+            if replace:
+                lock_path(store_path).touch()
+            second = await asyncio.to_thread(
+                subprocess.run, [*SECOND, str(store_path)], check=False, capture_output=True
+            )
+            assert b"AlreadyOwned" in second.stderr
+            instance.beat()
+            assert lock_path(store_path).read_text("utf-8") == words
+            second = await asyncio.to_thread(
+                subprocess.run, [*SECOND, str(store_path)], check=False, capture_output=True
+            )
+            assert f"process {os.getpid()} on".encode() in second.stderr
+            instance.beat()
+
+    asyncio.run(work())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "made anew" in caplog.text
+    assert lock_path(store_path).read_bytes() == b""
+
+
+def test_a_lock_that_somebody_else_took_ends_no_service(store_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Before the store is there only the lock file can be taken: the owner says so once, and goes on."""
+
+    async def work() -> None:
+        async with owning(store_path) as instance:
+            instance.write_owner("")
+            lock_path(store_path).unlink()
+            with started_owner(store_path):
+                instance.beat()
+                instance.beat()
+            instance.beat()
+
+    asyncio.run(work())
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert "start no second one" in caplog.text
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_lock_that_is_no_file_is_a_sentence(store_path: Path, make: Callable[[Path], object]) -> None:
+    """A folder, a pipe or a device under the lock's name is neither waited for nor written to."""
+    make(lock_path(store_path))
+    with pytest.raises(CannotOpen, match=r"the lock .* (cannot be opened|is not a file)"):
+        _own(store_path)
+    with pytest.raises(CannotOpen, match=r"the lock .* (cannot be opened|is not a file)"):
+        owner_of(store_path)
+
+
+@pytest.mark.parametrize("words", [b"x" * 10_000_000, b" " + b"[" * 100_000, b" {}", b" null", b"\xff\xff"])
+def test_words_of_a_lock_that_are_none_name_nobody(store_path: Path, words: bytes) -> None:
+    """Whatever stands in the file, it is read as far as an owner's words go, and the lock can be taken."""
+    lock_path(store_path).write_bytes(words)
+    assert owner_of(store_path) is None
+    _own(store_path)
 
 
 @pytest.mark.usefixtures("owner")

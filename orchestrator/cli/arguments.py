@@ -12,6 +12,14 @@ def _matching(names: tuple[str, ...], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def store_file(text: str | Path) -> Path:
+    """Read the path of a store as it was typed. Raises CannotOpen for one that cannot be a store's, with the reason."""
+    from orchestrator.store.place import check_path
+
+    check_path(text)
+    return Path(text)
+
+
 def complete_recipe(incomplete: str) -> list[str]:
     """Complete the names of shipped recipes."""
     from protocols.loading import shipped_recipes
@@ -54,7 +62,14 @@ ChannelName = Annotated[
 ]
 BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
 StoreFile = Annotated[
-    Path, typer.Option("--store", envvar="CELLRIG_STORE", help="SQLite file that keeps every record.")
+    Path,
+    typer.Option(
+        "--store",
+        envvar="CELLRIG_STORE",
+        help="SQLite file that keeps every record.",
+        parser=store_file,
+        metavar="FILE",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 ConfirmImplausible = Annotated[

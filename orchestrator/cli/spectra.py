@@ -37,7 +37,10 @@ def spectra(
         report = impedance_report(opened, run_id, series_ohm)
     if not report.spectra:
         fail(f"{run_id} has no impedance spectrum; a recipe measures one by a step 'eis'", FAILED)
-    pictures = draw(report, out) if out is not None else []
+    try:
+        pictures = draw(report, out) if out is not None else []
+    except (OSError, ValueError) as err:
+        fail(f"{out} cannot take the pictures ({getattr(err, 'strerror', None) or err}); give another --out", FAILED)
     if json:
         print_json({**report.as_dict(), "pictures": [str(path) for path in pictures]})
         return

@@ -1,6 +1,9 @@
 """One service for a store: a lock that the system releases when its process dies; the file names the owner.
 
-The lock itself is ``filelock``'s, on a descriptor that stays ours (docs/decisions/0012-file-locks-by-filelock.md).
+The lock itself is ``filelock``'s, on a descriptor that stays ours (docs/decisions/0012-file-locks-by-filelock.md). It
+stands beside the store itself, wherever links lead there from. On Linux the store's file is locked too, so that an
+owner whose lock file somebody has deleted is still the only one; that file is made and locked anew at its next sign of
+life.
 """
 
 from __future__ import annotations
@@ -8,8 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import socket
+import stat
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -21,11 +27,19 @@ from filelock import lock_descriptor, unlock_descriptor
 
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
+from orchestrator.store.errors import CannotOpen
+from orchestrator.store.place import check_one_name, check_path, real_path, same_file_beside
+
+logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 10
 _PAUSE_S = 0.05
 # On Windows the lock is on the file's first byte, which nobody else can read then: the text begins behind it.
 _TEXT_AT = 1
+# An owner's words are a fifth of this.
+_TEXT_MAX = 4096
+# Elsewhere a lock of this kind on the store's file would be in the way of SQLite's own.
+_LOCKS_STORES = sys.platform == "linux"
 
 
 class AlreadyOwned(Exception):
@@ -46,16 +60,21 @@ class Owner:
 
 
 def lock_path(store: Path) -> Path:
-    """Return the lock file of a store."""
-    return store.with_name(f"{store.name}.lock")
+    """Give the lock file of a store: beside the store itself, wherever links lead there from."""
+    place = real_path(store)
+    return place.with_name(f"{place.name}.lock")
 
 
 class Instance:
     """A held lock, and the contents of its file."""
 
-    def __init__(self, file: IO[str], path: Path, last_alive_unix_s: float | None) -> None:
+    def __init__(self, file: IO[str], store: Path, last_alive_unix_s: float | None) -> None:
         self._file = file
-        self._path = path
+        self._path = lock_path(store)
+        self._store = real_path(store)
+        self._store_descriptor: int | None = None
+        self._text = ""
+        self._is_told = False
         # When the owner before this one, if it died, was last alive.
         self.last_alive_unix_s = last_alive_unix_s
 
@@ -65,16 +84,63 @@ class Instance:
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
 
     def beat(self) -> None:
-        """Set the file's time to now, by the owner's clock; after a crash it shows when the owner was last alive."""
-        now_s = wall_time()
-        os.utime(self._path, (now_s, now_s))
+        """Set the file's time to now, by the owner's clock; after a crash it shows when the owner was last alive.
+
+        A lock file that was deleted or replaced is made and locked anew; a failure is logged, and ends nothing.
+        """
+        try:
+            if self._store_descriptor is None:
+                self.hold_store()
+            if not _is_at(self._file, self._path):
+                self._put_back()
+            now_s = wall_time()
+            os.utime(self._path, (now_s, now_s))
+        except (OSError, AlreadyOwned, CannotOpen) as err:
+            if not self._is_told:
+                logger.error(
+                    "the lock %s cannot be kept: %s; the service goes on, start no second one", self._path, err
+                )
+            self._is_told = True
+        else:
+            self._is_told = False
+
+    def hold_store(self) -> None:
+        """Lock the store's own file, once it is there. Raises AlreadyOwned."""
+        if not _LOCKS_STORES or not self._store.exists():
+            return
+        descriptor = os.open(self._store, os.O_RDONLY | os.O_CLOEXEC)
+        if not lock_descriptor(descriptor, blocking=False):
+            os.close(descriptor)
+            raise AlreadyOwned(_refusal(self._store, _owner_elsewhere(self._store)))
+        self._store_descriptor = descriptor
 
     def clear(self) -> None:
         """Empty the file: its owner ended normally."""
         self._write("")
         self.beat()
 
+    def close(self) -> None:
+        """Release the locks. Call it when the store is closed: SQLite's locks of this process go with a descriptor."""
+        unlock_descriptor(self._file.fileno())
+        self._file.close()
+        if self._store_descriptor is not None:
+            os.close(self._store_descriptor)
+
+    def _put_back(self) -> None:
+        file = _open(self._path, "a+")
+        if not lock_descriptor(file.fileno(), blocking=False):
+            owner = _read(file)
+            file.close()
+            raise AlreadyOwned(
+                f"another process holds the file that stands there now ({owner or 'it does not say who'})"
+            )
+        before, self._file = self._file, file
+        before.close()
+        self._write(self._text)
+        logger.warning("somebody deleted or replaced the lock %s; it was made anew", self._path)
+
     def _write(self, text: str) -> None:
+        self._text = text
         self._file.seek(0)
         self._file.truncate()
         self._file.write(" " * _TEXT_AT + text if text else "")
@@ -84,42 +150,101 @@ class Instance:
 @asynccontextmanager
 async def owning(store: Path) -> AsyncIterator[Instance]:
     """Hold a store's lock; the lock of a dead process is replaced. Raises AlreadyOwned, which names the owner."""
+    check_path(store)
     path = lock_path(store)
-    with path.open("a+", encoding="utf-8") as file:
-        for attempt in range(1, _ATTEMPTS + 1):
-            if lock_descriptor(file.fileno(), blocking=False):
+    file = _open(path, "a+")
+    for attempt in range(1, _ATTEMPTS + 1):
+        if lock_descriptor(file.fileno(), blocking=False):
+            if _is_at(file, path):
                 break
-            # Another program may only be looking whether the lock is held.
-            if attempt == _ATTEMPTS:
-                raise AlreadyOwned(
-                    f"{store} is served already by {_read(file) or 'another process'}; "
-                    "use it with 'cellrig status', or end it before another is started"
-                )
-            await asyncio.sleep(in_loop_time(_PAUSE_S))
-        died = path.stat().st_mtime if _read(file) else None
-        instance = Instance(file, path, died)
-        try:
-            yield instance
-        finally:
-            instance.clear()
-            unlock_descriptor(file.fileno())
+            # Its owner has put another file in its place meanwhile.
+            file.close()
+            file = _open(path, "a+")
+        # Another program may only be looking whether the lock is held.
+        if attempt == _ATTEMPTS:
+            owner = _read(file)
+            file.close()
+            raise AlreadyOwned(_refusal(store, owner))
+        await asyncio.sleep(in_loop_time(_PAUSE_S))
+    died = path.stat().st_mtime if _read(file) else None
+    instance = Instance(file, store, died)
+    try:
+        if (owner := _owner_elsewhere(real_path(store))) is not None:
+            raise AlreadyOwned(_refusal(store, owner))
+        check_one_name(real_path(store))
+        instance.hold_store()
+    except BaseException:
+        instance.close()
+        raise
+    try:
+        yield instance
+    finally:
+        instance.clear()
+        instance.close()
 
 
 def owner_of(store: Path) -> Owner | None:
-    """Return the living process that serves a store, None when there is none."""
-    with contextlib.suppress(FileNotFoundError), lock_path(store).open("r+", encoding="utf-8") as file:
-        if lock_descriptor(file.fileno(), blocking=False):
+    """Return the living process that serves a store, under whatever name, None when there is none."""
+    check_path(store)
+    with contextlib.suppress(FileNotFoundError), _open(lock_path(store), "r+") as file:
+        if not lock_descriptor(file.fileno(), blocking=False):
+            return _read(file) or Owner(0, "this machine", "just now", "")
+        unlock_descriptor(file.fileno())
+    return _owner_elsewhere(real_path(store))
+
+
+def _owner_elsewhere(store: Path) -> Owner | None:
+    """Return the owner that holds the lock of another name (hard link) of a store in its folder, None if none does."""
+    if not store.exists() or store.stat().st_nlink < 2:
+        return None
+    for name in same_file_beside(store):
+        with contextlib.suppress(FileNotFoundError), _open(lock_path(name), "r+") as file:
+            if not lock_descriptor(file.fileno(), blocking=False):
+                return _read(file) or Owner(0, "this machine", "just now", "")
             unlock_descriptor(file.fileno())
-            return None
-        return _read(file) or Owner(0, "this machine", "just now", "")
     return None
 
 
 def owner_that_died(store: Path) -> Owner | None:
     """Return the process that held a store's lock until it died; None when the last owner ended in order."""
-    with contextlib.suppress(OSError), lock_path(store).open("r", encoding="utf-8") as file:
+    with contextlib.suppress(OSError, CannotOpen), _open(lock_path(store), "r+") as file:
         return _read(file)
     return None
+
+
+def _refusal(store: Path, owner: Owner | None) -> str:
+    return (
+        f"{store} is served already by {owner or 'another process'}; use it with 'cellrig status', or end it before "
+        "another is started"
+    )
+
+
+def _open(path: Path, mode: str) -> IO[str]:
+    """Open a lock file. Raises FileNotFoundError, or CannotOpen for what is no file or may not be opened."""
+    flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        file = open(path, mode, encoding="utf-8", opener=lambda name, _: os.open(name, flags | _made(mode), 0o600))  # noqa: SIM115
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as err:
+        reason = getattr(err, "strerror", None) or err
+        raise CannotOpen(f"the lock {path} cannot be opened: {reason}; check the folder and its rights") from err
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise CannotOpen(f"the lock {path} is not a file; see what it is, and take it away")
+    return file
+
+
+def _made(mode: str) -> int:
+    return os.O_CREAT if "a" in mode else 0
+
+
+def _is_at(file: IO[str], path: Path) -> bool:
+    """Tell whether an open file still stands at its path: nobody deleted or replaced it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def last_alive_unix_s(store: Path) -> float:
@@ -130,8 +255,8 @@ def last_alive_unix_s(store: Path) -> float:
 
 
 def _read(file: IO[str]) -> Owner | None:
-    file.seek(_TEXT_AT)
     try:
-        return Owner(**json.loads(file.read()))
-    except (ValueError, TypeError):
+        file.seek(_TEXT_AT)
+        return Owner(**json.loads(file.read(_TEXT_MAX)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None

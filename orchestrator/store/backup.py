@@ -21,6 +21,7 @@ from orchestrator.store.companion_files import backup_key, backup_name, before_n
 from orchestrator.store.connection import Access, connect
 from orchestrator.store.disk_space import free_bytes
 from orchestrator.store.errors import BackupFailed
+from orchestrator.store.place import check_path, real_path
 from orchestrator.store.verified_copy import PAGES_PER_STEP, Progress, copy_verified, flush_folder
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ def back_up(
     Raises ``BackupFailed``, ``Damaged``, ``CannotOpen`` or ``StoreBusy``; the store and earlier backups are then as
     they were.
     """
-    store = store.absolute()
+    check_path(store)
+    store = real_path(store)
     folder = store.parent if folder is None else folder.absolute()
     with _told(store, folder):
         final, partial = _claim(store, folder, now_unix_s)
@@ -95,7 +97,7 @@ def backups(store: Path, folder: Path | None = None) -> list[tuple[float, Path]]
 
     A file counts when it is named like one and descends from this store; what cannot be read does not.
     """
-    store = store.absolute()
+    store = real_path(store)
     own = identity(store)
     found = []
     for path in named_backups(store, store.parent if folder is None else folder):

@@ -18,6 +18,7 @@ from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store
 from orchestrator.store.disk_space import SpaceVerdict, free_bytes, megabytes, space_verdict
 from orchestrator.store.errors import CannotOpen, Damaged, damaged, explained
 from orchestrator.store.opening import check_place, unknown_layouts
+from orchestrator.store.place import check_path, real_path
 from orchestrator.store.row_checks import MOST, Finding, Level, gaps, loose_ends, open_intents, references
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
@@ -62,7 +63,8 @@ def check_store(
     The file is read once from end to end; its structure is judged, for SQLite keeps no checksums that would betray a
     number changed inside a row. Raises CannotOpen or NotAStore when there is no store to look at.
     """
-    place = Path(path).absolute()
+    check_path(path)
+    place = real_path(path)
     check_place(place, read_only=True)
     if backup_folder is not None and not backup_folder.is_dir():
         raise CannotOpen(f"{backup_folder} is not a folder; say where the backups of {place} lie")

@@ -27,6 +27,7 @@ from orchestrator.store.errors import (
     explained,
 )
 from orchestrator.store.locations import network_share, sync_service
+from orchestrator.store.place import check_one_name, check_path, real_path
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def open_store(
     beside it. ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``migrations`` None are those
     of this cellrig. Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or ``StoreBusy``.
     """
-    place = Path(path).absolute()
+    check_path(path)
+    place = real_path(path)
     check_place(place, read_only)
     with explained(place):
         connection = connect(place, Access.READ if read_only else Access.WRITE, busy_timeout_s)
@@ -70,11 +72,9 @@ def open_store(
 
 def check_place(place: Path, read_only: bool) -> None:
     """Refuse a path without a store, or where none may be; a finished copy in a synchronised folder may be read."""
-    if not place.parent.is_dir():
-        raise CannotOpen(f"{place.parent} is not a folder; make it first, or give another path for the store")
-    if place.is_dir():
-        raise CannotOpen(f"{place} is a folder; give the path of a file for the store")
-    folder = place.resolve().parent
+    if not read_only:
+        check_one_name(place)
+    folder = place.parent
     if share := network_share(folder):
         raise CannotOpen(
             f"{place} is on the network share {share}, where SQLite loses data; use a disk of this machine"
