@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +12,17 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from orchestrator.store import CannotOpen, NewerStore, NotAStore, Refused, StoreBusy, WriteFailed, open_store
+from orchestrator.store import (
+    CannotOpen,
+    Damaged,
+    NewerStore,
+    NotAStore,
+    Refused,
+    StoreBusy,
+    WriteFailed,
+    open_store,
+    schema,
+)
 from orchestrator.store.errors import explain
 from orchestrator.store.locations import share_of
 from tests.storing import add_run, add_test, samples
@@ -67,6 +78,50 @@ def test_path_that_is_no_store_is_named(
     with pytest.raises(error, match=sentence):
         open_store(store_path, read_only=read_only)
     assert before is None or store_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("read_only", [False, True], ids=["write", "read"])
+def test_young_store_without_its_log_is_refused_with_the_way_back(store_path: Path, read_only: bool) -> None:
+    """Killed in its first minute, a store is all in its log: with that gone it is no new and empty store (F07)."""
+    wal, shm = (store_path.with_name(f"{store_path.name}-{kind}") for kind in ("wal", "shm"))
+    with open_store(store_path) as store:
+        add_run(store)
+        file, log = store_path.read_bytes(), wal.read_bytes()
+    for left in (wal, shm):
+        left.unlink(missing_ok=True)
+    store_path.write_bytes(file)
+    for _ in range(2):
+        with pytest.raises(Damaged, match=r"is a young store, and its log .*-wal is gone.*put the log back beside it"):
+            open_store(store_path, read_only=read_only)
+        assert store_path.read_bytes() == file
+    wal.write_bytes(log)
+    with open_store(store_path) as store:
+        assert len(store.runs()) == 1
+
+
+def test_store_that_was_killed_before_its_first_table_starts_anew(store_path: Path) -> None:
+    """With the mark in the file and an empty log beside it nothing was ever stored: it is made."""
+    with closing(sqlite3.connect(store_path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        file = store_path.read_bytes()
+    store_path.write_bytes(file)
+    store_path.with_name(f"{store_path.name}-wal").touch()
+    with open_store(store_path) as store:
+        add_run(store)
+
+
+def test_a_store_is_its_owners_alone(store_path: Path) -> None:
+    """Nobody else may read a new store, nor its log: results are unpublished, and labels may be names."""
+    before = os.umask(0o022)
+    try:
+        with open_store(store_path) as store:
+            add_run(store)
+            for path in store_path.parent.glob("store*"):
+                assert path.stat().st_mode & 0o077 == 0, path
+    finally:
+        os.umask(before)
 
 
 def test_missing_folder_is_not_made(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
-from orchestrator.runs.request import RunRequest
+from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import RunRow, Store, StoreError
+from orchestrator.store import Damaged, RunRow, Store, StoreError
 from protocols.forecast import forecast
 from protocols.usual_bands import BANDS, UsualBands
 
@@ -81,6 +81,8 @@ class Service:
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
+        # Runs of an earlier process whose stored program is not the one that was ordered.
+        self._not_adopted: dict[str, str] = {}
 
     async def run(self) -> None:
         """Recover the runs of an earlier process, then serve until cancelled."""
@@ -146,10 +148,15 @@ class Service:
             try:
                 supervisor.adopt(await recovery.recover(row))
                 del left[row.run_id]
+                self._not_adopted.pop(row.run_id, None)
             except ConnectionFailed as err:
                 logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
                 if not isinstance(err, BadReply):
                     break
+            except Damaged as err:
+                if self._not_adopted.get(row.run_id) != str(err):
+                    logger.error("run %s is not adopted: %s", row.run_id, err)
+                self._not_adopted[row.run_id] = str(err)
             except StoreError as err:
                 supervisor.trouble.note(f"run {row.run_id}", err)
             except Exception:  # a task's root: what hinders one run must not keep the others from being watched
@@ -161,6 +168,8 @@ class Service:
         """Sentences on all present faults that concern the whole rack."""
         known = [] if self._no_starts is None else [self._no_starts]
         known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
+        waiting = {row.run_id for _, row in self._undecided()} if self._not_adopted else set()
+        known += [sentence for run_id, sentence in self._not_adopted.items() if run_id in waiting]
         return list(dict.fromkeys(known + self.bus.troubles))
 
     # What clients may ask
@@ -334,6 +343,7 @@ class Service:
                 f"the last record of run {run_id} has no charge, so that what is left of its step is unknown: stop it, "
                 "and order what is still to do as a new run"
             )
+        stored_program(self.store.run(run_id))
         left = run.remaining_segment()
         run.journal.note(EventKind.COMMAND, f"resume ordered by {by}")
         if left is None and not run.status.is_between:

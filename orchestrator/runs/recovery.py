@@ -15,7 +15,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOP_COMMANDS, STOPS
-from orchestrator.runs.request import RunRequest
+from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
@@ -110,8 +110,11 @@ class Recovery:
                 self._store.close_intent(intent.id, outcome, wall_time())
 
     async def recover(self, row: RunRow) -> Run:
-        """Recover one run and return it in its new state. Raises ConnectionFailed while the tester does not answer."""
-        run = self._run_of(row)
+        """Recover one run and return it in its new state. Raises ConnectionFailed while the tester does not answer.
+
+        Damaged when its stored program is not the one that was ordered: it rides on, and a person decides.
+        """
+        run = self._run_of(row, stored_program(row))
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
             _latch(run)
@@ -119,8 +122,8 @@ class Recovery:
         await self.settle(run)
         return run
 
-    def _run_of(self, row: RunRow) -> Run:
-        request = RunRequest(Program.from_json(row.program_json), row.channel, row.label)
+    def _run_of(self, row: RunRow, program: Program) -> Run:
+        request = RunRequest(program, row.channel, row.label)
         status = RunStatus(row.state, row.reason)
         return Run(self._store, self._tester, request, row.run_id, tell=self._tell, status=status)
 
@@ -207,7 +210,11 @@ class Recovery:
 
     async def stop(self, row: RunRow, by: str) -> str:
         """Send a stop for an undecided run and note it; the run's end is stored when it can be decided."""
-        run = self._run_of(row)
+        try:
+            # A stop needs no program that can be trusted.
+            run = self._run_of(row, Program.from_json(row.program_json))
+        except ValueError:
+            return f"the program of {row.run_id} cannot be read: use 'cellrig stop --direct --channel {row.channel}'"
         run.journal.intend_stop()
         status = (await self._tester.status([row.channel]))[row.channel]
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from orchestrator.clock.virtual import wall_time
-from orchestrator.store import Store
+from orchestrator.store import Damaged, RunRow, Store
 from protocols.plausibility import Plausibility, confirmed
 from protocols.program import Program
 from protocols.usual_bands import UsualBands
+
+
+def stored_program(row: RunRow) -> Program:
+    """Read a run's program from its row. Raises Damaged when the text is not that of the stored hash."""
+    if hashlib.sha256(row.program_json.encode()).hexdigest() != row.program_sha256:
+        raise Damaged(
+            f"the program of run {row.run_id} in the store is not the one that was ordered (its hash differs): the run "
+            f"is not judged by it and not started, and nothing starts on channel {row.channel}; stop it with "
+            f"'cellrig stop {row.run_id}', and go back to the last backup"
+        )
+    return Program.from_json(row.program_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,10 @@ def connect(file: Path, access: Access, busy_timeout_s: float = 0.0) -> sqlite3.
     """Connect to an absolute path; only WRITE creates a file. The caller manages transactions."""
     if access is not Access.WRITE and not file.exists():
         raise CannotOpen(f"{file} does not exist; check the path, or let the service make the store first")
-    return sqlite3.connect(f"{file.as_uri()}?{access}", uri=True, timeout=busy_timeout_s, isolation_level=None)
+    connection = sqlite3.connect(f"{file.as_uri()}?{access}", uri=True, timeout=busy_timeout_s, isolation_level=None)
+    # Every page that is read has its layout checked first: damage becomes an error, not a wrong row.
+    connection.execute("PRAGMA cell_size_check = ON").close()
+    return connection
 
 
 def check_is_store(connection: sqlite3.Connection, file: Path, *, empty_will_do: bool = False) -> bool:

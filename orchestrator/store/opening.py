@@ -10,15 +10,19 @@ Nothing of SQLite's helpers is imported before a store is opened: the command li
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.store.backup import back_up_before
+from orchestrator.store.companion_files import wal_path
 from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store, connect
 from orchestrator.store.disk_space import Reserve
 from orchestrator.store.errors import (
     CannotOpen,
+    Damaged,
     MigrationFailed,
     NewerStore,
     Refused,
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 WAL_LIMIT_BYTES = 64 * 2**20
 # Page cache, in kibibytes: holds the open ends of a rack's tests, so that a tick reads nothing from disk.
 CACHE_KIB = 32 * 1024
+# Of the file format: where the mark of a store is, and how many tables and indices the first page holds.
+_HEAD_BYTES, _MARK_AT, _TABLES_AT = 108, slice(68, 72), slice(103, 105)
 
 
 def open_store(
@@ -58,6 +64,9 @@ def open_store(
     check_path(path)
     place = real_path(path)
     check_place(place, read_only)
+    _check_log(place)
+    if not read_only:
+        _create_private(place)
     with explained(place):
         connection = connect(place, Access.READ if read_only else Access.WRITE, busy_timeout_s)
         try:
@@ -96,6 +105,44 @@ def unknown_layouts(db: Database, migrations: Migrations) -> list[str]:
     return sorted({migration.name for migration in migrations.applied(db)} - known)
 
 
+def _create_private(place: Path) -> None:
+    """Create a store's file, if it is not there, for its owner alone; its log and its copies get the same rights."""
+    with contextlib.suppress(FileExistsError):
+        try:
+            os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            raise
+        except OSError as err:
+            raise CannotOpen(f"{place} cannot be made: {err.strerror}; check the rights of {place.parent}") from err
+
+
+def _check_log(place: Path) -> None:
+    """Refuse a store whose file has the mark of a store and no table: all that it held was in its log, which is gone.
+
+    The mark is folded into the file before anything else is written; the tables follow by way of the log. The bytes are
+    looked at without SQLite, which would make a new log.
+    """
+    from orchestrator.store.schema import APPLICATION_ID
+
+    if wal_path(place).exists() or not place.exists():
+        return
+    with explained(place), place.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head[_MARK_AT] == APPLICATION_ID.to_bytes(4, "big") and head[_TABLES_AT] == bytes(2):
+        raise Damaged(
+            f"{place} is a young store, and its log {wal_path(place).name} is gone, in which all its runs were; put "
+            f"the log back beside it, or copy the last backup to {place.name}. If it never held a run, delete it"
+        )
+
+
+def _mark(connection: sqlite3.Connection) -> None:
+    """Write into a new file, not only into its log, that it is a store."""
+    from orchestrator.store.schema import APPLICATION_ID
+
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
 def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migrations: Migrations | None) -> Database:
     from sqlite_utils import Database
 
@@ -125,8 +172,17 @@ def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migra
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")  # macOS: through the drive's own cache; no effect elsewhere
     connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
+    if not holds_tables:
+        _mark(connection)
     if pending:
-        _migrate(db, place, migrations, keep_copy=holds_tables)
+        try:
+            _migrate(db, place, migrations, keep_copy=holds_tables)
+        except BaseException:
+            # It is as new as it was: the next start must not look for a log.
+            if not check_is_store(connection, place, empty_will_do=True):
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("PRAGMA application_id = 0")
+            raise
     return db
 
 
