@@ -8,11 +8,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, prod
 
 from protocols.cell import SYMMETRIC
-from protocols.program import CyclingSegment, MeasurementSegment, Program
+from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Step
 from protocols.program_steps import RecordedStep, longest, loops, recorded
 
 _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
@@ -47,8 +48,9 @@ def forecast(program: Program) -> Forecast:
             continue
         jumps = loops(segment.steps)
         cycles += max((loop.times for _, loop in jumps), default=0)
+        passes = _passes(segment.steps)
         for number, step in recorded(segment.steps):
-            times = prod(loop.times for own, loop in jumps if loop.back_to <= number < own)
+            times = passes[number - 1]
             longest_s, most_ah = longest(step)
             largest_a = step.largest_a or 0.0
             usual_s = _usual_s(step, largest_a, full_ah)
@@ -57,6 +59,23 @@ def forecast(program: Program) -> Forecast:
             charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
             records += times * _records(step, segment, usual_s)
     return Forecast(planned_s, expected_s, charge_ah, records, cycles)
+
+
+def _passes(steps: Sequence[Step]) -> list[float]:
+    """Return how often each step is executed: the product of the loops around it, found in one walk over the steps."""
+    begins: dict[int, list[int]] = {}
+    for own, loop in loops(steps):
+        begins.setdefault(loop.back_to, []).append(own)
+    found: list[float] = []
+    open_loops: dict[int, float] = {}
+    for number, step in enumerate(steps, 1):
+        open_loops.pop(number, None)
+        for own in begins.get(number, ()):
+            loop = steps[own - 1]
+            if isinstance(loop, Loop) and own > number:
+                open_loops[own] = float(loop.times)
+        found.append(1.0 if isinstance(step, Loop) else prod(open_loops.values(), start=1.0))
+    return found
 
 
 def planned_duration_s(program: Program) -> float:

@@ -136,15 +136,33 @@ def test_other_addresses_need_tls_and_a_token(tmp_path: Path, host: str) -> None
         check_exposure(ServiceSettings(host=local))
 
 
+@pytest.mark.parametrize(("mode", "fine"), [(0o600, True), (0o640, True), (0o644, False), (0o660, False)])
+def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, fine: bool) -> None:
+    """A group for keys may read it, as many systems have one; nobody else may, and only the owner writes it."""
+    key = tmp_path / "lab.key"
+    key.touch()
+    key.chmod(mode)
+    settings = ServiceSettings(tls_certificate=tmp_path, tls_key=key)
+    if fine:
+        check_exposure(settings)
+        return
+    with pytest.raises(SettingsError, match=f"lab.key may be read or changed by others .its rights are {mode:03o}"):
+        check_exposure(settings)
+
+
 def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
-    """Made once with owner-only rights, read again at the next start; a short one is refused."""
+    """Made once with owner-only rights, read again at the next start; short or open to others it is refused."""
     path = tmp_path / "cellrig.db.token"
     token, made = ensure_token(path)
     assert made
     assert path.stat().st_mode & 0o077 == 0
-    path.chmod(0o644)
     assert ensure_token(path) == (token, False)
-    assert path.stat().st_mode & 0o077 == 0
+    for mode in (0o644, 0o640, 0o602):
+        path.chmod(mode)
+        for read in (ensure_token, read_token):
+            with pytest.raises(SettingsError, match=f"its rights are {mode:03o}"):
+                read(path)
+    path.chmod(0o600)
     path.write_text("short")
     with pytest.raises(SettingsError, match="holds no token"):
         read_token(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -63,3 +65,27 @@ def test_step_without_bound_takes_forever_at_most() -> None:
 def test_records_by_time_and_first_and_last_are_counted() -> None:
     """A rest of 100 s at 10 s has its first, its last and ten between."""
     assert forecast(_program(Rest(Until(time_s=100.0)), Loop(1, 5))).records == 60
+
+
+def test_the_forecast_of_a_long_program_takes_no_time() -> None:
+    """Thousands of steps in hundreds of loops are told in one walk: the service's loop is not held up by one recipe."""
+    segment = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li")).cycling[0]
+    rest = Rest(Until(time_s=1.0))
+    steps: list[Rest | Loop] = []
+    for n in range(3000):
+        steps += [rest, Loop(2 * n + 1, 1000)]
+    program = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li"))
+    long = replace(program, segments=(replace(segment, steps=tuple(steps)),))
+    begun_s = time.process_time()
+    found = forecast(long)
+    assert time.process_time() - begun_s < 1.0
+    assert found.planned_duration_s == 3000 * 1000.0
+
+
+def test_nested_loops_multiply() -> None:
+    """A step in three loops is executed as often as their product says, one behind them once."""
+    program = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li"))
+    rest = Rest(Until(time_s=1.0))
+    steps = (rest, rest, Loop(2, 3), Loop(1, 5), rest, Loop(1, 7), rest)
+    nested = replace(program, segments=(replace(program.cycling[0], steps=steps),))
+    assert forecast(nested).planned_duration_s == 5 * 7 + 3 * 5 * 7 + 7 + 1

@@ -25,6 +25,10 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 256 * 1024
 _BODY_TIMEOUT_S = 10.0
 _DRAIN_TIMEOUT_S = 1.0
+# Refusals that are stored: a wrong token, a page of another origin or name.
+_TRACED = frozenset({400, 401, 403})
+# Where a request's scope holds its body, for the trace of a refused order.
+BODY = "cellrig.body"
 _BODILESS = frozenset({"GET", "HEAD"})
 
 
@@ -40,7 +44,14 @@ class Refusal(Exception):
 class Guard:
     """Wraps an application and refuses requests that are not allowed."""
 
-    def __init__(self, app: App, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> None:
+    def __init__(
+        self,
+        app: App,
+        token: str,
+        hosts: frozenset[str] = LOOPBACK_HOSTS,
+        note: Callable[[str, str, str, str], None] = lambda method, path, who, sentence: None,
+    ) -> None:
+        self._note = note
         self._app = app
         self._token = token.encode()
         self._hosts = hosts
@@ -58,10 +69,13 @@ class Guard:
             headers = _Headers(scope)
             self._check(scope, headers)
             if scope["method"] not in _BODILESS:
-                receive = await _with_body(headers, receive)
+                receive, scope[BODY] = await _with_body(headers, receive)
             elif headers.only("content-length", 400) or headers.only("transfer-encoding", 400):
                 await _drain(receive)
         except Refusal as err:
+            if err.status in _TRACED:
+                client = scope.get("client") or ("an unknown address",)
+                self._note(scope["method"], scope["path"], str(client[0]), str(err))
             if not err.body_is_read:
                 await _drain(receive)
             await _reply(send, err)
@@ -101,8 +115,8 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-async def _with_body(headers: _Headers, receive: Receive) -> Receive:
-    """Read the whole body, short and JSON, and pass it to the application in one piece."""
+async def _with_body(headers: _Headers, receive: Receive) -> tuple[Receive, bytes]:
+    """Read the whole body, short and JSON, to pass it to the application in one piece."""
     too_long = Refusal(413, f"a body may have {BODY_LIMIT} bytes")
     announced = headers.only("content-length", 400) or "0"
     if not announced.isdecimal() or int(announced[:20]) > BODY_LIMIT:
@@ -125,7 +139,7 @@ async def _with_body(headers: _Headers, receive: Receive) -> Receive:
     async def again() -> Message:
         return pieces.pop() if pieces else await receive()
 
-    return again
+    return again, body
 
 
 async def _drain(receive: Receive) -> None:

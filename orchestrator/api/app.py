@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import commands, models, routes
-from orchestrator.api.access import LOOPBACK_HOSTS, Guard
+from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
+from orchestrator.api.refusals import Refusals, person_in
 from orchestrator.rack.service import CommandRefused, NoSuchThing, Service
 from orchestrator.states import IllegalMove
 from orchestrator.store import StoreError
@@ -55,7 +56,7 @@ _WORDS = {
 def create_app(service: Service, live: LiveClients, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Guard:
     """Build the application for one service."""
     app = build_routes(service, live)
-    return Guard(app, token, hosts)
+    return Guard(app, token, hosts, app.state.refusals.note)
 
 
 def build_routes(service: Service, live: LiveClients) -> FastAPI:
@@ -73,7 +74,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         responses=problems,
         redirect_slashes=False,
     )
-    app.state.service, app.state.live = service, live
+    app.state.service, app.state.live, app.state.refusals = service, live, Refusals(service.store)
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     app.include_router(routes.open_router)
@@ -91,8 +92,16 @@ def _answer(status: int, sentence: str, headers: dict[str, str] | None = None) -
     return JSONResponse({"error": sentence}, status, headers)
 
 
+def _trace(request: Request, sentence: str) -> None:
+    """Store that an order was refused; a refused question changes nothing and leaves no trace."""
+    if request.method != "GET":
+        who = person_in(request.scope.get(BODY, b"")) or request.query_params.get("owner", "")[:64]
+        request.app.state.refusals.note(request.method, request.url.path, who, sentence)
+
+
 async def _known(request: Request, err: Exception) -> JSONResponse:
     status = next(status for kind, status in _STATUS if isinstance(err, kind))
+    _trace(request, str(err))
     if status >= 500:
         logger.warning("%s %s: %s", request.method, request.url.path, err)
     return _answer(status, str(err))
@@ -102,6 +111,7 @@ async def _wrong_input(request: Request, err: Exception) -> JSONResponse:
     errors: Sequence[Any] = err.errors() if isinstance(err, RequestValidationError) else ()
     # What was sent is not sent back: it may hold what nobody else should see.
     told = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
+    _trace(request, "; ".join(told))
     return _answer(422, "\n".join(told))
 
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import isfinite
 
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, Inbox, RunUpdate, Told
@@ -109,5 +110,7 @@ async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncIterator[str]:
                 yield ": alive\n\n"
 
 
-def _event(kind: str, data: object) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data, allow_nan=False)}\n\n"
+def _event(kind: str, data: dict[str, object]) -> str:
+    # JSON has no word for what is no number, and one such value must not end the stream.
+    told = {key: None if isinstance(value, float) and not isfinite(value) else value for key, value in data.items()}
+    return f"event: {kind}\ndata: {json.dumps(told, allow_nan=False)}\n\n"

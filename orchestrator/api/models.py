@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from drivers.interfaces import HostLoss
 from orchestrator.states import RunState
 
+
 # Names go into logs and event texts: one line, no control characters.
-Person = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$")]
+def _named(value: str) -> str:
+    if not any(letter.isalnum() for letter in value):
+        raise ValueError("say who you are: a name has a letter or a digit")
+    return value.strip()
+
+
+Person = Annotated[
+    str,
+    Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"),
+    AfterValidator(_named),
+]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]

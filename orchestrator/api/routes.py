@@ -80,13 +80,19 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     update, queued = sentences.current(service, channel)
     waiting = sentences.waiting(service, channel)
     claim = service.claim_on(channel)
+    tester = service.supervisor_of(channel).tester
+    words = sentences.channel_words(update, queued)
+    if channel not in tester.channels():
+        # Neither free nor busy: nobody has seen it since the service was started.
+        words = f"it is not known what it does: {tester.name} does not answer"
+        words += f"; {len(queued)} waiting ({', '.join(queued)})" if queued else ""
     return models.ChannelNow(
         channel=channel,
-        instrument=service.supervisor_of(channel).tester.name,
+        instrument=tester.name,
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
-        words="; ".join([sentences.channel_words(update, queued), *waiting]),
+        words="; ".join([words, *waiting]),
         needs_person=sentences.needs_person(update) or bool(waiting),
     )
 

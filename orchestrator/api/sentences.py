@@ -81,17 +81,21 @@ def since_start(store: Store, most: int = 50) -> list[tuple[float, str | None, s
     """Return the events since the service was last started: time, run and sentence, the oldest first."""
     sql = "SELECT max(id) FROM event WHERE kind = ? AND run_id IS NULL"
     (start,) = store.connection.execute(sql, (EventKind.SERVICE_STARTED,)).fetchone()
-    rows = _events_after(store, (start or 1) - 2)
-    # How the service before ended is written just before the start of this one.
-    rows = [row for row in rows if row.id >= (start or 0) or row.kind == EventKind.SERVICE_AWAY]
-    told = [(row.at_unix_s, row.run_id, _event_words(row)) for row in rows if row.kind in _TOLD]
-    return told[-most:]
+    rows = _newest_told(store, start or 0, most)
+    return [(row.at_unix_s, row.run_id, _event_words(row)) for row in rows]
 
 
-def _events_after(store: Store, after: int) -> list[EventRow]:
+def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
+    """Return the newest events that are told, since event ``start``, the oldest first."""
     columns = "id, run_id, kind, message, at_unix_s, data_json"
-    found = store.connection.execute(f"SELECT {columns} FROM event WHERE id > ? ORDER BY id LIMIT 2000", (after,))  # noqa: S608
-    return [EventRow(*row) for row in found.fetchall()]
+    kinds = ", ".join("?" * len(_TOLD))
+    # How the service before ended is written just before the start of this one.
+    sql = (
+        f"SELECT {columns} FROM event WHERE (id >= ? OR (id >= ? AND kind = ?)) AND kind IN ({kinds}) "  # noqa: S608
+        "ORDER BY id DESC LIMIT ?"
+    )
+    found = store.connection.execute(sql, (start, start - 1, EventKind.SERVICE_AWAY, *sorted(_TOLD), most))
+    return [EventRow(*row) for row in reversed(found.fetchall())]
 
 
 def _event_words(row: EventRow) -> str:

@@ -20,7 +20,7 @@ from orchestrator.api import sentences as words
 from orchestrator.api.access import LOOPBACK_HOSTS, App
 from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
-from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
+from orchestrator.api.token import Redaction, ensure_token, must_be_private, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
 from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
@@ -99,6 +99,12 @@ def check_exposure(settings: ServiceSettings) -> None:
         local = settings.host == "localhost"
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise SettingsError("TLS needs both tls_certificate and tls_key")
+    if settings.tls_key is not None:
+        try:
+            # The group may read it: many systems have one for keys.
+            must_be_private(settings.tls_key, 0o037)
+        except OSError as err:
+            raise SettingsError(f"[service] tls_key cannot be read: {err.strerror}") from err
     if not local and (settings.tls_key is None or settings.token_file is None):
         raise SettingsError(
             f"the service answers this machine only: {settings.host} needs tls_certificate, tls_key and token_file "
@@ -110,12 +116,13 @@ def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:
     given = plan.settings.token_file
     if given is not None:
         if (token := read_token(given)) is None:
-            raise SettingsError(f"there is no token file {given}")
+            # Not its value: somebody may have written the token itself there.
+            raise SettingsError("[service] token_file of the bench file names no file")
         return token
     path = token_path(plan.store)
     token, made = ensure_token(path)
     if made:
-        announce(f"operator's token, shown this once and kept in {path}: {token}")
+        announce(f"the operator's token was made and is kept in {path}, which only you may read")
     return token
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from drivers.errors import SettingsError
+from protocols.bounded_file import BadFile, read_bounded
 
 _BYTES = 32
-_SHORTEST = 32
+_SHORTEST, _LONGEST = 32, 4096
 
 
 def token_path(store: Path) -> Path:
@@ -18,14 +20,24 @@ def token_path(store: Path) -> Path:
     return store.with_name(f"{store.name}.token")
 
 
+def must_be_private(path: Path, forbidden: int) -> None:
+    """Refuse a secret that others may read or change. Raises SettingsError, with the remedy, or OSError."""
+    if os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & forbidden:
+        raise SettingsError(
+            f"{path} may be read or changed by others (its rights are {mode:03o}), so it is no secret any more: delete "
+            "it to have a new one made, or put another in its place with rights 600"
+        )
+
+
 def read_token(path: Path) -> str | None:
     """Read a token, None when there is no file. Raises SettingsError for one that is no token."""
     try:
-        token = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+        must_be_private(path, 0o077)
+        token = read_bounded(path, _LONGEST).decode("ascii").strip()
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as err:
-        raise SettingsError(f"the token file {path} cannot be read; check its rights") from err
+    except (BadFile, OSError, ValueError) as err:
+        raise SettingsError(f"the token file {path} cannot be read; check what it is, and its rights") from err
     if len(token) < _SHORTEST or not token.isprintable() or " " in token:
         raise SettingsError(f"{path} holds no token of at least {_SHORTEST} characters; delete it to have one made")
     return token
@@ -34,7 +46,6 @@ def read_token(path: Path) -> str | None:
 def ensure_token(path: Path) -> tuple[str, bool]:
     """Return the token, and whether it was created just now."""
     if (token := read_token(path)) is not None:
-        path.chmod(0o600)
         return token, False
     token = secrets.token_urlsafe(_BYTES)
     # Made with its rights, not given them afterwards.

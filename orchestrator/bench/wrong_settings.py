@@ -37,7 +37,7 @@ HARMLESS = frozenset(
             "result_bytes_max",
         ),
         *("program", "jobs", "jobs_as_program_sees_it", "step_files", "step_files_on_bts_pc"),
-        *("identify", "open_all", "close", "closed", "closed_reply", "error"),
+        *("low", "high", "identify", "open_all", "close", "closed", "closed_reply", "error"),
     }
 )
 # Keys whose values are shown if they are numbers: a switch's port may also be an address.

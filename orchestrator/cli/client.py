@@ -33,7 +33,9 @@ def named(by: str) -> str:
     import getpass
 
     if by:
-        return by
+        if any(letter.isalnum() for letter in by):
+            return by.strip()
+        fail("say who you are with --by NAME: a name has a letter or a digit", WRONG_USE)
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -63,6 +63,7 @@ class EventKind(StrEnum):
     SERVICE_STARTED = "service started"
     SERVICE_STOPPED = "service stopped"
     SERVICE_AWAY = "service away"
+    REFUSED = "request refused"
     SPACE_OK = "space ok"
     SPACE_WARN = "space warn"
     SPACE_RELEASE_RESERVE = "space release_reserve"
@@ -117,6 +118,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.SERVICE_STARTED: _S.INFO,
     _K.SERVICE_STOPPED: _S.NOTICE,
     _K.SERVICE_AWAY: _S.WARNING,
+    _K.REFUSED: _S.NOTICE,
     _K.SPACE_OK: _S.NOTICE,
     _K.SPACE_WARN: _S.WARNING,
     _K.SPACE_RELEASE_RESERVE: _S.WARNING,

@@ -207,7 +207,7 @@ def _owner_elsewhere(store: Path) -> Owner | None:
 
 def owner_that_died(store: Path) -> Owner | None:
     """Return the process that held a store's lock until it died; None when the last owner ended in order."""
-    with contextlib.suppress(OSError), lock_path(store).open("r", encoding="utf-8") as file:
+    with contextlib.suppress(OSError, CannotOpen), _open(lock_path(store), "r+") as file:
         return _read(file)
     return None
 

@@ -26,10 +26,12 @@ from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Damaged, RunRow, Store, StoreError
-from protocols.forecast import forecast
 from protocols.usual_bands import BANDS, UsualBands
 
 logger = logging.getLogger(__name__)
+
+# More than any disk holds, where a program has no bound.
+_MOST_ROWS = 1e15
 
 _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
@@ -103,7 +105,7 @@ class Service:
     def _rows_to_come(self) -> int:
         """Estimate the number of records that the unfinished runs will still make."""
         open_runs = [run for run in self.runs if not run.state.has_ended]
-        return sum(max(0, int(forecast(run.request.program).records) - run.update().samples) for run in open_runs)
+        return sum(max(0, int(min(run.forecast.records, _MOST_ROWS)) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
         await self._open(supervisor)

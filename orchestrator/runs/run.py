@@ -26,7 +26,7 @@ from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
 from orchestrator.states import MOVES, Ending, RunState, RunStatus, move
 from orchestrator.store import Store, TesterTestRow
-from protocols.forecast import planned_duration_s
+from protocols.forecast import forecast
 from protocols.program import CyclingSegment
 
 # What taking a test changes.
@@ -67,7 +67,7 @@ class Run:
         self._guards = StepWatch(self.segment, tester.traits.sign_hint)
         # Test time, cycles and samples of the tests before the present one.
         self._before_s, self._samples_before = 0.0, 0
-        self._planned_s = planned_duration_s(request.program)
+        self.forecast = forecast(request.program)
 
     # Where the run is
 
@@ -138,7 +138,7 @@ class Run:
             state=self.status.state,
             reason=self.status.reason,
             time_s=self._before_s + (last.time_s if last else 0.0),
-            planned_s=self._planned_s,
+            planned_s=self.forecast.planned_duration_s,
             cycle=self.progress.cycle(last),
             # A listener's JSON has no NaN.
             voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,
