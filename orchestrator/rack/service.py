@@ -71,7 +71,7 @@ class Service:
         store.bus = self.bus
         self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
         for supervisor in self.supervisors:
-            supervisor.forgets = True
+            supervisor.is_served = True
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
         self._double_orders = DoubleOrders()
