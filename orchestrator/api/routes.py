@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from orchestrator.api import models, pages, sentences
 from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
 from orchestrator.rack.service import Service
+from orchestrator.rack.stop_orders import StopReport
 
 router = APIRouter()
 open_router = APIRouter()
@@ -80,14 +81,33 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     update, queued = sentences.current(service, channel)
     waiting = sentences.waiting(service, channel)
     claim = service.claim_on(channel)
+    works = service.supervisor_of(channel).watch.words(channel)
+    report, stop = service.stops.last.get(channel), sentences.stop_words(service, channel)
     return models.ChannelNow(
         channel=channel,
         instrument=service.supervisor_of(channel).tester.name,
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
-        words="; ".join([sentences.channel_words(update, queued), *waiting]),
-        needs_person=sentences.needs_person(update) or bool(waiting),
+        works_without_run=works,
+        stop=channel_stopped(report) if report else None,
+        words="; ".join([sentences.channel_words(update, queued, channel, works, stop), *waiting]),
+        needs_person=bool(works or waiting) or sentences.needs_person(update),
+    )
+
+
+def channel_stopped(report: StopReport) -> models.ChannelStopped:
+    """Return the report of an ordered stop as a client sees it."""
+    run = report.run
+    return models.ChannelStopped(
+        channel=report.channel,
+        run_id=run.run_id if run else None,
+        state=run.state if run else None,
+        reason=run.reason if run else "",
+        off=report.is_off,
+        pending=report.is_pending,
+        answers=report.answers,
+        words=report.words,
     )
 
 

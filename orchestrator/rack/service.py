@@ -18,8 +18,11 @@ from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.rack.channel_watch import BY_HAND
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.pending_orders import PendingOrders
+from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
 from orchestrator.runs.request import RunRequest
@@ -75,6 +78,8 @@ class Service:
         self.observe_only = False
         self._claims: dict[str, Claim] = {}
         self._double_orders = DoubleOrders()
+        self.orders = PendingOrders()
+        self.stops = StopOrders(self, self.orders)
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
@@ -83,7 +88,14 @@ class Service:
         """Recover the runs of an earlier process, then serve until cancelled."""
         self.observe_only = is_storm(self.store, wall_time(), in_loop_time(STORM_WINDOW_S))
         self._refuse_starts(None)
-        async with self.bus.listening(), asyncio.TaskGroup() as group:
+        async with self.bus.listening():
+            try:
+                await self._serve_all()
+            finally:
+                await self.orders.end()
+
+    async def _serve_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
             if self._housekeeping is not None:
                 group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
             for supervisor in self.supervisors:
@@ -252,19 +264,22 @@ class Service:
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, at any time; when this returns the stop is confirmed, or the run is unknown."""
-        for undecided, row in self._undecided():
+        for undecided, row in self.undecided_rows():
             if row.run_id == run_id:
                 raise CommandRefused(await undecided.recovery.stop(row, by))
         supervisor, run = self.find(run_id)
         try:
             run.journal.note(EventKind.COMMAND, f"stop ordered by {by}")
+        except StoreError as err:
+            supervisor.trouble.note(f"run {run_id}", err)
+            raise
         finally:
             await supervisor.stop(run, f"stopped by {by}")
         return run
 
     async def hold(self, run_id: str, by: str) -> Run:
         """Stop a run's current and keep the run, which a person resumes; confirmed when this returns, or unknown."""
-        if any(row.run_id == run_id for _, row in self._undecided()):
+        if any(row.run_id == run_id for _, row in self.undecided_rows()):
             raise CommandRefused(f"it is not known yet what became of run {run_id}: stop it, or hold it in a minute")
         supervisor, run = self.find(run_id)
         if run.state is RunState.QUEUED:
@@ -277,7 +292,16 @@ class Service:
             await supervisor.hold(run, f"held by {by}")
         return run
 
-    def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
+    async def stop_run(self, run_id: str, by: str) -> StopReport:
+        """Stop a run as ``stop`` does, answered in time. Raises CommandRefused for one that is not recovered yet."""
+        for undecided, row in self.undecided_rows():
+            if row.run_id == run_id:
+                said = await self.orders.give(f"stop of {run_id}", undecided.recovery.stop(row, by))
+                silent = f"the stop of {run_id} is ordered and not confirmed: {undecided.tester.name} does not answer"
+                raise CommandRefused(said or f"{silent}; {BY_HAND}")
+        return await self.stops.stop_run(run_id, by)
+
+    def undecided_rows(self) -> list[tuple[Supervisor, RunRow]]:
         """Return the runs of an earlier process that are not recovered yet."""
         known = {run.run_id for run in self.runs}
         waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
@@ -285,14 +309,23 @@ class Service:
         return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
 
     async def stop_rack(self, by: str) -> list[Run]:
-        """Stop every run of every tester, all at once."""
+        """Stop every run of every tester, and every channel that works without one, all at once."""
         runs = [run for run in self.runs if not run.state.is_settled]
         stops = [self.stop(run.run_id, by) for run in runs]
-        stops += [self.stop(row.run_id, by) for _, row in self._undecided()]
+        stops += [self.stop(row.run_id, by) for _, row in self.undecided_rows()]
         results = await asyncio.gather(*stops, return_exceptions=True)
         for failure in results:
             if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
                 raise failure
+        for supervisor in self.supervisors:
+            if supervisor.tester.traits.is_remote:
+                try:
+                    working = await supervisor.watch.working()
+                except DriverError as err:
+                    logger.warning("%s: whether other channels work is not known: %s", supervisor.tester.name, err)
+                    continue
+                for channel in working:
+                    await supervisor.watch.stop(channel, by)
         return runs
 
     def acknowledge(self, run_id: str, by: str) -> Run:
