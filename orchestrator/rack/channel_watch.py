@@ -24,8 +24,6 @@ from protocols.program import CyclingSegment
 logger = logging.getLogger(__name__)
 
 BY_HAND = "switch the channel off by hand at the tester if it must be off now"
-# States in which the runs' own polls and tasks look after the channel.
-_CARED_FOR = frozenset({RunState.PREFLIGHT, RunState.ARMED, RunState.RUNNING, RunState.UNSEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class ChannelWatch:
         return _words(status) + (f"; it is the test of {run.run_id}, which is {run.state.value}" if run else "")
 
     def _cared_for(self) -> set[str]:
-        runs = [run for run in self._runs() if run.state in _CARED_FOR or run.status.start_is_unknown]
+        runs = [run for run in self._runs() if run.state.has_its_channel or run.status.start_is_unknown]
         stopped = [run for run in self._runs() if run.status.stop_is_pending]
         return {run.request.channel for run in (*runs, *stopped)}
 

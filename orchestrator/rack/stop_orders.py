@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from orchestrator.store import RunRow
 
 NOT_WRITTEN = "the stop is ordered, at the tester too where something runs; it cannot be written down yet"
-_NOT_OFF = frozenset({RunState.UNKNOWN, RunState.HOLDING})
 
 
 class Rack(Protocol):
@@ -173,7 +172,7 @@ class StopOrders:
         await self._rack.stop(run.run_id, by)
         if (other := self._live(channel)) is not None and other is not run:
             return StopReport(channel, run, is_off=True, words=f"{_words(run)}; {other.run_id} has the channel")
-        if run.state in _NOT_OFF or not supervisor.tester.traits.is_remote:
+        if run.state.is_no_confirmed_stop or not supervisor.tester.traits.is_remote:
             return _of_run(run)
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
         outcome = await supervisor.watch.stop_only(channel, by, barcodes)
@@ -191,7 +190,7 @@ class StopOrders:
         if run is not None:
             await self._rack.stop(run.run_id, by)
             said.append(_words(run))
-        if run is not None and (run.state in _NOT_OFF or not supervisor.tester.traits.is_remote):
+        if run is not None and (run.state.is_no_confirmed_stop or not supervisor.tester.traits.is_remote):
             return _of_run(run)
         outcome = await self._outcome(supervisor, channel, by)
         return StopReport(channel, run, outcome.is_off, "; ".join([*said, outcome.words]))
@@ -213,7 +212,7 @@ def _words(run: Run) -> str:
 
 
 def _of_run(run: Run) -> StopReport:
-    is_off = run.state not in _NOT_OFF
+    is_off = not run.state.is_no_confirmed_stop
     return StopReport(run.request.channel, run, is_off, _words(run) if is_off else f"{_words(run)}; {BY_HAND}")
 
 

@@ -15,8 +15,6 @@ from orchestrator.runs.run import Run
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
 
-_GIVEN_UP = frozenset({RunState.FAILED, RunState.STOPPED, RunState.HOLDING})
-
 
 class LateStarts:
     """The late starts of one tester's runs."""
@@ -31,7 +29,7 @@ class LateStarts:
         for row in reversed(self._store.runs()):
             if (
                 row.channel != status.channel
-                or row.state not in _GIVEN_UP
+                or not row.state.may_have_given_up_a_start
                 or not self._store.start_was_sent(row.run_id)
             ):
                 continue
