@@ -174,10 +174,9 @@ class Supervisor:
         """Return the runs between two segments that no task handles yet; held ones wait for a person."""
         if self.permit.refusal:
             return []
+        busy = self._under_way.keys() | self._stopping
         due = [run for run in self.runs if run.status.is_between and run.state.is_on_its_way]
-        return [
-            run for run in due if run.run_id not in self._under_way.keys() | self._stopping and run not in self._owed
-        ]
+        return [run for run in due if run.run_id not in busy and run not in self._owed]
 
     async def go_on(self, run: Run) -> None:
         """Take a run from one segment to the next."""
