@@ -175,12 +175,18 @@ class BatteryTesterTraits:
     a live value, or a record, is when the tester shows it first. ``limits_read_back``: whether ``BatteryTester.start``
     has read the limits in force back from the instrument; where not, ``limits_note`` says in a sentence what was
     compared instead. ``sign_hint`` says what to correct when a current turns out to have the wrong sign.
+
+    ``is_remote``: whether another machine drives the channels: its replies may be late, garbled or wrong, people may
+    act there, and a start may arrive long after it was sent, at most ``start_arrives_within_s``. False for an
+    instrument that this process itself drives.
     """
 
     limits_read_back: bool
     limits_note: str = ""
     block_size: int = 1000
     refresh_s: float = 0.0
+    is_remote: bool = True
+    start_arrives_within_s: float = 600.0
     sign_hint: str = "check which lead is on which side of the cell"
 
 

@@ -24,7 +24,7 @@ class RunState(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has ended for ever: its channel is free for the next one."""
+        """Whether the run has ended: its channel is free for the next one."""
         return self in _OVER
 
     @property
@@ -63,6 +63,21 @@ class RunState(StrEnum):
         return self is RunState.PREFLIGHT or self in _LIVE
 
     @property
+    def has_its_channel(self) -> bool:
+        """Whether starts, tasks and polls of the run look after its channel: what works there is the run's."""
+        return self in _WRITTEN_OFTEN or self in _LIVE
+
+    @property
+    def may_have_given_up_a_start(self) -> bool:
+        """Whether a start of the run that never showed may have been given up, and may arrive all the same."""
+        return self in _GIVEN_UP
+
+    @property
+    def is_no_confirmed_stop(self) -> bool:
+        """Whether a stop that led to this state has not confirmed that the cell is off."""
+        return self is RunState.UNKNOWN or self is RunState.HOLDING
+
+    @property
     def can_be_resumed(self) -> bool:
         """Whether a person may resume the run."""
         return self in _RESUMABLE
@@ -83,6 +98,7 @@ _OVER = frozenset({_S.COMPLETED, _S.STOPPED, _S.FAILED})
 ENDED = _OVER | {_S.TRIPPED, _S.UNKNOWN}
 _LIVE = frozenset({_S.RUNNING, _S.UNSEEN})
 _RESUMABLE = frozenset({_S.HOLDING, _S.AWAITING_OPERATOR})
+_GIVEN_UP = frozenset({_S.FAILED, _S.STOPPED, _S.HOLDING})
 _WRITTEN_OFTEN = frozenset({_S.PREFLIGHT, _S.ARMED, _S.RUNNING})
 _AT_REST = _RESUMABLE | {_S.QUEUED, _S.PREFLIGHT}
 
@@ -97,8 +113,9 @@ MOVES: dict[RunState, frozenset[RunState]] = {
     _S.UNKNOWN: frozenset({_S.RUNNING, _S.UNSEEN, _S.HOLDING, _S.COMPLETED, _S.STOPPED, _S.TRIPPED, _S.FAILED}),
     _S.TRIPPED: frozenset({_S.STOPPED}),
     _S.COMPLETED: frozenset(),
-    _S.STOPPED: frozenset(),
-    _S.FAILED: frozenset(),
+    # Only where a start that was given up reaches the tester all the same: it is stopped.
+    _S.STOPPED: frozenset({_S.UNKNOWN}),
+    _S.FAILED: frozenset({_S.UNKNOWN}),
 }
 
 
@@ -180,6 +197,6 @@ def diagram() -> str:
     lines = ["stateDiagram-v2", "    [*] --> queued"]
     for old in RunState:
         lines += [f"    {old.value} --> {new.value}" for new in RunState if new in MOVES[old]]
-        if not MOVES[old]:
+        if old.is_over:
             lines.append(f"    {old.value} --> [*]")
     return "\n".join(lines) + "\n"

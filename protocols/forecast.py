@@ -63,16 +63,15 @@ def forecast(program: Program) -> Forecast:
 
 def _passes(steps: Sequence[Step]) -> list[float]:
     """Return how often each step is executed: the product of the loops around it, found in one walk over the steps."""
-    begins: dict[int, list[int]] = {}
+    begins: dict[int, list[tuple[int, Loop]]] = {}
     for own, loop in loops(steps):
-        begins.setdefault(loop.back_to, []).append(own)
+        begins.setdefault(loop.back_to, []).append((own, loop))
     found: list[float] = []
     open_loops: dict[int, float] = {}
     for number, step in enumerate(steps, 1):
         open_loops.pop(number, None)
-        for own in begins.get(number, ()):
-            loop = steps[own - 1]
-            if isinstance(loop, Loop) and own > number:
+        for own, loop in begins.get(number, ()):
+            if own > number:
                 open_loops[own] = float(loop.times)
         found.append(1.0 if isinstance(step, Loop) else prod(open_loops.values(), start=1.0))
     return found

@@ -7,6 +7,7 @@ to each reply. The command has been executed by then: a lost reply to ``start`` 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -27,13 +28,17 @@ class Spoil(Enum):
     WITH_NEXT = "held back and sent before the next reply"
     STALE = "an earlier reply again, then this one"
     FLIPPED = "one bit flipped"
+    REWRITTEN = "says something else"
+    ARRIVES_LATE = "the request arrives late"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault: ``times`` counts replies it still spoils, None is for good; ``command`` None is any command.
 
-    ``seconds`` is for LATE, in the loop's time; ``at`` is the byte for CUT and FLIPPED (negative: from the end);
+    A request that arrives late is carried out after ``seconds``, whatever became of its connection, and is not
+    answered. A reply is rewritten wherever it has ``pattern``, a regular expression, by ``filler``.
+    ``seconds`` is for LATE too, in the loop's time; ``at`` is the byte for CUT and FLIPPED (negative: from the end);
     ``filler`` is sent around, or again and again up to ``limit_bytes`` and then the wire stays silent.
     """
 
@@ -44,6 +49,7 @@ class Fault:
     at: int = 0
     filler: bytes = b"\x00garbage<\r\n"
     limit_bytes: int = 1 << 28
+    pattern: bytes = b""
 
 
 class Wire:
@@ -81,10 +87,19 @@ class Wire:
         self.spoiled.append((command, fault.spoil))
         return await self._send_spoiled(writer, data, fault)
 
-    def _take(self, command: str) -> Fault | None:
-        """Return the first fault that fits, used up by one."""
+    def delay_of(self, command: str) -> float | None:
+        """Return after how many seconds a request is to arrive; None for one that arrives at once."""
+        fault = self._take(command, of_requests=True)
+        if fault is None:
+            return None
+        self.spoiled.append((command, fault.spoil))
+        return fault.seconds
+
+    def _take(self, command: str, *, of_requests: bool = False) -> Fault | None:
+        """Return the first fault that fits, of requests or of replies, used up by one."""
         for index, fault in enumerate(self._faults):
-            if fault.command in (None, command):
+            fits = (fault.spoil is Spoil.ARRIVES_LATE) is of_requests
+            if fits and fault.command in (None, command):
                 if fault.times == 1:
                     del self._faults[index]
                 elif fault.times is not None:
@@ -107,6 +122,8 @@ class Wire:
                 return False
             case Spoil.SILENT:
                 pass
+            case Spoil.REWRITTEN:
+                await _pieces(writer, re.sub(fault.pattern, fault.filler, data), ())
             case Spoil.WITH_NEXT:
                 self._held += data
             case Spoil.ENDLESS:

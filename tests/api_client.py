@@ -55,6 +55,14 @@ class Client:
         assert reply.status_code == status, reply.text
         return reply.json()
 
+    async def stopped(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Order a stop as ada, and give its channel's report once the stop has ended, as the command line does."""
+        row = await self.post(path, {"by": "ada"})
+        while row["pending"]:
+            await asyncio.sleep(1)
+            row = (await self.get(f"/channels/{row['channel']}"))["stop"]
+        return row
+
 
 @asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[Client]:

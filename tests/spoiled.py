@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from drivers.errors import NoReply, OutcomeUnknown
-from drivers.interfaces import ChannelStatus, LoadedProgram, Sample, TestIdentity
+from drivers.interfaces import ChannelStatus, ExecutedStep, LoadedProgram, Sample, TestIdentity
 from drivers.mux import RelayMultiplexer
 from drivers.neware.tester import NewareTester
+from protocols.program import CyclingSegment
 
 T = TypeVar("T")
 Args = tuple[Any, ...]
@@ -144,6 +145,14 @@ class SpoiledTester(NewareTester):
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Ask, through the faults."""
         return await self.faults.call("status", super().status, channels)
+
+    async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
+        """Load, through the faults."""
+        return await self.faults.call("load", super().load, channel, segment, label)
+
+    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
+        """Read the step log, through the faults."""
+        return await self.faults.call("step_log", super().step_log, identity)
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Start, through the faults."""

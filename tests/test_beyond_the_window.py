@@ -6,7 +6,7 @@ import pytest
 
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import FindingKind
-from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState

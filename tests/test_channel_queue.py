@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from orchestrator.api.routes import channel_now
-from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState

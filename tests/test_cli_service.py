@@ -257,6 +257,7 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     place = ("--cell", "coated-li-li", "--channel", "21-1-3")
     assert json.loads(bench.done("run", recipe, *place, "--wait", "--json"))["state"] == "completed"
     assert "nothing was running" in bench.done("stop", "--rack")
+    assert "it is off" in bench.done("stop", "--channel", "21-1-5")
     assert "free; R000001 (coated-li-li) completed" in bench.done("watch", "--once")
     assert "answers" in bench.done("bench", "check")
     refused(bench.cellrig("run", "li-li-0.3", *place), 2, "li-li-0.3")

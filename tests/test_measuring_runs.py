@@ -9,7 +9,7 @@ import pytest
 
 from drivers.interfaces import HostLoss, Isolation
 from orchestrator.bench.station import station_problems
-from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from drivers.errors import BadReply, OutcomeUnknown
 from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import run_virtual
-from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState

@@ -82,7 +82,7 @@ def test_the_forecast_of_a_long_program_takes_no_time() -> None:
     assert found.planned_duration_s == 3000 * 1000.0
 
 
-def test_nested_loops_multiply() -> None:
+def test_step_in_three_loops_is_executed_as_often_as_their_product_says() -> None:
     """A step in three loops is executed as often as their product says, one behind them once."""
     program = resolve(load_recipe("li-li-0.2"), load_cell("bare-li-li"))
     rest = Rest(Until(time_s=1.0))

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from orchestrator.rack.service import CommandRefused, NoSuchThing
+from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.service import NoSuchThing
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.neware.settings import Trouble
@@ -202,7 +203,7 @@ async def test_claim_keeps_others_out_and_ends_by_itself(rig: Rig, store: Store)
             service.claim(CHANNEL, "grace", 60)
         await asyncio.sleep(61)
         service.claim(CHANNEL, "grace", 60)
-        service.release(CHANNEL, "grace")
+        service.claims.release(CHANNEL, "grace")
         service.submit(request(), "ada")
 
 

@@ -10,8 +10,9 @@ import pytest
 from drivers.interfaces import ChannelStatus
 from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
 from orchestrator.events import EventKind
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.housekeeping import Housekeeping
-from orchestrator.rack.service import CommandRefused, Service
+from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from orchestrator.store.disk_space import SpaceGuard

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.rack.service import CommandRefused, Service
+from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.service import Service
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store

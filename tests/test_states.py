@@ -37,9 +37,9 @@ def test_only_armed_and_unseen_and_unknown_lead_to_running() -> None:
 
 
 def test_what_is_over_stays_over() -> None:
-    """Completed, stopped and failed lead nowhere; a trip only to stopped."""
-    for state in (RunState.COMPLETED, RunState.STOPPED, RunState.FAILED):
-        assert MOVES[state] == frozenset()
+    """Completed leads nowhere, stopped and failed only to the stop of a start that comes late; a trip to stopped."""
+    assert MOVES[RunState.COMPLETED] == frozenset()
+    assert MOVES[RunState.STOPPED] == MOVES[RunState.FAILED] == {RunState.UNKNOWN}
     assert MOVES[RunState.TRIPPED] == {RunState.STOPPED}
     assert RunState.TRIPPED in ENDED
 

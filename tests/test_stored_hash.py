@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.rack.service import CommandRefused
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import stored_program
 from orchestrator.states import RunState
 from orchestrator.store import Damaged, Store

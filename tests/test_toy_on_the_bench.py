@@ -237,6 +237,6 @@ async def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store
 def test_channel_of_the_toy_is_stopped_directly(file: Path, store_path: Path) -> None:
     """With the service dead, the driver of any kind is asked; here nothing runs."""
     said = run_virtual(stop_directly(load_bench(file), store_path, "left", "ada"))
-    assert said == "channel left is finished already"
+    assert (said.is_off, said.words) == (True, "channel left is finished already")
     with open_store(store_path) as opened:
         assert opened.runs() == []

@@ -36,6 +36,7 @@ _TRAITS = BatteryTesterTraits(
     limits_note="the host itself compares each voltage with the limits",
     block_size=500,
     refresh_s=1.0,
+    is_remote=False,
     sign_hint="swap the toy's leads",
 )
 

@@ -59,6 +59,7 @@ _TRAITS = BatteryTesterTraits(
     # Records come from memory. The end of a measurement is seen some polls after it, and its file is read then.
     block_size=1000,
     refresh_s=5.0,
+    is_remote=False,
     sign_hint="find out istep_positive_is_charge on the dummy cell",
 )
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9_-]+")

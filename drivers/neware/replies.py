@@ -192,6 +192,8 @@ def records(
             if stepid != step_text or cycleid != cycle_text:
                 row_step, row_cycle, step_text, cycle_text = int(stepid), int(cycleid), stepid, cycleid
             row_ms = int(testtime)
+            if row_ms < 0:
+                raise BadReply(f"BTS sent record {seqid} with the time {testtime} ms ({address.channel})")
             if row_step != step or row_cycle != cycle or row_ms < step_ms:
                 base_ms += step_ms
                 step, cycle, step_count = row_step, row_cycle, step_count + 1

@@ -67,6 +67,7 @@ class NewareSettings(BatteryTesterSettings):
 
     ``step_files`` is our folder, ``step_files_on_bts_pc`` the same folder as the BTS PC sees it. ``poll_period_s``
     below 5 s is refused: live values are no fresher. ``confirm_timeout_s`` bounds the wait for a start or stop to show.
+    ``start_may_arrive_s``: for so long a start whose reply is lost may still reach the tester.
     """
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
@@ -81,6 +82,7 @@ class NewareSettings(BatteryTesterSettings):
     poll_period_s: float = Field(default=10.0, ge=5.0)
     reply_timeout_s: float = Field(default=30.0, gt=0)
     confirm_timeout_s: float = Field(default=30.0, gt=0)
+    start_may_arrive_s: float = Field(default=600.0, ge=0)
     time_zone: str = "UTC"
     step_file_version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"

@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import nan
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from drivers.errors import (
@@ -48,6 +52,8 @@ from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Unt
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # Section 6.1. Whatever is not listed is OTHER, which counts as busy.
 _STATES = {
     "working": ChannelState.WORKING,
@@ -57,6 +63,11 @@ _STATES = {
     "protect": ChannelState.PROTECTED,
     "false": ChannelState.ABSENT,
 }
+# What a barcode typed at the tester may have and a step file's name may not.
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
+_LONGEST_LABEL = 40
+# How often a reply is asked for whose values cannot be read.
+_READ_ATTEMPTS = 3
 # Section 2.3: live values are refreshed every 5 s at best, so asking sooner shows nothing new.
 _REFRESH_S = 5.0
 _TRAITS = BatteryTesterTraits(
@@ -78,11 +89,11 @@ class NewareTester:
 
     host_loss = HostLoss.RIDES_ON
     records_every_s = 0.0
-    traits = _TRAITS
 
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
         self.poll_period_s = settings.poll_period_s
+        self.traits = replace(_TRAITS, start_arrives_within_s=settings.start_may_arrive_s)
         self._settings = settings
         self._client = client
         self._wall_time = wall_time
@@ -128,8 +139,8 @@ class NewareTester:
         """Request live values and record counts of any number of channels, with two requests."""
         addresses = [self._address(channel) for channel in channels]
         ask_live, ask_files = _status_requests(tuple(addresses))
-        live = replies.live(await self._client.ask(ask_live), addresses)
-        files = replies.data_files(await self._client.ask(ask_files), addresses)
+        live = await self._read(ask_live, lambda root: replies.live(root, addresses))
+        files = await self._read(ask_files, lambda root: replies.data_files(root, addresses))
         return {
             channel: ChannelStatus(
                 channel=channel,
@@ -146,6 +157,23 @@ class NewareTester:
             )
             for channel, row, file in zip(channels, live, files, strict=True)
         }
+
+    async def _read(self, request: wire.Request, values: Callable[[ET.Element], T]) -> T:
+        """Ask, and read the reply's values; one that cannot be read is asked for again on a new connection.
+
+        Raises BadReply when no attempt gave values, and what ``NewareClient.ask`` raises.
+        """
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            root = await self._client.ask(request)
+            try:
+                return values(root)
+            except BadReply as err:
+                logger.info("%s, attempt %d: %s", request.command.name, attempt, err)
+                if attempt == _READ_ATTEMPTS:
+                    raise
+                # What is left of a reply must not be taken for the answer to the next question.
+                await self._client.reconnect()
+        raise AssertionError("unreachable")
 
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
         """Write the step file into the shared folder, read it back from there and compare it with the segment."""
@@ -196,12 +224,12 @@ class NewareTester:
         said = "ok"
         try:
             if not wire.outcome(await self._client.ask(request), "start"):
-                raise Refused(
-                    f"BTS refused to start {program.location} on {channel}; its own client log has the reason"
-                )
+                said = "BTS refused"
         except (OutcomeUnknown, BadReply) as err:
             said = str(err)
         found = await self._watch(channel, lambda s: s.barcode == barcode and s.test_id != before.test_id)
+        if found is None and said == "BTS refused":
+            raise Refused(f"BTS refused to start {program.location} on {channel}; its own client log has the reason")
         if found is None:
             raise OutcomeUnknown(f"start: {said}; but channel {channel} does not show {barcode!r} with a new test")
         return TestIdentity(channel, found.test_id, barcode, program.end_step)
@@ -280,7 +308,9 @@ class NewareTester:
         top_a = envelope.current_ranges[-1].high_a
         limits = Limits(band, band, band, top_a, top_a, top_a)
         rest = CyclingSegment((Rest(Until(time_s=1.0)),), Record(every_s=1.0), limits)
-        loaded = await self.load(identity.channel, rest, f"{identity.barcode}-off")
+        loaded = await self.load(
+            identity.channel, rest, _NOT_IN_NAMES.sub("_", f"off-{identity.barcode}")[:_LONGEST_LABEL]
+        )
         request = wire.reset(self._address(identity.channel), loaded.location)
         if not wire.outcome(await self._client.ask(request), "reset"):
             raise Refused(f"BTS refused to replace the schedule of channel {identity.channel}")
@@ -318,8 +348,8 @@ class NewareTester:
     async def record_count(self, identity: TestIdentity) -> int:
         """Return a test's number of records, also if the channel now has another test."""
         address = self._address(identity.channel)
-        root = await self._client.ask(wire.inquiredf([address], identity.test_id))
-        (file,) = replies.data_files(root, [address])
+        request = wire.inquiredf([address], identity.test_id)
+        (file,) = await self._read(request, lambda root: replies.data_files(root, [address]))
         if file.test_id != identity.test_id:
             raise TestGone(f"{self.name} knows test {identity.test_id} of channel {identity.channel} no more")
         return file.count
@@ -327,8 +357,8 @@ class NewareTester:
     async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
         """Return the executed steps of the test."""
         address = self._address(identity.channel)
-        root = await self._client.ask(wire.download_step_layer(address, identity.test_id))
-        return replies.executed_steps(root, address, identity.test_id)
+        request = wire.download_step_layer(address, identity.test_id)
+        return await self._read(request, lambda root: replies.executed_steps(root, address, identity.test_id))
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
         """Return the tester's own log of the test."""

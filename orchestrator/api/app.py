@@ -17,7 +17,8 @@ from orchestrator.api import commands, models, routes
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.refusals import Refusals, person_in
-from orchestrator.rack.service import CommandRefused, NoSuchThing, Service
+from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.service import NoSuchThing, Service
 from orchestrator.states import IllegalMove
 from orchestrator.store import StoreError
 from protocols.errors import InputError

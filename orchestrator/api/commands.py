@@ -10,7 +10,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from orchestrator.api import models
-from orchestrator.api.routes import RunId, TheService, channel_now
+from orchestrator.api.routes import RunId, TheService, channel_now, channel_stopped
+from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.store import StoreError
@@ -22,14 +23,19 @@ def _now(run: Run) -> models.RunNow:
     return models.RunNow.model_validate(run.update())
 
 
+def _run_stopped(report: StopReport, run: Run) -> models.RunStopped:
+    said = channel_stopped(report)
+    known = {name: getattr(said, name) for name in ("off", "pending", "answers", "words")}
+    return models.RunStopped(**_now(run).model_dump(), **known)
+
+
 @contextmanager
 def _explaining_unstored_stop() -> Iterator[None]:
     """Add to a store error that the stop is ordered although it is not stored. Raises StoreError."""
     try:
         yield
     except StoreError as err:
-        sent = "the stop is ordered, at the tester too where something runs; it cannot be written down yet"
-        raise type(err)(f"{sent}: {err}") from err
+        raise type(err)(f"{NOT_WRITTEN}: {err}") from err
 
 
 def _request(order: models.StartOrder) -> RunRequest:
@@ -67,23 +73,37 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
 
 
 @router.post("/runs/{run_id}/stop")
-async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Stop a run now; the answer comes when the stop is confirmed, or says ``unknown``."""
+async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
+    """Stop a run now. The answer comes within 5 s: confirmed, or with what is known; then the stop goes on."""
     with _explaining_unstored_stop():
-        return _now(await service.stop(run_id, order.by))
+        return _run_stopped(await service.stop_run(run_id, order.by), service.find(run_id)[1])
+
+
+@router.post("/channels/{channel}/stop")
+async def stop_channel(channel: str, order: models.ByOrder, service: TheService) -> models.ChannelStopped:
+    """Stop whatever works on a channel, a run of this service or not; answered as the stop of a run is."""
+    with _explaining_unstored_stop():
+        return channel_stopped(await service.stops.stop_channel(channel, order.by))
 
 
 @router.post("/runs/{run_id}/hold")
-async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Stop a run's current and keep it for ``resume``; answered when that is confirmed, or with ``unknown``."""
+async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
+    """Stop a run's current and keep it for ``resume``; answered as a stop is, ``off`` says that it is held."""
     with _explaining_unstored_stop():
-        return _now(await service.hold(run_id, order.by))
+        return _run_stopped(await service.stops.hold_run(run_id, order.by), service.find(run_id)[1])
 
 
 @router.post("/runs/{run_id}/resume")
 async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Resume a held run in a new program, which contains only the part that is not done yet."""
-    return _now(await service.resume(run_id, order.by))
+    """Resume a held run in a new program of what is not done yet. Answered within 5 s; a slow resume goes on."""
+    supervisor, run = service.find(run_id)
+    resumed = await service.orders.give(f"resume of {run_id}", service.resume(run_id, order.by))
+    now = _now(resumed or run)
+    if resumed is None:
+        name = supervisor.tester.name
+        known = f"the resume is ordered and not confirmed: {name} has not answered yet; see 'cellrig status'"
+        now.reason = f"{known}; {now.reason}".removesuffix("; ")
+    return now
 
 
 @router.post("/runs/{run_id}/acknowledge")
@@ -93,10 +113,10 @@ async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService)
 
 
 @router.post("/rack/stop")
-async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.RunNow]:
-    """Stop every run of every tester."""
+async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.ChannelStopped]:
+    """Stop every run of every tester, and every channel that works without one; answered as one stop is."""
     with _explaining_unstored_stop():
-        return [_now(run) for run in await service.stop_rack(order.by)]
+        return [channel_stopped(report) for report in await service.stops.stop_rack(order.by)]
 
 
 @router.post("/channels/{channel}/claim")
@@ -110,5 +130,5 @@ async def claim(channel: str, order: models.ClaimOrder, service: TheService) -> 
 async def release(channel: str, owner: Annotated[models.Person, Query()], service: TheService) -> models.ChannelNow:
     """Release a claim on a channel."""
     service.supervisor_of(channel)
-    service.release(channel, owner)
+    service.claims.release(channel, owner)
     return channel_now(service, channel)

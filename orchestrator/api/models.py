@@ -132,6 +132,32 @@ class StartedRun(RunNow):
     confirmed_by: str
 
 
+class RunStopped(RunNow):
+    """A run that was ordered to stop. ``off``: its channel was seen to be off.
+
+    ``pending``: the stop goes on being carried out, and ``GET /channels/{channel}`` tells its end. ``answers``: the
+    tester has answered since the order. ``words``: all that is known, and what to do by hand.
+    """
+
+    off: bool
+    pending: bool
+    answers: bool
+    words: str
+
+
+class ChannelStopped(BaseModel):
+    """A channel that was ordered to stop, with its run if this service has one there; the rest as in ``RunStopped``."""
+
+    channel: str
+    run_id: str | None
+    state: RunState | None
+    reason: str
+    off: bool
+    pending: bool
+    answers: bool
+    words: str
+
+
 class ClaimNow(BaseModel):
     """The client who has claimed a channel, and the time left."""
 
@@ -140,13 +166,19 @@ class ClaimNow(BaseModel):
 
 
 class ChannelNow(BaseModel):
-    """One channel: its run (None: free), who waits, and the same as a sentence. ``needs_person``: somebody must act."""
+    """One channel: its run (None: none of this service), who waits, and the same as a sentence.
+
+    ``works_without_run``: what the tester does there and this service has not ordered, in a sentence; else empty.
+    ``stop``: the stop ordered there last. ``needs_person``: somebody must act.
+    """
 
     channel: str
     instrument: str
     run: RunNow | None
     queued: list[str]
     claim: ClaimNow | None
+    works_without_run: str
+    stop: ChannelStopped | None
     words: str
     needs_person: bool
 

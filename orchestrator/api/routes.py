@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from orchestrator.api import models, pages, sentences
 from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
 from orchestrator.rack.service import Service
+from orchestrator.rack.stop_orders import StopReport
 
 router = APIRouter()
 open_router = APIRouter()
@@ -79,21 +80,41 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     """Collect the present facts of a channel."""
     update, queued = sentences.current(service, channel)
     waiting = sentences.waiting(service, channel)
-    claim = service.claim_on(channel)
-    tester = service.supervisor_of(channel).tester
-    words = sentences.channel_words(update, queued)
+    claim = service.claims.on(channel)
+    supervisor = service.supervisor_of(channel)
+    tester, works = supervisor.tester, supervisor.watch.words(channel)
+    report, stop = service.stops.last.get(channel), sentences.stop_words(service, channel)
+    words = sentences.channel_words(update, queued, channel, works, stop)
     if channel not in tester.channels():
         # Neither free nor busy: nobody has seen it since the service was started.
         words = f"it is not known what it does: {tester.name} does not answer"
         words += f"; {len(queued)} waiting ({', '.join(queued)})" if queued else ""
+        words += f"; {stop}" if stop else ""
     return models.ChannelNow(
         channel=channel,
         instrument=tester.name,
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
+        works_without_run=works,
+        stop=channel_stopped(report) if report else None,
         words="; ".join([words, *waiting]),
-        needs_person=sentences.needs_person(update) or bool(waiting),
+        needs_person=bool(works or waiting) or sentences.needs_person(update),
+    )
+
+
+def channel_stopped(report: StopReport) -> models.ChannelStopped:
+    """Return the report of an ordered stop as a client sees it."""
+    run = report.run
+    return models.ChannelStopped(
+        channel=report.channel,
+        run_id=run.run_id if run else None,
+        state=run.state if run else None,
+        reason=run.reason if run else "",
+        off=report.is_off,
+        pending=report.is_pending,
+        answers=report.answers,
+        words=report.words,
     )
 
 

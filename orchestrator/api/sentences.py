@@ -20,6 +20,7 @@ _TOLD = frozenset(
         EventKind.ENDED,
         EventKind.COMMAND,
         EventKind.EXTERNAL_ACTION,
+        EventKind.LATE_START,
         EventKind.TESTER_PROTECTED,
         EventKind.STOP_NOT_CONFIRMED,
     }
@@ -38,9 +39,16 @@ def needs_person(update: RunUpdate | None) -> bool:
     return update is not None and update.state.needs_person
 
 
-def channel_words(update: RunUpdate | None, queued: Sequence[str]) -> str:
-    """Describe the present activity of a channel in a sentence."""
+def channel_words(
+    update: RunUpdate | None, queued: Sequence[str], channel: str = "", works: str = "", stop: str = ""
+) -> str:
+    """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours."""
     said = "free" if update is None else _run_words(update)
+    if works:
+        said = f"{works}. If it must be off: cellrig stop --channel {channel}"
+        if update is not None and update.state is not RunState.QUEUED:
+            said += f" (its run before: {_run_words(update).removeprefix('free; ')})"
+    said += f"; {stop}" if stop else ""
     return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
 
 
@@ -75,6 +83,15 @@ def _run_words(update: RunUpdate) -> str:
             return f"{run} waits to be started"
         case _:
             return f"free; {run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
+
+
+def stop_words(service: Service, channel: str) -> str:
+    """Say that a stop is ordered on a channel and not confirmed; empty when none is."""
+    watch = service.supervisor_of(channel).watch
+    runs = [run for run in service.runs if run.request.channel == channel]
+    if channel in watch.ordered or any(run.status.stop_is_pending or run.is_called_off for run in runs):
+        return "a stop is ordered and not confirmed yet"
+    return ""
 
 
 def since_start(store: Store, most: int = 50) -> list[tuple[float, str | None, str]]:

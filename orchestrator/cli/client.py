@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 DEFAULT_STORE = Path("cellrig.db")
-# A stop is confirmed by a ladder of attempts before it is answered.
-_LONGEST_S = 600.0
+# The service answers every command within 5 s, with what it knows by then.
+_LONGEST_S = 10.0
 _STATUS = {401: WRONG_USE, 422: FAILED, 503: UNREACHABLE}
 
 Url = Annotated[
@@ -54,7 +54,7 @@ class ServiceClient:
         return self._ask("GET", path, params=query)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """Send a command."""
+        """Send a command. One that is taken and not answered may be carried out, and the user is told so."""
         return self._ask("POST", path, json=body)
 
     def answers(self) -> bool:
@@ -94,6 +94,8 @@ class ServiceClient:
         try:
             with self._open(_LONGEST_S) as client:
                 reply = client.request(method, self._path(path), headers=self._headers(), **what)
+        except httpx.ReadTimeout:
+            self._silent(method)
         except httpx.HTTPError as err:
             self._unreachable(err)
         if not reply.is_success:
@@ -129,6 +131,16 @@ class ServiceClient:
         except (ValueError, KeyError, TypeError):
             sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
         fail(sentence, _STATUS.get(reply.status_code, FAILED))
+
+    def _silent(self, method: str) -> NoReturn:
+        what = f"the service at {self.url} is there and has not answered for {_LONGEST_S:g} s"
+        if method == "GET":
+            fail(f"{what}; ask again, or look into its log", UNREACHABLE)
+        fail(
+            f"{what}: the command may be carried out all the same; ask 'cellrig status', and switch the channel off by "
+            "hand at the tester if it must be off now",
+            FAILED,
+        )
 
     def _unreachable(self, err: Exception) -> NoReturn:
         fail(f"no service answers at {self.url} ({err}); start it with 'cellrig serve'", UNREACHABLE)

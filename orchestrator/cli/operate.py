@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.arguments import BenchFile, Json, StoreFile
 from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
-from orchestrator.states import RunState
+from orchestrator.cli.stops import order_stop
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -116,7 +116,10 @@ def _watch_lines(client: ServiceClient) -> None:
 
 def stop(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Run id, as 'cellrig status' names it.")] = None,
-    channel: Annotated[str | None, typer.Option("--channel", help="Stop what runs on this channel.")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Stop what works on this channel, whoever started it."),
+    ] = None,
     rack: Annotated[bool, typer.Option("--rack", help="Stop everything.")] = False,
     direct: Annotated[
         bool, typer.Option("--direct", help="With the service dead: stop --channel at the tester itself.")
@@ -128,7 +131,7 @@ def stop(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Stop a run, a channel or the whole rack for good; the stop is confirmed when this command returns.
+    """Stop a run, a channel or the whole rack for good. Status 0: seen to be off; 1: not, and what to do by hand.
 
     A stopped run is over: 'cellrig hold RUN' stops the current and keeps the run for 'cellrig resume RUN'.
     """
@@ -140,28 +143,23 @@ def stop(
         _stop_directly(bench, store, channel, named(by))
         return
     client = ServiceClient(store, url)
-    if channel is not None:
-        now = client.get(f"/channels/{channel}")["run"]
-        if now is None:
-            fail(f"nothing runs on channel {channel}", FAILED)
-        run = now["run_id"]
-    if not yes and not _is_sure(client, run):
+    if not yes and not _is_sure(client, run, channel):
         fail("nothing is stopped", FAILED)
-    runs = (
-        client.post("/rack/stop", {"by": named(by)}) if rack else [client.post(f"/runs/{run}/stop", {"by": named(by)})]
-    )
-    _tell(runs, json)
-    raise typer.Exit(FAILED if any(row["state"] == RunState.UNKNOWN for row in runs) else DONE)
+    path = "/rack/stop" if rack else f"/channels/{channel}/stop" if channel is not None else f"/runs/{run}/stop"
+    order_stop(client, path, named(by), json)
 
 
-def _is_sure(client: ServiceClient, run: str | None) -> bool:
-    """Ask a person at a terminal whether a run, or with None every run, is to end for good; True elsewhere."""
+def _is_sure(client: ServiceClient, run: str | None, channel: str | None) -> bool:
+    """Ask a person at a terminal whether a run, what a channel does, or all is to end for good; True elsewhere."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     if run is not None:
         ends = f"{run} is over for good when it is stopped ('cellrig hold {run}' keeps it, to go on later)"
+    elif channel is not None:
+        ends = f"what runs on channel {channel} is over for good when it is stopped ('cellrig hold' keeps a run)"
     else:
-        on = [row["channel"] for row in client.get("/status")["channels"] if row["run"] or row["queued"]]
+        rows = client.get("/status")["channels"]
+        on = [row["channel"] for row in rows if row["run"] or row["queued"] or row["works_without_run"]]
         ends = f"every run of the rack is over for good when it is stopped ({', '.join(on) or 'none'})"
     return typer.confirm(f"{ends}. Stop?", err=True)
 
@@ -169,15 +167,17 @@ def _is_sure(client: ServiceClient, run: str | None) -> bool:
 def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
     from orchestrator.bench.settings import load_bench
     from orchestrator.clock.scaled import run_by
+    from orchestrator.rack.claims import CommandRefused
     from orchestrator.rack.direct_stop import refuse_while_served, stop_directly
-    from orchestrator.rack.service import CommandRefused
 
     try:
         refuse_while_served(store)
         settings = load_bench(bench)
-        typer.echo(run_by(settings.clock, stop_directly(settings, store, channel, by)))
+        outcome = run_by(settings.clock, stop_directly(settings, store, channel, by))
     except CommandRefused as err:
         fail(str(err), FAILED)
+    typer.echo(outcome.words)
+    raise typer.Exit(DONE if outcome.is_off else FAILED)
 
 
 def _tell(runs: list[dict[str, Any]], json: bool) -> None:
@@ -186,15 +186,11 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
         return
     for row in runs:
         typer.echo(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "))
-    if not runs:
-        typer.echo("nothing was running")
 
 
 def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
     """Stop a run's current and keep the run: 'cellrig resume RUN' goes on with what is left."""
-    now = ServiceClient(store, url).post(f"/runs/{run}/hold", {"by": named(by)})
-    _tell([now], json)
-    raise typer.Exit(DONE if now["state"] == "holding" else FAILED)
+    order_stop(ServiceClient(store, url), f"/runs/{run}/hold", named(by), json)
 
 
 def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:

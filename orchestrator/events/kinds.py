@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     CLOCK_JUMPED = "clock jumped"
     TESTER_CLOCK = "tester clock"
     EXTERNAL_ACTION = "external action"
+    LATE_START = "start arrived late"
     TESTER_PROTECTED = "tester protected the channel"
     STOP_NOT_CONFIRMED = "stop not confirmed"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
@@ -103,6 +104,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.CLOCK_JUMPED: _S.WARNING,
     _K.TESTER_CLOCK: _S.WARNING,
     _K.EXTERNAL_ACTION: _S.WARNING,
+    _K.LATE_START: _S.ALARM,
     _K.TESTER_PROTECTED: _S.ALARM,
     _K.STOP_NOT_CONFIRMED: _S.ALARM,
     _K.EARLY_CUTOFF: _S.ALARM,

@@ -13,8 +13,9 @@ from orchestrator.bench.opening import open_tester_of
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.rack.channel_watch import StopOutcome
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owner_of, owning
-from orchestrator.rack.service import CommandRefused
 from orchestrator.store import StoreError, TesterTestRow, open_store
 from protocols.program import CyclingSegment
 
@@ -30,8 +31,8 @@ def service_answers(url: str) -> bool:
     return False
 
 
-async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str) -> str:
-    """Stop a channel and return a report. Raises SettingsError if another process cannot stop this channel."""
+async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str) -> StopOutcome:
+    """Stop a channel, whatever works there. Raises SettingsError if another process cannot stop this channel."""
     if reason := bench.tester_of(channel).direct_stop_problem():
         raise SettingsError(reason)
     async with contextlib.AsyncExitStack() as stack:
@@ -41,12 +42,25 @@ async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str
         tester = await stack.enter_async_context(open_tester_of(bench, channel))
         status = (await tester.status([channel]))[channel]
         if status.state.is_at_rest:
-            return f"channel {channel} is {status.state.value} already"
+            return _at_rest(store, status, arrives_within_s=tester.traits.start_arrives_within_s)
         test = _known_test(store, status)
         if test is not None and alone:
             _commit_intent(store, test, by)
         await _stop(tester, status, test)
-    return f"channel {channel} is stopped: {status.barcode or 'a test without barcode'}, test {status.test_id}"
+    what = f"{status.barcode or 'a test without barcode'}, test {status.test_id}"
+    return StopOutcome(True, f"channel {channel} is stopped: {what}")
+
+
+def _at_rest(store: Path, status: ChannelStatus, arrives_within_s: float) -> StopOutcome:
+    """Report on a channel that is off; a start of this store that may still arrive there is told of."""
+    channel, at_rest = status.channel, f"channel {status.channel} is {status.state.value} already"
+    with contextlib.suppress(StoreError), open_store(store, read_only=True) as opened:
+        for intent in opened.open_intents():
+            is_young = wall_time() < intent.opened_unix_s + arrives_within_s
+            if intent.channel == channel and intent.command == "start" and is_young:
+                late = f"a start of {intent.run_id} was sent there and may still arrive"
+                return StopOutcome(False, f"{at_rest}, but {late}: look at it again, or switch it off by hand")
+    return StopOutcome(True, at_rest)
 
 
 def refuse_while_served(store: Path) -> None:

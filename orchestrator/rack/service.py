@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
@@ -18,8 +17,12 @@ from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.rack.channel_watch import BY_HAND
+from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.pending_orders import PendingOrders
+from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
 from orchestrator.runs.request import RunRequest, stored_program
@@ -37,24 +40,8 @@ _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
 
 
-class CommandRefused(Exception):
-    """A client's command is not allowed now; the message gives the reason and the remedy."""
-
-
 class NoSuchThing(CommandRefused):
     """A client named a run or channel that does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A client's lock on a channel, until ``expires_s`` of the loop's time."""
-
-    owner: str
-    expires_s: float
-
-    def left_s(self) -> float:
-        """Return the seconds until the claim expires."""
-        return (self.expires_s - asyncio.get_running_loop().time()) / in_loop_time(1.0)
 
 
 class Service:
@@ -76,10 +63,12 @@ class Service:
         store.bus = self.bus
         self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
         for supervisor in self.supervisors:
-            supervisor.forgets = True
+            supervisor.is_served = True
         self.observe_only = False
-        self._claims: dict[str, Claim] = {}
+        self.claims = Claims()
         self._double_orders = DoubleOrders()
+        self.orders = PendingOrders()
+        self.stops = StopOrders(self, self.orders)
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
@@ -90,7 +79,14 @@ class Service:
         """Recover the runs of an earlier process, then serve until cancelled."""
         self.observe_only = is_storm(self.store, wall_time(), in_loop_time(STORM_WINDOW_S))
         self._refuse_starts(None)
-        async with self.bus.listening(), asyncio.TaskGroup() as group:
+        async with self.bus.listening():
+            try:
+                await self._serve_all()
+            finally:
+                await self.orders.end()
+
+    async def _serve_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
             if self._housekeeping is not None:
                 group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
             for supervisor in self.supervisors:
@@ -170,7 +166,7 @@ class Service:
         """Sentences on all present faults that concern the whole rack."""
         known = [] if self._no_starts is None else [self._no_starts]
         known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
-        waiting = {row.run_id for _, row in self._undecided()} if self._not_adopted else set()
+        waiting = {row.run_id for _, row in self.undecided_rows()} if self._not_adopted else set()
         known += [sentence for run_id, sentence in self._not_adopted.items() if run_id in waiting]
         return list(dict.fromkeys(known + self.bus.troubles))
 
@@ -203,30 +199,10 @@ class Service:
                 raise NoSuchThing(f"run {run_id} is {row.state.value}: this service has nothing to do with it any more")
         raise NoSuchThing(f"there is no run {run_id!r}; 'cellrig status' shows those that go on, 'cellrig runs' all")
 
-    def claim(self, channel: str, owner: str, duration_s: float) -> Claim:
-        """Lock a channel for a client, who may extend it. The lock expires, so that nobody is blocked for long."""
+    def claim(self, channel: str, owner: str, duration_s: float) -> None:
+        """Lock a channel for a client. Raises NoSuchThing, and CommandRefused if somebody else has it."""
         self.supervisor_of(channel)
-        self._check_claim(channel, owner)
-        claim = Claim(owner, asyncio.get_running_loop().time() + in_loop_time(duration_s))
-        self._claims[channel] = claim
-        return claim
-
-    def release(self, channel: str, owner: str) -> None:
-        """Remove a client's claim on a channel."""
-        self._check_claim(channel, owner)
-        self._claims.pop(channel, None)
-
-    def claim_on(self, channel: str) -> tuple[str, float] | None:
-        """Return the client who has claimed a channel, and the seconds left."""
-        claim = self._claims.get(channel)
-        left_s = claim.left_s() if claim else 0.0
-        return (claim.owner, left_s) if claim is not None and left_s > 0 else None
-
-    def _check_claim(self, channel: str, owner: str) -> None:
-        claim = self._claims.get(channel)
-        left_s = claim.left_s() if claim else 0.0
-        if claim is not None and left_s > 0 and claim.owner != owner:
-            raise CommandRefused(f"channel {channel} is claimed by {claim.owner} for another {left_s:.0f} s")
+        self.claims.take(channel, owner, duration_s)
 
     def submit(self, request: RunRequest, by: str) -> Run:
         """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present.
@@ -234,7 +210,7 @@ class Service:
         Raises Implausible if something in its program is, and no person has confirmed it.
         """
         supervisor = self.supervisor_of(request.channel)
-        self._check_claim(request.channel, by)
+        self.claims.check(request.channel, by)
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
         if twice := self._double_orders.problem(request, by):
@@ -259,7 +235,7 @@ class Service:
             raise CommandRefused(f"run {run.run_id} is queued and starts by itself when {channel} is free")
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)
-        self._check_claim(channel, by)
+        self.claims.check(channel, by)
         with self.store.transaction():
             run.journal.note(EventKind.COMMAND, f"start ordered by {by}: {run.reason or 'it waited'}")
             run.wait("")
@@ -269,19 +245,22 @@ class Service:
 
     async def stop(self, run_id: str, by: str) -> Run:
         """Stop a run now, at any time; when this returns the stop is confirmed, or the run is unknown."""
-        for undecided, row in self._undecided():
+        for undecided, row in self.undecided_rows():
             if row.run_id == run_id:
                 raise CommandRefused(await undecided.recovery.stop(row, by))
         supervisor, run = self.find(run_id)
         try:
             run.journal.note(EventKind.COMMAND, f"stop ordered by {by}")
+        except StoreError as err:
+            supervisor.trouble.note(f"run {run_id}", err)
+            raise
         finally:
             await supervisor.stop(run, f"stopped by {by}")
         return run
 
     async def hold(self, run_id: str, by: str) -> Run:
         """Stop a run's current and keep the run, which a person resumes; confirmed when this returns, or unknown."""
-        if any(row.run_id == run_id for _, row in self._undecided()):
+        if any(row.run_id == run_id for _, row in self.undecided_rows()):
             raise CommandRefused(f"it is not known yet what became of run {run_id}: stop it, or hold it in a minute")
         supervisor, run = self.find(run_id)
         if run.state is RunState.QUEUED:
@@ -294,7 +273,16 @@ class Service:
             await supervisor.hold(run, f"held by {by}")
         return run
 
-    def _undecided(self) -> list[tuple[Supervisor, RunRow]]:
+    async def stop_run(self, run_id: str, by: str) -> StopReport:
+        """Stop a run as ``stop`` does, answered in time. Raises CommandRefused for one that is not recovered yet."""
+        for undecided, row in self.undecided_rows():
+            if row.run_id == run_id:
+                said = await self.orders.give(f"stop of {run_id}", undecided.recovery.stop(row, by))
+                silent = f"the stop of {run_id} is ordered and not confirmed: {undecided.tester.name} does not answer"
+                raise CommandRefused(said or f"{silent}; {BY_HAND}")
+        return await self.stops.stop_run(run_id, by)
+
+    def undecided_rows(self) -> list[tuple[Supervisor, RunRow]]:
         """Return the runs of an earlier process that are not recovered yet."""
         known = {run.run_id for run in self.runs}
         waiting = [supervisor for supervisor in self.supervisors if supervisor.undecided]
@@ -302,14 +290,23 @@ class Service:
         return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
 
     async def stop_rack(self, by: str) -> list[Run]:
-        """Stop every run of every tester, all at once."""
+        """Stop every run of every tester, and every channel that works without one, all at once."""
         runs = [run for run in self.runs if not run.state.is_settled]
         stops = [self.stop(run.run_id, by) for run in runs]
-        stops += [self.stop(row.run_id, by) for _, row in self._undecided()]
+        stops += [self.stop(row.run_id, by) for _, row in self.undecided_rows()]
         results = await asyncio.gather(*stops, return_exceptions=True)
         for failure in results:
             if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
                 raise failure
+        for supervisor in self.supervisors:
+            if supervisor.tester.traits.is_remote:
+                try:
+                    working = await supervisor.watch.working()
+                except DriverError as err:
+                    logger.warning("%s: whether other channels work is not known: %s", supervisor.tester.name, err)
+                    continue
+                for channel in working:
+                    await supervisor.watch.stop(channel, by)
         return runs
 
     def acknowledge(self, run_id: str, by: str) -> Run:
@@ -339,7 +336,7 @@ class Service:
             raise CommandRefused(self._no_starts)
         if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
-        self._check_claim(run.request.channel, by)
+        self.claims.check(run.request.channel, by)
         if run.last is not None and isnan(run.last.capacity_ah) and not run.status.is_between:
             raise CommandRefused(
                 f"the last record of run {run_id} has no charge, so that what is left of its step is unknown: stop it, "

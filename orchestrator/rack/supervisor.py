@@ -12,16 +12,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from drivers.errors import DriverError, TestGone
+from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import Bus, EventKind
+from orchestrator.events import Bus
 from orchestrator.measuring.between_segments import BetweenSegments
 from orchestrator.rack.channel_queue import ChannelQueue
+from orchestrator.rack.channel_watch import ChannelWatch
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
-from orchestrator.runs.ending import conclude
+from orchestrator.rack.settling_runs import RunSettler, concerns_polls
+from orchestrator.runs.late_start import LateStarts
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -32,6 +34,9 @@ from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
+
+# Channels without a run are asked for at every poll that is in time, and at one of so many polls at least.
+IDLE_LOOK_POLLS = 10
 
 
 class Supervisor:
@@ -56,8 +61,9 @@ class Supervisor:
         self._bus = bus or Bus()
         self.runs: list[Run] = []
         self.ticks = 0
-        # A service lives for months: of the runs that are over it keeps the newest of each channel.
-        self.forgets = False
+        # A service lives for months: of the runs that are over it keeps the newest of each channel. It also watches the
+        # channels of a remote tester that no run works on.
+        self.is_served = False
         self._silence = Silence(store, tester)
         self.recovery = Recovery(store, tester, self._bus.tell)
         self._clock = ClockWatch(store, tester)
@@ -67,8 +73,10 @@ class Supervisor:
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
         self._collector = Collector(store, tester.poll_period_s, self.trouble)
+        self._settler = RunSettler(tester, self._collector, self._silence)
+        self.watch = ChannelWatch(store, tester, LateStarts(store, tester, self.recovery), lambda: self.runs)
         self._wake = asyncio.Event()
-        self._due_s = 0.0
+        self._due_s = self._looked_s = 0.0
 
     def submit(self, request: RunRequest, by: str = "") -> Run:
         """Queue a run for its channel; a run that could not be stored completely is not queued."""
@@ -85,7 +93,7 @@ class Supervisor:
 
     def adopt(self, run: Run) -> None:
         """Add a run to those supervised here: a new one, or one from an earlier process."""
-        if self.forgets:
+        if self.is_served:
             self._forget(run.request.channel)
         self.runs.append(run)
         run.publish()
@@ -97,6 +105,7 @@ class Supervisor:
         self.runs = [run for run in self.runs if run not in over]
         for run in over:
             self._collector.forget(run)
+            self._settler.forget(run)
 
     async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
         """Start every request, supervise all runs until they end or hold, and return them.
@@ -140,6 +149,8 @@ class Supervisor:
                     # A tick that took longer than its period does not make the next ones hurry.
                     self._due_s = max(self._due_s + self.tester.poll_period_s, loop.time())
                     await self._tick_safely()
+                    if self._settler.wants_a_look():
+                        self._due_s = min(self._due_s, loop.time() + self.tester.traits.refresh_s)
                     self.ticks += 1
 
     async def _wait_until_due(self) -> None:
@@ -156,16 +167,15 @@ class Supervisor:
         if self.permit.refusal:
             return []
         waiting = [run for run in self.runs if run.state is not RunState.QUEUED or run not in self._owed]
-        return self.queue.startable(waiting, self.undecided)
+        return self.queue.startable(waiting, self.undecided | self.watch.ordered.keys())
 
     def _between(self) -> list[Run]:
         """Return the runs between two segments that no task handles yet; held ones wait for a person."""
         if self.permit.refusal:
             return []
+        busy = self._under_way.keys() | self._stopping
         due = [run for run in self.runs if run.status.is_between and run.state.is_on_its_way]
-        return [
-            run for run in due if run.run_id not in self._under_way.keys() | self._stopping and run not in self._owed
-        ]
+        return [run for run in due if run.run_id not in busy and run not in self._owed]
 
     async def go_on(self, run: Run) -> None:
         """Take a run from one segment to the next."""
@@ -218,15 +228,22 @@ class Supervisor:
     async def _tick_safely(self) -> None:
         self.trouble.begin_poll()
         self._owed.retry()
-        active = [run for run in self.runs if _concerns_polls(run)]
+        active = [run for run in self.runs if concerns_polls(run)]
         with self.trouble.tolerating(self.tester.name):
             self._silence.check_clock(active)
         if not active:
             self._silence.heard()
+        elif not await self._tick_active(active):
             return
+        await self._look()
+
+    async def _tick_active(self, active: list[Run]) -> bool:
+        """Poll the runs that polls concern, and limit every error to this tester; False when it did not answer."""
+        answers = False
         with self.trouble.tolerating(self.tester.name):
             try:
                 await self._tick(active)
+                answers = True
             except DriverError as err:
                 logger.info("%s: %s", self.tester.name, err)
                 self._silence.check(active, str(err))
@@ -237,6 +254,26 @@ class Supervisor:
                 self._silence.check(active, f"a defect, {type(err).__name__}: {err}")
         for run in active:
             run.publish()
+        return answers
+
+    async def _look(self) -> None:
+        """Ask for the channels without a run of this service; behind slow replies these wait for runs, not for ever."""
+        now_s, period_s = asyncio.get_running_loop().time(), self.tester.poll_period_s
+        is_late = now_s > self._due_s and now_s - self._looked_s < IDLE_LOOK_POLLS * period_s
+        if is_late or not (self.is_served and self.tester.traits.is_remote):
+            return
+        self._looked_s = now_s
+        with self.trouble.tolerating(self.tester.name):
+            try:
+                for run in await self.watch.look(self.undecided):
+                    self.runs = [other for other in self.runs if other.run_id != run.run_id]
+                    self.adopt(run)
+            except DriverError as err:
+                logger.info("%s: its channels without a run are not seen: %s", self.tester.name, err)
+            except StoreError:
+                raise
+            except Exception as err:  # noqa: BLE001 - told in the status, and must not end the watch over runs (E09)
+                self.trouble.defect(self.tester.name, err)
 
     async def _tick(self, active: list[Run]) -> None:
         asked_unix_s = wall_time()
@@ -257,7 +294,7 @@ class Supervisor:
             self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
             async with self._isolating(run):
-                await self._settle(run, statuses[run.request.channel], run in seen)
+                await self._settler.settle(run, statuses[run.request.channel], run in seen)
 
     @asynccontextmanager
     async def _isolating(self, run: Run) -> AsyncIterator[None]:
@@ -273,38 +310,8 @@ class Supervisor:
                 raise
             except Exception as err:  # noqa: BLE001 - told in the status: one run's defect must not end the watch over others
                 self.trouble.defect(f"run {run.run_id}", err)
-
-    async def _settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
-        """Act on a run's findings and on its channel's status, once all of its records are stored."""
-        # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
-        if not run.is_watched or run.status.stop_is_pending or await run.act():
-            return
-        if not seen:
-            self._silence.check_growth(run)
-        elif run.taken_over(status):
-            await self._hold_taken_over(run, status)
-        elif run.stored < status.record_count:
-            self._silence.check_growth(run)
-        elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
-            await conclude(run, self.tester, status)
-        else:
-            self._silence.check_growth(run)
-
-    async def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
-        """Hold a run whose channel shows another test, after fetching the remaining records of its own test."""
-        if run.records is not None:
-            try:
-                count = await self.tester.record_count(run.records.identity)
-            except TestGone as err:
-                run.journal.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
-                count = run.stored
-            await self._collector.fetch([run], {run.run_id: count})
-            if run.stored < count:
-                self._silence.check_growth(run)
-                return
-        message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
-        run.journal.note(EventKind.EXTERNAL_ACTION, message)
-        run.hold(message)
+                what = f"a defect of cellrig, {type(err).__name__}: {err}"
+                self._silence.doubt(run, f"{what}; look at channel {run.request.channel}")
 
     async def _poll(self, active: list[Run]) -> dict[str, ChannelStatus]:
         """Return the status of all channels; runs are marked unseen if the reply takes longer than three polls."""
@@ -390,8 +397,3 @@ class Supervisor:
     def has_pending_write(self, run: Run) -> bool:
         """Return whether a stop or a state change of a run still waits to be stored."""
         return run in self._owed or run.status.stop_is_pending
-
-
-def _concerns_polls(run: Run) -> bool:
-    """Return whether a poll must ask the tester about a run."""
-    return run.is_watched or run.status.stop_is_pending or run.status.start_is_unknown

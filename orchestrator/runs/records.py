@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 
-from drivers.errors import RecordsLost, TestGone
+from drivers.errors import BadReply, DriverError, RecordsLost, TestGone
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
@@ -80,6 +80,8 @@ class RecordPipeline:
         self.last: Sample | None = None
         self.stored = 0
         self.samples = 0
+        # Why the records that were asked for last did not come; empty when they did.
+        self.trouble = ""
         self._store = store
         self._tester = tester
         self._journal = journal
@@ -101,11 +103,28 @@ class RecordPipeline:
 
         What the tester has lost is written down before a record behind it is given. Raises DriverError and StoreError.
         """
-        return await self._fetch(self.last, count, for_scout=False)
+        try:
+            samples = await self._fetch(self.last, count, for_scout=False)
+            self._check(samples)
+        except DriverError as err:
+            self.trouble = str(err)
+            raise
+        self.trouble = ""
+        return samples
 
     async def fetch_for(self, scout: Scout, count: int) -> list[Sample]:
         """Request the block after a scout's last record; these are only judged, and are fetched again later."""
-        return await self._fetch(scout.last, count, for_scout=True)
+        samples = await self._fetch(scout.last, count, for_scout=True)
+        self._check(samples)
+        return samples
+
+    def _check(self, samples: Sequence[Sample]) -> None:
+        """Raise BadReply for records of a step that the program does not have: they are of another test, or garbled."""
+        steps = len(self.segment.steps)
+        for sample in samples:
+            if not 1 <= sample.step <= steps:
+                what = f"record {sample.sequence} of {self.identity.barcode!r}"
+                raise BadReply(f"{what} is of step {sample.step}, and its program has {steps} steps")
 
     async def _fetch(self, last: Sample | None, count: int, *, for_scout: bool) -> list[Sample]:
         stored = last

@@ -6,12 +6,14 @@ and no step is repeated: a run that must go on in a new program waits for a pers
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from drivers.errors import BadReply
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
-from orchestrator.clock.virtual import wall_time
+from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOP_COMMANDS, STOPS
@@ -25,6 +27,11 @@ from protocols.program import Program
 STORM_STARTS = 3
 STORM_WINDOW_S = 600.0
 _UNWRITTEN_POLLS = 3
+_LOOKS = 4
+NOT_SEEN = (
+    "its start was sent, and the tester has not shown it in all the time that it may take to arrive; it is not sent "
+    "again, and is stopped should it arrive all the same"
+)
 
 
 class Verdict(StrEnum):
@@ -35,6 +42,10 @@ class Verdict(StrEnum):
     HOLD = "held"
     STOP = "stopped again"
     FAIL = "never started"
+    WAIT = "not known yet"
+
+
+_GIVES_UP = frozenset({Verdict.HOLD, Verdict.FAIL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +61,20 @@ class Known:
     measure_is_open: bool = False
     # The state in which the stop leaves the run.
     stop_ends_as: RunState = RunState.STOPPED
+    start_may_arrive: bool = False
 
 
 def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     """Decide on a run from its stored records and the tester's status; a pure table, in order."""
     ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
-    channel = status.channel
     if known.state is RunState.QUEUED:
         return Verdict.QUEUE, "it had not begun"
     if known.measure_is_open:
         return Verdict.HOLD, "it was being measured: see that no potentiostat is on the cell"
     if known.state is RunState.PREFLIGHT and known.resumed:
         return Verdict.HOLD, "it was being resumed, and nothing was started"
-    if known.test_id is None and not ours and not known.resumed:
-        was = "its start was sent and did not reach the tester" if known.start_is_open else "its start was never sent"
-        return Verdict.FAIL, f"{was}; nothing was energised, and it is not sent again"
     if not ours:
-        more = f": {status.detail}" if status.detail else ""
-        return Verdict.HOLD, f"channel {channel} shows {status.barcode!r}, test {status.test_id}{more}"
+        return _decide_unseen(known, status)
     if known.state is RunState.HOLDING:
         return Verdict.STOP, "a stop of it had been ordered while it was held"
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
@@ -81,6 +88,18 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     if status.state is ChannelState.PAUSED:
         return Verdict.ADOPT, "the tester has paused it"
     return Verdict.ADOPT, "the tester shows its barcode and test"
+
+
+def _decide_unseen(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
+    """Decide on a run whose test the channel does not show."""
+    if known.start_is_open and known.start_may_arrive:
+        return Verdict.WAIT, "its start was sent, the tester does not show it, and it may still arrive"
+    if known.test_id is None and not known.resumed:
+        if not known.start_is_open:
+            return Verdict.FAIL, "its start was never sent; nothing was energised, and it is not sent again"
+        return Verdict.FAIL, NOT_SEEN
+    more = f": {status.detail}" if status.detail else ""
+    return Verdict.HOLD, f"channel {status.channel} shows {status.barcode!r}, test {status.test_id}{more}"
 
 
 class Recovery:
@@ -114,7 +133,7 @@ class Recovery:
 
         Damaged when its stored program is not the one that was ordered: it rides on, and a person decides.
         """
-        run = self._run_of(row, stored_program(row))
+        run = self.run_of(row, stored_program(row))
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
             run.restore()
             _latch(run)
@@ -122,7 +141,8 @@ class Recovery:
         await self.settle(run)
         return run
 
-    def _run_of(self, row: RunRow, program: Program) -> Run:
+    def run_of(self, row: RunRow, program: Program) -> Run:
+        """Return a run as the store has it, without its tests: ``Run.restore`` adds them."""
         request = RunRequest(program, row.channel, row.label)
         status = RunStatus(row.state, row.reason)
         return Run(self._store, self._tester, request, row.run_id, tell=self._tell, status=status)
@@ -150,10 +170,11 @@ class Recovery:
         Raises ConnectionFailed while the tester does not answer.
         """
         known = self._known(run)
-        channel = run.request.channel
-        status = (await self._tester.status([channel]))[channel]
-        verdict, reason = decide(known, status)
+        verdict, reason, status = await self._decided(known, run.request.channel)
         failpoint("reconcile undecided")
+        if verdict is Verdict.WAIT:
+            self._wait(run, known, reason)
+            return
         if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.status.start_is_unknown:
             run.restore()
         if verdict is Verdict.HOLD and run.records is not None:
@@ -167,6 +188,43 @@ class Recovery:
             self._carry_out(run, verdict, reason, known, status)
         run.start_is_known()
         failpoint("reconcile decided")
+
+    async def _decided(self, known: Known, channel: str) -> tuple[Verdict, str, ChannelStatus]:
+        """Decide on a run; giving it up needs two equal replies of a tester whose replies may be wrong.
+
+        Raises BadReply when it shows something else each time, and ConnectionFailed.
+        """
+        traits = self._tester.traits
+        before: tuple[Verdict, str] | None = None
+        for _ in range(_LOOKS):
+            status = (await self._tester.status([channel]))[channel]
+            decided = decide(known, status)
+            if decided[0] not in _GIVES_UP or not traits.is_remote or decided == before:
+                return *decided, status
+            before = decided
+            await asyncio.sleep(traits.refresh_s)
+        raise BadReply(f"channel {channel} shows something else at each of {_LOOKS} looks")
+
+    def _wait(self, run: Run, known: Known, reason: str) -> None:
+        """Leave a run unknown whose start may still arrive: its intent stays open, and every poll asks again."""
+        if not run.status.start_is_unknown:
+            # Sent by a process before this one.
+            run.restore()
+            run.run_next(run.remaining_segment() or run.segment)
+            run.starting.barcode = known.barcode
+            run.start_is_not_known()
+        if known.stop_is_open:
+            run.stopping.order(Ending(known.stop_ends_as, "a stop had been ordered"))
+        if run.state is not RunState.UNKNOWN:
+            until = clock_time(self._arrives_until_unix_s(run))
+            run.go(RunState.UNKNOWN, f"{reason} until {until}: look at channel {run.request.channel}")
+
+    def _arrives_until_unix_s(self, run: Run) -> float:
+        """Return until when a sent start of a run may still reach the tester; 0 for one driven by this process."""
+        traits = self._tester.traits
+        mine = [it for it in self._store.open_intents() if it.run_id == run.run_id and it.command == "start"]
+        sent_unix_s = max((it.opened_unix_s for it in mine), default=0.0)
+        return sent_unix_s + traits.start_arrives_within_s if traits.is_remote else 0.0
 
     def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
         if verdict is Verdict.FAIL:
@@ -205,6 +263,7 @@ class Recovery:
             stop_is_open=bool(commands & STOPS),
             stop_ends_as=next((end for stop, end in STOP_COMMANDS.items() if stop in commands), RunState.STOPPED),
             measure_is_open="measure" in commands,
+            start_may_arrive=starting and wall_time() < self._arrives_until_unix_s(run),
             resumed=bool(tests) and (starting or run.state is RunState.PREFLIGHT),
         )
 
@@ -212,13 +271,14 @@ class Recovery:
         """Send a stop for an undecided run and note it; the run's end is stored when it can be decided."""
         try:
             # A stop needs no program that can be trusted.
-            run = self._run_of(row, Program.from_json(row.program_json))
+            run = self.run_of(row, Program.from_json(row.program_json))
         except ValueError:
             return f"the program of {row.run_id} cannot be read: use 'cellrig stop --direct --channel {row.channel}'"
         run.journal.intend_stop()
         status = (await self._tester.status([row.channel]))[row.channel]
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
         if status.barcode not in barcodes:
+            # Its intent stays: should its start arrive later, it is stopped.
             return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
         await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"

@@ -45,6 +45,7 @@ class Silence:
         # Record count and when it last grew; the tests whose records do not come.
         self._grown: dict[tuple[str, int], tuple[int, float]] = {}
         self._still: set[tuple[str, int]] = set()
+        self._doubted: set[tuple[str, int]] = set()
         self._gaps: dict[tuple[str, int], _Gap] = {}
 
     def heard(self) -> None:
@@ -94,7 +95,7 @@ class Silence:
         for run in runs:
             # That a silence began may not have been written: then the run still says that it runs.
             was_silent = run.state.is_live if is_new else run.state is RunState.UNSEEN and _key(run) not in self._gaps
-            if was_silent and _key(run) not in self._still:
+            if was_silent and _key(run) not in self._still | self._doubted:
                 # After a restart nothing was heard since the process before died: the last record tells when.
                 since_unix_s = min(self._heard_unix_s, run.last.unix_time_s if run.last else self._heard_unix_s)
                 self._found(run, since_unix_s, f"{self._tester.name} answers again; records are being fetched")
@@ -124,6 +125,23 @@ class Silence:
             run.journal.note(EventKind.LINK_LOST, message)
             run.go(RunState.UNSEEN, message)
 
+    def doubt(self, run: Run, message: str) -> None:
+        """Mark a run unseen whose channel contradicts itself, until ``believe``; polls go on."""
+        if run.state is RunState.RUNNING:
+            self._lost(run, message)
+        elif run.state is RunState.UNSEEN and _key(run) not in self._doubted:
+            run.say(message)
+        self._doubted.add(_key(run))
+
+    def believe(self, run: Run) -> None:
+        """Mark a doubted run as running again: its channel, its records and its program agree."""
+        if _key(run) in self._doubted:
+            self._doubted.discard(_key(run))
+            if _key(run) not in self._still:
+                since_unix_s = run.last.unix_time_s if run.last else wall_time()
+                self._found(run, since_unix_s, f"channel {run.request.channel} agrees with its records again")
+                self._write_gaps()
+
     def check_growth(self, run: Run) -> None:
         """Mark a run unseen if no new record of it has arrived for three intervals and three polls.
 
@@ -147,7 +165,8 @@ class Silence:
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         allowed_s += self._tester.records_every_s
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
-            self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s")
+            why = f": {run.records.trouble}" if run.records is not None and run.records.trouble else ""
+            self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s{why}")
             self._still.add(_key(run))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.errors import DriverError, OutcomeUnknown
+from drivers.errors import ChannelTaken, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, LoadedProgram, TestIdentity
-from orchestrator.clock.virtual import wall_time
+from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.preflight import reasons_not_to_start
@@ -17,6 +18,11 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState, RunStatus
 from orchestrator.store import Store, TesterTestRow
 from protocols.program import CyclingSegment
+
+logger = logging.getLogger(__name__)
+
+# How often what comes before a start is tried: nothing has been sent yet.
+_ATTEMPTS = 3
 
 
 @dataclass(slots=True)
@@ -81,6 +87,7 @@ class StartOrder:
         self._request = request
         # The barcode under which the run was last started, or is being started.
         self.barcode = ""
+        self._sent_unix_s = 0.0
 
     async def start(self) -> None:
         """Check, load and start. The run is then running, or failed, held or unknown with its reason."""
@@ -93,7 +100,7 @@ class StartOrder:
                     return
             except OutcomeUnknown as err:
                 run.start_is_not_known()
-                run.go(RunState.UNKNOWN, f"{err}; look at channel {self._request.channel} before anything else")
+                run.go(RunState.UNKNOWN, f"{err}; {self._arrival()}look at channel {self._request.channel}")
                 return
             except DriverError as err:
                 run.cannot_begin(str(err))
@@ -105,6 +112,12 @@ class StartOrder:
                 raise
             run.go(RunState.RUNNING)
 
+    def _arrival(self) -> str:
+        """Say until when the start may still reach its tester; nothing of a tester that this process drives."""
+        traits = self._tester.traits
+        until_unix_s = self._sent_unix_s + traits.start_arrives_within_s
+        return f"it may still arrive until {clock_time(until_unix_s)}: " if traits.is_remote else ""
+
     async def _send(self) -> bool:
         """Check, load and send; False when nothing was sent. Raises DriverError and StoreError."""
         run, channel = self._run, self._request.channel
@@ -112,20 +125,50 @@ class StartOrder:
             run.go(RunState.PREFLIGHT)
         tests = run.tests
         self.barcode = run.next_barcode
-        status = (await self._tester.status([channel]))[channel]
-        if reasons := reasons_not_to_start(self._request.program, status, resumed=bool(tests)):
+        if reasons := await self._reasons(resumed=bool(tests)):
             run.cannot_begin("; ".join(reasons))
             return False
-        loaded = await self._tester.load(channel, run.segment, self.barcode)
+        loaded = await self._load(channel)
         if run.is_called_off:
             return False
         run.go(RunState.ARMED)
         failpoint("start not intended")
         intent = self._journal.intend("start")
+        self._sent_unix_s = wall_time()
         failpoint("start intended")
         await self._send_once(loaded, intent)
         self._journal.note(EventKind.LOADED, loaded.description)
         return True
+
+    async def _reasons(self, *, resumed: bool) -> list[str]:
+        """Look at the channel, and return the reasons against the start that it shows twice in a row."""
+        channel, tester = self._request.channel, self._tester
+        before: list[str] | None = None
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                status = (await tester.status([channel]))[channel]
+            except ConnectionFailed:
+                if attempt == _ATTEMPTS:
+                    raise
+            else:
+                reasons = reasons_not_to_start(self._request.program, status, resumed=resumed)
+                if not reasons or not tester.traits.is_remote or (before is not None and bool(before) == bool(reasons)):
+                    return reasons
+                before = reasons
+            await asyncio.sleep(tester.traits.refresh_s)
+        return before or []
+
+    async def _load(self, channel: str) -> LoadedProgram:
+        """Load the segment; what reads back otherwise, or cannot be read, is written anew a few times."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return await self._tester.load(channel, self._run.segment, self.barcode)
+            except (ConnectionFailed, NotConfirmed) as err:
+                if attempt == _ATTEMPTS or isinstance(err, ChannelTaken):
+                    raise
+                logger.warning("channel %s: loading, attempt %d: %s", channel, attempt, err)
+                await asyncio.sleep(self._tester.traits.refresh_s)
+        raise AssertionError("unreachable")
 
     async def _send_once(self, loaded: LoadedProgram, intent: int) -> None:
         """Send the start and store its outcome. Raises the tester's errors.

@@ -330,6 +330,11 @@ class Store(Transactional):
         )
         return [IntentRow(**row) for row in self._query(sql)]
 
+    def start_was_sent(self, run_id: str) -> bool:
+        """Return whether a start of a run was ever to be sent, whatever became of it."""
+        sql = "SELECT count(*) AS n FROM intent WHERE run_id = ? AND command = 'start'"
+        return bool(self._query(sql, run_id)[0]["n"])
+
     def _query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with explained(self.path):
             return list(self._db.query(sql, values))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from random import Random
 
 from simulators.faults import Wire
@@ -49,6 +50,9 @@ class SimulatedBts:
         while data := await reader.read(_READ_BYTES):
             for frame in framer.feed(data):
                 request = read_request(frame)
+                if request is not None and (late_s := self.wire.delay_of(request.command)) is not None:
+                    asyncio.get_running_loop().call_later(late_s, partial(self._answer, request, logged_in=logged_in))
+                    continue
                 text = None if request is None else self._answer(request, logged_in=logged_in)
                 if request is None or text is None:
                     logger.debug("no answer to %s", frame[:200].hex())

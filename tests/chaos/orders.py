@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.errors import DriverError
-from orchestrator.rack.service import CommandRefused, Service
+from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState

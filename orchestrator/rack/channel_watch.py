@@ -1,0 +1,218 @@
+"""Watches the channels of one tester that no run of this service works on, and stops what works there by order.
+
+People start tests at the tester itself, other programs use it, and a start of ours may arrive after it was given up.
+None of them is in our tables: a channel is free when the tester says so, not when the store does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
+
+from drivers.errors import DriverError
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.runs.late_start import LateStarts
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store, StoreError
+from protocols.program import CyclingSegment
+
+logger = logging.getLogger(__name__)
+
+BY_HAND = "switch the channel off by hand at the tester if it must be off now"
+
+
+@dataclass(frozen=True, slots=True)
+class StopOutcome:
+    """What is known of an ordered stop: whether the channel was seen to be off, and a sentence."""
+
+    is_off: bool
+    words: str
+
+
+class ChannelWatch:
+    """The channels of one tester without a run that works on them; ``runs`` gives the runs of the service there."""
+
+    def __init__(
+        self, store: Store, tester: BatteryTester, late: LateStarts, runs: Callable[[], Iterable[Run]]
+    ) -> None:
+        self._store = store
+        self._tester = tester
+        self._late = late
+        self._runs = runs
+        self._shown: dict[str, ChannelStatus] = {}
+        self._told: set[tuple[str, str, int]] = set()
+        # Channels that a person has ordered to stop, with the person, until they are seen to be off.
+        self.ordered: dict[str, str] = {}
+        self._stopping = asyncio.Lock()
+        self._answered_s = float("-inf")
+
+    def answered_since(self, since_s: float) -> bool:
+        """Return whether the tester has answered a question of this watch since a moment of the loop's time."""
+        return self._answered_s >= since_s
+
+    def stray(self, channel: str) -> ChannelStatus | None:
+        """Return the status of a channel that works without a run of ours, as it was seen last."""
+        status = self._shown.get(channel)
+        if status is None or not status.state.is_busy or channel in self._cared_for():
+            return None
+        # What a held run was interrupted in may be paused there: its state says so.
+        return None if status.state is ChannelState.PAUSED and self._test_of(status) is not None else status
+
+    def _test_of(self, status: ChannelStatus) -> Run | None:
+        """Return the run of the service whose last test a channel shows; None for any other test."""
+        shown = (status.channel, status.test_id, status.barcode)
+        for run in self._runs():
+            identity = run.records.identity if run.records is not None else None
+            if identity is not None and (identity.channel, identity.test_id, identity.barcode) == shown:
+                return run
+        return None
+
+    def words(self, channel: str) -> str:
+        """Describe what works on a channel without a run of ours; empty if nothing does."""
+        status = self.stray(channel)
+        if status is None:
+            return ""
+        run = self._test_of(status)
+        return _words(status) + (f"; it is the test of {run.run_id}, which is {run.state.value}" if run else "")
+
+    def _cared_for(self) -> set[str]:
+        runs = [run for run in self._runs() if run.state.has_its_channel or run.status.start_is_unknown]
+        stopped = [run for run in self._runs() if run.status.stop_is_pending]
+        return {run.request.channel for run in (*runs, *stopped)}
+
+    async def look(self, undecided: Set[str]) -> list[Run]:
+        """Ask for the channels without a run, decided or not, and carry out the stops that are ordered there.
+
+        Gives the runs whose start came late, to be looked after again.
+        Raises DriverError and StoreError.
+        """
+        known = self._cared_for() | undecided
+        channels = [channel for channel in self._tester.channels() if channel not in known]
+        found: list[Run] = []
+        statuses = await self._ask(channels) if channels else {}
+        self._shown = statuses
+        for channel in list(statuses):
+            status = self.stray(channel)
+            if status is None:
+                continue
+            own = self._test_of(status)
+            if own is not None and own.state is RunState.HOLDING and status.state is ChannelState.WORKING:
+                found.append(self._late.watch_again(own.run_id, status))
+            elif (run := self._late.find(status)) is not None:
+                await self._late.take(run, status)
+                found.append(run)
+            else:
+                self._tell(status)
+                if own is not None and own.state is RunState.TRIPPED:
+                    self.ordered.setdefault(channel, f"the trip of {own.run_id}")
+        for channel in [channel for channel in self.ordered if channel in statuses]:
+            await self.carry_out(channel)
+        return found
+
+    async def _ask(self, channels: list[str]) -> dict[str, ChannelStatus]:
+        statuses = await self._tester.status(channels)
+        self._answered_s = asyncio.get_running_loop().time()
+        return statuses
+
+    def _tell(self, status: ChannelStatus) -> None:
+        key = (status.channel, status.barcode, status.test_id)
+        if key not in self._told:
+            self._store.add_event(
+                None, EventKind.EXTERNAL_ACTION, f"channel {status.channel} {_words(status)}", wall_time()
+            )
+            self._told.add(key)
+
+    async def ask_whether_it_answers(self, channel: str) -> None:
+        """Ask the tester about a channel only to see that it answers (``answered_since``)."""
+        try:
+            await self._ask([channel])
+        except DriverError as err:
+            logger.info("%s: %s", self._tester.name, err)
+
+    async def working(self, known: Set[str] = frozenset()) -> list[str]:
+        """Ask for all but the ``known`` channels, and give those that work without a run. Raises DriverError."""
+        channels = [it for it in self._tester.channels() if it not in self._cared_for() | known]
+        self._shown |= await self._ask(channels) if channels else {}
+        return [channel for channel in channels if self.stray(channel) is not None]
+
+    # Stops by the channel's name
+
+    async def stop_only(self, channel: str, by: str, barcodes: Set[str]) -> StopOutcome:
+        """Stop what works on a channel if it has one of these barcodes; anything else is named, and goes on."""
+        try:
+            self._shown |= await self._ask([channel])
+        except DriverError as err:
+            return StopOutcome(False, f"whether channel {channel} is off is not known: {err}; {BY_HAND}")
+        status = self._shown[channel]
+        if status.state.is_at_rest:
+            return StopOutcome(True, f"channel {channel} is off")
+        if status.barcode in barcodes:
+            return await self.stop(channel, by)
+        return StopOutcome(False, f"channel {channel} {_words(status)}; 'cellrig stop --channel {channel}' stops it")
+
+    async def stop(self, channel: str, by: str) -> StopOutcome:
+        """Order the stop of whatever works on a channel, and carry it out; while it fails, polls repeat it."""
+        self.ordered[channel] = by
+        return await self.carry_out(channel)
+
+    async def carry_out(self, channel: str) -> StopOutcome:
+        """Stop what works on a channel now, and see it to be off. The order stands until that is so."""
+        async with self._stopping:
+            try:
+                status = (await self._ask([channel]))[channel]
+                self._shown[channel] = status
+                if status.state.is_at_rest:
+                    self.ordered.pop(channel, None)
+                    return StopOutcome(True, f"channel {channel} is {status.state.value}: it is off")
+                if channel in self._cared_for():
+                    # A run of ours has it by now, and its stop is another order.
+                    self.ordered.pop(channel, None)
+                    return StopOutcome(False, f"channel {channel} works for a run of ours")
+                self._note(channel, f"what works on channel {channel} is stopped: {_words(status)}")
+                await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, self._end_step(status)))
+                status = (await self._ask([channel]))[channel]
+                self._shown[channel] = status
+            except DriverError as err:
+                return StopOutcome(
+                    False, f"the stop of channel {channel} is ordered and not confirmed: {err}; {BY_HAND}"
+                )
+            if not status.state.is_at_rest:
+                return StopOutcome(False, f"channel {channel} still {_words(status)}; {BY_HAND}")
+            self.ordered.pop(channel, None)
+            self._note(channel, f"channel {channel} is {status.state.value}")
+        return StopOutcome(True, f"channel {channel} is {status.state.value}: {_test(status)} was stopped")
+
+    def _note(self, channel: str, what: str) -> None:
+        """Write an event of the rig; a store that takes nothing keeps no channel under current."""
+        try:
+            by = f", by {self.ordered[channel]}" if channel in self.ordered else ""
+            self._store.add_event(None, EventKind.COMMAND, f"{what}{by}", wall_time())
+        except StoreError:
+            logger.exception("channel %s: %s", channel, what)
+
+    def _end_step(self, status: ChannelStatus) -> int | None:
+        """Return the number of the end step of a test of this store; None for any other test."""
+        try:
+            for run in self._store.runs():
+                for test in self._store.tests(run.run_id) if run.channel == status.channel else ():
+                    if (test.barcode, test.tester_test_id) == (status.barcode, status.test_id):
+                        return len(CyclingSegment.from_json(test.program_json).steps) + 1
+        except StoreError:
+            logger.exception("channel %s: its test is not known", status.channel)
+        return None
+
+
+def _test(status: ChannelStatus) -> str:
+    return f"{status.barcode!r}, test {status.test_id}" if status.barcode else f"test {status.test_id} without barcode"
+
+
+def _words(status: ChannelStatus) -> str:
+    doing = {ChannelState.PAUSED: "is paused", ChannelState.OTHER: "shows a work status that is not known"}
+    seen = f"{status.voltage_v:+.4f} V, {status.current_a * 1e3:+.4f} mA"
+    more = f", {status.detail}" if status.detail else ""
+    return f"{doing.get(status.state, 'works')}, and not by us: {_test(status)}, {seen}{more}"

@@ -1,0 +1,164 @@
+"""Acts on what a poll shows of each run: findings, a channel that somebody has taken, and ends.
+
+One reply may be wrong. An end, or another test, is believed when two polls show the same and the records agree; a
+``finished`` also needs the step log and the planned passes. What contradicts itself is asked again, and soon makes the
+run unseen, with the contradiction as its reason; it is watched all the time, and goes on when all agree again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from drivers.errors import TestGone
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.events import EventKind
+from orchestrator.rack.collecting import Collector
+from orchestrator.runs.ending import conclude
+from orchestrator.runs.run import Run
+from orchestrator.runs.silence import Silence
+from protocols.forecast import planned_duration_s
+
+logger = logging.getLogger(__name__)
+
+# Looks at a channel that shows something else each time, until that is called a contradiction.
+_MOST_LOOKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What one poll has shown of a run that is not simply going on; ``looks`` counts such polls in a row."""
+
+    kind: str
+    evidence: tuple[object, ...]
+    looks: int
+
+
+class RunSettler:
+    """Acts on the status of the runs of one tester, once all of their records are stored."""
+
+    def __init__(self, tester: BatteryTester, collector: Collector, silence: Silence) -> None:
+        self._tester = tester
+        self._collector = collector
+        self._silence = silence
+        self._shown: dict[str, _Shown] = {}
+        self._wants_a_look = False
+
+    def wants_a_look(self) -> bool:
+        """Return whether since the last call a run has shown something that a second look would settle."""
+        wants, self._wants_a_look = self._wants_a_look, False
+        return wants
+
+    def forget(self, run: Run) -> None:
+        """Drop what was shown of a run that is over."""
+        self._shown.pop(run.run_id, None)
+
+    async def settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
+        """Act on a run's findings and on its channel's status, once all of its records are stored."""
+        # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
+        if not run.is_watched or run.status.stop_is_pending or await run.act():
+            self.forget(run)
+            return
+        if not seen:
+            self._silence.check_growth(run)
+        elif contradiction := self._contradiction(run, status):
+            if self._is_certain(run, contradiction, ()):
+                self._silence.doubt(run, f"{contradiction}; look at channel {status.channel}")
+        elif run.taken_over(status):
+            if self._is_certain(run, "taken", (status.test_id, status.barcode)):
+                await self._hold_taken_over(run, status)
+        elif run.stored < status.record_count:
+            self._silence.check_growth(run)
+        elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
+            if self._is_certain(run, "over", (status.state, status.record_count, status.detail)):
+                await self._end(run, status)
+        else:
+            self.forget(run)
+            self._silence.believe(run)
+            self._silence.check_growth(run)
+
+    def _is_certain(self, run: Run, kind: str, evidence: tuple[object, ...]) -> bool:
+        """Note what a poll has shown, and return whether the poll before showed the same.
+
+        A tester that this process itself drives says what it knows: once is enough.
+        """
+        before = self._shown.get(run.run_id)
+        self._shown[run.run_id] = now = _Shown(kind, evidence, before.looks + 1 if before else 1)
+        if not self._tester.traits.is_remote or (before and (before.kind, before.evidence) == (kind, evidence)):
+            return True
+        self._wants_a_look |= now.looks == 1
+        if now.looks >= _MOST_LOOKS:
+            channel = run.request.channel
+            self._silence.doubt(run, f"channel {channel} shows something else at each of {now.looks} polls: look at it")
+        return False
+
+    def _contradiction(self, run: Run, status: ChannelStatus) -> str:
+        """Return what in a status cannot be, by itself or beside the records; empty when it can."""
+        identity = run.records.identity if run.records is not None else None
+        if identity is None or not self._tester.traits.is_remote:
+            return ""
+        if status.test_id == identity.test_id and status.barcode != identity.barcode:
+            return f"test {status.test_id} now bears the barcode {status.barcode!r}, and began as {identity.barcode!r}"
+        if run.taken_over(status):
+            return ""
+        if status.record_count < run.stored:
+            return f"the tester says that its test has fewer records ({status.record_count}) than it has sent"
+        if status.state is ChannelState.OTHER and not status.complete:
+            return "the tester shows a work status that is not known"
+        if status.step is not None and status.state is ChannelState.WORKING:
+            end_step = identity.end_step or len(run.segment.steps) + 1
+            if not 1 <= status.step <= end_step:
+                return f"the tester shows step {status.step} of a program that ends with step {end_step}"
+        if status.complete and status.state is ChannelState.WORKING:
+            return "the tester works on its test and says that it is complete"
+        return ""
+
+    async def _end(self, run: Run, status: ChannelStatus) -> None:
+        """Conclude a run whose test is over; one that ``finished`` must have done all that was planned."""
+        if status.state is ChannelState.FINISHED and self._tester.traits.is_remote and run.records is not None:
+            steps = await self._tester.step_log(run.records.identity)
+            logged = steps[-1].last_sequence if steps else 0
+            if logged < run.stored:
+                what = f"the tester says that its test is finished, and its step log ends at record {logged}"
+                self._silence.doubt(run, f"{what} of {run.stored}: look at channel {status.channel}")
+                return
+            if left := _left_undone(run):
+                self.forget(run)
+                run.journal.note(EventKind.EXTERNAL_ACTION, left)
+                run.hold(left)
+                return
+        self.forget(run)
+        self._silence.believe(run)
+        await conclude(run, self._tester, status)
+
+    async def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
+        """Hold a run whose channel shows another test, after fetching the remaining records of its own test."""
+        if run.records is not None:
+            try:
+                count = await self._tester.record_count(run.records.identity)
+            except TestGone as err:
+                run.journal.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
+                count = run.stored
+            await self._collector.fetch([run], {run.run_id: count})
+            if run.stored < count:
+                self._silence.check_growth(run)
+                return
+        self.forget(run)
+        message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
+        run.journal.note(EventKind.EXTERNAL_ACTION, message)
+        run.hold(message)
+
+
+def concerns_polls(run: Run) -> bool:
+    """Return whether a poll must ask the tester about a run."""
+    return run.is_watched or run.status.stop_is_pending or run.status.start_is_unknown
+
+
+def _left_undone(run: Run) -> str:
+    """Say what of the present segment a finished test has not done; empty when it has done all of it."""
+    left = run.progress.after(run.last).remaining_segment()
+    if left is None or run.last is None:
+        return ""
+    left_h = planned_duration_s(replace(run.request.program, segments=(left,))) / 3600
+    where = f"after {run.last.time_s / 3600:.2f} h, in step {run.last.step}, cycle {run.last.cycle}"
+    return f"its program was ended early {where}, by whom is not known: up to {left_h:.2f} h were left to do"

@@ -1,0 +1,231 @@
+"""A tester whose replies are garbled or wrong: what is believed, after how many looks, and how a run goes on."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from drivers.errors import NotConfirmed
+from drivers.interfaces import ChannelState
+from orchestrator.events import EventKind
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from simulators.faults import Fault, Spoil
+from tests.rig import CHANNEL, Rig
+from tests.service_rig import check_rows, request, serving, state
+
+
+def lie(rig: Rig, command: str, pattern: bytes, says: bytes, times: int | None) -> None:
+    """Let so many replies say something else."""
+    rig.bench.wire.spoil(Fault(Spoil.REWRITTEN, command, times, pattern=pattern, filler=says))
+
+
+def finish_lie(rig: Rig, times: int | None) -> None:
+    """Let the tester say that a test in the middle of a step is finished and complete."""
+    lie(rig, "inquire", rb'workstatus="working"', rb'workstatus="finish"', times)
+    lie(rig, "inquiredf", rb">false<", rb">true<", times)
+
+
+def busy(rig: Rig) -> bool:
+    """Tell whether the channel works."""
+    return rig.bench.tester.channel(CHANNEL).busy
+
+
+def states_of(store: Store, run: Run) -> list[str]:
+    """Give the states that a run has gone through."""
+    return [event.message.split(":")[0] for event in store.events(run.run_id) if event.kind == EventKind.STATE]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("command", ["inquire", "inquiredf"])
+async def test_garbled_replies_before_the_start_are_asked_again(
+    rig: Rig, store: Store, command: str, times: int
+) -> None:
+    """Nothing has been sent yet: the reads are asked a few times, and the run begins."""
+    lie(rig, command, rb"<list.*</list>", rb"<list/>", times)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.RUNNING
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+
+
+async def test_one_wrong_status_before_the_start_is_asked_again(rig: Rig, store: Store) -> None:
+    """A channel that seems busy once is looked at again; one that is busy twice is refused."""
+    lie(rig, "inquire", rb'workstatus="finish"', rb'workstatus="working"', 1)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.RUNNING
+    lie(rig, "inquire", rb'workstatus="finish"', rb'workstatus="working"', None)
+    async with serving(rig, store) as service:
+        other = service.submit(request("21-1-5"), "ada")
+        await asyncio.sleep(200)
+        assert state(other) is RunState.FAILED
+
+
+async def test_step_file_that_reads_back_wrong_once_is_written_again(rig: Rig, store: Store) -> None:
+    """The start is not failed by one stale read of the shared folder."""
+    loads = 0
+
+    def once(*_: object) -> None:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            raise NotConfirmed("the step file is not what was intended")
+
+    rig.tester.faults.before("load", once)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert (state(run), loads) == (RunState.RUNNING, 2)
+
+
+async def test_refused_start_that_has_begun_all_the_same_is_found(rig: Rig, store: Store) -> None:
+    """BTS says false and starts: the channel is looked at before anybody is told that nothing runs."""
+    lie(rig, "start", rb">ok<", rb">false<", 1)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.RUNNING
+
+
+@pytest.mark.parametrize("says", [b"stop", b"pause", b"protect", b"finish"])
+async def test_one_wrong_work_status_gives_up_no_run(rig: Rig, store: Store, says: bytes) -> None:
+    """Our program goes on under current: asked again, watched all the time, run to its end."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        lie(rig, "inquire", rb'workstatus="working"', b'workstatus="' + says + b'"', 1)
+        lie(rig, "inquiredf", rb">false<", rb">true<", 1)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.RUNNING
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    assert states_of(store, run) == ["preflight", "armed", "running", "completed"]
+    check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("command", "pattern", "says"),
+    [
+        ("inquire", rb'barcode="R\d+"', rb'barcode="theirs"'),
+        ("inquiredf", rb'testid="\d+"', rb'testid="99"'),
+        ("inquiredf", rb'count="\d\d+"', rb'count="3"'),
+        ("inquiredf", rb'count="(\d\d+)"', rb'count="9\1"'),
+        ("inquire", rb'step_id="\d+"', rb'step_id="77"'),
+        ("inquire", rb'workstatus="working"', rb'workstatus="dreaming"'),
+        ("download", rb'stepid="\d+"', rb'stepid="77"'),
+        ("download", rb'testtime="', rb'testtime="-'),
+        ("inquire", rb'voltage="0\.', rb'voltage="0,'),
+    ],
+    ids=["barcode", "test id", "fewer records", "more records", "step", "status", "record's step", "time", "comma"],
+)
+@pytest.mark.parametrize("times", [1, 30])
+async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agree(
+    rig: Rig, store: Store, command: str, pattern: bytes, says: bytes, times: int
+) -> None:
+    """A lie of one reply changes nothing; one that stays makes the run unseen, or holds it, never silently running."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=3), "ada")
+        await asyncio.sleep(900)
+        lie(rig, command, pattern, says, times)
+        await asyncio.sleep(330)
+        if times == 1:
+            assert state(run) is RunState.RUNNING
+        else:
+            assert state(run) in {RunState.UNSEEN, RunState.HOLDING}
+            assert run.reason
+        rig.bench.wire.mend()
+        await asyncio.sleep(300)
+        # What was held is taken up again when the tester shows our own test at work.
+        now = next(it for it in service.runs if it.run_id == run.run_id)
+        assert state(now) is RunState.RUNNING
+        await asyncio.sleep(9000)
+        assert state(now) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize("lasts", [2, 40])
+async def test_finish_in_the_middle_of_a_step_is_not_believed(rig: Rig, store: Store, lasts: int) -> None:
+    """Finished and complete, says the tester, and its step log says otherwise: watched until it is true."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        finish_lie(rig, lasts)
+        await asyncio.sleep(400)
+        assert state(run) in {RunState.RUNNING, RunState.UNSEEN}
+        assert busy(rig)
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def test_program_that_somebody_ends_early_is_held_and_never_completed(rig: Rig, store: Store) -> None:
+    """A jump to the end step at the tester: records, status and step log agree, the planned passes do not."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=3), "ada")
+        await asyncio.sleep(1500)
+        end_step = len(run.segment.steps) + 1
+        assert rig.bench.tester.goto(CHANNEL, end_step)
+        await asyncio.sleep(200)
+        assert state(run) is RunState.HOLDING
+        assert "ended early" in run.reason
+        assert "by whom is not known" in run.reason
+        await service.resume(run.run_id, "ada")
+        await asyncio.sleep(9000)
+        assert state(run) is RunState.COMPLETED
+    assert EventKind.EXTERNAL_ACTION in {event.kind for event in store.events(run.run_id)}
+    check_rows(rig, store, run.run_id)
+
+
+@pytest.mark.parametrize("seen", [ChannelState.STOPPED, ChannelState.FINISHED])
+async def test_wrong_status_at_a_restart_does_not_give_up_a_run(rig: Rig, store: Store, seen: ChannelState) -> None:
+    """The first reply of the tester after a restart shows somebody else's test: asked again, and adopted."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+    shown = (await rig.tester.status([CHANNEL]))[CHANNEL]
+    wrong = {CHANNEL: replace(shown, barcode="theirs", test_id=99, state=seen)}
+    rig.tester.faults.answer("status", wrong)
+    asyncio.get_running_loop().call_later(2.0, rig.tester.faults.mend)
+    async with serving(rig, store):
+        await asyncio.sleep(120)
+        assert store.run(run.run_id).state in {RunState.RUNNING, RunState.UNSEEN}
+        await asyncio.sleep(6000)
+    assert store.run(run.run_id).state is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def test_held_run_whose_own_program_works_is_watched_again(rig: Rig, store: Store) -> None:
+    """Paused at the tester and continued there, also after a restart: no current of ours goes unjudged."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        rig.bench.tester.reboot(keep_program=True)
+        await asyncio.sleep(200)
+        assert state(run) is RunState.HOLDING
+    async with serving(rig, store):
+        await asyncio.sleep(100)
+        assert rig.bench.tester.resume(CHANNEL)
+        await asyncio.sleep(300)
+        assert store.run(run.run_id).state is RunState.RUNNING
+        await asyncio.sleep(6000)
+    assert store.run(run.run_id).state is RunState.COMPLETED
+    # A pause is in the tester's own times and not in a test's: the rows are compared by their numbers.
+    (test,) = store.tests(run.run_id)
+    rows = rig.bench.tester.records(CHANNEL, test.tester_test_id or 0)
+    assert [sample.sequence for sample in store.samples(test.id)] == [row.seq for row in rows]
+
+
+async def test_defect_at_one_run_does_not_blind_the_others(rig: Rig, store: Store) -> None:
+    """What nobody foresaw in one channel's answer makes that run unseen; another goes on as if nothing were."""
+    async with serving(rig, store) as service:
+        first, second = (service.submit(request(channel, cycles=2), "ada") for channel in (CHANNEL, "21-1-5"))
+        await asyncio.sleep(900)
+        rig.tester.faults.fail("step_log", KeyError("a defect"), lambda identity: identity.channel == CHANNEL)
+        rig.bench.tester.goto(CHANNEL, len(first.segment.steps) + 1)
+        await asyncio.sleep(400)
+        assert (state(first), state(second)) == (RunState.UNSEEN, RunState.RUNNING)
+        assert "KeyError" in first.reason

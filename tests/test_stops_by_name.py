@@ -1,0 +1,155 @@
+"""Stops of channels that work without a run, by their names: shown in the status, stopped, and never called free."""
+
+import asyncio
+
+import pytest
+
+from drivers.interfaces import ChannelState
+from orchestrator.events import EventKind
+from simulators.faults import Fault, Spoil
+from simulators.neware.settings import Trouble
+from tests.api_client import ORDER, Client
+from tests.rig import CHANNEL, short_segment
+
+BY = {"by": "ada"}
+
+
+async def by_hand(client: Client, barcode: str = "by-hand", channel: str = CHANNEL) -> None:
+    """Start a test at the tester, not through the service."""
+    tester = client.rig.tester
+    await tester.start(await tester.load(channel, short_segment(50_000.0), "x"), barcode)
+
+
+def busy(client: Client, channel: str = CHANNEL) -> bool:
+    """Tell whether a channel works."""
+    return client.rig.bench.tester.channel(channel).busy
+
+
+async def words(client: Client, channel: str = CHANNEL) -> str:
+    """Give what the status says of a channel."""
+    rows = (await client.get("/status"))["channels"]
+    return next(str(row["words"]) for row in rows if row["channel"] == channel)
+
+
+async def test_test_started_by_hand_is_shown_and_stopped_by_the_channels_name(client: Client) -> None:
+    """It is nobody's run: the channel is not free, a person is needed, and its name stops it."""
+    await by_hand(client)
+    await asyncio.sleep(70)
+    assert "works, and not by us: 'by-hand', test 1" in await words(client)
+    channel = await client.get(f"/channels/{CHANNEL}")
+    assert (channel["needs_person"], channel["run"]) == (True, None)
+    row = await client.stopped(f"/channels/{CHANNEL}/stop")
+    assert (row["off"], busy(client)) == (True, False)
+    await asyncio.sleep(70)
+    assert await words(client) == "free"
+    kinds = [event.kind for event in client.service.store.events()]
+    assert kinds.count(EventKind.EXTERNAL_ACTION) == 1
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_rack_stop_stops_also_what_works_without_a_run(client: Client, seen: bool) -> None:
+    """Runs and tests by hand, whether a poll has seen them yet or not."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    await by_hand(client, "x", "21-1-5")
+    await asyncio.sleep(70 if seen else 0)
+    rows = await client.post("/rack/stop", BY)
+    assert {row["channel"] for row in rows} == {CHANNEL, "21-1-5"}
+    await asyncio.sleep(60)
+    assert not busy(client)
+    assert not busy(client, "21-1-5")
+
+
+async def test_stop_of_an_ended_run_stops_its_test_if_that_works_all_the_same(client: Client) -> None:
+    """Somebody continues it at the tester: the run's own name is enough."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    await by_hand_after(client, "R000001")
+    row = await client.stopped("/runs/R000001/stop")
+    assert (row["off"], busy(client)) == (True, False)
+
+
+async def by_hand_after(client: Client, barcode: str) -> None:
+    """Let a run end by a stop, and start a test with its barcode by hand."""
+    await client.service.stop("R000001", "ada")
+    await by_hand(client, barcode)
+
+
+async def test_stop_of_a_run_leaves_another_test_alone_and_says_so(client: Client) -> None:
+    """The run is over, the channel works: not confirmed off, and the command that stops it is named."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    await by_hand_after(client, "theirs")
+    row = await client.stopped("/runs/R000001/stop")
+    assert not row["off"]
+    assert "cellrig stop --channel 21-1-3" in str(row["words"])
+    assert busy(client)
+
+
+async def test_stop_of_a_test_without_a_run_climbs_the_ladder(client: Client) -> None:
+    """A refused stop of somebody's test with any barcode goes on by other means, as for a run."""
+    await by_hand(client, "x.y-2")
+    client.rig.bench.tester.make_trouble(CHANNEL, Trouble(stop="refuse"))
+    row = await client.stopped(f"/channels/{CHANNEL}/stop")
+    assert (row["off"], busy(client)) == (True, False)
+
+
+async def test_channel_that_is_off_is_confirmed_off(client: Client) -> None:
+    """Nothing works there: status 0 at once."""
+    row = await client.post(f"/channels/{CHANNEL}/stop", BY)
+    assert (row["off"], row["pending"], row["run_id"]) == (True, False, None)
+    await client.post("/channels/21-9-1/stop", BY, 404)
+
+
+@pytest.mark.parametrize("path", [f"/channels/{CHANNEL}/stop", "/runs/R000001/stop", "/rack/stop"])
+async def test_silent_tester_is_told_within_five_seconds_and_the_stop_goes_on(client: Client, path: str) -> None:
+    """Ordered, not confirmed, what to do by hand; seen in the status; carried out as soon as the tester answers."""
+    loop = asyncio.get_running_loop()
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    client.rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    begun_s = loop.time()
+    found = await client.post(path, BY)
+    assert loop.time() - begun_s <= 5
+    row = next(it for it in (found if isinstance(found, list) else [found]) if it["channel"] == CHANNEL)
+    assert (row["off"], row["pending"], row["answers"]) == (False, True, False)
+    assert "does not answer" in row["words"]
+    assert "by hand" in row["words"]
+    assert "a stop is ordered and not confirmed yet" in await words(client)
+    await asyncio.sleep(600)
+    assert "a stop is ordered and not confirmed yet" in await words(client)
+    assert busy(client)
+    client.rig.bench.wire.mend()
+    await asyncio.sleep(200)
+    assert not busy(client)
+    assert "not confirmed" not in await words(client)
+    assert (await client.get("/runs/R000001"))["state"] == "stopped"
+
+
+async def test_stop_of_a_test_without_a_run_is_repeated_until_the_tester_answers(client: Client) -> None:
+    """Nothing begins on the channel meanwhile."""
+    await by_hand(client)
+    await asyncio.sleep(70)
+    client.rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    row = await client.post(f"/channels/{CHANNEL}/stop", BY)
+    assert (row["off"], row["pending"]) == (False, True)
+    await asyncio.sleep(300)
+    client.rig.bench.wire.mend()
+    await asyncio.sleep(200)
+    assert not busy(client)
+    status = (await client.rig.tester.status([CHANNEL]))[CHANNEL]
+    assert status.state is ChannelState.STOPPED
+
+
+async def test_resume_is_answered_within_five_seconds(client: Client) -> None:
+    """A held run whose tester is silent: the order is taken, and what is known is told."""
+    loop = asyncio.get_running_loop()
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    client.rig.bench.tester.stop(CHANNEL)
+    await asyncio.sleep(200)
+    client.rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    begun_s = loop.time()
+    told = await client.post("/runs/R000001/resume", BY)
+    assert loop.time() - begun_s <= 5
+    assert "the resume is ordered and not confirmed" in told["reason"]
