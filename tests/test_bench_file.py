@@ -10,7 +10,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.settings import load_bench
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bench.md").read_text(encoding="utf-8")
-(EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+EXAMPLE = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0]
 
 
 def write(folder: Path, text: str) -> Path:

@@ -13,7 +13,7 @@ from orchestrator.cli.app import app
 from tests.reads import reads, watch
 
 ROOT = Path(__file__).parent.parent
-(EXAMPLE,) = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "bench.md").read_text(encoding="utf-8"), re.DOTALL)
+EXAMPLE = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "bench.md").read_text(encoding="utf-8"), re.DOTALL)[0]
 
 
 @pytest.fixture

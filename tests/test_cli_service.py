@@ -161,7 +161,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
         assert stamps == sorted(stamps)
         assert stamps[-1] > time.time() + 3600.0
     token = (bench.folder / "cellrig.db.token").read_text(encoding="utf-8").strip()
-    assert bench.output.count(token) == 1
+    assert token not in bench.output
     assert token not in bench.log
     assert "run R000001 on 21-1-3" in bench.log
 
@@ -276,7 +276,7 @@ def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:
             connection.request("GET", "/health")
             reply = connection.getresponse()
             assert "ticks" in json.loads(reply.read())
-            assert "free" in bench.done("status")
+            assert "21-1-1" in bench.done("status")
 
 
 # The rack outlives who started it.
@@ -299,7 +299,9 @@ def test_clock_of_a_rack_never_goes_back(tmp_path: Path) -> None:
 def test_without_a_service_clients_say_so(tmp_path: Path) -> None:
     """Exit status 3 and what to do, for reading, ordering and starting."""
     store = ("--store", tmp_path / "cellrig.db", "--url", "http://127.0.0.1:9")
-    (tmp_path / "cellrig.db.token").write_text("x" * 43, encoding="ascii")
+    token = tmp_path / "cellrig.db.token"
+    token.write_text("x" * 43, encoding="ascii")
+    token.chmod(0o600)
     for arguments in (("status",), ("stop", "--rack"), RUN):
         refused(cellrig(*arguments, *store), 3, "no service answers")
 

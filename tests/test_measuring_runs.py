@@ -154,13 +154,16 @@ async def test_stop_in_the_middle_of_a_spectrum_takes_the_cell_off(station_rig: 
 
 
 async def test_stop_in_a_rest_leaves_the_channel_to_the_next_run(station_rig: StationRig, store: Store) -> None:
-    """Nobody goes on for the stopped run: the next in the queue runs whole."""
+    """Nobody goes on for the stopped run: the next in the queue runs whole, once a person says so."""
     async with measuring_service(station_rig, store) as service:
-        first, second = (service.submit(eis_request(), "ada") for _ in range(2))
+        first, second = (service.submit(eis_request(), by) for by in ("ada", "bob"))
         await asyncio.sleep(400.0)
         assert first.reason.startswith("rests before eis")
         await service.stop(first.run_id, "ada")
         assert state(first) is RunState.STOPPED
+        await asyncio.sleep(400.0)
+        assert state(second) is RunState.QUEUED
+        await service.resume(second.run_id, "bob")
         await until(second, RunState.COMPLETED)
         assert state(first) is RunState.STOPPED
     assert len(store.measurements(second.run_id)) == 3

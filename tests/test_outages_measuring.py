@@ -48,7 +48,7 @@ async def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_
         with open_failing_store(store_path, Outage()) as store:
             async with measuring_service(rig, store) as service:
                 run = service.submit(eis_request(), "ada")
-                waiting = service.submit(eis_request(), "ada")
+                waiting = service.submit(eis_request(), "bob")
                 await asyncio.sleep(500.0)
                 assert run.status.is_between
                 fail_for(store, 3000.0)
