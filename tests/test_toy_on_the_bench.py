@@ -21,7 +21,7 @@ from orchestrator.cli.app import app
 from orchestrator.cli.arguments import complete_channel
 from orchestrator.clock.virtual import run_virtual, wall_time
 from orchestrator.rack.direct_stop import stop_directly
-from orchestrator.rack.launch import Launch, checked_program
+from orchestrator.rack.launch import Launch, checked_program, launch
 from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -120,6 +120,24 @@ def test_launch_refuses_what_the_toy_cannot_run(file: Path) -> None:
     order = Launch(parse_recipe(HELD), load_cell("coated-lfp"), "left", load_bench(file))
     with pytest.raises(CannotRun, match="A toy has no cc_cv steps"):
         checked_program(order)
+
+
+def test_launch_refuses_a_channel_whose_trip_nobody_has_acknowledged(file: Path, store_path: Path) -> None:
+    """Also without a service: the run before says in the store that its cell may be hurt (faults I06)."""
+    with open_store(store_path) as store:
+        run_id = store.add_run(
+            recipe=PROGRAM.recipe,
+            cell=PROGRAM.cell.name,
+            channel="left",
+            program_json=PROGRAM.to_json(),
+            program_sha256=PROGRAM.sha256,
+            label="x",
+            created_unix_s=0.0,
+        )
+        store.set_run_state(run_id, RunState.TRIPPED, "absolute limit exceeded: 5.09 V", 0.0)
+    order = Launch(parse_recipe(RECIPE), load_cell("coated-li-li"), "left", load_bench(file))
+    with pytest.raises(CannotRun, match=r"5.09 V. Look at the cell, .* cellrig ack R000001"):
+        launch(order, store_path, lambda _: None)
 
 
 async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) -> None:

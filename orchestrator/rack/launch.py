@@ -24,6 +24,7 @@ from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.rack.lock import owning
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
+from orchestrator.states import RunState
 from orchestrator.store import open_store
 from protocols.cell import Cell
 from protocols.program import Program
@@ -79,9 +80,21 @@ async def _on_bench(bench: BenchSettings, request: RunRequest, store: Path, list
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.write_owner("")
+        _refuse_latched(store, request.channel)
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         return await _supervised(tester, station, request, store, listener)
+
+
+def _refuse_latched(path: Path, channel: str) -> None:
+    """Raise CannotRun when a trip on a channel is not acknowledged: its cell may still be there."""
+    with open_store(path) as store:
+        for row in store.runs():
+            if row.channel == channel and row.state is RunState.TRIPPED:
+                raise CannotRun(
+                    f"{row.run_id} on {channel} was stopped for safety: {row.reason}. Look at the cell, then start the "
+                    f"service and: cellrig ack {row.run_id}"
+                )
 
 
 async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
