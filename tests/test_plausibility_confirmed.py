@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,11 @@ def test_mass_without_its_decimal_point_is_no_request() -> None:
     program = resolve(parse_recipe(SLIP.replace("17 mA", "17 mA/g")), parse_cell(text))
     with pytest.raises(Implausible, match=r"99\.1 mg/cm2.*1\.12 mg"):
         RunRequest(program, CHANNEL, "x").judged(BANDS)
+
+
+def test_example_of_the_page_is_read(tmp_path: Path) -> None:
+    """The table that docs/recipes.md shows widens what it says."""
+    page = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    bands = load_bench(bench_file(tmp_path, example)).usual_bands
+    assert bands["li-li"][Judged.CURRENT_DENSITY].high == 30  # type: ignore[index]
