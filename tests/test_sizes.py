@@ -17,7 +17,7 @@ from protocols.errors import InputError, RecipeError, UnknownName
 from protocols.loading import load_cell, load_recipe
 from tests.chi_texts import Text
 
-HEAD = Text("ocpt", [(0.1, 3.2)]).bytes().partition(b"0.1")[0]
+HEAD = Text("ocpt", [(0.1, 3.2)]).bytes().partition(b"1.000e-1")[0]
 MIB = 1024 * 1024
 
 
