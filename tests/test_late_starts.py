@@ -29,7 +29,7 @@ async def test_start_that_arrives_late_is_waited_for_and_adopted(rig: Rig, store
     delay_start(rig, late_s)
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
-        queued = service.submit(request(cycles=1), "ada")
+        queued = service.submit(request(cycles=1), "bob")
         await asyncio.sleep(95)
         assert (state(run), busy(rig)) == (RunState.UNKNOWN, False)
         assert "may still arrive until" in run.reason
