@@ -185,6 +185,8 @@ SPOILED = {
     Spoil.FLIPPED: GOOD[:20] + bytes([GOOD[20] ^ 1]) + GOOD[21:] + GOOD,
     Spoil.ENDLESS: b"??" * 4096 + GOOD,
     Spoil.LATE: GOOD + GOOD,
+    Spoil.REWRITTEN: GOOD.replace(b"bts", b"??") + GOOD,
+    Spoil.ARRIVES_LATE: GOOD,
 }
 
 
@@ -192,7 +194,7 @@ SPOILED = {
 def test_each_spoiled_wire_spoils_one_reply_and_then_mends(spoil: Spoil) -> None:
     """The first of two replies is spoiled as named; the second is good where the connection lives."""
     bench = make_bench()
-    bench.wire.spoil(Fault(spoil, at=20, filler=b"??", limit_bytes=8192))
+    bench.wire.spoil(Fault(spoil, at=20, filler=b"??", pattern=b"bts", limit_bytes=8192))
     assert answers(bench, LIGHT, LIGHT) == SPOILED[spoil]
     assert bench.wire.spoiled == [("light", spoil)]
 

@@ -11,12 +11,14 @@ import logging
 from dataclasses import dataclass, replace
 
 from drivers.errors import TestGone
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, EndReason
 from orchestrator.events import EventKind
+from orchestrator.judging.steps import end_reason
 from orchestrator.rack.collecting import Collector
 from orchestrator.runs.ending import conclude
 from orchestrator.runs.run import Run
 from orchestrator.runs.silence import Silence
+from protocols.execution_order import length, nest
 from protocols.forecast import planned_duration_s
 
 logger = logging.getLogger(__name__)
@@ -156,8 +158,14 @@ def concerns_polls(run: Run) -> bool:
 
 def _left_undone(run: Run) -> str:
     """Say what of the present segment a finished test has not done; empty when it has done all of it."""
+    if run.last is None:
+        return ""
+    is_last = run.last.step_count >= length(nest(run.segment.steps))
+    if is_last and end_reason(run.segment, run.last) is not EndReason.EXTERNAL:
+        # Also a segment that is nothing but a contact check, which would be made again if it had been cut.
+        return ""
     left = run.progress.after(run.last).remaining_segment()
-    if left is None or run.last is None:
+    if left is None:
         return ""
     left_h = planned_duration_s(replace(run.request.program, segments=(left,))) / 3600
     where = f"after {run.last.time_s / 3600:.2f} h, in step {run.last.step}, cycle {run.last.cycle}"

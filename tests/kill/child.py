@@ -219,7 +219,11 @@ def _end(service: Service) -> Exit | None:
     rows = service.store.runs()
     looked_after = {run.run_id for run in service.runs}
     undecided = [row for row in rows if row.state in _UNDER_WAY | {RunState.QUEUED} and row.run_id not in looked_after]
-    busy = [run for run in service.runs if run.state in _UNDER_WAY or run.status.stop_is_pending]
+    busy = [
+        run
+        for run in service.runs
+        if run.state in _UNDER_WAY or run.status.stop_is_pending or run.status.start_is_unknown
+    ]
     if undecided or busy:
         return None
     blocked = {row.channel for row in rows if row.state in _BLOCKING}
