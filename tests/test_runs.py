@@ -1,7 +1,7 @@
 """Whole runs in virtual time: every record stored, one seed one answer, and how each fault ends."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +25,17 @@ from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 
 # Whole runs take seconds of work, and minutes on a machine that does other work as well.
 APPENDIX_A = Path(__file__).parent / "golden" / "appendix_a.xml"
+
+
+_OPENED: list[Store] = []
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_closed() -> Iterator[None]:
+    """Close what a test has opened by ``run_to_end``: Python 3.13 warns of a connection that nobody closed."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
 
 
 @dataclass
@@ -79,6 +90,7 @@ def run_to_end(
             return run, samples
 
     store = open_store(path)
+    _OPENED.append(store)
     run, samples = run_virtual(main(store))
     return Outcome(run, samples, store, updates)
 
