@@ -29,9 +29,9 @@ from orchestrator.store import Store, TesterTestRow
 from protocols.forecast import forecast
 from protocols.program import CyclingSegment
 
-# What taking a test changes.
-# Time and samples of the tests before the present one.
+# Attributes that count the time and samples of the tests before the present one.
 _BEHIND = ("_before_s", "_samples_before")
+# Attributes that change when a run adopts a test: restored where the store refuses it.
 _TAKEN = ("progress", "records", *_BEHIND)
 
 
