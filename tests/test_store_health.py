@@ -54,7 +54,7 @@ def test_sound_store_has_nothing_wrong(sound: Path) -> None:
     assert {finding.check for finding in health.findings} == {
         "integrity", "layout", "references", "gaps", "runs", "intents", "backup", "space", "log",
     }  # fmt: skip
-    assert health.layout == "0002_measurements"
+    assert health.layout == "0004_mounted_cells"
     assert health.newest_backup_age_s == 60
     assert sound.read_bytes() == before
 

@@ -15,6 +15,7 @@ from orchestrator.store.errors import (
     StoreError,
     WriteFailed,
 )
+from orchestrator.store.mountings import Mounting, Mountings, RunOnChannel
 from orchestrator.store.opening import open_store
 from orchestrator.store.rows import (
     DeviationCategory,
@@ -22,6 +23,7 @@ from orchestrator.store.rows import (
     EventRow,
     IntentRow,
     MeasurementRow,
+    MountingKind,
     NewEvent,
     RunRow,
     SpectrumPoint,
@@ -44,10 +46,14 @@ __all__ = [
     "IntentRow",
     "MeasurementRow",
     "MigrationFailed",
+    "Mounting",
+    "MountingKind",
+    "Mountings",
     "NewEvent",
     "NewerStore",
     "NotAStore",
     "Refused",
+    "RunOnChannel",
     "RunRow",
     "SpaceGuard",
     "SpaceReport",

@@ -32,6 +32,21 @@ class DeviationCategory(StrEnum):
     OTHER = "other"
 
 
+class MountingKind(StrEnum):
+    """What was said of the cell on a channel, with an order or alone; ``BEGUN``: a run began on it.
+
+    ``QUEUED`` is an order that says nothing of the cell, ``ORDERED`` one for an empty channel, ``MOUNTED`` says that
+    the cell of a run is on the channel, ``SAME_CELL`` that it is that of the run before, ``EMPTY`` that none is.
+    """
+
+    QUEUED = "queued"
+    ORDERED = "ordered"
+    MOUNTED = "mounted"
+    SAME_CELL = "same_cell"
+    EMPTY = "empty"
+    BEGUN = "begun"
+
+
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """One program executed for one cell. ``facts_json`` are the cell's facts as they were when the run was added."""

@@ -1,0 +1,112 @@
+"""The cells on the channels, as stored: what people said of them, and which runs began there, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.states import RunState
+from orchestrator.store.errors import explained
+from orchestrator.store.rows import MountingKind
+from orchestrator.store.store import Store
+
+_OVER = tuple(state.value for state in RunState if state.is_over)
+_MARKS = ", ".join("?" * len(_OVER))
+
+_COLUMNS = "run.run_id, coalesce(nullif(run.label, ''), cell.name), cell.name, run.state, run.state_unix_s"
+_RUN = f"SELECT {_COLUMNS} FROM run JOIN cell ON cell.id = run.cell_id"  # noqa: S608 - names of ours
+_NEWEST = """
+    SELECT id, channel, kind, run_id, follows, said_by, event, at_unix_s FROM mounting WHERE {} ORDER BY id DESC LIMIT 1
+"""
+_USE = _NEWEST.format("channel = ? AND kind IN ('begun', 'empty')")
+_WORD = _NEWEST.format("run_id = ? AND kind <> 'begun'")
+# The newest run that had begun on a channel and did not complete, of those that ended after an event.
+_BROKEN_SINCE = """
+    SELECT run.run_id, run.state FROM event JOIN run USING (run_id)
+    WHERE event.id > ? AND event.kind = 'state' AND run.channel = ? AND run.state IN ('stopped', 'tripped', 'failed')
+        AND EXISTS (SELECT 1 FROM mounting WHERE mounting.run_id = run.run_id AND mounting.kind = 'begun')
+    ORDER BY event.id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """One stored row. ``follows`` is the run whose cell it is, ``event`` the newest event at that time."""
+
+    id: int
+    channel: str
+    kind: MountingKind
+    run_id: str | None
+    follows: str | None
+    said_by: str
+    event: int
+    at_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnChannel:
+    """A run and its cell: ``label`` is the name of the cell, ``cell`` that of its facts."""
+
+    run_id: str
+    label: str
+    cell: str
+    state: RunState
+    state_unix_s: float
+
+
+class Mountings:
+    """The rows of one store; it is read and written by whoever has opened the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(
+        self,
+        channel: str,
+        kind: MountingKind,
+        run_id: str | None,
+        by: str,
+        at_unix_s: float,
+        follows: str | None = None,
+    ) -> None:
+        """Store what was said of the cell on a channel, or that a run began there."""
+        sql = (
+            "INSERT INTO mounting (channel, kind, run_id, follows, said_by, event, at_unix_s) "
+            "VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(id), 0) FROM event), ?)"
+        )
+        with self._store.transaction() as connection:
+            connection.execute(sql, (channel, kind.value, run_id, follows, by, at_unix_s))
+
+    def last_use(self, channel: str) -> Mounting | None:
+        """Return what came last on a channel: that a run began there, or that somebody said it is empty."""
+        return self._mounting(_USE, channel)
+
+    def last_word(self, run_id: str) -> Mounting | None:
+        """Return what was said last of the cell of a run: with its order, or after it."""
+        return self._mounting(_WORD, run_id)
+
+    def run(self, run_id: str) -> RunOnChannel:
+        """Return a run and its cell."""
+        return _run(self._rows(f"{_RUN} WHERE run.run_id = ?", run_id)[0])
+
+    def open_runs(self, channel: str) -> list[RunOnChannel]:
+        """Return the runs of a channel that are not over, the oldest first."""
+        where = f"WHERE run.channel = ? AND run.state NOT IN ({_MARKS}) ORDER BY run.number"
+        return [_run(row) for row in self._rows(f"{_RUN} {where}", channel, *_OVER)]
+
+    def broken_since(self, channel: str, event: int) -> tuple[str, RunState] | None:
+        """Return the run that ended last on a channel after an event, if it ended otherwise than by completing."""
+        rows = self._rows(_BROKEN_SINCE, event, channel)
+        return (rows[0][0], RunState(rows[0][1])) if rows else None
+
+    def _mounting(self, sql: str, key: str) -> Mounting | None:
+        rows = self._rows(sql, key)
+        return Mounting(*rows[0][:2], MountingKind(rows[0][2]), *rows[0][3:]) if rows else None
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:
+        with explained(self._store.path):
+            return self._store.connection.execute(sql, values).fetchall()
+
+
+def _run(row: Any) -> RunOnChannel:  # noqa: ANN401 - a row of SQLite
+    return RunOnChannel(*row[:3], RunState(row[3]), row[4])
