@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 
 from orchestrator.api import models
 from orchestrator.api.routes import RunId, TheService, channel_now, channel_stopped
+from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -50,22 +51,27 @@ def _request(order: models.StartOrder) -> RunRequest:
     recipe = load_recipe(order.recipe) if order.recipe else parse_recipe(order.recipe_yaml or "", "recipe_yaml")
     cell = load_cell(order.cell) if order.cell else parse_cell(order.cell_yaml or "", "cell_yaml")
     confirmed_by = order.confirm_implausible or ""
-    return RunRequest(resolve(recipe, cell), order.channel, order.label or cell.name, confirmed_by)
+    return RunRequest(resolve(recipe, cell), order.channel, order.label, confirmed_by)
 
 
 @router.post("/runs", status_code=201)
 async def start(order: models.StartOrder, service: TheService) -> models.StartedRun:
-    """Queue a run of a recipe for a cell on a channel; it starts when the channel is free.
+    """Queue a run of a recipe for a cell on a channel. A busy channel is refused, unless ``queue`` lets the run wait.
+
+    A queued run starts when somebody says that its cell is mounted (``/runs/{run_id}/mounted``), or by itself after the
+    run before has completed if it is for the ``same_cell``. After a run has ended, its channel needs ``mounted``, the
+    name of the cell that is there now, or ``same_cell``.
 
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
     ``confirm_implausible`` names the person who takes it on.
     """
     service.supervisor_of(order.channel)
     request = await asyncio.to_thread(_request, order)
-    run = service.submit(request, order.by)
+    run = service.submit(request, order.by, Terms(order.queue, order.mounted or "", order.same_cell))
     seen = run.request.plausibility
     return models.StartedRun(
         **_now(run).model_dump(),
+        waits=service.cells.waits(run),
         steps=[models.StepValues.model_validate(step) for step in seen.steps] if seen else [],
         implausible=list(seen.sentences) if seen else [],
         confirmed_by=run.request.confirmed_by,
@@ -106,9 +112,22 @@ async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> m
     return now
 
 
+@router.post("/runs/{run_id}/mounted")
+async def mounted(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
+    """Say that the cell of a queued run is on its channel: the run may start."""
+    return _now(service.cells.mounted(run_id, order.by))
+
+
+@router.post("/channels/{channel}/empty")
+async def empty(channel: str, order: models.ByOrder, service: TheService) -> models.ChannelNow:
+    """Say that no cell is on a channel: it is free."""
+    service.cells.empty(channel, order.by)
+    return channel_now(service, channel)
+
+
 @router.post("/runs/{run_id}/acknowledge")
 async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
-    """Acknowledge a trip by name: the channel is free again."""
+    """Acknowledge a trip by name: the channel may be used again, and its cell is still on it."""
     return _now(service.acknowledge(run_id, order.by))
 
 

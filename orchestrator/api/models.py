@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from drivers.interfaces import HostLoss
+from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.states import RunState
 
 
@@ -17,11 +18,15 @@ def _named(value: str) -> str:
     return value.strip()
 
 
-Person = Annotated[
-    str,
-    Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"),
-    AfterValidator(_named),
-]
+def _cell_named(value: str) -> str:
+    if not value.strip():
+        raise ValueError("say which cell is mounted, by its name")
+    return value.strip()
+
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+Person = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE), AfterValidator(_named)]
+CellLabel = Annotated[str, Field(max_length=64, pattern=_ONE_LINE), AfterValidator(_cell_named)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]
@@ -36,7 +41,8 @@ class StartOrder(_Order):
     """A run to queue. Recipe and cell are shipped names, or the text of a file.
 
     ``confirm_implausible`` is the name of the person who takes on what is implausible in it; without it such a run is
-    refused.
+    refused. ``queue``: it may wait for a busy channel. Where the cell of an ended run is mounted, ``mounted`` names the
+    cell that is there now, or ``same_cell`` says that it is that one.
     """
 
     recipe: Name | None = None
@@ -44,9 +50,12 @@ class StartOrder(_Order):
     cell: Name | None = None
     cell_yaml: Document | None = None
     channel: Channel
-    label: Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")] = ""
+    label: Annotated[str, Field(max_length=64, pattern=_ONE_LINE)] = ""
     by: Person
     confirm_implausible: Person | None = None
+    queue: bool = False
+    mounted: CellLabel | None = None
+    same_cell: bool = False
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -125,8 +134,12 @@ class StepValues(BaseModel):
 
 
 class StartedRun(RunNow):
-    """A run that was just queued: its currents in all units, and what of them a person has confirmed."""
+    """A run that was just queued: its currents in all units, and what of them a person has confirmed.
 
+    ``waits``: what it waits for in its queue; empty if it starts at once.
+    """
+
+    waits: str
     steps: list[StepValues]
     implausible: list[str]
     confirmed_by: str
@@ -165,15 +178,30 @@ class ClaimNow(BaseModel):
     left_s: float
 
 
+class MountedNow(BaseModel):
+    """The cell on a channel: its name, that of its facts, its last run with that run's state, and since when."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: str
+    cell: str
+    run_id: str
+    state: RunState
+    state_unix_s: float
+
+
 class ChannelNow(BaseModel):
     """One channel: its run (None: none of this service), who waits, and the same as a sentence.
 
-    ``works_without_run``: what the tester does there and this service has not ordered, in a sentence; else empty.
-    ``stop``: the stop ordered there last. ``needs_person``: somebody must act.
+    ``use``: ``free`` is an empty channel, ``idle`` one with the cell of an ended run on it. ``mounted``: the cell that
+    is on it, of a run that goes on or is over. ``works_without_run``: what the tester does there and this service has
+    not ordered, in a sentence; else empty. ``stop``: the stop ordered there last. ``needs_person``: somebody must act.
     """
 
     channel: str
     instrument: str
+    use: ChannelUse
+    mounted: MountedNow | None
     run: RunNow | None
     queued: list[str]
     claim: ClaimNow | None

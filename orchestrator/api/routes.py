@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from orchestrator.api import models, pages, sentences
 from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
+from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import StopReport
 
@@ -84,15 +85,20 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     supervisor = service.supervisor_of(channel)
     tester, works = supervisor.tester, supervisor.watch.words(channel)
     report, stop = service.stops.last.get(channel), sentences.stop_words(service, channel)
-    words = sentences.channel_words(update, queued, channel, works, stop)
+    mounted = service.cells.on(channel)
+    use = sentences.channel_use(update, queued, mounted, works)
+    words = sentences.channel_words(update, queued, channel, works, stop, mounted)
     if channel not in tester.channels():
         # Neither free nor busy: nobody has seen it since the service was started.
+        use = ChannelUse.UNKNOWN
         words = f"it is not known what it does: {tester.name} does not answer"
         words += f"; {len(queued)} waiting ({', '.join(queued)})" if queued else ""
         words += f"; {stop}" if stop else ""
     return models.ChannelNow(
         channel=channel,
         instrument=tester.name,
+        use=use,
+        mounted=models.MountedNow.model_validate(mounted) if mounted else None,
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,

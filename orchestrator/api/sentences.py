@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from drivers.interfaces import BatteryTester
+from orchestrator.clock.virtual import clock_date
 from orchestrator.events import EventKind, RunUpdate
+from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
-from orchestrator.store import EventRow, Store
+from orchestrator.store import EventRow, RunOnChannel, Store
 
 _TOLD = frozenset(
     {
@@ -19,12 +21,16 @@ _TOLD = frozenset(
         EventKind.LINK_BACK,
         EventKind.ENDED,
         EventKind.COMMAND,
+        EventKind.CELL_MOUNTED,
+        EventKind.CHANNEL_EMPTY,
         EventKind.EXTERNAL_ACTION,
         EventKind.LATE_START,
         EventKind.TESTER_PROTECTED,
         EventKind.STOP_NOT_CONFIRMED,
     }
 )
+# Their sentences need no kind in front.
+_PLAIN = frozenset({EventKind.SERVICE_AWAY, EventKind.COMMAND, EventKind.CELL_MOUNTED, EventKind.CHANNEL_EMPTY})
 _RECOVERED = {
     Verdict.QUEUE: "was waiting in its queue, and still does",
     Verdict.ADOPT: "went on in the tester by itself; its records are fetched and it is watched again",
@@ -40,16 +46,47 @@ def needs_person(update: RunUpdate | None) -> bool:
 
 
 def channel_words(
-    update: RunUpdate | None, queued: Sequence[str], channel: str = "", works: str = "", stop: str = ""
+    update: RunUpdate | None,
+    queued: Sequence[str],
+    channel: str = "",
+    works: str = "",
+    stop: str = "",
+    mounted: RunOnChannel | None = None,
 ) -> str:
-    """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours."""
-    said = "free" if update is None else _run_words(update)
+    """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours.
+
+    ``mounted``: the run whose cell is on it. An empty channel is free.
+    """
+    goes_on = update is not None and not update.state.is_over
+    said = _run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued)
     if works:
-        said = f"{works}. If it must be off: cellrig stop --channel {channel}"
-        if update is not None and update.state is not RunState.QUEUED:
-            said += f" (its run before: {_run_words(update).removeprefix('free; ')})"
+        before = f" (its run before: {_run_words(update)})" if update is not None else ""
+        said = f"{works}. If it must be off: cellrig stop --channel {channel}{before}"
     said += f"; {stop}" if stop else ""
     return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
+
+
+def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Sequence[str]) -> str:
+    """Describe a channel without a run that goes on: free when it is empty, else with the cell that is still on it."""
+    if mounted is None:
+        empty = "empty" if queued else "free"
+        return empty if last is None else f"{empty}; {_run_words(last)}"
+    ended = f"{mounted.run_id} {mounted.state.value}"
+    if not mounted.state.is_over:
+        return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
+    if last is not None and last.run_id == mounted.run_id:
+        ended = _run_words(last)
+    return f"idle, cell {mounted.label} still mounted; {ended}, {clock_date(mounted.state_unix_s)}"
+
+
+def channel_use(
+    update: RunUpdate | None, queued: Sequence[str], mounted: RunOnChannel | None, works: str
+) -> ChannelUse:
+    """Return whether a channel is empty, has the cell of an ended run on it, or is busy: a run of it is not over."""
+    goes_on = (update is not None and not update.state.is_over) or (mounted is not None and not mounted.state.is_over)
+    if works or queued or goes_on:
+        return ChannelUse.BUSY
+    return ChannelUse.FREE if mounted is None else ChannelUse.IDLE
 
 
 def waiting(service: Service, channel: str) -> list[str]:
@@ -82,7 +119,7 @@ def _run_words(update: RunUpdate) -> str:
         case RunState.QUEUED:
             return f"{run} waits to be started"
         case _:
-            return f"free; {run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
+            return f"{run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
 
 
 def stop_words(service: Service, channel: str) -> str:
@@ -117,7 +154,7 @@ def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
 
 def _event_words(row: EventRow) -> str:
     if row.kind != EventKind.RECOVERED:
-        return row.message if row.kind in {EventKind.SERVICE_AWAY, EventKind.COMMAND} else f"{row.kind}: {row.message}"
+        return row.message if row.kind in _PLAIN else f"{row.kind}: {row.message}"
     verdict, _, reason = row.message.partition(": ")
     known = {member.value: words for member, words in _RECOVERED.items()}
     return f"{known.get(verdict, verdict)} ({reason})"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores
+from orchestrator.cli import cells, demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "run"]
@@ -32,6 +32,8 @@ app.command()(operate.stop)
 app.command()(operate.hold)
 app.command()(operate.resume)
 app.command()(operate.ack)
+app.command()(cells.mounted)
+app.command()(cells.empty)
 app.add_typer(operate.bench_app, name="bench")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")

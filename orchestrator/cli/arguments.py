@@ -80,4 +80,17 @@ ConfirmImplausible = Annotated[
         help="Your name, if what is implausible for the cell is meant all the same; it is kept with the run.",
     ),
 ]
+Queue = Annotated[
+    bool,
+    typer.Option(
+        "--queue", help="On a busy channel: wait there, until 'cellrig mounted RUN' says that the cell is on it."
+    ),
+]
+Mounted = Annotated[
+    str,
+    typer.Option("--mounted", metavar="NAME", help="After another cell's run: the cell that is on the channel now."),
+]
+SameCell = Annotated[
+    bool, typer.Option("--same-cell", help="It is the next test of the cell of the run before, which is still mounted.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same samples, row for row.")]

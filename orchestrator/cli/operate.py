@@ -199,7 +199,7 @@ def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url =
 
 
 def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Acknowledge a safety stop by name, after looking at the cell: its channel is free again."""
+    """Acknowledge a safety stop by name, after looking at the cell: its channel may be used again."""
     _tell([ServiceClient(store, url).post(f"/runs/{run}/acknowledge", {"by": named(by)})], json)
 
 

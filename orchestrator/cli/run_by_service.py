@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import typer
 
+from orchestrator.cli.cells import asked
 from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
 from orchestrator.cli.step_table import step_table
+from orchestrator.rack.mounted_cells import ChannelUse, Terms
 from orchestrator.states import RunState
 
 
@@ -22,9 +24,10 @@ class Order:
     channel: str
     label: str
     by: str
+    terms: Terms
     confirm_implausible: str = ""
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, str | bool]:
         """Return the order for the service, with the text of the files: it reads no files of its clients."""
         from protocols.loading import cell_text, load_cell, recipe_text, shipped_cells, shipped_recipes
 
@@ -37,7 +40,10 @@ class Order:
             cell = {"cell_yaml": cell_text(self.cell)}
         confirmed = {"confirm_implausible": self.confirm_implausible} if self.confirm_implausible else {}
         head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
-        return {**recipe, **cell, **head, **confirmed}
+        said: dict[str, str | bool] = {"queue": self.terms.queue, "same_cell": self.terms.same_cell}
+        if self.terms.mounted:
+            said["mounted"] = self.terms.mounted
+        return {**recipe, **cell, **head, **confirmed, **said}
 
 
 def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> int:
@@ -49,6 +55,10 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
             "--bench FILE or --simulate",
             UNREACHABLE,
         )
+    if not json:
+        there = client.get(f"/channels/{order.channel}")
+        before = there["mounted"]["label"] if there["use"] == ChannelUse.IDLE else ""
+        body = replace(order, terms=asked(order.terms, before, order.channel, order.label)).as_json()
     run = client.post("/runs", body)
     if not json:
         typer.echo(step_table(run["steps"]), err=True)
@@ -59,7 +69,7 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
     if json:
         print_json(run)
     else:
-        then = run["reason"] or "see 'cellrig status'"
+        then = run["reason"] or run["waits"] or "see 'cellrig status'"
         typer.echo(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 

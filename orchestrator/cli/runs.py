@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,17 +13,15 @@ from orchestrator.cli.arguments import (
     ChannelName,
     ConfirmImplausible,
     Json,
+    Mounted,
+    Queue,
     RecipeName,
+    SameCell,
     Seed,
     StoreFile,
 )
 from orchestrator.cli.client import By, ServiceClient, Url
-from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, print_table, stopped_by_ctrl_c
-from orchestrator.cli.step_table import step_table
-from orchestrator.states import RunState
-
-if TYPE_CHECKING:
-    from orchestrator.rack.launch import Launch
+from orchestrator.cli.output import print_json, print_table
 
 _DEFAULT_STORE = Path("cellrig.db")
 
@@ -43,6 +40,9 @@ def run(
     label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
     by: By = "",
+    queue: Queue = False,
+    mounted: Mounted = "",
+    same_cell: SameCell = False,
     confirm_implausible: ConfirmImplausible = "",
     url: Url = None,
     json: Json = False,
@@ -50,58 +50,43 @@ def run(
     """Run a recipe for a cell on a channel, and keep every record.
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
-    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on.
+    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on. A busy channel is
+    refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
+    which cell is there now.
     """
-    from orchestrator.bench.settings import load_bench
-    from orchestrator.bench.simulated import rack_with
-    from orchestrator.rack.launch import Launch, launch
-    from orchestrator.rack.lock import AlreadyOwned
-    from protocols.loading import load_cell, load_recipe
+    from orchestrator.rack.mounted_cells import Terms
 
+    _check(bench, simulate, cell_model, seed, queue, mounted, same_cell)
+    terms = Terms(queue, mounted, same_cell)
+    if bench is None and not simulate:
+        from orchestrator.cli.run_by_service import Order, order_run
+
+        ordered = Order(recipe, cell, channel, label, by, terms, confirm_implausible)
+        raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
+    from orchestrator.cli.run_here import OrderHere, run_here
+
+    here = OrderHere(recipe, cell, channel, bench, cell_model, seed, confirm_implausible, terms, by)
+    raise typer.Exit(run_here(here, store, json))
+
+
+def _check(
+    bench: Path | None,
+    simulate: bool,
+    cell_model: str | None,
+    seed: int,
+    queue: bool,
+    mounted: str,
+    same_cell: bool,
+) -> None:
+    """Check that the options of ``run`` go together. Raises BadParameter."""
     if simulate and bench is not None:
         raise typer.BadParameter("say either --simulate or --bench FILE")
     if not simulate and (cell_model is not None or seed != 1):
         raise typer.BadParameter("--cell-model and --seed are for --simulate: a real cell has neither")
-    if bench is None and not simulate:
-        from orchestrator.cli.run_by_service import Order, order_run
-
-        ordered = Order(recipe, cell, channel, label, by, confirm_implausible)
-        raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
-    loaded = load_cell(cell)
-    where = rack_with(loaded, channel, cell_model, seed) if bench is None else load_bench(bench)
-    order = Launch(load_recipe(recipe), loaded, channel, where, confirm_implausible)
-    _tell_currents(order)
-    try:
-        with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
-            result = launch(order, store, view)
-    except AlreadyOwned as err:
-        fail(f"{err}; a service does the run when --bench is left out", FAILED)
-    row = _run_row(store, result.run_id)
-    if json:
-        print_json(row)
-    else:
-        typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
-        typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
-    raise typer.Exit(DONE if row["state"] == RunState.COMPLETED else FAILED)
-
-
-def _tell_currents(order: Launch) -> None:
-    """Show each step's current in all units before anything runs, on stderr: stdout is for the result."""
-    from orchestrator.rack.launch import checked_program
-    from protocols.plausibility import plausibility
-
-    seen = plausibility(checked_program(order), order.bench.usual_bands)
-    typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
-    for sentence in seen.sentences if order.confirmed_by else ():
-        typer.echo(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
-
-
-def _run_row(path: Path, run_id: str) -> dict[str, object]:
-    from orchestrator.analysis.summary import summarize
-    from orchestrator.store import open_store
-
-    with open_store(path, read_only=True) as store:
-        return summarize(store, run_id).as_dict()
+    if queue and (simulate or bench is not None):
+        raise typer.BadParameter("--queue is for the service: a run that is made here and now waits for nobody")
+    if simulate and (mounted or same_cell):
+        raise typer.BadParameter("--mounted and --same-cell are for real channels: a simulated one has the model on it")
 
 
 def list_runs(store: StoreFile = _DEFAULT_STORE, json: Json = False) -> None:

@@ -248,3 +248,8 @@ def wall_time() -> float:
 def clock_time(unix_s: float) -> str:
     """Return a moment as this machine's local time of day, for sentences about the next minutes."""
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%H:%M:%S")
+
+
+def clock_date(unix_s: float) -> str:
+    """Return a moment as this machine's local date and time, for sentences about days."""
+    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M")

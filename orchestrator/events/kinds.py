@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     STATE = "state"
     COMMAND = "command"
     IMPLAUSIBLE = "implausible values confirmed"
+    CELL_MOUNTED = "cell mounted"
     LOADED = "loaded"
     LIMITS_UNVERIFIED = "limits_unverified"
     STARTED = "started"
@@ -61,6 +62,7 @@ class EventKind(StrEnum):
     WRONG_CURRENT = "current differs from the set value"
     INVALID_VALUE = "value is not a number"
     # The rig
+    CHANNEL_EMPTY = "channel empty"
     SERVICE_STARTED = "service started"
     SERVICE_STOPPED = "service stopped"
     SERVICE_AWAY = "service away"
@@ -91,6 +93,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.STATE: _S.INFO,
     _K.COMMAND: _S.NOTICE,
     _K.IMPLAUSIBLE: _S.WARNING,
+    _K.CELL_MOUNTED: _S.NOTICE,
     _K.LOADED: _S.INFO,
     _K.LIMITS_UNVERIFIED: _S.INFO,
     _K.STARTED: _S.INFO,
@@ -117,6 +120,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.HOST_LIMIT: _S.ALARM,
     _K.WRONG_CURRENT: _S.ALARM,
     _K.INVALID_VALUE: _S.ALARM,
+    _K.CHANNEL_EMPTY: _S.NOTICE,
     _K.SERVICE_STARTED: _S.INFO,
     _K.SERVICE_STOPPED: _S.NOTICE,
     _K.SERVICE_AWAY: _S.WARNING,

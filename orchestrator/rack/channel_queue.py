@@ -1,7 +1,8 @@
 """Decides which queued run of each channel may start, and tells why the others wait for a person.
 
-A run that completed by itself lets the next one start. After a stop or a trip nothing starts on that channel without a
-new word of a person: what was ordered before it waits until it is resumed by name. The order of events in the store
+A run starts on a person's word that its cell is on the channel. The word holds until another run begins there, or
+somebody says that the channel is empty. "The same cell as that of the run before" holds as long as that very run was
+the last one and completed. After any other end nothing starts without a new word. The order of rows in the store
 decides, not a clock, so that a restart changes nothing.
 """
 
@@ -9,23 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.rack.mounted_cells import Word
 from orchestrator.runs.run import Run
 from orchestrator.runs.store_outage import StoreTrouble
 from orchestrator.states import RunState
-from orchestrator.store import Store
-from orchestrator.store.errors import explained
+from orchestrator.store import Mounting, MountingKind, Mountings, Store
 
-_LAST_WORD = "SELECT max(id) FROM event WHERE run_id = ? AND kind = ?"
-# The newest run that had begun on the channel and was stopped or tripped after an event.
-_ENDED_SINCE = """
-    SELECT run.run_id, run.state FROM event JOIN run USING (run_id)
-    WHERE event.id > ? AND event.kind = ? AND run.channel = ? AND run.state IN ('stopped', 'tripped') AND EXISTS (
-        SELECT 1 FROM event AS begun
-        WHERE begun.run_id = run.run_id AND begun.kind = event.kind AND begun.message LIKE 'preflight%'
-    )
-    ORDER BY event.id DESC LIMIT 1
-"""
+_SAID = {MountingKind.MOUNTED: "is on {}", MountingKind.SAME_CELL: "is still on {}, as for {}"}
 
 
 class ChannelQueue:
@@ -33,30 +26,50 @@ class ChannelQueue:
 
     def __init__(self, store: Store, trouble: StoreTrouble) -> None:
         self._store = store
+        self._mountings = Mountings(store)
         self._trouble = trouble
-        # The newest event at the time of each order of this process.
-        self._words: dict[str, int] = {}
 
-    def ordered(self, run: Run) -> None:
-        """Record that a person has ordered the start of a queued run just now."""
-        with explained(self._store.path):
-            (newest,) = self._store.connection.execute("SELECT max(id) FROM event").fetchone()
-        self._words[run.run_id] = newest or 0
+    def say(self, run: Run, word: Word, by: str) -> None:
+        """Store what was said of the cell of a queued run, and by whom."""
+        channel, label = run.request.channel, run.request.label
+        with self._store.transaction():
+            if by and word.kind in _SAID:
+                what = f"{label} {_SAID[word.kind].format(channel, word.follows)}, said by {by}"
+                run.journal.note(EventKind.CELL_MOUNTED, what, {"by": by, "cell": label, "word": word.kind.value})
+            self._mountings.add(channel, word.kind, run.run_id, by, wall_time(), word.follows)
+
+    def begin(self, run: Run) -> None:
+        """Take a run out of the queue: it begins, and its cell is the one on the channel from now on."""
+        with self._store.transaction():
+            run.go(RunState.PREFLIGHT)
+            self._mountings.add(run.request.channel, MountingKind.BEGUN, run.run_id, "", wall_time())
 
     def reason_to_wait(self, run: Run) -> str:
-        """Return why a queued run needs a new word of a person, or an empty text. Raises StoreError."""
-        ask = self._store.connection.execute
-        with explained(self._store.path):
-            (stored,) = ask(_LAST_WORD, (run.run_id, EventKind.COMMAND)).fetchone()
-            word = max(stored or 0, self._words.get(run.run_id, 0))
-            found = ask(_ENDED_SINCE, (word, EventKind.STATE, run.request.channel)).fetchone()
-        if found is None:
+        """Return why a queued run needs a word of a person, in a sentence; empty if it may start. Raises StoreError."""
+        channel, label = run.request.channel, run.request.label
+        if not (why := self._doubt(run)):
             return ""
-        run_id, state = found
-        return (
-            f"waits for a person: {run_id} was {state} on {run.request.channel} after this run was ordered. "
-            f"See that the right cell is on the channel, then: cellrig resume {run.run_id}"
-        )
+        return f"waits for a person: {why}. See that {label} is on {channel}, then: cellrig mounted {run.run_id}"
+
+    def _doubt(self, run: Run) -> str:
+        """Return why it is not known that the cell of a run is on its channel; empty if a person's word holds."""
+        channel = run.request.channel
+        word = self._mountings.last_word(run.run_id)
+        if word is not None and (broken := self._mountings.broken_since(channel, word.event)):
+            return f"{broken[0]} was {broken[1].value} on {channel} after this run was ordered"
+        use = self._mountings.last_use(channel)
+        if use is not None and use.kind is MountingKind.EMPTY and (word is None or word.id < use.id):
+            return f"{channel} is empty, said {use.said_by}"
+        if word is None or word.kind is MountingKind.QUEUED:
+            was = f"; {self._cell_of(use)} was on it last" if use is not None else ""
+            return f"nobody has said that its cell is mounted{was}"
+        if word.kind is MountingKind.SAME_CELL:
+            is_next = use is not None and use.run_id == word.follows
+            return "" if is_next else f"it is for the cell of {word.follows}, which was not the last run on {channel}"
+        return "" if use is None or use.id < word.id else f"{self._cell_of(use)} has been on {channel} meanwhile"
+
+    def _cell_of(self, use: Mounting) -> str:
+        return f"{self._mountings.run(use.run_id).label} of {use.run_id}" if use.run_id else "no cell"
 
     def startable(self, runs: Collection[Run], held: Collection[str]) -> list[Run]:
         """Return the oldest queued run of each free channel that waits for nobody, and store why the others wait.
@@ -72,6 +85,12 @@ class ChannelQueue:
                     why = self.reason_to_wait(run)
                     if not why:
                         first[run.request.channel] = run
-                    elif why != run.reason:
+                    elif why != run.reason and not self._is_behind(run, runs):
                         run.wait(why)
         return list(first.values())
+
+    def _is_behind(self, run: Run, runs: Collection[Run]) -> bool:
+        """Return whether a queued run is for the cell of another that is queued too: that one waits for the word."""
+        word = self._mountings.last_word(run.run_id)
+        queued = {other.run_id for other in runs if other.state is RunState.QUEUED}
+        return word is not None and word.follows in queued

@@ -31,12 +31,12 @@ class DoubleOrders:
             return ""
         return (
             f"{by} has just ordered the same for {request.channel}: it is {run.run_id}. If it is meant to run twice, "
-            f"order it again {TWICE_WITHIN_S:.0f} seconds later"
+            f"order it again {TWICE_WITHIN_S:.0f} seconds later with --queue"
         )
 
-    def taken(self, run: Run, by: str) -> None:
-        """Remember the order of a run for some seconds."""
-        self._taken[_key(run.request, by)] = run, asyncio.get_running_loop().time()
+    def taken(self, request: RunRequest, run: Run, by: str) -> None:
+        """Remember the order of a run for some seconds, as it was given."""
+        self._taken[_key(request, by)] = run, asyncio.get_running_loop().time()
 
     def _forget(self) -> None:
         since_s = asyncio.get_running_loop().time() - in_loop_time(TWICE_WITHIN_S)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import CannotRun
-from drivers.interfaces import BatteryTester
 from orchestrator.bench.opening import open_station, open_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import (
@@ -17,11 +16,13 @@ from orchestrator.bench.simulated import (
     open_simulated_rack,
     open_simulated_station,
 )
-from orchestrator.bench.station import Station, station_problems
+from orchestrator.bench.station import station_problems
 from orchestrator.clock.scaled import run_by
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener, RunUpdate
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owning
+from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -36,7 +37,8 @@ from protocols.resolve import resolve
 class Launch:
     """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time.
 
-    ``confirmed_by`` is the person who takes on what is implausible in it.
+    ``confirmed_by`` is the person who takes on what is implausible in it. On a bench, ``terms`` say which cell is on
+    the channel, and ``by`` who says so; a simulated channel has no other cell than the order's.
     """
 
     recipe: Recipe
@@ -44,6 +46,8 @@ class Launch:
     channel: str
     bench: BenchSettings | SimulatedRack
     confirmed_by: str = ""
+    terms: Terms = NO_TERMS
+    by: str = ""
 
 
 def checked_program(order: Launch) -> Program:
@@ -60,7 +64,8 @@ def checked_program(order: Launch) -> Program:
 
 def requested(order: Launch) -> RunRequest:
     """Give the checked and judged order of a run. Raises what ``checked_program`` does, and Implausible."""
-    request = RunRequest(checked_program(order), order.channel, order.cell.name, order.confirmed_by)
+    label = order.cell.name if isinstance(order.bench, SimulatedRack) else ""
+    request = RunRequest(checked_program(order), order.channel, label, order.confirmed_by)
     return request.judged(order.bench.usual_bands)
 
 
@@ -71,30 +76,48 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """
     request = requested(order)
     if isinstance(order.bench, BenchSettings):
-        return run_by(order.bench.clock, _on_bench(order.bench, request, store, listener))
+        return run_by(order.bench.clock, _on_bench(order, order.bench, request, store, listener))
     return run_virtual(_on_rack(order.bench, request, store, listener))
 
 
-async def _on_bench(bench: BenchSettings, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
+async def _on_bench(
+    order: Launch, bench: BenchSettings, request: RunRequest, store: Path, listener: Listener
+) -> RunUpdate:
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.write_owner("")
-        _refuse_latched(store, request.channel)
+        admitted, word = _admitted(store, request, order.terms)
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
-        return await _supervised(tester, station, request, store, listener)
+        with open_store(store) as opened:
+            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([admitted], order.by, word)
+            return run.update()
 
 
-def _refuse_latched(path: Path, channel: str) -> None:
-    """Raise CannotRun when a trip on a channel is not acknowledged: its cell may still be there."""
+def _admitted(path: Path, request: RunRequest, terms: Terms) -> tuple[RunRequest, Word]:
+    """Admit an order to its channel as a service does. Raises CannotRun: the cell of another run may be there."""
     with open_store(path) as store:
-        for row in store.runs():
-            if row.channel == channel and row.state is RunState.TRIPPED:
+        cells = MountedCells(store)
+        for run in cells.begun_runs(request.channel):
+            if run.state is RunState.TRIPPED:
                 raise CannotRun(
-                    f"{row.run_id} on {channel} was stopped for safety: {row.reason}. Look at the cell, then start the "
-                    f"service and: cellrig ack {row.run_id}"
+                    f"{run.run_id} on {request.channel} was stopped for safety: {store.run(run.run_id).reason}. Look "
+                    f"at the cell, then start the service and: cellrig ack {run.run_id}"
                 )
+        try:
+            return cells.admitted(request, terms)
+        except CommandRefused as err:
+            raise CannotRun(str(err)) from err
+
+
+def mounted_before(order: Launch, path: Path) -> str:
+    """Return the name of the cell that an ended run has left on the channel of a bench; empty when there is none."""
+    if not isinstance(order.bench, BenchSettings) or not path.exists():
+        return ""
+    with open_store(path, read_only=True) as store:
+        on = MountedCells(store).on(order.channel)
+    return on.label if on is not None and on.state.is_over else ""
 
 
 async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
@@ -105,12 +128,6 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
-        return await _supervised(tester, station, request, store, listener)
-
-
-async def _supervised(
-    tester: BatteryTester, station: Station | None, request: RunRequest, store: Path, listener: Listener
-) -> RunUpdate:
-    with open_store(store) as opened:
-        (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request])
-        return run.update()
+        with open_store(store) as opened:
+            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request])
+            return run.update()

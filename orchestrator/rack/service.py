@@ -17,10 +17,12 @@ from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.channel_watch import BY_HAND
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
+from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
@@ -69,6 +71,7 @@ class Service:
         self._double_orders = DoubleOrders()
         self.orders = PendingOrders()
         self.stops = StopOrders(self, self.orders)
+        self.cells = CellOrders(self)
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
@@ -204,10 +207,16 @@ class Service:
         self.supervisor_of(channel)
         self.claims.take(channel, owner, duration_s)
 
-    def submit(self, request: RunRequest, by: str) -> Run:
+    @property
+    def no_starts(self) -> str | None:
+        """Why nothing is started at present, in a sentence; None when nothing speaks against it."""
+        return self._no_starts
+
+    def submit(self, request: RunRequest, by: str, terms: Terms = NO_TERMS) -> Run:
         """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present.
 
-        Raises Implausible if something in its program is, and no person has confirmed it.
+        A busy channel, or one with the cell of an ended run on it, needs ``terms``. Raises Implausible if something in
+        its program is, and no person has confirmed it.
         """
         supervisor = self.supervisor_of(request.channel)
         self.claims.check(request.channel, by)
@@ -218,29 +227,9 @@ class Service:
         reasons = supervisor.tester.problems(request.channel, request.program)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
-        run = supervisor.submit(request.judged(self._bands), by)
-        self._double_orders.taken(run, by)
-        return run
-
-    def _let_start(self, supervisor: Supervisor, run: Run, by: str) -> Run:
-        """Let a queued run start that waits for a person's word. Raises CommandRefused if it waits for none."""
-        channel = run.request.channel
-        for other in supervisor.runs:
-            if other.request.channel == channel and other.state is RunState.TRIPPED:
-                raise CommandRefused(
-                    f"{other.run_id} on {channel} was stopped for safety: look at the cell, then "
-                    f"'cellrig ack {other.run_id}', and order this again"
-                )
-        if not supervisor.queue.reason_to_wait(run):
-            raise CommandRefused(f"run {run.run_id} is queued and starts by itself when {channel} is free")
-        if self._no_starts is not None:
-            raise CommandRefused(self._no_starts)
-        self.claims.check(channel, by)
-        with self.store.transaction():
-            run.journal.note(EventKind.COMMAND, f"start ordered by {by}: {run.reason or 'it waited'}")
-            run.wait("")
-        supervisor.queue.ordered(run)
-        supervisor.wake()
+        admitted, word = self.cells.admitted(request, terms)
+        run = supervisor.submit(admitted.judged(self._bands), by, word)
+        self._double_orders.taken(request, run, by)
         return run
 
     async def stop(self, run_id: str, by: str) -> Run:
@@ -310,7 +299,7 @@ class Service:
         return runs
 
     def acknowledge(self, run_id: str, by: str) -> Run:
-        """Acknowledge a trip by name: the channel is free again. Raises CommandRefused for any other state."""
+        """Acknowledge a trip by name: the channel may be used again. Raises CommandRefused for any other state."""
         _, run = self.find(run_id)
         if run.state is not RunState.TRIPPED:
             raise CommandRefused(f"run {run_id} is {run.state.value}: only a tripped run is acknowledged")
@@ -321,13 +310,12 @@ class Service:
         return run
 
     async def resume(self, run_id: str, by: str) -> Run:
-        """Resume a held run: start its remaining part as a new program, after the checks of any start.
-
-        A queued run that waits for a person, because its channel was stopped or tripped, may start then.
-        """
+        """Resume a held run: start its remaining part as a new program, after the checks of any start."""
         supervisor, run = self.find(run_id)
         if run.state is RunState.QUEUED:
-            return self._let_start(supervisor, run, by)
+            raise CommandRefused(
+                f"run {run_id} is queued and not held: say 'cellrig mounted {run_id}' when its cell is there"
+            )
         if not run.state.can_be_resumed:
             raise CommandRefused(
                 f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"

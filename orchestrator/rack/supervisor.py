@@ -22,6 +22,7 @@ from orchestrator.rack.channel_queue import ChannelQueue
 from orchestrator.rack.channel_watch import ChannelWatch
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
+from orchestrator.rack.mounted_cells import ON_EMPTY, Word
 from orchestrator.rack.settling_runs import RunSettler, concerns_polls
 from orchestrator.runs.late_start import LateStarts
 from orchestrator.runs.recovery import Recovery
@@ -78,12 +79,12 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._due_s = self._looked_s = 0.0
 
-    def submit(self, request: RunRequest, by: str = "") -> Run:
+    def submit(self, request: RunRequest, by: str = "", word: Word = ON_EMPTY) -> Run:
         """Queue a run for its channel; a run that could not be stored completely is not queued."""
         with self._store.transaction():
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             run.journal.ordered(by)
-        self.queue.ordered(run)
+            self.queue.say(run, word, by)
         self.adopt(run)
         return run
 
@@ -107,15 +108,15 @@ class Supervisor:
             self._collector.forget(run)
             self._settler.forget(run)
 
-    async def run(self, requests: Sequence[RunRequest]) -> list[Run]:
-        """Start every request, supervise all runs until they end or hold, and return them.
+    async def run(self, requests: Sequence[RunRequest], by: str = "", word: Word = ON_EMPTY) -> list[Run]:
+        """Start every request, supervise all runs until they end, hold or wait for a word, and return them.
 
         Cancelling it (Ctrl-C) stops every channel, stores what they recorded, and marks the runs stopped.
         """
         self._store.bus = self._bus
         async with self._bus.listening():
             for request in requests:
-                self.submit(request)
+                self.submit(request, by, word)
             await self._watch_all()
         return self.runs
 
@@ -139,7 +140,7 @@ class Supervisor:
             while not done():
                 for run in self._startable():
                     with self.trouble.tolerating(f"run {run.run_id}"):
-                        run.go(RunState.PREFLIGHT)
+                        self.queue.begin(run)
                         group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
                     self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")

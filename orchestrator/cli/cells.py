@@ -1,0 +1,67 @@
+"""What people say of the cells on the channels: ``cellrig mounted``, ``cellrig empty``, and the question of ``run``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.arguments import Json, StoreFile, complete_channel
+from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
+from orchestrator.cli.output import print_json
+
+if TYPE_CHECKING:
+    from orchestrator.rack.mounted_cells import Terms
+
+_SAME = "same"
+
+
+def mounted(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id of a queued run, as 'cellrig status' names it.")],
+    by: By = "",
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Say that the cell of a queued run is on its channel: the run may start."""
+    now = ServiceClient(store, url).post(f"/runs/{run}/mounted", {"by": named(by)})
+    if json:
+        print_json(now)
+    else:
+        typer.echo(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
+
+
+def empty(
+    channel: Annotated[
+        str, typer.Argument(metavar="CHANNEL", help="A channel, such as 21-1-3.", autocompletion=complete_channel)
+    ],
+    by: By = "",
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Say that no cell is on a channel: it is free, and the next order there needs no further word."""
+    now = ServiceClient(store, url).post(f"/channels/{channel}/empty", {"by": named(by)})
+    if json:
+        print_json(now)
+    else:
+        typer.echo(f"{channel}: {now['words']}")
+
+
+def asked(terms: Terms, before: str, channel: str, label: str) -> Terms:
+    """Ask a person at a terminal which cell is on a channel where that of an ended run, ``before``, is mounted.
+
+    Elsewhere, or where the order says it, the terms stay as they are.
+    """
+    is_said = terms.queue or terms.mounted or terms.same_cell
+    if is_said or not before or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return terms
+    ordered = f" The order is for {label}." if label else ""
+    question = (
+        f"Cell {before} is still mounted on {channel}.{ordered} Type '{_SAME}' if this is its next test, or the name "
+        "of the cell that is on the channel now"
+    )
+    said: str = typer.prompt(question, err=True).strip()
+    return replace(terms, same_cell=True) if said == _SAME else replace(terms, mounted=said)

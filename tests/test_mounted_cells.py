@@ -1,0 +1,225 @@
+"""Which cell is on a channel: an order there needs a person's word on it, and the word is stored."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.api.routes import channel_now
+from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.mounted_cells import ChannelUse, Terms
+from orchestrator.rack.service import Service
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from tests.rig import CHANNEL, Rig, li_li_program
+from tests.service_rig import serving, state
+
+LONG_S = 50_000.0
+QUEUE = Terms(queue=True)
+NEXT = Terms(queue=True, same_cell=True)
+SAME = Terms(same_cell=True)
+
+
+def of(label: str, cycles: int = 1) -> RunRequest:
+    """Give a short run of a cell."""
+    return RunRequest(li_li_program(cycles, 600.0), CHANNEL, label)
+
+
+def rows(store: Store) -> list[tuple[str, str | None, str | None, str]]:
+    """Give what is stored of the cells on the channels, in order."""
+    return store.connection.execute("SELECT kind, run_id, follows, said_by FROM mounting ORDER BY id").fetchall()
+
+
+def use(service: Service) -> ChannelUse:
+    """Give whether the channel is free, idle or busy."""
+    return channel_now(service, CHANNEL).use
+
+
+async def ended(service: Service, label: str = "A17", terms: Terms = Terms()) -> Run:  # noqa: B008 - frozen
+    """Run a cell to its end."""
+    run = service.submit(of(label), "ada", terms)
+    await asyncio.sleep(LONG_S)
+    assert state(run) is RunState.COMPLETED
+    return run
+
+
+async def test_order_for_a_busy_channel_is_refused_with_who_runs_what_until_when(rig: Rig, store: Store) -> None:
+    """With ``queue`` it waits; a cell that is said to be mounted meanwhile cannot be."""
+    async with serving(rig, store) as service:
+        first = service.submit(of("A17", 3), "ada")
+        await asyncio.sleep(1000)
+        busy = rf"{CHANNEL} is busy: {first.run_id} \(A17\) runs, ordered by ada, until \d{{4}}-\d\d-\d\d \d\d:\d\d at"
+        with pytest.raises(CommandRefused, match=busy + ".* --queue"):
+            service.submit(of("A18"), "bob")
+        with pytest.raises(CommandRefused, match="A18 can be mounted there when it is over"):
+            service.submit(of("A18"), "bob", Terms(queue=True, mounted="A18"))
+        queued = service.submit(of("A18"), "bob", QUEUE)
+        with pytest.raises(CommandRefused, match=f"1 waiting behind it .{queued.run_id}."):
+            service.submit(of("A19"), "eve")
+        assert (len(store.runs()), use(service)) == (2, ChannelUse.BUSY)
+
+
+async def test_queued_run_waits_for_the_word_that_its_cell_is_mounted(rig: Rig, store: Store) -> None:
+    """Also when the run before completes: nothing starts by itself on a cell that nobody called the right one."""
+    async with serving(rig, store) as service:
+        first = service.submit(of("A17"), "ada")
+        second = service.submit(of("A18"), "bob", QUEUE)
+        await asyncio.sleep(600)
+        with pytest.raises(CommandRefused, match=f"{first.run_id} .A17. is on {CHANNEL}"):
+            service.cells.mounted(second.run_id, "bob")
+        await asyncio.sleep(LONG_S)
+        assert (state(first), state(second)) == (RunState.COMPLETED, RunState.QUEUED)
+        assert f"See that A18 is on {CHANNEL}, then: cellrig mounted {second.run_id}" in second.reason
+        assert channel_now(service, CHANNEL).needs_person
+        with pytest.raises(CommandRefused, match=f"cellrig mounted {second.run_id}"):
+            await service.resume(second.run_id, "bob")
+        service.cells.mounted(second.run_id, "eve")
+        await asyncio.sleep(LONG_S)
+        assert state(second) is RunState.COMPLETED
+    assert rows(store)[-2:] == [("mounted", second.run_id, None, "eve"), ("begun", second.run_id, None, "")]
+    assert "A18 is on 21-1-3, said by eve" in [event.message for event in store.events(second.run_id)]
+
+
+async def test_word_for_one_queued_run_is_none_for_the_next(rig: Rig, store: Store) -> None:
+    """Once a run has begun, what was said before it of the cell on the channel does not hold any more."""
+    async with serving(rig, store) as service:
+        await ended(service)
+        second, third = (service.submit(of(label), "ada", QUEUE) for label in ("A18", "A19"))
+        service.cells.mounted(third.run_id, "ada")
+        with pytest.raises(CommandRefused, match=f"{third.run_id} .A19. is about to start"):
+            service.cells.mounted(second.run_id, "ada")
+        await asyncio.sleep(LONG_S)
+        assert (state(second), state(third)) == (RunState.QUEUED, RunState.COMPLETED)
+        assert f"A19 of {third.run_id} was on it last" in second.reason
+
+
+async def test_same_cell_starts_by_itself_behind_the_very_run_that_it_was_ordered_behind(
+    rig: Rig, store: Store
+) -> None:
+    """One test after the other on one cell, also across a restart; the order carries its name."""
+    async with serving(rig, store) as service:
+        service.submit(of("A17"), "ada")
+        second = service.submit(of(""), "ada", NEXT)
+        await asyncio.sleep(60)
+        third = service.submit(of("A17", 2), "bob", NEXT)
+        assert service.cells.waits(third) == f"it starts by itself when {second.run_id} has completed"
+    async with serving(rig, store):
+        await asyncio.sleep(LONG_S)
+    assert [run.state for run in store.runs()] == [RunState.COMPLETED] * 3
+    assert [run.label for run in store.runs()] == ["A17"] * 3
+    assert [row for row in rows(store) if row[0] == "same_cell"] == [
+        ("same_cell", "R000002", "R000001", "ada"),
+        ("same_cell", "R000003", "R000002", "bob"),
+    ]
+
+
+async def taken_out(service: Service, middle: Run) -> None:
+    """Take the run before out of the queue."""
+    await service.stop(middle.run_id, "ada")
+
+
+async def stopped(service: Service, middle: Run) -> None:
+    """Stop the run before when it runs."""
+    await asyncio.sleep(2500)
+    service.cells.mounted(middle.run_id, "ada")
+    await asyncio.sleep(600)
+    await service.stop(middle.run_id, "ada")
+
+
+@pytest.mark.parametrize("end", [taken_out, stopped])
+async def test_same_cell_waits_when_the_run_before_did_not_complete(
+    rig: Rig, store: Store, end: Callable[[Service, Run], asyncio.Future[None]]
+) -> None:
+    """Taken out of the queue, another cell than meant was on the channel last; stopped, a person looks first."""
+    async with serving(rig, store) as service:
+        service.submit(of("A17"), "ada")
+        middle = service.submit(of("A18"), "ada", QUEUE)
+        last = service.submit(of("A18", 2), "ada", NEXT)
+        await end(service, middle)
+        await asyncio.sleep(LONG_S)
+        assert (state(middle), state(last)) == (RunState.STOPPED, RunState.QUEUED)
+        assert "waits for a person" in last.reason
+
+
+async def test_order_behind_an_ended_run_needs_a_word_on_the_cell(rig: Rig, store: Store) -> None:
+    """Refused with the cell that is mounted and both ways forward; each of them starts at once, and is stored."""
+    async with serving(rig, store) as service:
+        assert use(service) is ChannelUse.FREE
+        first = await ended(service)
+        now = channel_now(service, CHANNEL)
+        assert now.words.startswith(f"idle, cell A17 still mounted; {first.run_id} (A17) completed after")
+        assert now.mounted is not None
+        assert (now.use, now.mounted.label, now.mounted.run_id) == (ChannelUse.IDLE, "A17", first.run_id)
+        with pytest.raises(CommandRefused, match=r"cell A17 of R000001.* --same-cell .* --mounted A18"):
+            service.submit(of("A18"), "ada")
+        with pytest.raises(CommandRefused, match="cell A17"):
+            service.submit(of("A17"), "ada")
+        with pytest.raises(CommandRefused, match="order is for A18, and A19 is said"):
+            service.submit(of("A18"), "ada", Terms(mounted="A19"))
+        with pytest.raises(CommandRefused, match="the same cell is A17"):
+            service.submit(of("A18"), "ada", SAME)
+        await ended(service, "A17", SAME)
+        await ended(service, "", Terms(mounted="A18"))
+    assert [(run.label, run.state) for run in store.runs()] == [
+        (label, RunState.COMPLETED) for label in ("A17", "A17", "A18")
+    ]
+    assert [row for row in rows(store) if row[0] != "begun"] == [
+        ("ordered", "R000001", None, "ada"),
+        ("same_cell", "R000002", "R000001", "ada"),
+        ("mounted", "R000003", None, "ada"),
+    ]
+
+
+async def test_channel_is_free_only_when_somebody_said_that_it_is_empty(rig: Rig, store: Store) -> None:
+    """Not while a run is there; then an order needs no word, the same cell as none is refused, and a queue waits."""
+    async with serving(rig, store) as service:
+        first = service.submit(of("A17"), "ada")
+        await asyncio.sleep(600)
+        with pytest.raises(CommandRefused, match=f"{first.run_id} .A17. is on {CHANNEL} and running"):
+            service.cells.empty(CHANNEL, "ada")
+        await asyncio.sleep(LONG_S)
+        queued = service.submit(of("A17"), "ada", NEXT)
+        service.cells.empty(CHANNEL, "bob")
+        await asyncio.sleep(LONG_S)
+        assert state(queued) is RunState.QUEUED
+        assert f"{CHANNEL} is empty, said bob" in queued.reason
+        await service.stop(queued.run_id, "ada")
+        assert (use(service), channel_now(service, CHANNEL).words[:4]) == (ChannelUse.FREE, "free")
+        with pytest.raises(CommandRefused, match="the same cell as which"):
+            service.submit(of(""), "ada", SAME)
+    async with serving(rig, store) as service:
+        assert channel_now(service, CHANNEL).mounted is None
+        await ended(service, "A18")
+
+
+async def test_cell_of_an_acknowledged_trip_is_still_mounted(rig: Rig, store: Store) -> None:
+    """Acknowledged is not taken out: the status says so, also of a service that was started since."""
+    async with serving(rig, store) as service:
+        first = service.submit(of("A17", 3), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.tester.pull_out_cell(CHANNEL)
+        await asyncio.sleep(1500)
+        with pytest.raises(CommandRefused, match="was stopped for safety and nobody has acknowledged it"):
+            service.submit(of("A18"), "ada")
+        service.acknowledge(first.run_id, "bob")
+        assert "idle, cell A17 still mounted" in channel_now(service, CHANNEL).words
+        assert store.run(service.submit(of("A17"), "ada", NEXT).run_id).state is RunState.QUEUED
+    async with serving(rig, store) as service:
+        await asyncio.sleep(LONG_S)
+        assert f"idle, cell A17 still mounted; {first.run_id} stopped" in channel_now(service, CHANNEL).words
+        assert store.runs()[-1].state is RunState.QUEUED
+
+
+async def test_wrong_word_needs_no_run(rig: Rig, store: Store) -> None:
+    """A run that starts by itself, one that runs, and two words that contradict each other are told."""
+    async with serving(rig, store) as service:
+        first = service.submit(of("A17"), "ada")
+        with pytest.raises(CommandRefused, match="starts by itself"):
+            service.cells.mounted(first.run_id, "ada")
+        await asyncio.sleep(600)
+        with pytest.raises(CommandRefused, match="is running: only a queued run"):
+            service.cells.mounted(first.run_id, "ada")
+        with pytest.raises(CommandRefused, match="say either"):
+            service.submit(of("A17"), "ada", Terms(mounted="A17", same_cell=True))
