@@ -24,6 +24,7 @@ from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
+from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import Store, open_store
@@ -108,7 +109,7 @@ async def _live(days: int, folder: Path) -> dict[str, object]:
         program = day_program()
         for day in range(days):
             for channel in cells:
-                service.submit(RunRequest(program, channel, channel), "benchmark")
+                service.submit(RunRequest(program, channel, channel), "benchmark", Terms(mounted=channel))
                 del bench.tester.channels[channel].tests[:-1]
             await asyncio.sleep(_DAY_S)
             gc.collect()

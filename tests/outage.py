@@ -23,13 +23,14 @@ from sqlite_utils import Database
 from drivers.interfaces import Sample
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.judging.steps import StepBuilder
+from orchestrator.rack.mounted_cells import NO_TERMS
 from orchestrator.rack.service import Service
 from orchestrator.states import RunState
 from orchestrator.store import Refused, Store, StoreError, TesterTestRow, TickResult, WriteFailed, open_store
 from protocols.program import CyclingSegment
 from simulators.neware.settings import Trouble
 from tests.rig import Rig, open_rig, same_rows
-from tests.service_rig import request
+from tests.service_rig import NEXT, request
 
 POLL_S = 30.0
 _WELL_S = 3000.0
@@ -127,9 +128,8 @@ async def _live(rig: Rig, store: FailingStore) -> list[str]:
     ids: dict[str, str] = {}
 
     async def submit(name: str) -> None:
-        ids[name] = service.submit(
-            request(_CHANNELS[name], 1 if name in {"whole", "queued"} else 3, 300.0), f"ada, {name}"
-        ).run_id
+        order = request(_CHANNELS[name], 1 if name in {"whole", "queued"} else 3, 300.0)
+        ids[name] = service.submit(order, f"ada, {name}", NEXT if name == "queued" else NO_TERMS).run_id
 
     async def stop() -> None:
         await service.stop(ids["unwanted"], "ada")

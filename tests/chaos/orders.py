@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.errors import DriverError
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -39,8 +40,12 @@ def _submit(night: Night, it: Happening, programs: Sequence[Program]) -> bool:
         or sum(run.request.channel == it.channel and not run.state.has_ended for run in service.runs) > 1
     ):
         return False
+    # One cell stays on each channel: an order is for it, at once or behind the run that is there.
+    terms = Terms(queue=bool(MountedCells(service.store).open_runs(it.channel)), same_cell=True)
+    if not terms.queue and service.cells.on(it.channel) is None:
+        terms = NO_TERMS
     try:
-        service.submit(RunRequest(pick(programs, it.luck), it.channel, it.channel), "ada")
+        service.submit(RunRequest(pick(programs, it.luck), it.channel, it.channel), "ada", terms)
     except CommandRefused:
         return False
     return True
@@ -150,7 +155,10 @@ async def resume(night: Night, it: Happening) -> bool:
     if service is None or run is None:
         return False
     try:
-        await _while_alive(night, service.resume(run.run_id, "ada"))
+        if run.state is RunState.QUEUED:
+            service.cells.mounted(run.run_id, "ada")
+        else:
+            await _while_alive(night, service.resume(run.run_id, "ada"))
     except (CommandRefused, DriverError):
         return False
     return True

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -21,6 +22,7 @@ from orchestrator.clock.scaled import run_scaled
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.failpoints import arm
+from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
@@ -183,11 +185,14 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
     if service.observe_only:
         report.say("observing")
     else:
-        known = {row.label for row in service.store.runs()}
+        # The runs of one channel are tests of one cell.
+        known = Counter(row.channel for row in service.store.runs())
+        ordered: Counter[str] = Counter()
         for order in orders:
-            if order.label not in known:
-                program = _program(order)
-                service.submit(RunRequest(program, order.channel, order.label), "ada")
+            ordered[order.channel] += 1
+            if ordered[order.channel] > known[order.channel]:
+                terms = Terms(queue=True, same_cell=True) if ordered[order.channel] > 1 else NO_TERMS
+                service.submit(RunRequest(_program(order), order.channel, order.channel), "ada", terms)
     stop_at_s = None if life.stop_after_s is None else loop.time() + life.stop_after_s
     while True:
         await asyncio.sleep(POLL_S)
@@ -206,7 +211,10 @@ async def _attend(service: Service) -> bool:
     for run in service.runs:
         tripped = {other.request.channel for other in service.runs if other.state is RunState.TRIPPED}
         waits = run.state is RunState.QUEUED and run.reason and run.request.channel not in tripped
-        if run.state is RunState.HOLDING or waits:
+        if waits and not MountedCells(service.store).begun_runs(run.request.channel):
+            service.cells.mounted(run.run_id, "ada")
+            return True
+        if run.state is RunState.HOLDING:
             await service.resume(run.run_id, "ada")
             return True
         if run.state is RunState.TRIPPED:

@@ -18,7 +18,6 @@ _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
 class Order:
     """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them."""
 
-    label: str
     channel: str
     cycles: int
     half_cycle_s: float
@@ -61,7 +60,7 @@ def plan(seed: int) -> Plan:
     lives = [_life(random) for _ in range(random.randint(6, 10))]
     if random.random() < 0.6:
         lives[0] = Life(f"{random.choice(_STARTS)}:{random.randint(1, len(channels))}", 1.0, SPACED_S)
-    return Plan(seed, _named(orders), (*lives, Life(attended=random.random() < 0.5)), random.random() < 0.15)
+    return Plan(seed, tuple(orders), (*lives, Life(attended=random.random() < 0.5)), random.random() < 0.15)
 
 
 def full_matrix() -> list[Plan]:
@@ -69,10 +68,10 @@ def full_matrix() -> list[Plan]:
     rests = [name for name in FAILPOINTS if not name.startswith(("start", "stop"))]
     stops = [name for name in FAILPOINTS if name.startswith("stop")]
     random = Random("kill/every")
-    queue = _named([_order(random, "21-1-1") for _ in _STARTS])
+    queue = tuple(_order(random, "21-1-1") for _ in _STARTS)
     between = [name for name in rests if name in _MEASURING]
     rests = [name for name in rests if name not in _MEASURING]
-    first = Plan(1, queue, (*(Life(f"{name}:1", 3.0) for name in _STARTS), Life()))
+    first = Plan(1, queue, (*(Life(f"{name}:1", 3.0, attended=True) for name in _STARTS), Life(attended=True)))
     second = Plan(2, queue[:1], (*(Life(f"{name}:1", 3.0) for name in rests), Life()))
     # Each stop of a run that goes on: after a death on its way only the store says that the channel's rest is ours.
     third = [
@@ -80,7 +79,7 @@ def full_matrix() -> list[Plan]:
         for name in stops
         for holds in (False, True)
     ]
-    measuring = _named([replace(order, measures=True) for order in queue[:1]])
+    measuring = tuple(replace(order, measures=True) for order in queue[:1])
     fourth = Plan(4, measuring, (*(Life(f"{name}:1", 6.0, attended=True) for name in between), Life(attended=True)))
     return [first, second, *third, fourth, *(_cut(plan(seed), 5) for seed in (11, 12, 13))]
 
@@ -89,13 +88,9 @@ def _cut(whole: Plan, lives: int) -> Plan:
     return Plan(whole.seed, whole.orders, (*whole.lives[:lives], whole.lives[-1]), whole.bad_contact)
 
 
-def _named(orders: list[Order]) -> tuple[Order, ...]:
-    return tuple(replace(order, label=f"order {n}") for n, order in enumerate(orders, 1))
-
-
 def _order(random: Random, channel: str) -> Order:
     cycles, half_cycle_s = random.randint(2, 3), random.choice((600.0, 900.0, 1500.0))
-    return Order("", channel, cycles, half_cycle_s, measures=random.random() < 0.2)
+    return Order(channel, cycles, half_cycle_s, measures=random.random() < 0.2)
 
 
 def _life(random: Random) -> Life:
