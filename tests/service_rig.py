@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -14,6 +15,8 @@ from orchestrator.store import Store
 from tests.rig import CHANNEL, Rig, li_li_program, same_rows
 
 OTHER = "21-1-5"
+# An order may wait; it is the next test of the cell of the run before, at once or behind it.
+QUEUE, SAME, NEXT = Terms(queue=True), Terms(same_cell=True), Terms(queue=True, same_cell=True)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from protocols.program import Program
 from protocols.resolve import resolve
 from tests.outage import FailingStore, fail_for
 from tests.rig import CHANNEL, Rig, short_segment
-from tests.service_rig import request, serving, state
+from tests.service_rig import QUEUE, request, serving, state
 
 # The slip of one letter and a slash: 17 mA where 17 mA/g was meant, 91 C for this cell of 1.10 mg.
 SLIP = """
@@ -50,7 +50,7 @@ async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig:
     """The cell is driven beyond its window once: the run is tripped, explained, and the next one does not follow."""
     async with serving(rig, store) as service:
         run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
-        behind = service.submit(RunRequest(lfp(), CHANNEL, "b", "bob"), "bob")
+        behind = service.submit(RunRequest(lfp(), CHANNEL, "b", "bob"), "bob", QUEUE)
         await asyncio.sleep(600)
         assert await beyond(rig, store, run.run_id) > 4.3
         assert state(run) is RunState.TRIPPED

@@ -167,6 +167,8 @@ def test_run_against_a_simulator_in_another_process(tmp_path: Path, recipe: Path
             result = cellrig("run", recipe, "--cell", "coated-li-li", *place, "--json")
             assert result.returncode == 0, result.stderr
             assert json.loads(result.stdout)["cycles"] == 2
+            again = cellrig("run", recipe, "--cell", "coated-li-li", *place)
+            refused(again, 1, "cell coated-li-li of R000001", "--same-cell", "--mounted coated-li-li")
         finally:
             simulator.send_signal(signal.SIGINT)
             assert simulator.wait(timeout=20) == 0

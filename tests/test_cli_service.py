@@ -258,12 +258,24 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     assert json.loads(bench.done("run", recipe, *place, "--wait", "--json"))["state"] == "completed"
     assert "nothing was running" in bench.done("stop", "--rack")
     assert "it is off" in bench.done("stop", "--channel", "21-1-5")
-    assert "free; R000001 (coated-li-li) completed" in bench.done("watch", "--once")
+    mounted = "idle, cell coated-li-li still mounted; R000001 (coated-li-li) completed"
+    assert mounted in " ".join(bench.done("watch", "--once").split())
     assert "answers" in bench.done("bench", "check")
     refused(bench.cellrig("run", "li-li-0.3", *place), 2, "li-li-0.3")
     refused(bench.cellrig("run", recipe, "--cell", "coated-li-li", "--channel", "21-9-3"), 1, "21-9-3")
     refused(bench.cellrig("resume", "R000001"), 1, "only a held run")
     refused(bench.cellrig("stop"), 2, "RUN")
+    refused(bench.cellrig("run", recipe, *place), 1, "cell coated-li-li of R000001", "--same-cell", "--mounted")
+    status, said = at_a_terminal(bench, "same", "run", recipe, *place, "--by", "ada")
+    assert (status, "Cell coated-li-li is still mounted on 21-1-3" in said) == (0, True)
+    busy = bench.cellrig("run", recipe, *place, "--by", "bob")
+    refused(busy, 1, "21-1-3 is busy: R000002 (coated-li-li)", "ordered by ada", "--queue")
+    assert "then: cellrig mounted R000003" in bench.done("run", recipe, *place, "--by", "bob", "--queue")
+    bench.done("stop", "R000002")
+    refused(bench.cellrig("resume", "R000003"), 1, "cellrig mounted R000003")
+    assert "coated-li-li is on 21-1-3" in bench.done("mounted", "R000003", "--by", "bob")
+    bench.done("stop", "R000003")
+    assert "21-1-3: free" in bench.done("empty", "21-1-3")
 
 
 def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, Rig
-from tests.service_rig import check_rows, request, serving, state
+from tests.service_rig import QUEUE, check_rows, request, serving, state
 
 
 def delay_start(rig: Rig, seconds: float) -> None:
@@ -29,7 +29,7 @@ async def test_start_that_arrives_late_is_waited_for_and_adopted(rig: Rig, store
     delay_start(rig, late_s)
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
-        queued = service.submit(request(cycles=1), "bob")
+        queued = service.submit(request(cycles=1), "bob", QUEUE)
         await asyncio.sleep(95)
         assert (state(run), busy(rig)) == (RunState.UNKNOWN, False)
         assert "may still arrive until" in run.reason

@@ -14,6 +14,7 @@ from simulators.neware.settings import Trouble
 from simulators.neware.step_machine import Status
 from tests.measuring_rig import OTHER, SLOW, start_by_hand, state, until
 from tests.rig import CHANNEL
+from tests.service_rig import SAME
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
 from tests.station_trouble import clipped, happens
 
@@ -126,7 +127,7 @@ async def test_run_that_is_stopped_while_a_dead_switch_is_asked_for_its_cell_end
         await asyncio.sleep(120.0)
         assert state(first) is RunState.STOPPED
         station_rig.relays.wire.mend()
-        second = service.submit(eis_request(), "ada")
+        second = service.submit(eis_request(), "ada", SAME)
         await asyncio.sleep(120.0)
         assert state(second) is RunState.RUNNING
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []

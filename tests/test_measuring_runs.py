@@ -15,6 +15,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from tests.measuring_rig import LFP, OTHER, SLOW, check_tests, start_by_hand, state, until
 from tests.rig import CHANNEL
+from tests.service_rig import QUEUE, SAME
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
 
 
@@ -116,7 +117,7 @@ async def test_nothing_is_started_while_a_dead_services_switch_still_has_the_cel
         await service.stop(first.run_id, "ada")
         await station_rig.station.switch.select(3)
         station_rig.relays.relays.welded.add(3)
-        second = service.submit(eis_request(), "ada")
+        second = service.submit(eis_request(), "ada", SAME)
         await asyncio.sleep(60.0)
         assert state(second) is RunState.FAILED
         assert "not known whether the cell is on" in second.reason
@@ -156,14 +157,14 @@ async def test_stop_in_the_middle_of_a_spectrum_takes_the_cell_off(station_rig: 
 async def test_stop_in_a_rest_leaves_the_channel_to_the_next_run(station_rig: StationRig, store: Store) -> None:
     """Nobody goes on for the stopped run: the next in the queue runs whole, once a person says so."""
     async with measuring_service(station_rig, store) as service:
-        first, second = (service.submit(eis_request(), by) for by in ("ada", "bob"))
+        first, second = service.submit(eis_request(), "ada"), service.submit(eis_request(), "bob", QUEUE)
         await asyncio.sleep(400.0)
         assert first.reason.startswith("rests before eis")
         await service.stop(first.run_id, "ada")
         assert state(first) is RunState.STOPPED
         await asyncio.sleep(400.0)
         assert state(second) is RunState.QUEUED
-        await service.resume(second.run_id, "bob")
+        service.cells.mounted(second.run_id, "bob")
         await until(second, RunState.COMPLETED)
         assert state(first) is RunState.STOPPED
     assert len(store.measurements(second.run_id)) == 3

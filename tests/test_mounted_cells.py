@@ -1,25 +1,24 @@
 """Which cell is on a channel: an order there needs a person's word on it, and the word is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from orchestrator.api.routes import channel_now
+from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
-from orchestrator.rack.mounted_cells import ChannelUse, Terms
+from orchestrator.rack.mounted_cells import NO_TERMS, ChannelUse, MountedCells, Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, open_store
 from tests.rig import CHANNEL, Rig, li_li_program
-from tests.service_rig import serving, state
+from tests.service_rig import NEXT, QUEUE, SAME, serving, state
 
-LONG_S = 50_000.0
-QUEUE = Terms(queue=True)
-NEXT = Terms(queue=True, same_cell=True)
-SAME = Terms(same_cell=True)
+LONG_S = 4_000.0
 
 
 def of(label: str, cycles: int = 1) -> RunRequest:
@@ -37,7 +36,7 @@ def use(service: Service) -> ChannelUse:
     return channel_now(service, CHANNEL).use
 
 
-async def ended(service: Service, label: str = "A17", terms: Terms = Terms()) -> Run:  # noqa: B008 - frozen
+async def ended(service: Service, label: str = "A17", terms: Terms = NO_TERMS) -> Run:
     """Run a cell to its end."""
     run = service.submit(of(label), "ada", terms)
     await asyncio.sleep(LONG_S)
@@ -106,7 +105,7 @@ async def test_same_cell_starts_by_itself_behind_the_very_run_that_it_was_ordere
         third = service.submit(of("A17", 2), "bob", NEXT)
         assert service.cells.waits(third) == f"it starts by itself when {second.run_id} has completed"
     async with serving(rig, store):
-        await asyncio.sleep(LONG_S)
+        await asyncio.sleep(3 * LONG_S)
     assert [run.state for run in store.runs()] == [RunState.COMPLETED] * 3
     assert [run.label for run in store.runs()] == ["A17"] * 3
     assert [row for row in rows(store) if row[0] == "same_cell"] == [
@@ -130,7 +129,7 @@ async def stopped(service: Service, middle: Run) -> None:
 
 @pytest.mark.parametrize("end", [taken_out, stopped])
 async def test_same_cell_waits_when_the_run_before_did_not_complete(
-    rig: Rig, store: Store, end: Callable[[Service, Run], asyncio.Future[None]]
+    rig: Rig, store: Store, end: Callable[[Service, Run], Awaitable[None]]
 ) -> None:
     """Taken out of the queue, another cell than meant was on the channel last; stopped, a person looks first."""
     async with serving(rig, store) as service:
@@ -223,3 +222,20 @@ async def test_wrong_word_needs_no_run(rig: Rig, store: Store) -> None:
             service.cells.mounted(first.run_id, "ada")
         with pytest.raises(CommandRefused, match="say either"):
             service.submit(of("A17"), "ada", Terms(mounted="A17", same_cell=True))
+
+
+def test_channels_of_an_older_store_have_the_cells_of_their_last_runs(store_path: Path) -> None:
+    """A run that began there, ended or not, left its cell; one that was taken out of the queue was never there."""
+    with open_store(store_path) as store:
+        for name, row in (("A17", "preflight"), ("A18", "preflight"), ("A19", "stopped")):
+            run_id = of(name).add_to(store)
+            store.add_event(run_id, EventKind.STATE, row, 1.0)
+            store.set_run_state(run_id, "stopped", "", 2.0)
+        store.connection.execute("DROP TABLE mounting")
+        store.connection.execute("DROP INDEX run_channel")
+        store.connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0004_mounted_cells'")
+        store.connection.commit()
+    with open_store(store_path) as store:
+        on = MountedCells(store).on(CHANNEL)
+    assert on is not None
+    assert (on.label, on.run_id) == ("A18", "R000002")

@@ -11,6 +11,7 @@ from orchestrator.store import StoreError
 from tests.measuring_rig import check_tests, until
 from tests.outage import FailingStore, Outage, fail_for, open_failing_store
 from tests.rig import CHANNEL
+from tests.service_rig import QUEUE
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
 
 
@@ -48,7 +49,7 @@ async def test_run_that_is_stopped_between_segments_while_the_disk_is_full_does_
         with open_failing_store(store_path, Outage()) as store:
             async with measuring_service(rig, store) as service:
                 run = service.submit(eis_request(), "ada")
-                waiting = service.submit(eis_request(), "bob")
+                waiting = service.submit(eis_request(), "bob", QUEUE)
                 await asyncio.sleep(500.0)
                 assert run.status.is_between
                 fail_for(store, 3000.0)

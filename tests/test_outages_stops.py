@@ -19,7 +19,7 @@ from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, PickyStore, fail_for, open_failing_store
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig
-from tests.service_rig import OTHER, check_rows, request, serving, state
+from tests.service_rig import NEXT, OTHER, check_rows, request, serving, state
 
 _ENDLESS = Trouble(ignore_end_conditions=True)
 
@@ -111,7 +111,7 @@ async def test_run_that_cannot_be_decided_after_a_restart_hurts_no_other(rig: Ri
     rig.tester.faults.fail("status", BadReply("garbled"), only=lambda channels: channels == [CHANNEL])
     rig.bench.tester.make_trouble(OTHER, _ENDLESS)
     async with serving(rig, picky) as service:
-        queued = service.submit(request(), "ada")
+        queued = service.submit(request(), "ada", NEXT)
         await asyncio.sleep(3000)
         assert [it.run_id for it in service.runs] == [queued.run_id, other.run_id]
         assert (state(queued), picky.run(other.run_id).state) == (RunState.QUEUED, RunState.TRIPPED)

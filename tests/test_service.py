@@ -10,7 +10,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.neware.settings import Trouble
 from tests.rig import CHANNEL, Rig
-from tests.service_rig import OTHER, check_rows, request, serving, state
+from tests.service_rig import NEXT, OTHER, QUEUE, check_rows, request, serving, state
 
 
 async def test_service_keeps_only_the_newest_of_a_channels_runs_that_are_over(rig: Rig, store: Store) -> None:
@@ -57,7 +57,7 @@ async def test_gap_of_a_dead_service_begins_with_its_last_record(rig: Rig, store
 async def test_runs_for_one_channel_wait_in_its_queue(rig: Rig, store: Store) -> None:
     """The second starts when the first has ended; both are whole."""
     async with serving(rig, store) as service:
-        first, second = (service.submit(request(cycles=1), by) for by in ("ada", "bob"))
+        first, second = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "bob", NEXT)
         await asyncio.sleep(2000)
         assert (state(first), state(second)) == (RunState.RUNNING, RunState.QUEUED)
         await asyncio.sleep(6000)
@@ -67,7 +67,8 @@ async def test_runs_for_one_channel_wait_in_its_queue(rig: Rig, store: Store) ->
 async def test_queue_survives_the_service(rig: Rig, store: Store) -> None:
     """A queued run is queued again after a restart and starts in its turn."""
     async with serving(rig, store) as service:
-        first, second = (service.submit(request(cycles=1), by).run_id for by in ("ada", "bob"))
+        first = service.submit(request(cycles=1), "ada").run_id
+        second = service.submit(request(cycles=1), "bob", NEXT).run_id
         await asyncio.sleep(2000)
     async with serving(rig, store):
         await asyncio.sleep(8000)
@@ -157,7 +158,7 @@ async def test_trip_is_latched_until_acknowledged_by_name(rig: Rig, store: Store
     async with serving(rig, store) as service:
         rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=2.0))
         run = service.submit(request(), "ada")
-        queued = service.submit(request(cycles=1), "ada")
+        queued = service.submit(request(cycles=1), "ada", QUEUE)
         await asyncio.sleep(900)
         assert state(run) is RunState.TRIPPED
         with pytest.raises(CommandRefused, match="tripped"):
@@ -169,7 +170,7 @@ async def test_trip_is_latched_until_acknowledged_by_name(rig: Rig, store: Store
         service.acknowledge(run.run_id, "grace")
         await asyncio.sleep(6000)
         assert service.find(queued.run_id)[1].state is RunState.QUEUED
-        await service.resume(queued.run_id, "grace")
+        service.cells.mounted(queued.run_id, "grace")
         await asyncio.sleep(6000)
         assert service.find(queued.run_id)[1].state is RunState.COMPLETED
     assert "acknowledged by grace" in store.run(run.run_id).reason
@@ -179,7 +180,7 @@ async def test_third_start_in_ten_minutes_only_observes(rig: Rig, store: Store) 
     """A crash loop starts nothing; runs that go on are still stored (faults E07)."""
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
-        queued = service.submit(request(cycles=1), "bob")
+        queued = service.submit(request(cycles=1), "bob", NEXT)
         await asyncio.sleep(100)
     async with serving(rig, store):
         await asyncio.sleep(100)

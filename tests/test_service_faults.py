@@ -17,7 +17,7 @@ from orchestrator.store.disk_space import SpaceGuard
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
 from tests.rig import CHANNEL, Rig, open_rig
-from tests.service_rig import OTHER, check_rows, request, serving, state
+from tests.service_rig import NEXT, OTHER, check_rows, request, serving, state
 
 
 async def test_full_disk_never_keeps_a_channel_energised(rig: Rig, store: Store) -> None:
@@ -51,7 +51,7 @@ async def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(r
     service = Service(store, [rig.tester], housekeeping=Housekeeping(store, guard))
     task = asyncio.ensure_future(service.run())
     await asyncio.sleep(1)
-    first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "bob")
+    first, queued = service.submit(request(cycles=1), "ada"), service.submit(request(cycles=1), "bob", NEXT)
     await asyncio.sleep(600)
     free[0] = 10**6
     await asyncio.sleep(6000)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.rack.mounted_cells import Terms
 from orchestrator.runs.silence import FIRST_LOOK_S
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -27,7 +28,7 @@ async def test_stop_within_a_start_leaves_nothing_energised(rig: Rig, store: Sto
         assert not rig.bench.tester.channel(CHANNEL).busy
         await asyncio.sleep(300)
         assert not rig.bench.tester.channel(CHANNEL).busy
-        after = service.submit(request(cycles=1), "ada")
+        after = service.submit(request(cycles=1), "ada", Terms(mounted=CHANNEL))
         await asyncio.sleep(6000)
         assert state(after) is RunState.COMPLETED
 

@@ -12,7 +12,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Damaged, Store
 from simulators.neware.step_machine import Status
 from tests.rig import CHANNEL, Rig
-from tests.service_rig import request, serving, state
+from tests.service_rig import NEXT, request, serving, state
 
 
 def spoil(store: Store, run_id: str) -> None:
@@ -42,7 +42,7 @@ async def test_a_running_test_is_not_adopted_by_a_spoiled_program(rig: Rig, stor
         await asyncio.sleep(600)
         assert any("not the one that was ordered" in trouble for trouble in service.troubles)
         assert run.run_id not in {known.run_id for known in service.runs}
-        other = service.submit(request(), "ada")
+        other = service.submit(request(), "ada", NEXT)
         await asyncio.sleep(600)
         assert state(other) is RunState.QUEUED
         assert any("not the one that was ordered" in trouble for trouble in service.troubles)

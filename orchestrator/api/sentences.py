@@ -76,7 +76,7 @@ def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Se
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
     if last is not None and last.run_id == mounted.run_id:
         ended = _run_words(last)
-    return f"idle, cell {mounted.label} still mounted; {ended}, {clock_date(mounted.state_unix_s)}"
+    return f"idle, cell {mounted.label} still mounted; {ended}; since {clock_date(mounted.state_unix_s)}"
 
 
 def channel_use(

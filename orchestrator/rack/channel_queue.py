@@ -64,9 +64,19 @@ class ChannelQueue:
             was = f"; {self._cell_of(use)} was on it last" if use is not None else ""
             return f"nobody has said that its cell is mounted{was}"
         if word.kind is MountingKind.SAME_CELL:
-            is_next = use is not None and use.run_id == word.follows
-            return "" if is_next else f"it is for the cell of {word.follows}, which was not the last run on {channel}"
+            before = self._before(word)
+            is_next = use is not None and use.run_id == before
+            return "" if is_next else f"it is for the cell of {before}, which was not the last run on {channel}"
         return "" if use is None or use.id < word.id else f"{self._cell_of(use)} has been on {channel} meanwhile"
+
+    def _before(self, word: Mounting) -> str | None:
+        """Return the run whose cell an order is for; of runs that were taken out of the queue, the one before them."""
+        while word.follows is not None and self._mountings.was_dropped(word.follows):
+            of_dropped = self._mountings.last_word(word.follows)
+            if of_dropped is None or of_dropped.kind is not MountingKind.SAME_CELL:
+                break
+            word = of_dropped
+        return word.follows
 
     def _cell_of(self, use: Mounting) -> str:
         return f"{self._mountings.run(use.run_id).label} of {use.run_id}" if use.run_id else "no cell"

@@ -26,7 +26,7 @@ from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
-from orchestrator.store import open_store
+from orchestrator.store import CannotOpen, open_store
 from protocols.cell import Cell
 from protocols.program import Program
 from protocols.recipe import Recipe
@@ -115,8 +115,12 @@ def mounted_before(order: Launch, path: Path) -> str:
     """Return the name of the cell that an ended run has left on the channel of a bench; empty when there is none."""
     if not isinstance(order.bench, BenchSettings) or not path.exists():
         return ""
-    with open_store(path, read_only=True) as store:
-        on = MountedCells(store).on(order.channel)
+    try:
+        with open_store(path, read_only=True) as store:
+            on = MountedCells(store).on(order.channel)
+    except CannotOpen:
+        # Of an older layout, or no store: the launch brings it up to date, or says what is wrong with it.
+        return ""
     return on.label if on is not None and on.state.is_over else ""
 
 

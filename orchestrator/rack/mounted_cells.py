@@ -111,7 +111,10 @@ class MountedCells:
         queue = f"; {len(behind)} waiting behind it ({', '.join(behind)})" if behind else ""
         busy = f"{channel} is busy: {_told(first)} {_DOING[first.state]}{by}{until(first.run_id)}{queue}"
         if terms.mounted:
-            raise CommandRefused(f"{busy}. {terms.mounted} can be mounted there when it is over: order it then")
+            later = f"{terms.mounted} can be mounted there when it is over: order it then"
+            if first.state is RunState.QUEUED:
+                later = "Order this with --queue, and then say: cellrig mounted RUN"
+            raise CommandRefused(f"{busy}. {later}")
         if not terms.queue:
             raise CommandRefused(
                 f"{busy}. Order this again when it is over, or with --queue (REST: queue), and it waits until somebody "

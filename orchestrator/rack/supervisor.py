@@ -44,11 +44,7 @@ class Supervisor:
     """Runs programs on one tester's channels; runs for the same channel wait in its queue."""
 
     def __init__(
-        self,
-        store: Store,
-        tester: BatteryTester,
-        bus: Bus | None = None,
-        station: Station | None = None,
+        self, store: Store, tester: BatteryTester, bus: Bus | None = None, station: Station | None = None
     ) -> None:
         self._store = store
         self.station = station

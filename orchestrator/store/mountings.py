@@ -94,6 +94,11 @@ class Mountings:
         where = f"WHERE run.channel = ? AND run.state NOT IN ({_MARKS}) ORDER BY run.number"
         return [_run(row) for row in self._rows(f"{_RUN} {where}", channel, *_OVER)]
 
+    def was_dropped(self, run_id: str) -> bool:
+        """Return whether a run is over that never began."""
+        begun = "SELECT 1 FROM mounting WHERE run_id = ? AND kind = 'begun'"
+        return self.run(run_id).state.is_over and not self._rows(begun, run_id)
+
     def broken_since(self, channel: str, event: int) -> tuple[str, RunState] | None:
         """Return the run that ended last on a channel after an event, if it ended otherwise than by completing."""
         rows = self._rows(_BROKEN_SINCE, event, channel)
@@ -101,7 +106,10 @@ class Mountings:
 
     def _mounting(self, sql: str, key: str) -> Mounting | None:
         rows = self._rows(sql, key)
-        return Mounting(*rows[0][:2], MountingKind(rows[0][2]), *rows[0][3:]) if rows else None
+        if not rows:
+            return None
+        number, channel, kind, *rest = rows[0]
+        return Mounting(number, channel, MountingKind(kind), *rest)
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with explained(self._store.path):
@@ -109,4 +117,5 @@ class Mountings:
 
 
 def _run(row: Any) -> RunOnChannel:  # noqa: ANN401 - a row of SQLite
-    return RunOnChannel(*row[:3], RunState(row[3]), row[4])
+    run_id, label, cell, state, state_unix_s = row
+    return RunOnChannel(run_id, label, cell, RunState(state), state_unix_s)
