@@ -14,7 +14,7 @@ from orchestrator.store import Store
 from tests.rig import CHANNEL, Rig, li_li_program
 from tests.service_rig import NEXT, OTHER, QUEUE, request, serving, state
 
-LONG_S = 50_000.0
+LONG_S = 6_000.0
 
 
 def named(label: str, channel: str = CHANNEL, cycles: int = 1) -> RunRequest:

@@ -243,7 +243,7 @@ def test_implausible_order_needs_a_name_or_a_bench_where_it_is_usual(bench: Benc
     wider = '\n[plausibility.li-li.current_density_ma_per_cm2]\nhigh = 50\nsource = "ramp tests, 2026"\n'
     bench.bench.write_text(bench.bench.read_text(encoding="utf-8") + wider, encoding="utf-8")
     bench.serve()
-    bench.done(*order)
+    bench.done(*order[:-3], "21-1-4", "--by", "bob")
     with open_store(bench.store, read_only=True) as store:
         kinds = [[event.kind for event in store.events(run.run_id)] for run in store.runs()]
     assert ["implausible values confirmed" in there for there in kinds] == [True, False]
@@ -266,7 +266,7 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     refused(bench.cellrig("resume", "R000001"), 1, "only a held run")
     refused(bench.cellrig("stop"), 2, "RUN")
     refused(bench.cellrig("run", recipe, *place), 1, "cell coated-li-li of R000001", "--same-cell", "--mounted")
-    status, said = at_a_terminal(bench, "same", "run", recipe, *place, "--by", "ada")
+    status, said = at_a_terminal(bench, "same", "run", "li-li-0.2", *place, "--by", "ada")
     assert (status, "Cell coated-li-li is still mounted on 21-1-3" in said) == (0, True)
     busy = bench.cellrig("run", recipe, *place, "--by", "bob")
     refused(busy, 1, "21-1-3 is busy: R000002 (coated-li-li)", "ordered by ada", "--queue")

@@ -11,6 +11,7 @@ from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import NO_TERMS, ChannelUse, MountedCells, Terms
 from orchestrator.rack.service import Service
+from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
@@ -64,8 +65,8 @@ async def test_queued_run_waits_for_the_word_that_its_cell_is_mounted(rig: Rig, 
     """Also when the run before completes: nothing starts by itself on a cell that nobody called the right one."""
     async with serving(rig, store) as service:
         first = service.submit(of("A17"), "ada")
-        second = service.submit(of("A18"), "bob", QUEUE)
         await asyncio.sleep(600)
+        second = service.submit(of("A18"), "bob", QUEUE)
         with pytest.raises(CommandRefused, match=f"{first.run_id} .A17. is on {CHANNEL}"):
             service.cells.mounted(second.run_id, "bob")
         await asyncio.sleep(LONG_S)
@@ -224,7 +225,14 @@ async def test_wrong_word_needs_no_run(rig: Rig, store: Store) -> None:
             service.submit(of("A17"), "ada", Terms(mounted="A17", same_cell=True))
 
 
-def test_channels_of_an_older_store_have_the_cells_of_their_last_runs(store_path: Path) -> None:
+async def test_word_on_an_empty_channel_is_over_once_another_cell_was_there(rig: Rig, store: Store) -> None:
+    """Without a service two orders were given at once: the first completes, the second is left to a person."""
+    runs = await Supervisor(store, rig.tester).run([of("A17"), of("A18")])
+    assert [run.state for run in runs] == [RunState.COMPLETED, RunState.QUEUED]
+    assert f"A17 of R000001 has been on {CHANNEL} meanwhile" in runs[1].reason
+
+
+async def test_channels_of_an_older_store_have_the_cells_of_their_last_runs(store_path: Path) -> None:
     """A run that began there, ended or not, left its cell; one that was taken out of the queue was never there."""
     with open_store(store_path) as store:
         for name, row in (("A17", "preflight"), ("A18", "preflight"), ("A19", "stopped")):

@@ -92,7 +92,7 @@ class CellOrders:
             raise CommandRefused(self._rack.no_starts)
         self._rack.claims.check(channel, by)
         with self._rack.store.transaction():
-            run.journal.note(EventKind.COMMAND, f"start ordered by {by}: {run.reason or 'it waited'}")
+            run.journal.note(EventKind.COMMAND, f"start ordered by {by}: its cell is mounted")
             supervisor.queue.say(run, _SAID, by)
             run.wait("")
         supervisor.wake()

@@ -109,7 +109,8 @@ class MountedCells:
         by = f", ordered by {order.said_by}" if order and order.said_by else ""
         behind = [run.run_id for run in waiting if run is not first]
         queue = f"; {len(behind)} waiting behind it ({', '.join(behind)})" if behind else ""
-        busy = f"{channel} is busy: {_told(first)} {_DOING[first.state]}{by}{until(first.run_id)}{queue}"
+        ack = f" ('cellrig ack {first.run_id}')" if first.state is RunState.TRIPPED else ""
+        busy = f"{channel} is busy: {_told(first)} {_DOING[first.state]}{ack}{by}{until(first.run_id)}{queue}"
         if terms.mounted:
             later = f"{terms.mounted} can be mounted there when it is over: order it then"
             if first.state is RunState.QUEUED:
