@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.arguments import (
+    DEFAULT_STORE,
     BenchFile,
     CellName,
     ChannelName,
@@ -19,14 +20,21 @@ from orchestrator.cli.arguments import (
     StoreFile,
 )
 from orchestrator.cli.client import By, ServiceClient, Url
-from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, print_table, stopped_by_ctrl_c
+from orchestrator.cli.output import (
+    DONE,
+    FAILED,
+    WRONG_USE,
+    ProgressView,
+    fail,
+    print_json,
+    print_table,
+    stopped_by_ctrl_c,
+)
 from orchestrator.cli.step_table import step_table
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from orchestrator.rack.launch import Launch
-
-_DEFAULT_STORE = Path("cellrig.db")
 
 
 def run(
@@ -38,7 +46,7 @@ def run(
     cell_model: Annotated[
         str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
     ] = None,
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     seed: Seed = 1,
     label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
@@ -67,6 +75,7 @@ def run(
 
         ordered = Order(recipe, cell, channel, label, by, confirm_implausible)
         raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
+    _check_names(channel=channel, label=label, by=by or None, confirm_implausible=confirm_implausible or None)
     loaded = load_cell(cell)
     where = rack_with(loaded, channel, cell_model, seed) if bench is None else load_bench(bench)
     order = Launch(load_recipe(recipe), loaded, channel, where, confirm_implausible)
@@ -83,6 +92,18 @@ def run(
         typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
         typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
     raise typer.Exit(DONE if row["state"] == RunState.COMPLETED else FAILED)
+
+
+def _check_names(**names: str | None) -> None:
+    """Refuse what the service refuses as a name, in its words."""
+    from pydantic import ValidationError
+
+    from orchestrator.api.models import LocalOrder
+
+    try:
+        LocalOrder.model_validate(names)
+    except ValidationError as err:
+        fail("\n".join(f"{error['loc'][0]}: {error['msg']}" for error in err.errors()), WRONG_USE)
 
 
 def _tell_currents(order: Launch) -> None:
@@ -104,7 +125,7 @@ def _run_row(path: Path, run_id: str) -> dict[str, object]:
         return summarize(store, run_id).as_dict()
 
 
-def list_runs(store: StoreFile = _DEFAULT_STORE, json: Json = False) -> None:
+def list_runs(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
     """List the runs in a store, newest last."""
     from orchestrator.analysis.summary import summarize
     from orchestrator.store import open_store
@@ -129,7 +150,7 @@ def _shown(value: object) -> object:
 
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     json: Json = False,
 ) -> None:
