@@ -13,7 +13,8 @@ from orchestrator.cli.run_by_service import followed
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
-from tests.command_line import PROGRAM, RECIPE, cellrig, cellrig_process, refused
+from tests.command_line import PROGRAM, cellrig, cellrig_process, refused
+from tests.two_cycles import RECIPE
 
 
 @pytest.fixture
