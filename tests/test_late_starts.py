@@ -135,3 +135,18 @@ async def test_late_start_of_a_resumed_run_is_stopped_and_the_run_stays_held(rig
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
+
+
+async def test_hold_of_a_start_that_never_arrives_fails_the_run(rig: Rig, store: Store) -> None:
+    """Not stopped, which nobody asked for, and not held: a new start would bear the barcode of the late one."""
+    delay_start(rig, 1e9)
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.UNKNOWN
+        await service.hold(run.run_id, "ada")
+        await asyncio.sleep(700)
+        assert state(run) is RunState.FAILED
+        assert run.reason.startswith("held by ada; ")
+        assert run.reason.endswith("order it as a new run")
+    assert store.open_intents() == []

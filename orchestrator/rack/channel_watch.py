@@ -15,6 +15,7 @@ from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.rack.pending_stops import PendingStops
 from orchestrator.runs.late_start import LateStarts
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
@@ -48,6 +49,7 @@ class ChannelWatch:
         self._told: set[tuple[str, str, int]] = set()
         # Channels that a person has ordered to stop, with the person, until they are seen to be off.
         self.ordered: dict[str, str] = {}
+        self._pending = PendingStops(store)
         self._stopping = asyncio.Lock()
         self._answered_s = float("-inf")
 
@@ -91,6 +93,7 @@ class ChannelWatch:
         Gives the runs whose start came late, to be looked after again.
         Raises DriverError and StoreError.
         """
+        self._take_over_stops()
         known = self._cared_for() | undecided
         channels = [channel for channel in self._tester.channels() if channel not in known]
         found: list[Run] = []
@@ -113,6 +116,12 @@ class ChannelWatch:
         for channel in [channel for channel in self.ordered if channel in statuses]:
             await self.carry_out(channel)
         return found
+
+    def _take_over_stops(self) -> None:
+        """Carry on with the stops that an earlier process has ordered and not seen to be carried out."""
+        for channel, by in self._pending.left_behind().items():
+            if channel in self._tester.channels():
+                self.ordered.setdefault(channel, by)
 
     async def _ask(self, channels: list[str]) -> dict[str, ChannelStatus]:
         statuses = await self._tester.status(channels)
@@ -167,25 +176,32 @@ class ChannelWatch:
                 status = (await self._ask([channel]))[channel]
                 self._shown[channel] = status
                 if status.state.is_at_rest:
-                    self.ordered.pop(channel, None)
+                    self._done(channel, f"channel {channel} is {status.state.value}")
                     return StopOutcome(True, f"channel {channel} is {status.state.value}: it is off")
                 if channel in self._cared_for():
                     # A run of ours has it by now, and its stop is another order.
-                    self.ordered.pop(channel, None)
+                    self._done(channel, f"channel {channel} works for a run of ours by now")
                     return StopOutcome(False, f"channel {channel} works for a run of ours")
                 self._note(channel, f"what works on channel {channel} is stopped: {_words(status)}")
                 await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, self._end_step(status)))
                 status = (await self._ask([channel]))[channel]
                 self._shown[channel] = status
             except DriverError as err:
+                self._pending.keep(channel, self.ordered.get(channel, ""))
                 return StopOutcome(
                     False, f"the stop of channel {channel} is ordered and not confirmed: {err}; {BY_HAND}"
                 )
             if not status.state.is_at_rest:
+                self._pending.keep(channel, self.ordered.get(channel, ""))
                 return StopOutcome(False, f"channel {channel} still {_words(status)}; {BY_HAND}")
-            self.ordered.pop(channel, None)
             self._note(channel, f"channel {channel} is {status.state.value}")
+            self._done(channel, f"channel {channel} is {status.state.value}")
         return StopOutcome(True, f"channel {channel} is {status.state.value}: {_test(status)} was stopped")
+
+    def _done(self, channel: str, what: str) -> None:
+        """Forget the order of a stop, here and for the next process."""
+        self.ordered.pop(channel, None)
+        self._pending.drop(channel, what)
 
     def _note(self, channel: str, what: str) -> None:
         """Write an event of the rig; a store that takes nothing keeps no channel under current."""

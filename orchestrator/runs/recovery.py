@@ -228,7 +228,12 @@ class Recovery:
 
     def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
         if verdict is Verdict.FAIL:
-            run.go(RunState.STOPPED if run.status.stop_is_pending else RunState.FAILED, reason)
+            ordered = run.status.ordered_end
+            if ordered is not None and ordered.state is RunState.HOLDING:
+                # Not kept: a new start would bear the barcode of the one that may still arrive.
+                run.go(RunState.FAILED, f"{ordered.reason}; {reason}; nothing of it is done: order it as a new run")
+            else:
+                run.go(RunState.FAILED if ordered is None else RunState.STOPPED, reason)
         elif verdict is Verdict.HOLD:
             if run.state is not RunState.HOLDING:
                 run.hold(reason)

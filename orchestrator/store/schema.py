@@ -6,7 +6,7 @@ because a store keeps the words of its day. Tables are STRICT, so that no column
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from orchestrator.store.sqlite_library import Database, Migrations
 
 # The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
 APPLICATION_ID = 0x63526967

@@ -46,7 +46,7 @@ from orchestrator.store.statements import (
 from orchestrator.store.transactions import Transactional
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from orchestrator.store.sqlite_library import Database
 
 
 class Store(Transactional):
