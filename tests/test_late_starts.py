@@ -47,11 +47,12 @@ async def test_start_that_arrives_after_a_kill_is_adopted_by_the_next_service(ri
     (segment,) = order.program.cycling
     store.set_run_state(run_id, RunState.ARMED, "", wall_time())
     store.open_intent(run_id, CHANNEL, "start", "", "left open by a kill", wall_time())
-    loaded = await rig.tester.load(CHANNEL, segment, run_id)
+    barcode = store.barcode(run_id)
+    loaded = await rig.tester.load(CHANNEL, segment, barcode)
     async with serving(rig, store):
         await asyncio.sleep(8)
         assert store.run(run_id).state is RunState.UNKNOWN
-        await rig.tester.start(loaded, run_id)
+        await rig.tester.start(loaded, barcode)
         await asyncio.sleep(6500)
     assert store.run(run_id).state is RunState.COMPLETED
     check_rows(rig, store, run_id)

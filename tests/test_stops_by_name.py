@@ -66,7 +66,7 @@ async def test_stop_of_an_ended_run_stops_its_test_if_that_works_all_the_same(cl
     """Somebody continues it at the tester: the run's own name is enough."""
     await client.post("/runs", ORDER, 201)
     await asyncio.sleep(300)
-    await by_hand_after(client, "R000001")
+    await by_hand_after(client, client.service.store.barcode("R000001"))
     row = await client.stopped("/runs/R000001/stop")
     assert (row["off"], busy(client)) == (True, False)
 
