@@ -206,9 +206,9 @@ async def test_clock_of_the_tester_that_drifts_is_marked(store_path: Path) -> No
 
 async def test_defect_in_one_driver_leaves_other_testers_alone(rig: Rig, store: Store) -> None:
     """Its own runs become unseen and come back; those of another tester are watched all the time (faults E09)."""
-    async with open_rig(poll_period_s=60.0) as bad, serving(rig, store, bad) as service:
-        first = service.supervisors[0].submit(request(cycles=1))
-        second = service.supervisors[1].submit(request(OTHER, cycles=1))
+    async with open_rig(poll_period_s=60.0, devid=22) as bad, serving(rig, store, bad) as service:
+        first = service.submit(request(cycles=1), "ada")
+        second = service.submit(request("22-1-5", cycles=1), "ada")
         await asyncio.sleep(900)
         bad.tester.faults.fail("status", KeyError("a defect"))
         await asyncio.sleep(900)

@@ -7,6 +7,7 @@ from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
+from orchestrator.bench.double_entries import double_entry
 from orchestrator.bench.kinds import broken_code
 from orchestrator.bench.opening import bench_testers, station_on
 from orchestrator.bench.settings import BenchSettings
@@ -32,6 +33,8 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
             rows.append(
                 {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
             )
+        for tester, row in zip(testers, rows, strict=True):
+            row["problem"] = row["problem"] or double_entry(tester, testers) or None
     station = station_on(bench)
     return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
 
