@@ -216,7 +216,7 @@ class BatteryTester(Protocol):
         """Close the connection. Channels then behave as ``host_loss`` says."""
 
     def channels(self) -> tuple[str, ...]:
-        """Return the channels found by ``open``, in rack order; none before it."""
+        """Return the channels found by ``open``, in rack order; none before it, and none after ``close``."""
 
     def channel_names(self) -> tuple[str, ...]:
         """Return the channels that the settings describe, in rack order, also while the tester does not answer."""

@@ -227,6 +227,8 @@ class ChannelWatch:
 
     def _end_step(self, status: ChannelStatus) -> int | None:
         """Return the number of the end step of a test of this store; None for any other test."""
+        if status.channel in self._foreign:
+            return None
         try:
             for run in self._store.runs():
                 for test in self._store.tests(run.run_id) if run.channel == status.channel else ():
