@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import run_virtual, wall_time
-from orchestrator.runs.recovery import Known, Verdict, decide
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from simulators.neware.settings import Quirks
 from tests.rig import CHANNEL, Rig, open_rig, short_segment
 from tests.service_rig import check_rows, request, serving, state
 from tests.storing import add_run
-from tests.test_recovery import status
 
 # Layouts before 0003 had no barcodes of their own.
 FORGET_BARCODES = (
@@ -149,21 +146,3 @@ async def test_steps_that_a_program_has_not_are_another_programs(rig: Rig, store
         assert "has executed step 99" in store.run(run.run_id).reason
         assert busy(rig)
     assert state(run) is RunState.RUNNING
-
-
-@pytest.mark.parametrize(
-    ("known", "verdict"),
-    [
-        (Known(RunState.ARMED, "R1", None, True, False), Verdict.FAIL),
-        (Known(RunState.ARMED, "R1", None, True, False, start_may_arrive=True), Verdict.WAIT),
-        (Known(RunState.ARMED, "R1", None, True, False, True), Verdict.HOLD),
-        (Known(RunState.RUNNING, "R1", 4, False, False), Verdict.HOLD),
-        (Known(RunState.RUNNING, "R1", 4, False, True), Verdict.HOLD),
-        (Known(RunState.UNKNOWN, "R1", 4, False, False), Verdict.HOLD),
-    ],
-)
-def test_contradicted_test_is_never_adopted_nor_stopped(known: Known, verdict: Verdict) -> None:
-    """Whatever was ordered, the reason is part of the sentence."""
-    decided = decide(known, status(ChannelState.WORKING, "R1", 4), "it began before")
-    assert decided[0] is verdict
-    assert "it began before: that test is left alone" in decided[1]
