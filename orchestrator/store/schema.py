@@ -245,18 +245,22 @@ CREATE UNIQUE INDEX run_barcode ON run (barcode)
 """
 
 
-NEVER_STARTED = """
+ALL_STARTS_KNOWN = """
 SELECT run_id, created_unix_s, recipe, cell.name, channel, label, program_sha256
 FROM run JOIN cell ON cell.id = run.cell_id
-WHERE state = 'queued' AND run_id NOT IN (SELECT run_id FROM intent WHERE command = 'start')
+WHERE (SELECT count(*) FROM intent WHERE intent.run_id = run.run_id AND command = 'start')
+    <= (SELECT count(*) FROM test WHERE test.run_id = run.run_id AND tester_test_id IS NOT NULL)
 """
 
 
 def _barcodes(db: Database) -> None:
-    """Add the barcode of each run; NULL where one may be at a tester already, which is the run's own id."""
+    """Add the barcode of each run, for the tests that it will have: those that it had keep theirs.
+
+    NULL, which stands for the run's id, where a start was sent whose test is not stored: it may arrive under that yet.
+    """
     for statement in BARCODE.split(";"):
         db.execute(statement)
-    for run_id, created, recipe, cell, channel, label, sha256 in db.execute(NEVER_STARTED).fetchall():
+    for run_id, created, recipe, cell, channel, label, sha256 in db.execute(ALL_STARTS_KNOWN).fetchall():
         barcode = new_barcode(
             run_id,
             created_unix_s=created,

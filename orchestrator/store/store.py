@@ -180,7 +180,7 @@ class Store(Transactional):
         return _run(rows[0])
 
     def barcode(self, run_id: str) -> str:
-        """Return the barcode of a run's first test; runs of layouts before 0003 have their own id."""
+        """Return the barcode of a run, with which those of its tests begin; its id if it has none of its own."""
         return str(self._query("SELECT coalesce(barcode, run_id) AS it FROM run WHERE run_id = ?", run_id)[0]["it"])
 
     def tests(self, run_id: str) -> list[TesterTestRow]:
