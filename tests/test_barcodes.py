@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.errors import BadReply
 from orchestrator.clock.virtual import run_virtual, wall_time
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
@@ -149,3 +150,19 @@ async def test_steps_that_a_program_has_not_are_another_programs(rig: Rig, store
         assert "has executed step 99" in store.run(run.run_id).reason
         assert busy(rig)
     assert state(run) is RunState.RUNNING
+
+
+async def test_test_whose_begin_cannot_be_read_is_adopted_after_four_looks(rig: Rig, store: Store) -> None:
+    """Barcode and number agree, and nobody would watch the cell: unseen with its reason, and a stop reaches it."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(600)
+    rig.tester.faults.fail("records", BadReply("garbled"))
+    async with serving(rig, store) as service:
+        await asyncio.sleep(10)
+        assert service.runs == []
+        await asyncio.sleep(50)
+        (adopted,) = service.runs
+        assert (state(adopted), busy(rig)) == (RunState.UNSEEN, True)
+        await service.stop(run.run_id, "ada")
+        assert not busy(rig)

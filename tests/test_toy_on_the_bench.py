@@ -136,7 +136,7 @@ async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) ->
         assert run.records is not None
         assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
         said = texts(store, run)
-        assert "R000001 in the toy's memory, sha256 " in said
+        assert f"{test.barcode} in the toy's memory, sha256 " in said
         assert "step file" not in said
         assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
 

@@ -17,6 +17,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.pending_stops import PendingStops
 from orchestrator.runs.late_start import LateStarts
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError
@@ -121,7 +122,7 @@ class ChannelWatch:
         """Return the run that a channel works for all the same, to be looked after again; tell of any other test."""
         own = self._test_of(status)
         run = own or self._late.find(status)
-        if run is not None and (why := await self._late.mismatch(run, status)):
+        if run is not None and (why := await self._late.doubt(run, status)):
             self._foreign[status.channel] = why
         elif run is not None and own is None:
             await self._late.take(run, status)
@@ -169,7 +170,7 @@ class ChannelWatch:
             if status.state.is_at_rest:
                 return StopOutcome(True, f"channel {channel} is off")
             if status.barcode in {run.next_barcode, *(test.barcode for test in run.tests)}:
-                why = await self._late.mismatch(run, status)
+                why = await objection_to_stop(self._store, self._tester, run.run_id, status)
                 if not why:
                     return await self.stop(channel, by)
         except DriverError as err:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 from pathlib import Path
 
-from drivers.errors import DriverError, SettingsError
+from drivers.errors import SettingsError
 from drivers.interfaces import BatteryTester, ChannelStatus, TestIdentity
 from orchestrator.bench.opening import open_tester_of
 from orchestrator.bench.settings import BenchSettings
@@ -16,7 +16,7 @@ from orchestrator.events import EventKind
 from orchestrator.rack.channel_watch import StopOutcome
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owner_of, owning
-from orchestrator.runs.ownership import mismatch
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.store import StoreError, TesterTestRow, open_store
 from protocols.program import CyclingSegment
 
@@ -101,8 +101,5 @@ async def _known_test(store: Path, tester: BatteryTester, status: ChannelStatus)
         for run in opened.runs():
             for test in opened.tests(run.run_id) if run.channel == status.channel else ():
                 if (test.barcode, test.tester_test_id) == (status.barcode, status.test_id):
-                    # What the tester does not say now must not delay a stop.
-                    with contextlib.suppress(DriverError):
-                        return None if await mismatch(opened, tester, run.run_id, status) else test
-                    return test
+                    return None if await objection_to_stop(opened, tester, run.run_id, status) else test
     return None

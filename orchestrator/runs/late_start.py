@@ -27,9 +27,12 @@ class LateStarts:
         self._tester = tester
         self._recovery = recovery
 
-    async def mismatch(self, run: Run, status: ChannelStatus) -> str:
-        """Return why a test with a run's barcode cannot be that run's; empty if it can be. Raises DriverError."""
-        return await mismatch(self._store, self._tester, run.run_id, status)
+    async def doubt(self, run: Run, status: ChannelStatus) -> str:
+        """Return why a test with a run's barcode is not taken for that run's now; empty if nothing contradicts it."""
+        try:
+            return await mismatch(self._store, self._tester, run.run_id, status)
+        except DriverError as err:
+            return f"whether it is the test of {run.run_id} is not known yet: {err}"
 
     def find(self, status: ChannelStatus) -> Run | None:
         """Return the run, restored from the store, whose given-up start has a channel's barcode; None for any other."""

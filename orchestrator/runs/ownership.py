@@ -9,15 +9,18 @@ test has run, by this machine's clock, which leaves out pauses. What a tester ca
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 
-from drivers.errors import RecordsLost
+from drivers.errors import DriverError, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, ExecutedStep, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
-from orchestrator.store import Store, TesterTestRow
+from orchestrator.store import Store, StoreError, TesterTestRow
 from protocols.program import CyclingSegment, Loop
+
+logger = logging.getLogger(__name__)
 
 # Of one clock in two readings of one record: whole seconds.
 _SAME_S = 1.0
@@ -53,6 +56,15 @@ async def mismatch(
     if segment is not None and (problem := foreign_step(segment, await tester.step_log(identity))):
         return f"{which}, but {problem}"
     return ""
+
+
+async def objection_to_stop(store: Store, tester: BatteryTester, run_id: str, status: ChannelStatus) -> str:
+    """Return why a stop of a run must not stop the test with its barcode; what cannot be read is no reason."""
+    try:
+        return await mismatch(store, tester, run_id, status)
+    except (DriverError, StoreError) as err:
+        logger.warning("%s: whose test it is could not be asked: %s", status.channel, err)
+        return ""
 
 
 def _stored(store: Store, run_id: str, status: ChannelStatus) -> TesterTestRow | None:

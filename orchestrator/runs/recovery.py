@@ -17,7 +17,7 @@ from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOP_COMMANDS, STOPS
-from orchestrator.runs.ownership import mismatch
+from orchestrator.runs.ownership import mismatch, objection_to_stop
 from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
@@ -212,11 +212,17 @@ class Recovery:
         # The rest of a run that another process has resumed is not known here before the run is restored.
         segment = run.segment if run.status.start_is_unknown or not run.tests else None
         before: tuple[Verdict, str] | None = None
-        for _ in range(_LOOKS):
+        for look in range(1, _LOOKS + 1):
             status = (await self._tester.status([channel]))[channel]
             wrong = ""
-            if matches(known, status):
-                wrong = await mismatch(self._store, self._tester, run.run_id, status, segment)
+            try:
+                if matches(known, status):
+                    wrong = await mismatch(self._store, self._tester, run.run_id, status, segment)
+            except BadReply:
+                # What can be read at no look is not demanded: else nobody would watch the cell.
+                if look < _LOOKS:
+                    await asyncio.sleep(traits.refresh_s)
+                    continue
             decided = decide(known, status, wrong)
             if decided[0] not in _GIVES_UP or not traits.is_remote or decided == before:
                 return *decided, status, bool(wrong)
@@ -304,7 +310,7 @@ class Recovery:
         if status.barcode not in barcodes:
             # Its intent stays: should its start arrive later, it is stopped.
             return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
-        if wrong := await mismatch(self._store, self._tester, row.run_id, status):
+        if wrong := await objection_to_stop(self._store, self._tester, row.run_id, status):
             return f"{wrong}: it is left alone; 'cellrig stop --channel {row.channel}' stops it"
         await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"

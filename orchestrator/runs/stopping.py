@@ -10,7 +10,7 @@ from drivers.interfaces import BatteryTester, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS, RunJournal
-from orchestrator.runs.ownership import mismatch
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import Store
@@ -101,7 +101,7 @@ class StopOrder:
         status = (await self._tester.status([self._channel]))[self._channel]
         if status.barcode != barcode or not status.state.has_program:
             return
-        if not await mismatch(self._store, self._tester, self._run.run_id, status):
+        if not await objection_to_stop(self._store, self._tester, self._run.run_id, status):
             await self._tester.stop(TestIdentity(self._channel, status.test_id, barcode, end_step))
 
     async def _carry_out(self, records: RecordPipeline) -> None:
@@ -156,6 +156,6 @@ class StopOrder:
             status = (await self._tester.status([self._channel]))[self._channel]
             if not status.state.has_program or (status.test_id, status.barcode) != (identity.test_id, identity.barcode):
                 return False
-            return not await mismatch(self._store, self._tester, self._run.run_id, status)
         except DriverError:
             return True
+        return not await objection_to_stop(self._store, self._tester, self._run.run_id, status)
