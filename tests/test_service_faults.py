@@ -297,7 +297,6 @@ async def test_stop_that_is_given_up_while_a_start_loads_calls_nothing_off(rig: 
 async def test_tester_that_comes_up_late_has_its_channels_from_the_start(rig: Rig, store: Store) -> None:
     """Its channels are those that its settings describe, and a run that is ordered meanwhile waits for it."""
     await rig.tester.close()
-    rig.tester._addresses.clear()  # noqa: SLF001 - as before it has answered for the first time
     rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
     async with serving(rig, store) as service:
         await asyncio.sleep(60)
