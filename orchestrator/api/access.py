@@ -1,7 +1,8 @@
 """Checks every request before it reaches any route, stream or socket: a plain ASGI layer around the application.
 
-It checks the host name (a page that was bound to this address by a false name server is refused), the token, the
-origin, and that a body is JSON and short. Only ``/health`` is open.
+It checks the host name (a page that was bound to this address by a false name server is refused), the token or what is
+signed with it, the origin, that a body is JSON and short, and that there is a place for the request. Only ``/health``
+and ``/proof`` are open: the second proves that this service knows the token (``proof``).
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import parse_qs
 
+from orchestrator.api import proof
+from orchestrator.api.places import Holder, NoPlace, Places, kind_of
 from orchestrator.clock.scaled import in_loop_time
 
 Scope = MutableMapping[str, Any]
@@ -20,7 +24,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATH = "/health"
+OPEN_PATHS = frozenset({"/health", proof.PROOF_PATH})
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 BODY_LIMIT = 256 * 1024
 _BODY_TIMEOUT_S = 10.0
@@ -29,6 +33,8 @@ _DRAIN_TIMEOUT_S = 1.0
 _TRACED = frozenset({400, 401, 403})
 # Where a request's scope holds its body, for the trace of a refused order.
 BODY = "cellrig.body"
+# Where it holds the connection that it came by, if that is bounded.
+CONNECTION = "cellrig.connection"
 _BODILESS = frozenset({"GET", "HEAD"})
 
 
@@ -41,6 +47,13 @@ class Refusal(Exception):
         self.body_is_read = body_is_read
 
 
+class BoundedConnection(Holder, Protocol):
+    """A connection that holds a place until its client has read."""
+
+    async def read_by_client(self) -> None:
+        """Wait until the client has read most of what was written to it, or is gone."""
+
+
 class Guard:
     """Wraps an application and refuses requests that are not allowed."""
 
@@ -50,11 +63,15 @@ class Guard:
         token: str,
         hosts: frozenset[str] = LOOPBACK_HOSTS,
         note: Callable[[str, str, str, str], None] = lambda method, path, who, sentence: None,
+        places: Places | None = None,
     ) -> None:
         self._note = note
         self._app = app
         self._token = token.encode()
+        self._key = proof.key_of(token)
+        self._challenges = proof.Challenges(self._key)
         self._hosts = hosts
+        self.places = places or Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the application, or refuse it with a sentence."""
@@ -67,11 +84,18 @@ class Guard:
             return
         try:
             headers = _Headers(scope)
-            self._check(scope, headers)
+            signature = self._check(scope, headers)
+            if signature is not None:
+                send = self._proving(send, signature)
             if scope["method"] not in _BODILESS:
                 receive, scope[BODY] = await _with_body(headers, receive)
             elif headers.only("content-length", 400) or headers.only("transfer-encoding", 400):
                 await _drain(receive)
+            if signature is not None and proof.digest_of(scope.get(BODY, b"")) != signature.digest:
+                raise Refusal(401, "the body is not the one that was signed", body_is_read=True)
+            await self._carry_out(scope, receive, send)
+        except _Gone:
+            return
         except Refusal as err:
             if err.status in _TRACED:
                 client = scope.get("client") or ("an unknown address",)
@@ -79,21 +103,75 @@ class Guard:
             if not err.body_is_read:
                 await _drain(receive)
             await _reply(send, err)
-            return
-        await self._app(scope, receive, send)
 
-    def _check(self, scope: Scope, headers: _Headers) -> None:
+    async def _carry_out(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an allowed request on while it holds a place, which it keeps until its answer is read."""
+        if scope["path"] == proof.PROOF_PATH:
+            await self._prove(scope, send)
+            return
+        if scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        connection: BoundedConnection | None = scope.get(CONNECTION)
+        try:
+            with self.places.taken(kind_of(scope["method"], scope["path"]), connection):
+                await self._app(scope, receive, send)
+                if connection is not None:
+                    await connection.read_by_client()
+        except NoPlace as err:
+            raise Refusal(503, str(err), body_is_read=True) from None
+
+    def _check(self, scope: Scope, headers: _Headers) -> proof.Signature | None:
+        """Check who asks, and return the signature of a signed request. Raises Refusal."""
         name = _without_port(headers.only("host", 400) or "").lower()
         if name not in self._hosts:
             raise Refusal(400, "this service does not answer under that host name; use 127.0.0.1")
-        if scope["path"] == OPEN_PATH:
-            return
+        if scope["path"] in OPEN_PATHS:
+            return None
         kind, _, given = (headers.only("authorization", 401) or "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
+        signature = proof.Signature.read(given.strip()) if kind.lower() == proof.SCHEME else None
+        if signature is not None:
+            if not self._challenges.admits(signature, scope["method"], _target(scope)):
+                raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
+        elif kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
             raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
         origin = headers.only("origin", 403)
         if origin is not None and _without_port(origin.partition("://")[2]).lower() not in self._hosts:
             raise Refusal(403, "pages of other origins may not use this service")
+        return signature
+
+    def _proving(self, send: Send, signature: proof.Signature) -> Send:
+        """Return a ``send`` that proves the head of the answer to a signed request."""
+
+        async def proving(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told = proof.answer_proof(self._key, signature, message["status"])
+                header = (proof.ANSWER_HEADER.encode(), told.encode())
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        return proving
+
+    async def _prove(self, scope: Scope, send: Send) -> None:
+        """Answer a client's nonce with a challenge, and the proof that this service knows the token."""
+        nonces = parse_qs(scope.get("query_string", b"").decode("latin-1"), max_num_fields=4).get("nonce", [])
+        if scope["method"] != "GET" or len(nonces) != 1 or not proof.is_nonce(nonces[0]):
+            raise Refusal(400, f"ask GET {proof.PROOF_PATH}?nonce=NONCE, 43 letters of base64url", body_is_read=True)
+        challenge, told = self._challenges.issue(nonces[0])
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps({"challenge": challenge, "proof": told}).encode()})
+
+
+class _Gone(Exception):
+    """The client has gone before its request was whole; nothing of it is carried out."""
+
+
+def _target(scope: Scope) -> str:
+    """Return a request's path and query as they were sent."""
+    path = bytes(scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    query = bytes(scope.get("query_string", b"")).decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 class _Headers:
@@ -130,6 +208,9 @@ async def _with_body(headers: _Headers, receive: Receive) -> tuple[Receive, byte
                     raise too_long
                 if not message.get("more_body", False):
                     break
+            else:
+                # A part of an order may read as a whole one.
+                raise _Gone
     except TimeoutError:
         raise Refusal(408, f"the body did not come within {_BODY_TIMEOUT_S:g} s", body_is_read=True) from None
     if body and (headers.only("content-type", 415) or "").partition(";")[0].strip().lower() != "application/json":

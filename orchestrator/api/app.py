@@ -16,6 +16,7 @@ from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
 from orchestrator.api import commands, models, routes
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
+from orchestrator.api.places import Places
 from orchestrator.api.refusals import Refusals, person_in
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.service import NoSuchThing, Service
@@ -54,10 +55,16 @@ _WORDS = {
 }
 
 
-def create_app(service: Service, live: LiveClients, token: str, hosts: frozenset[str] = LOOPBACK_HOSTS) -> Guard:
+def create_app(
+    service: Service,
+    live: LiveClients,
+    token: str,
+    hosts: frozenset[str] = LOOPBACK_HOSTS,
+    places: Places | None = None,
+) -> Guard:
     """Build the application for one service."""
     app = build_routes(service, live)
-    return Guard(app, token, hosts, app.state.refusals.note)
+    return Guard(app, token, hosts, app.state.refusals.note, places)
 
 
 def build_routes(service: Service, live: LiveClients) -> FastAPI:

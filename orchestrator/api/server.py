@@ -13,18 +13,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
 from drivers.errors import SettingsError
 from orchestrator.api import sentences as words
-from orchestrator.api.access import LOOPBACK_HOSTS, App
+from orchestrator.api.access import LOOPBACK_HOSTS
 from orchestrator.api.app import create_app
+from orchestrator.api.connection import descriptors
+from orchestrator.api.http_server import HttpServer, http_server, listen, url_of
 from orchestrator.api.live_stream import LiveClients
+from orchestrator.api.places import Bounds, Places
 from orchestrator.api.token import Redaction, ensure_token, must_be_private, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
 from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
-from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
@@ -34,11 +34,6 @@ from orchestrator.store import open_store
 from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
 
 logger = logging.getLogger(__name__)
-
-# Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
-_GRACE_S = 60
-_KEEP_ALIVE_S = 10
-_HTTP_TICK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +49,6 @@ class ServePlan:
         return self.bench.service
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers, which would end only HTTP. Its timeouts are in real time."""
-
-    async def on_tick(self, counter: int) -> bool:
-        """Run uvicorn's periodic work ten times in a real second, even if the loop's seconds are shorter."""
-        if (longer_s := in_loop_time(_HTTP_TICK_S) - _HTTP_TICK_S) > 0:
-            await asyncio.sleep(longer_s)
-        return await super().on_tick(counter)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install no signal handlers."""
-        yield
-
-
 async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or Ctrl-C; the testers continue. Raises AlreadyOwned, SettingsError or CannotOpen."""
     settings = plan.settings
@@ -76,8 +56,8 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
     async with owning(plan.store) as instance:
         token = _token(plan, announce)
         redact_logs(Redaction({token} | plan.bench.secrets()))
-        with contextlib.closing(_bind(settings)) as listening, open_store(plan.store) as store:
-            url = _url(settings, listening)
+        with contextlib.closing(listen(settings)) as listening, open_store(plan.store) as store:
+            url = url_of(settings, listening)
             instance.write_owner(url)
             async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
@@ -85,8 +65,9 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
                 live = LiveClients(service.bus)
                 words.note_start(store, testers, instance.last_alive_unix_s, wall_time())
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
-                app = create_app(service, live, token, hosts)
-                await _until_signal(service, instance, live, _server(app, settings), listening, lambda: announce(url))
+                app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
+                server = http_server(app, settings)
+                await _until_signal(service, instance, live, server, listening, lambda: announce(url))
                 in_order = f"the service was ended in order; {words.meanwhile(testers)}"
             store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
 
@@ -132,50 +113,11 @@ def redact_logs(redaction: Redaction) -> None:
         handler.addFilter(redaction)
 
 
-def _bind(settings: ServiceSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
-    if sys.platform != "win32":
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-        # Who is told the address may connect at once: the system keeps him waiting until HTTP is up.
-        listening.listen()
-    except OSError as err:
-        listening.close()
-        raise SettingsError(f"cannot listen at {settings.host}:{settings.port}: {err.strerror}; try --port") from err
-    return listening
-
-
-def _url(settings: ServiceSettings, listening: socket.socket) -> str:
-    scheme = "https" if settings.tls_certificate else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{scheme}://{host}:{listening.getsockname()[1]}"
-
-
-def _server(app: App, settings: ServiceSettings) -> _Server:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=256,
-        timeout_keep_alive=max(1, round(in_loop_time(_KEEP_ALIVE_S))),
-        timeout_graceful_shutdown=max(1, round(in_loop_time(_GRACE_S))),
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-    )
-    return _Server(config)
-
-
 async def _until_signal(
     service: Service,
     instance: Instance,
     live: LiveClients,
-    server: _Server,
+    server: HttpServer,
     listening: socket.socket,
     ready: Callable[[], None],
 ) -> None:
