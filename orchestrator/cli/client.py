@@ -1,4 +1,7 @@
-"""The client of the service for commands: its address, the token, and answers as results or exit statuses."""
+"""The client of the service for commands: its address, its proof, and answers as results or exit statuses.
+
+The operator's token stays here: the service proves first that it knows it, then requests are signed with it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from orchestrator.cli.output import FAILED, UNREACHABLE, WRONG_USE, fail
 
 if TYPE_CHECKING:
     import httpx
+
+    from orchestrator.cli.proving import NotProved
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 # The service answers every command within 5 s, with what it knows by then.
@@ -61,8 +66,8 @@ class ServiceClient:
         import httpx
 
         try:
-            with self._open(5.0) as client:
-                return client.get(f"{self.url}/health").status_code == 200
+            with self._open(5.0) as client, client.stream("GET", f"{self.url}/health") as reply:
+                return reply.status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -70,11 +75,11 @@ class ServiceClient:
         """Yield each update of a run when it arrives, until the service ends."""
         import httpx
 
+        from orchestrator.cli.proving import NotProved, ProvenService
+
+        auth = ProvenService(self._token())
         try:
-            with (
-                self._open(60.0) as client,
-                client.stream("GET", self._path("/live"), headers=self._headers()) as reply,
-            ):
+            with self._open(60.0) as client, client.stream("GET", self._path("/live"), auth=auth) as reply:
                 if reply.status_code != 200:
                     reply.read()
                     self._refused(reply)
@@ -84,15 +89,22 @@ class ServiceClient:
                     kind = value if name == "event" else kind
                     if name == "data" and kind == "run":
                         yield json.loads(value)
+        except NotProved as err:
+            self._not_proved("GET", err)
         except httpx.HTTPError as err:
             self._unreachable(err)
 
     def _ask(self, method: str, path: str, **what: Any) -> Any:  # noqa: ANN401 - JSON
         import httpx
 
+        from orchestrator.cli.proving import NotProved, ProvenService
+
+        auth = ProvenService(self._token())
         try:
             with self._open(_LONGEST_S) as client:
-                reply = client.request(method, self._path(path), headers=self._headers(), **what)
+                reply = client.request(method, self._path(path), auth=auth, **what)
+        except NotProved as err:
+            self._not_proved(method, err)
         except httpx.ReadTimeout:
             self._silent(method)
         except httpx.HTTPError as err:
@@ -106,23 +118,25 @@ class ServiceClient:
 
         import httpx
 
-        # No proxy of the environment gets to see the token.
+        # No proxy of the environment gets to see what is ordered; nobody is followed to another address.
         trusted = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE"))
-        return httpx.Client(trust_env=False, timeout=httpx.Timeout(longest_s, connect=5.0), verify=trusted)
+        return httpx.Client(
+            trust_env=False, timeout=httpx.Timeout(longest_s, connect=5.0), verify=trusted, follow_redirects=False
+        )
 
     def _path(self, path: str) -> str:
         return f"{self.url}/api/v1{path}"
 
-    def _headers(self) -> dict[str, str]:
+    def _token(self) -> str:
         from orchestrator.api.token import read_token, token_path
 
         parts = urlsplit(self.url)
         if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
-            fail(f"the token is sent to other machines over https only, not to {self.url}", WRONG_USE)
+            fail(f"other machines are asked over https only, not at {self.url}", WRONG_USE)
         token = os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
         if not token:
             fail(f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN", WRONG_USE)
-        return {"authorization": f"Bearer {token}"}
+        return token
 
     def _refused(self, reply: httpx.Response) -> NoReturn:
         try:
@@ -130,6 +144,18 @@ class ServiceClient:
         except (ValueError, KeyError, TypeError):
             sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
         fail(sentence, _STATUS.get(reply.status_code, FAILED))
+
+    def _not_proved(self, method: str, err: NotProved) -> NoReturn:
+        what = f"{self.url}: {err}"
+        if err.is_before:
+            fail(
+                f"{what}. Either the service is dead and another program listens there, or this is another store's "
+                "service, or one of an older version: see who has the port, start the service with 'cellrig serve', "
+                "and give its --store, or its token as CELLRIG_TOKEN",
+                UNREACHABLE,
+            )
+        done = "ask again" if method == "GET" else "whether it was carried out is not known: ask 'cellrig status'"
+        fail(f"{what}; {done}", UNREACHABLE if method == "GET" else FAILED)
 
     def _silent(self, method: str) -> NoReturn:
         what = f"the service at {self.url} is there and has not answered for {_LONGEST_S:g} s"
