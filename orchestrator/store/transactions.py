@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,11 @@ from orchestrator.store.errors import Refused, explain
 
 if TYPE_CHECKING:
     from orchestrator.store.sqlite_library import Database
+
+
+# After a wait for another program's lock in vain no write waits for so many seconds: a wait holds up the whole service,
+# and a stop of a rack writes many times.
+_HURRIED_S = 5.0
 
 
 class Transactional:
@@ -26,6 +32,8 @@ class Transactional:
         # Listeners are told of an event once it is on disk: one whose transaction is rolled back has not happened.
         self.bus: Bus | None = None
         self._untold: list[Event] = []
+        # Until then, of the monotonic clock, no write waits for another program's lock.
+        self._hurried_until_s = 0.0
 
     @contextmanager
     def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
@@ -61,10 +69,27 @@ class Transactional:
             with self._db.atomic():
                 yield
             return
-        self._db.execute("BEGIN IMMEDIATE")
+        self._begin()
         try:
             yield
             self._db.execute("COMMIT")
         except BaseException:
             self._db.rollback()
             raise
+
+    def _begin(self) -> None:
+        """Take the write lock; wait for another program's only if nobody has just waited in vain."""
+        if time.monotonic() >= self._hurried_until_s:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as err:
+                if getattr(err, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                    self._hurried_until_s = time.monotonic() + _HURRIED_S
+                raise
+            return
+        (waits_ms,) = self._db.conn.execute("PRAGMA busy_timeout").fetchone()
+        self._db.conn.execute("PRAGMA busy_timeout = 0").close()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        finally:
+            self._db.conn.execute(f"PRAGMA busy_timeout = {waits_ms}").close()
