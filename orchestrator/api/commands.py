@@ -11,7 +11,10 @@ from fastapi import APIRouter, Query
 
 from orchestrator.api import models
 from orchestrator.api.routes import RunId, TheService, channel_now, channel_stopped
+from orchestrator.clock.scaled import in_loop_time
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import Terms
+from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -66,7 +69,12 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
     ``confirm_implausible`` names the person who takes it on.
     """
     service.supervisor_of(order.channel)
-    request = await asyncio.to_thread(_request, order)
+    try:
+        async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
+            request = await asyncio.to_thread(_request, order)
+    except TimeoutError:
+        late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
+        raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
     run = service.submit(request, order.by, Terms(order.queue, order.mounted or "", order.same_cell))
     seen = run.request.plausibility
     return models.StartedRun(
