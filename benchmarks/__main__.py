@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, help_start, listeners, rack, reader, softshort, whole_path
+from benchmarks import backfill, demo, door, help_start, listeners, rack, reader, softshort, whole_path
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "rack": rack.measure,
     "listeners": listeners.measure,
     "reader": reader.measure,
+    "door": door.measure,
     "softshort": softshort.measure,
     "help": help_start.measure,
 }

@@ -98,13 +98,13 @@ def _figures(phase: Phase, timings: dict[str, list[list[float]]]) -> list[Figure
 def _live(folder: Path, phase_s: float, start_over_s: float = RECORD_S) -> tuple[list[Phase], dict[str, Any]]:
     """Start everything, let it live through its phases, and give them with what the service has measured."""
     store, bench = folder / "rack.db", folder / "bench.toml"
-    with _child("late_rack", str(UNITS), "1") as rack:
-        port = int(_line(rack))
+    with child("late_rack", str(UNITS), "1") as rack:
+        port = int(line_of(rack))
         quoted = json.dumps(str(folder))
         units = "".join(_UNIT.format(unit=unit) for unit in range(1, UNITS + 1))
         bench.write_text(_BENCH.format(port=port, poll_s=POLL_S, folder=quoted) + units, "utf-8")
-        with _child("timed_service", str(bench), str(store)) as service:
-            while not (url := _line(service)).startswith("http"):
+        with child("timed_service", str(bench), str(store)) as service:
+            while not (url := line_of(service)).startswith("http"):
                 pass
             api = _Api(url, token_path(store).read_text("ascii").strip())
             api.start_all(start_over_s)
@@ -177,7 +177,7 @@ def _records(store: Path) -> int:
 
 
 @contextmanager
-def _child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a module of this package as a process; the end of its stdin is its end."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -190,7 +190,8 @@ def _child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _line(process: subprocess.Popen[str]) -> str:
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Read a line that a process says."""
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, "a process ended before it was ready; its error is above"

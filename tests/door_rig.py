@@ -21,7 +21,7 @@ LONG_ANSWER = 4 * 2**20
 
 @dataclass
 class Application:
-    """Answers questions with four megabytes, stops at once, and other commands when it is told to."""
+    """Answers questions with four megabytes, stops at once; slow questions and other commands when it is told to."""
 
     carried_out: list[str] = field(default_factory=list)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
@@ -30,7 +30,7 @@ class Application:
         """Answer a request that was let through."""
         await receive()
         self.carried_out.append(scope["path"])
-        if scope["method"] == "POST" and not scope["path"].endswith("/stop"):
+        if scope["path"].endswith(("/slow", "/runs")):
             await self.may_go_on.wait()
         body = b"x" * LONG_ANSWER if scope["method"] == "GET" else b"{}"
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})

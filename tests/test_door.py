@@ -79,6 +79,18 @@ async def test_commands_and_stops_have_places_of_their_own() -> None:
         assert [await door.status_of(order) for order in orders] == [200] * SMALL.commands
 
 
+async def test_two_questions_are_answered_at_once_and_the_others_in_turn() -> None:
+    """Questions that take long to answer keep no stop waiting; each comes to its turn, also behind one that is gone."""
+    async with open_door(SMALL) as door:
+        slow = [await door.ask("GET", "/api/v1/slow") for _ in range(SMALL.reads_each)]
+        await asyncio.sleep(1)
+        assert len(door.app.carried_out) == 2
+        assert await door.status_of(await door.ask(*STOP)) == 200
+        door.writers[0].transport.abort()
+        door.app.may_go_on.set()
+        assert [await door.status_of(reply) for reply in slow[1:]] == [200, 200]
+
+
 async def test_a_part_of_an_order_is_not_carried_out() -> None:
     """A body that ends in the middle may read as a whole order: whoever is gone before its end has ordered nothing."""
     whole = request(*STOP)

@@ -225,6 +225,21 @@ def test_second_writer_is_told_to_wait(store_path: Path) -> None:
         assert add_run(other) == "R000001"
 
 
+def test_second_writer_is_waited_for_once(store_path: Path) -> None:
+    """A wait holds up the whole service: the writes that follow one in vain do not wait, and later ones do again."""
+    with open_store(store_path) as store, open_store(store_path, busy_timeout_s=0.05) as other:
+        said: list[str] = []
+        other.connection.set_trace_callback(said.append)
+        with store.transaction():
+            for waits in (True, False, False):
+                said.clear()
+                with pytest.raises(StoreBusy):
+                    add_run(other)
+                assert ("PRAGMA busy_timeout = 0" not in said) is waits
+        assert other.connection.execute("PRAGMA busy_timeout").fetchone() == (50,)
+        assert add_run(other) == "R000001"
+
+
 def test_full_disk_loses_the_tick_and_nothing_else(store_path: Path) -> None:
     """A tick that does not fit is refused whole; all before it stays, and writing goes on when there is room."""
     with open_store(store_path) as store:

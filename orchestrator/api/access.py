@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from orchestrator.api import proof
-from orchestrator.api.places import Holder, NoPlace, Places, kind_of
+from orchestrator.api.places import Holder, Kind, NoPlace, Places, kind_of
 from orchestrator.clock.scaled import in_loop_time
 
 Scope = MutableMapping[str, Any]
@@ -113,13 +113,37 @@ class Guard:
             await self._app(scope, receive, send)
             return
         connection: BoundedConnection | None = scope.get(CONNECTION)
+        kind = kind_of(scope["method"], scope["path"])
         try:
-            with self.places.taken(kind_of(scope["method"], scope["path"]), connection):
-                await self._app(scope, receive, send)
+            with self.places.taken(kind, connection):
+                if kind is Kind.READ:
+                    await self._in_turn(scope, receive, send)
+                else:
+                    await self._app(scope, receive, send)
                 if connection is not None:
                     await connection.read_by_client()
         except NoPlace as err:
             raise Refusal(503, str(err), body_is_read=True) from None
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let few answers to questions be made at once; an answer that is made, or a stream, lets the next begin."""
+        await self.places.turns.acquire()
+        is_mine = True
+
+        def pass_on() -> None:
+            nonlocal is_mine
+            if is_mine:
+                is_mine = False
+                self.places.turns.release()
+
+        async def sending(message: Message) -> None:
+            pass_on()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            pass_on()
 
     def _check(self, scope: Scope, headers: _Headers) -> proof.Signature | None:
         """Check who asks, and return the signature of a signed request. Raises Refusal."""

@@ -7,6 +7,7 @@ nobody out. What is allowed takes a place of its kind while it is carried out an
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 # How often it is logged that connections are closed to make place, in real seconds.
 _TOLD_EVERY_S = 60.0
 _STOPS = ("/stop", "/hold")
+# So many answers to questions are made at once: a command waits for no more of them at each of its steps.
+_READS_AT_ONCE = 2
 
 
 class Kind(StrEnum):
@@ -91,6 +94,7 @@ class Places:
         self._waiting: dict[str, dict[Holder, None]] = {}
         self._reading: list[Holder | None] = []
         self._commanding = {Kind.COMMAND: 0, Kind.STOP: 0}
+        self.turns = asyncio.Semaphore(_READS_AT_ONCE)
         self._closed = 0
         self._told_s = -_TOLD_EVERY_S
 

@@ -1,0 +1,116 @@
+"""A stop through a door that others stand in: a thousand idle connections, and fifty that ask and never read.
+
+Half of those that never read follow the live values, half ask for long answers over and over. Between any two stops
+fifty more idle connections are opened, in the place of those that the service has closed. The same stops are timed
+before with nobody else there, in the same run. The rack answers at once here: what is measured is the door.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from benchmarks.figures import Aim, Figure
+from benchmarks.rack import child, line_of
+from orchestrator.api.connection import descriptors
+from orchestrator.api.token import token_path
+
+IDLE, UNREAD, MORE = 1000, 50, 50
+# Each some 60 kB: more than a connection holds for a client that does not read.
+_LONG_ANSWERS = 40
+_CHANNEL = "21-1-1"
+_BENCH = """
+[service]
+port = 0
+[[tester]]
+name = "ct4008"
+host = "127.0.0.1"
+port = {port}
+poll_period_s = 5
+step_files = {folder}
+step_files_on_bts_pc = {folder}
+[[tester.units]]
+devid = 21
+subdevid = 1
+voltage_low_v = -5.0
+"""
+
+
+class _Clients:
+    """The clients of one service."""
+
+    def __init__(self, url: str, token: str) -> None:
+        where = urlsplit(url)
+        self._host, self._port = where.hostname or "", where.port or 0
+        self._token = token
+
+    def connect(self, sent: bytes = b"", timeout_s: float = 10.0) -> socket.socket:
+        """Open a connection and send some bytes."""
+        link = socket.create_connection((self._host, self._port), timeout_s)
+        link.sendall(sent)
+        return link
+
+    def request(self, method: str, path: str, body: bytes = b"") -> bytes:
+        """Give the bytes of a request."""
+        head = f"{method} /api/v1/{path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {self._token}\r\n"
+        kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        return f"{head}{kind}\r\n".encode() + body
+
+    def stop(self) -> float:
+        """Stop a channel on a connection of its own, and give how long that took, in seconds."""
+        began = time.monotonic()
+        body = json.dumps({"by": "benchmark"}).encode()
+        with self.connect(self.request("POST", f"channels/{_CHANNEL}/stop", body)) as link:
+            first = link.recv(65536).partition(b"\r\n")[0]
+        assert b" 200 " in first, f"the stop was answered with {first.decode()!r}"
+        return time.monotonic() - began
+
+    @contextmanager
+    def crowd(self) -> Iterator[list[socket.socket]]:
+        """Hold all the connections that nobody needs."""
+        asks = self.request("GET", "openapi.json") * _LONG_ANSWERS
+        with ExitStack() as held:
+            links = [held.enter_context(self.connect()) for _ in range(IDLE)]
+            for n in range(UNREAD):
+                held.enter_context(self.connect(asks if n % 2 else self.request("GET", "live")))
+            yield links
+            for link in links:
+                link.close()
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Time stops with nobody else there, then in the crowd."""
+    stops = 10 if quick else 40
+    descriptors()
+    with tempfile.TemporaryDirectory() as folder, child("late_rack", "1", "1") as rack:
+        store, bench = Path(folder) / "door.db", Path(folder) / "bench.toml"
+        bench.write_text(_BENCH.format(port=int(line_of(rack)), folder=json.dumps(folder)), "utf-8")
+        with child("timed_service", str(bench), str(store)) as service:
+            while not (url := line_of(service)).startswith("http"):
+                pass
+            clients = _Clients(url, token_path(store).read_text("ascii").strip())
+            time.sleep(2.0)
+            alone = [clients.stop() for _ in range(stops)]
+            crowded = []
+            with clients.crowd() as links:
+                for _ in range(stops):
+                    for link in links[:MORE]:
+                        link.close()
+                    links[:MORE] = []
+                    links += [clients.connect() for _ in range(MORE)]
+                    crowded.append(clients.stop())
+    who = f"{IDLE} idle, {UNREAD} that never read"
+    return [
+        Figure("alone: stop, median", 1e3 * median(alone), "ms"),
+        Figure("alone: stop, longest", 1e3 * max(alone), "ms"),
+        Figure(f"{who}: stop, median", 1e3 * median(crowded), "ms"),
+        Figure(f"{who}: stop, longest", 1e3 * max(crowded), "ms", Aim(1000.0, at_most=True)),
+        Figure(f"{who}: stop, median, to alone", median(crowded) / median(alone), "x"),
+    ]
