@@ -1,6 +1,7 @@
 """Whoever holds connections open, sends slowly or never reads locks nobody out: a stop is answered at once."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -104,6 +105,19 @@ async def test_a_part_of_an_order_is_not_carried_out() -> None:
         assert door.app.carried_out == []
         await door.status_of(await door.connect(whole))
         assert door.app.carried_out == ["/api/v1/rack/stop"]
+
+
+@pytest.mark.parametrize("noise", [b"\x16\x03\x01" * 99, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 99_999])
+async def test_what_is_no_request_is_refused_without_a_line_in_the_log(
+    noise: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bytes of another protocol, and a head without end: 400, and the connection is closed."""
+    async with open_door(SMALL) as door:
+        reply = await door.connect(noise)
+        assert await door.status_of(reply) in {0, 400}
+        await asyncio.sleep(1)
+        assert door.places.waiting == 0
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_refused_request_takes_no_place() -> None:

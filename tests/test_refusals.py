@@ -63,6 +63,24 @@ async def test_a_flood_of_refusals_is_counted(store: Store) -> None:
     assert traces(store)[-1] == "GET /? of 10.0.0.9 was refused: no token (980 more before it)"
 
 
+async def test_a_flood_of_a_day_hides_no_order_and_fills_no_store(store: Store) -> None:
+    """A wrong token each second: some hundred events a day; a refused order among them is stored all the same."""
+    now_s = [0.0]
+    refusals = Refusals(store, lambda: now_s[0])
+    for second in range(86_400):
+        now_s[0] = float(second)
+        refusals.note_log_in("GET", "/", "10.0.0.9", "no token")
+    assert 100 < len(traces(store)) < 700
+    refusals.note("POST", "/api/v1/runs", "ada", "claimed by bob")
+    assert traces(store)[-1] == "POST /api/v1/runs of ada was refused: claimed by bob"
+    now_s[0] += 7200.0
+    for _ in range(2):
+        now_s[0] += 60.0
+        for _ in range(25):
+            refusals.note_log_in("GET", "/", "10.0.0.9", "no token")
+    assert traces(store)[-20].endswith("(5 more before it)")
+
+
 @pytest.mark.parametrize("body", [b"", b"null", b"[" * 100_000, b'{"by": 5}', b"\xff", b'{"by": "\\u202e"}'])
 def test_a_name_that_cannot_be_read_is_none(body: bytes) -> None:
     """Whatever was sent, the trace is made."""

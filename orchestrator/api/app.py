@@ -64,7 +64,7 @@ def create_app(
 ) -> Guard:
     """Build the application for one service."""
     app = build_routes(service, live)
-    return Guard(app, token, hosts, app.state.refusals.note, places)
+    return Guard(app, token, hosts, app.state.refusals.note_log_in, places)
 
 
 def build_routes(service: Service, live: LiveClients) -> FastAPI:

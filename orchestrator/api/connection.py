@@ -6,6 +6,7 @@ A request must be there in seconds, whoever asks; whoever does not read is cut o
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import cast
 
@@ -23,6 +24,9 @@ HEAD_S = 10.0
 UNREAD_S = 10.0
 _READ_MEANWHILE = 64 * 1024
 _DESCRIPTORS = 4096
+# Defects only: a stranger's bytes that are no HTTP are worth no line each.
+_logger = logging.getLogger(f"{__name__}.http")
+_logger.setLevel(logging.ERROR)
 
 
 class Connection(H11Protocol):
@@ -30,9 +34,11 @@ class Connection(H11Protocol):
 
     def __init__(self, config: Config, state: ServerState, places: Places) -> None:
         super().__init__(config, state, {})
+        self.logger = _logger
         self.address = ""
         self.unread_since_s: float | None = None
         self._unread_bytes = 0
+        self._has_begun = False
         self._places = places
         self._served = cast("App", self.app)
         self.app = self._carry_out
@@ -83,6 +89,13 @@ class Connection(H11Protocol):
         if self._unread_timer is not None:
             self._unread_timer.cancel()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP; behind a request, whose answer may have begun, there is nothing more to say."""
+        if self._has_begun:
+            self.close_at_once()
+        else:
+            super().send_400_response(msg)
+
     async def read_by_client(self) -> None:
         """Wait until the client has read most of what was written to it, or is gone."""
         if self.flow.write_paused:
@@ -92,6 +105,7 @@ class Connection(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
         scope[CONNECTION] = self
+        self._has_begun = True
         await self._served(scope, receive, send)
 
     def _await_head(self, within_s: float) -> None:

@@ -13,9 +13,29 @@ from orchestrator.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
-# A flood of wrong tokens must not fill the store: so many events in this time, then one with the count.
-_MOST, _PERIOD_S = 20, 60.0
+# A flood of wrong tokens must not fill the store, nor hide the trace of an order: so many events in a period, then one
+# with the count. While the flood goes on the period doubles, up to an hour: 480 events a day.
+_MOST, _PERIOD_S, _LONGEST_PERIOD_S = 20, 60.0, 3600.0
 _PATH_SHOWN, _SENTENCE_SHOWN = 100, 300
+
+
+class _Budget:
+    """How many refusals of one kind are stored."""
+
+    def __init__(self, now_s: float) -> None:
+        self._since_s, self._period_s = now_s, _PERIOD_S
+        self._count = 0
+
+    def spend(self, now_s: float) -> int | None:
+        """Return None for a refusal that is only counted, else how many were only counted before it."""
+        unseen, passed_s = 0, now_s - self._since_s
+        if passed_s >= self._period_s:
+            unseen = max(0, self._count - _MOST)
+            is_flood = unseen > 0 and passed_s < 2 * self._period_s
+            self._period_s = min(2 * self._period_s, _LONGEST_PERIOD_S) if is_flood else _PERIOD_S
+            self._since_s, self._count = now_s, 0
+        self._count += 1
+        return unseen if self._count <= _MOST else None
 
 
 class Refusals:
@@ -24,18 +44,18 @@ class Refusals:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._since_s = clock()
-        self._count = 0
+        self._log_ins, self._orders = _Budget(clock()), _Budget(clock())
+
+    def note_log_in(self, method: str, path: str, who: str, sentence: str) -> None:
+        """Store that somebody without the token, or a page of another origin, was refused."""
+        self._note(self._log_ins, method, path, who, sentence)
 
     def note(self, method: str, path: str, who: str, sentence: str) -> None:
-        """Store one refusal; beyond the most of a minute they are counted, and the count is stored with the next."""
-        now_s = self._clock()
-        unseen = 0
-        if now_s - self._since_s >= _PERIOD_S:
-            unseen = max(0, self._count - _MOST)
-            self._since_s, self._count = now_s, 0
-        self._count += 1
-        if self._count > _MOST:
+        """Store one refused order; beyond the most of a period they are counted, and the next tells the count."""
+        self._note(self._orders, method, path, who, sentence)
+
+    def _note(self, budget: _Budget, method: str, path: str, who: str, sentence: str) -> None:
+        if (unseen := budget.spend(self._clock())) is None:
             return
         more = f" ({unseen} more before it)" if unseen else ""
         said = " ".join(sentence.split())[:_SENTENCE_SHOWN]
