@@ -6,6 +6,7 @@ import io
 import json
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +135,9 @@ class Hearing(socketserver.BaseRequestHandler):
                     nonce = heard.partition(b"nonce=")[2][:43].decode()
                     challenge, told = proof.Challenges(KEY).issue(nonce)
                     answer = http_answer(json.dumps({"challenge": challenge, "proof": told}).encode())
+                for letter in answer if answer == TRICKLE else ():
+                    self.request.sendall(bytes([letter]))
+                    time.sleep(0.02)
                 self.request.sendall(answer)
 
 
@@ -144,6 +148,8 @@ def http_answer(body: bytes, head: bytes = b"200 OK") -> bytes:
 
 # Stands for a right proof, as of a service that dies right after it.
 PROVED = b"proved"
+# Sent a letter at a time.
+TRICKLE = b"HTTP/1.1 200 OK\r\n" + b"x-letters: aaaaaaaaaa\r\n" * 9
 FALSE_PROOF = http_answer(json.dumps({"challenge": "c", "proof": "p" * 43}).encode())
 MOVED = http_answer(b"", b"307 Moved\r\nLocation: http://127.0.0.1:1/api/v1/status")
 
@@ -192,6 +198,21 @@ def test_a_false_server_gets_no_token(
         assert caught.value.code == 3
     if not live or PROVED not in answers:
         assert sentence in told.getvalue()
+
+
+def test_a_false_server_that_answers_for_ever_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each letter comes in time, and the answer never ends: the command gives up with what to do by hand."""
+    monkeypatch.setenv("CELLRIG_TOKEN", TOKEN)
+    # Seconds of real time, which no test waits for.
+    monkeypatch.setattr("orchestrator.cli.client._LONGEST_S", 0.1)
+    with false_server(TRICKLE) as server, contextlib.redirect_stderr(io.StringIO()) as told:
+        service = ServiceClient(tmp_path / "x.db", f"http://127.0.0.1:{server.server_address[1]}")
+        with pytest.raises(SystemExit):
+            service.post("/rack/stop", ORDER)
+    assert "switch the channel off by hand" in told.getvalue()
+    assert b"ada" not in server.heard
 
 
 async def test_two_clients_prove_at_the_same_time() -> None:

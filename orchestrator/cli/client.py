@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import typer
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import httpx
 
     from orchestrator.cli.proving import NotProved
+
+T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 # The service answers every command within 5 s, with what it knows by then.
@@ -100,12 +104,17 @@ class ServiceClient:
         from orchestrator.cli.proving import NotProved, ProvenService
 
         auth = ProvenService(self._token())
-        try:
+
+        def ask() -> httpx.Response:
             with self._open(_LONGEST_S) as client:
-                reply = client.request(method, self._path(path), auth=auth, **what)
+                return client.request(method, self._path(path), auth=auth, **what)
+
+        try:
+            # Two questions: the proof, and what is asked.
+            reply = _within(2 * _LONGEST_S, ask)
         except NotProved as err:
             self._not_proved(method, err)
-        except httpx.ReadTimeout:
+        except (httpx.ReadTimeout, TimeoutError):
             self._silent(method)
         except httpx.HTTPError as err:
             self._unreachable(err)
@@ -158,7 +167,7 @@ class ServiceClient:
         fail(f"{what}; {done}", UNREACHABLE if method == "GET" else FAILED)
 
     def _silent(self, method: str) -> NoReturn:
-        what = f"the service at {self.url} is there and has not answered for {_LONGEST_S:g} s"
+        what = f"the service at {self.url} is there and has not answered for {_LONGEST_S:g} s or more"
         if method == "GET":
             fail(f"{what}; ask again, or look into its log", UNREACHABLE)
         fail(
@@ -169,6 +178,23 @@ class ServiceClient:
 
     def _unreachable(self, err: Exception) -> NoReturn:
         fail(f"no service answers at {self.url} ({err}); start it with 'cellrig serve'", UNREACHABLE)
+
+
+def _within(longest_s: float, ask: Callable[[], T]) -> T:
+    """Return what a function gives, or raise TimeoutError, also if somebody answers a letter at a time for ever.
+
+    Its thread is left behind then, and ends with the process.
+    """
+    done: Future[T] = Future()
+
+    def on_thread() -> None:
+        try:
+            done.set_result(ask())
+        except BaseException as err:  # noqa: BLE001 - raised where it is waited for
+            done.set_exception(err)
+
+    threading.Thread(target=on_thread, daemon=True).start()
+    return done.result(longest_s)
 
 
 def _url_beside(store: Path) -> str | None:
