@@ -62,9 +62,10 @@ class Door:
         return await self.connect(request(method, path, body))
 
     async def status_of(self, reply: asyncio.StreamReader) -> int:
-        """Read the status of an answer; 0 when the connection was closed instead."""
-        with contextlib.suppress(ConnectionError):
-            return int((await reply.readline() or b"- 0").split()[1])
+        """Read the status of an answer; 0 when the connection was closed instead, or nothing came for minutes."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(300):
+                return int((await reply.readline() or b"- 0").split()[1])
         return 0
 
     async def is_closed(self, reply: asyncio.StreamReader) -> bool:

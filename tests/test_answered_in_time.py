@@ -8,7 +8,7 @@ import pytest
 
 from simulators.faults import Fault, Spoil
 from tests.api_client import ORDER, Client
-from tests.rig import CHANNEL
+from tests.rig import CHANNEL, short_segment
 
 BY = {"by": "ada"}
 OTHER = "21-1-5"
@@ -40,6 +40,20 @@ async def test_silent_tester_keeps_no_answer_waiting(client: Client, what: str) 
     assert asyncio.get_running_loop().time() - since_s <= 5
     assert reply.status_code in {200, 201, 409}
     assert reply.json()
+
+
+@pytest.mark.parametrize(("reply_s", "known"), [(1.5, CHANNEL), (3.0, "ct4008")])
+async def test_slow_tester_keeps_no_stop_of_a_rack_waiting(client: Client, reply_s: float, known: str) -> None:
+    """The look at all channels and the stop of what works there are one answer, and are both carried out after it."""
+    tester = client.rig.tester
+    await tester.start(await tester.load(CHANNEL, short_segment(50_000.0), "x"), "by-hand")
+    client.rig.bench.wire.spoil(Fault(Spoil.LATE, None, None, seconds=reply_s))
+    since_s = asyncio.get_running_loop().time()
+    rows = await client.post("/rack/stop", BY)
+    assert asyncio.get_running_loop().time() - since_s <= 5
+    assert [(row["channel"], row["off"]) for row in rows] == [(known, False)]
+    await asyncio.sleep(60)
+    assert not client.rig.bench.tester.channel(CHANNEL).busy
 
 
 async def test_locked_store_keeps_no_stop_of_a_rack_waiting(client: Client) -> None:

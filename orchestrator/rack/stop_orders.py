@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from drivers.errors import DriverError
-from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.channel_watch import BY_HAND, StopOutcome
-from orchestrator.rack.pending_orders import ANSWER_WITHIN_S, PendingOrders
+from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import StoreError
@@ -91,11 +90,11 @@ class StopOrders:
         supervisor, run = self._rack.find(run_id)
         return await self._answered(supervisor, run.request.channel, run, self._hold_run(run, by))
 
-    async def stop_channel(self, channel: str, by: str, within_s: float = ANSWER_WITHIN_S) -> StopReport:
+    async def stop_channel(self, channel: str, by: str) -> StopReport:
         """Stop whatever works on a channel, a run of this service or not. Raises NoSuchThing and StoreError."""
         supervisor = self._rack.supervisor_of(channel)
         run = self._live(channel)
-        return await self._answered(supervisor, channel, run, self._stop_channel(supervisor, channel, by), within_s)
+        return await self._answered(supervisor, channel, run, self._stop_channel(supervisor, channel, by))
 
     async def stop_rack(self, by: str) -> list[StopReport]:
         """Stop every run, and every channel that works, whatever the tables say. Raises StoreError."""
@@ -115,18 +114,13 @@ class StopOrders:
         return await self.stop_channel(channel, by)
 
     async def _answered(
-        self,
-        supervisor: Supervisor,
-        channel: str,
-        run: Run | None,
-        stop: Coroutine[Any, Any, StopReport],
-        within_s: float = ANSWER_WITHIN_S,
+        self, supervisor: Supervisor, channel: str, run: Run | None, stop: Coroutine[Any, Any, StopReport]
     ) -> StopReport:
         """Give the report of a stop that has begun, or what is known while it goes on."""
         since_s = asyncio.get_running_loop().time()
         what = f"{run.run_id} on {channel}" if run is not None else f"channel {channel}"
         self.last[channel] = _pending(supervisor, channel, run, since_s, what)
-        report = await self._orders.give(f"stop of {what}", self._kept(supervisor, channel, stop), within_s)
+        report = await self._orders.give(f"stop of {what}", self._kept(supervisor, channel, stop))
         if report is None:
             report = _pending(supervisor, channel, run, since_s, what)
             self.last[channel] = report
@@ -153,20 +147,23 @@ class StopOrders:
         return report
 
     async def _stop_unknown(self, supervisor: Supervisor, known: set[str], by: str) -> list[StopReport]:
-        """Look at all other channels of a tester, and stop those that work."""
+        """Look at all other channels of a tester, and stop those that work: one order, answered in time."""
         if not supervisor.tester.traits.is_remote:
             return []
-        looking = supervisor.watch.working(known)
-        loop, since_s = asyncio.get_running_loop(), asyncio.get_running_loop().time()
+        found: list[str] = []
+
+        async def look_and_stop() -> list[StopReport]:
+            found.extend(await supervisor.watch.working(known))
+            return list(await asyncio.gather(*(self.stop_channel(channel, by) for channel in found)))
+
         try:
-            found = await self._orders.give(f"rack stop of {supervisor.tester.name}", looking)
+            reports = await self._orders.give(f"rack stop of {supervisor.tester.name}", look_and_stop())
         except DriverError as err:
             return [_unseen(supervisor, str(err))]
-        if found is None:
-            return [_unseen(supervisor, "it does not answer")]
-        # The look and the stops are one answer.
-        left_s = max(0.0, ANSWER_WITHIN_S - (loop.time() - since_s) / in_loop_time(1.0))
-        return list(await asyncio.gather(*(self.stop_channel(channel, by, left_s) for channel in found)))
+        if reports is not None:
+            return reports
+        pending = [self.last[channel] for channel in found if channel in self.last]
+        return pending or [_unseen(supervisor, "it has not answered yet, and what works there is stopped when it does")]
 
     # Each to its end
 
