@@ -118,7 +118,7 @@ class FalseServer(socketserver.ThreadingTCPServer):
 
     def __init__(self, answers: list[bytes]) -> None:
         super().__init__(("127.0.0.1", 0), Hearing)
-        self.answers, self.heard = answers, b""
+        self.answers, self.heard, self.taken = answers, b"", 0
 
 
 class Hearing(socketserver.BaseRequestHandler):
@@ -139,6 +139,7 @@ class Hearing(socketserver.BaseRequestHandler):
                     self.request.sendall(bytes([letter]))
                     time.sleep(0.02)
                 self.request.sendall(answer)
+                server.taken += len(answer)
 
 
 def http_answer(body: bytes, head: bytes = b"200 OK") -> bytes:
@@ -150,6 +151,8 @@ def http_answer(body: bytes, head: bytes = b"200 OK") -> bytes:
 PROVED = b"proved"
 # Sent a letter at a time.
 TRICKLE = b"HTTP/1.1 200 OK\r\n" + b"x-letters: aaaaaaaaaa\r\n" * 9
+# More than any system keeps for a client that does not read on.
+LONG = http_answer(b"x" * 50_000_000)
 FALSE_PROOF = http_answer(json.dumps({"challenge": "c", "proof": "p" * 43}).encode())
 MOVED = http_answer(b"", b"307 Moved\r\nLocation: http://127.0.0.1:1/api/v1/status")
 
@@ -173,7 +176,7 @@ def false_server(*answers: bytes) -> Iterator[FalseServer]:
         ((http_answer(b"{}"),), "does not prove that it knows the operator's token, so nothing was sent to it"),
         ((FALSE_PROOF,), "nothing was sent to it. Either the service is dead and another program listens there"),
         ((MOVED,), "nothing was sent to it"),
-        ((http_answer(b"x" * 10_000_000),), "nothing was sent to it"),
+        ((LONG,), "nothing was sent to it"),
         ((http_answer(b"\xff" * 100, b"200 OK\r\nContent-Encoding: gzip"),), "nothing was sent to it"),
         ((http_answer(b'{"challenge": [], "proof": 1}'),), "nothing was sent to it"),
         ((PROVED, http_answer(b"[]")), "whether it was carried out is not known: ask 'cellrig status'"),
@@ -193,6 +196,7 @@ def test_a_false_server_gets_no_token(
             list(service.live()) if live else service.post("/rack/stop", ORDER)
     assert TOKEN.encode() not in server.heard
     assert caught.value.code in {1, 3}
+    assert server.taken < len(LONG)
     if PROVED not in answers:
         assert b"ada" not in server.heard
         assert caught.value.code == 3
