@@ -50,6 +50,7 @@ class Timings:
 
         @contextmanager
         def timed_block(store: Store, *undo: Callable[[], None]) -> Iterator[Any]:
+            """Time an outermost transaction; one inside another is part of that."""
             if store.connection.in_transaction:
                 with transaction(store, *undo) as given:
                     yield given

@@ -178,7 +178,8 @@ class BatteryTesterTraits:
 
     ``is_remote``: whether another machine drives the channels: its replies may be late, garbled or wrong, people may
     act there, and a start may arrive long after it was sent, at most ``start_arrives_within_s``. False for an
-    instrument that this process itself drives.
+    instrument that this process itself drives. ``start_time_tolerance_s``: how far the begin of a test, as the tester
+    tells it, may lie outside the time in which its start was sent and seen.
     """
 
     limits_read_back: bool
@@ -187,6 +188,7 @@ class BatteryTesterTraits:
     refresh_s: float = 0.0
     is_remote: bool = True
     start_arrives_within_s: float = 600.0
+    start_time_tolerance_s: float = 300.0
     sign_hint: str = "check which lead is on which side of the cell"
 
 
@@ -214,7 +216,7 @@ class BatteryTester(Protocol):
         """Close the connection. Channels then behave as ``host_loss`` says."""
 
     def channels(self) -> tuple[str, ...]:
-        """Return the channels found by ``open``, in rack order; none before it."""
+        """Return the channels found by ``open``, in rack order; none before it, and none after ``close``."""
 
     def channel_names(self) -> tuple[str, ...]:
         """Return the channels that the settings describe, in rack order, also while the tester does not answer."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -25,6 +26,8 @@ from protocols.yaml_document import SIZE_MAX, Node, read_document
 _Model = TypeVar("_Model", bound=FileModel)
 _SUFFIX = ".yaml"
 _NAME_SHOWN = 200
+# Characters: longer texts are read anew each time, so that what is remembered stays small.
+_REMEMBERED = 10_000
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -96,6 +99,17 @@ def _read(name_or_path: str | Path, what: str) -> tuple[str, str]:
 
 
 def _parse(text: str, file: str, model: type[_Model]) -> _Model:
+    """Read a document; of the same short text the same frozen value again: a rack is given one recipe many times."""
+    read = _parsed_before if len(text) <= _REMEMBERED else _parsed
+    return cast("_Model", read(text, file, model))
+
+
+@lru_cache(maxsize=32)
+def _parsed_before(text: str, file: str, model: type[FileModel]) -> FileModel:
+    return _parsed(text, file, model)
+
+
+def _parsed(text: str, file: str, model: type[FileModel]) -> FileModel:
     root = read_document(text, file)
     if not isinstance(root.value, dict):
         raise RecipeError([RecipeProblem(file, root.line, "file", "no keys", "lines of the form `key: value`")])

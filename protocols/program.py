@@ -31,6 +31,7 @@ from protocols.program_steps import (
 from protocols.techniques import Technique
 
 __all__ = [
+    "SHORT_RATIO",
     "CcCv",
     "Ceiling",
     "CellFacts",
@@ -53,6 +54,10 @@ __all__ = [
     "Until",
     "VoltageBand",
 ]
+
+
+# A half-cycle whose resistance is below this part of the median before it is shorted, unless a recipe says otherwise.
+SHORT_RATIO = 0.35
 
 
 class ShortPolicy(StrEnum):
@@ -101,7 +106,7 @@ class Guards:
     early_cutoff_in_a_row: int = 3
     resistance_low_ohm: float | None = None
     resistance_high_ohm: float | None = None
-    short_ratio: float = 0.35
+    short_ratio: float = SHORT_RATIO
     short_in_a_row: int = 3
     short_policy: ShortPolicy = ShortPolicy.TRIP
     open_circuit: VoltageBand | None = None

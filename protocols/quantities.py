@@ -184,6 +184,7 @@ def _reader(
     dimensions: tuple[Dimension, ...], accepts: Callable[[Decimal], bool], rule: str
 ) -> Callable[[object], Quantity]:
     def read(value: object) -> Quantity:
+        """Read a value of a file as a quantity of these dimensions. Raises what the file's model reports."""
         try:
             quantity = value if isinstance(value, Quantity) else parse_quantity(value, *dimensions)
         except QuantityError as err:

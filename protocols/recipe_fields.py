@@ -10,7 +10,7 @@ from pydantic import Field
 
 from protocols.cell import DEFAULTS, Band, CellKind
 from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
-from protocols.program import ShortPolicy
+from protocols.program import SHORT_RATIO, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule
 
@@ -49,7 +49,7 @@ class ResistanceBlock(FileModel):
 class ShortBlock(FileModel):
     """A short: ``in_a_row`` half-cycles below ``ratio`` times the median resistance of the ten before."""
 
-    ratio: Annotated[Number, Field(gt=0, lt=1)] = 0.35
+    ratio: Annotated[Number, Field(gt=0, lt=1)] = SHORT_RATIO
     in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
     policy: ShortPolicy | None = None
 

@@ -17,20 +17,9 @@ from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from tests.rig import CHANNEL, Rig, open_rig
+from tests.two_cycles import RECIPE
 
 TOKEN = "t" * 43
-RECIPE = """\
-name: two-cycles
-title: Two short cycles
-for: [li-li]
-record: {every: 30 s, on_voltage_change: 5 mV}
-steps:
-  - step: repeat
-    times: 2
-    steps:
-      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
-      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
-"""
 ORDER = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "channel": CHANNEL, "by": "ada"}
 
 
@@ -65,20 +54,27 @@ class Client:
 
 
 @asynccontextmanager
+async def client_of(service: Service, first_s: float = 0.0) -> AsyncIterator[tuple[httpx.AsyncClient, LiveClients]]:
+    """Run a service and open a client with its token, after so many seconds; leaving the block kills the service."""
+    bus = LiveClients(service.bus)
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(first_s)
+    transport = httpx.ASGITransport(create_app(service, bus, TOKEN))
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+        yield http, bus
+    task.cancel()
+    await asyncio.wait({task})
+
+
+@asynccontextmanager
 async def serving(path: Path) -> AsyncIterator[Client]:
     """Run a service with its API on a rig of eight channels."""
     async with open_rig(poll_period_s=60.0) as rig:
         with open_store(path) as store:
             service = Service(store, [rig.tester])
-            bus = LiveClients(service.bus)
-            task = asyncio.ensure_future(service.run())
-            await asyncio.sleep(0)
-            transport = httpx.ASGITransport(create_app(service, bus, TOKEN))
-            headers = {"authorization": f"Bearer {TOKEN}"}
-            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+            async with client_of(service) as (http, bus):
                 yield Client(http, rig, service, bus)
-            task.cancel()
-            await asyncio.wait({task})
 
 
 def with_client(folder: Path, work: Callable[[Client], Awaitable[None]]) -> None:

@@ -12,18 +12,6 @@ from unittest.mock import patch
 from orchestrator.cli import main
 
 PROGRAM = (sys.executable, "-c", "from orchestrator.cli import main; main()")
-RECIPE = """\
-name: two-cycles
-title: Two short cycles
-for: [li-li]
-record: {every: 30 s, on_voltage_change: 5 mV}
-steps:
-  - step: repeat
-    times: 2
-    steps:
-      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
-      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
-"""
 
 
 def cellrig_process(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

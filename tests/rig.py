@@ -22,6 +22,7 @@ from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
 from simulators.memory_streams import connect_memory
 from simulators.neware.settings import Quirks
+from simulators.neware.tester import Unit
 from tests.spoiled import SpoiledTester
 
 CHANNEL = "21-1-3"
@@ -43,15 +44,16 @@ async def open_rig(
     quirks: Quirks | None = None,
     seed: int = 1,
     negative_voltage: bool = True,
+    devid: int = 21,
     **settings: Any,  # noqa: ANN401 - fields of NewareSettings
 ) -> AsyncIterator[Rig]:
     """Open one unit of eight channels, with coated Li/Li cells unless told otherwise; ``transport`` memory or tcp."""
     loop = asyncio.get_running_loop()
-    names = {f"21-1-{n}": "coated-li-li" for n in range(1, 9)} | dict(cells or {})
+    names = {f"{devid}-1-{n}": "coated-li-li" for n in range(1, 9)} | dict(cells or {})
     bench = SimulatedBench(
         loop.time,
         getattr(loop, "epoch_unix_s", DEMO_EPOCH_UNIX_S),
-        1,
+        [Unit(devid=devid, subdevid=1)],
         {channel: load_cell(name, seed=seed) for channel, name in names.items()},
         seed=seed,
         negative_voltage=negative_voltage,
@@ -79,7 +81,7 @@ async def open_rig(
         own = NewareSettings(
             step_files=Path(folder),
             step_files_on_bts_pc=folder,
-            units=(UnitSettings(devid=21, subdevid=1, voltage_low_v=-5.0 if negative_voltage else 0.025),),
+            units=(UnitSettings(devid=devid, subdevid=1, voltage_low_v=-5.0 if negative_voltage else 0.025),),
             **settings,
         )
         connect = over_memory if transport == "memory" else tcp(host, port)

@@ -113,15 +113,7 @@ async def open_station_rig(
                 launched.append(process)
                 return process
 
-            usual: dict[str, Any] = {
-                "program": sys.executable,
-                "program_arguments": program()[1:],
-                "jobs": folder,
-                "command_line": "list",
-                "working_folder": "job",
-                "host_loss": HostLoss.STOPS,
-            }
-            settings = Chi660eSettings(**usual | dict(chi or {}))
+            settings = chi_settings(folder, chi or {})
 
             def another() -> Chi660ePotentiostat:
                 return Chi660ePotentiostat(settings, wall_time, start, lambda _: popups(screen))
@@ -129,15 +121,7 @@ async def open_station_rig(
             potentiostat = another()
             station = Station(potentiostat)
             if not by_hand:
-                wired = {str(port): channel for port, channel in channels.items()}
-                mux = RelayMuxSettings(
-                    port="memory", identity="RM0001", ports=8, channels=wired, isolates_tester=isolation
-                )
-
-                async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-                    return connect_memory(relays.handle)
-
-                switch = SpoiledSwitch(mux, streams(mux.name, connect))
+                switch = switch_of(relays, channels, isolation)
                 station = Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
             try:
                 yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings, another)
@@ -148,6 +132,30 @@ async def open_station_rig(
                 for process in launched:
                     process.kill()
                 await control.close()
+
+
+def chi_settings(folder: str, changes: Mapping[str, Any]) -> Chi660eSettings:
+    """Give the settings of a potentiostat whose program is the simulated one, with its jobs in a folder."""
+    usual: dict[str, Any] = {
+        "program": sys.executable,
+        "program_arguments": program()[1:],
+        "jobs": folder,
+        "command_line": "list",
+        "working_folder": "job",
+        "host_loss": HostLoss.STOPS,
+    }
+    return Chi660eSettings(**usual | dict(changes))
+
+
+def switch_of(relays: SimulatedMux, channels: Mapping[int, str], isolation: Isolation) -> SpoiledSwitch:
+    """Give the switch that drives these relays."""
+    wired = {str(port): channel for port, channel in channels.items()}
+    mux = RelayMuxSettings(port="memory", identity="RM0001", ports=8, channels=wired, isolates_tester=isolation)
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(relays.handle)
+
+    return SpoiledSwitch(mux, streams(mux.name, connect))
 
 
 def popups(screen: Path) -> list[Popup]:

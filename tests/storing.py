@@ -6,7 +6,9 @@ from drivers.interfaces import Sample
 from orchestrator.store import Store
 
 
-def add_run(store: Store, cell: str = "Li-PEO-Li 7", channel: str = "27-1-3") -> str:
+def add_run(
+    store: Store, cell: str = "Li-PEO-Li 7", channel: str = "27-1-3", created_unix_s: float = 1_767_571_200.0
+) -> str:
     """Add a run of a made-up program and give its id."""
     return store.add_run(
         recipe="li-li",
@@ -14,7 +16,7 @@ def add_run(store: Store, cell: str = "Li-PEO-Li 7", channel: str = "27-1-3") ->
         channel=channel,
         program_json='{"cell": {"name": "Li-PEO-Li 7", "area_cm2": 0.7854}}',
         program_sha256="ab" * 32,
-        created_unix_s=1_767_571_200.0,
+        created_unix_s=created_unix_s,
         label="bare",
     )
 

@@ -10,8 +10,9 @@ from drivers.interfaces import Sample
 from orchestrator.api.live_stream import LiveClient, LiveClients, TooManyClients, stream
 from orchestrator.events import Bus, RunUpdate
 from orchestrator.states import RunState
-from tests.api_client import ORDER, RECIPE, Client, with_client
+from tests.api_client import ORDER, Client, with_client
 from tests.rig import CHANNEL
+from tests.two_cycles import RECIPE
 
 BY = {"by": "ada"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 
@@ -217,3 +218,34 @@ def test_event_is_told_after_its_commit_and_never_when_it_is_rolled_back(store: 
     assert (first.kind, first.severity, first.run_id) == (EventKind.LINK_LOST, Severity.WARNING, run_id)
     assert (first.channel, dict(first.data)) == (store.run(run_id).channel, {"polls": 3})
     assert (second.run_id, second.channel) == (None, None)
+
+
+def test_listener_that_swallows_its_cancellation_does_not_keep_the_program_alive(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is asked to end, then left after a second; one that tidies up when it is cancelled is let finish."""
+    tidied: list[str] = []
+
+    async def stubborn(_: Told) -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+
+    async def tidy(_: Told) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.5)
+            tidied.append("done")
+
+    async def main() -> float:
+        bus = Bus([stubborn, tidy])
+        async with bus.listening():
+            bus.tell(event(1))
+            await asyncio.sleep(1)
+            began_s = asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() - began_s
+
+    assert run_virtual(main()) < 5
+    assert tidied == ["done"]
+    assert "stubborn does not end when it is cancelled" in caplog.text

@@ -51,8 +51,10 @@ def _start_unknown(night: Night) -> None:
 
 
 def _start_twice(night: Night) -> None:
+    service = night.host.service
+    assert service is not None
     night.bench.tester.stop("21-1-1")
-    night.bench.tester.start("21-1-1", night.schedule("21-1-1"), "R000001")
+    night.bench.tester.start("21-1-1", night.schedule("21-1-1"), service.store.barcode("R000001"))
 
 
 def _latch(night: Night) -> None:
@@ -61,7 +63,7 @@ def _latch(night: Night) -> None:
     service.store.set_run_state("R000001", "tripped", "", wall_time() - 3600)
     night.bench.tester.stop("21-1-1")
     service.store.open_intent("R000001", "21-1-1", "start", "", "again", wall_time() - 1)
-    night.bench.tester.start("21-1-1", night.schedule("21-1-1"), "R000001.2")
+    night.bench.tester.start("21-1-1", night.schedule("21-1-1"), f"{service.store.barcode('R000001')}.2")
 
 
 def _two_owners(night: Night) -> None:

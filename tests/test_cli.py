@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.cli.run_by_service import followed
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
-from tests.command_line import PROGRAM, RECIPE, cellrig, cellrig_process, refused
+from tests.command_line import PROGRAM, cellrig, cellrig_process, refused
+from tests.two_cycles import RECIPE
 
 
 @pytest.fixture
@@ -229,3 +231,33 @@ def test_help_imports_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--label", "x" * 65, "label: String should have at most 64 characters"),
+        ("--by", "-", "by: Value error, say who you are"),
+        ("--confirm-implausible", "a\nb", "confirm_implausible: String should match pattern"),
+    ],
+)
+def test_name_that_the_service_refuses_is_refused_without_it(
+    tmp_path: Path, option: str, value: str, words: str
+) -> None:
+    """The same limits in the same words, and nothing is stored."""
+    options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", tmp_path / "lab.db")
+    refused(cellrig("run", "li-li-0.2", *options, option, value), 2, words)
+    assert not (tmp_path / "lab.db").exists()
+
+
+def test_waiting_for_a_queued_run_says_what_it_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each reason once, on stderr, with the command that lets it go on."""
+    row = {"run_id": "R000002", "label": "x", "channel": "21-1-3", "time_s": 0.0, "planned_s": 1.0, "cycle": 0}
+    row |= {"voltage_v": None, "samples": 0}
+    why = "waits for a person: then: cellrig resume R000002"
+    said = [("queued", why), ("queued", why), ("running", ""), ("completed", "program finished")]
+    over = followed([{**row, "state": state, "reason": reason} for state, reason in said], row)
+    assert over is not None
+    assert over["state"] == "completed"
+    assert capsys.readouterr().err.count(f"R000002 on 21-1-3 is queued: {why}") == 1
+    assert followed([], row) is None

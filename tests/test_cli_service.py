@@ -21,7 +21,8 @@ from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.cli import main
 from orchestrator.cli.client import ServiceClient
 from orchestrator.store import open_store
-from tests.command_line import RECIPE, refused
+from tests.command_line import refused
+from tests.two_cycles import RECIPE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
 

@@ -1,12 +1,14 @@
 """What other packages add: testers and formats are found by their entry points, and a broken one hinders no other."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from drivers.errors import SettingsError
+from orchestrator.bench.checking import check_bench
 from orchestrator.bench.kinds import find_kind, offered_kinds
 from orchestrator.bench.settings import load_bench
 from orchestrator.cli.app import app
@@ -37,6 +39,46 @@ BROKEN = {
     "instance": ("wrong:instance", "toy must be BatteryTesterSettings"),
     "ending": ("ending:KIND", "SystemExit: 3"),
     "misnamed": ("wrong:misnamed", "kind of its settings is 'toy'; it must be 'misnamed'"),
+}
+
+FAULTY_CODE = """\
+from abc import abstractmethod
+from typing import Literal
+from drivers.tester_kind import BatteryTesterKind
+from tests.toy_tester import ToySettings, ToyTester
+
+CLOSED = []
+
+def made(name, channels):
+    class Settings(ToySettings):
+        kind: Literal[name] = name
+        def channel_names(self):
+            return channels(self)
+    return BatteryTesterKind(Settings, Unruly)
+
+class Unruly(ToyTester):
+    async def open(self):
+        1 / 0
+    async def close(self):
+        CLOSED.append(self.name)
+        raise ValueError("cannot close")
+
+class Half(ToySettings):
+    kind: Literal["half"] = "half"
+    @abstractmethod
+    def more(self): ...
+
+half = BatteryTesterKind(Half, ToyTester)
+unruly = made("unruly", lambda it: tuple(it.cells))
+raising_names = made("raising_names", lambda it: 1 / 0)
+numbered = made("numbered", lambda it: (1, 2))
+nameless = made("nameless", lambda it: ("",))
+"""
+FAULTY = {
+    "half": "Half leaves out more, which every tester's settings have",
+    "raising_names": "ends in ZeroDivisionError: division by zero; this is a fault of",
+    "numbered": "names a channel 1; a name has letters",
+    "nameless": "names a channel ''; a name has letters",
 }
 
 
@@ -140,3 +182,29 @@ def test_command_lists_what_is_installed(site: Path) -> None:
     assert rows["toy"] == {"adds": "tester", "name": "toy", "package": "cellrig-toy 1.0", "problem": ""}
     assert "no licence found" in rows["raising"]["problem"]
     assert "cellrig-toy 1.0" in CliRunner().invoke(app, ["extensions"]).stdout
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_faulty_settings_of_another_package_are_told_in_a_sentence(site: Path, tmp_path: Path, name: str) -> None:
+    """Settings that leave something out, that raise, or that name channels by what is no name."""
+    points = "".join(f"{name} = faulty:{name}\n" for name in FAULTY)
+    install(site, "faulty-testers", f"[cellrig.testers]\n{points}", {"faulty": FAULTY_CODE})
+    file = tmp_path / "bench.toml"
+    file.write_text(f'[[tester]]\nkind = "{name}"\n[tester.cells]\nleft = "coated-li-li"\n', encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        load_bench(file)
+    assert FAULTY[name] in str(refused.value)
+    assert "faulty-testers 1.0" in str(refused.value)
+
+
+async def test_drivers_that_raise_anything_hinder_no_other(site: Path, tmp_path: Path) -> None:
+    """``bench check`` tells it of each with its package, and a tester that cannot be closed keeps no other open."""
+    install(site, "faulty-testers", "[cellrig.testers]\nunruly = faulty:unruly\n", {"faulty": FAULTY_CODE})
+    file = tmp_path / "bench.toml"
+    tester = '[[tester]]\nkind = "unruly"\nname = "{0}"\n[tester.cells]\n{0} = "coated-li-li"\n'
+    file.write_text(tester.format("first") + tester.format("second"), encoding="utf-8")
+    rows = await check_bench(load_bench(file))
+    for row in rows:
+        assert "ZeroDivisionError" in row["problem"]
+        assert "faulty-testers 1.0" in row["problem"]
+    assert sys.modules["faulty"].CLOSED == ["first", "second"]

@@ -47,11 +47,12 @@ async def test_start_that_arrives_after_a_kill_is_adopted_by_the_next_service(ri
     (segment,) = order.program.cycling
     store.set_run_state(run_id, RunState.ARMED, "", wall_time())
     store.open_intent(run_id, CHANNEL, "start", "", "left open by a kill", wall_time())
-    loaded = await rig.tester.load(CHANNEL, segment, run_id)
+    barcode = store.barcode(run_id)
+    loaded = await rig.tester.load(CHANNEL, segment, barcode)
     async with serving(rig, store):
         await asyncio.sleep(8)
         assert store.run(run_id).state is RunState.UNKNOWN
-        await rig.tester.start(loaded, run_id)
+        await rig.tester.start(loaded, barcode)
         await asyncio.sleep(6500)
     assert store.run(run_id).state is RunState.COMPLETED
     check_rows(rig, store, run_id)
@@ -135,3 +136,18 @@ async def test_late_start_of_a_resumed_run_is_stopped_and_the_run_stays_held(rig
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
+
+
+async def test_hold_of_a_start_that_never_arrives_fails_the_run(rig: Rig, store: Store) -> None:
+    """Not stopped, which nobody asked for, and not held: a new start would bear the barcode of the late one."""
+    delay_start(rig, 1e9)
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.UNKNOWN
+        await service.hold(run.run_id, "ada")
+        await asyncio.sleep(700)
+        assert state(run) is RunState.FAILED
+        assert run.reason.startswith("held by ada; ")
+        assert run.reason.endswith("order it as a new run")
+    assert store.open_intents() == []

@@ -33,7 +33,7 @@ async def test_channel_that_vanishes_is_no_proof_of_a_stop(rig: Rig) -> None:
 
 
 async def test_stop_leaves_another_test_with_our_barcode_alone(rig: Rig) -> None:
-    """Every store counts its runs from R000001: only barcode and test id together say whose test it is."""
+    """A program may be started again at the tester under its barcode: only barcode and test id say whose test it is."""
     identity = await started(rig)
     await asyncio.sleep(120)
     schedule = read_schedule(APPENDIX_A.read_bytes(), UnitRatings(negative_voltage=True))

@@ -21,10 +21,11 @@ from protocols.loading import load_cell, parse_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve
 from protocols.usual_bands import BANDS, Judged
-from tests.api_client import ORDER, RECIPE, Client
+from tests.api_client import ORDER, Client
 from tests.command_line import cellrig, refused
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import serving
+from tests.two_cycles import RECIPE
 
 FORTY = RECIPE.replace("0.2 mA/cm2", "40 mA/cm2")
 SLIP = """\

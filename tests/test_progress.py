@@ -7,14 +7,16 @@ import asyncio
 import numpy as np
 import pytest
 
+from drivers.interfaces import EndReason, Sample
 from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.summary import summarize
+from orchestrator.judging.placing import ProgramWalk
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.runs.progress import Progress
 from orchestrator.store import Store
 from protocols.program import CyclingSegment
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
-from tests.station_rig import StationRig, eis_request, measuring_service
+from tests.station_rig import StationRig, eis_program, eis_request, measuring_service
 
 RECIPE = """
 name: watched
@@ -71,3 +73,35 @@ async def test_trace_of_a_potentiostat_counts_for_the_run(station_rig: StationRi
             assert shown.time_s == pytest.approx(read.duration_s)
             assert shown.samples == summarize(store, "R000001").samples
             assert read.duration_s > 5 * 60 + 2 * 60
+
+
+def test_refused_resume_changes_nothing_of_what_is_left() -> None:
+    """What was to follow did not start: position, cycle and remainder are still those of the test that ran."""
+    whole = PROGRAM.cycling[0]
+    cut = Sample(40, 900.0, 300.0, 3, 4, 1, "cc", 0.03, 1e-4, 1e-5, 0.0, 0.0)
+    held = Progress.at_start(PROGRAM).with_test().after(cut)
+    left = held.remaining_segment()
+    assert left is not None
+    assert left != whole
+    refused = held.running(left)
+    assert refused.cycle(cut) == held.cycle(cut)
+    assert refused.after(cut) == held
+
+
+def test_contact_check_that_was_cut_is_marked_where_it_is_made_again() -> None:
+    """Its second execution is no step of the original program; what follows is counted on."""
+    program = eis_program()
+    whole = program.cycling[0]
+    walk = ProgramWalk(program)
+    walk.begin(0, whole)
+    assert walk.place(executed(1)).count == 1
+    walk.end(Sample(2, 5.0, 5.0, 1, 1, 1, "cc", 0.03, 1e-4, 1e-7, 0.0, 0.0))
+    walk.begin(0, whole)
+    again = [walk.place(executed(n)) for n in (1, 2, 3)]
+    assert [place.is_repeated_check for place in again] == [True, False, False]
+    assert [place.count for place in again] == [0, 2, 3]
+
+
+def executed(number: int) -> ExecutedStep:
+    """Give the execution of a step of a segment without loops before it."""
+    return ExecutedStep(number, number, 1, "cc", 0.0, 10.0, 1e-6, 0.0, 0.03, 200.0, EndReason.TIME, number, number)

@@ -184,3 +184,13 @@ def test_schema_has_every_kind_of_step_and_no_null() -> None:
     for step in ("rest", "constant_current", "constant_voltage", "cc_cv", "repeat"):
         assert f"'const': '{step}'" in text
     assert "'null'" not in text
+
+
+def test_text_is_parsed_once_and_refused_each_time() -> None:
+    """The same text gives the same frozen value; what is wrong is told again, with the name of its file."""
+    text = recipe_text("li-li-0.2")
+    assert parse_recipe(text) is parse_recipe(text)
+    assert parse_recipe(text + "\n") is not parse_recipe(text)
+    for file in ("a.yaml", "b.yaml", "a.yaml"):
+        with pytest.raises(RecipeError, match=file):
+            parse_recipe("name: [", file)

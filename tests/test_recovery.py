@@ -44,3 +44,21 @@ W, F, P, S = ChannelState.WORKING, ChannelState.FINISHED, ChannelState.PAUSED, C
 def test_every_restart_has_exactly_one_verdict(known: Known, shown: ChannelStatus, verdict: Verdict) -> None:
     """Adopt, hold, stop again, fail or queue, by what the store knows and the tester shows."""
     assert decide(known, shown)[0] is verdict
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (Known(RunState.ARMED, "R1", None, True, False), Verdict.FAIL),
+        (Known(RunState.ARMED, "R1", None, True, False, start_may_arrive=True), Verdict.WAIT),
+        (Known(RunState.ARMED, "R1", None, True, False, True), Verdict.HOLD),
+        (Known(RunState.RUNNING, "R1", 4, False, False), Verdict.HOLD),
+        (Known(RunState.RUNNING, "R1", 4, False, True), Verdict.HOLD),
+        (Known(RunState.UNKNOWN, "R1", 4, False, False), Verdict.HOLD),
+    ],
+)
+def test_contradicted_test_is_never_adopted_nor_stopped(known: Known, verdict: Verdict) -> None:
+    """Whatever was ordered, the reason is part of the sentence."""
+    decided = decide(known, status(ChannelState.WORKING, "R1", 4), "it began before")
+    assert decided[0] is verdict
+    assert "it began before: that test is left alone" in decided[1]

@@ -215,7 +215,7 @@ def test_dead_bts_server_at_the_start_fails_the_run(store_path: Path) -> None:
     async def main(store: Store) -> Run:
         async with open_rig() as rig:
             rig.bench.wire.refuse_connections()
-            await rig.tester.close()
+            rig.bench.wire.spoil(Fault(Spoil.CLOSED, None, None))
             (run,) = await Supervisor(store, rig.tester).run([RunRequest(li_li_program(2), CHANNEL, "x")])
             assert rig.bench.tester.channels[CHANNEL].tests == []
             return run

@@ -206,9 +206,9 @@ async def test_clock_of_the_tester_that_drifts_is_marked(store_path: Path) -> No
 
 async def test_defect_in_one_driver_leaves_other_testers_alone(rig: Rig, store: Store) -> None:
     """Its own runs become unseen and come back; those of another tester are watched all the time (faults E09)."""
-    async with open_rig(poll_period_s=60.0) as bad, serving(rig, store, bad) as service:
-        first = service.supervisors[0].submit(request(cycles=1))
-        second = service.supervisors[1].submit(request(OTHER, cycles=1))
+    async with open_rig(poll_period_s=60.0, devid=22) as bad, serving(rig, store, bad) as service:
+        first = service.submit(request(cycles=1), "ada")
+        second = service.submit(request("22-1-5", cycles=1), "ada")
         await asyncio.sleep(900)
         bad.tester.faults.fail("status", KeyError("a defect"))
         await asyncio.sleep(900)
@@ -297,7 +297,6 @@ async def test_stop_that_is_given_up_while_a_start_loads_calls_nothing_off(rig: 
 async def test_tester_that_comes_up_late_has_its_channels_from_the_start(rig: Rig, store: Store) -> None:
     """Its channels are those that its settings describe, and a run that is ordered meanwhile waits for it."""
     await rig.tester.close()
-    rig.tester._addresses.clear()  # noqa: SLF001 - as before it has answered for the first time
     rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
     async with serving(rig, store) as service:
         await asyncio.sleep(60)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from orchestrator.events import EventKind
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.runs.silence import FIRST_LOOK_S
 from orchestrator.states import RunState
@@ -95,3 +96,12 @@ async def _lose_the_start(rig: Rig, reached: bool) -> None:
         await asyncio.sleep(20)
     rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
     await asyncio.sleep(300)
+
+
+async def test_program_is_told_to_be_loaded_before_its_test_is_told_to_have_begun(rig: Rig, store: Store) -> None:
+    """The events of a run stand in the order of what happened."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(120)
+        kinds = [event.kind for event in store.events(run.run_id)]
+        assert kinds.index(EventKind.LOADED) < kinds.index(EventKind.STARTED)

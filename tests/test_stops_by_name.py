@@ -6,10 +6,12 @@ import pytest
 
 from drivers.interfaces import ChannelState
 from orchestrator.events import EventKind
+from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
 from tests.api_client import ORDER, Client
-from tests.rig import CHANNEL, short_segment
+from tests.rig import CHANNEL, Rig, short_segment
+from tests.service_rig import serving as service_on
 
 BY = {"by": "ada"}
 
@@ -64,7 +66,7 @@ async def test_stop_of_an_ended_run_stops_its_test_if_that_works_all_the_same(cl
     """Somebody continues it at the tester: the run's own name is enough."""
     await client.post("/runs", ORDER, 201)
     await asyncio.sleep(300)
-    await by_hand_after(client, "R000001")
+    await by_hand_after(client, client.service.store.barcode("R000001"))
     row = await client.stopped("/runs/R000001/stop")
     assert (row["off"], busy(client)) == (True, False)
 
@@ -153,3 +155,24 @@ async def test_resume_is_answered_within_five_seconds(client: Client) -> None:
     told = await client.post("/runs/R000001/resume", BY)
     assert loop.time() - begun_s <= 5
     assert "the resume is ordered and not confirmed" in told["reason"]
+
+
+async def test_pending_stop_of_a_test_without_a_run_outlives_the_service(rig: Rig, store: Store) -> None:
+    """It is carried out by the next one, once; what is started by hand after that is left alone."""
+    segment = short_segment(50_000.0)
+    async with service_on(rig, store) as service:
+        await asyncio.sleep(1)
+        await rig.tester.start(await rig.tester.load(CHANNEL, segment, "x"), "by-hand")
+        await asyncio.sleep(70)
+        rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+        assert not (await service.supervisors[0].watch.stop(CHANNEL, "ada")).is_off
+    assert rig.bench.tester.channel(CHANNEL).busy
+    rig.bench.wire.mend()
+    async with service_on(rig, store):
+        await asyncio.sleep(120)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        assert any("stopped" in event.message and "by ada" in event.message for event in store.events())
+    await rig.tester.start(await rig.tester.load(CHANNEL, segment, "y"), "by-hand-2")
+    async with service_on(rig, store):
+        await asyncio.sleep(120)
+        assert rig.bench.tester.channel(CHANNEL).busy

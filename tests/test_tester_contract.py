@@ -116,7 +116,7 @@ async def test_start_that_never_arrived_is_an_unknown_outcome(rig: Rig) -> None:
     """Without a sign of our program the caller is told so; nothing is sent twice."""
     loaded = await rig.tester.load(CHANNEL, short_segment(), "R000001")
     rig.bench.wire.refuse_connections()
-    await rig.tester.close()
+    rig.bench.wire.spoil(Fault(Spoil.CLOSED, None, None))
     with pytest.raises(ConnectionFailed):
         await rig.tester.start(loaded, "R000001")
     assert rig.bench.tester.channels[CHANNEL].tests == []

@@ -12,8 +12,6 @@ from typer.testing import CliRunner
 
 from drivers.errors import CannotRun
 from drivers.interfaces import HostLoss
-from orchestrator.api.app import create_app
-from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.sentences import note_start
 from orchestrator.bench.opening import bench_testers, open_tester_of
 from orchestrator.bench.settings import BenchSettings, load_bench
@@ -30,22 +28,12 @@ from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, parse_recipe
 from simulators.cells import CellModel
+from tests.api_client import client_of
 from tests.packages import TOY_BENCH, install_toy
 from tests.rig import li_li_program
 from tests.toy_tester import ToySettings, ToyTester
+from tests.two_cycles import RECIPE
 
-RECIPE = """\
-name: two-cycles
-title: Two short cycles
-for: [li-li]
-record: {every: 30 s, on_voltage_change: 5 mV}
-steps:
-  - step: repeat
-    times: 2
-    steps:
-      - {step: constant_current, direction: charge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: 0.5 V}}
-      - {step: constant_current, direction: discharge, current: 0.2 mA/cm2, until: {time: 10 min, voltage: -0.5 V}}
-"""
 HELD = """\
 name: held
 title: A charge that ends at a held voltage
@@ -55,7 +43,6 @@ steps:
   - {step: cc_cv, direction: charge, current: 0.2 mA/cm2, voltage: 3.6 V, until: {current: 0.02 mA/cm2, time: 9 h}}
 """
 PROGRAM = li_li_program(2, half_cycle_s=600.0)
-TOKEN = "t" * 43
 
 
 @pytest.fixture
@@ -149,7 +136,7 @@ async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) ->
         assert run.records is not None
         assert store.sample_count(test.id) == await tester.record_count(run.records.identity) > 80
         said = texts(store, run)
-        assert "R000001 in the toy's memory, sha256 " in said
+        assert f"{test.barcode} in the toy's memory, sha256 " in said
         assert "step file" not in said
         assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
 
@@ -159,14 +146,8 @@ async def serving(bench: BenchSettings, store: Store) -> AsyncIterator[tuple[Ser
     """Run the service with the testers of a bench, and a client."""
     async with bench_testers(bench, None) as testers:
         service = Service(store, testers)
-        task = asyncio.ensure_future(service.run())
-        await asyncio.sleep(1)
-        transport = httpx.ASGITransport(create_app(service, LiveClients(service.bus), TOKEN))
-        headers = {"authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+        async with client_of(service, first_s=1.0) as (http, _):
             yield service, http
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def test_service_runs_and_stops_on_channels_with_free_names(file: Path, store: Store) -> None:

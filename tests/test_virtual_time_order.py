@@ -174,3 +174,17 @@ def digest(path: Path) -> str:
         for line in store.connection.iterdump():
             found.update(b"" if "_sqlite_migrations" in line else line.encode())
     return found.hexdigest()
+
+
+def test_thread_that_waits_for_a_timer_of_its_own_loop_is_told_so() -> None:
+    """Clock and thread would wait for each other for ever: the loop ends with the reason."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(asyncio.sleep(5.0), loop).result())
+
+    with (
+        asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(patience_s=0.1)) as runner,
+        pytest.raises(RuntimeError, match="waits for a timer of the virtual loop"),
+    ):
+        runner.run(main())

@@ -34,6 +34,7 @@ def ports_of(settings: RelayMuxSettings, listed: Callable[[], Iterable[PortInfo]
     """Return the ports at which the switch of these settings may be (fault A02)."""
 
     async def lines() -> Sequence[Line]:
+        """List the ports anew: an adapter may have come back under another name."""
         if not settings.serial_number:
             return [_line(name, settings) for name in dict.fromkeys((settings.port, *settings.other_ports))]
         found = list(await asyncio.to_thread(lambda: list(listed())))

@@ -68,6 +68,7 @@ class NewareSettings(BatteryTesterSettings):
     ``step_files`` is our folder, ``step_files_on_bts_pc`` the same folder as the BTS PC sees it. ``poll_period_s``
     below 5 s is refused: live values are no fresher. ``confirm_timeout_s`` bounds the wait for a start or stop to show.
     ``start_may_arrive_s``: for so long a start whose reply is lost may still reach the tester.
+    ``start_time_tolerance_s``: a test that began earlier than so much before its start was sent is not ours.
     """
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
@@ -83,6 +84,7 @@ class NewareSettings(BatteryTesterSettings):
     reply_timeout_s: float = Field(default=30.0, gt=0)
     confirm_timeout_s: float = Field(default=30.0, gt=0)
     start_may_arrive_s: float = Field(default=600.0, ge=0)
+    start_time_tolerance_s: float = Field(default=300.0, ge=1)
     time_zone: str = "UTC"
     step_file_version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"

@@ -93,7 +93,11 @@ class NewareTester:
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
         self.poll_period_s = settings.poll_period_s
-        self.traits = replace(_TRAITS, start_arrives_within_s=settings.start_may_arrive_s)
+        self.traits = replace(
+            _TRAITS,
+            start_arrives_within_s=settings.start_may_arrive_s,
+            start_time_tolerance_s=settings.start_time_tolerance_s,
+        )
         self._settings = settings
         self._client = client
         self._wall_time = wall_time
@@ -109,8 +113,9 @@ class NewareTester:
             raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
 
     async def close(self) -> None:
-        """Close the connection; running channels continue without it."""
+        """Close the connection; running channels continue without it, and none is known here any more."""
         await self._client.close()
+        self._addresses = {}
 
     def channels(self) -> tuple[str, ...]:
         """Return the channels found, in rack order."""
@@ -182,7 +187,7 @@ class NewareTester:
         dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
         data = stepfile.write(segment, label, self._wall_time(), dialect)
         sha256 = hashlib.sha256(data).hexdigest()
-        # Every store counts its runs from R000001: the content in the name keeps two of them out of each other's file.
+        # A part of a run may be loaded twice, and differ: the content in the name keeps one out of the other's file.
         name = f"{label}-{sha256[:8]}.xml"
         location, stored = await asyncio.to_thread(self._store_step_file, name, data)
         if wrong := stepfile.differences(segment, stored):
@@ -376,7 +381,7 @@ class NewareTester:
 
 
 def _must_be_ours(status: ChannelStatus, identity: TestIdentity) -> None:
-    # Both: every store counts its runs, and so its barcodes, from R000001.
+    # Both: a person may start a program of ours again at the tester, under its barcode.
     if (status.barcode, status.test_id) != (identity.barcode, identity.test_id):
         raise ChannelTaken(
             f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}, "

@@ -25,6 +25,7 @@ from statistics import median
 from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.half_cycle_slices import PARTS, HalfCycle
 from orchestrator.analysis.impedance import Landmarks, landmarks
+from protocols.program import SHORT_RATIO
 
 
 class Verdict(StrEnum):
@@ -55,7 +56,7 @@ class Rule:
 
     edge: float = 0.05
     lasting: int = 2
-    hard: float = 0.35
+    hard: float = SHORT_RATIO
     hard_in_a_row: int = 3
     interface_fall: float = 0.15
     flat: float = 0.02

@@ -29,6 +29,7 @@ Person = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE), A
 CellLabel = Annotated[str, Field(max_length=64, pattern=_ONE_LINE), AfterValidator(_cell_named)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
+Label = Annotated[str, Field(max_length=64, pattern=_ONE_LINE)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]
 CLAIM_MAX_S = 3600.0
 
@@ -50,7 +51,7 @@ class StartOrder(_Order):
     cell: Name | None = None
     cell_yaml: Document | None = None
     channel: Channel
-    label: Annotated[str, Field(max_length=64, pattern=_ONE_LINE)] = ""
+    label: Label = ""
     by: Person
     confirm_implausible: Person | None = None
     queue: bool = False
@@ -63,6 +64,16 @@ class StartOrder(_Order):
             if (name is None) == (text is None):
                 raise ValueError(f"give either {what} or {what}_yaml")
         return self
+
+
+class LocalOrder(_Order):
+    """The names in an order that ``cellrig run`` carries out itself: those of an order to the service, as strict."""
+
+    channel: Channel
+    label: Label = ""
+    by: Person | None = None
+    confirm_implausible: Person | None = None
+    mounted: CellLabel | None = None
 
 
 class ByOrder(_Order):

@@ -7,6 +7,8 @@ from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
+from orchestrator.bench.double_entries import double_entry
+from orchestrator.bench.kinds import broken_code
 from orchestrator.bench.opening import bench_testers, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
@@ -16,7 +18,7 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
     """Open every tester of a bench and report, for each, whether it answers and the state of its channels."""
     rows: list[dict[str, Any]] = []
     async with bench_testers(bench, None) as testers:
-        for tester in testers:
+        for tester, settings in zip(testers, bench.tester, strict=True):
             problem, shown = None, []
             try:
                 await tester.open()
@@ -26,9 +28,13 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
                 ]
             except DriverError as err:
                 problem = str(err)
+            except Exception as err:  # noqa: BLE001 - told with its package; the others are checked all the same
+                problem = broken_code(settings.kind, f"asking {tester.name!r}", err)
             rows.append(
                 {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}
             )
+        for tester, row in zip(testers, rows, strict=True):
+            row["problem"] = row["problem"] or double_entry(tester, testers) or None
     station = station_on(bench)
     return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
 

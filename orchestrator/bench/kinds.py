@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import isabstract
 from typing import Any
+
+from pydantic import ValidationError
 
 from drivers.errors import SettingsError
 from drivers.neware.opening import KIND as NEWARE
-from drivers.tester_kind import BatteryTesterKind, BatteryTesterSettings
+from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterKind, BatteryTesterSettings
 from orchestrator.extensions import TESTERS, Extension, ExtensionBroken, installed
 
 # The composition root: a line for each kind of ours.
@@ -52,10 +55,46 @@ def _checked(extension: Extension) -> BatteryTesterKind[Any]:
     settings: object = found.settings
     if not (isinstance(settings, type) and issubclass(settings, BatteryTesterSettings)):
         raise ExtensionBroken(f"{where}: {getattr(settings, '__name__', settings)} must be BatteryTesterSettings")
+    if isabstract(settings):
+        left_out = ", ".join(sorted(settings.__abstractmethods__))
+        raise ExtensionBroken(f"{where}: {settings.__name__} leaves out {left_out}, which every tester's settings have")
     default = found.settings.model_fields["kind"].default
     if default != extension.name:
         raise ExtensionBroken(f"{where}: kind of its settings is {default!r}; it must be {extension.name!r}")
     return found
+
+
+def package_of(kind: str) -> str:
+    """Return the package that offers a kind of tester, for a sentence on a fault in its code."""
+    found = [extension.package for extension in installed(TESTERS) if extension.name == kind and kind not in _OURS]
+    return found[0] if found else "cellrig"
+
+
+def broken_code(kind: str, doing: str, err: BaseException) -> str:
+    """Return the sentence on an error that the code of a kind of tester raises and should not."""
+    seen = f"{type(err).__name__}: {err}".rstrip(": ")
+    return f"{doing} ends in {seen}; this is a fault of {package_of(kind)}: tell those who make it, or install another"
+
+
+def read_settings(name: str, table: Mapping[str, Any]) -> BatteryTesterSettings:
+    """Read a table of a bench file as the settings of a kind, with channel names that can be used.
+
+    Raises SettingsError for a kind that cannot be used, and ValidationError for a table that its settings refuse.
+    """
+    kind = find_kind(name)
+    try:
+        settings: BatteryTesterSettings = kind.settings.model_validate(table)
+        names: Sequence[object] = tuple(settings.channel_names())
+    except (ValidationError, SettingsError):
+        raise
+    except Exception as err:
+        raise SettingsError(broken_code(name, f"reading the settings of kind {name!r}", err)) from err
+    for channel in names:
+        if not (isinstance(channel, str) and CHANNEL_NAME.fullmatch(channel)):
+            raise SettingsError(
+                f"{settings.name!r}, of {package_of(name)}, names a channel {channel!r}; a name has {CHANNEL_NAME_RULE}"
+            )
+    return settings
 
 
 def offered_kinds() -> list[OfferedKind]:

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from drivers.chi660e.cycling_settings import CyclingSettings
 from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
-from drivers.errors import DriverError
+from drivers.errors import DriverError, SettingsError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
 from drivers.tester_kind import BatteryTesterSettings
-from orchestrator.bench.kinds import find_kind
+from orchestrator.bench.kinds import broken_code, find_kind
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
@@ -69,7 +69,10 @@ async def bench_testers(bench: BenchSettings, station: Station | None) -> AsyncI
         yield testers
     finally:
         for tester in testers:
-            await tester.close()
+            try:
+                await tester.close()
+            except Exception:  # whatever a driver raises, the others are closed
+                logger.exception("%s could not be closed; it may be in use until this program ends", tester.name)
 
 
 @asynccontextmanager
@@ -89,4 +92,9 @@ def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryT
     """Build a tester that is not open yet; a potentiostat used as a tester shares its station's lock."""
     if isinstance(settings, CyclingSettings) and station is not None:
         return PotentiostatCycler(settings.potentiostat, station.potentiostat, wall_time, station.turn)
-    return find_kind(settings.kind).build(settings, wall_time)
+    try:
+        return find_kind(settings.kind).build(settings, wall_time)
+    except SettingsError:
+        raise
+    except Exception as err:
+        raise SettingsError(broken_code(settings.kind, f"making the tester {settings.name!r}", err)) from err

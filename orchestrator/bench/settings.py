@@ -14,7 +14,7 @@ from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
-from orchestrator.bench.kinds import DEFAULT_KIND, find_kind
+from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.plausibility import PlausibilitySettings
 from orchestrator.bench.wrong_settings import sentences
 from orchestrator.clock.scaled import ScaledClock
@@ -45,10 +45,9 @@ def _of_its_kind(table: object) -> object:
     if not isinstance(table, dict):
         return table
     try:
-        kind = find_kind(str(table.get("kind", DEFAULT_KIND)))
+        return read_settings(str(table.get("kind", DEFAULT_KIND)), table)
     except SettingsError as err:
         raise ValueError(str(err)) from err
-    return kind.settings.model_validate(table)
 
 
 AnyTester = Annotated[SerializeAsAny[BatteryTesterSettings], BeforeValidator(_of_its_kind)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HARMLESS = frozenset(
     {
         *("kind", "name", "time_zone", "step_file_version", "startable_from", "poll_period_s", "reply_timeout_s"),
+        *("start_may_arrive_s", "start_time_tolerance_s"),
         *("confirm_timeout_s", "devid", "subdevid", "voltage_low_v", "voltage_high_v", "discharge_voltage_min_v"),
         *("current_ranges_a", "holds_voltage_on_discharge", "arrival_v", "speed", "epoch_unix_s", "origin_s"),
         *("ports", "channels", "baud_rate", "isolates_tester", "boot_s", "settle_s", "reconnect_first_s"),

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+# Where a store is when nothing else is said: in the folder where the command is given.
+DEFAULT_STORE = Path("cellrig.db")
+
 
 def _matching(names: tuple[str, ...], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.arguments import Json, StoreFile, complete_channel
-from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
+from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile, complete_channel
+from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.output import print_json
 
 if TYPE_CHECKING:

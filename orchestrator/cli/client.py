@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import httpx
 
 DEFAULT_URL = "http://127.0.0.1:8765"
-DEFAULT_STORE = Path("cellrig.db")
 # The service answers every command within 5 s, with what it knows by then.
 _LONGEST_S = 10.0
 _STATUS = {401: WRONG_USE, 422: FAILED, 503: UNREACHABLE}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import BenchFile, Json, StoreFile
-from orchestrator.cli.client import DEFAULT_STORE, By, ServiceClient, Url, named
+from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
+from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
 from orchestrator.cli.stops import order_stop
 

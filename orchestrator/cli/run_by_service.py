@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,7 +66,10 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
         for sentence in run["implausible"]:
             typer.echo(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
     if wait:
-        run = _followed(client, run)
+        over = followed(client.live(), run)
+        if over is None:
+            fail(f"the service at {client.url} has ended; {run['run_id']} goes on in the tester", UNREACHABLE)
+        run = over
     if json:
         print_json(run)
     else:
@@ -74,18 +78,24 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 
 
-def _followed(client: ServiceClient, run: dict[str, Any]) -> dict[str, Any]:
-    """Show a run's progress until it has ended or is held. Ctrl-C leaves it running."""
+def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str, Any] | None:
+    """Show a run's progress until it has ended or is held, and return its last update; Ctrl-C leaves it running.
+
+    What a queued run waits for is said on stderr: the program goes on only when somebody does it. None when the updates
+    end before the run.
+    """
     from orchestrator.events import RunUpdate
 
     over: dict[str, Any] | None = None
+    told = ""
     with ProgressView() as view:
-        for now in client.live():
+        for now in updates:
             if now["run_id"] == run["run_id"]:
+                if now["state"] == RunState.QUEUED and now["reason"] != told:
+                    told = now["reason"]
+                    typer.echo(f"{run['run_id']} on {run['channel']} is queued: {told}".rstrip(": "), err=True)
                 view.show(RunUpdate(**{**now, "state": RunState(now["state"])}))
                 over = now if RunState(now["state"]).needs_no_supervision else None
             if over is not None:
                 break
-    if over is None:
-        fail(f"the service at {client.url} has ended; {run['run_id']} goes on in the tester", UNREACHABLE)
     return over

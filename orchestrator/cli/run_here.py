@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import named
-from orchestrator.cli.output import DONE, FAILED, ProgressView, fail, print_json, stopped_by_ctrl_c
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, stopped_by_ctrl_c
 from orchestrator.cli.step_table import step_table
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
@@ -70,6 +70,18 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
         typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
     return DONE if row["state"] == RunState.COMPLETED else FAILED
+
+
+def check_names(**names: str | None) -> None:
+    """Refuse what the service refuses as a name, in its words."""
+    from pydantic import ValidationError
+
+    from orchestrator.api.models import LocalOrder
+
+    try:
+        LocalOrder.model_validate(names)
+    except ValidationError as err:
+        fail("\n".join(f"{error['loc'][0]}: {error['msg']}" for error in err.errors()), WRONG_USE)
 
 
 def _tell_currents(order: Launch) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import (
+    DEFAULT_STORE,
     BenchFile,
     CellName,
     ChannelName,
@@ -23,8 +24,6 @@ from orchestrator.cli.arguments import (
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import print_json, print_table
 
-_DEFAULT_STORE = Path("cellrig.db")
-
 
 def run(
     recipe: RecipeName,
@@ -35,7 +34,7 @@ def run(
     cell_model: Annotated[
         str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
     ] = None,
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     seed: Seed = 1,
     label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
@@ -63,8 +62,15 @@ def run(
 
         ordered = Order(recipe, cell, channel, label, by, terms, confirm_implausible)
         raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
-    from orchestrator.cli.run_here import OrderHere, run_here
+    from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
+    check_names(
+        channel=channel,
+        label=label,
+        by=by or None,
+        confirm_implausible=confirm_implausible or None,
+        mounted=mounted or None,
+    )
     here = OrderHere(recipe, cell, channel, bench, cell_model, seed, confirm_implausible, terms, by)
     raise typer.Exit(run_here(here, store, json))
 
@@ -89,7 +95,7 @@ def _check(
         raise typer.BadParameter("--mounted and --same-cell are for real channels: a simulated one has the model on it")
 
 
-def list_runs(store: StoreFile = _DEFAULT_STORE, json: Json = False) -> None:
+def list_runs(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
     """List the runs in a store, newest last."""
     from orchestrator.analysis.summary import summarize
     from orchestrator.store import open_store
@@ -114,7 +120,7 @@ def _shown(value: object) -> object:
 
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     json: Json = False,
 ) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.arguments import BenchFile, StoreFile
+from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
 from orchestrator.cli.output import FAILED, fail
-
-_DEFAULT_STORE = Path("cellrig.db")
 
 
 def serve(
@@ -19,7 +16,7 @@ def serve(
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, help="With --simulate: simulated seconds in a real second.")
     ] = 1.0,
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     host: Annotated[str | None, typer.Option("--host", help="Address to answer at; else the bench file's.")] = None,
     port: Annotated[
         int | None,

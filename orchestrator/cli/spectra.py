@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import Json, StoreFile
+from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table
 
 if TYPE_CHECKING:
     from orchestrator.report.impedance import ImpedanceReport
 
-_DEFAULT_STORE = Path("cellrig.db")
-
 
 def spectra(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for pictures: Nyquist, Bode, resistances.")
     ] = None,

@@ -7,17 +7,15 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.arguments import Json, StoreFile
+from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.output import DONE, FAILED, print_json
-
-_DEFAULT_STORE = Path("cellrig.db")
 
 app = typer.Typer(help="Check and back up a store.", no_args_is_help=True)
 
 
 @app.command()
 def check(
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     backups: Annotated[
         Path | None, typer.Option("--backups", metavar="FOLDER", help="Where backups lie; else beside the store.")
     ] = None,
@@ -39,7 +37,7 @@ def check(
 
 @app.command()
 def backup(
-    store: StoreFile = _DEFAULT_STORE,
+    store: StoreFile = DEFAULT_STORE,
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="Folder for the backup; else beside the store.")
     ] = None,

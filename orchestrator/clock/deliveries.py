@@ -24,6 +24,7 @@ class Work:
     is_thread: bool
     messages: deque[asyncio.Handle] = field(default_factory=deque)
     ends_with_messages: bool = False
+    has_asked: bool = False
     keeps_clock: bool = True
     waited_since_s: float | None = None
 
@@ -84,6 +85,12 @@ class Deliveries:
         return bool(self._in_order) or any(work.keeps_clock for work in self._late)
 
     @property
+    def late_thread_waits_for_loop(self) -> bool:
+        """Whether all that stops the clock is threads that asked the loop for something and have not gone on since."""
+        holding = [work for work in self._late if work.keeps_clock]
+        return not self._in_order and bool(holding) and all(work.is_thread and work.has_asked for work in holding)
+
+    @property
     def wait_for_thread(self) -> bool:
         """Whether the first piece of work is a thread's, which must be delivered first; call ``next`` before this."""
         return bool(self._in_order) and self._in_order[0].is_thread
@@ -126,6 +133,8 @@ class Deliveries:
         if message is None:
             return
         work, handle, is_last = message
+        if work is not None:
+            work.has_asked = not is_last
         if work is None or work in self._late or work.ends_with_messages:
             self._from_nobody.append(handle)
         else:

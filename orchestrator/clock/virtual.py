@@ -6,6 +6,11 @@ another process has yet to send are not waited for: in virtual time both ends of
 
 The loop hears threads and sockets only when nothing else is left to do at this moment, and threads and child processes
 in the order in which their work was asked for (``deliveries``). How long they take in real time changes nothing.
+
+A thread that the loop started must not wait for a timer of that loop, as by ``run_coroutine_threadsafe(sleep(5),
+loop).result()``: the clock stands still until the thread ends, and the thread until the clock moves. Twice the patience
+later this ends the loop with RuntimeError, if the thread has asked the loop for something and nothing else is left to
+do. A thread that waits for a timer without having asked, by a lock, cannot be told from one that works: it hangs.
 """
 
 from __future__ import annotations
@@ -82,6 +87,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self, epoch_unix_s: float = DEMO_EPOCH_UNIX_S, patience_s: float = PATIENCE_S) -> None:
         self._now_s = 0.0
         self._outside = Deliveries(patience_s)
+        self._patience_s, self._has_told = patience_s, False
         self._here = threading.local()
         self._threads: ThreadPoolExecutor | None = None
         self.epoch_unix_s = epoch_unix_s
@@ -109,9 +115,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 return events
             if not self._outside.hold_clock and self._jump():
                 return []
-            if events := self._look(self._outside.patience_left_s):
+            patience_s = self._outside.patience_left_s
+            is_stuck = not self._has_told and self._has_timers and self._outside.late_thread_waits_for_loop
+            if events := self._look(self._patience_s if is_stuck else patience_s):
                 return events
+            if is_stuck:
+                self._has_told = True
+                raise RuntimeError(
+                    "a thread waits for a timer of the virtual loop that started it, whose clock waits for the thread: "
+                    "let the thread return, and await the timer in the loop"
+                )
             self._outside.lose_patience()
+
+    @property
+    def _has_timers(self) -> bool:
+        return bool(self._scheduled)  # type: ignore[attr-defined]  # asyncio's own heap
 
     def _jump(self) -> bool:
         """Move the clock to the next timer, if there is one."""

@@ -5,26 +5,30 @@ slow disk) and runs on a thread of its own. A call that raises, or a coroutine t
 logged with its trace; after three such failures in a row the listener is told off: it gets nothing any more.
 
 What cannot be done: a thread that blocks cannot be ended. Its queue then drops, and counts, what does not fit, and the
-thread dies with the process. A coroutine that never awaits holds the event loop, as any code there does.
+thread dies with the process. A coroutine that never awaits holds the event loop, as any code there does. One that
+swallows ``CancelledError`` stays in its call after the minute: it gets nothing more, and at the end, a second after it
+was asked to end, it is left where it stands, so that the process can exit.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeGuard
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, TypeAlias, TypeGuard
 
 from orchestrator.events.inbox import QUEUE_LENGTH, Inbox
 from orchestrator.events.values import Told
 
 logger = logging.getLogger(__name__)
 
-Coroutine: TypeAlias = Callable[[Told], Awaitable[None]]
+CoroutineFunction: TypeAlias = Callable[[Told], Coroutine[Any, Any, None]]
 Function: TypeAlias = Callable[[Told], object]
-Listener: TypeAlias = Coroutine | Function
+Listener: TypeAlias = CoroutineFunction | Function
 
 MOST_FAILURES = 3
 CALL_S = 60.0
@@ -70,15 +74,47 @@ class Subscription:
             logger.error("%s; the last time with %r", self.told_off, err)
 
 
+class _Call:
+    """Awaits a coroutine and can leave it: cancelled after ``leave`` it ends, whatever the coroutine does."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._coroutine = coroutine
+        self._is_left = False
+
+    def leave(self) -> None:
+        """Pass the next cancellation to the awaiting task and no more to the coroutine."""
+        self._is_left = True
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        step = partial(self._coroutine.send, None)
+        while True:
+            try:
+                waited_for = step()
+            except StopIteration:
+                return
+            try:
+                yield waited_for
+            except asyncio.CancelledError as err:
+                if self._is_left:
+                    # A coroutine that goes on even now is told by Python ("ignored GeneratorExit").
+                    with contextlib.suppress(RuntimeError):
+                        self._coroutine.close()
+                    raise
+                step = partial(self._coroutine.throw, err)
+            else:
+                step = partial(self._coroutine.send, None)
+
+
 class TaskSubscription(Subscription):
     """Calls a coroutine function in a task of the event loop."""
 
-    def __init__(self, listener: Coroutine, name: str, length: int) -> None:
+    def __init__(self, listener: CoroutineFunction, name: str, length: int) -> None:
         super().__init__(listener, name, length)
         self._listener = listener
         self._news, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
+        self._present: _Call | None = None
 
     def put(self, told: Told) -> None:
         """Queue an update or an event and wake the task."""
@@ -104,7 +140,8 @@ class TaskSubscription(Subscription):
     async def _call(self, told: Told) -> None:
         try:
             async with asyncio.timeout(CALL_S):
-                await self._listener(told)
+                self._present = _Call(self._listener(told))
+                await self._present
         except KeyboardInterrupt:
             raise
         except BaseException as err:  # a task's root: whatever a listener raises, SystemExit too, is its own affair
@@ -124,12 +161,15 @@ class TaskSubscription(Subscription):
         return True
 
     async def end(self) -> None:
-        """Cancel the task, and wait a second for it to end."""
+        """Cancel the task, and wait a second for it to end; a call that goes on all the same is left."""
         if self._task is not None:
             self._task.cancel()
             _, pending = await asyncio.wait({self._task}, timeout=1.0)
-            if pending:
-                logger.error("listener %s does not end", self.name)
+            if pending and self._present is not None:
+                logger.error("listener %s does not end when it is cancelled: its call is left", self.name)
+                self._present.leave()
+                self._task.cancel()
+                await asyncio.wait({self._task}, timeout=1.0)
 
 
 class ThreadSubscription(Subscription):
@@ -204,6 +244,6 @@ def subscription(listener: Listener, name: str = "", length: int = QUEUE_LENGTH)
     return ThreadSubscription(listener, name, length)
 
 
-def _is_coroutine(listener: Listener) -> TypeGuard[Coroutine]:
+def _is_coroutine(listener: Listener) -> TypeGuard[CoroutineFunction]:
     called = getattr(listener, "__call__", None)  # noqa: B004 - an object whose call is a coroutine function is one
     return inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(called)

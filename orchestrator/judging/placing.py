@@ -74,8 +74,10 @@ class ProgramWalk:
         step = test.original.steps[there.step - 1]
         cycle = self._cycles.number(there)
         count, half, part = self._steps_before + own, 0, 1
-        if not isinstance(step, Loop) and step.purpose is Purpose.RECIPE:
+        if not isinstance(step, Loop) and step.purpose is Purpose.CHECK and count <= self._count:
             # A contact check that was cut is made again from its beginning: it never goes on.
+            return RunPlace(self._index, 0, 0, cycle, 0, 1)
+        if not isinstance(step, Loop) and step.purpose is Purpose.RECIPE:
             part = self._part + 1 if count == self._count else 1
             half = self._half_cycle(step, cycle) if isinstance(step, PoweredStep) else 0
         self._cycles.feed([replace(executed, step=there.step, cycle=there.cycle)])

@@ -15,7 +15,9 @@ from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.rack.pending_stops import PendingStops
 from orchestrator.runs.late_start import LateStarts
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError
@@ -45,9 +47,12 @@ class ChannelWatch:
         self._late = late
         self._runs = runs
         self._shown: dict[str, ChannelStatus] = {}
+        # Channels whose test has a barcode of ours and cannot be ours, with the reason.
+        self._foreign: dict[str, str] = {}
         self._told: set[tuple[str, str, int]] = set()
         # Channels that a person has ordered to stop, with the person, until they are seen to be off.
         self.ordered: dict[str, str] = {}
+        self._pending = PendingStops(store)
         self._stopping = asyncio.Lock()
         self._answered_s = float("-inf")
 
@@ -77,6 +82,8 @@ class ChannelWatch:
         status = self.stray(channel)
         if status is None:
             return ""
+        if channel in self._foreign:
+            return f"{_words(status)}; {self._foreign[channel]}"
         run = self._test_of(status)
         return _words(status) + (f"; it is the test of {run.run_id}, which is {run.state.value}" if run else "")
 
@@ -91,28 +98,41 @@ class ChannelWatch:
         Gives the runs whose start came late, to be looked after again.
         Raises DriverError and StoreError.
         """
+        self._take_over_stops()
         known = self._cared_for() | undecided
         channels = [channel for channel in self._tester.channels() if channel not in known]
         found: list[Run] = []
         statuses = await self._ask(channels) if channels else {}
-        self._shown = statuses
+        self._shown, self._foreign = statuses, {}
         for channel in list(statuses):
             status = self.stray(channel)
-            if status is None:
-                continue
-            own = self._test_of(status)
-            if own is not None and own.state is RunState.HOLDING and status.state is ChannelState.WORKING:
-                found.append(self._late.watch_again(own.run_id, status))
-            elif (run := self._late.find(status)) is not None:
-                await self._late.take(run, status)
+            if status is not None and (run := await self._taken_back(status)) is not None:
                 found.append(run)
-            else:
-                self._tell(status)
-                if own is not None and own.state is RunState.TRIPPED:
-                    self.ordered.setdefault(channel, f"the trip of {own.run_id}")
         for channel in [channel for channel in self.ordered if channel in statuses]:
             await self.carry_out(channel)
         return found
+
+    def _take_over_stops(self) -> None:
+        """Carry on with the stops that an earlier process has ordered and not seen to be carried out."""
+        for channel, by in self._pending.left_behind().items():
+            if channel in self._tester.channels():
+                self.ordered.setdefault(channel, by)
+
+    async def _taken_back(self, status: ChannelStatus) -> Run | None:
+        """Return the run that a channel works for all the same, to be looked after again; tell of any other test."""
+        own = self._test_of(status)
+        run = own or self._late.find(status)
+        if run is not None and (why := await self._late.doubt(run, status)):
+            self._foreign[status.channel] = why
+        elif run is not None and own is None:
+            await self._late.take(run, status)
+            return run
+        elif own is not None and own.state is RunState.HOLDING and status.state is ChannelState.WORKING:
+            return self._late.watch_again(own.run_id, status)
+        elif own is not None and own.state is RunState.TRIPPED:
+            self.ordered.setdefault(status.channel, f"the trip of {own.run_id}")
+        self._tell(status)
+        return None
 
     async def _ask(self, channels: list[str]) -> dict[str, ChannelStatus]:
         statuses = await self._tester.status(channels)
@@ -122,9 +142,8 @@ class ChannelWatch:
     def _tell(self, status: ChannelStatus) -> None:
         key = (status.channel, status.barcode, status.test_id)
         if key not in self._told:
-            self._store.add_event(
-                None, EventKind.EXTERNAL_ACTION, f"channel {status.channel} {_words(status)}", wall_time()
-            )
+            message = f"channel {status.channel} {self.words(status.channel)}"
+            self._store.add_event(None, EventKind.EXTERNAL_ACTION, message, wall_time())
             self._told.add(key)
 
     async def ask_whether_it_answers(self, channel: str) -> None:
@@ -142,18 +161,23 @@ class ChannelWatch:
 
     # Stops by the channel's name
 
-    async def stop_only(self, channel: str, by: str, barcodes: Set[str]) -> StopOutcome:
-        """Stop what works on a channel if it has one of these barcodes; anything else is named, and goes on."""
+    async def stop_only(self, channel: str, by: str, run: Run) -> StopOutcome:
+        """Stop what works on a channel if it is a test of one run; anything else is named, and goes on."""
+        why = ""
         try:
             self._shown |= await self._ask([channel])
+            status = self._shown[channel]
+            if status.state.is_at_rest:
+                return StopOutcome(True, f"channel {channel} is off")
+            if status.barcode in {run.next_barcode, *(test.barcode for test in run.tests)}:
+                why = await objection_to_stop(self._store, self._tester, run.run_id, status)
+                if not why:
+                    return await self.stop(channel, by)
         except DriverError as err:
             return StopOutcome(False, f"whether channel {channel} is off is not known: {err}; {BY_HAND}")
-        status = self._shown[channel]
-        if status.state.is_at_rest:
-            return StopOutcome(True, f"channel {channel} is off")
-        if status.barcode in barcodes:
-            return await self.stop(channel, by)
-        return StopOutcome(False, f"channel {channel} {_words(status)}; 'cellrig stop --channel {channel}' stops it")
+        more = f"; {why}" if why else ""
+        words = f"channel {channel} {_words(status)}{more}; 'cellrig stop --channel {channel}' stops it"
+        return StopOutcome(False, words)
 
     async def stop(self, channel: str, by: str) -> StopOutcome:
         """Order the stop of whatever works on a channel, and carry it out; while it fails, polls repeat it."""
@@ -167,25 +191,32 @@ class ChannelWatch:
                 status = (await self._ask([channel]))[channel]
                 self._shown[channel] = status
                 if status.state.is_at_rest:
-                    self.ordered.pop(channel, None)
+                    self._done(channel, f"channel {channel} is {status.state.value}")
                     return StopOutcome(True, f"channel {channel} is {status.state.value}: it is off")
                 if channel in self._cared_for():
                     # A run of ours has it by now, and its stop is another order.
-                    self.ordered.pop(channel, None)
+                    self._done(channel, f"channel {channel} works for a run of ours by now")
                     return StopOutcome(False, f"channel {channel} works for a run of ours")
                 self._note(channel, f"what works on channel {channel} is stopped: {_words(status)}")
                 await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, self._end_step(status)))
                 status = (await self._ask([channel]))[channel]
                 self._shown[channel] = status
             except DriverError as err:
+                self._pending.keep(channel, self.ordered.get(channel, ""))
                 return StopOutcome(
                     False, f"the stop of channel {channel} is ordered and not confirmed: {err}; {BY_HAND}"
                 )
             if not status.state.is_at_rest:
+                self._pending.keep(channel, self.ordered.get(channel, ""))
                 return StopOutcome(False, f"channel {channel} still {_words(status)}; {BY_HAND}")
-            self.ordered.pop(channel, None)
             self._note(channel, f"channel {channel} is {status.state.value}")
+            self._done(channel, f"channel {channel} is {status.state.value}")
         return StopOutcome(True, f"channel {channel} is {status.state.value}: {_test(status)} was stopped")
+
+    def _done(self, channel: str, what: str) -> None:
+        """Forget the order of a stop, here and for the next process."""
+        self.ordered.pop(channel, None)
+        self._pending.drop(channel, what)
 
     def _note(self, channel: str, what: str) -> None:
         """Write an event of the rig; a store that takes nothing keeps no channel under current."""
@@ -197,6 +228,8 @@ class ChannelWatch:
 
     def _end_step(self, status: ChannelStatus) -> int | None:
         """Return the number of the end step of a test of this store; None for any other test."""
+        if status.channel in self._foreign:
+            return None
         try:
             for run in self._store.runs():
                 for test in self._store.tests(run.run_id) if run.channel == status.channel else ():

@@ -16,6 +16,7 @@ from orchestrator.events import EventKind
 from orchestrator.rack.channel_watch import StopOutcome
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owner_of, owning
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.store import StoreError, TesterTestRow, open_store
 from protocols.program import CyclingSegment
 
@@ -43,7 +44,7 @@ async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str
         status = (await tester.status([channel]))[channel]
         if status.state.is_at_rest:
             return _at_rest(store, status, arrives_within_s=tester.traits.start_arrives_within_s)
-        test = _known_test(store, status)
+        test = await _known_test(store, tester, status)
         if test is not None and alone:
             _commit_intent(store, test, by)
         await _stop(tester, status, test)
@@ -94,11 +95,11 @@ async def _stop(tester: BatteryTester, status: ChannelStatus, test: TesterTestRo
     await tester.stop(TestIdentity(status.channel, status.test_id, status.barcode, end_step))
 
 
-def _known_test(store: Path, status: ChannelStatus) -> TesterTestRow | None:
-    """Find the test on a channel in the store, if there is one that can be read."""
+async def _known_test(store: Path, tester: BatteryTester, status: ChannelStatus) -> TesterTestRow | None:
+    """Find the test on a channel in the store, if there is one that can be read and that nothing contradicts."""
     with contextlib.suppress(StoreError), open_store(store, read_only=True) as opened:
         for run in opened.runs():
             for test in opened.tests(run.run_id) if run.channel == status.channel else ():
                 if (test.barcode, test.tester_test_id) == (status.barcode, status.test_id):
-                    return test
+                    return None if await objection_to_stop(opened, tester, run.run_id, status) else test
     return None

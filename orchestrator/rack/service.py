@@ -23,6 +23,7 @@ from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.mounted_cells import NO_TERMS, Terms
+from orchestrator.rack.opening_testers import TesterOpening
 from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
@@ -67,6 +68,7 @@ class Service:
         for supervisor in self.supervisors:
             supervisor.is_served = True
         self.observe_only = False
+        self._opening = TesterOpening()
         self.claims = Claims()
         self._double_orders = DoubleOrders()
         self.orders = PendingOrders()
@@ -107,22 +109,10 @@ class Service:
         return sum(max(0, int(min(run.forecast.records, _MOST_ROWS)) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
-        await self._open(supervisor)
+        await self._opening.open(supervisor)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recover(supervisor), name=f"recover {supervisor.tester.name}")
             group.create_task(supervisor.serve(), name=f"watch {supervisor.tester.name}")
-
-    async def _open(self, supervisor: Supervisor) -> None:
-        """Open a tester, and try again until it answers: it may be switched on later than this machine."""
-        delay_s = _RETRY_S
-        while not supervisor.tester.channels():
-            try:
-                await supervisor.tester.open()
-            except DriverError as err:
-                logger.warning("%s cannot be opened yet: %s", supervisor.tester.name, err)
-                supervisor.ticks += 1
-                await asyncio.sleep(in_loop_time(delay_s))
-                delay_s = min(2 * delay_s, _RETRY_MAX_S)
 
     async def _recover(self, supervisor: Supervisor) -> None:
         """Recover every unfinished run; a run that cannot be decided yet blocks only its own channel."""
@@ -168,6 +158,7 @@ class Service:
     def troubles(self) -> list[str]:
         """Sentences on all present faults that concern the whole rack."""
         known = [] if self._no_starts is None else [self._no_starts]
+        known += self._opening.troubles
         known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
         waiting = {row.run_id for _, row in self.undecided_rows()} if self._not_adopted else set()
         known += [sentence for run_id, sentence in self._not_adopted.items() if run_id in waiting]
@@ -182,11 +173,13 @@ class Service:
 
     def channels(self) -> list[str]:
         """Return all channels, in rack order, also those of a tester that does not answer yet."""
-        return [channel for supervisor in self.supervisors for channel in _channels_of(supervisor.tester)]
+        found = [channel for supervisor in self.supervisors for channel in _channels_of(supervisor.tester)]
+        return list(dict.fromkeys(found))
 
     def supervisor_of(self, channel: str) -> Supervisor:
         """Return the supervisor of a channel. Raises NoSuchThing."""
-        for supervisor in self.supervisors:
+        # One that answers before one that does not: an entry that is refused describes channels of another one.
+        for supervisor in sorted(self.supervisors, key=lambda it: not it.tester.channels()):
             if channel in _channels_of(supervisor.tester):
                 return supervisor
         raise NoSuchThing(f"there is no channel {channel!r}; there are {', '.join(self.channels()) or 'none'}")

@@ -174,8 +174,7 @@ class StopOrders:
             return StopReport(channel, run, is_off=True, words=f"{_words(run)}; {other.run_id} has the channel")
         if run.state.is_no_confirmed_stop or not supervisor.tester.traits.is_remote:
             return _of_run(run)
-        barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
-        outcome = await supervisor.watch.stop_only(channel, by, barcodes)
+        outcome = await supervisor.watch.stop_only(channel, by, run)
         return StopReport(channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
 
     async def _stop_channel(self, supervisor: Supervisor, channel: str, by: str) -> StopReport:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelStatus, TestIdentity
 from orchestrator.events import EventKind
+from orchestrator.runs.ownership import mismatch
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import stored_program
 from orchestrator.runs.run import Run
@@ -26,8 +27,15 @@ class LateStarts:
         self._tester = tester
         self._recovery = recovery
 
+    async def doubt(self, run: Run, status: ChannelStatus) -> str:
+        """Return why a test with a run's barcode is not taken for that run's now; empty if nothing contradicts it."""
+        try:
+            return await mismatch(self._store, self._tester, run.run_id, status)
+        except DriverError as err:
+            return f"whether it is the test of {run.run_id} is not known yet: {err}"
+
     def find(self, status: ChannelStatus) -> Run | None:
-        """Return the run, restored from the store, whose given-up start a channel shows; None for any other test."""
+        """Return the run, restored from the store, whose given-up start has a channel's barcode; None for any other."""
         for row in reversed(self._store.runs()):
             if (
                 row.channel != status.channel

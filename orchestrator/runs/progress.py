@@ -20,8 +20,9 @@ _BEGINNING = Position()
 class Progress:
     """The progress of a run through its segments, as one immutable value. The first segment is cycling.
 
-    ``segment`` is what the present test runs: the segment at ``index``, or what an interruption left of it. Cycles
-    count through all segments: ``cycles`` builds those of the present one.
+    ``segment`` is what the present test runs, or the next one is to run: the segment at ``index``, or what an
+    interruption left of it. ``tested`` is what the present test runs, None before it: a start that is refused leaves
+    it unchanged. Cycles count through all segments: ``cycles`` builds those of the present one.
     The present test began at the position ``base`` of the whole segment; the next one would begin at ``next``.
     """
 
@@ -31,7 +32,7 @@ class Progress:
     index: int = 0
     base: Position = _BEGINNING
     next: Position = _BEGINNING
-    has_test: bool = False
+    tested: CyclingSegment | None = None
 
     @classmethod
     def at_start(cls, program: Program) -> Progress:
@@ -62,13 +63,13 @@ class Progress:
 
     def cycle(self, last: Sample | None) -> int:
         """Return the cycle of the run at a test's last sample; between segments, the number of completed cycles."""
-        if not self.has_test or last is None:
+        if self.tested is None or last is None:
             return self.cycles.count
         return self._cycle_of(last.step_count)
 
     def _cycle_of(self, step_count: int) -> int:
         """Return the run's cycle of a step of the present test that is fed next, or was fed last."""
-        test = Placement(self.whole, self.base, self.segment)
+        test = Placement(self.whole, self.base, self.tested or self.segment)
         count = test.count(step_count)
         return self.cycles.number(test.beginning if count is None else place(self.whole.steps, count))
 
@@ -78,7 +79,7 @@ class Progress:
         cycles: list[Cycle] = []
         for executed in steps:
             numbered.append(replace(executed, cycle=self._cycle_of(executed.step_count)))
-            placed = in_original(self.whole, self.base, self.segment, executed)
+            placed = in_original(self.whole, self.base, self.tested or self.segment, executed)
             cycles += self.cycles.feed([placed]) if placed is not None else []
         return numbered, cycles
 
@@ -89,7 +90,7 @@ class Progress:
     def advanced(self) -> Progress:
         """Return the progress at the beginning of the next segment."""
         count = self.cycles.count
-        there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, has_test=False)
+        there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, tested=None)
         if there.is_over or there.measurement is not None:
             return there
         return replace(there, segment=there.whole, cycles=CycleBuilder(there.whole, self.program.cell, count))
@@ -100,13 +101,17 @@ class Progress:
 
     def with_test(self) -> Progress:
         """Return the progress with a test of ``segment`` that begins where the one before it ended."""
-        return replace(self, base=self.next, has_test=True)
+        return replace(self, base=self.next, tested=self.segment)
 
     def after(self, last: Sample | None) -> Progress:
-        """Return the progress with ``next`` at the position that the present test reached with its last sample."""
-        if not self.has_test or self.measurement is not None or self.is_over:
+        """Return the progress with ``next`` at the position that the present test reached with its last sample.
+
+        ``segment`` is then what that test runs: what was to follow it did not start.
+        """
+        if self.tested is None or self.measurement is not None or self.is_over:
             return self
-        return replace(self, next=position(self.whole, self.base, self.segment, last))
+        there = position(self.whole, self.base, self.tested, last)
+        return replace(self, next=there, segment=self.tested)
 
     def remaining_segment(self) -> CyclingSegment | None:
         """Return the part of a cycling segment that is not done yet; None when all of it is done."""

@@ -17,6 +17,7 @@ from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOP_COMMANDS, STOPS
+from orchestrator.runs.ownership import mismatch, objection_to_stop
 from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
@@ -64,9 +65,17 @@ class Known:
     start_may_arrive: bool = False
 
 
-def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
-    """Decide on a run from its stored records and the tester's status; a pure table, in order."""
-    ours = status.barcode == known.barcode and known.test_id in (None, status.test_id)
+def matches(known: Known, status: ChannelStatus) -> bool:
+    """Return whether a channel shows the barcode of a run's test, and the test's number where that is known."""
+    return status.barcode == known.barcode and known.test_id in (None, status.test_id)
+
+
+def decide(known: Known, status: ChannelStatus, wrong: str = "") -> tuple[Verdict, str]:
+    """Decide on a run from its stored records and the tester's status; a pure table, in order.
+
+    ``wrong`` says why a test that matches cannot be the run's own; empty where nothing contradicts it.
+    """
+    ours = matches(known, status) and not wrong
     if known.state is RunState.QUEUED:
         return Verdict.QUEUE, "it had not begun"
     if known.measure_is_open:
@@ -74,7 +83,7 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     if known.state is RunState.PREFLIGHT and known.resumed:
         return Verdict.HOLD, "it was being resumed, and nothing was started"
     if not ours:
-        return _decide_unseen(known, status)
+        return _decide_unseen(known, status, wrong)
     if known.state is RunState.HOLDING:
         return Verdict.STOP, "a stop of it had been ordered while it was held"
     if known.stop_is_open or (known.state is RunState.UNKNOWN and not known.start_is_open):
@@ -90,14 +99,18 @@ def decide(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
     return Verdict.ADOPT, "the tester shows its barcode and test"
 
 
-def _decide_unseen(known: Known, status: ChannelStatus) -> tuple[Verdict, str]:
+def _decide_unseen(known: Known, status: ChannelStatus, wrong: str) -> tuple[Verdict, str]:
     """Decide on a run whose test the channel does not show."""
+    wrong = f"{wrong}: that test is left alone" if wrong else ""
     if known.start_is_open and known.start_may_arrive:
-        return Verdict.WAIT, "its start was sent, the tester does not show it, and it may still arrive"
+        told = f"{wrong}; " if wrong else ""
+        return Verdict.WAIT, f"{told}its start was sent, the tester does not show it, and it may still arrive"
     if known.test_id is None and not known.resumed:
         if not known.start_is_open:
             return Verdict.FAIL, "its start was never sent; nothing was energised, and it is not sent again"
-        return Verdict.FAIL, NOT_SEEN
+        return Verdict.FAIL, f"{NOT_SEEN}; {wrong}" if wrong else NOT_SEEN
+    if wrong:
+        return Verdict.HOLD, wrong
     more = f": {status.detail}" if status.detail else ""
     return Verdict.HOLD, f"channel {status.channel} shows {status.barcode!r}, test {status.test_id}{more}"
 
@@ -170,14 +183,14 @@ class Recovery:
         Raises ConnectionFailed while the tester does not answer.
         """
         known = self._known(run)
-        verdict, reason, status = await self._decided(known, run.request.channel)
+        verdict, reason, status, is_foreign = await self._decided(run, known)
         failpoint("reconcile undecided")
         if verdict is Verdict.WAIT:
             self._wait(run, known, reason)
             return
         if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.status.start_is_unknown:
             run.restore()
-        if verdict is Verdict.HOLD and run.records is not None:
+        if verdict is Verdict.HOLD and run.records is not None and not is_foreign:
             await run.records.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
         with self._store.transaction():
@@ -189,18 +202,30 @@ class Recovery:
         run.start_is_known()
         failpoint("reconcile decided")
 
-    async def _decided(self, known: Known, channel: str) -> tuple[Verdict, str, ChannelStatus]:
+    async def _decided(self, run: Run, known: Known) -> tuple[Verdict, str, ChannelStatus, bool]:
         """Decide on a run; giving it up needs two equal replies of a tester whose replies may be wrong.
 
+        The last value says whether the channel shows a test that matches and cannot be the run's own.
         Raises BadReply when it shows something else each time, and ConnectionFailed.
         """
-        traits = self._tester.traits
+        traits, channel = self._tester.traits, run.request.channel
+        # The rest of a run that another process has resumed is not known here before the run is restored.
+        segment = run.segment if run.status.start_is_unknown or not run.tests else None
         before: tuple[Verdict, str] | None = None
-        for _ in range(_LOOKS):
+        for look in range(1, _LOOKS + 1):
             status = (await self._tester.status([channel]))[channel]
-            decided = decide(known, status)
+            wrong = ""
+            try:
+                if matches(known, status):
+                    wrong = await mismatch(self._store, self._tester, run.run_id, status, segment)
+            except BadReply:
+                # What can be read at no look is not demanded: else nobody would watch the cell.
+                if look < _LOOKS:
+                    await asyncio.sleep(traits.refresh_s)
+                    continue
+            decided = decide(known, status, wrong)
             if decided[0] not in _GIVES_UP or not traits.is_remote or decided == before:
-                return *decided, status
+                return *decided, status, bool(wrong)
             before = decided
             await asyncio.sleep(traits.refresh_s)
         raise BadReply(f"channel {channel} shows something else at each of {_LOOKS} looks")
@@ -228,7 +253,12 @@ class Recovery:
 
     def _carry_out(self, run: Run, verdict: Verdict, reason: str, known: Known, status: ChannelStatus) -> None:
         if verdict is Verdict.FAIL:
-            run.go(RunState.STOPPED if run.status.stop_is_pending else RunState.FAILED, reason)
+            ordered = run.status.ordered_end
+            if ordered is not None and ordered.state is RunState.HOLDING:
+                # Not kept: a new start would bear the barcode of the one that may still arrive.
+                run.go(RunState.FAILED, f"{ordered.reason}; {reason}; nothing of it is done: order it as a new run")
+            else:
+                run.go(RunState.FAILED if ordered is None else RunState.STOPPED, reason)
         elif verdict is Verdict.HOLD:
             if run.state is not RunState.HOLDING:
                 run.hold(reason)
@@ -280,6 +310,8 @@ class Recovery:
         if status.barcode not in barcodes:
             # Its intent stays: should its start arrive later, it is stopped.
             return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
+        if wrong := await objection_to_stop(self._store, self._tester, row.run_id, status):
+            return f"{wrong}: it is left alone; 'cellrig stop --channel {row.channel}' stops it"
         await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
         return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
 

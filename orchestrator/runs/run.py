@@ -119,9 +119,9 @@ class Run:
 
     @property
     def next_barcode(self) -> str:
-        """The barcode of the next test: unique, and it holds the run's id."""
-        count = len(self.tests)
-        return f"{self.run_id}.{count + 1}" if count else self.run_id
+        """The barcode of the next test: unique for ever, and it begins with the run's id."""
+        count, barcode = len(self.tests), self._store.barcode(self.run_id)
+        return f"{barcode}.{count + 1}" if count else barcode
 
     @property
     def identity_of_start(self) -> tuple[str, int]:

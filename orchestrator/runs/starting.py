@@ -131,13 +131,14 @@ class StartOrder:
         loaded = await self._load(channel)
         if run.is_called_off:
             return False
-        run.go(RunState.ARMED)
+        with self._store.transaction():
+            self._journal.note(EventKind.LOADED, loaded.description)
+            run.go(RunState.ARMED)
         failpoint("start not intended")
         intent = self._journal.intend("start")
         self._sent_unix_s = wall_time()
         failpoint("start intended")
         await self._send_once(loaded, intent)
-        self._journal.note(EventKind.LOADED, loaded.description)
         return True
 
     async def _reasons(self, *, resumed: bool) -> list[str]:

@@ -10,6 +10,7 @@ from drivers.interfaces import BatteryTester, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS, RunJournal
+from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import Store
@@ -20,6 +21,8 @@ class Stoppable(Protocol):
 
     def stop_command(self) -> AbstractAsyncContextManager[None]:
         """Wait for a command under way; a start that has not left yet does not leave any more."""
+
+    run_id: str
 
     @property
     def status(self) -> RunStatus:
@@ -96,7 +99,9 @@ class StopOrder:
         """Stop a test whose start is unknown, if the tester shows it; the run's end is not stored here."""
         barcode, end_step = self._run.identity_of_start
         status = (await self._tester.status([self._channel]))[self._channel]
-        if status.barcode == barcode and status.state.has_program:
+        if status.barcode != barcode or not status.state.has_program:
+            return
+        if not await objection_to_stop(self._store, self._tester, self._run.run_id, status):
             await self._tester.stop(TestIdentity(self._channel, status.test_id, barcode, end_step))
 
     async def _carry_out(self, records: RecordPipeline) -> None:
@@ -146,9 +151,11 @@ class StopOrder:
         records = self._run.records
         if self._run.status.state is not RunState.HOLDING or records is None:
             return False
+        identity = records.identity
         try:
             status = (await self._tester.status([self._channel]))[self._channel]
+            if not status.state.has_program or (status.test_id, status.barcode) != (identity.test_id, identity.barcode):
+                return False
         except DriverError:
             return True
-        identity = records.identity
-        return status.state.has_program and (status.test_id, status.barcode) == (identity.test_id, identity.barcode)
+        return not await objection_to_stop(self._store, self._tester, self._run.run_id, status)

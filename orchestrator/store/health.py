@@ -108,9 +108,8 @@ def _integrity(connection: sqlite3.Connection, place: Path) -> Iterator[Finding]
 
 
 def _layout(connection: sqlite3.Connection) -> tuple[str | None, Finding]:
-    from sqlite_utils import Database
-
     from orchestrator.store.schema import MIGRATIONS
+    from orchestrator.store.sqlite_library import Database
 
     db = Database(connection, execute_plugins=False)
     applied = [migration.name for migration in MIGRATIONS.applied(db)]

@@ -35,7 +35,7 @@ from orchestrator.store.place import check_one_name, check_path, real_path
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database, Migrations
+    from orchestrator.store.sqlite_library import Database, Migrations
 
 # The WAL file shrinks back to this after a checkpoint, in bytes.
 WAL_LIMIT_BYTES = 64 * 2**20
@@ -98,7 +98,7 @@ def check_place(place: Path, read_only: bool) -> None:
 
 def unknown_layouts(db: Database, migrations: Migrations) -> list[str]:
     """Return the migrations that were applied to a file and that this cellrig does not know."""
-    from sqlite_utils import Database as NewDatabase
+    from orchestrator.store.sqlite_library import Database as NewDatabase
 
     with NewDatabase(memory=True) as empty:
         known = {migration.name for migration in migrations.pending(empty)}
@@ -144,9 +144,8 @@ def _mark(connection: sqlite3.Connection) -> None:
 
 
 def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migrations: Migrations | None) -> Database:
-    from sqlite_utils import Database
-
     from orchestrator.store import schema
+    from orchestrator.store.sqlite_library import Database
 
     migrations = migrations or schema.MIGRATIONS
     # What is found in the file decides whether anything may be changed.

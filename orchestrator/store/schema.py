@@ -6,7 +6,8 @@ because a store keeps the words of its day. Tables are STRICT, so that no column
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+from orchestrator.store.barcodes import new_barcode
+from orchestrator.store.sqlite_library import Database, Migrations
 
 # The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
 APPLICATION_ID = 0x63526967
@@ -238,6 +239,40 @@ def _measurements(db: Database) -> None:
     db.create_view("spectrum_readable", SPECTRUM_READABLE)
 
 
+BARCODE = """
+ALTER TABLE run ADD COLUMN barcode TEXT CHECK (barcode <> '');
+CREATE UNIQUE INDEX run_barcode ON run (barcode)
+"""
+
+
+ALL_STARTS_KNOWN = """
+SELECT run_id, created_unix_s, recipe, cell.name, channel, label, program_sha256
+FROM run JOIN cell ON cell.id = run.cell_id
+WHERE (SELECT count(*) FROM intent WHERE intent.run_id = run.run_id AND command = 'start')
+    <= (SELECT count(*) FROM test WHERE test.run_id = run.run_id AND tester_test_id IS NOT NULL)
+"""
+
+
+def _barcodes(db: Database) -> None:
+    """Add the barcode of each run, for the tests that it will have: those that it had keep theirs.
+
+    NULL, which stands for the run's id, where a start was sent whose test is not stored: it may arrive under that yet.
+    """
+    for statement in BARCODE.split(";"):
+        db.execute(statement)
+    for run_id, created, recipe, cell, channel, label, sha256 in db.execute(ALL_STARTS_KNOWN).fetchall():
+        barcode = new_barcode(
+            run_id,
+            created_unix_s=created,
+            recipe=recipe,
+            cell=cell,
+            channel=channel,
+            label=label,
+            program_sha256=sha256,
+        )
+        db.execute("UPDATE run SET barcode = ? WHERE run_id = ?", (barcode, run_id))
+
+
 MOUNTING = """
 CREATE TABLE mounting (
     id INTEGER PRIMARY KEY,
@@ -282,6 +317,7 @@ def _mounted_cells(db: Database) -> None:
 _LAYOUTS = {
     "0001_first_layout": _first_layout,
     "0002_measurements": _measurements,
+    "0003_barcodes": _barcodes,
     "0004_mounted_cells": _mounted_cells,
 }
 KNOWN = frozenset(_LAYOUTS)

@@ -19,6 +19,7 @@ from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.states import RunState
 from orchestrator.store import samples as bulk
+from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.errors import Refused, StoreConflict, explained
 from orchestrator.store.rows import (
     DeviationCategory,
@@ -46,7 +47,7 @@ from orchestrator.store.statements import (
 from orchestrator.store.transactions import Transactional
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from orchestrator.store.sqlite_library import Database
 
 
 class Store(Transactional):
@@ -92,7 +93,7 @@ class Store(Transactional):
         created_unix_s: float,
         label: str = "",
     ) -> str:
-        """Add a queued run and return its id, such as ``R000001``, short and plain enough for a barcode.
+        """Add a queued run with a barcode of its own, and return its id, such as ``R000001``.
 
         A cell that nobody has added is kept with the facts that the program carries.
         """
@@ -104,11 +105,20 @@ class Store(Transactional):
             )
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()[0]
             run_id, created = f"R{number:06d}", created_unix_s
+            barcode = new_barcode(
+                run_id,
+                created_unix_s=created,
+                recipe=recipe,
+                cell=cell,
+                channel=channel,
+                label=label,
+                program_sha256=program_sha256,
+            )
             connection.execute(
-                "INSERT INTO run (number, run_id, recipe, cell_id, channel, label, program_json, program_sha256, "
-                "created_unix_s, state, reason, state_unix_s) "
-                "VALUES (?, ?, ?, (SELECT max(id) FROM cell WHERE name = ?), ?, ?, ?, ?, ?, 'queued', '', ?)",
-                (number, run_id, recipe, cell, channel, label, program_json, program_sha256, created, created),
+                "INSERT INTO run (number, run_id, barcode, recipe, cell_id, channel, label, program_json, "
+                "program_sha256, created_unix_s, state, reason, state_unix_s) "
+                "VALUES (?, ?, ?, ?, (SELECT max(id) FROM cell WHERE name = ?), ?, ?, ?, ?, ?, 'queued', '', ?)",
+                (number, run_id, barcode, recipe, cell, channel, label, program_json, program_sha256, created, created),
             )
         return run_id
 
@@ -168,6 +178,10 @@ class Store(Transactional):
         rows = self._query(f"{RUNS} WHERE run_id = ?", run_id)
         _need_one(len(rows), f"run {run_id}")
         return _run(rows[0])
+
+    def barcode(self, run_id: str) -> str:
+        """Return the barcode of a run, with which those of its tests begin; its id if it has none of its own."""
+        return str(self._query("SELECT coalesce(barcode, run_id) AS it FROM run WHERE run_id = ?", run_id)[0]["it"])
 
     def tests(self, run_id: str) -> list[TesterTestRow]:
         """Return the tests of a run, in the order they were added."""
@@ -334,6 +348,14 @@ class Store(Transactional):
         """Return whether a start of a run was ever to be sent, whatever became of it."""
         sql = "SELECT count(*) AS n FROM intent WHERE run_id = ? AND command = 'start'"
         return bool(self._query(sql, run_id)[0]["n"])
+
+    def start_sent_unix_s(self, run_id: str, until_unix_s: float) -> float | None:
+        """Return when the last start of a run was to be sent, of those until a time; None if none was."""
+        sql = (
+            "SELECT max(opened_unix_s) AS at FROM intent WHERE run_id = ? AND command = 'start' AND opened_unix_s <= ?"
+        )
+        sent: float | None = self._query(sql, run_id, until_unix_s)[0]["at"]
+        return sent
 
     def _query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with explained(self.path):

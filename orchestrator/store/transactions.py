@@ -12,7 +12,7 @@ from orchestrator.events import Bus, Event
 from orchestrator.store.errors import Refused, explain
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from orchestrator.store.sqlite_library import Database
 
 
 class Transactional:

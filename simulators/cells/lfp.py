@@ -80,6 +80,7 @@ class IronPhosphateCell:
 
     @temperature_degc.setter
     def temperature_degc(self, value: float) -> None:
+        """Set the temperature, and with it the rates and resistances."""
         p = self._parameters
         if value == self._temperature_degc:
             return

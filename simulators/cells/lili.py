@@ -86,6 +86,7 @@ class LithiumSymmetricCell:
 
     @temperature_degc.setter
     def temperature_degc(self, value: float) -> None:
+        """Set the temperature, and with it the rates and resistances."""
         p = self._parameters
         if value == self._temperature_degc:
             return

@@ -86,11 +86,11 @@ class Invariants:
             began_unix_s = self._bench.tester.unix_s(test.start_tick)
             (intents,) = self.query(
                 "SELECT count(*) FROM intent WHERE run_id = ? AND command = 'start' AND opened_unix_s <= ?",
-                test.barcode.partition(".")[0],
+                test.barcode.partition("-")[0],
                 began_unix_s + 0.1,
             )[0]
-            self._starts[test.barcode.partition(".")[0]] += 1
-            assert intents >= self._starts[test.barcode.partition(".")[0]], (
+            self._starts[test.barcode.partition("-")[0]] += 1
+            assert intents >= self._starts[test.barcode.partition("-")[0]], (
                 f"{test.barcode} works without an intent in the store"
             )
             latched = self.query(
@@ -103,7 +103,7 @@ class Invariants:
 
     def _check_word(self, channel: str, barcode: str, began_unix_s: float) -> None:
         """Check that no stop or trip of the channel came between a person's last word on a run and its test."""
-        run_id = barcode.partition(".")[0]
+        run_id = barcode.partition("-")[0]
         word = "SELECT max(at_unix_s) FROM event WHERE run_id = ? AND kind = 'command'"
         ((said_unix_s,),) = self.query(word, run_id)
         between = self.query(
@@ -169,7 +169,7 @@ class Invariants:
         self.at_leads.order(host)
 
     def _tell(self, barcode: str) -> list[Any]:
-        return self.query("SELECT run_id, state, reason FROM run WHERE run_id = ?", barcode.partition(".")[0])
+        return self.query("SELECT run_id, state, reason FROM run WHERE run_id = ?", barcode.partition("-")[0])
 
     def _check_tests(self, *, strictly: bool) -> None:
         """Check that the tests started by us and the store's are the same."""

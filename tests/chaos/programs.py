@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 from protocols.execution_order import flow
 from protocols.loading import load_cell, load_recipe, parse_recipe
@@ -53,6 +54,7 @@ def short_program(recipe: str, cell: str, cycles: int, half_cycle_s: float) -> P
     return replace(program, segments=(replace(segment, steps=steps, record=Record(every_s=30.0)),))
 
 
+@cache
 def programs(recipe: str, cell: str) -> list[Program]:
     """Give programs of ten minutes to some hours."""
     return [
@@ -62,6 +64,7 @@ def programs(recipe: str, cell: str) -> list[Program]:
     ]
 
 
+@cache
 def measuring_programs(kind: str) -> list[Program]:
     """Give programs of some hours that leave the tester for the potentiostat and come back; spectra take 1 to 5 min."""
     cell, current, high, low = _CELLS[kind]

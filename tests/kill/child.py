@@ -136,6 +136,10 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
             return client.result()
 
 
+# Its files are read here once, in the process from which all lives are forked, and are remembered in each of them.
+li_li_program()
+
+
 def _program(order: Order) -> Program:
     whole = li_li_program(order.cycles, order.half_cycle_s)
     if not order.measures:
