@@ -94,7 +94,8 @@ class MountedCells:
                 raise CommandRefused(f"no cell is mounted on {channel}: the same cell as which? Order it by its name")
             request = _of_same_cell(request, before)
             # Whoever waits in a queue counts on a run that completes: after any other end a person looks first.
-            if not (terms.queue and before.state in _BROKEN):
+            is_broken = before.state.is_over and before.state is not RunState.COMPLETED
+            if not (terms.queue and is_broken):
                 return request, Word(MountingKind.SAME_CELL, before.run_id)
         request = replace(request, label=request.label or request.program.cell.name)
         if terms.mounted:
@@ -124,7 +125,6 @@ class MountedCells:
             )
 
 
-_BROKEN = frozenset({RunState.STOPPED, RunState.FAILED})
 _DOING = {
     RunState.QUEUED: "waits to be started",
     RunState.PREFLIGHT: "is being checked and started",
