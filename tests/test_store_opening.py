@@ -187,6 +187,7 @@ def test_tables_hold_their_types(store_path: Path) -> None:
         "event",
         "intent",
         "measurement",
+        "mounting",
         "run",
         "sample",
         "spectrum",
