@@ -16,11 +16,13 @@ from tests.rig import CHANNEL, Rig, open_rig, short_segment
 from tests.service_rig import check_rows, request, serving, state
 from tests.storing import add_run
 
-# Layouts before 0003 had no barcodes of their own.
+# Back to layout 0002, which had no barcodes of their own.
 FORGET_BARCODES = (
+    "DROP TABLE mounting",
+    "DROP INDEX run_channel",
     "DROP INDEX run_barcode",
     "ALTER TABLE run DROP COLUMN barcode",
-    "DELETE FROM _sqlite_migrations WHERE name = '0003_barcodes'",
+    "DELETE FROM _sqlite_migrations WHERE name > '0003'",
 )
 
 
@@ -96,9 +98,9 @@ def test_run_of_an_old_store_is_adopted_after_the_update(store_path: Path, drift
     async def main() -> None:
         async with open_rig(poll_period_s=60.0, quirks=Quirks(clock_drift=drift)) as rig:
             with open_store(store_path) as store:
-                run_id = request(cycles=1).add_to(store)
-                without_barcode(store, run_id)
-                async with serving(rig, store):
+                async with serving(rig, store) as service:
+                    run_id = service.submit(request(cycles=1), "ada").run_id
+                    without_barcode(store, run_id)
                     await asyncio.sleep(900)
                     queued = request(cycles=1, channel="21-1-5").add_to(store)
                     unknown = given_up(store)
@@ -107,7 +109,7 @@ def test_run_of_an_old_store_is_adopted_after_the_update(store_path: Path, drift
                 store.connection.commit()
             with open_store(store_path) as store:
                 async with serving(rig, store):
-                    await asyncio.sleep(60)
+                    await asyncio.sleep(70)
                     assert store.run(run_id).state is RunState.RUNNING
                     await asyncio.sleep(3500)
                 assert store.run(run_id).state is RunState.COMPLETED
