@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,7 @@ from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.cli import main
 from orchestrator.cli.client import ServiceClient
 from orchestrator.store import open_store
+from tests import forked_program
 from tests.command_line import refused
 from tests.two_cycles import RECIPE
 
@@ -51,17 +53,29 @@ class Bench:
         self.folder = folder
         self.store = folder / "cellrig.db"
         self.bench = folder / "cellrig.db.simulated.toml"
-        self.service: subprocess.Popen[str] | None = None
+        self.service: subprocess.Popen[str] | BaseProcess | None = None
         self.rack: int | None = None
         self.output = ""
+        self._starts = 0
+        self._shown: IO[str] = io.StringIO()
 
-    def serve(self) -> None:
-        """Start the service and wait until it answers."""
-        command = [*PROGRAM, "serve", "--simulate", "--speed", "3600", "--port", "0", "--store", str(self.store)]
-        with (self.folder / "service.log").open("a", encoding="utf-8") as log:
-            self.service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert self.service.stdout is not None
-        for line in self.service.stdout:
+    def serve(self, *, as_user: bool = False) -> None:
+        """Start the service, as a user does or forked from a process that has its libraries; wait until it answers."""
+        arguments = ["serve", "--simulate", "--speed", "3600", "--port", "0", "--store", str(self.store)]
+        log = self.folder / "service.log"
+        self._starts += 1
+        if as_user:
+            with log.open("a", encoding="utf-8") as errors:
+                self.service = subprocess.Popen(
+                    [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True
+                )
+            assert self.service.stdout is not None
+            self._shown = self.service.stdout
+        else:
+            pipe = self.folder / f"shown-{self._starts}"
+            self.service = forked_program.start(arguments, pipe, log)
+            self._shown = pipe.open(encoding="utf-8")
+        for line in self._shown:
             self.output += line
             if found := re.search(r"rack at \S+, process (\d+)", line):
                 self.rack = int(found[1])
@@ -77,11 +91,16 @@ class Bench:
     def end(self, how: signal.Signals) -> int:
         """End the service, and give its exit status."""
         assert self.service is not None
-        self.service.send_signal(how)
-        status = self.service.wait(20)
-        assert self.service.stdout is not None
-        self.service.stdout.close()
+        assert self.service.pid is not None
+        os.kill(self.service.pid, how)
+        if isinstance(self.service, BaseProcess):
+            self.service.join(20)
+            status = self.service.exitcode
+        else:
+            status = self.service.wait(20)
+        self._shown.close()
         self.service = None
+        assert status is not None
         return status
 
     def cellrig(self, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -133,7 +152,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:
     """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words."""
-    bench.serve()
+    bench.serve(as_user=True)
     second = subprocess.run(
         [*PROGRAM, "serve", "--simulate", "--store", str(bench.store)], check=False, capture_output=True, text=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
@@ -12,6 +13,8 @@ from orchestrator.bench.kinds import broken_code
 from orchestrator.bench.opening import bench_testers, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
+
+logger = logging.getLogger(__name__)
 
 
 async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
@@ -28,7 +31,8 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
                 ]
             except DriverError as err:
                 problem = str(err)
-            except Exception as err:  # noqa: BLE001 - told with its package; the others are checked all the same
+            except Exception as err:  # told with its package; the others are checked all the same
+                logger.exception("%s", tester.name)
                 problem = broken_code(settings.kind, f"asking {tester.name!r}", err)
             rows.append(
                 {"name": tester.name, "host_loss": tester.host_loss.value, "channels": shown, "problem": problem}

@@ -70,6 +70,11 @@ def package_of(kind: str) -> str:
     return found[0] if found else "cellrig"
 
 
+def is_ours(kind: str) -> bool:
+    """Return whether a kind of tester is cellrig's own: an unexpected error of its code is shown with its trace."""
+    return kind in _OURS
+
+
 def broken_code(kind: str, doing: str, err: BaseException) -> str:
     """Return the sentence on an error that the code of a kind of tester raises and should not."""
     seen = f"{type(err).__name__}: {err}".rstrip(": ")
@@ -88,6 +93,8 @@ def read_settings(name: str, table: Mapping[str, Any]) -> BatteryTesterSettings:
     except (ValidationError, SettingsError):
         raise
     except Exception as err:
+        if is_ours(name):
+            raise
         raise SettingsError(broken_code(name, f"reading the settings of kind {name!r}", err)) from err
     for channel in names:
         if not (isinstance(channel, str) and CHANNEL_NAME.fullmatch(channel)):

@@ -14,7 +14,7 @@ from drivers.errors import DriverError, SettingsError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
 from drivers.tester_kind import BatteryTesterSettings
-from orchestrator.bench.kinds import broken_code, find_kind
+from orchestrator.bench.kinds import broken_code, find_kind, is_ours
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
@@ -97,4 +97,6 @@ def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryT
     except SettingsError:
         raise
     except Exception as err:
+        if is_ours(settings.kind):
+            raise
         raise SettingsError(broken_code(settings.kind, f"making the tester {settings.name!r}", err)) from err

@@ -45,7 +45,7 @@ SWITCH_SPOILS = (
     Fault(Spoil.BYTE_BY_BYTE),
     Fault(Spoil.FLIPPED, at=3),
 )
-LOOK_S = 1.0
+LOOK_S = 5.0
 
 
 async def measured(night: Night, it: Happening) -> str | None:
