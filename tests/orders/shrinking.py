@@ -1,0 +1,42 @@
+"""Finds few orders of a shift that break an invariant too: the others are left out, half of them, a quarter, one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.orders.plan import Order
+from tests.orders.shift import Outcome, play
+
+LONGEST_S = 120.0
+
+
+def shrunk(orders: Sequence[Order], longest_s: float = LONGEST_S) -> tuple[list[Order], Outcome]:
+    """Leave out what the break does not need, for so many seconds; gives what is left, and what came of it."""
+    until_s = time.monotonic() + longest_s
+    left = list(orders)
+    outcome = play(left)
+    size = max(1, len(left) // 2)
+    while outcome.broken and time.monotonic() < until_s:
+        begin = 0
+        while begin < len(left) and time.monotonic() < until_s:
+            fewer = without(left, begin, begin + size)
+            tried = play(fewer) if fewer else Outcome()
+            if tried.broken:
+                left, outcome = fewer, tried
+            else:
+                begin += size
+        if size == 1:
+            break
+        size //= 2
+    return left, outcome
+
+
+def without(orders: Sequence[Order], begin: int, end: int) -> list[Order]:
+    """Leave some orders out; those behind them come as late as before."""
+    left = [*orders[:begin], *orders[end:]]
+    if begin < len(left):
+        gone_s = sum(order.after_s for order in orders[begin:end])
+        left[begin] = replace(left[begin], after_s=left[begin].after_s + gone_s)
+    return left
