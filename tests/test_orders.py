@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.night import InlineLoop
+from tests.orders.book import Meant, Word
 from tests.orders.lives import Reply
 from tests.orders.people import TABLE
 from tests.orders.plan import CHANNELS, Order, draw
@@ -68,20 +69,20 @@ def _start_without_order(shift: Shift) -> None:
 
 
 def _take_the_word_back(shift: Shift) -> None:
-    shift.book.wanted["order 1"].words_s.clear()
+    shift.book.wanted["order-1"].words.clear()
 
 
 def _make_implausible(shift: Shift) -> None:
-    shift.book.wanted["order 1"].is_implausible = True
+    shift.book.wanted["order-1"].is_implausible = True
 
 
 def _latch_before(shift: Shift) -> None:
-    shift.book.latched[CHANNEL]["order 0"] = 0.5
+    shift.book.latched[CHANNEL]["R0"] = 0.5
 
 
 def _latch_while_it_works(shift: Shift) -> None:
     shift.truth.look()
-    shift.book.latched[CHANNEL]["order 0"] = 60.0
+    shift.book.latched[CHANNEL]["R0"] = 60.0
 
 
 def _hide(shift: Shift) -> None:
@@ -110,9 +111,9 @@ def _drive_beyond_the_bands(shift: Shift) -> None:
         (_start_without_order, "which nobody has ordered"),
         (_take_the_word_back, "without anybody's word"),
         (_make_implausible, "nobody has taken it on"),
-        (_latch_before, "the trip of order 0 is not acknowledged"),
-        (_latch_while_it_works, "after the trip of order 0, not acknowledged"),
-        (_hide, "and the status says: free"),
+        (_latch_before, "the trip of R0 is not acknowledged"),
+        (_latch_while_it_works, "after the trip of R0, not acknowledged"),
+        (_hide, "works on test 1 .* and the status says: "),
         (_answer_late, "was answered after 5.30 s"),
         (_answer_off_while_it_works, "says that 21-1-1 is off"),
         (_drive_beyond_the_bands, "nobody has taken it on"),
@@ -122,6 +123,29 @@ def test_what_is_broken_is_noticed(spoil: Callable[[Shift], None], told: str, tm
     """Each invariant is one that can fail."""
     with pytest.raises(Broken, match=told):
         in_a_shift(tmp_path, spoil)
+
+
+def test_run_on_a_used_cell_without_a_word_is_noticed(tmp_path: Path) -> None:
+    """The second run of a cell starts on a word that knows of the first one, or the harness says so."""
+
+    async def work() -> None:
+        shift = Shift(tmp_path, Outcome())
+        shift.start()
+        try:
+            await asyncio.sleep(1.0)
+            await shift.give(order(1, "run", luck=0.1))
+            await asyncio.sleep(5000.0)
+            await shift.give(order(2, "run", luck=0.1))
+            await asyncio.sleep(100.0)
+            shift.book.wanted["order-2"].words[:] = [Word(Meant.EMPTY, shift.book.now_s() - 100.0)]
+            with pytest.raises(Broken, match=r"order-2, \w+ on 21-1-1 .* on cell 0, on which order-1 ran until"):
+                await shift.look(order(3, "run"))
+        finally:
+            assert shift.life is not None
+            shift.life.kill()
+
+    with asyncio.Runner(loop_factory=InlineLoop) as runner:
+        runner.run(work())
 
 
 def test_orders_that_a_break_does_not_need_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

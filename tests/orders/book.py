@@ -8,28 +8,45 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from orchestrator.events import RunUpdate, Told
 from orchestrator.states import RunState
 from tests.orders.plan import CHANNELS, Order
 
 
+class Meant(Enum):
+    """What a person's word on a run says of the cell."""
+
+    EMPTY = "the channel is empty, as far as the service is told, so this is its cell"
+    THIS = "the cell that is there is the one that is meant"
+    BEHIND = "the cell of the run before is meant, when that has completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A person's word that a run may start, and when it was said, in the loop's time."""
+
+    meant: Meant
+    at_s: float
+
+
 @dataclass(slots=True)
 class Wanted:
-    """A run that somebody has ordered: what it is for, and who has taken on that it is implausible."""
+    """A run that somebody has ordered: whether it is implausible, who has taken that on, and all words on it."""
 
     order: Order
     is_implausible: bool
     confirmed_by: str
-    # When a person said last that it may start on the cell that is in the holder, in the loop's time.
-    words_s: list[float] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start that has left the service."""
+    """A start that has left the service, for the order with a name."""
 
-    label: str
+    name: str
+    run_id: str
     channel: str
     sent_s: float
 
@@ -42,9 +59,10 @@ class Book:
         self.wanted: dict[str, Wanted] = {}
         self.starts: dict[str, Start] = {}
         self.foreign: set[tuple[str, int]] = set()
-        # By channel and label of the run that tripped: since when.
+        # By channel the runs that have tripped, each since when.
         self.latched: dict[str, dict[str, float]] = defaultdict(dict)
-        self.tripped: set[str] = set()
+        # When somebody has said of a channel that it is empty.
+        self.emptied_s: dict[str, list[float]] = defaultdict(list)
         self.states: dict[str, RunState] = {}
         self.claims: dict[str, tuple[str, float]] = {}
         # The cells that have been in each holder: number, since when.
@@ -68,15 +86,15 @@ class Book:
         owner, until_s = self.claims.get(channel, ("", 0.0))
         return owner if owner not in {"", by} and self.now_s() < until_s else ""
 
-    def acknowledge(self, channel: str, label: str) -> None:
+    def acknowledge(self, channel: str, run_id: str) -> None:
         """Note that a person acknowledges the trip of a run, by name."""
-        self.latched[channel].pop(label, None)
+        self.latched[channel].pop(run_id, None)
 
     # What is seen
 
-    def sent(self, channel: str, barcode: str, label: str) -> None:
+    def sent(self, barcode: str, name: str, run_id: str, channel: str) -> None:
         """Note that a start leaves the service."""
-        self.starts[barcode] = Start(label, channel, self.now_s())
+        self.starts[barcode] = Start(name, run_id, channel, self.now_s())
 
     async def hear(self, update: Told) -> None:
         """Note what the service tells of a run."""
@@ -85,5 +103,4 @@ class Book:
         before = self.states.get(update.run_id)
         self.states[update.run_id] = update.state
         if update.state is RunState.TRIPPED and before is not RunState.TRIPPED:
-            self.latched[update.channel][update.label] = self.now_s()
-            self.tripped.add(update.label)
+            self.latched[update.channel][update.run_id] = self.now_s()

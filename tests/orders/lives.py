@@ -25,7 +25,8 @@ from tests.spoiled import SpoiledTester
 POLL_S = 60.0
 _TOKEN = "t" * 43
 
-Sent = Callable[[str, str, str], None]
+# Hears of each start that leaves the service: its barcode, the name of its recipe, its run and its channel.
+Sent = Callable[[str, str, str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Reply:
 
 
 class Life:
-    """One life of the service. ``sent`` hears channel, barcode and label of each start that leaves it."""
+    """One life of the service."""
 
     def __init__(self, bench: SimulatedBench, folder: Path, listener: Listener, sent: Sent) -> None:
         self.began_s = asyncio.get_running_loop().time()
@@ -72,8 +73,9 @@ class Life:
         self._over = asyncio.Event()
 
     def _tell(self, channel: str, barcode: str, sent: Sent) -> None:
-        labels = [run.request.label for run in self.service.runs if run.starting.barcode == barcode]
-        sent(channel, barcode, labels[-1] if labels else "")
+        for run in self.service.runs:
+            if run.starting.barcode == barcode:
+                sent(barcode, run.request.program.recipe, run.run_id, channel)
 
     async def ask(self, method: str, path: str, body: object = None) -> Reply | None:
         """Ask the service; None when it died meanwhile."""

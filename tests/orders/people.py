@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulators.cells import load_cell
 from simulators.faults import Fault, Spoil
-from tests.orders.book import Wanted
+from tests.orders.book import Meant, Wanted, Word
 from tests.orders.lives import Reply
 from tests.orders.plan import CHANNELS, Order, pick
 from tests.orders.recipes import CELL_OF, KIND_OF, recipe
@@ -26,47 +26,76 @@ _CONFIRMED_WITHIN_S = 400.0
 
 
 async def _order(
-    shift: Shift, it: Order, current: str = "", confirmed_by: str = "", channel: str = "", kind: str = ""
+    shift: Shift,
+    it: Order,
+    terms: Row | None = None,
+    *,
+    meant: Meant | None = Meant.EMPTY,
+    slips: bool = False,
+    confirmed_by: str = "",
+    channel: str = "",
+    kind: str = "",
 ) -> Reply | None:
     """Order a run, and enter into the book that it was: also if the answer never comes."""
-    channel, label = channel or it.channel, it.label
+    channel = channel or it.channel
     kind = kind or KIND_OF.get(channel, "li-li")
-    body: Row = {"recipe_yaml": recipe(kind, it.luck, current), "cell": CELL_OF[kind], "channel": channel}
-    body |= {"label": label, "by": it.by} | ({"confirm_implausible": confirmed_by} if confirmed_by else {})
-    wanted = shift.book.wanted.setdefault(label, Wanted(it, bool(current), confirmed_by))
-    word_s = shift.book.now_s()
-    wanted.words_s.append(word_s)
+    body: Row = {"recipe_yaml": recipe(it.name, kind, it.luck, slips=slips), "cell": CELL_OF[kind], "channel": channel}
+    body |= {"by": it.by, **(terms or {})} | ({"confirm_implausible": confirmed_by} if confirmed_by else {})
+    wanted = shift.book.wanted.setdefault(it.name, Wanted(it, slips, confirmed_by))
+    word = Word(meant, shift.book.now_s()) if meant is not None else None
+    wanted.words += [word] if word is not None else []
     claimed_by = shift.book.claim_of_another(channel, it.by)
+    is_busy = channel in KIND_OF and shift.truth.works_for_us(channel)
     reply = await shift.ask(it, "POST", "/runs", body)
     if reply is not None and not reply.is_accepted:
-        wanted.words_s.remove(word_s)
+        wanted.words = [other for other in wanted.words if other is not word]
         check(len(reply.error) > 15, f"{it} was refused without a reason: {reply.body}")
     if reply is not None and reply.is_accepted:
         check(not claimed_by, f"{it} was taken, and {claimed_by} has claimed {channel}")
-        check(not wanted.is_implausible or confirmed_by, f"{it} was taken without a name: {reply.body['implausible']}")
+        check(not slips or confirmed_by, f"{it} was taken without a name: {reply.body['implausible']}")
+        check(body.get("queue") or not is_busy, f"{it} was taken although {channel} is at work, and not to wait")
     return reply
 
 
+async def _terms(shift: Shift, it: Order) -> tuple[Row, Meant | None]:
+    """Look at the channel, and say of its cell what a careful person says; who does not look says nothing."""
+    row = await shift.row(it, lambda row: row["channel"] == it.channel)
+    if row is None or row["use"] != "idle" or it.luck > 0.85:
+        return {"label": shift.cell_name(it.channel)}, Meant.EMPTY
+    if row["mounted"]["label"] == shift.cell_name(it.channel):
+        return {"same_cell": True}, Meant.THIS
+    return {"mounted": shift.cell_name(it.channel)}, Meant.THIS
+
+
 async def run(shift: Shift, it: Order) -> None:
-    """Order a run as a person does who sees that the channel is free, or who does not look."""
-    await _order(shift, it)
+    """Order a run for the cell that is in the holder."""
+    terms, meant = await _terms(shift, it)
+    await _order(shift, it, terms, meant=meant)
 
 
 async def run_behind(shift: Shift, it: Order) -> None:
-    """Order a run for a channel that is at work."""
+    """Order a run behind one that works: for its cell, for the next one, or without saying that it may wait."""
     row = await shift.row(it, lambda row: row["run"] is not None and row["run"]["state"] == "running")
-    await _order(shift, it, channel=row["channel"] if row else "")
+    channel = row["channel"] if row else it.channel
+    if it.luck < 0.4:
+        await _order(shift, it, {"queue": True, "same_cell": True}, meant=Meant.BEHIND, channel=channel)
+    elif it.luck < 0.8:
+        await _order(shift, it, {"queue": True, "label": f"cell-of-{it.name}"}, meant=None, channel=channel)
+    else:
+        await _order(shift, it, {"label": shift.cell_name(channel)}, channel=channel)
 
 
 async def run_implausible(shift: Shift, it: Order) -> None:
     """Order a run with a slip of a unit, that nobody takes on."""
-    reply = await _order(shift, it, "slip")
+    terms, meant = await _terms(shift, it)
+    reply = await _order(shift, it, terms, meant=meant, slips=True)
     check(reply is None or not reply.is_accepted, f"{it} was taken")
 
 
 async def run_confirmed(shift: Shift, it: Order) -> None:
     """Order a run with such a current on purpose, by name."""
-    await _order(shift, it, "slip", confirmed_by=it.by)
+    terms, meant = await _terms(shift, it)
+    await _order(shift, it, terms, meant=meant, slips=True, confirmed_by=it.by)
 
 
 async def run_wrong(shift: Shift, it: Order) -> None:
@@ -75,12 +104,14 @@ async def run_wrong(shift: Shift, it: Order) -> None:
         reply = await _order(shift, it, channel="21-1-9")
         check(reply is None or reply.status == 404, f"{it}: there is no 21-1-9, and it was taken")
     else:
-        await _order(shift, it, kind="lfp" if KIND_OF[it.channel] == "li-li" else "li-li")
+        terms, meant = await _terms(shift, it)
+        await _order(shift, it, terms, meant=meant, kind="lfp" if KIND_OF[it.channel] == "li-li" else "li-li")
 
 
 async def run_twice(shift: Shift, it: Order) -> None:
     """Click twice."""
-    replies = await asyncio.gather(_order(shift, it), _order(shift, it))
+    terms, meant = await _terms(shift, it)
+    replies = await asyncio.gather(*(_order(shift, it, terms, meant=meant) for _ in range(2)))
     taken = [reply for reply in replies if reply is not None and reply.is_accepted]
     check(len(taken) < 2, f"{it} was taken twice")
 
@@ -90,7 +121,7 @@ async def run_late(shift: Shift, it: Order) -> None:
     if not shift.late_starts:
         shift.bench.wire.spoil(Fault(Spoil.ARRIVES_LATE, "start", seconds=it.lasts_s))
         shift.late_starts += 1
-        await _order(shift, it)
+        await run(shift, it)
 
 
 # What goes on --------------------------------------------------------------------------------------------------------
@@ -108,20 +139,20 @@ async def hold(shift: Shift, it: Order) -> None:
 
 
 async def resume(shift: Shift, it: Order) -> None:
-    """Go on with a held run, or say that a waiting one may start."""
+    """Go on with a held run, or say of a waiting one that its cell is mounted: sometimes before it is."""
     row = await shift.row(it, lambda row: _has("holding")(row) or row["queued"])
     if row is None:
         return
-    run_id = row["run"]["run_id"] if _has("holding")(row) else row["queued"][0]
+    run_id, word = (row["run"]["run_id"], "resume") if _has("holding")(row) else (row["queued"][0], "mounted")
     detail = await shift.ask(it, "GET", f"/runs/{run_id}")
     if detail is None or not detail.is_accepted:
         return
-    words_s = shift.book.wanted[detail.body["label"]].words_s
-    word_s = shift.book.now_s()
-    words_s.append(word_s)
-    reply = await shift.ask(it, "POST", f"/runs/{run_id}/resume", {"by": it.by})
+    wanted = shift.book.wanted[detail.body["recipe"]]
+    said = Word(Meant.THIS, shift.book.now_s())
+    wanted.words.append(said)
+    reply = await shift.ask(it, "POST", f"/runs/{run_id}/{word}", {"by": it.by})
     if reply is not None and not reply.is_accepted:
-        words_s.remove(word_s)
+        wanted.words.remove(said)
         check(len(reply.error) > 15, f"{it} was refused without a reason: {reply.body}")
 
 
@@ -129,7 +160,7 @@ async def acknowledge(shift: Shift, it: Order) -> None:
     """Acknowledge a trip by name."""
     if row := await shift.row(it, _has("tripped")):
         shift.truth.look()
-        shift.book.acknowledge(row["channel"], row["run"]["label"])
+        shift.book.acknowledge(row["channel"], row["run"]["run_id"])
         await shift.ask(it, "POST", f"/runs/{row['run']['run_id']}/acknowledge", {"by": it.by})
 
 
@@ -169,7 +200,7 @@ async def _stop(shift: Shift, it: Order, path: str, channel: str) -> None:
             return
         row = now.body["stop"]
     if reply.is_accepted and shift.life is life:
-        shift.truth.check_report(str(it), row, reply.body.get("label", ""), at_once=False)
+        shift.truth.check_report(str(it), row, reply.body["run_id"] if "label" in reply.body else "", at_once=False)
 
 
 # Channels and cells --------------------------------------------------------------------------------------------------
@@ -199,6 +230,22 @@ async def exchange(shift: Shift, it: Order) -> None:
     free = await shift.row(it, lambda row: row["run"] is None or row["run"]["state"] in {"completed", "stopped"})
     if free is not None and shift.truth.test_at_work(free["channel"]) is None and not free["queued"]:
         exchange_cell(shift, free["channel"])
+        if it.luck < 0.3:
+            await _say_empty(shift, it, free["channel"])
+
+
+async def said_to_be_empty(shift: Shift, it: Order) -> None:
+    """Say that a channel is empty, true or not: a person's word is a person's word."""
+    await _say_empty(shift, it, it.channel)
+
+
+async def _say_empty(shift: Shift, it: Order, channel: str) -> None:
+    said_s = shift.book.now_s()
+    is_busy = shift.truth.works_for_us(channel)
+    reply = await shift.ask(it, "POST", f"/channels/{channel}/empty", {"by": it.by})
+    if reply is None or reply.is_accepted:
+        shift.book.emptied_s[channel].append(said_s)
+        check(reply is None or not is_busy, f"{it} was taken although {channel} is at work")
 
 
 async def exchange_at_work(shift: Shift, it: Order) -> None:
@@ -244,7 +291,7 @@ async def killed(shift: Shift, it: Order) -> None:
 
 async def killed_while_starting(shift: Shift, it: Order) -> None:
     """Order a run, and kill the service within its start."""
-    await _order(shift, it)
+    await run(shift, it)
     await asyncio.sleep(it.luck * 1000 % 12.0)
     await shift.restart(it.lasts_s, kills=True)
 
@@ -267,6 +314,7 @@ TABLE: dict[str, Callable[[Shift, Order], Awaitable[None]]] = {
     "release": release,
     "cell exchanged": exchange,
     "cell exchanged at work": exchange_at_work,
+    "said to be empty": said_to_be_empty,
     "started by hand": started_by_hand,
     "stopped by hand": stopped_by_hand,
     "service restarted": restarted,

@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "claim": (2.0, 60.0, 1200.0),
     "release": (1.0, 0.0, 0.0),
     "cell exchanged": (8.0, 0.0, 0.0),
+    "said to be empty": (2.0, 0.0, 0.0),
     "cell exchanged at work": (0.7, 0.0, 0.0),
     "started by hand": (2.5, 0.0, 0.0),
     "stopped by hand": (1.5, 0.0, 0.0),
@@ -57,9 +58,9 @@ class Order:
     luck: float
 
     @property
-    def label(self) -> str:
-        """The label of the run that it orders."""
-        return f"order {self.number}"
+    def name(self) -> str:
+        """The name of the recipe that it orders."""
+        return f"order-{self.number}"
 
     def __str__(self) -> str:
         """Say it in a line."""

@@ -96,6 +96,10 @@ class Shift:
             raise Broken(f"{it}: {reply.body}")
         return reply
 
+    def cell_name(self, channel: str) -> str:
+        """Give the name on the cell that is in a holder now."""
+        return f"cell-{self.book.cell(channel, self.book.now_s())}"
+
     def tell(self, what: str) -> None:
         """Keep a line of the story."""
         self.outcome.story.append(f"{self.book.now_s():9.1f} s  {what}")
@@ -118,7 +122,7 @@ class Shift:
                     await asyncio.sleep(it.after_s)
                     self.outcome.last = it.number
                     await self.look(it)
-                    group.create_task(self.give(it), name=it.label)
+                    group.create_task(self.give(it), name=it.name)
             await self._morning(orders[-1])
         finally:
             if self.life is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from simulators.bench import SimulatedBench
 from simulators.neware.memory import StoredTest
 from simulators.neware.step_machine import Status
-from tests.orders.book import Book
+from tests.orders.book import Book, Meant, Start, Wanted, Word
 from tests.orders.lives import POLL_S, Life, Reply
 from tests.orders.plan import CHANNELS
 
@@ -40,7 +40,7 @@ class Truth:
         self._works_since: dict[str, tuple[int, float]] = {}
         # Since when the service is up; None while it is not.
         self._up_since_s: float | None = None
-        # Of each channel the tests that were started by orders, with the labels of these.
+        # Of each channel the tests that were started by orders, with the names of these.
         self._ours: dict[str, list[tuple[StoredTest, str]]] = {channel: [] for channel in CHANNELS}
 
     def now_s(self) -> float:
@@ -51,6 +51,11 @@ class Truth:
         """Give the test that passes a program's current on a channel."""
         machine = self._bench.tester.channel(channel).machine
         return machine.test if machine.status is Status.WORKING else None
+
+    def works_for_us(self, channel: str) -> bool:
+        """Tell whether a test at work on a channel was started by an order."""
+        test = self.test_at_work(channel)
+        return test is not None and (channel, test.test_id) not in self._book.foreign
 
     # After every order
 
@@ -66,39 +71,48 @@ class Truth:
 
     def _check_begun(self, channel: str, test: StoredTest) -> None:
         start = self._book.starts.get(test.barcode)
-        check(start is not None and start.label, f"{channel} works under {test.barcode!r}, which nobody has ordered")
-        assert start is not None
-        wanted = self._book.wanted.get(start.label)
-        check(wanted, f"{channel} works for {start.label!r}, which nobody has ordered")
-        assert wanted is not None
-        what = f"{start.label} on {channel} (test {test.test_id})"
+        wanted = self._book.wanted.get(start.name) if start is not None else None
+        if start is None or wanted is None:
+            raise Broken(f"{channel} works under {test.barcode!r} ({start}), which nobody has ordered")
+        what = f"{start.name}, {start.run_id} on {channel} (test {test.test_id})"
         check(start.channel == channel, f"{what} was sent to {start.channel}")
         check(
             not wanted.is_implausible or wanted.confirmed_by,
             f"{what} is implausible, was started, and nobody has taken it on by name",
         )
-        self._check_word(channel, test, start.label, start.sent_s)
-        self._ours[channel].append((test, start.label))
-        for label, since_s in self._book.latched[channel].items():
-            check(start.sent_s < since_s, f"{what} was started, and the trip of {label} is not acknowledged")
+        self._check_word(channel, test, start, wanted)
+        self._ours[channel].append((test, start.name))
+        for run_id, since_s in self._book.latched[channel].items():
+            check(start.sent_s < since_s, f"{what} was started, and the trip of {run_id} is not acknowledged")
 
-    def _check_word(self, channel: str, test: StoredTest, label: str, sent_s: float) -> None:
-        """Check that a person has spoken since another run had the cell that is in the holder."""
-        words = [word_s for word_s in self._book.wanted[label].words_s if word_s <= sent_s]
-        check(words, f"{label} on {channel} was started without anybody's word")
+    def _check_word(self, channel: str, test: StoredTest, start: Start, wanted: Wanted) -> None:
+        """Check that a person has spoken of the cell in the holder since another run had it."""
+        words = [word for word in wanted.words if word.at_s <= start.sent_s]
+        what = f"{start.name}, {start.run_id} on {channel} was started at {test.start_tick / 10:.1f} s"
+        check(words, f"{what} without anybody's word")
         cell = self._book.cell(channel, test.start_tick / 10)
-        for other, other_label in self._ours[channel]:
-            if other_label == label or self._book.cell(channel, other.start_tick / 10) != cell:
-                continue
-            ended_s = other.steps[-1].end_tick / 10 if other.steps else other.start_tick / 10
+        before = [
+            (other, name)
+            for other, name in self._ours[channel]
+            # What arrives late was sent before others had the channel.
+            if name != start.name
+            and other.start_tick / 10 < start.sent_s
+            and self._book.cell(channel, other.start_tick / 10) == cell
+        ]
+        for other, name in before:
+            since = {it for test_of, it in before if _ended_s(test_of) > words[-1].at_s}
             check(
-                self._needs_no_word(other) or max(words) >= ended_s - 0.2,
-                f"{label} on {channel} was started at {test.start_tick / 10:.1f} s on cell {cell}, on which "
-                f"{other_label} ran until {ended_s:.1f} s; the last word on it is of {max(words):.1f} s",
+                any(self._covers(word, channel, other, alone=since <= {name}) for word in words),
+                f"{what} on cell {cell}, on which {name} ran until {_ended_s(other):.1f} s; "
+                f"said of it was: {[(word.meant.name, round(word.at_s, 1)) for word in words]}",
             )
 
-    def _needs_no_word(self, other: StoredTest) -> bool:
-        return other.complete
+    def _covers(self, word: Word, channel: str, other: StoredTest, *, alone: bool) -> bool:
+        """Tell whether a word on a run was said knowing of a test of another run on the same cell."""
+        ended_s = _ended_s(other)
+        if word.meant is Meant.EMPTY:
+            return any(ended_s <= said_s <= word.at_s for said_s in self._book.emptied_s[channel])
+        return ended_s <= word.at_s + 0.2 or (word.meant is Meant.BEHIND and alone and other.complete)
 
     def _check_latched(self, channel: str) -> None:
         """Check that nothing of ours works on a latched channel, but for a late start until it is seen."""
@@ -106,12 +120,12 @@ class Truth:
         if test is None or (channel, test.test_id) in self._book.foreign:
             self._works_since.pop(channel, None) if test is None else None
             return
-        for label, since_s in self._book.latched[channel].items():
+        for run_id, since_s in self._book.latched[channel].items():
             from_s = max(since_s, test.start_tick / 10)
             late_s = self.now_s() - from_s
             check(
                 late_s <= SHOWN_WITHIN_S or self._was_away(from_s),
-                f"{test.barcode} works on {channel} {late_s:.0f} s after the trip of {label}, not acknowledged",
+                f"{test.barcode} works on {channel} {late_s:.0f} s after the trip of {run_id}, not acknowledged",
             )
 
     def _was_away(self, since_s: float) -> bool:
@@ -154,10 +168,10 @@ class Truth:
             check(len(reply.error) > 15, f"{what} was refused without a reason: {reply.body}")
             return
         for row in reply.body if isinstance(reply.body, list) else [reply.body]:
-            self.check_report(what, row, row.get("label", ""))
+            self.check_report(what, row, row["run_id"] if "label" in row else "")
 
-    def check_report(self, what: str, row: dict[str, Any], label: str = "", *, at_once: bool = True) -> None:
-        """Check what is known of one channel's stop, or of a run's by its label.
+    def check_report(self, what: str, row: dict[str, Any], run_id: str = "", *, at_once: bool = True) -> None:
+        """Check what is known of one channel's stop, or of a run's by its id.
 
         Another run may have the channel then; and what was known some seconds ago may have changed since.
         """
@@ -165,7 +179,7 @@ class Truth:
         if row["off"]:
             test = self.test_at_work(row["channel"])
             start = self._book.starts.get(test.barcode) if test is not None else None
-            is_anothers = bool(label) and start is not None and start.label != label
+            is_anothers = bool(run_id) and start is not None and start.run_id != run_id
             check(
                 test is None or is_anothers or self.now_s() - test.start_tick / 10 < (1.0 if at_once else 10.0),
                 f"{what} says that {row['channel']} is off ({row['words']}), and it works on {test and test.barcode}",
@@ -182,9 +196,13 @@ class Truth:
     def check_currents(self, largest_plausible_a: dict[str, float]) -> None:
         """Check that no test drove more than is plausible for its cell without a name."""
         for channel, tests in self._ours.items():
-            for test, label in tests:
+            for test, name in tests:
                 largest_a = max((abs(row.current_a) for row in test.rows()), default=0.0)
                 check(
-                    largest_a <= largest_plausible_a[self._kinds[channel]] or self._book.wanted[label].confirmed_by,
-                    f"{label} on {channel} drove {largest_a * 1e3:.3f} mA, and nobody has taken it on by name",
+                    largest_a <= largest_plausible_a[self._kinds[channel]] or self._book.wanted[name].confirmed_by,
+                    f"{name} on {channel} drove {largest_a * 1e3:.3f} mA, and nobody has taken it on by name",
                 )
+
+
+def _ended_s(test: StoredTest) -> float:
+    return (test.steps[-1].end_tick if test.steps else test.start_tick) / 10
