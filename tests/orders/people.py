@@ -30,7 +30,7 @@ async def _order(
     it: Order,
     terms: Row | None = None,
     *,
-    meant: Meant | None = Meant.EMPTY,
+    meant: Meant = Meant.EMPTY,
     slips: bool = False,
     confirmed_by: str = "",
     channel: str = "",
@@ -42,8 +42,8 @@ async def _order(
     body: Row = {"recipe_yaml": recipe(it.name, kind, it.luck, slips=slips), "cell": CELL_OF[kind], "channel": channel}
     body |= {"by": it.by, **(terms or {})} | ({"confirm_implausible": confirmed_by} if confirmed_by else {})
     wanted = shift.book.wanted.setdefault(it.name, Wanted(it, slips, confirmed_by))
-    word = Word(meant, shift.book.now_s()) if meant is not None else None
-    wanted.words += [word] if word is not None else []
+    word = Word(meant, shift.book.now_s())
+    wanted.words.append(word)
     claimed_by = shift.book.claim_of_another(channel, it.by)
     is_busy = channel in KIND_OF and shift.truth.works_for_us(channel)
     reply = await shift.ask(it, "POST", "/runs", body)
@@ -57,7 +57,7 @@ async def _order(
     return reply
 
 
-async def _terms(shift: Shift, it: Order) -> tuple[Row, Meant | None]:
+async def _terms(shift: Shift, it: Order) -> tuple[Row, Meant]:
     """Look at the channel, and say of its cell what a careful person says; who does not look says nothing."""
     row = await shift.row(it, lambda row: row["channel"] == it.channel)
     if row is None or row["use"] != "idle" or it.luck > 0.85:
@@ -80,7 +80,7 @@ async def run_behind(shift: Shift, it: Order) -> None:
     if it.luck < 0.4:
         await _order(shift, it, {"queue": True, "same_cell": True}, meant=Meant.BEHIND, channel=channel)
     elif it.luck < 0.8:
-        await _order(shift, it, {"queue": True, "label": f"cell-of-{it.name}"}, meant=None, channel=channel)
+        await _order(shift, it, {"queue": True, "label": f"cell-of-{it.name}"}, channel=channel)
     else:
         await _order(shift, it, {"label": shift.cell_name(channel)}, channel=channel)
 
