@@ -113,7 +113,7 @@ def _drive_beyond_the_bands(shift: Shift) -> None:
         (_make_implausible, "nobody has taken it on"),
         (_latch_before, "the trip of R0 is not acknowledged"),
         (_latch_while_it_works, "after the trip of R0, not acknowledged"),
-        (_hide, "works on test 1 .* and the status says: "),
+        (_hide, "works on test 1 .* the status says: "),
         (_answer_late, "was answered after 5.30 s"),
         (_answer_off_while_it_works, "says that 21-1-1 is off"),
         (_drive_beyond_the_bands, "nobody has taken it on"),

@@ -16,7 +16,10 @@ ANSWER_S = 5.0
 SHOWN_WITHIN_S = 2.5 * POLL_S + 60.0
 # Beyond these (A) an order was implausible for the cells of a shift, whatever its recipe says.
 LARGEST_PLAUSIBLE_A = {"li-li": 8e-3, "lfp": 4e-3}
+# What a start takes until it is sent or refused.
+_CHECKED_WITHIN_S = 90.0
 _WATCHED = frozenset({"preflight", "armed", "running", "unseen", "unknown"})
+_NOT_KNOWN = frozenset({"unseen", "unknown"})
 
 
 class Broken(AssertionError):
@@ -37,7 +40,8 @@ class Truth:
         self._book = book
         self._kinds = kinds
         self._seen = dict.fromkeys(CHANNELS, 0)
-        self._works_since: dict[str, tuple[int, float]] = {}
+        # Channels that work and are not shown to, since when.
+        self._hidden_since_s: dict[str, float] = {}
         # Since when the service is up; None while it is not.
         self._up_since_s: float | None = None
         # Of each channel the tests that were started by orders, with the names of these.
@@ -118,7 +122,6 @@ class Truth:
         """Check that nothing of ours works on a latched channel, but for a late start until it is seen."""
         test = self.test_at_work(channel)
         if test is None or (channel, test.test_id) in self._book.foreign:
-            self._works_since.pop(channel, None) if test is None else None
             return
         for run_id, since_s in self._book.latched[channel].items():
             from_s = max(since_s, test.start_tick / 10)
@@ -140,24 +143,24 @@ class Truth:
     def check_shown(self, status: dict[str, Any]) -> None:
         """Check that every channel that works, and has for some polls, is shown to work."""
         for row in status["channels"]:
-            channel = row["channel"]
+            channel, state = row["channel"], row["run"]["state"] if row["run"] else ""
             test = self.test_at_work(channel)
-            if test is None or self._was_away(test.start_tick / 10):
+            if test is None or self._was_away(test.start_tick / 10) or self._is_shown(row, state, test):
+                self._hidden_since_s.pop(channel, None)
                 continue
-            since_s = self._since(channel, test)
-            run = row["run"] or {"state": "", "run_id": ""}
-            is_foreign = (channel, test.test_id) in self._book.foreign
-            is_shown = row["works_without_run"] or (run["state"] in _WATCHED and not is_foreign)
+            since_s = self._hidden_since_s.setdefault(channel, self.now_s())
+            # A start looks at the channel itself, and finds out.
+            is_looking = state in {"preflight", "armed"} and self.now_s() - since_s <= _CHECKED_WITHIN_S
             check(
-                is_shown or run["state"] in {"unseen", "unknown"} or self.now_s() - since_s <= SHOWN_WITHIN_S,
-                f"{channel} works on test {test.test_id} ({test.barcode}) since {since_s:.0f} s, and the status says: "
-                f"{row['words']}",
+                is_looking,
+                f"{channel} works on test {test.test_id} ({test.barcode}) since {test.start_tick / 10:.0f} s, at "
+                f"{self.now_s():.0f} s the status says: {row['words']}",
             )
 
-    def _since(self, channel: str, test: StoredTest) -> float:
-        if self._works_since.get(channel, (0, 0.0))[0] != test.test_id:
-            self._works_since[channel] = test.test_id, test.start_tick / 10
-        return self._works_since[channel][1]
+    def _is_shown(self, row: dict[str, Any], state: str, test: StoredTest) -> bool:
+        """Tell whether a row of the status says that its channel works, or that this is not known."""
+        is_foreign = (row["channel"], test.test_id) in self._book.foreign
+        return bool(row["works_without_run"]) or state in (_NOT_KNOWN if is_foreign else _WATCHED)
 
     # What a stop says
 
