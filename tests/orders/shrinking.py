@@ -1,4 +1,7 @@
-"""Finds few orders of a shift that break an invariant too: the others are left out, half of them, a quarter, one."""
+"""Finds few orders of a shift that break an invariant too: others are left out, half of them, a quarter, one.
+
+Those of channels that the broken invariant does not name are left out first.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,9 @@ def shrunk(orders: Sequence[Order], longest_s: float = LONGEST_S) -> tuple[list[
     until_s = time.monotonic() + longest_s
     left = list(orders)
     outcome = play(left)
+    there = [order for order in left if order.channel in outcome.broken]
+    if there and (tried := play(without_all_but(left, there))).broken:
+        left, outcome = without_all_but(left, there), tried
     size = max(1, len(left) // 2)
     while outcome.broken and time.monotonic() < until_s:
         begin = 0
@@ -35,8 +41,15 @@ def shrunk(orders: Sequence[Order], longest_s: float = LONGEST_S) -> tuple[list[
 
 def without(orders: Sequence[Order], begin: int, end: int) -> list[Order]:
     """Leave some orders out; those behind them come as late as before."""
-    left = [*orders[:begin], *orders[end:]]
-    if begin < len(left):
-        gone_s = sum(order.after_s for order in orders[begin:end])
-        left[begin] = replace(left[begin], after_s=left[begin].after_s + gone_s)
+    return without_all_but(orders, [*orders[:begin], *orders[end:]])
+
+
+def without_all_but(orders: Sequence[Order], kept: Sequence[Order]) -> list[Order]:
+    """Leave out all but some orders, which come as late as before."""
+    left, late_s = [], 0.0
+    for order in orders:
+        late_s += order.after_s
+        if order in kept:
+            left.append(replace(order, after_s=late_s))
+            late_s = 0.0
     return left

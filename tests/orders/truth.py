@@ -106,17 +106,18 @@ class Truth:
         for other, name in before:
             since = {it for test_of, it in before if _ended_s(test_of) > words[-1].at_s}
             check(
-                any(self._covers(word, channel, other, alone=since <= {name}) for word in words),
+                any(self._covers(word, channel, _ended_s(other)) for word in words)
+                # Behind one run, which may have been held and resumed, and has completed.
+                or (words[-1].meant is Meant.BEHIND and since <= {name} and before[-1][0].complete),
                 f"{what} on cell {cell}, on which {name} ran until {_ended_s(other):.1f} s; "
                 f"said of it was: {[(word.meant.name, round(word.at_s, 1)) for word in words]}",
             )
 
-    def _covers(self, word: Word, channel: str, other: StoredTest, *, alone: bool) -> bool:
-        """Tell whether a word on a run was said knowing of a test of another run on the same cell."""
-        ended_s = _ended_s(other)
+    def _covers(self, word: Word, channel: str, ended_s: float) -> bool:
+        """Tell whether a word on a run was said after a test of another run on the same cell had ended."""
         if word.meant is Meant.EMPTY:
             return any(ended_s <= said_s <= word.at_s for said_s in self._book.emptied_s[channel])
-        return ended_s <= word.at_s + 0.2 or (word.meant is Meant.BEHIND and alone and other.complete)
+        return ended_s <= word.at_s + 0.2
 
     def _check_latched(self, channel: str) -> None:
         """Check that nothing of ours works on a latched channel, but for a late start until it is seen."""
