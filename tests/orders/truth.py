@@ -103,12 +103,15 @@ class Truth:
             and other.start_tick / 10 < start.sent_s
             and self._book.cell(channel, other.start_tick / 10) == cell
         ]
+        # Behind runs that were there or waited when it was said, and the last of which has completed.
+        since = [it for other, it in before if _ended_s(other) > words[-1].at_s]
+        is_next = words[-1].meant is Meant.BEHIND and all(
+            self._book.wanted[it].words[0].at_s <= words[-1].at_s for it in since
+        )
         for other, name in before:
-            since = {it for test_of, it in before if _ended_s(test_of) > words[-1].at_s}
             check(
                 any(self._covers(word, channel, _ended_s(other)) for word in words)
-                # Behind one run, which may have been held and resumed, and has completed.
-                or (words[-1].meant is Meant.BEHIND and since <= {name} and before[-1][0].complete),
+                or (is_next and before[-1][0].complete),
                 f"{what} on cell {cell}, on which {name} ran until {_ended_s(other):.1f} s; "
                 f"said of it was: {[(word.meant.name, round(word.at_s, 1)) for word in words]}",
             )
