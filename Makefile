@@ -23,8 +23,9 @@ test: check ## check everything: all that `make check` does, then the tests
 	@sh .ci/system-packages
 	@$(call check,pytest,.venv/bin/pytest -n 2)
 
-faults: .venv/test.stamp ## kill the service a thousand times, fail its disk at every write, and check that nothing is lost
+faults: .venv/test.stamp ## kill the service 1,000 times, fail its disk at every write, give 10,000 random orders, and check
 	.venv/bin/python -m tests.outage
+	.venv/bin/python -m tests.orders
 	.venv/bin/python -m tests.kill
 
 bench: .venv/test.stamp ## measure speed

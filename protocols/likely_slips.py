@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import pi
 
 from protocols.normalised import capacity_mah, currents, plain, sizes, specific_capacity_mah_per_g
 from protocols.program import CellFacts
@@ -91,6 +92,9 @@ def _cells_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
         yield f"an active_mass of {plain(mass / 1000)} mg", replace(cell, active_mass_mg=mass / 1000)
         yield f"an active_mass of {plain(mass)} g, {plain(mass * 1000)} mg", replace(cell, active_mass_mg=mass * 1000)
     if area:
+        if _digits(area) <= 2:  # discs are punched with round diameters
+            disc = pi * (area / 20) ** 2
+            yield f"a disc of {plain(area)} mm, {plain(disc)} cm2", replace(cell, area_cm2=disc)
         yield f"an area of {plain(area)} mm2", replace(cell, area_cm2=area / 100)
         yield f"an area of {plain(area * 100)} cm2", replace(cell, area_cm2=area * 100)
     if nominal_ah:
@@ -102,6 +106,9 @@ def _cells_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
         if nominal_ah:
             number = plain(nominal_ah * factor * 1000)
             yield f"a nominal_capacity of {number} mAh", replace(cell, nominal_capacity_ah=nominal_ah * factor)
+    for factor in (0.1, 10.0):
+        if area:
+            yield f"an area of {plain(area * factor)} cm2", replace(cell, area_cm2=area * factor)
     if cell.electrolyte_thickness_um:
         thin_um = cell.electrolyte_thickness_um / 1000
         yield (

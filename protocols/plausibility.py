@@ -138,19 +138,24 @@ def _charges(named: Iterable[_Named], cell: CellFacts, bands: KindBands) -> Iter
     band = bands.get(Judged.STEP_CHARGE)
     if band is None or not cell.area_cm2:
         return
-    alike: dict[tuple[float, float], list[str]] = {}
+    alike: dict[tuple[float, float, bool], list[str]] = {}
     for name, step in named:
         current_a = abs(step.constant_a or 0.0)
-        time_s, charge_ah = step.until.time_s, step.until.capacity_ah
-        bounds = [] if charge_ah is None else [charge_ah]
+        time_s, set_ah = step.until.time_s, step.until.capacity_ah
+        bounds = [] if set_ah is None else [set_ah]
         bounds += [] if time_s is None else [current_a * time_s / 3600]
         if current_a and bounds and not band.holds(min(bounds) * 1000 / cell.area_cm2):
-            alike.setdefault((current_a, min(bounds)), []).append(name)
-    for (current_a, charge_ah), names in alike.items():
+            alike.setdefault((current_a, min(bounds), min(bounds) == set_ah), []).append(name)
+    for (current_a, charge_ah, is_set), names in alike.items():
         per_area, hours = charge_ah * 1000 / cell.area_cm2, charge_ah / current_a
-        density = f"{plain(current_a * 1000 / cell.area_cm2)} mA/cm2"
-        guesses = [f"{plain(hours)} min"] if band.holds(per_area / 60) else []
-        is_what = f"{density} for {plain(hours)} h is {plain(per_area)} mAh/cm2"
+        if is_set:
+            what = f"{plain(charge_ah * 1000)} mAh on {plain(cell.area_cm2)} cm2"
+            meant = (factor for factor in (0.1, 0.01, 0.001) if band.holds(per_area * factor))
+            guesses = [f"{plain(charge_ah * 1000 * factor)} mAh" for factor in meant][:1]
+        else:
+            what = f"{plain(current_a * 1000 / cell.area_cm2)} mA/cm2 for {plain(hours)} h"
+            guesses = [f"{plain(hours)} min"] if band.holds(per_area / 60) else []
+        is_what = f"{what} is {plain(per_area)} mAh/cm2"
         beyond = {Judged.STEP_CHARGE: band}
         yield _finding(_steps(names), is_what, Judged.STEP_CHARGE, per_area, cell, beyond, guesses)
 

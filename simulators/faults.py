@@ -73,6 +73,11 @@ class Wire:
         self._faults.clear()
         self._held = b""
 
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether a fault waits for what it fits."""
+        return bool(self._faults)
+
     def refuse_connections(self) -> None:
         """Close every new connection at once, as a dead server behind a live port."""
         self.refuses = True

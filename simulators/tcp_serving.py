@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from simulators.bench import SimulatedBench, read_cells
 from simulators.chi660e.control_socket import BenchControl
+from simulators.faults import Fault
 from simulators.mux.server import SimulatedMux
 
 _CATCH_UP_S = 0.5
@@ -46,12 +47,14 @@ async def serve_ct4008(
     idle_exit_s: float | None = None,
     chi: ChiBeside | None = None,
     clock: tuple[float, float] | None = None,
+    faults: Sequence[Fault] = (),
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
     ``speed`` is simulated seconds per real second, port 0 picks a free one, and ``announce`` is called with
     ``host:port`` once clients can connect. ``chi`` puts a CHI660E beside the rack. ``clock`` is what other processes
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
+    ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
@@ -66,6 +69,8 @@ async def serve_ct4008(
         negative_voltage=negative_voltage,
         speed=speed,
     )
+    for fault in faults:
+        bench.wire.spoil(fault)
     async with AsyncExitStack() as stack:
         rack = await stack.enter_async_context(_listening(bench.handle, host, port))
         announce(rack.address)

@@ -143,6 +143,33 @@ IMPLAUSIBLE = [
     ("Ah for mAh", "lfp", DISC + "active_mass 1.10 mg, nominal_capacity 0.187 Ah", "0.01 C", ("187 uAh, 0.187 mAh",)),
     ("cm2 for mm2", "lfp", "area 78.54 cm2, active_mass 1.10 mg", "17 mA/g", ("78.5 cm2", "78.5 mm2")),
     ("mm2 for cm2", "lfp", "area 0.7854 mm2, active_mass 1.10 mg", "17 mA/g", ("0.00785 cm2", "0.785 cm2")),
+    (
+        "a diameter for an area",
+        "li-li",
+        "area 12 cm2",
+        "0.5 mA/cm2",
+        ("an area of 12 cm2", "a disc of 12 mm, 1.13 cm2"),
+    ),
+    ("an area without its decimal point", "li-cu", "area 11.3 cm2", "0.5 mA/cm2", ("11.3 cm2", "an area of 1.13 cm2")),
+    ("mA/cm2 for mA/g", "lfp", LFP, "170 mA/cm2", ("714 C", "121 380 mA/g", "170 mA/g = 0.187 mA")),
+    ("mA/g for mA/cm2", "lfp", LFP, "0.2 mA/g", ("0.00028 mA/cm2", "0.2 mA/cm2 = 0.157 mA")),
+    ("mA for mA/g, thick electrode", "lfp", "area 1.131 cm2, active_mass 11.2 mg", "170 mA", ("170 mA/g = 1.9 mA",)),
+    (
+        "mass with its foil",
+        "lfp",
+        "area 1.13 cm2, active_mass 25.6 mg, nominal_capacity 0.3 mAh",
+        "0.1 C",
+        ("0.3 mAh beside 25.6 mg is 11.7 mAh/g", "25.6 mg at 170 mAh/g hold 4.35 mAh"),
+    ),
+    ("Li/Li, 17 mA", "li-li", DISC, "17 mA", ("17 mA is 21.6 mA/cm2", "17 uA")),
+    ("NMC, mA/cm2 for mA/g", "other", NMC, "200 mA/cm2", ("103 C", "200 mA/g = 3.6 mA")),
+    (
+        "NMC, mAh for mAh/g",
+        "other",
+        "area 1.54 cm2, active_mass 18 mg, nominal_capacity 175 mAh",
+        "0.1 C",
+        ("3.15 mAh",),
+    ),
     ("mm for um", "lfp", LFP + ", electrolyte_thickness 90 mm", "0.1 C", ("90 000 um", "thickness of 90 um")),
     ("Li/Li at 40 mA/cm2", "li-li", DISC, "40 mA/cm2", ("31.4 mA is 40 mA/cm2", "10 mA/cm2", "40 uA/cm2")),
     ("Li/Li, mA for mA/cm2", "li-li", "area 0.05 cm2", "1 mA", ("20 mA/cm2", "1 mA/cm2 = 0.05 mA")),
@@ -236,11 +263,14 @@ def test_size_wrong_by_ten_contradicts_the_others(sizes: str) -> None:
 
 
 def test_charge_of_a_step_is_judged_by_its_area() -> None:
-    """1 mA/cm2 for 200 h strips a foil of a millimetre: hours for minutes, a slip that no current shows."""
+    """1 mA/cm2 for 200 h strips a foil of a millimetre, as 100 mAh do: slips that no current shows."""
     (sentence,) = seen("li-li", DISC, "1 mA/cm2", "time: 200 h").sentences
     assert "1 mA/cm2 for 200 h is 200 mAh/cm2" in sentence
     assert "at most 60 mAh/cm2" in sentence
     assert "200 min" in sentence
+    (charge,) = seen("li-li", DISC, "1 mA/cm2", "capacity: 100 mAh").sentences
+    assert "Steps 3, 4: 100 mAh on 0.785 cm2 is 127 mAh/cm2" in charge
+    assert charge.endswith("Did you mean 10 mAh?")
 
 
 def test_amplitude_and_scan_rate_are_judged() -> None:

@@ -48,6 +48,18 @@ async def test_test_started_by_hand_is_shown_and_stopped_by_the_channels_name(cl
     assert kinds.count(EventKind.EXTERNAL_ACTION) == 1
 
 
+async def test_hold_of_a_run_whose_channel_somebody_has_taken_does_not_call_it_off(client: Client) -> None:
+    """The run is held, and the answer names what works on its channel and how it is stopped."""
+    run = await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(130)
+    client.rig.bench.tester.stop(CHANNEL)
+    await by_hand(client)
+    row = await client.stopped(f"/runs/{run['run_id']}/hold")
+    assert (row["state"], row["off"], busy(client)) == ("holding", False, True)
+    assert "works, and not by us: 'by-hand'" in row["words"]
+    assert f"'cellrig stop --channel {CHANNEL}' stops it" in row["words"]
+
+
 @pytest.mark.parametrize("seen", [True, False])
 async def test_rack_stop_stops_also_what_works_without_a_run(client: Client, seen: bool) -> None:
     """Runs and tests by hand, whether a poll has seen them yet or not."""

@@ -102,7 +102,7 @@ async def stop_channel(channel: str, order: models.ByOrder, service: TheService)
 
 @router.post("/runs/{run_id}/hold")
 async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
-    """Stop a run's current and keep it for ``resume``; answered as a stop is, ``off`` says that it is held."""
+    """Stop a run's current and keep it for ``resume``; answered as a stop is; ``off``: it is held."""
     with _explaining_unstored_stop():
         return _run_stopped(await service.stops.hold_run(run_id, order.by), service.find(run_id)[1])
 

@@ -86,9 +86,9 @@ class StopOrders:
         return await self._answered(supervisor, run.request.channel, run, self._stop_run(supervisor, run, by))
 
     async def hold_run(self, run_id: str, by: str) -> StopReport:
-        """Hold one run: ``is_off`` says that it is held. Raises CommandRefused and StoreError."""
+        """Hold one run: ``is_off`` says that it is held and its channel off. Raises CommandRefused and StoreError."""
         supervisor, run = self._rack.find(run_id)
-        return await self._answered(supervisor, run.request.channel, run, self._hold_run(run, by))
+        return await self._answered(supervisor, run.request.channel, run, self._hold_run(supervisor, run, by))
 
     async def stop_channel(self, channel: str, by: str) -> StopReport:
         """Stop whatever works on a channel, a run of this service or not. Raises NoSuchThing and StoreError."""
@@ -167,11 +167,15 @@ class StopOrders:
 
     # Each to its end
 
-    async def _hold_run(self, run: Run, by: str) -> StopReport:
+    async def _hold_run(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
+        channel = run.request.channel
         await self._rack.hold(run.run_id, by)
-        is_held = run.state is RunState.HOLDING
-        words = _words(run) if is_held else f"{_words(run)}; {BY_HAND}"
-        return StopReport(run.request.channel, run, is_off=is_held, words=words)
+        if run.state is not RunState.HOLDING:
+            return StopReport(channel, run, is_off=False, words=f"{_words(run)}; {BY_HAND}")
+        if not supervisor.tester.traits.is_remote:
+            return StopReport(channel, run, is_off=True, words=_words(run))
+        # Somebody may have taken the channel at the tester before the hold.
+        return await self._seen_off(supervisor, run, by)
 
     async def _stop_run(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         channel = run.request.channel
@@ -180,6 +184,11 @@ class StopOrders:
             return StopReport(channel, run, is_off=True, words=f"{_words(run)}; {other.run_id} has the channel")
         if run.state.is_no_confirmed_stop or not supervisor.tester.traits.is_remote:
             return _of_run(run)
+        return await self._seen_off(supervisor, run, by)
+
+    async def _seen_off(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
+        """Look at the channel of a run that was stopped or held; what works of it is stopped, anything else is told."""
+        channel = run.request.channel
         outcome = await supervisor.watch.stop_only(channel, by, run)
         return StopReport(channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
 

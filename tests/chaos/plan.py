@@ -56,6 +56,10 @@ KINDS: dict[str, tuple[float, float, float]] = {
     "switch loses power while measuring": (2.0, 600.0, 2 * HOUR_S),
     "relay does not open": (2.0, 300.0, HOUR_S),
     "relay does not close": (1.0, 300.0, HOUR_S),
+    "start arrives late": (5.0, 5.0, 3 * HOUR_S),
+    "tester lies once": (8.0, 900.0, 1800.0),
+    "tester lies": (2.0, 60.0, HOUR_S),
+    "tester says that it has finished": (2.0, 900.0, 1800.0),
 }
 EVERY_S = 420.0
 """Mean time between two happenings."""

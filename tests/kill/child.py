@@ -37,6 +37,9 @@ from tests.rig import li_li_program
 POLL_S = 30.0
 # Waits for replies are scaled too, and a loaded machine is slow: nobody must give up because of that.
 _PATIENCE_S = 50_000.0
+_LATE_PATIENCE_S = 1500.0
+_START_MAY_ARRIVE_S = 600.0
+_LATE_START_MAY_ARRIVE_S = 6000.0
 _UNDER_WAY = frozenset({RunState.PREFLIGHT, RunState.ARMED, RunState.RUNNING, RunState.UNSEEN})
 _BLOCKING = frozenset({RunState.HOLDING, RunState.TRIPPED, RunState.UNKNOWN})
 
@@ -50,7 +53,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Where a scenario takes place: it outlives the service."""
+    """Where a scenario takes place: it outlives the service. ``starts_late``: a start is lost, and arrives later."""
 
     folder: Path
     port: int
@@ -59,6 +62,7 @@ class World:
     speed: float
     origin_s: float
     epoch_unix_s: float
+    starts_late: bool = False
 
     @property
     def store(self) -> Path:
@@ -114,8 +118,10 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
         step_files=world.folder,
         step_files_on_bts_pc=str(world.folder),
         poll_period_s=POLL_S,
-        reply_timeout_s=_PATIENCE_S,
-        confirm_timeout_s=_PATIENCE_S,
+        # The reply to a late start never comes: whoever waits for it must not wait for ever.
+        reply_timeout_s=_LATE_PATIENCE_S if world.starts_late else _PATIENCE_S,
+        confirm_timeout_s=_LATE_PATIENCE_S if world.starts_late else _PATIENCE_S,
+        start_may_arrive_s=_LATE_START_MAY_ARRIVE_S if world.starts_late else _START_MAY_ARRIVE_S,
         units=(UnitSettings(devid=21, subdevid=1, voltage_low_v=-5.0),),
     )
     with open_store(world.store) as store:

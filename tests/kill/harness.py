@@ -7,11 +7,13 @@ import json
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+from simulators.faults import Fault
 from simulators.tcp_serving import ChiBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
@@ -83,20 +85,29 @@ def _serve(plan: Plan, folder: Path) -> tuple[Process, World]:
     text = [f'["21-1-{n}"]\nmodel = "coated-li-li"\n' + (bad if n % 2 else "") for n in range(1, 9)]
     cells.write_text("".join(text), encoding="utf-8")
     mine, its = multiprocessing.Pipe(duplex=False)
-    server = _process(_be_server, its, plan.seed, cells)
+    server = _process(_be_server, its, plan.seed, cells, plan.faults)
     address, origin_s, epoch_unix_s = mine.recv()
     chi, switch = mine.recv(), mine.recv()
-    return server, World(folder, int(address.rpartition(":")[2]), chi, switch, SPEED, origin_s, epoch_unix_s)
+    return server, World(
+        folder, int(address.rpartition(":")[2]), chi, switch, SPEED, origin_s, epoch_unix_s, plan.has_a_late_start
+    )
 
 
-def _be_server(said: Connection, seed: int, cells: Path) -> None:
+def _be_server(said: Connection, seed: int, cells: Path, faults: Sequence[Fault]) -> None:
     def announce(address: str) -> None:
         said.send((address, time.monotonic(), time.time()))
 
     chi = ChiBeside(0, switch_port=0, announce=said.send, announce_switch=said.send)
     asyncio.run(
         serve_ct4008(
-            port=0, speed=SPEED, seed=seed, negative_voltage=True, cells_file=cells, announce=announce, chi=chi
+            port=0,
+            speed=SPEED,
+            seed=seed,
+            negative_voltage=True,
+            cells_file=cells,
+            announce=announce,
+            chi=chi,
+            faults=faults,
         )
     )
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 from orchestrator.failpoints import FAILPOINTS
+from simulators.faults import Fault, Spoil
+from tests.chaos.lies import LIES
 
 # Three starts in ten minutes only observe: most restarts are spaced so that they do not count as a storm.
 SPACED_S = 420.0
+# Real seconds after which a late start has reached the tester.
+LATEST_S = 2.0
 _STARTS = [name for name in FAILPOINTS if name.startswith("start")]
 _MEASURING = ("segment left", "measure intended", "cell connected", "measured", "cell let go", "measurement stored")
 _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
@@ -43,12 +48,18 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scenario: what is ordered, and the lives up to the last, which nobody ends."""
+    """A scenario: what is ordered, and the lives up to the last, which nobody ends. ``faults`` spoil the wire."""
 
     seed: int
     orders: tuple[Order, ...]
     lives: tuple[Life, ...]
     bad_contact: bool = False
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def has_a_late_start(self) -> bool:
+        """Whether a start is lost on its way, and arrives some time later."""
+        return any(fault.spoil is Spoil.ARRIVES_LATE for fault in self.faults)
 
 
 def plan(seed: int) -> Plan:
@@ -60,7 +71,20 @@ def plan(seed: int) -> Plan:
     lives = [_life(random) for _ in range(random.randint(6, 10))]
     if random.random() < 0.6:
         lives[0] = Life(f"{random.choice(_STARTS)}:{random.randint(1, len(channels))}", 1.0, SPACED_S)
-    return Plan(seed, tuple(orders), (*lives, Life(attended=random.random() < 0.5)), random.random() < 0.15)
+    last, is_bad = Life(attended=random.random() < 0.5), random.random() < 0.15
+    return Plan(seed, tuple(orders), (*lives, last), is_bad, tuple(_faults(random)))
+
+
+def _faults(random: Random) -> Iterator[Fault]:
+    """Draw what the tester and its link do against the truth: a late start, a lie, a reply that is lost."""
+    if random.random() < 0.25:
+        yield Fault(Spoil.ARRIVES_LATE, "start", seconds=random.uniform(0.02, LATEST_S))
+    for spoil in (Spoil.REWRITTEN, Spoil.CLOSED):
+        if random.random() < 0.4:
+            command, pattern, says = random.choice(LIES)
+            # A reply in pieces is as good as one in one piece: so many of them come before the one that is spoiled.
+            yield Fault(Spoil.BYTE_BY_BYTE, command, random.randint(1, 30))
+            yield Fault(spoil, command, 1, pattern=pattern, filler=says)
 
 
 def full_matrix() -> list[Plan]:
@@ -85,7 +109,7 @@ def full_matrix() -> list[Plan]:
 
 
 def _cut(whole: Plan, lives: int) -> Plan:
-    return Plan(whole.seed, whole.orders, (*whole.lives[:lives], whole.lives[-1]), whole.bad_contact)
+    return Plan(whole.seed, whole.orders, (*whole.lives[:lives], whole.lives[-1]), whole.bad_contact, whole.faults)
 
 
 def _order(random: Random, channel: str) -> Order:
