@@ -7,6 +7,7 @@ import pytest
 
 from drivers.errors import NotConfirmed
 from drivers.interfaces import ChannelState
+from orchestrator.analysis.run_data import RunData
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
@@ -178,6 +179,20 @@ async def test_program_that_somebody_ends_early_is_held_and_never_completed(rig:
         assert state(run) is RunState.COMPLETED
     assert EventKind.EXTERNAL_ACTION in {event.kind for event in store.events(run.run_id)}
     check_rows(rig, store, run.run_id)
+
+
+async def test_jump_back_at_the_tester_is_recorded_and_ends_no_watch(rig: Rig, store: Store) -> None:
+    """Somebody lets a step run again: more executions than the program has, and each channel goes on being watched."""
+    async with serving(rig, store) as service:
+        first, second = (service.submit(request(channel, cycles=1), "ada") for channel in (CHANNEL, "21-1-5"))
+        await asyncio.sleep(2500)
+        assert rig.bench.tester.goto(CHANNEL, 4)
+        await asyncio.sleep(6000)
+        assert (state(first), state(second)) == (RunState.COMPLETED, RunState.COMPLETED)
+    (last,) = list(store.samples(first.test))[-1:]
+    assert last.step_count == 7
+    check_rows(rig, store, first.run_id)
+    assert [step.place.count for step in RunData(store, first.run_id).steps] == [1, 2, 3, 4, 5, 0, 0]
 
 
 @pytest.mark.parametrize("seen", [ChannelState.STOPPED, ChannelState.FINISHED])

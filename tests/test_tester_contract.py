@@ -163,15 +163,16 @@ async def test_stop_climbs_its_ladder_until_the_channel_is_quiet(rig: Rig, stop:
     assert rig.bench.tester.records(CHANNEL, identity.test_id)[-1].step_time_ms < 300_000
 
 
-async def test_stop_of_a_finished_test_is_confirmed_without_a_command(rig: Rig) -> None:
-    """What is over needs no stop: of all that the tester is asked, nothing changes it."""
+async def test_stop_of_a_finished_test_is_sent_once(rig: Rig) -> None:
+    """A wrong status must not keep a cell under current: one plain stop leaves, and none of the other rungs."""
     identity = await started(rig)
     await asyncio.sleep(120)
     rig.bench.wire.spoil(Fault(Spoil.LATE, None, None))  # late by nothing: the wire lists each command it answers
     await rig.tester.stop(identity)
-    asked = {command for command, _ in rig.bench.wire.spoiled}
+    asked = [command for command, _ in rig.bench.wire.spoiled]
     assert "inquire" in asked
-    assert not asked & WRITES
+    assert [command for command in asked if command in WRITES] == ["stop"]
+    assert (await status_of(rig)).state is ChannelState.FINISHED
 
 
 @pytest.mark.parametrize("end_step", [4, None])

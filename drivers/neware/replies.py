@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from operator import itemgetter
+from typing import TypeVar
 
 from drivers.errors import BadReply, RecordsLost
-from drivers.interfaces import ExecutedStep, LogEntry, Sample
+from drivers.interfaces import ChannelState, ChannelStatus, ExecutedStep, LogEntry, Sample
 from drivers.neware.wire import Address, number
 
 
@@ -74,29 +76,68 @@ def statuses(root: ET.Element, addresses: Sequence[Address]) -> list[str]:
     return [(row.text or "").strip() for row in rows]
 
 
-def live(root: ET.Element, addresses: Sequence[Address]) -> list[Live]:
+# Section 6.1. Whatever is not listed is OTHER, which counts as busy.
+STATES = {
+    "working": ChannelState.WORKING,
+    "pause": ChannelState.PAUSED,
+    "finish": ChannelState.FINISHED,
+    "stop": ChannelState.STOPPED,
+    "protect": ChannelState.PROTECTED,
+    "false": ChannelState.ABSENT,
+}
+# A row that says nothing that can be read: its channel is busy with something that nobody knows.
+_UNREADABLE_LIVE = Live("unreadable", "", math.nan, math.nan, None, 0, math.nan)
+_UNREADABLE_FILE = DataFile(0, 0, complete=False)
+
+Row = TypeVar("Row")
+
+
+def _each(
+    rows: Sequence[ET.Element],
+    addresses: Sequence[Address],
+    read: Callable[[ET.Element, Address], Row],
+    unreadable: Row | None,
+) -> list[Row]:
+    """Read each row; one that cannot be read becomes ``unreadable`` where that is given and another row can be."""
+    found: list[Row] = []
+    problems: list[BadReply] = []
+    for row, address in zip(rows, addresses, strict=True):
+        try:
+            found.append(read(row, address))
+        except BadReply as err:
+            if unreadable is None:
+                raise
+            problems.append(err)
+            found.append(unreadable)
+    if problems and len(problems) == len(rows):
+        raise problems[0]
+    return found
+
+
+def live(root: ET.Element, addresses: Sequence[Address], *, in_part: bool = False) -> list[Live]:
     """Read inquire; ``dev`` must name the channel asked for in each row.
 
-    A channel that does not exist (any more) has the work status ``false`` and nothing else (section 4.3).
+    A channel that does not exist (any more) has the work status ``false`` and nothing else (section 4.3). ``in_part``:
+    a row that cannot be read has a work status that nobody knows, and blinds no other channel.
     """
-    found = []
-    for row, a in zip(_rows(root, "inquire", len(addresses)), addresses, strict=True):
-        if row.get("dev") != f"{a.devtype}-{a.devid}-{a.subdevid}-{a.chlid}-0":
-            raise BadReply(f"BTS answered for {row.get('dev')} where {a.channel} was asked")
-        step = row.get("step_id")
-        workstatus = row.get("workstatus", "").strip()
-        found.append(
-            Live(
-                workstatus=workstatus,
-                barcode=row.get("barcode", ""),
-                voltage_v=number(row.get("voltage")),
-                current_a=number(row.get("current")),
-                step=None if step is None else _whole(row, "step_id"),
-                cycle=0 if workstatus == "false" else _whole(row, "cycle_id"),
-                test_time_s=number(row.get("totaltime")),
-            )
-        )
-    return found
+    rows = _rows(root, "inquire", len(addresses))
+    return _each(rows, addresses, _live_row, _UNREADABLE_LIVE if in_part else None)
+
+
+def _live_row(row: ET.Element, a: Address) -> Live:
+    if row.get("dev") != f"{a.devtype}-{a.devid}-{a.subdevid}-{a.chlid}-0":
+        raise BadReply(f"BTS answered for {row.get('dev')} where {a.channel} was asked")
+    step = row.get("step_id")
+    workstatus = row.get("workstatus", "").strip()
+    return Live(
+        workstatus=workstatus,
+        barcode=row.get("barcode", ""),
+        voltage_v=number(row.get("voltage")),
+        current_a=number(row.get("current")),
+        step=None if step is None else _whole(row, "step_id"),
+        cycle=0 if workstatus == "false" else _whole(row, "cycle_id"),
+        test_time_s=number(row.get("totaltime")),
+    )
 
 
 def _same_channel(element: ET.Element | None, address: Address) -> ET.Element:
@@ -107,14 +148,32 @@ def _same_channel(element: ET.Element | None, address: Address) -> ET.Element:
     return element
 
 
-def data_files(root: ET.Element, addresses: Sequence[Address]) -> list[DataFile]:
-    """Read inquiredf; text true means that the data file is complete."""
-    found = []
-    for row, address in zip(_rows(root, "chl", len(addresses)), addresses, strict=True):
-        _same_channel(row, address)
-        complete = (row.text or "").strip() == "true"
-        found.append(DataFile(_whole(row, "testid"), _whole(row, "count"), complete))
-    return found
+def data_files(root: ET.Element, addresses: Sequence[Address], *, in_part: bool = False) -> list[DataFile]:
+    """Read inquiredf; text true means that the data file is complete. ``in_part`` as for ``live``."""
+    rows = _rows(root, "chl", len(addresses))
+    return _each(rows, addresses, _data_file_row, _UNREADABLE_FILE if in_part else None)
+
+
+def _data_file_row(row: ET.Element, address: Address) -> DataFile:
+    _same_channel(row, address)
+    return DataFile(_whole(row, "testid"), _whole(row, "count"), (row.text or "").strip() == "true")
+
+
+def channel_status(channel: str, row: Live, file: DataFile) -> ChannelStatus:
+    """Return the status of a channel from its rows of inquire and inquiredf."""
+    return ChannelStatus(
+        channel=channel,
+        state=STATES.get(row.workstatus, ChannelState.OTHER),
+        barcode=row.barcode,
+        voltage_v=row.voltage_v,
+        current_a=row.current_a,
+        step=row.step,
+        cycle=row.cycle,
+        test_time_s=row.test_time_s,
+        test_id=file.test_id,
+        record_count=file.count,
+        complete=file.complete,
+    )
 
 
 class TesterClock:
@@ -173,6 +232,9 @@ def records(
         raise BadReply(f"BTS answered for another part of the data than test {test_id} from record {first}")
     rows = root.findall("list/data")
     if rows and (found := _whole(rows[0], "seqid")) > first:
+        if found + len(rows) > first + count:
+            # Nothing is missing: the rows are numbered wrongly.
+            raise BadReply(f"BTS sent {len(rows)} records from {found} where {count} from {first} were asked")
         raise RecordsLost(first, found - 1)
     if len(rows) != count:
         raise BadReply(f"BTS sent {len(rows)} records where {count} exist ({address.channel}, from {first})")

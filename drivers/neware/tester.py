@@ -54,15 +54,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Section 6.1. Whatever is not listed is OTHER, which counts as busy.
-_STATES = {
-    "working": ChannelState.WORKING,
-    "pause": ChannelState.PAUSED,
-    "finish": ChannelState.FINISHED,
-    "stop": ChannelState.STOPPED,
-    "protect": ChannelState.PROTECTED,
-    "false": ChannelState.ABSENT,
-}
 # What a barcode typed at the tester may have and a step file's name may not.
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
 _LONGEST_LABEL = 40
@@ -103,12 +94,16 @@ class NewareTester:
         self._wall_time = wall_time
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
+        self._is_one_absent = False
         self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
 
     async def open(self) -> None:
-        """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused."""
+        """Connect, log in and learn which channels exist. Raises ConnectionFailed or Refused.
+
+        Asked again, it forgets no channel that has been there: its cell may still be under current.
+        """
         found = replies.devices(await self._client.ask(wire.getdevinfo()))
-        self._addresses = {address.channel: address for address in found}
+        self._addresses |= {address.channel: address for address in found}
         if not found:
             raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
 
@@ -141,37 +136,32 @@ class NewareTester:
         return envelope
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
-        """Request live values and record counts of any number of channels, with two requests."""
+        """Request live values and record counts of any number of channels, with two requests.
+
+        Where the row of one channel cannot be read, however often it is asked for, its state is OTHER; the others are
+        what they are.
+        """
+        if self._is_one_absent:
+            # Its address may have been read wrongly.
+            await self.open()
         addresses = [self._address(channel) for channel in channels]
         ask_live, ask_files = _status_requests(tuple(addresses))
-        live = await self._read(ask_live, lambda root: replies.live(root, addresses))
-        files = await self._read(ask_files, lambda root: replies.data_files(root, addresses))
-        return {
-            channel: ChannelStatus(
-                channel=channel,
-                state=_STATES.get(row.workstatus, ChannelState.OTHER),
-                barcode=row.barcode,
-                voltage_v=row.voltage_v,
-                current_a=row.current_a,
-                step=row.step,
-                cycle=row.cycle,
-                test_time_s=row.test_time_s,
-                test_id=file.test_id,
-                record_count=file.count,
-                complete=file.complete,
-            )
-            for channel, row, file in zip(channels, live, files, strict=True)
-        }
+        live = await self._read(ask_live, lambda root, last: replies.live(root, addresses, in_part=last))
+        files = await self._read(ask_files, lambda root, last: replies.data_files(root, addresses, in_part=last))
+        found = [replies.channel_status(*of) for of in zip(channels, live, files, strict=True)]
+        self._is_one_absent = any(status.state is ChannelState.ABSENT for status in found)
+        return {status.channel: status for status in found}
 
-    async def _read(self, request: wire.Request, values: Callable[[ET.Element], T]) -> T:
+    async def _read(self, request: wire.Request, values: Callable[[ET.Element, bool], T]) -> T:
         """Ask, and read the reply's values; one that cannot be read is asked for again on a new connection.
 
-        Raises BadReply when no attempt gave values, and what ``NewareClient.ask`` raises.
+        ``values`` is told whether this is the last attempt. Raises BadReply when no attempt gave values, and what
+        ``NewareClient.ask`` raises.
         """
         for attempt in range(1, _READ_ATTEMPTS + 1):
             root = await self._client.ask(request)
             try:
-                return values(root)
+                return values(root, attempt == _READ_ATTEMPTS)
             except BadReply as err:
                 logger.info("%s, attempt %d: %s", request.command.name, attempt, err)
                 if attempt == _READ_ATTEMPTS:
@@ -221,7 +211,8 @@ class NewareTester:
         """
         channel = program.channel
         before = (await self.status([channel]))[channel]
-        allowed = {_STATES[name] for name in self._settings.startable_from if name in _STATES}
+        startable = self._settings.startable_from
+        allowed = {replies.STATES[name] for name in startable if name in replies.STATES}
         if before.state not in allowed:
             raise CannotRun(f"channel {channel} is {before.state.value} with {before.barcode or 'no barcode'!r} on it")
         backup = wire.Backup(self._settings.backup_folder_on_bts_pc)
@@ -259,8 +250,9 @@ class NewareTester:
     async def stop(self, identity: TestIdentity) -> None:
         """Stop one channel by the ladder: stop, stop on a new connection, goto the end step, reset to rest and end.
 
-        Each rung is sent once and judged by what the channel shows. Raises NotConfirmed when no rung helped, or when
-        the channel runs somebody else's test: then a person must look. Zero current cannot be measured here.
+        Each rung is sent once and judged by what the channel shows; the first also where it shows our test at rest: a
+        wrong status must not keep a cell under current. Raises NotConfirmed when no rung helped, or when the channel
+        runs somebody else's test: then a person must look. Zero current cannot be measured here.
         """
         channel = identity.channel
         for rung in (self._plain_stop, self._stop_anew, self._goto_end, self._rest_and_end):
@@ -268,13 +260,14 @@ class NewareTester:
             if status is not None and not status.state.is_at_rest and status.state is not ChannelState.ABSENT:
                 _must_be_ours(status, identity)
             # A channel that cannot be seen (ABSENT) may well go on by itself.
-            if status is None or not status.state.is_at_rest:
+            is_at_rest = status is not None and status.state.is_at_rest
+            if not is_at_rest or (rung == self._plain_stop and _is_ours(status, identity)):
                 try:
                     await rung(identity)
                 except Refused as err:
                     # A clear no needs no waiting: the next rung looks at the channel first.
                     logger.warning("channel %s: %s", channel, err)
-                    if rung != self._rest_and_end:
+                    if rung != self._rest_and_end and not is_at_rest:
                         continue
                 except DriverError as err:
                     logger.warning("channel %s: %s", channel, err)
@@ -354,7 +347,7 @@ class NewareTester:
         """Return a test's number of records, also if the channel now has another test."""
         address = self._address(identity.channel)
         request = wire.inquiredf([address], identity.test_id)
-        (file,) = await self._read(request, lambda root: replies.data_files(root, [address]))
+        (file,) = await self._read(request, lambda root, _: replies.data_files(root, [address]))
         if file.test_id != identity.test_id:
             raise TestGone(f"{self.name} knows test {identity.test_id} of channel {identity.channel} no more")
         return file.count
@@ -363,7 +356,7 @@ class NewareTester:
         """Return the executed steps of the test."""
         address = self._address(identity.channel)
         request = wire.download_step_layer(address, identity.test_id)
-        return await self._read(request, lambda root: replies.executed_steps(root, address, identity.test_id))
+        return await self._read(request, lambda root, _: replies.executed_steps(root, address, identity.test_id))
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
         """Return the tester's own log of the test."""
@@ -380,10 +373,16 @@ class NewareTester:
             raise SettingsError(f"there is no channel {channel!r} on {self.name}; it has {known}") from None
 
 
+def _is_ours(status: ChannelStatus | None, identity: TestIdentity) -> bool:
+    """Return whether anything on the channel is our test's: one of both may be a wrong reply."""
+    return status is not None and (status.barcode == identity.barcode or status.test_id == identity.test_id)
+
+
 def _must_be_ours(status: ChannelStatus, identity: TestIdentity) -> None:
     # Both: a person may start a program of ours again at the tester, under its barcode.
-    if (status.barcode, status.test_id) != (identity.barcode, identity.test_id):
-        raise ChannelTaken(
-            f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}, "
-            f"not {identity.barcode!r}, test {identity.test_id}: left alone"
-        )
+    if (status.barcode, status.test_id) == (identity.barcode, identity.test_id):
+        return
+    shown = f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}"
+    words = f"{shown}, not {identity.barcode!r}, test {identity.test_id}: left alone"
+    # Where one of both is ours, one of both may be a wrong reply: our test may well go on.
+    raise NotConfirmed(words) if _is_ours(status, identity) else ChannelTaken(words)

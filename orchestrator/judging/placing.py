@@ -13,7 +13,7 @@ from orchestrator.judging.cycles import CycleBuilder
 from orchestrator.judging.resuming import Placement, Position
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
-from protocols.execution_order import length, nest, place
+from protocols.execution_order import length, nest, place, place_or_last
 from protocols.program import CyclingSegment, Loop, PoweredStep, Program, Purpose
 
 
@@ -23,7 +23,8 @@ class RunPlace:
 
     ``segment`` is the index in the original ``program.segments``, ``step`` the number of the step there, from 1.
     ``count`` counts the executed steps of the original program from 1, through all segments. A contact check that was
-    repeated after an interruption, and the rest behind it, are not in the original: their step and count are 0.
+    repeated after an interruption, and the rest behind it, are not in the original, nor is what a jump back at the
+    tester adds: their step and count are 0.
     ``cycle`` is the run's one cycle number; a measurement bears that of the last cycle before it, 0 on a fresh cell.
     ``half_cycle`` counts from 1 the stretches of powered steps in one direction; 0 for rests, checks and measurements.
     ``part`` is 1, and 2 or more for what an interruption left of the same step.
@@ -70,6 +71,9 @@ class ProgramWalk:
         own = test.count(executed.step_count)
         if own is None:
             return RunPlace(self._index, 0, 0, self._cycles.number(test.beginning), 0, 1)
+        if own > length(nest(test.original.steps)):
+            last = self._cycles.number(place_or_last(test.original.steps, own))
+            return RunPlace(self._index, 0, 0, last, 0, 1)
         there = place(test.original.steps, own)
         step = test.original.steps[there.step - 1]
         cycle = self._cycles.number(there)

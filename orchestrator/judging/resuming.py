@@ -60,9 +60,12 @@ def original_count(original: CyclingSegment, base: Position, segment: CyclingSeg
 def in_original(
     original: CyclingSegment, base: Position, segment: CyclingSegment, executed: ExecutedStep
 ) -> ExecutedStep | None:
-    """Return an executed step with the original's step and cycle numbers; None for a repeated contact check."""
+    """Return an executed step with the original's step and cycle numbers.
+
+    None for a repeated contact check, and for a step beyond the original, which a jump back at the tester makes.
+    """
     count = original_count(original, base, segment, executed.step_count)
-    if count is None:
+    if count is None or count > length(nest(original.steps)):
         return None
     there = place(original.steps, count)
     return replace(executed, step=there.step, cycle=there.cycle)

@@ -98,6 +98,9 @@ class ChannelWatch:
         Gives the runs whose start came late, to be looked after again.
         Raises DriverError and StoreError.
         """
+        if set(self._tester.channel_names()) - set(self._tester.channels()):
+            # Not all of its channels were shown when it was opened.
+            await self._tester.open()
         self._take_over_stops()
         known = self._cared_for() | undecided
         channels = [channel for channel in self._tester.channels() if channel not in known]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
@@ -109,6 +110,8 @@ class Service:
         return sum(max(0, int(min(run.forecast.records, _MOST_ROWS)) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
+        # Until the tester answers, and the store has said which, any channel may have a run of an earlier process.
+        supervisor.undecided = set(supervisor.tester.channel_names())
         await self._opening.open(supervisor)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._recover(supervisor), name=f"recover {supervisor.tester.name}")
@@ -117,8 +120,7 @@ class Service:
     async def _recover(self, supervisor: Supervisor) -> None:
         """Recover every unfinished run; a run that cannot be decided yet blocks only its own channel."""
         recovery = supervisor.recovery
-        # Until the store has said which, any channel may have one.
-        supervisor.undecided = set(supervisor.tester.channels())
+        supervisor.undecided |= set(supervisor.tester.channels())
         delay_s = _RETRY_S
         while supervisor.undecided:
             with supervisor.trouble.tolerating(supervisor.tester.name):
@@ -135,6 +137,9 @@ class Service:
         rows = [row for row in recovery.unfinished() if row.run_id not in known]
         left = {row.run_id: row.channel for row in rows}
         supervisor.undecided = set(left.values())
+        if supervisor.undecided - set(supervisor.tester.channels()):
+            with suppress(DriverError):
+                await supervisor.tester.open()
         for row in rows:
             try:
                 supervisor.adopt(await recovery.recover(row))
@@ -144,6 +149,8 @@ class Service:
                 logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
                 if not isinstance(err, BadReply):
                     break
+            except DriverError as err:
+                logger.warning("run %s cannot be recovered yet: %s", row.run_id, err)
             except Damaged as err:
                 if self._not_adopted.get(row.run_id) != str(err):
                     logger.error("run %s is not adopted: %s", row.run_id, err)

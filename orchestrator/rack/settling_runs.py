@@ -1,23 +1,27 @@
 """Acts on what a poll shows of each run: findings, a channel that somebody has taken, and ends.
 
-One reply may be wrong. An end, or another test, is believed when two polls show the same and the records agree; a
-``finished`` also needs the step log and the planned passes. What contradicts itself is asked again, and soon makes the
-run unseen, with the contradiction as its reason; it is watched all the time, and goes on when all agree again.
+One reply may be wrong. An end, or another test, is believed when two polls show the same and the records agree: between
+the two a test that went on would have made a record. A ``finished`` also needs the step log and the planned passes.
+What contradicts itself is asked again, and soon makes the run unseen, with the contradiction as its reason; it is
+watched all the time, and goes on when all agree again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, replace
+from math import inf
 
 from drivers.errors import TestGone
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, EndReason
 from orchestrator.events import EventKind
 from orchestrator.judging.steps import end_reason
 from orchestrator.rack.collecting import Collector
+from orchestrator.rack.stop_repeats import StopRepeats
 from orchestrator.runs.ending import conclude
 from orchestrator.runs.run import Run
-from orchestrator.runs.silence import Silence
+from orchestrator.runs.silence import SILENT_POLLS, Silence, record_interval_s
 from protocols.execution_order import length, nest
 from protocols.forecast import planned_duration_s
 
@@ -29,36 +33,44 @@ _MOST_LOOKS = 4
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What one poll has shown of a run that is not simply going on; ``looks`` counts such polls in a row."""
+    """What one poll has shown of a run that is not simply going on.
+
+    ``looks`` counts such polls in a row; from ``since_s`` on all of them have shown the same.
+    """
 
     kind: str
     evidence: tuple[object, ...]
     looks: int
+    since_s: float
 
 
 class RunSettler:
     """Acts on the status of the runs of one tester, once all of their records are stored."""
 
-    def __init__(self, tester: BatteryTester, collector: Collector, silence: Silence) -> None:
+    def __init__(self, tester: BatteryTester, collector: Collector, silence: Silence, stops: StopRepeats) -> None:
         self._tester = tester
         self._collector = collector
         self._silence = silence
+        self._stops = stops
         self._shown: dict[str, _Shown] = {}
-        self._wants_a_look = False
+        # Runs whose test the tester has said not to know, in its words.
+        self._gone: dict[str, str] = {}
+        self._next_look_s = inf
 
-    def wants_a_look(self) -> bool:
-        """Return whether since the last call a run has shown something that a second look would settle."""
-        wants, self._wants_a_look = self._wants_a_look, False
-        return wants
+    def next_look_s(self) -> float:
+        """Return in how many seconds another look would settle what has been shown since the last call; or infinity."""
+        soonest_s, self._next_look_s = self._next_look_s, inf
+        return soonest_s
 
     def forget(self, run: Run) -> None:
         """Drop what was shown of a run that is over."""
         self._shown.pop(run.run_id, None)
+        self._gone.pop(run.run_id, None)
 
     async def settle(self, run: Run, status: ChannelStatus, seen: bool) -> None:
         """Act on a run's findings and on its channel's status, once all of its records are stored."""
         # A run that is being stopped is ended by its stop, not by what the channel shows meanwhile.
-        if not run.is_watched or run.status.stop_is_pending or await run.act():
+        if not run.is_watched or run.status.stop_is_pending or await self._is_stopped(run):
             self.forget(run)
             return
         if not seen:
@@ -67,38 +79,66 @@ class RunSettler:
             if self._is_certain(run, contradiction, ()):
                 self._silence.doubt(run, f"{contradiction}; look at channel {status.channel}")
         elif run.taken_over(status):
-            if self._is_certain(run, "taken", (status.test_id, status.barcode)):
-                await self._hold_taken_over(run, status)
+            if (count := await self._own_count(run, status)) is None:
+                return
+            other = (status.test_id, status.barcode, count)
+            if self._is_certain(run, "taken", other, least_s=self._a_record_s(run)):
+                self._hold_taken_over(run, status)
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
-            if self._is_certain(run, "over", (status.state, status.record_count, status.detail)):
+            shown = (status.state, status.record_count, status.detail)
+            # Of a finished test the step log is asked, and a protected channel is latched: both are decided at once.
+            is_soon = status.state in {ChannelState.FINISHED, ChannelState.PROTECTED}
+            if self._is_certain(run, "over", shown, least_s=0.0 if is_soon else self._a_record_s(run)):
                 await self._end(run, status)
         else:
             self.forget(run)
             self._silence.believe(run)
             self._silence.check_growth(run)
 
-    def _is_certain(self, run: Run, kind: str, evidence: tuple[object, ...]) -> bool:
-        """Note what a poll has shown, and return whether the poll before showed the same.
+    async def _is_stopped(self, run: Run) -> bool:
+        """Act on a run's findings; True when one of them requires a stop, which is sent also if the store refuses."""
+        try:
+            return run.order_by_findings()
+        finally:
+            if run.status.stop_is_pending:
+                await self._stops.send(run)
+
+    def _is_certain(self, run: Run, kind: str, evidence: tuple[object, ...], *, least_s: float = 0.0) -> bool:
+        """Note what a poll has shown, and return whether all polls for ``least_s``, two at least, showed the same.
 
         A tester that this process itself drives says what it knows: once is enough.
         """
-        before = self._shown.get(run.run_id)
-        self._shown[run.run_id] = now = _Shown(kind, evidence, before.looks + 1 if before else 1)
-        if not self._tester.traits.is_remote or (before and (before.kind, before.evidence) == (kind, evidence)):
+        if not self._tester.traits.is_remote:
             return True
-        self._wants_a_look |= now.looks == 1
-        if now.looks >= _MOST_LOOKS:
+        now_s, before = asyncio.get_running_loop().time(), self._shown.get(run.run_id)
+        is_same = before is not None and (before.kind, before.evidence) == (kind, evidence)
+        since_s = before.since_s if before is not None and is_same else now_s
+        looks = before.looks + 1 if before else 1
+        self._shown[run.run_id] = _Shown(kind, evidence, looks, since_s)
+        if is_same and now_s - since_s >= least_s:
+            return True
+        if looks == 1 or is_same:
+            left_s = max(least_s - (now_s - since_s), self._tester.traits.refresh_s)
+            self._next_look_s = min(self._next_look_s, left_s if is_same else self._tester.traits.refresh_s)
+        if looks >= _MOST_LOOKS and not is_same:
             channel = run.request.channel
-            self._silence.doubt(run, f"channel {channel} shows something else at each of {now.looks} polls: look at it")
+            self._silence.doubt(run, f"channel {channel} shows something else at each of {looks} polls: look at it")
         return False
+
+    def _a_record_s(self, run: Run) -> float:
+        """Return the time in which a test that goes on would have made a record, and shown it; three polls at most."""
+        most_s = SILENT_POLLS * self._tester.poll_period_s
+        return min(record_interval_s(run) or 0.0, most_s) + self._tester.traits.refresh_s
 
     def _contradiction(self, run: Run, status: ChannelStatus) -> str:
         """Return what in a status cannot be, by itself or beside the records; empty when it can."""
         identity = run.records.identity if run.records is not None else None
         if identity is None or not self._tester.traits.is_remote:
             return ""
+        if status.state is ChannelState.OTHER and not status.complete and not status.barcode:
+            return "what the tester says of the channel cannot be read"
         if status.test_id == identity.test_id and status.barcode != identity.barcode:
             return f"test {status.test_id} now bears the barcode {status.barcode!r}, and began as {identity.barcode!r}"
         if run.taken_over(status):
@@ -120,9 +160,12 @@ class RunSettler:
         if status.state is ChannelState.FINISHED and self._tester.traits.is_remote and run.records is not None:
             steps = await self._tester.step_log(run.records.identity)
             logged = steps[-1].last_sequence if steps else 0
-            if logged < run.stored:
+            if logged > run.stored:
+                # The record count was wrong: what the step log has there is, or the step log is wrong too.
+                await self._collector.fetch([run], {run.run_id: logged})
+            if logged != run.stored:
                 what = f"the tester says that its test is finished, and its step log ends at record {logged}"
-                self._silence.doubt(run, f"{what} of {run.stored}: look at channel {status.channel}")
+                self._silence.doubt(run, f"{what}, {run.stored} are stored: look at channel {status.channel}")
                 return
             if left := _left_undone(run):
                 self.forget(run)
@@ -133,18 +176,31 @@ class RunSettler:
         self._silence.believe(run)
         await conclude(run, self._tester, status)
 
-    async def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
-        """Hold a run whose channel shows another test, after fetching the remaining records of its own test."""
-        if run.records is not None:
-            try:
-                count = await self._tester.record_count(run.records.identity)
-            except TestGone as err:
-                run.journal.note(EventKind.RECORDS_LOST, f"{err}; {run.stored} records of it are stored")
-                count = run.stored
-            await self._collector.fetch([run], {run.run_id: count})
-            if run.stored < count:
-                self._silence.check_growth(run)
-                return
+    async def _own_count(self, run: Run, status: ChannelStatus) -> int | None:
+        """Fetch what a run's own test has recorded although its channel shows another one, and return how much.
+
+        None when that is not known, and when replies contradict each other: then nothing is decided.
+        """
+        if run.records is None:
+            return 0
+        try:
+            count = await self._tester.record_count(run.records.identity)
+        except TestGone as err:
+            if status.barcode == run.records.identity.barcode:
+                self._silence.doubt(run, f"{err}, and its channel shows its barcode: look at it")
+                return None
+            self._gone[run.run_id] = str(err)
+            return run.stored
+        await self._collector.fetch([run], {run.run_id: count})
+        if run.stored < count:
+            self._silence.check_growth(run)
+            return None
+        return count
+
+    def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
+        """Hold a run whose channel shows another test: its own test has stopped recording."""
+        if gone := self._gone.pop(run.run_id, ""):
+            run.journal.note(EventKind.RECORDS_LOST, f"{gone}; {run.stored} records of it are stored")
         self.forget(run)
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
         run.journal.note(EventKind.EXTERNAL_ACTION, message)

@@ -24,6 +24,7 @@ from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
 from orchestrator.rack.mounted_cells import ON_EMPTY, Word
 from orchestrator.rack.settling_runs import RunSettler, concerns_polls
+from orchestrator.rack.stop_repeats import StopRepeats
 from orchestrator.runs.late_start import LateStarts
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
@@ -70,7 +71,8 @@ class Supervisor:
         # Channels of runs from before that are not decided yet: nothing begins there.
         self.undecided: set[str] = set()
         self._collector = Collector(store, tester.poll_period_s, self.trouble)
-        self._settler = RunSettler(tester, self._collector, self._silence)
+        self._stops = StopRepeats(tester.poll_period_s, self._isolating)
+        self._settler = RunSettler(tester, self._collector, self._silence, self._stops)
         self.watch = ChannelWatch(store, tester, LateStarts(store, tester, self.recovery), lambda: self.runs)
         self._wake = asyncio.Event()
         self._due_s = self._looked_s = 0.0
@@ -132,7 +134,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         self._due_s = loop.time() + self.tester.poll_period_s
         self._silence.heard()
-        async with asyncio.TaskGroup() as group:
+        async with self._stops, asyncio.TaskGroup() as group:
             while not done():
                 for run in self._startable():
                     with self.trouble.tolerating(f"run {run.run_id}"):
@@ -146,8 +148,7 @@ class Supervisor:
                     # A tick that took longer than its period does not make the next ones hurry.
                     self._due_s = max(self._due_s + self.tester.poll_period_s, loop.time())
                     await self._tick_safely()
-                    if self._settler.wants_a_look():
-                        self._due_s = min(self._due_s, loop.time() + self.tester.traits.refresh_s)
+                    self._due_s = min(self._due_s, loop.time() + self._settler.next_look_s())
                     self.ticks += 1
 
     async def _wait_until_due(self) -> None:
@@ -281,8 +282,7 @@ class Supervisor:
                 async with self._isolating(run):
                     await self.recovery.settle_start(run)
             if run.status.stop_is_pending:
-                async with self._isolating(run):
-                    await run.stopping.again()
+                await self._stops.send(run)
         watched = [run for run in active if run.is_watched]
         seen = [run for run in watched if statuses[run.request.channel].state is not ChannelState.ABSENT]
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]

@@ -10,7 +10,7 @@ from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
 from orchestrator.judging.resuming import Placement, Position, in_original, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
-from protocols.execution_order import place
+from protocols.execution_order import place_or_last
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
 _BEGINNING = Position()
@@ -71,7 +71,7 @@ class Progress:
         """Return the run's cycle of a step of the present test that is fed next, or was fed last."""
         test = Placement(self.whole, self.base, self.tested or self.segment)
         count = test.count(step_count)
-        return self.cycles.number(test.beginning if count is None else place(self.whole.steps, count))
+        return self.cycles.number(test.beginning if count is None else place_or_last(self.whole.steps, count))
 
     def number(self, steps: Sequence[ExecutedStep]) -> tuple[list[ExecutedStep], list[Cycle]]:
         """Feed steps of the present test to the cycles; return them with the run's cycle numbers, and whole cycles."""

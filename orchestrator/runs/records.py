@@ -151,9 +151,20 @@ class RecordPipeline:
         except TestGone as err:
             self._journal.note(EventKind.RECORDS_LOST, f"{err}; {self.stored} records of it are stored")
             return
+        count = max(count, await self._logged())
         while samples := await self.fetch(count):
             self._store.tick({self.test: samples})
             self.accept(samples)
+
+    async def _logged(self) -> int:
+        """Return at which record the step log of a remote tester ends: a record count may be wrong; 0 if not known."""
+        if not self._tester.traits.is_remote:
+            return 0
+        try:
+            steps = await self._tester.step_log(self.identity)
+        except DriverError:
+            return 0
+        return steps[-1].last_sequence if steps else 0
 
     # Judged
 

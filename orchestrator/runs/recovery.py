@@ -99,6 +99,18 @@ def decide(known: Known, status: ChannelStatus, wrong: str = "") -> tuple[Verdic
     return Verdict.ADOPT, "the tester shows its barcode and test"
 
 
+def contradiction(known: Known, status: ChannelStatus) -> str:
+    """Return what in a status cannot be beside the store's test, so that nothing is decided; empty when all can."""
+    if known.test_id is None or known.state is RunState.QUEUED:
+        return ""
+    if status.state is ChannelState.ABSENT:
+        return f"the tester does not show the channel of test {known.test_id}"
+    if (status.test_id == known.test_id) != (status.barcode == known.barcode):
+        shown = f"test {status.test_id} with the barcode {status.barcode!r}"
+        return f"the tester shows {shown}, and began test {known.test_id} as {known.barcode!r}"
+    return ""
+
+
 def _decide_unseen(known: Known, status: ChannelStatus, wrong: str) -> tuple[Verdict, str]:
     """Decide on a run whose test the channel does not show."""
     wrong = f"{wrong}: that test is left alone" if wrong else ""
@@ -125,8 +137,8 @@ class Recovery:
         self._unsettled: dict[str, int] = {}
 
     def unfinished(self) -> list[RunRow]:
-        """Return the runs on channels of this tester that have no stored end."""
-        channels = set(self._tester.channels())
+        """Return the runs on channels of this tester that have no stored end, also of those that it does not show."""
+        channels = {*self._tester.channels(), *self._tester.channel_names()}
         return [row for row in self._store.runs() if not row.state.is_over and row.channel in channels]
 
     def close_leftovers(self) -> None:
@@ -188,6 +200,9 @@ class Recovery:
         if verdict is Verdict.WAIT:
             self._wait(run, known, reason)
             return
+        if verdict in {Verdict.ADOPT, Verdict.STOP} and known.test_id is None and self._tester.traits.is_remote:
+            # Under a wrong number no records could be asked for: the tester must know its test by it.
+            await self._tester.step_log(TestIdentity(status.channel, status.test_id, status.barcode, None))
         if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.status.start_is_unknown:
             run.restore()
         if verdict is Verdict.HOLD and run.records is not None and not is_foreign:
@@ -214,6 +229,8 @@ class Recovery:
         before: tuple[Verdict, str] | None = None
         for look in range(1, _LOOKS + 1):
             status = (await self._tester.status([channel]))[channel]
+            if traits.is_remote and (doubt := contradiction(known, status)):
+                raise BadReply(f"{doubt}; look at channel {channel}")
             wrong = ""
             try:
                 if matches(known, status):

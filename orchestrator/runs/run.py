@@ -249,20 +249,17 @@ class Run:
         if ordered is None or ending.is_graver_than(ordered):
             self.status = replace(self.status, ordered_end=ending.joined(ordered))
 
-    async def act(self) -> bool:
-        """Store the findings and stop the channel if one of them requires it; True when a stop was sent."""
+    def order_by_findings(self) -> bool:
+        """Store the findings, and order the stop that one of them requires; True when a stop was ordered.
+
+        Raises StoreError after the order: a full disk must not keep a cell under current.
+        """
         if self.records is None:
             return False
         ending = self.records.ending
         if ending is not None:
-            # Before anything can fail: an ordered stop is repeated until it is confirmed.
             self.order_end(ending)
-        try:
-            self.records.write_down()
-        finally:
-            # Also when the store takes nothing: a full disk must not keep a cell under current.
-            if ending is not None:
-                await self.stopping.again()
+        self.records.write_down()
         return ending is not None
 
     @property

@@ -157,17 +157,22 @@ class Silence:
                 self._found(run, wall_time() - (now_s - since_s), message)
                 self._write_gaps()
             return
-        # A resumed run whose start is not known has the records of the test before, and the segment of the next one.
-        segment = run.records.segment if run.records is not None else run.segment
-        step = segment.steps[run.last.step - 1] if run.last else None
-        own = None if step is None or isinstance(step, Loop) else step.record
-        every_s = (own or segment.record).every_s
+        every_s = record_interval_s(run)
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         allowed_s += self._tester.records_every_s
         if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
             why = f": {run.records.trouble}" if run.records is not None and run.records.trouble else ""
             self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s{why}")
             self._still.add(_key(run))
+
+
+def record_interval_s(run: Run) -> float | None:
+    """Return how often the present step of a run makes a record at least; None when it need not make any."""
+    # A resumed run whose start is not known has the records of the test before, and the segment of the next one.
+    segment = run.records.segment if run.records is not None else run.segment
+    step = segment.steps[run.last.step - 1] if run.last else None
+    own = None if step is None or isinstance(step, Loop) else step.record
+    return (own or segment.record).every_s
 
 
 def _key(run: Run) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.errors import ChannelTaken, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
+from drivers.errors import BadReply, ChannelTaken, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, LoadedProgram, TestIdentity
 from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind
@@ -176,13 +176,29 @@ class StartOrder:
 
         After OutcomeUnknown the intent stays open: that is what asks the tester later.
         """
-        starting = asyncio.ensure_future(self._tester.start(loaded, self.barcode))
+        starting = asyncio.ensure_future(self._started(loaded))
         try:
             await asyncio.wait({starting})
         finally:
             # Also when cancelled: what a start did must be known before anything else happens to the channel.
             await asyncio.wait({starting})
             self._write_outcome(starting, intent)
+
+    async def _started(self, loaded: LoadedProgram) -> TestIdentity:
+        """Send the start, and see that the tester knows the test by the number that it has shown.
+
+        Raises OutcomeUnknown where it does not: no records could be asked for under a wrong number.
+        """
+        identity = await self._tester.start(loaded, self.barcode)
+        try:
+            if self._tester.traits.is_remote:
+                await self._tester.step_log(identity)
+        except BadReply as err:
+            what = f"start: channel {identity.channel} shows test {identity.test_id} under {self.barcode!r}"
+            raise OutcomeUnknown(f"{what}, and the tester does not know it: {err}") from err
+        except DriverError as err:
+            logger.warning("channel %s: test %d is not confirmed: %s", identity.channel, identity.test_id, err)
+        return identity
 
     def _write_outcome(self, starting: asyncio.Future[TestIdentity], intent: int) -> None:
         try:
