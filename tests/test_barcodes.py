@@ -10,7 +10,7 @@ import pytest
 from drivers.errors import BadReply
 from orchestrator.clock.virtual import run_virtual, wall_time
 from orchestrator.states import RunState
-from orchestrator.store import Store, open_store
+from orchestrator.store import MountingKind, Mountings, Store, open_store
 from simulators.neware.settings import Quirks
 from tests.rig import CHANNEL, Rig, open_rig, short_segment
 from tests.service_rig import check_rows, request, serving, state
@@ -97,6 +97,7 @@ def test_run_of_an_old_store_is_adopted_after_the_update(store_path: Path, drift
         async with open_rig(poll_period_s=60.0, quirks=Quirks(clock_drift=drift)) as rig:
             with open_store(store_path) as store:
                 run_id = request(cycles=1).add_to(store)
+                Mountings(store).add(CHANNEL, MountingKind.ORDERED, run_id, "ada", 0.0)
                 without_barcode(store, run_id)
                 async with serving(rig, store):
                     await asyncio.sleep(900)
@@ -107,7 +108,7 @@ def test_run_of_an_old_store_is_adopted_after_the_update(store_path: Path, drift
                 store.connection.commit()
             with open_store(store_path) as store:
                 async with serving(rig, store):
-                    await asyncio.sleep(60)
+                    await asyncio.sleep(90)
                     assert store.run(run_id).state is RunState.RUNNING
                     await asyncio.sleep(3500)
                 assert store.run(run_id).state is RunState.COMPLETED
