@@ -9,7 +9,7 @@ import pytest
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import stored_program
 from orchestrator.states import RunState
-from orchestrator.store import Damaged, Store
+from orchestrator.store import Damaged, MountingKind, Mountings, Store
 from simulators.neware.step_machine import Status
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import NEXT, request, serving, state
@@ -55,6 +55,7 @@ async def test_a_running_test_is_not_adopted_by_a_spoiled_program(rig: Rig, stor
 async def test_a_queued_run_of_a_spoiled_program_does_not_start(rig: Rig, store: Store) -> None:
     """What nobody ordered is not carried out."""
     run_id = request().add_to(store)
+    Mountings(store).add(CHANNEL, MountingKind.ORDERED, run_id, "ada", 0.0)
     spoil(store, run_id)
     async with serving(rig, store):
         await asyncio.sleep(600)
