@@ -58,6 +58,11 @@ class ChannelState(StrEnum):
         return self in _HAS_PROGRAM
 
     @property
+    def is_end_of_its_own(self) -> bool:
+        """Whether a test is over by the tester's own doing: at its program's end, or by a limit of the tester."""
+        return self in {ChannelState.FINISHED, ChannelState.PROTECTED}
+
+    @property
     def is_busy(self) -> bool:
         """Whether current flows, or may: a program is on the channel, or nobody knows."""
         return self.has_program or self is ChannelState.OTHER

@@ -13,7 +13,7 @@ from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from tests.outage import FailingStore, fail_for
 from tests.rig import CHANNEL, Rig, short_segment
-from tests.service_rig import check_rows, request, serving, state
+from tests.service_rig import QUEUE, check_rows, request, serving, state
 
 
 async def running(service: Service, after_s: float = 1000.0) -> Run:
@@ -163,7 +163,7 @@ async def test_a_hold_leaves_while_the_disk_is_full(rig: Rig, failing_store: Fai
 
 
 def _queued(service: Service) -> str:
-    return service.submit(request(cycles=2), "ada").run_id
+    return service.submit(request(cycles=2), "ada", QUEUE).run_id
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,8 @@ class RunSettler:
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
             shown = (status.state, status.record_count, status.detail)
             # Of a finished test the step log is asked, and a protected channel is latched: both are decided at once.
-            is_soon = status.state in {ChannelState.FINISHED, ChannelState.PROTECTED}
-            if self._is_certain(run, "over", shown, least_s=0.0 if is_soon else self._a_record_s(run)):
+            least_s = 0.0 if status.state.is_end_of_its_own else self._a_record_s(run)
+            if self._is_certain(run, "over", shown, least_s=least_s):
                 await self._end(run, status)
         else:
             self.forget(run)

@@ -195,14 +195,16 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
     if service.observe_only:
         report.say("observing")
     else:
-        # The runs of one channel are tests of one cell.
+        # The runs of one channel are tests of one cell; the next one is another person's, not a second click.
         known = Counter(row.channel for row in service.store.runs())
         ordered: Counter[str] = Counter()
         for order in orders:
             ordered[order.channel] += 1
             if ordered[order.channel] > known[order.channel]:
-                terms = Terms(queue=True, same_cell=True) if ordered[order.channel] > 1 else NO_TERMS
-                service.submit(RunRequest(_program(order), order.channel, order.channel), "ada", terms)
+                is_next = ordered[order.channel] > 1
+                terms = Terms(queue=True, same_cell=True) if is_next else NO_TERMS
+                by = "bob" if is_next else "ada"
+                service.submit(RunRequest(_program(order), order.channel, order.channel), by, terms)
     stop_at_s = None if life.stop_after_s is None else loop.time() + life.stop_after_s
     while True:
         await asyncio.sleep(POLL_S)
