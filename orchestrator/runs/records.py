@@ -26,6 +26,9 @@ from orchestrator.store import Store
 from orchestrator.store.stored_test import reading
 from protocols.channel_envelope import ChannelEnvelope
 
+# Of one test: ten a second make so many in three years.
+MOST_RECORDS = 1_000_000_000
+
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
 
@@ -56,6 +59,12 @@ class Scout:
         self.last = samples[-1]
         numbered, _ = self._progress.number(self._steps.feed(samples))
         return self._limits.feed(samples) + self._guards.feed(numbered)
+
+
+def _check_count(identity: TestIdentity, count: int) -> None:
+    """Raise BadReply for a number of records that no tester makes: nobody would come to an end of fetching them."""
+    if not 0 <= count <= MOST_RECORDS:
+        raise BadReply(f"the tester says that {identity.barcode!r} has {count} records, and no test has so many")
 
 
 class RecordPipeline:
@@ -106,6 +115,7 @@ class RecordPipeline:
         What the tester has lost is written down before a record behind it is given. Raises DriverError and StoreError.
         """
         try:
+            _check_count(self.identity, count)
             samples = await self._fetch(self.last, count, for_scout=False)
             self._check(samples)
         except DriverError as err:
@@ -116,6 +126,7 @@ class RecordPipeline:
 
     async def fetch_for(self, scout: Scout, count: int) -> list[Sample]:
         """Request the block after a scout's last record; these are only judged, and are fetched again later."""
+        _check_count(self.identity, count)
         samples = await self._fetch(scout.last, count, for_scout=True)
         self._check(samples)
         return samples
@@ -205,7 +216,7 @@ class RecordPipeline:
                 self._found_again(found)
         self.last, self.stored, self.samples = last, last.sequence, replay.count
         if replay.doubt:
-            self._journal.note(EventKind.RECOVERED, replay.doubt, severity=Severity.WARNING)
+            self._journal.note(EventKind.STORE_DOUBTED, replay.doubt, severity=Severity.WARNING)
 
     def _found_again(self, findings: list[Finding]) -> None:
         self._findings += tuple(finding for finding in findings if finding.action is not Action.MARK)
