@@ -117,7 +117,7 @@ async def test_judges_after_a_restart_are_those_without_one(
     after = pipeline(store, rig, run_id, test)
     await after.replay()
     assert judges(after) == judges(before)
-    told = [event for event in store.events(run_id) if event.kind == EventKind.RECOVERED]
+    told = [event for event in store.events(run_id) if event.kind == EventKind.STORE_DOUBTED]
     assert bool(told) is (seed % 4 == 3)
     for it in (before, after):
         it.accept(samples[cut:])
