@@ -23,7 +23,7 @@ from orchestrator.store.connection import Access, connect
 from orchestrator.store.errors import explained
 from orchestrator.store.row_checks import MOST, Finding, Level
 from orchestrator.store.statements import STEP_COLUMNS
-from protocols.program import CyclingSegment
+from protocols.program import CyclingSegment, Program
 
 # A decimal as a tester sends it is shorter than this in writing; a number with a flipped bit is not.
 _LONG = 16
@@ -33,6 +33,8 @@ _SINGLE = Struct("f")
 # By how much the clocks of a record and of the ones beside it may differ, in seconds.
 _CLOCK_S = 5.0
 _RESTORE = "the file was changed or is damaged; compare it with the newest backup"
+# By which part of itself a constant current may leave that of its neighbours.
+_CURRENT_SHARE = 0.02
 # Times are sent in milliseconds.
 _TICK_S = 0.0015
 
@@ -63,16 +65,23 @@ def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Findi
     Those of a potentiostat's measurements have no steps, and are not judged.
     """
     tests = connection.execute(
-        "SELECT id, run_id, program_json FROM test WHERE id NOT IN (SELECT test FROM measurement) ORDER BY id"
+        "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
+        "WHERE id NOT IN (SELECT test FROM measurement) ORDER BY id"
     ).fetchall()
     count = 0
-    for test, run_id, program_json in tests:
+    begun: set[tuple[str, int]] = set()
+    for test, run_id, number, ordered_json, program_json in tests:
         try:
             segment = CyclingSegment.from_json(program_json) if program_json != "null" else None
         except ValueError:
             count += 1
             yield Finding("records", Level.WRONG, f"the program of test {test} cannot be read: {_RESTORE}")
             continue
+        if (run_id, number) not in begun and segment is not None and not _is_ordered(ordered_json, number, segment):
+            count += 1
+            what = f"the program of test {test} is not segment {number + 1} of what run {run_id} was ordered"
+            yield Finding("records", Level.WRONG, f"{what}; {_RESTORE}")
+        begun.add((run_id, number))
         doubts = list(_doubts(connection, test, segment))
         count += len(doubts)
         for doubt in doubts[:MOST]:
@@ -84,6 +93,15 @@ def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Findi
             )
     if not count:
         yield Finding("records", Level.OK, f"the records of {len(tests)} tests agree with their steps")
+
+
+def _is_ordered(ordered_json: str, number: int, segment: CyclingSegment) -> bool:
+    """Return whether the first test of a segment runs the whole of it, as it was ordered."""
+    try:
+        return Program.from_json(ordered_json).segments[number] == segment
+    except (ValueError, IndexError):
+        # What is wrong with it is said by its hash.
+        return True
 
 
 def _doubts(connection: sqlite3.Connection, test: int, segment: CyclingSegment | None) -> Iterator[_Doubt]:
@@ -147,8 +165,8 @@ class _Walk:
         if not self._before:
             return ""
         before = self._before[-1]
-        if len(self._before) == 2 and (late := _clock(*self._before, sample)):
-            return late
+        if len(self._before) == 2 and (alone := _alone(*self._before, sample)):
+            return alone
         if sample.step_count < before.step_count or sample.time_s < before.time_s - _TICK_S:
             return f"after {_where(before)} comes {_where(sample)}"
         if sample.step_count != before.step_count:
@@ -187,11 +205,19 @@ def _is_single(value: float) -> bool:
         return False
 
 
-def _clock(first: Sample, middle: Sample, last: Sample) -> str:
-    """Say when the clock of the middle one of three records alone goes another way; a clock that is set stays so."""
+def _alone(first: Sample, middle: Sample, last: Sample) -> str:
+    """Say what of the middle one of three records alone goes another way; a clock that is set stays so."""
     ahead_s = [sample.unix_time_s - sample.time_s for sample in (first, middle, last)]
     if abs(ahead_s[2] - ahead_s[0]) <= _CLOCK_S < abs(ahead_s[1] - ahead_s[0]):
         return f"the clock of the record before it, {middle.unix_time_s}, is not that of its neighbours"
+    if not first.step_count == middle.step_count == last.step_count:
+        return ""
+    if first.energy_wh <= last.energy_wh and not first.energy_wh <= middle.energy_wh <= last.energy_wh:
+        return f"the energy of the record before it, {middle.energy_wh} Wh, is not between those of its neighbours"
+    low_a, high_a = sorted((first.current_a, last.current_a))
+    margin_a = _CURRENT_SHARE * abs(high_a)
+    if high_a - low_a < margin_a / 3 and not low_a - margin_a <= middle.current_a <= high_a + margin_a:
+        return f"the current of the record before it, {middle.current_a} A, is not that of its neighbours"
     return ""
 
 
