@@ -66,7 +66,7 @@ def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Findi
     """
     tests = connection.execute(
         "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
-        "WHERE id NOT IN (SELECT test FROM measurement) ORDER BY id"
+        "WHERE tester_test_id IS NOT NULL ORDER BY id"
     ).fetchall()
     count = 0
     begun: set[tuple[str, int]] = set()
