@@ -335,7 +335,7 @@ class Run:
 
     async def restore(self) -> None:
         """Restore the run's progress and judges from its stored tests, after a restart; once only."""
-        if self.progress.has_test or self.progress.index:
+        if self.test or self.progress.index:
             return
         for row in self.tests:
             while self.progress.index < row.segment:
