@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import backfill, demo, door, help_start, listeners, rack, reader, softshort, whole_path
+from benchmarks import backfill, demo, door, help_start, listeners, rack, reader, restart, softshort, whole_path
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "listeners": listeners.measure,
     "reader": reader.measure,
     "door": door.measure,
+    "restart": restart.measure,
     "softshort": softshort.measure,
     "help": help_start.measure,
 }

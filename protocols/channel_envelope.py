@@ -152,6 +152,7 @@ def _size(segment: CyclingSegment, envelope: ChannelEnvelope) -> Iterator[_Reaso
     count = len(segment.steps) + 1  # the tester's list ends with an End step of its own
     if count > envelope.steps_max:
         yield None, f"The program has {count} steps with its End; this channel holds {envelope.steps_max}"
+        return
     for number, loop in loops(segment.steps):
         if not 1 <= loop.back_to < number:
             yield number, f"a loop back to step {loop.back_to}; it must go back to a step before it"

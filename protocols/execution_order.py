@@ -14,10 +14,14 @@ Place(step=2, cycle=3)
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
+from protocols.by_identity import Same
 from protocols.program_steps import Loop, RecordedStep, Step
 
 
@@ -56,7 +60,7 @@ class Block:
     @property
     def length(self) -> int:
         """How many executions it stands for, all passes together."""
-        return self.times * length(self.body)
+        return self.times * _counted(Same(self.body)).length
 
     @property
     def jumps(self) -> int:
@@ -66,7 +70,7 @@ class Block:
     @property
     def jumps_of_pass(self) -> int:
         """How many backward jumps one pass makes, with the one that leads to the next pass."""
-        return sum(node.jumps for node in self.body) + 1
+        return _counted(Same(self.body)).jumps[-1] + 1
 
 
 Node = Leaf | Block
@@ -74,11 +78,41 @@ Node = Leaf | Block
 
 def length(nodes: Sequence[Node]) -> int:
     """Tell how many executions of record-making steps nodes stand for."""
-    return sum(node.length for node in nodes)
+    return _counted(Same(nodes)).length if isinstance(nodes, tuple) else sum(node.length for node in nodes)
+
+
+class _Counted(NamedTuple):
+    """Executions and backward jumps of nodes up to each: ``ends[n]`` and ``jumps[n]`` before node ``n``."""
+
+    ends: list[int]
+    jumps: list[int]
+
+    @property
+    def length(self) -> int:
+        """How many executions there are in all."""
+        return self.ends[-1]
+
+
+@lru_cache(maxsize=4096)
+def _counted(nodes: Same[tuple[Node, ...]]) -> _Counted:
+    ends = accumulate((node.length for node in nodes.value), initial=0)
+    return _Counted(list(ends), list(accumulate((node.jumps for node in nodes.value), initial=0)))
 
 
 def nest(steps: Sequence[Step]) -> tuple[Node, ...]:
-    """Turn a flat list with backward jumps into blocks. Raises ValueError for jumps that no tester accepts."""
+    """Turn a flat list with backward jumps into blocks. Raises ValueError for jumps that no tester accepts.
+
+    A program's own steps are nested once: every poll asks where in them a run is.
+    """
+    return _nested(Same(steps)) if isinstance(steps, tuple) else _nest(steps)
+
+
+@lru_cache(maxsize=256)
+def _nested(steps: Same[tuple[Step, ...]]) -> tuple[Node, ...]:
+    return _nest(steps.value)
+
+
+def _nest(steps: Sequence[Step]) -> tuple[Node, ...]:
     done: list[tuple[int, int, Node]] = []  # each node with the numbers of its first and last step
     for number, step in enumerate(steps, 1):
         if not isinstance(step, Loop):
@@ -86,12 +120,12 @@ def nest(steps: Sequence[Step]) -> tuple[Node, ...]:
             continue
         if not 1 <= step.back_to < number or step.times < 1:
             raise ValueError(f"step {number}: loop to {step.back_to}, {step.times} times")
-        for first, last, _ in done:
-            if first < step.back_to <= last:
-                raise ValueError(f"the loops at steps {last} and {number} cross")
-        body = tuple(node for first, _, node in done if first >= step.back_to)
-        done = [(first, last, node) for first, last, node in done if first < step.back_to]
-        done.append((step.back_to, number, Block(body, step.times)))
+        body: list[Node] = []
+        while done and done[-1][0] >= step.back_to:
+            body.append(done.pop()[2])
+        if done and done[-1][1] >= step.back_to:
+            raise ValueError(f"the loops at steps {done[-1][1]} and {number} cross")
+        done.append((step.back_to, number, Block(tuple(reversed(body)), step.times)))
     return tuple(node for _, _, node in done)
 
 
@@ -160,12 +194,8 @@ def place_or_last(steps: Sequence[Step], count: int) -> Place:
     return place(steps, min(count, length(nest(steps))))
 
 
-def _find(nodes: Sequence[Node], left: int) -> tuple[Node, int, int]:
+def _find(nodes: tuple[Node, ...], left: int) -> tuple[Node, int, int]:
     """Give the node that holds the execution ``left`` (from 0), which of its own that is, and the jumps before it."""
-    jumps = 0
-    for node in nodes:
-        if left < node.length:
-            return node, left, jumps
-        left -= node.length
-        jumps += node.jumps
-    raise IndexError(left)
+    ends, jumps = _counted(Same(nodes))
+    index = bisect_right(ends, left) - 1
+    return nodes[index], left - ends[index], jumps[index]

@@ -18,9 +18,11 @@ A new kind is a dataclass here and a member of ``PoweredStep`` (docs/decisions/0
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from math import inf
 from typing import Annotated, ClassVar, Literal
 
@@ -224,8 +226,10 @@ def loops(steps: Sequence[Step]) -> list[tuple[int, Loop]]:
 
 def depth(steps: Sequence[Step]) -> int:
     """Give how deep loops nest: 0 without loops."""
-    spans = [(loop.back_to, own) for own, loop in loops(steps)]
-    return max((sum(first <= inner and own >= last for first, own in spans) for inner, last in spans), default=0)
+    spans = [(loop.back_to, own) for own, loop in loops(steps) if loop.back_to <= own]
+    begun, ended = Counter(first for first, _ in spans), Counter(own + 1 for _, own in spans)
+    changes = (begun[number] - ended[number] for number in range(1, len(steps) + 1))
+    return max(accumulate(changes), default=0)
 
 
 def crossings(steps: Sequence[Step]) -> list[tuple[int, int]]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from drivers.interfaces import Sample
 from orchestrator.store import Store
+
+PROGRAM = '{"cell": {"name": "Li-PEO-Li 7", "area_cm2": 0.7854}}'
 
 
 def add_run(
@@ -14,8 +18,8 @@ def add_run(
         recipe="li-li",
         cell=cell,
         channel=channel,
-        program_json='{"cell": {"name": "Li-PEO-Li 7", "area_cm2": 0.7854}}',
-        program_sha256="ab" * 32,
+        program_json=PROGRAM,
+        program_sha256=sha256(PROGRAM.encode()).hexdigest(),
         created_unix_s=created_unix_s,
         label="bare",
     )

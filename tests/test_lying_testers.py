@@ -12,6 +12,7 @@ from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from protocols.program import Record
 from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import check_rows, request, serving, state
@@ -115,13 +116,20 @@ async def test_one_wrong_work_status_gives_up_no_run(rig: Rig, store: Store, say
         ("inquiredf", rb'testid="\d+"', rb'testid="99"'),
         ("inquiredf", rb'count="\d\d+"', rb'count="3"'),
         ("inquiredf", rb'count="(\d\d+)"', rb'count="9\1"'),
+        ("inquiredf", rb'count="(\d\d+)"', rb'count="4000000000"'),
+        ("inquiredf", rb'count="(\d\d+)"', rb'count="9,\1"'),
+        ("inquire", rb'totaltime="[^"]*"', rb'totaltime="nan"'),
+        ("inquire", rb'totaltime="[^"]*"', rb'totaltime="1_000"'),
         ("inquire", rb'step_id="\d+"', rb'step_id="77"'),
         ("inquire", rb'workstatus="working"', rb'workstatus="dreaming"'),
         ("download", rb'stepid="\d+"', rb'stepid="77"'),
         ("download", rb'testtime="', rb'testtime="-'),
         ("inquire", rb'voltage="0\.', rb'voltage="0,'),
     ],
-    ids=["barcode", "test id", "fewer records", "more records", "step", "status", "record's step", "time", "comma"],
+    ids=[
+        *("barcode", "test id", "fewer records", "more records", "endless records", "comma in a count", "no test time"),
+        *("underscore", "step", "status", "record's step", "time", "comma"),
+    ],
 )
 @pytest.mark.parametrize("times", [1, 30])
 async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agree(
@@ -146,6 +154,21 @@ async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agre
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
+
+
+async def test_records_that_do_not_come_are_told_also_where_none_is_due_by_time(rig: Rig, store: Store) -> None:
+    """A program that records by voltage alone may be silent, but not while the tester says that there are records."""
+    ordered = request(cycles=3)
+    (segment,) = ordered.program.cycling
+    by_voltage = replace(segment, record=Record(voltage_change_v=0.005))
+    async with serving(rig, store) as service:
+        run = service.submit(replace(ordered, program=replace(ordered.program, segments=(by_voltage,))), "ada")
+        await asyncio.sleep(900)
+        assert state(run) is RunState.RUNNING
+        lie(rig, "inquiredf", rb'count="\d+"', b'count="' + str(run.stored + 7).encode() + b'"', None)
+        await asyncio.sleep(330)
+        assert state(run) is RunState.UNSEEN
+        assert "BTS says that test 1 has" in run.reason
 
 
 @pytest.mark.parametrize("lasts", [2, 40])

@@ -110,6 +110,25 @@ def test_records_of_another_channel_are_refused() -> None:
         replies.records(downloaded(data_row(1, 1, 1, 0)), B, 143, None, 1, clock)
 
 
+@pytest.mark.parametrize("text", ["1_000", "\u0664\u0662", "1,000", "9" * 40, "0x10"])
+def test_number_that_only_python_would_read_is_refused(text: str) -> None:
+    """Underscores, digits of other scripts, commas and numbers without end are garbled replies."""
+    with pytest.raises(BadReply, match="whole number"):
+        replies.executed_steps(
+            tree(f'<downloadStepLayer devtype="27" devid="21" subdevid="1" chlid="3" testid="{text}"/><list/>'), A, 51
+        )
+    if text != "9" * 40:
+        with pytest.raises(BadReply, match="number"):
+            wire.number(text)
+
+
+def test_list_of_channels_without_end_is_refused() -> None:
+    """Every poll would ask for each of them."""
+    row = '<channel ip="127.0.0.1" devtype="27" devid="21" subdevid="1" Channelid="1"/>'
+    with pytest.raises(BadReply, match="lists 5000 channels"):
+        replies.devices(tree(f"<middle>{row * 5000}</middle>"))
+
+
 def test_status_is_matched_by_position_and_ignores_its_subdevid() -> None:
     """The wrong subdevid of section 4.2 does no harm; a wrong channel does."""
     second = A._replace(subdevid=2)

@@ -14,7 +14,9 @@ import pytest
 from orchestrator.events import EventKind
 from orchestrator.states import RunState
 from orchestrator.store import CannotOpen, Damaged, NotAStore, Store, back_up, open_store
+from orchestrator.store.companion_files import newest_path
 from orchestrator.store.health import Health, check_store
+from orchestrator.store.newest_commit import NewestCommit
 from orchestrator.store.row_checks import Level
 from tests.command_line import cellrig
 from tests.storing import add_run, add_test, samples
@@ -52,7 +54,7 @@ def test_sound_store_has_nothing_wrong(sound: Path) -> None:
     assert (wrong(health), notes(health)) == ([], [])
     assert health.sound
     assert {finding.check for finding in health.findings} == {
-        "integrity", "layout", "references", "gaps", "runs", "intents", "backup", "space", "log",
+        "integrity", "layout", "references", "gaps", "runs", "intents", "programs", "records", "backup", "space", "log",
     }  # fmt: skip
     assert health.layout == "0004_mounted_cells"
     assert health.newest_backup_age_s == 60
@@ -202,6 +204,30 @@ def test_lost_log_loses_whole_ticks_that_come_back(store_path: Path, tmp_path: P
         assert last.sequence == 100
         assert store.tick({test: samples(101, 100)}).inserted == 100
     assert not [check for check, _ in wrong(check_store(left, now_unix_s=NOW)) if check in ("integrity", "gaps")]
+
+
+def test_store_that_went_back_is_told(store_path: Path, tmp_path: Path) -> None:
+    """F07: without its log the store is sound and older: the file beside it says how far it had been written."""
+    left = tmp_path / "left" / "store.sqlite"
+    left.parent.mkdir()
+    with open_store(store_path) as store:
+        store.add_event(None, EventKind.COMMAND, "first", NOW)
+        store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        run_id = add_run(store)
+        store.add_event(run_id, EventKind.COMMAND, "second", NOW)
+        NewestCommit(store).remember(NOW)
+        assert NewestCommit(store).missing() == ""
+        left.write_bytes(store_path.read_bytes())
+        newest_path(left).write_bytes(newest_path(store_path).read_bytes())
+    with open_store(left) as store:
+        assert "had 2 events, now it ends with event 1" in NewestCommit(store).missing()
+        newest_path(left).write_text("no words of ours")
+        assert NewestCommit(store).missing() == ""
+    other = tmp_path / "other.sqlite"
+    newest_path(other).write_bytes(newest_path(store_path).read_bytes())
+    with open_store(other) as store:
+        store.add_event(None, EventKind.COMMAND, "another store's first", NOW + 1)
+        assert NewestCommit(store).missing() == ""
 
 
 def test_what_is_no_store_is_not_checked(tmp_path: Path) -> None:

@@ -123,6 +123,23 @@ def test_a_hard_link_is_refused_with_the_owner(store_path: Path) -> None:
     assert _own(store_path).last_alive_unix_s is not None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who holds the lock of a file")
+def test_a_hard_link_in_another_folder_names_the_owner_too(store_path: Path) -> None:
+    """The owner's words are found by its process, which has the lock file open; a dead one holds nothing."""
+    with open_store(store_path):
+        pass
+    link = store_path.parent / "elsewhere" / "other.db"
+    link.parent.mkdir()
+    with started_owner(store_path) as owner:
+        link.hardlink_to(store_path)
+        found = owner_of(link)
+        assert found is not None
+        assert (found.pid, found.url) == (owner.pid, "http://127.0.0.1:8765")
+        with pytest.raises(AlreadyOwned, match=rf"process {owner.pid} on .* at http"):
+            _own(link)
+    assert owner_of(link) is None
+
+
 @pytest.mark.parametrize("replace", [False, True], ids=["deleted", "replaced"])
 def test_a_deleted_lock_is_made_anew_and_nobody_else_gets_in(
     store_path: Path, replace: bool, caplog: pytest.LogCaptureFixture
@@ -133,7 +150,7 @@ def test_a_deleted_lock_is_made_anew_and_nobody_else_gets_in(
 
     async def work() -> None:
         async with owning(store_path) as instance:
-            instance.write_owner("http://127.0.0.1:1")
+            instance.write_owner("http://127.0.0.1:8765")
             words = lock_path(store_path).read_text("utf-8")
             lock_path(store_path).unlink()
             if replace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from typing import TypeVar
 from drivers.errors import BadReply, RecordsLost
 from drivers.interfaces import ChannelState, ChannelStatus, ExecutedStep, LogEntry, Sample
 from drivers.neware.wire import Address, number
+
+# ``int`` would also take underscores and the digits of other scripts; a longer number is none of this API.
+_WHOLE = re.compile(r"\s{0,9}[+-]?[0-9]{1,18}\s{0,9}", re.ASCII)
+# A BTS client serves a few middle machines of at most 64 channels each.
+_MOST_CHANNELS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class DataFile:
 def _whole(element: ET.Element, name: str) -> int:
     text = element.get(name)
     try:
-        return int(text or "")
+        if text is None or not _WHOLE.fullmatch(text):
+            raise ValueError(text)
+        return int(text)
     except ValueError as err:
         raise BadReply(f"BTS sent {name}={text!r} where a whole number belongs") from err
 
@@ -55,6 +63,8 @@ def _rows(root: ET.Element, tag: str, asked: int) -> list[ET.Element]:
 
 def devices(root: ET.Element) -> list[Address]:
     """Read getdevinfo: every channel in rack order. The attribute is ``Channelid`` here and only here."""
+    if (count := len(root.findall("middle/channel"))) > _MOST_CHANNELS:
+        raise BadReply(f"BTS lists {count} channels; no rack has more than {_MOST_CHANNELS}")
     return [
         Address(
             row.get("ip", ""),

@@ -231,9 +231,12 @@ def number(text: str | None) -> float:
     if text is None or text.strip("- ") == "":
         return math.nan
     try:
+        if "_" in text or not text.isascii():
+            # Python would read 1_0 as ten.
+            raise ValueError(text)
         return float(text)
     except ValueError as err:
-        raise BadReply(f"BTS sent {text!r} where a number belongs") from err
+        raise BadReply(f"BTS sent {text[:80]!r} where a number belongs") from err
 
 
 def outcome(root: ET.Element, tag: str) -> bool:

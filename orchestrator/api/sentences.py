@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
 from drivers.interfaces import BatteryTester
@@ -11,11 +12,14 @@ from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
-from orchestrator.store import EventRow, RunOnChannel, Store
+from orchestrator.store import DeviationCategory, EventRow, RunOnChannel, Store
+
+logger = logging.getLogger(__name__)
 
 _TOLD = frozenset(
     {
         EventKind.SERVICE_AWAY,
+        EventKind.STORE_DOUBTED,
         EventKind.RECOVERED,
         EventKind.LINK_LOST,
         EventKind.LINK_BACK,
@@ -166,9 +170,20 @@ def meanwhile(testers: Iterable[BatteryTester]) -> str:
 
 
 def note_start(
-    store: Store, testers: Iterable[BatteryTester], last_alive_unix_s: float | None, now_unix_s: float
+    store: Store,
+    testers: Iterable[BatteryTester],
+    last_alive_unix_s: float | None,
+    now_unix_s: float,
+    missing: str = "",
 ) -> None:
-    """Store, at a start, an event on how the earlier service ended."""
+    """Store, at a start, an event on how the earlier service ended, and one on what is ``missing`` of its commits."""
+    if missing:
+        logger.error("%s", missing)
+        with store.transaction():
+            store.add_event(None, EventKind.STORE_DOUBTED, missing, now_unix_s)
+            for row in store.runs():
+                if not row.state.is_over:
+                    store.add_deviation(row.run_id, DeviationCategory.SOFTWARE_ERROR, now_unix_s, now_unix_s, missing)
     if last_alive_unix_s is not None:
         minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
         what = f"the service died without a word and was away for {minutes:.1f} min; {meanwhile(testers)}"

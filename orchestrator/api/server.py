@@ -28,10 +28,11 @@ from orchestrator.bench.settings import BenchSettings, ServiceSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
-from orchestrator.rack.lock import Instance, owning
+from orchestrator.rack.lock import owning
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
+from orchestrator.store.newest_commit import NewestCommit
 
 logger = logging.getLogger(__name__)
 
@@ -63,13 +64,20 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
                 keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
                 service = Service(store, testers, Bus(), keeper, station, plan.bench.usual_bands)
                 live = LiveClients(service.bus)
-                words.note_start(store, testers, instance.last_alive_unix_s, wall_time())
+                newest = NewestCommit(store)
+                words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())
+
+                def beat() -> None:
+                    instance.beat()
+                    newest.remember(wall_time())
+
                 hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
                 app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
                 server = http_server(app, settings)
-                await _until_signal(service, instance, live, server, listening, lambda: announce(url))
+                await _until_signal(service, beat, live, server, listening, lambda: announce(url))
                 in_order = f"the service was ended in order; {words.meanwhile(testers)}"
             store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
+            newest.remember(wall_time())
 
 
 def check_exposure(settings: ServiceSettings) -> None:
@@ -115,7 +123,7 @@ def redact_logs(redaction: Redaction) -> None:
 
 async def _until_signal(
     service: Service,
-    instance: Instance,
+    beat: Callable[[], None],
     live: LiveClients,
     server: HttpServer,
     listening: socket.socket,
@@ -127,7 +135,7 @@ async def _until_signal(
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
             tasks = [group.create_task(service.run(), name="service")]
-            tasks.append(group.create_task(keep_alive(service.supervisors, instance.beat), name="watchdog"))
+            tasks.append(group.create_task(keep_alive(service.supervisors, beat), name="watchdog"))
             notify("READY=1")
             ready()
             await told.wait()

@@ -74,6 +74,7 @@ class EventKind(StrEnum):
     LOG_GROWS = "log grows"
     BACKUP = "backup"
     BACKUP_FAILED = "backup failed"
+    STORE_DOUBTED = "store doubted"
 
     @property
     def severity(self) -> Severity:
@@ -132,6 +133,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.LOG_GROWS: _S.WARNING,
     _K.BACKUP: _S.INFO,
     _K.BACKUP_FAILED: _S.WARNING,
+    _K.STORE_DOUBTED: _S.ALARM,
 }
 
 # The states to which it matters more that a run goes: the severity of its event of kind ``state``.

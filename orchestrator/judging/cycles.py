@@ -6,6 +6,7 @@ tester, counted from 1. Fed step by step or all at once, the rows are the same.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -158,5 +159,7 @@ def _closing_steps(segment: CyclingSegment) -> frozenset[int]:
     closing = set()
     passing = [number for number, _ in powered(segment.steps)]
     for own, loop in loops(segment.steps):
-        closing.update([number for number in passing if loop.back_to <= number < own][-1:])
+        before = bisect_left(passing, own)
+        if before and passing[before - 1] >= loop.back_to:
+            closing.add(passing[before - 1])
     return frozenset(closing)

@@ -5,7 +5,7 @@ No flag turns any of this off. A value that is not a number never counts as with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from math import inf
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from drivers.interfaces import Sample
 from protocols.channel_envelope import ChannelEnvelope
-from protocols.program import CyclingSegment, Limits
+from protocols.program import CyclingSegment, Limits, VoltageBand
 from protocols.program_steps import Purpose, longest, recorded
 
 
@@ -176,6 +176,22 @@ class LimitWatch:
         self._outside = {Verdict.OUTSIDE_HOST: 0, Verdict.INVALID: 0}
         self._wrong_current = 0
 
+    @property
+    def voltages(self) -> VoltageBand:
+        """The voltages of samples that need no second look."""
+        return self._limits.host
+
+    @property
+    def windows(self) -> Mapping[int, StepWindow]:
+        """The window of each step that makes records, by step number."""
+        return self._windows
+
+    def pass_over(self) -> None:
+        """Note that samples came which were all within their windows: ``feed`` would find nothing in them."""
+        if self._wrong_current or any(self._outside.values()):
+            self._wrong_current = 0
+            self._outside = dict.fromkeys(self._outside, 0)
+
     def feed(self, samples: Iterable[Sample]) -> list[Finding]:
         """Judge a batch in order."""
         findings: list[Finding] = []
@@ -190,9 +206,7 @@ class LimitWatch:
                 and sample.step_time_s <= window.time_s
                 and sample.capacity_ah <= window.capacity_ah
             ):
-                if self._wrong_current or any(self._outside.values()):
-                    self._wrong_current = 0
-                    self._outside = dict.fromkeys(self._outside, 0)
+                self.pass_over()
                 continue
             findings.extend(self._judge(sample, window))
         return findings

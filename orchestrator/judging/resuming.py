@@ -7,9 +7,11 @@ was left at some position, behind a repeated contact check; its own step counts 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.steps import ExecutedStep, end_reason
+from protocols.by_identity import Same
 from protocols.execution_order import Place, length, nest, place
 from protocols.program import CyclingSegment, Loop, Purpose
 from protocols.remaining_steps import original_place, remaining
@@ -47,14 +49,28 @@ def position(original: CyclingSegment, base: Position, segment: CyclingSegment, 
 
 def original_count(original: CyclingSegment, base: Position, segment: CyclingSegment, count: int) -> int | None:
     """Return the number in the original of a test's ``count``-th executed step; None for a repeated contact check."""
-    if base.begun == 0 or segment == original:
+    if base.begun == 0:
         return count
-    checks = _leading_checks(segment)
-    if count <= checks:
+    before = _before(Same(original), base, Same(segment))
+    if before is None:
+        return count
+    checks, ahead = before
+    return None if count <= checks else count + ahead
+
+
+@lru_cache(maxsize=256)
+def _before(original: Same[CyclingSegment], base: Position, segment: Same[CyclingSegment]) -> tuple[int, int] | None:
+    """Return a test's repeated contact checks, and how far its count is behind the original's; None for the original.
+
+    Found once for a test: every poll asks where its run is.
+    """
+    whole = original.value
+    if segment.value == whole:
         return None
-    first = original_place(original, base.begun, base.step_time_s, base.passed_ah, checks + 1)
-    goes_on = base.begun <= length(nest(original.steps)) and first == place(original.steps, base.begun)
-    return base.begun + count - checks - (1 if goes_on else 0)
+    checks = _leading_checks(segment.value)
+    first = original_place(whole, base.begun, base.step_time_s, base.passed_ah, checks + 1)
+    goes_on = base.begun <= length(nest(whole.steps)) and first == place(whole.steps, base.begun)
+    return checks, base.begun - checks - (1 if goes_on else 0)
 
 
 def in_original(

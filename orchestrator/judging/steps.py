@@ -5,15 +5,23 @@ Everything is computed from samples as stored, incrementally, and equals the com
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from math import isnan
+from operator import attrgetter
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.rollback import as_before
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Loop
+
+_STEP_COUNT = attrgetter("step_count")
+# From so many samples on, those of a step's first half are forgotten.
+_TRIM_AT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,79 +79,124 @@ class StepBuilder:
 
     def __init__(self, segment: CyclingSegment) -> None:
         self._segment = segment
-        self._samples: list[Sample] = []
+        self._open: _OpenStep | None = None
 
     def feed(self, samples: Iterable[Sample]) -> list[ExecutedStep]:
         """Add samples in order and return the steps that they complete."""
         done: list[ExecutedStep] = []
-        current = self._samples
-        count = current[-1].step_count if current else None
-        for sample in samples:
-            if sample.step_count != count:
-                if current:
-                    done.append(executed_step(self._segment, current))
-                current, count = [], sample.step_count
-            current.append(sample)
-        self._samples = current
+        for count, group in groupby(samples, _STEP_COUNT):
+            together = list(group)
+            if self._open is None or self._open.last.step_count != count:
+                done += self.finish()
+                self._open = _OpenStep(together[0])
+            self._open.add(together)
         return done
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``finish``."""
-        return as_before(self, "_samples")
+        return as_before(self, "_open")
 
     def __deepcopy__(self, memo: object) -> StepBuilder:
-        """Copy it; samples never change, and a step may have very many."""
+        """Copy it, and not the segment, which never changes."""
         twin = StepBuilder(self._segment)
-        twin._samples = list(self._samples)
+        twin._open = deepcopy(self._open)
         return twin
 
     def finish(self) -> list[ExecutedStep]:
         """Return the last step, when the test is over."""
-        rest, self._samples = self._samples, []
-        return [executed_step(self._segment, rest)] if rest else []
+        rest, self._open = self._open, None
+        return [rest.executed(self._segment)] if rest is not None else []
+
+
+class _OpenStep:
+    """A step whose samples still come, as what is needed of them: a rest of weeks has millions.
+
+    The times in a step rise, so that what is earlier than half of its time now is never part of its second half again.
+    """
+
+    def __init__(self, first: Sample) -> None:
+        self.last = first
+        self._first_sequence = first.sequence
+        # Of samples in which nothing is missing: charge at the first, voltage and charge at the last, integral of
+        # voltage over charge; and time, voltage and current of those that may be in the second half.
+        self._first_ah: float | None = None
+        self._before_v = self._before_ah = 0.0
+        self._twice_v_ah = 0.0
+        self._times_s, self._volts, self._amperes = array("d"), array("d"), array("d")
+        self._trim_at = _TRIM_AT
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Add samples of the step, at least one, in order."""
+        self.last = samples[-1]
+        whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
+        if not whole:
+            return
+        if self._first_ah is None:
+            self._first_ah = self._before_ah = whole[0].capacity_ah
+            self._before_v = whole[0].voltage_v
+        # Mean voltage weighted by the charge that the tester counted, by the trapezoid rule; signed, unlike its energy.
+        before_v, before_ah, twice_v_ah = self._before_v, self._before_ah, self._twice_v_ah
+        for sample in whole:
+            voltage_v, capacity_ah = sample.voltage_v, sample.capacity_ah
+            twice_v_ah += (before_v + voltage_v) * (capacity_ah - before_ah)
+            before_v, before_ah = voltage_v, capacity_ah
+        self._before_v, self._before_ah, self._twice_v_ah = before_v, before_ah, twice_v_ah
+        self._times_s.extend([s.step_time_s for s in whole])
+        self._volts.extend([abs(s.voltage_v) for s in whole])
+        self._amperes.extend([abs(s.current_a) for s in whole])
+        if len(self._times_s) > self._trim_at:
+            earlier = bisect_left(self._times_s, self._times_s[-1] / 2)
+            for values in (self._times_s, self._volts, self._amperes):
+                del values[:earlier]
+            self._trim_at = max(_TRIM_AT, len(self._times_s) * 3 // 2)
+
+    def executed(self, segment: CyclingSegment) -> ExecutedStep:
+        """Return the step as it is executed so far."""
+        last = self.last
+        return ExecutedStep(
+            step_count=last.step_count,
+            step=last.step,
+            cycle=last.cycle,
+            mode=last.mode,
+            start_s=last.time_s - last.step_time_s,
+            duration_s=last.step_time_s,
+            capacity_ah=last.capacity_ah,
+            energy_wh=last.energy_wh,
+            mean_voltage_v=self._mean_voltage_v(),
+            resistance_ohm=self._resistance_ohm(),
+            end_reason=end_reason(segment, last),
+            first_sequence=self._first_sequence,
+            last_sequence=last.sequence,
+        )
+
+    def _mean_voltage_v(self) -> float | None:
+        total_ah = 0.0 if self._first_ah is None else self._before_ah - self._first_ah
+        return self._twice_v_ah / 2 / total_ah if total_ah > 0 else None
+
+    def _resistance_ohm(self) -> float | None:
+        """Mean |V| / mean |I| over the second half of the step, by the trapezoid rule between its samples."""
+        if not self._times_s:
+            return None
+        half_s = self._times_s[-1] / 2
+        volt_s = curr_s = 0.0
+        before: tuple[float, float, float] | None = None
+        count = 0
+        for now in zip(self._times_s, self._volts, self._amperes, strict=True):
+            if now[0] < half_s:
+                continue
+            if before is not None:
+                dt_s = now[0] - before[0]
+                volt_s += (before[1] + now[1]) * dt_s
+                curr_s += (before[2] + now[2]) * dt_s
+            before = now
+            count += 1
+        if count == 1 or curr_s == volt_s == 0.0:
+            volt_s, curr_s = self._volts[-1], self._amperes[-1]
+        return volt_s / curr_s if curr_s > 0 else None
 
 
 def executed_step(segment: CyclingSegment, samples: Sequence[Sample]) -> ExecutedStep:
     """Build an executed step from all its samples, at least one."""
-    first, last = samples[0], samples[-1]
-    whole = [s for s in samples if not isnan(s.voltage_v + s.current_a + s.capacity_ah)]
-    return ExecutedStep(
-        step_count=last.step_count,
-        step=last.step,
-        cycle=last.cycle,
-        mode=last.mode,
-        start_s=last.time_s - last.step_time_s,
-        duration_s=last.step_time_s,
-        capacity_ah=last.capacity_ah,
-        energy_wh=last.energy_wh,
-        mean_voltage_v=_mean_voltage_v(whole) if whole else None,
-        resistance_ohm=_resistance_ohm(whole) if whole else None,
-        end_reason=end_reason(segment, last),
-        first_sequence=first.sequence,
-        last_sequence=last.sequence,
-    )
-
-
-def _mean_voltage_v(samples: list[Sample]) -> float | None:
-    """Mean voltage weighted by the charge that the tester counted, by the trapezoid rule; signed, unlike its energy."""
-    sum_v_ah = 0.0
-    before = samples[0]
-    for sample in samples:
-        sum_v_ah += (before.voltage_v + sample.voltage_v) * (sample.capacity_ah - before.capacity_ah)
-        before = sample
-    total_ah = before.capacity_ah - samples[0].capacity_ah
-    return sum_v_ah / 2 / total_ah if total_ah > 0 else None
-
-
-def _resistance_ohm(samples: list[Sample]) -> float | None:
-    """Mean |V| / mean |I| over the second half of a step, by the trapezoid rule between its samples."""
-    half_s = samples[-1].step_time_s / 2
-    tail = [s for s in samples if s.step_time_s >= half_s]
-    volt_s = curr_s = 0.0
-    for a, b in pairwise(tail):
-        dt_s = b.step_time_s - a.step_time_s
-        volt_s += (abs(a.voltage_v) + abs(b.voltage_v)) * dt_s
-        curr_s += (abs(a.current_a) + abs(b.current_a)) * dt_s
-    if len(tail) == 1 or curr_s == volt_s == 0.0:
-        volt_s, curr_s = abs(tail[-1].voltage_v), abs(tail[-1].current_a)
-    return volt_s / curr_s if curr_s > 0 else None
+    whole = _OpenStep(samples[0])
+    whole.add(samples)
+    return whole.executed(segment)

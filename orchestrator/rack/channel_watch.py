@@ -124,14 +124,14 @@ class ChannelWatch:
     async def _taken_back(self, status: ChannelStatus) -> Run | None:
         """Return the run that a channel works for all the same, to be looked after again; tell of any other test."""
         own = self._test_of(status)
-        run = own or self._late.find(status)
+        run = own or await self._late.find(status)
         if run is not None and (why := await self._late.doubt(run, status)):
             self._foreign[status.channel] = why
         elif run is not None and own is None:
             await self._late.take(run, status)
             return run
         elif own is not None and own.state is RunState.HOLDING and status.state is ChannelState.WORKING:
-            return self._late.watch_again(own.run_id, status)
+            return await self._late.watch_again(own.run_id, status)
         elif own is not None and own.state is RunState.TRIPPED:
             self.ordered.setdefault(status.channel, f"the trip of {own.run_id}")
         self._tell(status)

@@ -18,6 +18,7 @@ from orchestrator.events import EventKind
 from orchestrator.store import Store, StoreError
 from orchestrator.store.backup import back_up, backups
 from orchestrator.store.disk_space import SpaceGuard, SpaceVerdict, predicted_bytes
+from orchestrator.store.record_checks import damage_in
 from orchestrator.store.wal import watch_wal
 
 logger = logging.getLogger(__name__)
@@ -88,3 +89,7 @@ class Housekeeping:
             self._store.add_event(None, EventKind.BACKUP_FAILED, str(err), now)
             return
         self._store.add_event(None, EventKind.BACKUP, f"{backup.path.name}: {backup.rows} rows, verified", now)
+        # The copy has every page of the store, and reading it is in nobody's way.
+        for damage in await asyncio.to_thread(damage_in, backup.path):
+            logger.error("%s: %s", backup.path.name, damage)
+            self._store.add_event(None, EventKind.STORE_DOUBTED, f"{backup.path.name}: {damage}", now)

@@ -27,6 +27,7 @@ from filelock import lock_descriptor, unlock_descriptor
 
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.lock_holder import holder_of, lock_file_of
 from orchestrator.store.errors import CannotOpen
 from orchestrator.store.place import check_one_name, check_path, real_path, same_file_beside
 
@@ -194,7 +195,7 @@ def owner_of(store: Path) -> Owner | None:
 
 
 def _owner_elsewhere(store: Path) -> Owner | None:
-    """Return the owner that holds the lock of another name (hard link) of a store in its folder, None if none does."""
+    """Return the owner that holds the lock of another name (hard link) of a store, None if none is known to."""
     if not store.exists() or store.stat().st_nlink < 2:
         return None
     for name in same_file_beside(store):
@@ -202,7 +203,21 @@ def _owner_elsewhere(store: Path) -> Owner | None:
             if not lock_descriptor(file.fileno(), blocking=False):
                 return _read(file) or Owner(0, "this machine", "just now", "")
             unlock_descriptor(file.fileno())
-    return None
+    return _owner_by_system(store)
+
+
+def _owner_by_system(store: Path) -> Owner | None:
+    """Return the owner of a store whose other name is in another folder, by the system's own list of locks."""
+    pid = holder_of(store)
+    if pid is None or pid == os.getpid():
+        return None
+    with contextlib.suppress(OSError, CannotOpen):
+        path = lock_file_of(pid, store)
+        if path is not None:
+            with _open(path, "r+") as file:
+                if (owner := _read(file)) is not None and owner.pid == pid:
+                    return owner
+    return Owner(pid, socket.gethostname(), "at a time that is not known", "")
 
 
 def owner_that_died(store: Path) -> Owner | None:

@@ -42,6 +42,8 @@ _MOST_ROWS = 1e15
 
 _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
+# Where millions of records were judged again, nobody has seen the channels meanwhile.
+_LONG_RECOVERY_S = 1.0
 
 
 class NoSuchThing(CommandRefused):
@@ -121,7 +123,7 @@ class Service:
         """Recover every unfinished run; a run that cannot be decided yet blocks only its own channel."""
         recovery = supervisor.recovery
         supervisor.undecided |= set(supervisor.tester.channels())
-        delay_s = _RETRY_S
+        delay_s, began_s = _RETRY_S, asyncio.get_running_loop().time()
         while supervisor.undecided:
             with supervisor.trouble.tolerating(supervisor.tester.name):
                 recovery.close_leftovers()
@@ -129,7 +131,7 @@ class Service:
             if supervisor.undecided:
                 await asyncio.sleep(in_loop_time(delay_s))
                 delay_s = min(2 * delay_s, _RETRY_MAX_S)
-        supervisor.wake()
+        supervisor.wake(to_poll=asyncio.get_running_loop().time() - began_s > _LONG_RECOVERY_S)
 
     async def _recover_once(self, supervisor: Supervisor, recovery: Recovery) -> None:
         # What a client has ordered since this process began is no earlier process's.

@@ -27,6 +27,10 @@ from protocols.forecast import planned_duration_s
 
 logger = logging.getLogger(__name__)
 
+# A tester looks at its channels ten times a second (reference neware-ct4008, section 7.3), and a step may begin and end
+# in between. What a status shows may be some seconds old.
+MOST_RECORDS_PER_S = 20
+_SPARE_RECORDS = 2_000
 # Looks at a channel that shows something else each time, until that is called a contradiction.
 _MOST_LOOKS = 4
 
@@ -145,6 +149,8 @@ class RunSettler:
             return ""
         if status.record_count < run.stored:
             return f"the tester says that its test has fewer records ({status.record_count}) than it has sent"
+        if status.state is ChannelState.WORKING and (impossible := _impossible_count(run, status)):
+            return impossible
         if status.state is ChannelState.OTHER and not status.complete:
             return "the tester shows a work status that is not known"
         if status.step is not None and status.state is ChannelState.WORKING:
@@ -205,6 +211,22 @@ class RunSettler:
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
         run.journal.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
+
+
+def _impossible_count(run: Run, status: ChannelStatus) -> str:
+    """Say why a working test cannot have as many records as its status says; empty when it can.
+
+    It is compared with the tester's own time of the test, so that a long silence or a clock that was set is no reason.
+    """
+    if not 0 <= status.test_time_s < inf:
+        return f"the tester says that its test has gone on for {status.test_time_s} s"
+    since_s = max(0.0, status.test_time_s - (run.last.time_s if run.last else 0.0))
+    if status.record_count - run.stored <= MOST_RECORDS_PER_S * since_s + _SPARE_RECORDS:
+        return ""
+    return (
+        f"the tester says that its test has {status.record_count} records after {status.test_time_s:.0f} s, and "
+        f"{run.stored} have come: no channel makes more than {MOST_RECORDS_PER_S} in a second"
+    )
 
 
 def concerns_polls(run: Run) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from drivers.errors import DriverError
@@ -86,8 +86,10 @@ class Supervisor:
         self.adopt(run)
         return run
 
-    def wake(self) -> None:
-        """End the wait for the next poll, so that runs which can continue are continued at once."""
+    def wake(self, *, to_poll: bool = False) -> None:
+        """End the wait for the next poll, so that runs which can continue are continued at once; or poll at once."""
+        if to_poll:
+            self._due_s = min(self._due_s, asyncio.get_running_loop().time())
         self._wake.set()
 
     def adopt(self, run: Run) -> None:
@@ -154,11 +156,9 @@ class Supervisor:
     async def _wait_until_due(self) -> None:
         left_s = self._due_s - asyncio.get_running_loop().time()
         if left_s > 0:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await self._wake.wait()
-            except TimeoutError:
-                return
 
     def _startable(self) -> list[Run]:
         """Return the queued runs that may start now."""

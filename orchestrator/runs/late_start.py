@@ -34,7 +34,7 @@ class LateStarts:
         except DriverError as err:
             return f"whether it is the test of {run.run_id} is not known yet: {err}"
 
-    def find(self, status: ChannelStatus) -> Run | None:
+    async def find(self, status: ChannelStatus) -> Run | None:
         """Return the run, restored from the store, whose given-up start has a channel's barcode; None for any other."""
         for row in reversed(self._store.runs()):
             if (
@@ -46,18 +46,18 @@ class LateStarts:
             run = self._recovery.run_of(row, Program.from_json(row.program_json))
             # The next barcode: had its test been stored, the start would not have been given up.
             if run.next_barcode == status.barcode:
-                run.restore()
+                await run.restore()
                 return run
         return None
 
-    def watch_again(self, run_id: str, status: ChannelStatus) -> Run:
+    async def watch_again(self, run_id: str, status: ChannelStatus) -> Run:
         """Return a held run, restored from the store, whose own test works again: it is watched and judged as before.
 
         Somebody has continued it at the tester, or it was held by mistake. Raises StoreError.
         """
         row = self._store.run(run_id)
         run = self._recovery.run_of(row, stored_program(row))
-        run.restore()
+        await run.restore()
         message = f"channel {status.channel} works on its test {status.test_id} although it was held: watched again"
         with self._store.transaction():
             run.journal.note(EventKind.EXTERNAL_ACTION, message)

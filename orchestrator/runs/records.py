@@ -11,7 +11,7 @@ from copy import deepcopy
 
 from drivers.errors import BadReply, DriverError, RecordsLost, TestGone
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
-from orchestrator.events import EventKind
+from orchestrator.events import EventKind, Severity
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.guards import StepWatch
@@ -20,9 +20,14 @@ from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
+from orchestrator.runs.replaying import Replay
 from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
+from orchestrator.store.stored_test import reading
 from protocols.channel_envelope import ChannelEnvelope
+
+# Of one test: ten a second make so many in three years.
+MOST_RECORDS = 1_000_000_000
 
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
@@ -54,6 +59,12 @@ class Scout:
         self.last = samples[-1]
         numbered, _ = self._progress.number(self._steps.feed(samples))
         return self._limits.feed(samples) + self._guards.feed(numbered)
+
+
+def _check_count(identity: TestIdentity, count: int) -> None:
+    """Raise BadReply for a number of records that no tester makes: nobody would come to an end of fetching them."""
+    if not 0 <= count <= MOST_RECORDS:
+        raise BadReply(f"the tester says that {identity.barcode!r} has {count} records, and no test has so many")
 
 
 class RecordPipeline:
@@ -104,6 +115,7 @@ class RecordPipeline:
         What the tester has lost is written down before a record behind it is given. Raises DriverError and StoreError.
         """
         try:
+            _check_count(self.identity, count)
             samples = await self._fetch(self.last, count, for_scout=False)
             self._check(samples)
         except DriverError as err:
@@ -114,6 +126,7 @@ class RecordPipeline:
 
     async def fetch_for(self, scout: Scout, count: int) -> list[Sample]:
         """Request the block after a scout's last record; these are only judged, and are fetched again later."""
+        _check_count(self.identity, count)
         samples = await self._fetch(scout.last, count, for_scout=True)
         self._check(samples)
         return samples
@@ -183,13 +196,30 @@ class RecordPipeline:
         found = self._limits.feed(samples)
         self._findings += tuple(found + self._keep(self._steps.feed(samples)))
 
-    def replay(self) -> None:
-        """Feed the stored samples of the test to its judges, after a restart.
+    async def replay(self) -> None:
+        """Bring the judges to the end of the stored samples, after a restart, in slices between which the loop runs.
 
         What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
         """
-        self.accept(list(self._store.samples(self.test)))
-        self._findings = tuple(finding for finding in self._findings if finding.action is not Action.MARK)
+        last = self._store.last_sample(self.test)
+        if last is None:
+            return
+        with reading(self._store.path, self.test) as stored:
+            replay = Replay(stored)
+            async for steps in replay.steps():
+                # They are stored, and so are the cycles that they complete: by the same commit.
+                numbered, _ = self._progress.number(steps)
+                self._found_again(self._guards.feed(numbered))
+            async for samples in replay.samples():
+                self._found_again(self._keep(self._steps.feed(samples)))
+            async for found in replay.findings(self._limits):
+                self._found_again(found)
+        self.last, self.stored, self.samples = last, last.sequence, replay.count
+        if replay.doubt:
+            self._journal.note(EventKind.STORE_DOUBTED, replay.doubt, severity=Severity.WARNING)
+
+    def _found_again(self, findings: list[Finding]) -> None:
+        self._findings += tuple(finding for finding in findings if finding.action is not Action.MARK)
 
     def finish(self, *, segment_is_over: bool) -> None:
         """Judge and save the last step and cycle of a finished test; a cycle stays open if its segment may continue.

@@ -160,9 +160,11 @@ class Recovery:
         """
         run = self.run_of(row, stored_program(row))
         if row.state.is_left_to_a_person and not self._known(run).stop_is_open:
-            run.restore()
-            _latch(run)
-            return run
+            await run.restore()
+            # A person may have ordered a stop meanwhile.
+            if not self._known(run).stop_is_open:
+                _latch(run)
+                return run
         await self.settle(run)
         return run
 
@@ -198,13 +200,17 @@ class Recovery:
         verdict, reason, status, is_foreign = await self._decided(run, known)
         failpoint("reconcile undecided")
         if verdict is Verdict.WAIT:
-            self._wait(run, known, reason)
+            await self._wait(run, known, reason)
             return
         if verdict in {Verdict.ADOPT, Verdict.STOP} and known.test_id is None and self._tester.traits.is_remote:
             # Under a wrong number no records could be asked for: the tester must know its test by it.
             await self._tester.step_log(TestIdentity(status.channel, status.test_id, status.barcode, None))
         if verdict not in {Verdict.QUEUE, Verdict.FAIL} and not run.status.start_is_unknown:
-            run.restore()
+            await run.restore()
+            if (now := self._known(run)).stop_is_open and not known.stop_is_open:
+                # Ordered by a person while millions of records were judged again.
+                known = now
+                verdict, reason, status, is_foreign = await self._decided(run, known)
         if verdict is Verdict.HOLD and run.records is not None and not is_foreign:
             await run.records.collect_rest()
         # One commit: a death on the way leaves the whole question to the next start, never half an answer.
@@ -247,11 +253,11 @@ class Recovery:
             await asyncio.sleep(traits.refresh_s)
         raise BadReply(f"channel {channel} shows something else at each of {_LOOKS} looks")
 
-    def _wait(self, run: Run, known: Known, reason: str) -> None:
+    async def _wait(self, run: Run, known: Known, reason: str) -> None:
         """Leave a run unknown whose start may still arrive: its intent stays open, and every poll asks again."""
         if not run.status.start_is_unknown:
             # Sent by a process before this one.
-            run.restore()
+            await run.restore()
             run.run_next(run.remaining_segment() or run.segment)
             run.starting.barcode = known.barcode
             run.start_is_not_known()

@@ -333,8 +333,10 @@ class Run:
             self._store, self._tester, self.journal, identity, test, self.progress, self._guards, envelope
         )
 
-    def restore(self) -> None:
-        """Restore the run's progress and judges from its stored tests, after a restart."""
+    async def restore(self) -> None:
+        """Restore the run's progress and judges from its stored tests, after a restart; once only."""
+        if self.test or self.progress.index:
+            return
         for row in self.tests:
             while self.progress.index < row.segment:
                 self._close_test(segment_is_over=True)
@@ -350,7 +352,7 @@ class Run:
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
             self._adopt_test(identity, row.id)
             if self.records is not None:
-                self.records.replay()
+                await self.records.replay()
 
     def count_trace(self, test: int) -> None:
         """Add the time and the samples of a measurement's test to the run's totals; a spectrum has none."""

@@ -160,8 +160,11 @@ class Silence:
         every_s = record_interval_s(run)
         allowed_s = max(SILENT_RECORDS * (every_s or 0.0), SILENT_POLLS * self._tester.poll_period_s)
         allowed_s += self._tester.records_every_s
-        if every_s is not None and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
-            why = f": {run.records.trouble}" if run.records is not None and run.records.trouble else ""
+        trouble = run.records.trouble if run.records is not None else ""
+        # A program that records nothing by time may be silent; not while records that there are do not come.
+        is_due = every_s is not None or bool(trouble)
+        if is_due and run.state is RunState.RUNNING and now_s - since_s >= allowed_s:
+            why = f": {trouble}" if trouble else ""
             self._lost(run, f"no record of channel {run.request.channel} has come for {now_s - since_s:.0f} s{why}")
             self._still.add(_key(run))
 

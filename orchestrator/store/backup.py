@@ -119,7 +119,7 @@ def identity(file: Path, *, finished: bool = False) -> str | None:
             row = connection.execute(
                 "SELECT applied_at FROM _sqlite_migrations WHERE migration_set = 'cellrig' ORDER BY id LIMIT 1"
             ).fetchone()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return None
     return None if row is None else str(row[0])
 

@@ -19,6 +19,11 @@ def reserve_path(store: Path) -> Path:
     return store.with_name(f"{store.name}-reserve")
 
 
+def newest_path(store: Path) -> Path:
+    """Return the file that tells how far a store was written (``orchestrator.store.newest_commit``)."""
+    return store.with_name(f"{store.name}-newest")
+
+
 def partial_path(backup: Path) -> Path:
     """Return the name of a backup before it is verified."""
     return backup.with_name(f"{backup.name}.partial")

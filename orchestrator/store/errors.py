@@ -106,7 +106,7 @@ def explain(err: sqlite3.Error | OverflowError, path: Path) -> StoreError:
         return CannotOpen(f"{path} cannot be written; check the rights of the file and of {folder}")
     if code.startswith("SQLITE_FULL"):
         return WriteFailed(f"the disk with {path} is full; free space, the run's records wait in the tester")
-    if code.startswith("SQLITE_CORRUPT"):
+    if code.startswith("SQLITE_CORRUPT") or "Could not decode to UTF-8" in str(err):
         return damaged(path, str(err))
     return WriteFailed(f"{path} could not be used: {err}; check the disk")
 
@@ -116,5 +116,7 @@ def explained(path: Path) -> Iterator[None]:
     """Convert errors of SQLite in the ``with`` block to the store's own errors, which name the remedy."""
     try:
         yield
+    except UnicodeDecodeError as err:
+        raise damaged(path, f"a text in it is none: {err.reason}") from err
     except (sqlite3.Error, OverflowError) as err:
         raise explain(err, path) from err

@@ -19,6 +19,7 @@ from orchestrator.store.disk_space import SpaceVerdict, free_bytes, megabytes, s
 from orchestrator.store.errors import CannotOpen, Damaged, damaged, explained
 from orchestrator.store.opening import check_place, unknown_layouts
 from orchestrator.store.place import check_path, real_path
+from orchestrator.store.record_checks import programs, records
 from orchestrator.store.row_checks import MOST, Finding, Level, gaps, loose_ends, open_intents, references
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
@@ -78,7 +79,7 @@ def check_store(
             layout, layout_finding = _layout(connection)
             findings.append(layout_finding)
             if layout_finding.level is not Level.WRONG:
-                for look in (references, gaps, loose_ends, open_intents):
+                for look in (references, gaps, loose_ends, open_intents, programs, records):
                     findings += look(connection, now_unix_s)
                 findings += _backups(connection, place, known, now_unix_s)
     except Damaged as err:

@@ -45,7 +45,7 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
     """Raise for the first sample of a batch that is stored already with other values."""
     low, high = min(sample.sequence for sample in batch), max(sample.sequence for sample in batch)
     rows = connection.execute(f"{SELECT} AND sequence BETWEEN ? AND ?", (test, low, high))
-    stored = {sample.sequence: sample for sample in map(_sample, rows)}
+    stored = {sample.sequence: sample for sample in map(sample_of, rows)}
     for sample in batch:
         there = stored[sample.sequence]
         values = zip(Sample._fields, there, sample, strict=True)
@@ -63,7 +63,7 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
     """Return the sample with the highest sequence number, or None while there is none."""
     row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
-    return None if row is None else _sample(row)
+    return None if row is None else sample_of(row)
 
 
 def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | None) -> Iterator[Iterable[Sample]]:
@@ -75,7 +75,7 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
             f"{SELECT} AND sequence > ? ORDER BY sequence LIMIT ?", (test, after, size)
         ).fetchall()
         if rows:
-            yield map(_sample, rows)
+            yield map(sample_of, rows)
             after = rows[-1][0]
         if len(rows) < size:
             return
@@ -126,6 +126,6 @@ def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float,
     return connection.execute(sql, (test,)).fetchall()
 
 
-def _sample(row: tuple[Any, ...]) -> Sample:
+def sample_of(row: tuple[Any, ...]) -> Sample:
     """Build a sample from a row; a missing reading is NaN again."""
     return Sample._make(nan if value is None else value for value in row) if None in row else Sample._make(row)
