@@ -161,7 +161,9 @@ def _check_run(rig: Rig, service: Service, store: Store, name: str, run_id: str)
     never_began = row.state is RunState.FAILED and not tests
     # A cell whose start stays unwritten for three polls is stopped, and held: nobody would judge it.
     unwritten = row.state is RunState.HOLDING and "nobody could judge it" in row.reason
-    waits = row.state is RunState.QUEUED and any(run.state is RunState.HOLDING for run in store.runs())
+    # Behind a run that is held or failed it waits for a person.
+    is_behind = any(run.state in {RunState.HOLDING, RunState.FAILED} for run in store.runs())
+    waits = row.state is RunState.QUEUED and is_behind
     if row.state is not _ENDS[name] and not (never_began or unwritten or waits):
         yield f"{name} is {row.state.value}: {row.reason}"
     known = {run.run_id: run.state for run in service.runs}

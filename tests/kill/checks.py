@@ -83,7 +83,7 @@ def check(store: Path, witness: Witness, channels: list[str], findings: Findings
 
 
 def _is_held(store: Path, barcode: str) -> bool:
-    held = "SELECT state FROM run JOIN test USING (run_id) WHERE barcode = ? AND state = 'holding'"
+    held = "SELECT state FROM run JOIN test USING (run_id) WHERE test.barcode = ? AND state = 'holding'"
     return bool(read(store, held, barcode))
 
 
