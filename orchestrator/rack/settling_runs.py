@@ -91,11 +91,7 @@ class RunSettler:
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
         elif (status.complete and status.state is not ChannelState.WORKING) or status.state is ChannelState.PAUSED:
-            shown = (status.state, status.record_count, status.detail)
-            # Of a finished test the step log is asked, and a protected channel is latched: both are decided at once.
-            least_s = 0.0 if status.state.is_end_of_its_own else self._a_record_s(run)
-            if self._is_certain(run, "over", shown, least_s=least_s):
-                await self._end(run, status)
+            await self._settle_over(run, status)
         else:
             self.forget(run)
             self._silence.believe(run)
@@ -161,24 +157,33 @@ class RunSettler:
             return "the tester works on its test and says that it is complete"
         return ""
 
-    async def _end(self, run: Run, status: ChannelStatus) -> None:
-        """Conclude a run whose test is over; one that ``finished`` must have done all that was planned."""
+    async def _settle_over(self, run: Run, status: ChannelStatus) -> None:
+        """Conclude a run whose test is over; one that ``finished`` must have done all that was planned.
+
+        A finished test whose step log agrees and a protected channel are decided at two looks; what was ended early, as
+        a test that still works may be said to be, only when no record has come for as long as one takes.
+        """
+        logged, left = run.stored, ""
         if status.state is ChannelState.FINISHED and self._tester.traits.is_remote and run.records is not None:
             steps = await self._tester.step_log(run.records.identity)
             logged = steps[-1].last_sequence if steps else 0
             if logged > run.stored:
                 # The record count was wrong: what the step log has there is, or the step log is wrong too.
                 await self._collector.fetch([run], {run.run_id: logged})
-            if logged != run.stored:
-                what = f"the tester says that its test is finished, and its step log ends at record {logged}"
-                self._silence.doubt(run, f"{what}, {run.stored} are stored: look at channel {status.channel}")
-                return
-            if left := _left_undone(run):
-                self.forget(run)
-                run.journal.note(EventKind.EXTERNAL_ACTION, left)
-                run.hold(left)
-                return
+            left = _left_undone(run)
+        least_s = 0.0 if status.state.is_end_of_its_own and not left else self._a_record_s(run)
+        shown = (status.state, status.record_count, status.detail, logged)
+        if not self._is_certain(run, "over", shown, least_s=least_s):
+            return
+        if logged != run.stored:
+            what = f"the tester says that its test is finished, and its step log ends at record {logged}"
+            self._silence.doubt(run, f"{what}, {run.stored} are stored: look at channel {status.channel}")
+            return
         self.forget(run)
+        if left:
+            run.journal.note(EventKind.EXTERNAL_ACTION, left)
+            run.hold(left)
+            return
         self._silence.believe(run)
         await conclude(run, self._tester, status)
 
