@@ -188,6 +188,7 @@ async def test_a_hold_of_a_run_whose_channel_somebody_has_taken_keeps_the_run(ri
         rig.bench.tester.stop(CHANNEL)
         await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(5000.0), "by-hand"), "by-hand")
         await service.hold(run.run_id, "ada")
+        await asyncio.sleep(300)
         assert state(run) is RunState.HOLDING
         assert rig.bench.tester.channel(CHANNEL).busy
     check_rows(rig, store, run.run_id)

@@ -55,7 +55,11 @@ async def test_hold_of_a_run_whose_channel_somebody_has_taken_does_not_call_it_o
     client.rig.bench.tester.stop(CHANNEL)
     await by_hand(client)
     row = await client.stopped(f"/runs/{run['run_id']}/hold")
-    assert (row["state"], row["off"], busy(client)) == ("holding", False, True)
+    assert (row["state"], row["off"], busy(client)) == ("unknown", False, True)
+    assert "'by-hand'" in row["words"]
+    await asyncio.sleep(300)
+    row = await client.stopped(f"/runs/{run['run_id']}/stop")
+    assert (row["off"], busy(client)) == (False, True)
     assert "works, and not by us: 'by-hand'" in row["words"]
     assert f"'cellrig stop --channel {CHANNEL}' stops it" in row["words"]
 

@@ -21,7 +21,7 @@ from orchestrator.rack.collecting import Collector
 from orchestrator.rack.stop_repeats import StopRepeats
 from orchestrator.runs.ending import conclude
 from orchestrator.runs.run import Run
-from orchestrator.runs.silence import SILENT_POLLS, Silence, record_interval_s
+from orchestrator.runs.silence import Silence
 from protocols.execution_order import length, nest
 from protocols.forecast import planned_duration_s
 
@@ -86,7 +86,7 @@ class RunSettler:
             if (count := await self._own_count(run, status)) is None:
                 return
             other = (status.test_id, status.barcode, count)
-            if self._is_certain(run, "taken", other, least_s=self._a_record_s(run)):
+            if self._is_certain(run, "taken", other, least_s=_growth_s(run, self._tester)):
                 self._hold_taken_over(run, status)
         elif run.stored < status.record_count:
             self._silence.check_growth(run)
@@ -127,11 +127,6 @@ class RunSettler:
             self._silence.doubt(run, f"channel {channel} shows something else at each of {looks} polls: look at it")
         return False
 
-    def _a_record_s(self, run: Run) -> float:
-        """Return the time in which a test that goes on would have made a record, and shown it; three polls at most."""
-        most_s = SILENT_POLLS * self._tester.poll_period_s
-        return min(record_interval_s(run) or 0.0, most_s) + self._tester.traits.refresh_s
-
     def _contradiction(self, run: Run, status: ChannelStatus) -> str:
         """Return what in a status cannot be, by itself or beside the records; empty when it can."""
         identity = run.records.identity if run.records is not None else None
@@ -171,7 +166,7 @@ class RunSettler:
                 # The record count was wrong: what the step log has there is, or the step log is wrong too.
                 await self._collector.fetch([run], {run.run_id: logged})
             left = _left_undone(run)
-        least_s = 0.0 if status.state.is_end_of_its_own and not left else self._a_record_s(run)
+        least_s = 0.0 if status.state.is_end_of_its_own and not left else _growth_s(run, self._tester)
         shown = (status.state, status.record_count, status.detail, logged)
         if not self._is_certain(run, "over", shown, least_s=least_s):
             return
@@ -216,6 +211,11 @@ class RunSettler:
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
         run.journal.note(EventKind.EXTERNAL_ACTION, message)
         run.hold(message)
+
+
+def _growth_s(run: Run, tester: BatteryTester) -> float:
+    """Return the time in which a test that goes on would have made a record, and shown it."""
+    return run.records.growth_s if run.records is not None else tester.poll_period_s
 
 
 def _impossible_count(run: Run, status: ChannelStatus) -> str:

@@ -25,9 +25,12 @@ from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
 from orchestrator.store.stored_test import reading
 from protocols.channel_envelope import ChannelEnvelope
+from protocols.program import Loop
 
 # Of one test: ten a second make so many in three years.
 MOST_RECORDS = 1_000_000_000
+# So long a test is waited for that makes records less often, before it is called still.
+_MOST_POLLS = 3
 
 _FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
 
@@ -103,6 +106,8 @@ class RecordPipeline:
         self._cycles = progress.cycles
         # The placeholder of records that the tester lost before they were read.
         self._stand_in: Sample | None = None
+        # Whether the tester has said that it does not know the test, which is told once.
+        self._is_gone = False
         self._findings: tuple[Finding, ...] = ()
         self._new_steps: list[ExecutedStep] = []
         self._new_cycles: list[Cycle] = []
@@ -159,15 +164,38 @@ class RecordPipeline:
 
     async def collect_rest(self) -> None:
         """Fetch, store and judge the remaining records of the test, also if another test now uses the channel."""
+        logged = await self._logged()
         try:
-            count = await self._tester.record_count(self.identity)
+            count = max(logged, await self._tester.record_count(self.identity))
         except TestGone as err:
-            self._journal.note(EventKind.RECORDS_LOST, f"{err}; {self.stored} records of it are stored")
-            return
-        count = max(count, await self._logged())
+            # The step log may know it all the same, and the test may go on although its number is not shown.
+            count = max(logged, self.stored + 1 if await self._has_more() else 0)
+            if not count and not self._is_gone:
+                self._is_gone = True
+                self._journal.note(EventKind.RECORDS_LOST, f"{err}; {self.stored} records of it are stored")
         while samples := await self.fetch(count):
             self._store.tick({self.test: samples})
             self.accept(samples)
+
+    async def _has_more(self) -> bool:
+        """Return whether the tester gives a record that follows the last one; what it refuses is not there."""
+        try:
+            return bool(await self._tester.records(self.identity, self.last, 1))
+        except DriverError:
+            return False
+
+    @property
+    def interval_s(self) -> float | None:
+        """How often the present step makes a record at least, in seconds; None when it need not make any."""
+        step = self.segment.steps[self.last.step - 1] if self.last else None
+        own = None if step is None or isinstance(step, Loop) else step.record
+        return (own or self.segment.record).every_s
+
+    @property
+    def growth_s(self) -> float:
+        """The time in which a test that goes on would have made a record, and shown it; three polls at most."""
+        most_s = _MOST_POLLS * self._tester.poll_period_s
+        return min(self.interval_s or 0.0, most_s) + self._tester.traits.refresh_s
 
     async def _logged(self) -> int:
         """Return at which record the step log of a remote tester ends: a record count may be wrong; 0 if not known."""

@@ -12,7 +12,6 @@ from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store
-from protocols.program import Loop
 
 # Silence: no good reply for three polls, or no new record for three record intervals.
 SILENT_POLLS = 3
@@ -172,10 +171,7 @@ class Silence:
 def record_interval_s(run: Run) -> float | None:
     """Return how often the present step of a run makes a record at least; None when it need not make any."""
     # A resumed run whose start is not known has the records of the test before, and the segment of the next one.
-    segment = run.records.segment if run.records is not None else run.segment
-    step = segment.steps[run.last.step - 1] if run.last else None
-    own = None if step is None or isinstance(step, Loop) else step.record
-    return (own or segment.record).every_s
+    return run.records.interval_s if run.records is not None else run.segment.record.every_s
 
 
 def _key(run: Run) -> tuple[str, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from drivers.errors import ChannelTaken, DriverError
+from drivers.errors import ChannelTaken, DriverError, NotConfirmed
 from drivers.interfaces import BatteryTester, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
@@ -60,6 +61,8 @@ class StopOrder:
         self._channel = channel
         # The test whose stop was confirmed, and how: a run that was held goes on in another one.
         self._confirmed: tuple[TestIdentity, str] | None = None
+        # The test whose channel showed another one, its stored records, and since when there are no more.
+        self._still: tuple[TestIdentity, int, float] | None = None
 
     def order(self, ending: Ending) -> None:
         """Order a stop for the next poll; the graver of ``ending`` and of what the records require decides."""
@@ -107,7 +110,7 @@ class StopOrder:
     async def _carry_out(self, records: RecordPipeline) -> None:
         run = self._run
         try:
-            outcome = await self._send(records.identity)
+            outcome = await self._send(records)
         except DriverError as err:
             ending = run.status.ordered_end
             if run.status.state is not RunState.UNKNOWN and ending is not None:
@@ -122,8 +125,9 @@ class StopOrder:
             if (ending := run.status.ordered_end) is not None:
                 run.finish(ending)
 
-    async def _send(self, identity: TestIdentity) -> str:
+    async def _send(self, records: RecordPipeline) -> str:
         """Stop a test and return the outcome; a confirmed stop is not sent again. Raises DriverError."""
+        identity = records.identity
         if self._confirmed is not None and self._confirmed[0] == identity:
             return self._confirmed[1]
         failpoint("stop not intended")
@@ -134,12 +138,27 @@ class StopOrder:
             outcome = "confirmed: zero current is not measurable here"
             self._confirmed = identity, outcome
         except ChannelTaken as err:
-            # Our test is over: another one has its place, and is none of our business.
+            if not await self._is_over(records):
+                raise NotConfirmed(f"{err}; its own test is called over when no record of it comes") from err
+            # Another test has its place, and is none of our business.
             outcome = str(err)
             self._confirmed = identity, outcome
             self._journal.note(EventKind.EXTERNAL_ACTION, outcome)
         failpoint("stop confirmed")
         return outcome
+
+    async def _is_over(self, records: RecordPipeline) -> bool:
+        """Return whether a test whose channel shows another one has made no record for as long as one takes.
+
+        The tester may say wrongly which test is on a channel, and the run's own would go on.
+        """
+        if not self._tester.traits.is_remote:
+            return True
+        await records.collect_rest()
+        identity, stored, now_s = records.identity, records.stored, asyncio.get_running_loop().time()
+        if self._still is None or self._still[:2] != (identity, stored):
+            self._still = identity, stored, now_s
+        return now_s - self._still[2] >= records.growth_s
 
     def _intend(self) -> None:
         """Commit the intent, which stays open until the run's end is written."""
