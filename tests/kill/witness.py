@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 from tests.outsider import LOGIN, Outsider
 
 _BLOCK = 1000
+_TRIES = 6
 
 
 class Record(NamedTuple):
@@ -39,8 +40,23 @@ class Witness:
     """One connection to the simulated tester."""
 
     def __init__(self, port: int) -> None:
-        self._outsider = Outsider(f"127.0.0.1:{port}", timeout_s=30.0)
-        self._outsider.ask(LOGIN)
+        self._port = port
+        self._outsider = self._connected()
+
+    def _connected(self) -> Outsider:
+        outsider = Outsider(f"127.0.0.1:{self._port}", timeout_s=30.0)
+        outsider.ask(LOGIN)
+        return outsider
+
+    def _ask(self, body: str) -> str:
+        """Ask once, or again on a new connection: a scenario's faults may drop a reply of the witness, too."""
+        for _ in range(_TRIES):
+            try:
+                return self._outsider.ask(body)
+            except (AssertionError, OSError):
+                self._outsider.socket.close()
+                self._outsider = self._connected()
+        raise AssertionError(f"the tester has not answered {_TRIES} times")
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +67,16 @@ class Witness:
         self._outsider.socket.close()
 
     def channel(self, name: str) -> Channel:
-        """Ask what a channel shows."""
+        """Ask what a channel shows, until two answers agree: one may be a lie of the scenario's."""
+        seen = [self._channel(name), self._channel(name)]
+        while seen[-1] != seen[-2]:
+            assert len(seen) < _TRIES, f"channel {name} shows something else each time: {seen}"
+            seen.append(self._channel(name))
+        return seen[-1]
+
+    def _channel(self, name: str) -> Channel:
         row = f'<inquire ip="127.0.0.1" {_place(name)} aux="0" barcode="1">true</inquire>'
-        live = self._outsider.ask(f'<cmd>inquire</cmd><list count="1">{row}</list>')
+        live = self._ask(f'<cmd>inquire</cmd><list count="1">{row}</list>')
         status, barcode = re.findall(r'workstatus="(\w+)" barcode="([^"]*)"', live)[0]
         return Channel(status, barcode, self._file(name, 0)[0])
 
@@ -67,7 +90,7 @@ class Witness:
         rows: list[Record] = []
         while len(rows) < count:
             asked = f'auxid="0" testid="{test_id}" startpos="{len(rows) + 1}" count="{_BLOCK}"'
-            reply = self._outsider.ask(f"<cmd>download</cmd><download {_place(name)} {asked}/>")
+            reply = self._ask(f"<cmd>download</cmd><download {_place(name)} {asked}/>")
             block = [_record(line) for line in re.findall(r"<data (.*?) />", reply)]
             assert block, f"the tester gives {len(rows)} records of {count}"
             rows += block
@@ -76,11 +99,11 @@ class Witness:
     def stop(self, name: str) -> None:
         """Stop a channel, as somebody at the tester does."""
         row = f'<stop ip="127.0.0.1" {_place(name)}>true</stop>'
-        self._outsider.ask(f'<cmd>stop</cmd><list count="1">{row}</list>')
+        self._ask(f'<cmd>stop</cmd><list count="1">{row}</list>')
 
     def _file(self, name: str, test_id: int) -> tuple[int, int]:
         row = f'<chl {_place(name)} testid="{test_id}" />'
-        reply = self._outsider.ask(f'<cmd>inquiredf</cmd><list count="1">{row}</list>')
+        reply = self._ask(f'<cmd>inquiredf</cmd><list count="1">{row}</list>')
         found, count = re.findall(r'testid="(\d+)" count="(\d+)"', reply)[0]
         return int(found), int(count)
 
