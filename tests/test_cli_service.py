@@ -276,6 +276,7 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     recipe.write_text(RECIPE, encoding="utf-8")
     place = ("--cell", "coated-li-li", "--channel", "21-1-3")
     assert json.loads(bench.done("run", recipe, *place, "--wait", "--json"))["state"] == "completed"
+    assert "for good when it is stopped (none)" in at_a_terminal(bench, "n", "stop", "--rack")[1]
     assert "nothing was running" in bench.done("stop", "--rack")
     assert "it is off" in bench.done("stop", "--channel", "21-1-5")
     mounted = "idle, cell coated-li-li still mounted; R000001 (coated-li-li) completed"
