@@ -276,6 +276,7 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     recipe.write_text(RECIPE, encoding="utf-8")
     place = ("--cell", "coated-li-li", "--channel", "21-1-3")
     assert json.loads(bench.done("run", recipe, *place, "--wait", "--json"))["state"] == "completed"
+    assert "for good when it is stopped (none)" in at_a_terminal(bench, "n", "stop", "--rack")[1]
     assert "nothing was running" in bench.done("stop", "--rack")
     assert "it is off" in bench.done("stop", "--channel", "21-1-5")
     mounted = "idle, cell coated-li-li still mounted; R000001 (coated-li-li) completed"
@@ -286,6 +287,9 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     refused(bench.cellrig("resume", "R000001"), 1, "only a held run")
     refused(bench.cellrig("stop"), 2, "RUN")
     refused(bench.cellrig("run", recipe, *place), 1, "cell coated-li-li of R000001", "--same-cell", "--mounted")
+    for answer in ("n", "Yes"):
+        status, said = at_a_terminal(bench, answer, "run", "li-li-0.2", *place, "--by", "ada")
+        assert (status, f"'{answer}' is no name of a cell, and nothing was ordered" in said) == (2, True)
     status, said = at_a_terminal(bench, "same", "run", "li-li-0.2", *place, "--by", "ada")
     assert (status, "Cell coated-li-li is still mounted on 21-1-3" in said) == (0, True)
     busy = bench.cellrig("run", recipe, *place, "--by", "bob")

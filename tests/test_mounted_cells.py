@@ -203,6 +203,8 @@ async def test_cell_of_an_acknowledged_trip_is_still_mounted(rig: Rig, store: St
         await asyncio.sleep(1500)
         with pytest.raises(CommandRefused, match="was stopped for safety and nobody has acknowledged it"):
             service.submit(of("A18"), "ada")
+        with pytest.raises(CommandRefused, match=f"and tripped: 'cellrig ack {first.run_id}' first"):
+            service.cells.empty(CHANNEL, "ada")
         service.acknowledge(first.run_id, "bob")
         assert "idle, cell A17 still mounted" in channel_now(service, CHANNEL).words
         assert store.run(service.submit(of("A17"), "ada", NEXT).run_id).state is RunState.QUEUED

@@ -42,7 +42,7 @@ Limit = Annotated[int, Query(ge=1, le=pages.LIMIT_MAX, description="How many row
 
 @open_router.get("/health")
 async def health(service: TheService) -> models.Health:
-    """Report whether the service works; the only request that needs no token."""
+    """Report whether the service works; needs no token, as ``GET /proof``."""
     ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
     answers = all(supervisor.tester.channels() for supervisor in service.supervisors)
     return models.Health(ok=answers, observe_only=service.observe_only, ticks=ticks)

@@ -86,7 +86,9 @@ ConfirmImplausible = Annotated[
 Queue = Annotated[
     bool,
     typer.Option(
-        "--queue", help="On a busy channel: wait there, until 'cellrig mounted RUN' says that the cell is on it."
+        "--queue",
+        help="On a busy channel: wait there, with --same-cell for the end of the run before, else until "
+        "'cellrig mounted RUN' says that the cell is on it.",
     ),
 ]
 Mounted = Annotated[

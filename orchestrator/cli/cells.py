@@ -10,12 +10,13 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, ServiceClient, Url, named
-from orchestrator.cli.output import print_json
+from orchestrator.cli.output import WRONG_USE, fail, print_json
 
 if TYPE_CHECKING:
     from orchestrator.rack.mounted_cells import Terms
 
 _SAME = "same"
+_NO_NAMES = frozenset({"y", "yes", "n", "no"})  # what fingers type at any question: no label of a cell
 
 
 def mounted(
@@ -64,4 +65,6 @@ def asked(terms: Terms, before: str, channel: str, label: str) -> Terms:
         "of the cell that is on the channel now"
     )
     said: str = typer.prompt(question, err=True).strip()
+    if said.lower() in _NO_NAMES:
+        fail(f"'{said}' is no name of a cell, and nothing was ordered: type '{_SAME}' or its name", WRONG_USE)
     return replace(terms, same_cell=True) if said == _SAME else replace(terms, mounted=said)

@@ -159,7 +159,7 @@ def _is_sure(client: ServiceClient, run: str | None, channel: str | None) -> boo
         ends = f"what runs on channel {channel} is over for good when it is stopped ('cellrig hold' keeps a run)"
     else:
         rows = client.get("/status")["channels"]
-        on = [row["channel"] for row in rows if row["run"] or row["queued"] or row["works_without_run"]]
+        on = [row["channel"] for row in rows if row["use"] not in {"free", "idle"}]
         ends = f"every run of the rack is over for good when it is stopped ({', '.join(on) or 'none'})"
     return typer.confirm(f"{ends}. Stop?", err=True)
 

@@ -102,7 +102,8 @@ class CellOrders:
         """Store that no cell is on a channel. Raises CommandRefused while a run is there, or something works."""
         watch = self._rack.supervisor_of(channel).watch
         for run in self._cells.begun_runs(channel):
-            raise CommandRefused(f"{run.run_id} ({run.label}) is on {channel} and {run.state.value}: stop it first")
+            first = f"'cellrig ack {run.run_id}'" if run.state is RunState.TRIPPED else f"'cellrig stop {run.run_id}'"
+            raise CommandRefused(f"{run.run_id} ({run.label}) is on {channel} and {run.state.value}: {first} first")
         if works := watch.words(channel):
             raise CommandRefused(f"{channel} {works}")
         self._rack.claims.check(channel, by)
