@@ -92,8 +92,14 @@ class RunState(StrEnum):
         """Whether a person must look at the channel and act."""
         return self is RunState.UNKNOWN or self.is_left_to_a_person
 
+    @property
+    def in_the_past(self) -> str:
+        """What has happened to a run that is over or tripped, as the predicate of a sentence."""
+        return _PAST.get(self, f"was {self.value}")
+
 
 _S = RunState
+_PAST = {_S.COMPLETED: "has completed", _S.FAILED: "has failed"}
 _OVER = frozenset({_S.COMPLETED, _S.STOPPED, _S.FAILED})
 ENDED = _OVER | {_S.TRIPPED, _S.UNKNOWN}
 _LIVE = frozenset({_S.RUNNING, _S.UNSEEN})

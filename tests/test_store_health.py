@@ -139,6 +139,17 @@ def test_backup_is_old_when_something_was_written_since(sound: Path) -> None:
     assert "48 h old; make one: cellrig store backup" in told
 
 
+def test_backup_from_the_future_hides_no_missing_one(sound: Path) -> None:
+    """One made while a clock ran ahead is named, and the backup before it counts."""
+    with open_store(sound) as store:
+        store.add_event("R000001", EventKind.COMMAND, "cell taken out", NOW + DAY)
+    back_up(sound, now_unix_s=NOW + 300 * DAY)
+    health = check_store(sound, now_unix_s=NOW + 2 * DAY)
+    ((check, told),) = wrong(health)
+    assert (check, "48 h old" in told) == ("backup", True)
+    assert any("7152 h ahead of this machine's clock" in note for note in notes(health))
+
+
 def test_store_without_a_backup_is_told_after_a_day(store_path: Path, sound: Path, tmp_path: Path) -> None:
     """Backups are looked for where they are said to lie; an unfinished one is no backup."""
     folder = tmp_path / "backups"

@@ -62,7 +62,7 @@ class CellOrders:
             return self._rack.supervisor_of(channel).queue.reason_to_wait(run)
         if word is not None and word.kind is MountingKind.SAME_CELL:
             return f"it starts by itself when {before[-1]} has completed"
-        return f"it waits behind {before[-1]}; when its cell is on {channel} then: cellrig mounted {run.run_id}"
+        return f"it waits behind {before[-1]}; when its cell is on {channel}, then: cellrig mounted {run.run_id}"
 
     def mounted(self, run_id: str, by: str) -> Run:
         """Store that the cell of a queued run is on its channel: it may start. Raises CommandRefused."""

@@ -56,7 +56,7 @@ class ChannelQueue:
         channel = run.request.channel
         word = self._mountings.last_word(run.run_id)
         if word is not None and (broken := self._mountings.broken_since(channel, word.event)):
-            return f"{broken[0]} was {broken[1].value} on {channel} after this run was ordered"
+            return f"{broken[0]} {broken[1].in_the_past} on {channel} after this run was ordered"
         use = self._mountings.last_use(channel)
         if use is not None and use.kind is MountingKind.EMPTY and (word is None or word.id < use.id):
             return f"{channel} is empty, said {use.said_by}"

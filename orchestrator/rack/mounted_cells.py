@@ -145,9 +145,9 @@ def _told(run: RunOnChannel) -> str:
 def _mounted_words(channel: str, before: RunOnChannel, label: str) -> str:
     """Say that an order needs a word on the cell, because that of an ended run is still mounted."""
     return (
-        f"cell {before.label} of {before.run_id}, which is {before.state.value}, is still mounted on {channel}. "
+        f"cell {before.label} of {before.run_id}, which {before.state.in_the_past}, is still mounted on {channel}. "
         f"If this is its next test, order it with --same-cell (REST: same_cell); if another cell is on the channel "
-        f"now, with its name: --mounted {label} (mounted)"
+        f"now, with its name: --mounted {label} (REST: mounted)"
     )
 
 

@@ -319,8 +319,9 @@ class Service:
                 f"run {run_id} is queued and not held: say 'cellrig mounted {run_id}' when its cell is there"
             )
         if not run.state.can_be_resumed:
+            first = f"; 'cellrig ack {run_id}' says that you have seen it" if run.state is RunState.TRIPPED else ""
             raise CommandRefused(
-                f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed"
+                f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed{first}"
             )
         if self._no_starts is not None:
             raise CommandRefused(self._no_starts)

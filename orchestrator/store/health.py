@@ -24,6 +24,8 @@ from orchestrator.store.row_checks import MOST, Finding, Level, gaps, loose_ends
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
 # A store that was written since its last backup needs a new one after this, in seconds.
+# A backup may be dated so far ahead of this machine's clock, of another machine for example.
+CLOCKS_DIFFER_S = 300.0
 BACKUP_AGE_S = 86_400.0
 
 
@@ -69,8 +71,9 @@ def check_store(
     check_place(place, read_only=True)
     if backup_folder is not None and not backup_folder.is_dir():
         raise CannotOpen(f"{backup_folder} is not a folder; say where the backups of {place} lie")
-    known = backups(place, backup_folder)
-    findings: list[Finding] = []
+    every = backups(place, backup_folder)
+    known = [it for it in every if it[0] <= now_unix_s + CLOCKS_DIFFER_S]
+    findings = [_ahead(name, made_unix_s - now_unix_s) for made_unix_s, name in every[: len(every) - len(known)]]
     layout: str | None = None
     try:
         with explained(place), closing(connect(place, Access.READ, BUSY_TIMEOUT_S)) as connection:
@@ -144,6 +147,12 @@ def _backups(
         yield Finding("backup", Level.WRONG, f"{what}; make one: cellrig store backup --store {place}")
     else:
         yield Finding("backup", Level.OK if known else Level.NOTE, what)
+
+
+def _ahead(backup: Path, ahead_s: float) -> Finding:
+    """Tell a backup from the future, which would hide for years that there is no newer one."""
+    sentence = f"{backup.name} is dated {ahead_s / 3600:.0f} h ahead of this machine's clock, and does not count as the"
+    return Finding("backup", Level.NOTE, f"{sentence} newest; a simulated rack's clock may be ahead")
 
 
 def _unfinished(place: Path, folder: Path) -> Iterator[Finding]:
