@@ -286,7 +286,9 @@ class Run:
         """Fail a run without any test; hold a run that has tests, so that it can be resumed."""
         if self.tests:
             self.hold(reason)
-        else:
+            return
+        with self._store.transaction():
+            self.journal.note(EventKind.ENDED, reason)
             self.go(RunState.FAILED, reason)
 
     def start_is_not_known(self) -> None:
