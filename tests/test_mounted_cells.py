@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,19 @@ async def test_channels_of_an_older_store_have_the_cells_of_their_last_runs(stor
         on = MountedCells(store).on(CHANNEL)
     assert on is not None
     assert (on.label, on.run_id) == ("A18", "R000002")
+
+
+@pytest.mark.parametrize("terms", [SAME, NEXT])
+async def test_same_cell_with_other_facts_is_refused(rig: Rig, store: Store, terms: Terms) -> None:
+    """A cell file that was changed and kept its name gives other currents: a person says by name which cell it is."""
+    program = li_li_program(1, 600.0)
+    other = RunRequest(replace(program, cell=replace(program.cell, area_cm2=2.5)), CHANNEL, "")
+    async with serving(rig, store) as service:
+        service.submit(of("A17"), "ada")
+        await asyncio.sleep(60 if terms is NEXT else LONG_S)
+        with pytest.raises(
+            CommandRefused, match=r"A17 of R000001, and its facts were others \(area_cm2 0.7854, now 2.5"
+        ):
+            service.submit(other, "ada", terms)
+        await asyncio.sleep(LONG_S)
+        service.submit(other, "ada", Terms(mounted="A17"))
