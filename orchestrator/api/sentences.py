@@ -147,12 +147,16 @@ def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
     """Return the newest events that are told, since event ``start``, the oldest first."""
     columns = "id, run_id, kind, message, at_unix_s, data_json"
     kinds = ", ".join("?" * len(_TOLD))
-    # How the service before ended is written just before the start of this one.
-    sql = (
-        f"SELECT {columns} FROM event WHERE (id >= ? OR (id >= ? AND kind = ?)) AND kind IN ({kinds}) "  # noqa: S608
-        "ORDER BY id DESC LIMIT ?"
-    )
-    found = store.connection.execute(sql, (start, start - 1, EventKind.SERVICE_AWAY, *sorted(_TOLD), most))
+    # That the store went back, and how the service before ended, is written just before the start of this one.
+    before = store.connection.execute(
+        "SELECT id, kind FROM event WHERE id < ? ORDER BY id DESC LIMIT 2", (start,)
+    ).fetchall()
+    first = start
+    for kind in (EventKind.SERVICE_AWAY, EventKind.STORE_DOUBTED):
+        if before and before[0][1] == kind:
+            first = before.pop(0)[0]
+    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608
+    found = store.connection.execute(sql, (first, *sorted(_TOLD), most))
     return [EventRow(*row) for row in reversed(found.fetchall())]
 
 
