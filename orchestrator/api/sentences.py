@@ -12,7 +12,7 @@ from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, EventRow, RunOnChannel, Store
+from orchestrator.store import DeviationCategory, EventRow, MountingKind, Mountings, RunOnChannel, Store
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +186,9 @@ def note_start(
         with store.transaction():
             store.add_event(None, EventKind.STORE_DOUBTED, missing, now_unix_s)
             for row in store.runs():
+                if row.state is RunState.QUEUED:
+                    # What was said of its cell may be undone by what is missing: it waits for a new word.
+                    Mountings(store).add(row.channel, MountingKind.QUEUED, row.run_id, "", now_unix_s)
                 if not row.state.is_over:
                     store.add_deviation(row.run_id, DeviationCategory.SOFTWARE_ERROR, now_unix_s, now_unix_s, missing)
     if last_alive_unix_s is not None:
