@@ -212,3 +212,13 @@ async def test_stop_of_a_run_that_is_over_does_not_call_the_channel_of_the_next_
     row = await client.post("/runs/R000001/stop", {"by": "ada"})
     assert (row["state"], row["off"], busy(client)) == ("completed", False, True)
     assert "R000002 has the channel: 'cellrig stop R000002' stops it" in row["words"]
+
+
+async def test_hold_of_a_run_that_is_stopped_meanwhile_sends_nobody_to_a_channel_that_is_off(client: Client) -> None:
+    """Two people at once: the run is over and not held, and the channel was seen to be off."""
+    await client.post("/runs", ORDER, 201)
+    stop = client.post("/runs/R000001/stop", BY)
+    hold = client.post("/runs/R000001/hold", {"by": "bob"})
+    _, row = await asyncio.gather(stop, hold)
+    assert (row["state"], row["off"], busy(client)) == ("stopped", False, False)
+    assert row["words"] == f"not held, it is over: stopped by ada; channel {CHANNEL} is off"

@@ -183,6 +183,10 @@ class StopOrders:
     async def _hold_run(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         channel = run.request.channel
         await self._rack.hold(run.run_id, by)
+        if run.state.is_over:
+            # Stopped or completed before it could be held.
+            outcome = await self._outcome_of(supervisor, run, by)
+            return StopReport(channel, run, is_off=False, words=f"not held, it is over: {_words(run)}; {outcome.words}")
         if run.state is not RunState.HOLDING:
             return StopReport(channel, run, is_off=False, words=f"{_words(run)}; {BY_HAND}")
         if not supervisor.tester.traits.is_remote:
@@ -201,9 +205,14 @@ class StopOrders:
 
     async def _seen_off(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         """Look at the channel of a run that was stopped or held; what works of it is stopped, anything else is told."""
+        outcome = await self._outcome_of(supervisor, run, by)
+        return StopReport(run.request.channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
+
+    async def _outcome_of(self, supervisor: Supervisor, run: Run, by: str) -> StopOutcome:
         channel = run.request.channel
-        outcome = await supervisor.watch.stop_only(channel, by, run)
-        return StopReport(channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
+        if supervisor.tester.traits.is_remote:
+            return await supervisor.watch.stop_only(channel, by, run)
+        return StopOutcome(True, f"channel {channel} is off")
 
     async def _stop_channel(self, supervisor: Supervisor, channel: str, by: str) -> StopReport:
         said: list[str] = []
