@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orchestrator.api.routes import channel_now
+from orchestrator.api.sentences import note_start
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import NO_TERMS, ChannelUse, MountedCells, Terms
@@ -249,3 +252,43 @@ async def test_channels_of_an_older_store_have_the_cells_of_their_last_runs(stor
         on = MountedCells(store).on(CHANNEL)
     assert on is not None
     assert (on.label, on.run_id) == ("A18", "R000002")
+
+
+@pytest.mark.parametrize("terms", [SAME, NEXT])
+async def test_same_cell_with_other_facts_is_refused(rig: Rig, store: Store, terms: Terms) -> None:
+    """A cell file that was changed and kept its name gives other currents: a person says by name which cell it is."""
+    program = li_li_program(1, 600.0)
+    other = RunRequest(replace(program, cell=replace(program.cell, area_cm2=2.5)), CHANNEL, "")
+    async with serving(rig, store) as service:
+        service.submit(of("A17"), "ada")
+        await asyncio.sleep(60 if terms is NEXT else LONG_S)
+        with pytest.raises(
+            CommandRefused, match=r"A17 of R000001, and its facts were others \(area_cm2 0.7854, now 2.5"
+        ):
+            service.submit(other, "ada", terms)
+        await asyncio.sleep(LONG_S)
+        service.submit(other, "ada", Terms(mounted="A17"))
+
+
+async def test_queued_run_of_a_store_that_went_back_waits_for_a_new_word(
+    rig: Rig, store: Store, tmp_path: Path
+) -> None:
+    """That it was stopped, and that the cell was taken out, is what the store has lost."""
+    left = tmp_path / "left.sqlite"
+    async with serving(rig, store) as service:
+        service.submit(of("A17"), "ada")
+        await asyncio.sleep(600)
+        second = service.submit(of("A17", 2), "ada", NEXT)
+        store.connection.execute("VACUUM INTO ?", (str(left),))
+        await service.stop(second.run_id, "ada")
+        await asyncio.sleep(LONG_S)
+        service.cells.empty(CHANNEL, "ada")
+    with open_store(left) as older:
+        note_start(older, [rig.tester], None, wall_time(), "the store has gone back")
+        async with serving(rig, older) as service:
+            await asyncio.sleep(LONG_S)
+            assert [run.state for run in older.runs()] == [RunState.COMPLETED, RunState.QUEUED]
+            assert "nobody has said that its cell is mounted" in channel_now(service, CHANNEL).words
+            service.cells.mounted(second.run_id, "ada")
+            await asyncio.sleep(LONG_S)
+        assert older.run(second.run_id).state is RunState.COMPLETED

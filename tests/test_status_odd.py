@@ -8,11 +8,13 @@ from dataclasses import replace
 from math import nan
 from pathlib import Path
 
+import pytest
+
 from drivers.neware.opening import KIND
 from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.api.live_stream import LiveClients, stream
 from orchestrator.api.routes import channel_now
-from orchestrator.api.sentences import since_start
+from orchestrator.api.sentences import note_start, since_start
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind, RunUpdate
 from orchestrator.rack.service import Service
@@ -34,6 +36,18 @@ def test_status_shows_the_newest_events_however_many_there_were(store: Store) ->
             store.add_event(None, EventKind.COMMAND, f"order {n}", 3.0 + n)
             store.add_event(None, EventKind.BACKUP, "made", 3.0 + n)
     assert [what for _, _, what in since_start(store)] == [f"order {n}" for n in range(2950, 3000)]
+
+
+@pytest.mark.parametrize("away_unix_s", [None, 1000.0])
+def test_status_shows_that_the_store_went_back(store: Store, away_unix_s: float | None) -> None:
+    """It is written before the start, as the death of the service before is, which a kill adds behind it."""
+    store.add_event(None, EventKind.SERVICE_STARTED, "started", 1.0)
+    store.add_event(None, EventKind.COMMAND, "order", 2.0)
+    note_start(store, [], away_unix_s, 1180.0, "the store has gone back")
+    store.add_event(None, EventKind.SERVICE_STARTED, "started", 1180.0)
+    told = [what for _, _, what in since_start(store)]
+    assert told[0] == "store doubted: the store has gone back"
+    assert len(told) == (1 if away_unix_s is None else 2)
 
 
 async def test_a_value_that_is_no_number_ends_no_stream() -> None:

@@ -192,3 +192,37 @@ async def test_pending_stop_of_a_test_without_a_run_outlives_the_service(rig: Ri
     async with service_on(rig, store):
         await asyncio.sleep(120)
         assert rig.bench.tester.channel(CHANNEL).busy
+
+
+async def test_stop_of_a_queued_run_does_not_end_the_report_of_the_one_that_works(client: Client) -> None:
+    """Two people: whoever waits for the stop of the run that works is not told that its channel is off."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    await client.post("/runs", ORDER | {"label": "second", "queue": True}, 201)
+    client.rig.bench.wire.spoil(Fault(Spoil.LATE, None, None, seconds=3.0))
+    await client.post("/runs/R000001/stop", {"by": "ada"})
+    row = await client.post("/runs/R000002/stop", {"by": "bob"})
+    assert (row["state"], row["off"], row["words"]) == ("stopped", True, "stopped by bob; R000001 has the channel")
+    stop = (await client.get(f"/channels/{CHANNEL}"))["stop"]
+    assert (stop["run_id"], stop["off"], stop["pending"], busy(client)) == ("R000001", False, True, True)
+
+
+async def test_stop_of_a_run_that_is_over_does_not_call_the_channel_of_the_next_one_off(client: Client) -> None:
+    """The next test of the same cell has begun by itself: the answer names it, and how it is stopped."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(300)
+    await client.post("/runs", ORDER | {"by": "bob", "queue": True, "same_cell": True}, 201)
+    await asyncio.sleep(2700)
+    row = await client.post("/runs/R000001/stop", {"by": "ada"})
+    assert (row["state"], row["off"], busy(client)) == ("completed", False, True)
+    assert "R000002 has the channel: 'cellrig stop R000002' stops it" in row["words"]
+
+
+async def test_hold_of_a_run_that_is_stopped_meanwhile_sends_nobody_to_a_channel_that_is_off(client: Client) -> None:
+    """Two people at once: the run is over and not held, and the channel was seen to be off."""
+    await client.post("/runs", ORDER, 201)
+    stop = client.post("/runs/R000001/stop", BY)
+    hold = client.post("/runs/R000001/hold", {"by": "bob"})
+    _, row = await asyncio.gather(stop, hold)
+    assert (row["state"], row["off"], busy(client)) == ("stopped", False, False)
+    assert row["words"] == f"not held, it is over: stopped by ada; channel {CHANNEL} is off"

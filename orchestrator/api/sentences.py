@@ -12,7 +12,7 @@ from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, EventRow, RunOnChannel, Store
+from orchestrator.store import DeviationCategory, EventRow, MountingKind, Mountings, RunOnChannel, Store
 
 logger = logging.getLogger(__name__)
 
@@ -147,12 +147,16 @@ def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
     """Return the newest events that are told, since event ``start``, the oldest first."""
     columns = "id, run_id, kind, message, at_unix_s, data_json"
     kinds = ", ".join("?" * len(_TOLD))
-    # How the service before ended is written just before the start of this one.
-    sql = (
-        f"SELECT {columns} FROM event WHERE (id >= ? OR (id >= ? AND kind = ?)) AND kind IN ({kinds}) "  # noqa: S608
-        "ORDER BY id DESC LIMIT ?"
-    )
-    found = store.connection.execute(sql, (start, start - 1, EventKind.SERVICE_AWAY, *sorted(_TOLD), most))
+    # That the store went back, and how the service before ended, is written just before the start of this one.
+    before = store.connection.execute(
+        "SELECT id, kind FROM event WHERE id < ? ORDER BY id DESC LIMIT 2", (start,)
+    ).fetchall()
+    first = start
+    for kind in (EventKind.SERVICE_AWAY, EventKind.STORE_DOUBTED):
+        if before and before[0][1] == kind:
+            first = before.pop(0)[0]
+    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608
+    found = store.connection.execute(sql, (first, *sorted(_TOLD), most))
     return [EventRow(*row) for row in reversed(found.fetchall())]
 
 
@@ -182,6 +186,9 @@ def note_start(
         with store.transaction():
             store.add_event(None, EventKind.STORE_DOUBTED, missing, now_unix_s)
             for row in store.runs():
+                if row.state is RunState.QUEUED:
+                    # What was said of its cell may be undone by what is missing: it waits for a new word.
+                    Mountings(store).add(row.channel, MountingKind.QUEUED, row.run_id, "", now_unix_s)
                 if not row.state.is_over:
                     store.add_deviation(row.run_id, DeviationCategory.SOFTWARE_ERROR, now_unix_s, now_unix_s, missing)
     if last_alive_unix_s is not None:

@@ -7,7 +7,7 @@ it. A channel is free when nothing is mounted, and busy while a run of it is not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from orchestrator.rack.claims import CommandRefused
@@ -93,6 +93,7 @@ class MountedCells:
             if before is None:
                 raise CommandRefused(f"no cell is mounted on {channel}: the same cell as which? Order it by its name")
             request = _of_same_cell(request, before)
+            self._check_facts(request, before)
             # Whoever waits in a queue counts on a run that completes: after any other end a person looks first.
             is_broken = before.state.is_over and before.state is not RunState.COMPLETED
             if not (terms.queue and is_broken):
@@ -101,6 +102,17 @@ class MountedCells:
         if terms.mounted:
             return request, Word(MountingKind.MOUNTED)
         return request, ON_EMPTY if before is None else Word(MountingKind.QUEUED)
+
+    def _check_facts(self, request: RunRequest, before: RunOnChannel) -> None:
+        """Refuse an order for the same cell with other facts of it: its currents would be another cell's."""
+        facts, now = self._mountings.facts(before.run_id), asdict(request.program.cell)
+        if changed := [name for name, value in now.items() if name in facts and facts[name] != value]:
+            told = ", ".join(f"{name} {_fact(facts[name])}, now {_fact(now[name])}" for name in changed)
+            raise CommandRefused(
+                f"the same cell is {before.label} of {before.run_id}, and its facts were others ({told}): order this "
+                f"with the facts of then; if another cell is on {request.channel} now, or they were corrected, say "
+                f"by its name which one it is: --mounted {before.label} (REST: mounted), when that run is over"
+            )
 
     def _check_queue(
         self, channel: str, waiting: Sequence[RunOnChannel], terms: Terms, until: Callable[[str], str]
@@ -136,6 +148,10 @@ _DOING = {
     RunState.TRIPPED: "was stopped for safety and nobody has acknowledged it",
     RunState.UNKNOWN: "may be on it, which is not known: look at the channel",
 }
+
+
+def _fact(value: object) -> str:
+    return "not known" if value is None else str(value)
 
 
 def _told(run: RunOnChannel) -> str:

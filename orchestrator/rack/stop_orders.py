@@ -83,6 +83,8 @@ class StopOrders:
     async def stop_run(self, run_id: str, by: str) -> StopReport:
         """Stop one run, and its test if the channel works on it although the run is over. Raises StoreError."""
         supervisor, run = self._rack.find(run_id)
+        if (other := self._other(run)) is not None:
+            return await self._beside(run, other, by)
         return await self._answered(supervisor, run.request.channel, run, self._stop_run(supervisor, run, by))
 
     async def hold_run(self, run_id: str, by: str) -> StopReport:
@@ -112,6 +114,17 @@ class StopOrders:
             if run.request.channel == channel and run.state is RunState.QUEUED:
                 await self._rack.stop(run.run_id, by)
         return await self.stop_channel(channel, by)
+
+    async def _beside(self, run: Run, other: Run, by: str) -> StopReport:
+        """Stop a run whose channel another one has: the last report of the channel stays that of the other one."""
+        is_over = run.state.is_over
+        channel, what = run.request.channel, f"stop of {run.run_id}"
+        is_given = await self._orders.give(what, self._rack.stop(run.run_id, by)) is not None
+        words = _words(run) if is_given else f"the {what} is ordered, and not written down yet"
+        words += f"; {other.run_id} has the channel"
+        words += f": 'cellrig stop {other.run_id}' stops it" if is_over else ""
+        # One that had not begun is off; where one has ended, the current is that of the other.
+        return StopReport(channel, run, is_off=is_given and not is_over, words=words)
 
     async def _answered(
         self, supervisor: Supervisor, channel: str, run: Run | None, stop: Coroutine[Any, Any, StopReport]
@@ -170,6 +183,10 @@ class StopOrders:
     async def _hold_run(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         channel = run.request.channel
         await self._rack.hold(run.run_id, by)
+        if run.state.is_over:
+            # Stopped or completed before it could be held.
+            outcome = await self._outcome_of(supervisor, run, by)
+            return StopReport(channel, run, is_off=False, words=f"not held, it is over: {_words(run)}; {outcome.words}")
         if run.state is not RunState.HOLDING:
             return StopReport(channel, run, is_off=False, words=f"{_words(run)}; {BY_HAND}")
         if not supervisor.tester.traits.is_remote:
@@ -180,17 +197,22 @@ class StopOrders:
     async def _stop_run(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         channel = run.request.channel
         await self._rack.stop(run.run_id, by)
-        if (other := self._live(channel)) is not None and other is not run:
-            return StopReport(channel, run, is_off=True, words=f"{_words(run)}; {other.run_id} has the channel")
+        if (other := self._other(run)) is not None:
+            return StopReport(channel, run, is_off=False, words=f"{_words(run)}; {other.run_id} has the channel")
         if run.state.is_no_confirmed_stop or not supervisor.tester.traits.is_remote:
             return _of_run(run)
         return await self._seen_off(supervisor, run, by)
 
     async def _seen_off(self, supervisor: Supervisor, run: Run, by: str) -> StopReport:
         """Look at the channel of a run that was stopped or held; what works of it is stopped, anything else is told."""
+        outcome = await self._outcome_of(supervisor, run, by)
+        return StopReport(run.request.channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
+
+    async def _outcome_of(self, supervisor: Supervisor, run: Run, by: str) -> StopOutcome:
         channel = run.request.channel
-        outcome = await supervisor.watch.stop_only(channel, by, run)
-        return StopReport(channel, run, outcome.is_off, f"{_words(run)}; {outcome.words}")
+        if supervisor.tester.traits.is_remote:
+            return await supervisor.watch.stop_only(channel, by, run)
+        return StopOutcome(True, f"channel {channel} is off")
 
     async def _stop_channel(self, supervisor: Supervisor, channel: str, by: str) -> StopReport:
         said: list[str] = []
@@ -213,6 +235,11 @@ class StopOrders:
         if supervisor.tester.traits.is_remote:
             return await supervisor.watch.stop(channel, by)
         return StopOutcome(True, f"nothing works on channel {channel}: this service alone drives it")
+
+    def _other(self, run: Run) -> Run | None:
+        """Return the run that has the channel of one that does not have it; None where no other has it."""
+        live = self._live(run.request.channel)
+        return None if live is run else live
 
     def _live(self, channel: str) -> Run | None:
         """Return the run that a stop of a channel concerns: one that has begun and is not over."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
 
 from orchestrator.clock.virtual import wall_time
 from orchestrator.store import Damaged, RunRow, Store
@@ -42,13 +43,16 @@ class RunRequest:
         return replace(self, confirmed_by=by, plausibility=confirmed(self.program, bands, by))
 
     def add_to(self, store: Store) -> str:
-        """Add a queued run to the store and return its id."""
-        return store.add_run(
-            recipe=self.program.recipe,
-            cell=self.program.cell.name,
-            channel=self.channel,
-            program_json=self.program.to_json(),
-            program_sha256=self.program.sha256,
-            label=self.label,
-            created_unix_s=wall_time(),
-        )
+        """Add a queued run to the store, with the facts of its cell as they are now, and return its id."""
+        cell = self.program.cell
+        with store.transaction():
+            store.add_cell(cell.name, json.dumps(asdict(cell), separators=(",", ":"), ensure_ascii=False))
+            return store.add_run(
+                recipe=self.program.recipe,
+                cell=cell.name,
+                channel=self.channel,
+                program_json=self.program.to_json(),
+                program_sha256=self.program.sha256,
+                label=self.label,
+                created_unix_s=wall_time(),
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +89,12 @@ class Mountings:
     def run(self, run_id: str) -> RunOnChannel:
         """Return a run and its cell."""
         return _run(self._rows(f"{_RUN} WHERE run.run_id = ?", run_id)[0])
+
+    def facts(self, run_id: str) -> dict[str, Any]:
+        """Return the facts of a run's cell, as its program has them."""
+        sql = "SELECT coalesce(json_extract(program_json, '$.cell'), '{}') FROM run WHERE run_id = ?"
+        found: dict[str, Any] = json.loads(self._rows(sql, run_id)[0][0])
+        return found
 
     def open_runs(self, channel: str) -> list[RunOnChannel]:
         """Return the runs of a channel that are not over, the oldest first."""
