@@ -149,6 +149,7 @@ async def test_same_cell_waits_when_the_run_before_did_not_complete(
 async def test_order_behind_an_ended_run_needs_a_word_on_the_cell(rig: Rig, store: Store) -> None:
     """Refused with the cell that is mounted and both ways forward; each of them starts at once, and is stored."""
     async with serving(rig, store) as service:
+        await asyncio.sleep(1)
         assert use(service) is ChannelUse.FREE
         first = await ended(service)
         now = channel_now(service, CHANNEL)

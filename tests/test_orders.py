@@ -89,6 +89,7 @@ def _hide(shift: Shift) -> None:
     assert shift.life is not None
     shift.life.service.supervisors[0].runs.clear()
     shift.life.service.supervisors[0].watch.stray = lambda channel: None  # type: ignore[method-assign]
+    shift.life.service.supervisors[0].watch.is_unseen = lambda channel: False  # type: ignore[method-assign]
 
 
 def _answer_late(shift: Shift) -> None:

@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from drivers.interfaces import ChannelState
+from orchestrator.api.routes import channel_now
 from orchestrator.events import EventKind
+from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
@@ -226,3 +228,53 @@ async def test_hold_of_a_run_that_is_stopped_meanwhile_sends_nobody_to_a_channel
     _, row = await asyncio.gather(stop, hold)
     assert (row["state"], row["off"], busy(client)) == ("stopped", False, False)
     assert row["words"] == f"not held, it is over: stopped by ada; channel {CHANNEL} is off"
+
+
+async def check_shown(client: Client) -> None:
+    """Look each second until what somebody has started is shown: soon, and no look says that the channel is off."""
+    for _ in range(12):
+        row = await client.get(f"/channels/{CHANNEL}")
+        if row["works_without_run"]:
+            return
+        state = row["run"]["state"] if row["run"] else ""
+        assert row["use"] == "unknown" or state == "preflight", row["words"]
+        await asyncio.sleep(1)
+    raise AssertionError(f"not shown: {await words(client)}")
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+async def test_start_that_somebodys_test_forbids_does_not_hide_it(client: Client, is_resumed: bool) -> None:
+    """A poll leaves the channel to the start, which is refused: the test is shown, or the channel is not known."""
+    if is_resumed:
+        await client.post("/runs", ORDER, 201)
+        await asyncio.sleep(130)
+        await client.stopped("/runs/R000001/hold")
+    await by_hand(client)
+    await asyncio.sleep(70)
+    path, body, status = ("/runs/R000001/resume", BY, 200) if is_resumed else ("/runs", ORDER, 201)
+    await client.post(path, body, status)
+    await asyncio.sleep(1)
+    client.service.supervisors[0].wake(to_poll=True)
+    await asyncio.sleep(2)
+    await check_shown(client)
+
+
+async def test_channel_is_not_known_before_the_first_look(rig: Rig, store: Store) -> None:
+    """A service that has just started calls no channel free that it has not seen, and does not wait for its poll."""
+    await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(50_000.0), "x"), "by-hand")
+    async with service_on(rig, store) as service:
+        assert channel_now(service, CHANNEL).use is ChannelUse.UNKNOWN
+        assert "whether it works is being asked of" in channel_now(service, CHANNEL).words
+        await asyncio.sleep(2)
+        assert "works, and not by us: 'by-hand'" in channel_now(service, CHANNEL).words
+        assert channel_now(service, "21-1-5").words == "free"
+
+
+async def test_channel_of_a_stopped_run_is_called_idle_only_when_it_was_seen(client: Client) -> None:
+    """What the run has left is seen at once, and not at the next poll a minute later."""
+    await client.post("/runs", ORDER, 201)
+    await asyncio.sleep(130)
+    await client.service.stop("R000001", "ada")
+    assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "unknown"
+    await asyncio.sleep(2)
+    assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "idle"

@@ -204,9 +204,10 @@ class MountedNow(BaseModel):
 class ChannelNow(BaseModel):
     """One channel: its run (None: none of this service), who waits, and the same as a sentence.
 
-    ``use``: ``free`` is an empty channel, ``idle`` one with the cell of an ended run on it. ``mounted``: the cell that
-    is on it, of a run that goes on or is over. ``works_without_run``: what the tester does there and this service has
-    not ordered, in a sentence; else empty. ``stop``: the stop ordered there last. ``needs_person``: somebody must act.
+    ``use``: ``free`` is an empty channel, ``idle`` one with the cell of an ended run on it, ``unknown`` one that nobody
+    has seen since a run had it, or since the service was started. ``mounted``: the cell that is on it, of a run that
+    goes on or is over. ``works_without_run``: what the tester does there and this service has not ordered, in a
+    sentence; else empty. ``stop``: the stop ordered there last. ``needs_person``: somebody must act.
     """
 
     channel: str

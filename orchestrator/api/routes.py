@@ -88,6 +88,9 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     mounted = service.cells.on(channel)
     use = sentences.channel_use(update, queued, mounted, works)
     words = sentences.channel_words(update, queued, channel, works, stop, mounted)
+    if supervisor.watch.is_unseen(channel):
+        use = ChannelUse.UNKNOWN
+        words = f"whether it works is being asked of {tester.name}; by what is stored: {words}"
     if channel not in tester.channels():
         # Neither free nor busy: nobody has seen it since the service was started.
         use = ChannelUse.UNKNOWN

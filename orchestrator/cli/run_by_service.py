@@ -58,8 +58,7 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
         )
     if not json:
         there = client.get(f"/channels/{order.channel}")
-        before = there["mounted"]["label"] if there["use"] == ChannelUse.IDLE else ""
-        body = replace(order, terms=asked(order.terms, before, order.channel, order.label)).as_json()
+        body = replace(order, terms=asked(order.terms, _left_on(there), order.channel, order.label)).as_json()
     run = client.post("/runs", body)
     if not json:
         typer.echo(step_table(run["steps"]), err=True)
@@ -99,3 +98,10 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
             if over is not None:
                 break
     return over
+
+
+def _left_on(channel: dict[str, Any]) -> str:
+    """Return the name of the cell that an ended run has left on a channel; empty when there is none."""
+    mounted = channel["mounted"]
+    is_left = channel["use"] in {ChannelUse.IDLE, ChannelUse.UNKNOWN} and mounted and not channel["queued"]
+    return str(mounted["label"]) if is_left and RunState(mounted["state"]).is_over else ""

@@ -55,6 +55,7 @@ class ChannelWatch:
         self._pending = PendingStops(store)
         self._stopping = asyncio.Lock()
         self._answered_s = float("-inf")
+        self._is_looking = False
 
     def answered_since(self, since_s: float) -> bool:
         """Return whether the tester has answered a question of this watch since a moment of the loop's time."""
@@ -67,6 +68,30 @@ class ChannelWatch:
             return None
         # What a held run was interrupted in may be paused there: its state says so.
         return None if status.state is ChannelState.PAUSED and self._test_of(status) is not None else status
+
+    def begins(self, channel: str) -> None:
+        """Forget what was seen on a channel: a run begins there, and what is left after it must be seen anew."""
+        self._shown.pop(channel, None)
+
+    def is_unseen(self, channel: str) -> bool:
+        """Return whether nobody has seen a channel since a run of ours had it, or since the service was started."""
+        return self._tester.traits.is_remote and channel not in self._shown.keys() | self._cared_for()
+
+    async def look_again(self, undecided: Set[str]) -> None:
+        """Ask for the channels that nobody has seen, without waiting for the next poll, which repeats what fails."""
+        unseen = [it for it in self._tester.channels() if it not in undecided and self.is_unseen(it)]
+        if not unseen or self._is_looking:
+            return
+        self._is_looking = True
+        try:
+            seen = await self._ask(unseen)
+            self._shown |= {channel: seen[channel] for channel in unseen if self.is_unseen(channel)}
+        except DriverError as err:
+            logger.info("%s: what %s do is not seen: %s", self._tester.name, ", ".join(unseen), err)
+        except Exception:  # a task's root: a defect here must not end the watch over runs (E09)
+            logger.exception("%s: a defect while looking at %s", self._tester.name, ", ".join(unseen))
+        finally:
+            self._is_looking = False
 
     def _test_of(self, status: ChannelStatus) -> Run | None:
         """Return the run of the service whose last test a channel shows; None for any other test."""
@@ -111,6 +136,7 @@ class ChannelWatch:
             status = self.stray(channel)
             if status is not None and (run := await self._taken_back(status)) is not None:
                 found.append(run)
+                self.begins(channel)
         for channel in [channel for channel in self.ordered if channel in statuses]:
             await self.carry_out(channel)
         return found

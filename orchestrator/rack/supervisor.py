@@ -144,6 +144,8 @@ class Supervisor:
                         group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
                     self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")
+                if self.is_served:
+                    group.create_task(self.watch.look_again(self.undecided))
                 self._wake.clear()
                 await self._wait_until_due()
                 if loop.time() >= self._due_s:
@@ -192,6 +194,7 @@ class Supervisor:
 
     async def begin(self, run: Run) -> None:
         """Start a run in state PREFLIGHT, from its beginning or with the remaining part of its segment."""
+        self.watch.begins(run.request.channel)
         try:
             if await self._has_its_cell(run):
                 await run.starting.start()
@@ -386,6 +389,7 @@ class Supervisor:
         finally:
             self._stopping.discard(run.run_id)
             run.publish()
+            self._wake.set()
 
     def _end_at_rest(self, run: Run, ending: Ending) -> None:
         self._between_segments.write_pending(run)

@@ -153,8 +153,10 @@ class Truth:
                 self._hidden_since_s.pop(channel, None)
                 continue
             since_s = self._hidden_since_s.setdefault(channel, self.now_s())
-            # A start looks at the channel itself, and finds out.
-            is_looking = state in {"preflight", "armed"} and self.now_s() - since_s <= _CHECKED_WITHIN_S
+            # A start looks at the channel itself, and finds out; so does a service that says that it does not know.
+            is_looking = (
+                state in {"preflight", "armed"} or row["use"] == "unknown"
+            ) and self.now_s() - since_s <= _CHECKED_WITHIN_S
             check(
                 is_looking,
                 f"{channel} works on test {test.test_id} ({test.barcode}) since {test.start_tick / 10:.0f} s, at "
