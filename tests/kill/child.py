@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import time
@@ -37,6 +38,7 @@ from tests.rig import li_li_program
 POLL_S = 30.0
 # Waits for replies are scaled too, and a loaded machine is slow: nobody must give up because of that.
 _PATIENCE_S = 50_000.0
+_HANGS_AFTER_S = 50.0
 _LATE_PATIENCE_S = 1500.0
 _START_MAY_ARRIVE_S = 600.0
 _LATE_START_MAY_ARRIVE_S = 6000.0
@@ -107,6 +109,8 @@ class Report:
 
 def live(world: World, life: Life, orders: tuple[Order, ...]) -> None:
     """Be the process: serve until everything is over, or death."""
+    # A life that hangs is killed after 60 s; where it hung is then on stderr.
+    faulthandler.dump_traceback_later(_HANGS_AFTER_S)
     arm(life.failpoint)
     result = run_scaled(_serve(world, life, orders), world.speed, world.epoch_unix_s, world.origin_s, alone=True)
     raise SystemExit(int(result))
