@@ -6,6 +6,7 @@ import pytest
 
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
@@ -113,6 +114,31 @@ async def test_start_that_arrives_after_it_was_given_up_is_stopped(rig: Rig, sto
     assert EventKind.LATE_START in {event.kind for event in store.events(run.run_id)}
     check_rows(rig, store, run.run_id)
     assert store.open_intents() == []
+
+
+@pytest.mark.parametrize("ends_unseen", [False, True])
+async def test_channel_said_to_be_empty_needs_a_word_after_a_late_start_there(
+    rig: Rig, store: Store, ends_unseen: bool
+) -> None:
+    """The late test worked on what was put in since, if only between two polls: the next order must name the cell."""
+    delay_start(rig, 1500.0)
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(1000)
+        assert state(run) is RunState.FAILED
+        service.cells.empty(CHANNEL, "ada")
+        assert service.cells.on(CHANNEL) is None
+        await asyncio.sleep(504)
+        assert busy(rig)
+        if ends_unseen:
+            rig.bench.tester.stop(CHANNEL)
+        await asyncio.sleep(300)
+        assert len(store.tests(run.run_id)) == 1
+        assert not busy(rig)
+        with pytest.raises(CommandRefused, match=f"of {run.run_id}, which was stopped, is still mounted"):
+            service.submit(request(), "bob")
+        service.cells.empty(CHANNEL, "ada")
+        service.submit(request(), "bob")
 
 
 async def test_late_start_of_a_resumed_run_is_stopped_and_the_run_stays_held(rig: Rig, store: Store) -> None:

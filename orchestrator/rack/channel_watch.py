@@ -49,6 +49,8 @@ class ChannelWatch:
         self._shown: dict[str, ChannelStatus] = {}
         # Channels whose test has a barcode of ours and cannot be ours, with the reason.
         self._foreign: dict[str, str] = {}
+        # The tests that were seen to be over, by channel, and are no late starts.
+        self._at_rest: dict[str, tuple[int, str]] = {}
         self._told: set[tuple[str, str, int]] = set()
         # Channels that a person has ordered to stop, with the person, until they are seen to be off.
         self.ordered: dict[str, str] = {}
@@ -134,7 +136,8 @@ class ChannelWatch:
         self._shown, self._foreign = statuses, {}
         for channel in list(statuses):
             status = self.stray(channel)
-            if status is not None and (run := await self._taken_back(status)) is not None:
+            late = self._come_and_gone(statuses[channel]) if status is None else self._taken_back(status)
+            if (run := await late) is not None:
                 found.append(run)
                 self.begins(channel)
         for channel in [channel for channel in self.ordered if channel in statuses]:
@@ -161,6 +164,19 @@ class ChannelWatch:
         elif own is not None and own.state is RunState.TRIPPED:
             self.ordered.setdefault(status.channel, f"the trip of {own.run_id}")
         self._tell(status)
+        return None
+
+    async def _come_and_gone(self, status: ChannelStatus) -> Run | None:
+        """Return the run whose given-up start has arrived and ended between two looks; each test is asked for once."""
+        shown = (status.test_id, status.barcode)
+        if not status.state.is_at_rest or self._at_rest.get(status.channel) == shown:
+            return None
+        run = await self._late.find(status)
+        if run is not None and not await self._late.doubt(run, status):
+            await self._late.take(run, status)
+            return run
+        if run is None:
+            self._at_rest[status.channel] = shown
         return None
 
     async def _ask(self, channels: list[str]) -> dict[str, ChannelStatus]:

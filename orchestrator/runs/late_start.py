@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelStatus, TestIdentity
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.runs.ownership import mismatch
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import stored_program
 from orchestrator.runs.run import Run
 from orchestrator.states import Ending, RunState
-from orchestrator.store import Store, StoreError
+from orchestrator.store import MountingKind, Mountings, Store, StoreError
 from protocols.program import Program
 
 
@@ -39,6 +40,7 @@ class LateStarts:
         for row in reversed(self._store.runs()):
             if (
                 row.channel != status.channel
+                or not status.barcode.startswith(row.run_id)
                 or not row.state.may_have_given_up_a_start
                 or not self._store.start_was_sent(row.run_id)
             ):
@@ -82,6 +84,7 @@ class LateStarts:
             with self._store.transaction():
                 run.started(identity)
                 run.journal.note(EventKind.LATE_START, f"{message}; it is stopped")
+                self._use_again(run)
                 run.go(RunState.UNKNOWN, f"{message}; it is being stopped")
         except StoreError:
             try:
@@ -92,3 +95,10 @@ class LateStarts:
                 ) from err
             raise
         run.stopping.order(Ending(RunState.HOLDING if held else RunState.STOPPED, reason))
+
+    def _use_again(self, run: Run) -> None:
+        """Take back that a run's channel is empty: its test worked there since, on a cell that nobody has spoken of."""
+        mountings, channel = Mountings(self._store), run.request.channel
+        use = mountings.last_use(channel)
+        if use is not None and use.kind is MountingKind.EMPTY:
+            mountings.add(channel, MountingKind.BEGUN, run.run_id, "", wall_time())
