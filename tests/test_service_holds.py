@@ -181,6 +181,16 @@ async def test_what_passes_no_current_cannot_be_held(
             await service.hold(make(service, run), "ada")
 
 
+async def test_reason_of_a_held_run_that_was_stopped_tells_nobody_to_resume_it(rig: Rig, store: Store) -> None:
+    """Who held and who stopped it is kept, and the advice to a person is not."""
+    async with serving(rig, store) as service:
+        run = await running(service)
+        await service.hold(run.run_id, "ada")
+        assert run.reason == "held by ada; resume it or stop it"
+        await service.stop(run.run_id, "bob")
+        assert store.run(run.run_id).reason == "stopped by bob; it was held: held by ada"
+
+
 async def test_a_hold_of_a_run_whose_channel_somebody_has_taken_keeps_the_run(rig: Rig, store: Store) -> None:
     """The other test is left alone (faults B03); ours can go on once the channel is free."""
     async with serving(rig, store) as service:

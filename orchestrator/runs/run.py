@@ -33,6 +33,7 @@ from protocols.program import CyclingSegment
 _BEHIND = ("_before_s", "_samples_before")
 # Attributes that change when a run adopts a test: restored where the store refuses it.
 _TAKEN = ("progress", "records", *_BEHIND)
+_ADVICE = "; resume it or stop it"
 
 
 def ignore_update(_: RunUpdate) -> None:
@@ -208,7 +209,7 @@ class Run:
             if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
                 self.finish(found.joined(held))
             else:
-                self.go(RunState.HOLDING, f"{reason}; resume it or stop it")
+                self.go(RunState.HOLDING, f"{reason}{_ADVICE}")
 
     def finish(self, ending: Ending) -> None:
         """End the run; the graver of ``ending`` and of the findings in its last samples decides, and both are told."""
@@ -237,7 +238,9 @@ class Run:
         if ending.state is RunState.HOLDING and state.can_be_resumed:
             return
         if state is RunState.HOLDING:
-            self.finish(replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason}"))
+            self.finish(
+                replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason.removesuffix(_ADVICE)}")
+            )
         elif state.is_at_rest and ending.state is RunState.STOPPED:
             self.go(RunState.STOPPED, ending.reason)
         else:
