@@ -79,6 +79,10 @@ class ChannelWatch:
         """Return whether nobody has seen a channel since a run of ours had it, or since the service was started."""
         return self._tester.traits.is_remote and channel not in self._shown.keys() | self._cared_for()
 
+    def must_look(self, undecided: Set[str]) -> bool:
+        """Return whether there are channels that nobody has seen and no question about them is under way."""
+        return not self._is_looking and any(self.is_unseen(it) for it in self._tester.channels() if it not in undecided)
+
     async def look_again(self, undecided: Set[str]) -> None:
         """Ask for the channels that nobody has seen, without waiting for the next poll, which repeats what fails."""
         unseen = [it for it in self._tester.channels() if it not in undecided and self.is_unseen(it)]

@@ -144,7 +144,7 @@ class Supervisor:
                         group.create_task(self.begin(run), name=f"begin {run.run_id}")
                 for run in self._between():
                     self._under_way[run.run_id] = group.create_task(self.go_on(run), name=f"go on {run.run_id}")
-                if self.is_served:
+                if self.is_served and self.watch.must_look(self.undecided):
                     group.create_task(self.watch.look_again(self.undecided))
                 self._wake.clear()
                 await self._wait_until_due()
