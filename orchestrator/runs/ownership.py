@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 
-from drivers.errors import DriverError, RecordsLost
+from drivers.errors import BadReply, DriverError, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, ExecutedStep, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.store import Store, StoreError, TesterTestRow
@@ -87,9 +87,14 @@ async def _begun(
     began = [wall_time() - status.test_time_s] if is_timed else []
     if status.record_count > 0:
         try:
-            first = (await tester.records(identity, None, 1))[0]
+            records = await tester.records(identity, None, 1)
         except RecordsLost:
             return began
+        if not records:
+            raise BadReply(
+                f"the tester has {status.record_count} records of {identity.barcode!r} and gives no first one"
+            )
+        first = records[0]
         stored = expected.first
         if stored is not None and _is_same(stored, first):
             # The same record says more than any clock.
