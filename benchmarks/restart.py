@@ -22,6 +22,7 @@ from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
+    ExecutedStep,
     HostLoss,
     Sample,
     TestIdentity,
@@ -32,7 +33,7 @@ from orchestrator.judging.steps import StepBuilder
 from orchestrator.rack.service import Service
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.states import RunState
-from orchestrator.store import open_store
+from orchestrator.store import Store, TesterTestRow, open_store
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.execution_order import flow
 from protocols.loading import load_cell, load_recipe
@@ -158,8 +159,8 @@ class _Riding:
     records_every_s = 0.0
     traits = BatteryTesterTraits(limits_read_back=True)
 
-    def __init__(self, tests: dict[str, tuple[str, int, int]]) -> None:
-        self._tests = tests
+    def __init__(self, tests: dict[str, tuple[str, int, int]], firsts: dict[str, Sample]) -> None:
+        self._tests, self._firsts = tests, firsts
         unit = UnitSettings(devid=21, subdevid=1, voltage_low_v=-5.0)
         self._envelope = unit.envelope()
 
@@ -190,7 +191,10 @@ class _Riding:
             channel, ChannelState.WORKING, barcode, 0.05, 0.0, 3, 2, count * _EVERY_S, test_id, count, False
         )
 
-    async def records(self, _identity: TestIdentity, _last: Sample | None, _count: int) -> list[Sample]:
+    async def records(self, identity: TestIdentity, last: Sample | None, _count: int) -> list[Sample]:
+        return [self._firsts[identity.channel]] if last is None else []
+
+    async def step_log(self, _identity: TestIdentity) -> list[ExecutedStep]:
         return []
 
     async def record_count(self, identity: TestIdentity) -> int:
@@ -205,8 +209,10 @@ async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
         rows = store.connection.execute(
             "SELECT channel, barcode, tester_test_id, (SELECT max(sequence) FROM sample WHERE test = test.id) FROM test"
         ).fetchall()
+        firsts = {test.channel: next(iter(store.samples(test.id, limit=1))) for test in _tests(store)}
         opened_s = time.monotonic()
-        service = Service(store, [_Riding({row[0]: tuple(row[1:]) for row in rows})])  # type: ignore[list-item]
+        riding = _Riding({row[0]: tuple(row[1:]) for row in rows}, firsts)
+        service = Service(store, [riding])  # type: ignore[list-item]
         serving = asyncio.ensure_future(service.run())
         polled: dict[str, float] = {}
         block_s = 0.0
@@ -228,6 +234,10 @@ async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
         "cpu_s": cpu_s,
         "peak_mib": _peak_mib(),
     }
+
+
+def _tests(store: Store) -> list[TesterTestRow]:
+    return [test for run in store.runs() for test in store.tests(run.run_id)]
 
 
 async def _replay_at_once(records: RecordPipeline) -> None:
