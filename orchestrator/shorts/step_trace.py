@@ -1,0 +1,173 @@
+"""What is kept of the step that runs: what is expected of its next record, and a value a minute of those before."""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from statistics import median
+
+from orchestrator.shorts.thresholds import Thresholds
+
+MINUTE_S = 60.0
+_LEVELS = 64
+_MINUTES = 31
+_STEADY = 3
+# A part of what is expected below which a falling gradient may lie.
+_LEAST_PART = 0.1
+# Noise that a comparison by a factor of three bears.
+_BEARABLE = 6.0
+
+
+class StepTrace:
+    """The resistances of one constant-current step, with constant memory.
+
+    ``local`` is the highest of the last three to four minutes, or of three records where these are rarer. ``known`` is
+    what is known from elsewhere (0: nothing); the less of both is ``expected``, with ``high``, ``half`` and ``low`` as
+    parts of it. ``high_s`` is when the cell last stood high, ``half_since`` since when it has stood below half.
+    """
+
+    __slots__ = (
+        "_base",
+        "_levels",
+        "_minutes",
+        "_noise_ohm",
+        "_older",
+        "_stride_s",
+        "_thresholds",
+        "_until_s",
+        "expected",
+        "half",
+        "half_since",
+        "has_jumped",
+        "high",
+        "high_s",
+        "known",
+        "lag_ohm",
+        "last",
+        "local",
+        "low",
+        "minute",
+        "roll_s",
+    )
+
+    def __init__(self, thresholds: Thresholds, known: float = 0.0, noise_ohm: float = 0.0) -> None:
+        self._thresholds = thresholds
+        self._noise_ohm = noise_ohm
+        self._older = (0.0, 0.0, 0.0)
+        self._minutes: deque[tuple[float, float]] = deque(maxlen=_MINUTES)
+        self._levels: list[float] = []
+        self._stride_s, self._until_s = MINUTE_S, MINUTE_S
+        self.roll_s = MINUTE_S
+        self.lag_ohm: float | None = None
+        self.known = self._base = known
+        self.local = self.minute = self.last = 0.0
+        self.expected = self.high = self.half = 0.0
+        self.low = -inf
+        self.high_s = -inf
+        self.has_jumped = False
+        self.half_since: float | None = None
+
+    def copy(self) -> StepTrace:
+        """Return a copy that shares nothing that changes."""
+        twin = StepTrace(self._thresholds)
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin._minutes, twin._levels = self._minutes.copy(), self._levels.copy()
+        return twin
+
+    def begin(self, ohm: float, time_s: float) -> None:
+        """Take the first record, or the first behind a low stretch."""
+        self.last = self.local = self.minute = ohm
+        self.half_since = None
+        self.high_s = time_s
+        self.expect()
+
+    def take(self, time_s: float, step_s: float, ohm: float) -> float:
+        """Take the next record; return it, or minus infinity where it lies so low that a stretch may begin."""
+        if ohm > self.local:
+            self.rise(ohm)
+        if step_s >= self.roll_s:
+            self.roll(step_s, ohm)
+        elif ohm > self.minute:
+            self.minute = ohm
+        self.last = ohm
+        if ohm >= self.half:
+            self.half_since = None
+            if ohm >= self.high:
+                self.high_s = time_s
+            return ohm
+        if self.half_since is None:
+            self.half_since = time_s
+        return -inf if ohm <= self.low else ohm
+
+    def expect(self) -> None:
+        """Work out what is expected, and its parts."""
+        t, known, local = self._thresholds, self.known, self.local
+        e = local if not known or local < known else known
+        self.expected, self.high, self.half = e, t.high * e, t.half * e
+        # Noise, and what is left of a gradient that drives against the current, are nothing to fall from.
+        self.low = t.fall * e if e > max(_BEARABLE * self._noise_ohm, _LEAST_PART * known) else -inf
+
+    def rise(self, ohm: float) -> None:
+        """Take a record above all of the last minutes; after a jump, which is a contact's, where it stood is kept."""
+        before = self.last
+        if ohm > self._thresholds.jump * before > 0.0 and self._is_steady_at(before):
+            self._base = min(self._base, before) if self._base else before
+            self.known = min(self.known, before) if self.known else before
+            self.has_jumped = True
+        self.local = ohm
+        self.expect()
+
+    def roll(self, step_s: float, ohm: float) -> None:
+        """Begin the next minute."""
+        older = self._older = (self.minute, self._older[0], self._older[1])
+        self.minute = ohm
+        self.roll_s = step_s + MINUTE_S
+        self._minutes.append((step_s, ohm))
+        if step_s >= self._until_s:
+            self._levels.append(ohm)
+            self._until_s = step_s + self._stride_s
+            if len(self._levels) == _LEVELS:
+                self._levels = self._levels[::2]
+                self._stride_s *= 2.0
+        if step_s >= self._thresholds.lag_from_s:
+            self._lag(step_s)
+        self.local = max(*older, ohm)
+        self.expect()
+
+    def _lag(self, step_s: float) -> None:
+        lag_s = self._thresholds.lag_s
+        within = [ohm for at_s, ohm in self._minutes if 0.5 * lag_s <= step_s - at_s <= 1.5 * lag_s]
+        if within:
+            lag = self.lag_ohm = sorted(within)[len(within) // 2]
+            self.known = self._base
+            if lag > 0.0 and (not self.known or lag < self.known):
+                self.known = lag
+
+    def level(self) -> float:
+        """Return the lower quartile of the values behind the first minute (arcs stand above it)."""
+        values = sorted(self._levels)
+        return values[len(values) // 4] if values else self.last
+
+    def end(self) -> float:
+        """Return the median of the last values."""
+        return median([ohm for _, ohm in list(self._minutes)[-3:]]) if self._minutes else self.last
+
+    def is_settled(self, step_s: float, before_ohm: float) -> bool:
+        """Return whether the values before a fall were so steady that no first spike explains it."""
+        t = self._thresholds
+        if step_s >= t.settled_s or self._lie_within(step_s - 2.0 * t.steady_s, t.like_before, before_ohm):
+            return True
+        return step_s >= t.spike_s and self._lie_within(step_s - t.spike_s, t.steady, before_ohm)
+
+    def _lie_within(self, since_s: float, factor: float, before_ohm: float) -> bool:
+        """Return whether at least three values since a time lie within a factor; the fall itself is left out."""
+        values = [ohm for at_s, ohm in self._minutes if at_s >= since_s and ohm > self._thresholds.high * before_ohm]
+        return len(values) >= 3 and max(values) <= factor * min(values)
+
+    def _is_steady_at(self, ohm: float) -> bool:
+        """Return whether a value is that of the last minutes, and no end of a fall: it is the cell's own level."""
+        values = [value for _, value in self._minutes]
+        if len(values) < _STEADY or max(values) > 1.3 * ohm:
+            return False
+        return all(abs(value - ohm) <= 0.15 * ohm for value in values[-_STEADY:])
