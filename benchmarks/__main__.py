@@ -6,8 +6,21 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from benchmarks import backfill, demo, door, help_start, listeners, rack, reader, restart, softshort, whole_path
+from benchmarks import (
+    backfill,
+    demo,
+    door,
+    help_start,
+    listeners,
+    rack,
+    reader,
+    restart,
+    shorts,
+    softshort,
+    whole_path,
+)
 from benchmarks.figures import Figure, conditions, table
 
 BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
@@ -20,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "door": door.measure,
     "restart": restart.measure,
     "softshort": softshort.measure,
+    "shorts": shorts.measure,
     "help": help_start.measure,
 }
 
@@ -29,13 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
+    parser.add_argument("--seed", default=shorts.SEED, help="another population for the benchmark shorts")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
     where = conditions()
     results: dict[str, list[Figure]] = {}
-    for name, measure in BENCHMARKS.items():
+    measures: dict[str, Callable[[bool], list[Figure]]] = {
+        **BENCHMARKS,
+        "shorts": partial(shorts.measure, seed=options.seed),
+    }
+    for name, measure in measures.items():
         if not options.names or name in options.names:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             results[name] = measure(options.quick)
