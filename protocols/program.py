@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import Discriminator, Field, TypeAdapter
 
 from protocols.program_steps import (
     CcCv,
@@ -61,10 +61,12 @@ SHORT_RATIO = 0.35
 
 
 class ShortPolicy(StrEnum):
-    """What a short means for the run: its natural end (Li/Li), or a trip (full cells)."""
+    """What a hard short means for the run: its natural end, a trip, a hold until a person decides, or only a mark."""
 
     COMPLETE = "complete"
     TRIP = "trip"
+    HOLD = "hold"
+    MARK = "mark"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,10 @@ class Guards:
 
     ``early_cutoff_fraction``: a half-cycle that its voltage cutoff ends in less than this part of its set (or expected)
     time counts; ``early_cutoff_in_a_row`` of them stop the run. ``resistance_low_ohm``/``resistance_high_ohm``: window
-    for the check block, None where the program has none. ``short_ratio``: a half-cycle whose resistance is below this
-    times the median of the ten before is shorted; ``short_in_a_row`` of them are a short. ``open_circuit``: where the
-    voltage of a healthy cell lies before the first step.
+    for the check block, None where the program has none. ``short_ratio``: a record whose resistance is below this
+    part of what is expected of a Li/Li cell may be a short's; ``short_policy``: what a hard short does, while
+    ``short_in_a_row`` is of programs of earlier versions, whose hashes it keeps. ``open_circuit``: where the voltage of
+    a healthy cell lies before the first step.
     """
 
     early_cutoff_fraction: float = 0.05
@@ -160,6 +163,10 @@ class MeasurementSegment:
 Segment = Annotated[CyclingSegment | MeasurementSegment, Discriminator("kind")]
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 @dataclass(frozen=True, slots=True)
 class CellFacts:
     """What a program needs to know of its cell, for labels, normalised quantities and checks."""
@@ -170,6 +177,9 @@ class CellFacts:
     active_mass_mg: float | None = None
     nominal_capacity_ah: float | None = None
     electrolyte_thickness_um: float | None = None
+    # Left out of the text where the cell file does not say them: hashes of earlier versions hold.
+    electrolyte_s_per_cm: Annotated[float | None, Field(exclude_if=_is_none)] = None
+    electrolyte_degc: Annotated[float | None, Field(exclude_if=_is_none)] = None
 
 
 @dataclass(frozen=True, slots=True)

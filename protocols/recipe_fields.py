@@ -47,7 +47,10 @@ class ResistanceBlock(FileModel):
 
 
 class ShortBlock(FileModel):
-    """A short: ``in_a_row`` half-cycles below ``ratio`` times the median resistance of the ten before."""
+    """A short of a Li/Li cell: records below ``ratio`` of what is expected may be one, ``policy`` is what it does.
+
+    ``in_a_row`` is of recipes of earlier versions, which still load with their hashes.
+    """
 
     ratio: Annotated[Number, Field(gt=0, lt=1)] = SHORT_RATIO
     in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3

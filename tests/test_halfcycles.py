@@ -1,4 +1,4 @@
-"""Executed steps from samples: reasons of their end, resistances, shorts, early cutoffs, the contact check."""
+"""Executed steps from samples: reasons of their end, resistances, early cutoffs, the contact check."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.guards import StepWatch
-from orchestrator.judging.limits import Action, Finding, FindingKind
+from orchestrator.judging.limits import Action, FindingKind
 from orchestrator.judging.steps import ExecutedStep, StepBuilder, end_reason
 from protocols.program import (
     Ceiling,
@@ -20,7 +20,6 @@ from protocols.program import (
     Loop,
     Purpose,
     Record,
-    ShortPolicy,
     Until,
     VoltageBand,
 )
@@ -28,7 +27,7 @@ from protocols.program import (
 LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 165e-6, 173e-6, 189e-6)
 CURRENT_A = 1e-4
 CHARGE = ConstantCurrent(CURRENT_A, Until(time_s=3600, voltage_v=0.5), Ceiling(capacity_ah=1.1e-4))
-GUARDS = Guards(short_policy=ShortPolicy.COMPLETE, resistance_low_ohm=10, resistance_high_ohm=1500)
+GUARDS = Guards(resistance_low_ohm=10, resistance_high_ohm=1500)
 SEGMENT = CyclingSegment(
     (CHARGE, replace(CHARGE, current_a=-CURRENT_A, until=Until(3600, -0.5)), Loop(1, 100)),
     Record(600.0),
@@ -60,42 +59,6 @@ def half_cycle(count: int, ohm: float, duration_s: float = 3600.0) -> list[Sampl
         )
         for n, t in enumerate(times)
     ]
-
-
-def judged(resistances: list[float], segment: CyclingSegment = SEGMENT) -> list[Finding]:
-    """Judge half-cycles of these resistances."""
-    samples = [s for n, ohm in enumerate(resistances, 1) for s in half_cycle(n, ohm)]
-    builder = StepBuilder(segment)
-    return StepWatch(segment).feed(builder.feed(samples) + builder.finish())
-
-
-def test_short_is_found_at_the_first_of_three_low_half_cycles() -> None:
-    """Below 0.35 x the median of the ten before, three times running; its time is the first's."""
-    (finding,) = judged([300.0] * 12 + [100.0] * 5)
-    assert (finding.kind, finding.action) == (FindingKind.CELL_SHORTED, Action.COMPLETE)
-    assert finding.time_s == 13 * 3600.0
-
-
-def test_short_of_a_full_cell_is_a_trip() -> None:
-    """What completes a Li/Li run trips a full cell's."""
-    segment = replace(SEGMENT, guards=replace(GUARDS, short_policy=ShortPolicy.TRIP))
-    assert [f.action for f in judged([300.0] * 12 + [100.0] * 3, segment)] == [Action.TRIP]
-
-
-def test_dip_that_recovers_is_a_soft_short() -> None:
-    """Two low half-cycles are marked and end nothing; they do not drag the median down."""
-    (finding,) = judged([300.0] * 12 + [100.0, 100.0] + [290.0] * 4)
-    assert (finding.kind, finding.action) == (FindingKind.SOFT_SHORT, Action.MARK)
-
-
-def test_slow_fall_is_no_short() -> None:
-    """A resistance that halves over forty half-cycles, as a cell that warms up, is not judged."""
-    assert judged([300.0 * 0.98**n for n in range(40)]) == []
-
-
-def test_nothing_is_judged_before_ten_half_cycles() -> None:
-    """Without a history there is no verdict."""
-    assert judged([300.0] * 9 + [30.0]) == []
 
 
 def test_cutoff_is_early_by_the_nearer_of_time_and_charge() -> None:

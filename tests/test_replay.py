@@ -9,12 +9,12 @@ import pytest
 
 from drivers.interfaces import Sample, TestIdentity
 from orchestrator.events import EventKind
-from orchestrator.judging.guards import StepWatch
 from orchestrator.judging.limits import Action
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run_guards import RunGuards
 from orchestrator.store import Store, stored_test
 from protocols.execution_order import flow
 from protocols.program import ConstantCurrent, Loop, Program
@@ -63,15 +63,24 @@ def pipeline(store: Store, rig: Rig, run_id: str, test: int, program: Program = 
     journal = RunJournal(store, RunRequest(program, CHANNEL, "a"), run_id)
     identity = TestIdentity(CHANNEL, 1, run_id, len(SEGMENT.steps) + 1)
     envelope = rig.tester.envelope(CHANNEL)
-    guards = StepWatch(progress.segment)
+    guards = RunGuards(program, "")
+    guards.enter(progress.segment, 0.0)
     return RecordPipeline(store, rig.tester, journal, identity, test, progress, guards, envelope)
+
+
+def state(it: object) -> object:
+    """Give all that an object of ours keeps in mind, through those that it holds."""
+    if not type(it).__module__.startswith("orchestrator."):
+        return it
+    names = [*getattr(it, "__dict__", ()), *getattr(type(it), "__slots__", ())]
+    return type(it).__name__, [(name, state(getattr(it, name))) for name in names if name != "_segment"]
 
 
 def judges(records: RecordPipeline) -> str:
     """Give all that the judges of a pipeline keep in mind, and where it stands."""
     limits, guards, cycles = records._limits, records._guards, records._cycles  # noqa: SLF001 - all of it must be equal
     opened = records._steps._open  # noqa: SLF001
-    parts = [{name: value for name, value in vars(it).items() if name != "_segment"} for it in (limits, guards, cycles)]
+    parts = [state(it) for it in (limits, guards, cycles)]
     where = (records.last, records.stored, records.samples, opened and vars(opened))
     findings = sorted(repr(it) for it in records._findings if it.action is not Action.MARK)  # noqa: SLF001
     return repr((parts, where, findings))

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from drivers.interfaces import Sample
+from orchestrator.analysis.summary import summarize
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.judging.limits import FindingKind
@@ -16,7 +18,7 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
-from protocols.program import Program
+from protocols.program import Program, ShortPolicy
 from simulators.faults import Fault, Spoil
 from simulators.neware.schedule import UnitRatings
 from simulators.neware.settings import Trouble
@@ -153,7 +155,38 @@ def test_shorted_cell_completes_with_its_hour(store_path: Path, poll_period_s: f
     )
     assert found.run.state is RunState.COMPLETED
     assert found.run.reason.startswith(f"{FindingKind.CELL_SHORTED}: ")
-    assert "since 2.50 h (cycle 8)" in found.run.reason
+    assert "since 2.503 h (cycle 8, 0.2 mA/cm2" in found.run.reason
+
+
+def test_short_in_cycle_2_ends_the_run_at_its_hour(store_path: Path, tmp_path: Path) -> None:
+    """A cell whose dendrites grow thirty times as fast shorts before there are ten half-cycles to compare with."""
+    plain = (files("simulators.cells") / "bare-li-li.toml").read_text("utf-8")
+    fast = plain.replace("at_1_ma_per_cm2 = 6.5e-4", "at_1_ma_per_cm2 = 2e-2")
+    model = tmp_path / "fast.toml"
+    model.write_text(fast, "utf-8")
+    found = run_to_end(store_path, li_li_program(100, recipe="li-li-0.4"), cell=str(model), poll_period_s=600)
+    assert (fast != plain, found.run.state) == (True, RunState.COMPLETED)
+    assert "shorted since 2.708 h (cycle 2, 0.4 mA/cm2" in found.run.reason
+    assert "resistance from 224 to 3.5" in found.run.reason
+    summary = summarize(found.store, found.run.run_id)
+    assert summary.hours_to_short == pytest.approx(2.7085, abs=5e-4)
+    assert summary.density_at_short_ma_cm2 == pytest.approx(0.4)
+    assert summary.hours < 3.1
+
+
+def test_short_holds_the_run_where_its_recipe_says_so(store_path: Path) -> None:
+    """The cell is off, the channel kept, and a person resumes or stops the run."""
+    program = li_li_program(300, half_cycle_s=600)
+    (segment,) = program.cycling
+    held = replace(segment, guards=replace(segment.guards, short_policy=ShortPolicy.HOLD))
+    found = run_to_end(
+        store_path,
+        replace(program, segments=(held,)),
+        meanwhile=(2 * 1200 + 620, lambda rig: rig.bench.tester.short_cell(CHANNEL, 1.0)),
+    )
+    assert found.run.state is RunState.HOLDING
+    assert found.run.reason.startswith(f"{FindingKind.CELL_SHORTED}: shorted since 0.8")
+    assert found.run.reason.endswith("resume it or stop it")
 
 
 def test_bare_cell_ends_by_its_own_short(store_path: Path) -> None:

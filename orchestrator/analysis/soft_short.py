@@ -92,9 +92,15 @@ class Assessment:
 
 
 def assess(
-    half_cycles: Iterable[HalfCycle], spectra: Iterable[tuple[int, Spectrum]] = (), rule: Rule | None = None
+    half_cycles: Iterable[HalfCycle],
+    spectra: Iterable[tuple[int, Spectrum]] = (),
+    rule: Rule | None = None,
+    hard: tuple[int, str] | None = None,
 ) -> Assessment:
-    """Assess a whole test at once. A spectrum's cycle is the last one that ran before it, 0 for a fresh cell."""
+    """Assess a whole test at once. A spectrum's cycle is the last one that ran before it, 0 for a fresh cell.
+
+    ``hard`` is the hard short that the run's own watch has told (``orchestrator.shorts``): its cycle and sentence.
+    """
     watch = SoftShortWatch(rule or Rule())
     waiting = deque(sorted(spectra, key=lambda pair: pair[0]))
     for half in half_cycles:
@@ -103,6 +109,8 @@ def assess(
         watch.feed(half)
     for cycle, spectrum in waiting:
         watch.feed_spectrum(cycle, spectrum)
+    if hard is not None:
+        watch.tell_hard(*hard)
     return watch.assessment()
 
 
@@ -176,6 +184,10 @@ class SoftShortWatch:
                 self._edge(half, ohm / median(expected))
         if self._open is None:
             sound.append(half)
+
+    def tell_hard(self, cycle: int, sentence: str) -> None:
+        """Take over a hard short that the records have shown."""
+        self._begin(Verdict.HARD_SHORT, cycle, sentence)
 
     @property
     def _open(self) -> Episode | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.analysis.run_data import Gap, RunData
 from orchestrator.judging.limits import FindingKind
+from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
 from orchestrator.store import Store
 
@@ -16,6 +17,9 @@ from orchestrator.store import Store
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """The summary of one run: times in hours of test time; ``hours_to_short`` is None without a short.
+
+    ``density_at_short_ma_cm2`` is that of the step in which it lies (the critical current density of a ramp),
+    ``charge_to_short_mah`` what had passed in all, both ways.
 
     ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
     without an active mass or where the run did not get so far.
@@ -32,6 +36,8 @@ class RunSummary:
     cycles: int
     samples: int
     hours_to_short: float | None
+    density_at_short_ma_cm2: float | None
+    charge_to_short_mah: float | None
     capacity_mah_g_cycle_5: float | None
     capacity_mah_g_cycle_50: float | None
 
@@ -71,6 +77,7 @@ def summarize(store: Store, run_id: str) -> RunSummary:
 def _summary(data: RunData) -> RunSummary:
     run, store = data.run, data.store
     capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in data.cycles}
+    short = stored_short(store, run.run_id)
     return RunSummary(
         run_id=run.run_id,
         label=run.label,
@@ -82,17 +89,25 @@ def _summary(data: RunData) -> RunSummary:
         hours=data.duration_s / 3600,
         cycles=max(capacities, default=0),
         samples=sum(store.sample_count(test.row.id) for test in data.tests),
-        hours_to_short=_hours_to_short(store, run.run_id),
+        hours_to_short=float(short["time_s"]) / 3600 if short else None,
+        density_at_short_ma_cm2=short.get("density_ma_per_cm2"),
+        charge_to_short_mah=short.get("charge_mah"),
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
     )
 
 
-def _hours_to_short(store: Store, run_id: str) -> float | None:
+def stored_short(store: Store, run_id: str) -> dict[str, Any]:
+    """Return what is stored of the hard short that the run is left with; nothing of one that came back."""
+    found: dict[str, Any] = {}
     for event in store.events(run_id):
-        if event.kind == FindingKind.CELL_SHORTED and event.data_json:
-            return float(json.loads(event.data_json)["time_s"]) / 3600
-    return None
+        if not event.data_json:
+            continue
+        if event.kind == FindingKind.CELL_SHORTED and not found:
+            found = {**json.loads(event.data_json), "sentence": event.message}
+        elif event.kind == FindingKind.NO_SHORT and json.loads(event.data_json).get("short") == ShortKind.CAME_BACK:
+            found = {}
+    return found
 
 
 def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class EventKind(StrEnum):
     CHECK_FAILED = "contact check failed"
     CELL_SHORTED = "cell shorted"
     SOFT_SHORT = "soft short suspected"
+    NO_SHORT = "no short after all"
     CEILING = "ceiling reached"
     OVERDUE = "step did not end"
     ABSOLUTE_LIMIT = "absolute limit exceeded"
@@ -115,6 +116,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.CHECK_FAILED: _S.ALARM,
     _K.CELL_SHORTED: _S.WARNING,
     _K.SOFT_SHORT: _S.WARNING,
+    _K.NO_SHORT: _S.WARNING,
     _K.CEILING: _S.WARNING,
     _K.OVERDUE: _S.ALARM,
     _K.ABSOLUTE_LIMIT: _S.ALARM,

@@ -1,19 +1,15 @@
-"""Judges executed steps: shorts, early cutoffs, steps that reached their ceiling, the contact check."""
+"""Judges executed steps: early cutoffs, steps that reached their ceiling, the contact check."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from statistics import median
 
 from drivers.interfaces import EndReason
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import ExecutedStep
-from orchestrator.rollback import as_it_was
-from protocols.program import CyclingSegment, PoweredStep, Purpose, ShortPolicy
-
-_SHORT_HISTORY = 10
+from orchestrator.rollback import as_before
+from protocols.program import CyclingSegment, PoweredStep, Purpose
 
 
 class StepWatch:
@@ -25,9 +21,6 @@ class StepWatch:
         self._sign_hint = sign_hint
         self._before_s = 0.0
         self._early = 0
-        # Half-cycles are compared at the same set current only.
-        self._healthy: dict[float, deque[float]] = {}
-        self._shorted: list[ExecutedStep] = []
         # Current and voltage of the contact check before.
         self._checked: tuple[float, float] | None = None
 
@@ -39,7 +32,7 @@ class StepWatch:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
-        return as_it_was(self, "_early", "_healthy", "_shorted", "_checked")
+        return as_before(self, "_early", "_checked")
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
         """Judge steps in the order in which they ran, with the test's own times and the run's cycles."""
@@ -63,7 +56,6 @@ class StepWatch:
                 findings.extend(self._check(set_a, executed))
             else:
                 findings.extend(self._early_cutoff(step, set_a, executed))
-                findings.extend(self._short(set_a, executed))
         return findings
 
     def _check(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
@@ -109,32 +101,6 @@ class StepWatch:
             f"of {set_s:.0f} s): was the cell pulled out, or is a contact lost?"
         )
         return [Finding(FindingKind.EARLY_CUTOFF, Action.STOP, message, executed.start_s)]
-
-    def _short(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
-        guards = self._segment.guards
-        history = self._healthy.setdefault(abs(set_a), deque(maxlen=_SHORT_HISTORY))
-        seen = executed.resistance_ohm
-        if seen is None or executed.end_reason is EndReason.EXTERNAL:
-            return []
-        if len(history) == _SHORT_HISTORY and seen < guards.short_ratio * median(history):
-            self._shorted.append(executed)
-            if len(self._shorted) != guards.short_in_a_row:
-                return []
-            first = self._shorted[0]
-            message = (
-                f"resistance fell to {seen:.3g} ohm from {median(history):.3g} ohm; "
-                f"shorted since {first.start_s / 3600:.2f} h (cycle {first.cycle})"
-            )
-            action = Action.COMPLETE if guards.short_policy is ShortPolicy.COMPLETE else Action.TRIP
-            return [Finding(FindingKind.CELL_SHORTED, action, message, first.start_s)]
-        findings = []
-        if self._shorted:
-            first = self._shorted[0]
-            message = f"resistance fell and recovered at {first.start_s / 3600:.2f} h (cycle {first.cycle})"
-            findings.append(Finding(FindingKind.SOFT_SHORT, Action.MARK, message, first.start_s))
-        self._shorted = []
-        history.append(seen)
-        return findings
 
 
 def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:

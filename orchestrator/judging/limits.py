@@ -30,9 +30,10 @@ class Action(IntEnum):
     """The action that a finding requires, in rising order of precedence if there are several findings."""
 
     MARK = 0
-    COMPLETE = 1
-    STOP = 2
-    TRIP = 3
+    HOLD = 1
+    COMPLETE = 2
+    STOP = 3
+    TRIP = 4
 
 
 class FindingKind(StrEnum):
@@ -42,6 +43,7 @@ class FindingKind(StrEnum):
     CHECK_FAILED = "contact check failed"
     CELL_SHORTED = "cell shorted"
     SOFT_SHORT = "soft short suspected"
+    NO_SHORT = "no short after all"
     CEILING = "ceiling reached"
     OVERDUE = "step did not end"
     ABSOLUTE_LIMIT = "absolute limit exceeded"
@@ -62,17 +64,19 @@ EXPLAINS = (
     FindingKind.CELL_SHORTED,
     FindingKind.INVALID_VALUE,
     FindingKind.SOFT_SHORT,
+    FindingKind.NO_SHORT,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A finding in a batch of samples: a sentence, the required action, and its test time in seconds."""
+    """A finding in a batch of samples: a sentence, the required action, its test time in seconds, values to store."""
 
     kind: FindingKind
     action: Action
     message: str
     time_s: float
+    data: Mapping[str, object] | None = None
 
 
 def by_gravity(findings: Sequence[Finding]) -> list[Finding]:

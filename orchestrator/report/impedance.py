@@ -12,6 +12,7 @@ from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycles_of
 from orchestrator.analysis.resistance_history import InterfaceRow, interface_over_cycles
 from orchestrator.analysis.run_data import MeasuredSpectrum, RunData
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
+from orchestrator.analysis.summary import stored_short
 from orchestrator.report.spectra import bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
 from protocols.cell import CellKind
@@ -80,8 +81,14 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
         fits,
         tuple(_conductivity(fit, facts, series_ohm) for fit in fits),
         halves,
-        assess(halves, pairs) if kind is CellKind.LI_LI else None,
+        assess(halves, pairs, hard=_hard(store, run_id)) if kind is CellKind.LI_LI else None,
     )
+
+
+def _hard(store: Store, run_id: str) -> tuple[int, str] | None:
+    """Return the cycle and the sentence of the hard short that the run has told; None without one."""
+    short = stored_short(store, run_id)
+    return (int(short.get("cycle", 0)), short["sentence"]) if short else None
 
 
 def _conductivity(fit: CircuitFit, facts: CellFacts, series_ohm: float) -> Conductivity | None:

@@ -65,7 +65,7 @@ class RunJournal:
         """Write one event for each kind and action of findings: a damaged cell can show hundreds in one poll."""
         for first, count in alike(findings):
             more = f" (the first of {count} alike)" if count > 1 else ""
-            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count}
+            data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count, **(first.data or {})}
             # A mark asks nobody to come, whatever its kind.
             severity = Severity.WARNING if first.action is Action.MARK else None
             self.note(EventKind(first.kind.value), first.message + more, data, severity)

@@ -14,13 +14,13 @@ from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.events import EventKind, Severity
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.cycles import Cycle
-from orchestrator.judging.guards import StepWatch
 from orchestrator.judging.limits import Action, Finding, LimitWatch, by_gravity
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.replaying import Replay
+from orchestrator.runs.run_guards import RunGuards
 from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
 from orchestrator.store.stored_test import reading
@@ -32,7 +32,12 @@ MOST_RECORDS = 1_000_000_000
 # So long a test is waited for that makes records less often, before it is called still.
 _MOST_POLLS = 3
 
-_FINAL = {Action.COMPLETE: RunState.COMPLETED, Action.STOP: RunState.STOPPED, Action.TRIP: RunState.TRIPPED}
+_FINAL = {
+    Action.HOLD: RunState.HOLDING,
+    Action.COMPLETE: RunState.COMPLETED,
+    Action.STOP: RunState.STOPPED,
+    Action.TRIP: RunState.TRIPPED,
+}
 
 
 def ending_of(findings: Sequence[Finding]) -> Ending | None:
@@ -51,7 +56,7 @@ class Scout:
     """Copies of a test's judges for records that the store refused; ``stored`` is the last stored record."""
 
     def __init__(
-        self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: StepWatch, progress: Progress
+        self, stored: Sample | None, limits: LimitWatch, steps: StepBuilder, guards: RunGuards, progress: Progress
     ) -> None:
         self.stored = self.last = stored
         self._limits, self._steps, self._guards = deepcopy((limits, steps, guards))
@@ -61,7 +66,7 @@ class Scout:
         """Judge records that follow the last ones."""
         self.last = samples[-1]
         numbered, _ = self._progress.number(self._steps.feed(samples))
-        return self._limits.feed(samples) + self._guards.feed(numbered)
+        return self._limits.feed(samples) + self._guards.feed(samples, numbered, self._progress.cycle(self.last))
 
 
 def _check_count(identity: TestIdentity, count: int) -> None:
@@ -85,7 +90,7 @@ class RecordPipeline:
         identity: TestIdentity,
         test: int,
         progress: Progress,
-        guards: StepWatch,
+        guards: RunGuards,
         envelope: ChannelEnvelope,
     ) -> None:
         self.identity = identity
@@ -222,7 +227,9 @@ class RecordPipeline:
         self.stored = self.last.sequence
         self.samples += len(samples)
         found = self._limits.feed(samples)
-        self._findings += tuple(found + self._keep(self._steps.feed(samples)))
+        numbered = self._keep(self._steps.feed(samples))
+        found += self._guards.feed(samples, numbered, self._progress.cycle(self.last))
+        self._findings += tuple(found)
 
     async def replay(self) -> None:
         """Bring the judges to the end of the stored samples, after a restart, in slices between which the loop runs.
@@ -234,12 +241,20 @@ class RecordPipeline:
             return
         with reading(self._store.path, self.test) as stored:
             replay = Replay(stored)
+            cycles: dict[int, int] = {}
             async for steps in replay.steps():
                 # They are stored, and so are the cycles that they complete: by the same commit.
                 numbered, _ = self._progress.number(steps)
-                self._found_again(self._guards.feed(numbered))
+                cycles.update((step.step_count, step.cycle) for step in numbered)
+                self._found_again(self._guards.feed((), numbered, 0))
             async for samples in replay.samples():
-                self._found_again(self._keep(self._steps.feed(samples)))
+                numbered = self._keep(self._steps.feed(samples))
+                cycles.update((step.step_count, step.cycle) for step in numbered)
+                self._found_again(self._guards.feed((), numbered, 0))
+            cycles.setdefault(last.step_count, self._progress.cycle(last))
+            if self._guards.watch_shorts:
+                async for samples in replay.every_sample():
+                    self._found_again(self._guards.feed_again(samples, cycles))
             async for found in replay.findings(self._limits):
                 self._found_again(found)
         self.last, self.stored, self.samples = last, last.sequence, replay.count
@@ -249,25 +264,28 @@ class RecordPipeline:
     def _found_again(self, findings: list[Finding]) -> None:
         self._findings += tuple(finding for finding in findings if finding.action is not Action.MARK)
 
-    def finish(self, *, segment_is_over: bool) -> None:
+    def finish(self, *, segment_is_over: bool, run_is_over: bool = False) -> None:
         """Judge and save the last step and cycle of a finished test; a cycle stays open if its segment may continue.
 
         Where the store takes nothing, it stays open: the test may still go on.
         """
         mine = as_before(self, "_new_steps", "_new_cycles", "_findings")
         with self._store.transaction(mine, self._steps.undo(), self._guards.undo(), self._cycles.undo()):
-            self._findings += tuple(self._keep(self._steps.finish()))
+            self._findings += tuple(self._guards.feed((), self._keep(self._steps.finish()), 0))
+            if run_is_over:
+                self._findings += tuple(self._guards.finish())
             if segment_is_over:
                 self._new_cycles = self._new_cycles + self._cycles.finish()
             self.save()
 
-    def _keep(self, steps: list[ExecutedStep]) -> list[Finding]:
+    def _keep(self, steps: list[ExecutedStep]) -> list[ExecutedStep]:
+        """Keep executed steps, and the cycles that they complete, for ``save``; return them with the run's cycles."""
         if not steps:
             return []
         self._new_steps = self._new_steps + steps
         numbered, cycles = self._progress.number(steps)
         self._new_cycles = self._new_cycles + cycles
-        return self._guards.feed(numbered)
+        return numbered
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""

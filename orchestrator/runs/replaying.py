@@ -5,6 +5,7 @@ They say exactly what they would say without a restart (docs/performance.md, "Re
 - The steps that a tick has stored are not built again from their samples: their rows are fed to the guards and cycles.
   The last one is, because it may be a part: it is stored when a run is held, and its test may go on.
 - A row that its own samples contradict is not believed: from there on the steps are built from the samples.
+- The watch for shorts in a Li/Li run is fed every sample again: what it knows of a cell is in all of its records.
 - The limits judge each sample by itself, and one within them only ends a series. SQLite picks out the others.
 """
 
@@ -65,6 +66,13 @@ class Replay:
         if self._first is None:
             return
         for page in self._stored.samples(self._first - 1):
+            yield page
+            if len(page) > _LONG_PAGE:
+                await asyncio.sleep(0)
+
+    async def every_sample(self) -> AsyncIterator[list[Sample]]:
+        """Give all samples, for a judge whose state is that of every record: the watch for shorts."""
+        for page in self._stored.samples(-1):
             yield page
             if len(page) > _LONG_PAGE:
                 await asyncio.sleep(0)

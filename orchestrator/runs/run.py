@@ -16,12 +16,12 @@ from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentit
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
 from orchestrator.failpoints import failpoint
-from orchestrator.judging.guards import StepWatch
 from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run_guards import RunGuards
 from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
 from orchestrator.states import MOVES, Ending, RunState, RunStatus, move
@@ -65,7 +65,7 @@ class Run:
         self._stops_waiting = 0
         self.starting = StartOrder(self, store, tester, self.journal, request)
         self.stopping = StopOrder(self, store, tester, self.journal, request.channel)
-        self._guards = StepWatch(self.segment, tester.traits.sign_hint)
+        self._guards = RunGuards(request.program, tester.traits.sign_hint)
         # Test time, cycles and samples of the tests before the present one.
         self._before_s, self._samples_before = 0.0, 0
         self.forecast = forecast(request.program)
@@ -217,17 +217,17 @@ class Run:
             self.hold(ending.reason)
             return
         with self._store.transaction():
-            found = self._judge_rest(segment_is_over=True)
+            found = self._judge_rest(segment_is_over=True, run_is_over=True)
             # How a completed run ended is told by what was found, not by the program that came to its end.
             ending = (found or ending) if ending.state is RunState.COMPLETED else ending.joined(found)
             self.journal.note(EventKind.ENDED, ending.reason)
             self.go(ending.state, ending.reason)
 
-    def _judge_rest(self, *, segment_is_over: bool) -> Ending | None:
+    def _judge_rest(self, *, segment_is_over: bool, run_is_over: bool = False) -> Ending | None:
         """Judge the last records of the present test, store the findings, and return the ending that they require."""
         if self.records is None:
             return None
-        self.records.finish(segment_is_over=segment_is_over)
+        self.records.finish(segment_is_over=segment_is_over, run_is_over=run_is_over)
         ending = self.records.ending
         self.records.write_down()
         return ending
