@@ -17,12 +17,15 @@ from pydantic import Field, model_validator
 from protocols.current_sign import Direction
 from protocols.field_types import FileModel, Line, Name, Text, problem
 from protocols.program import Ceiling, CellFacts, ShortPolicy
-from protocols.quantities import Area, Capacity, Dimension, Length, Mass, Temperature
+from protocols.quantities import Area, Capacity, Conductivity, Dimension, Length, Mass, Temperature
 
 _SECONDS_PER_HOUR = Decimal(3600)
 _SET_CHARGE_FACTOR = Decimal("1.1")
 _CAPACITY_FACTOR = Decimal("1.2")
 _TIME_FACTOR = Decimal(2)
+_LIKE_K = 5
+# The disc of 10 mm for which the window of the contact check is given.
+_WINDOW_CM2 = Decimal("0.7854")
 
 
 class CellKind(StrEnum):
@@ -85,6 +88,18 @@ DEFAULTS: Mapping[CellKind, KindDefaults] = MappingProxyType(
     }
 )
 
+
+def resistance_window(kind: CellKind, area_cm2: Decimal | None) -> Band | None:
+    """Give where the contact check must find a cell of a kind: by area, where it is known, as resistances go.
+
+    The window of the kind is that of a disc of 10 mm.
+    """
+    window = DEFAULTS[kind].resistance_window
+    if window is None or area_cm2 is None:
+        return window
+    return window[0] * _WINDOW_CM2 / area_cm2, window[1] * _WINDOW_CM2 / area_cm2
+
+
 # The kinds, by their names in programs, that rest at 0 V.
 SYMMETRIC = frozenset(kind.value for kind, defaults in DEFAULTS.items() if defaults.symmetric)
 
@@ -128,6 +143,8 @@ class Cell(FileModel):
     counter_electrode: Line
     electrolyte: Line
     electrolyte_thickness: Length | None = None
+    electrolyte_conductivity: Conductivity | None = None
+    electrolyte_conductivity_at: Temperature | None = None
     temperature: Temperature | None = None
     metadata: Annotated[dict[Name, Text], Field(max_length=64)] = Field(default_factory=dict)
 
@@ -136,6 +153,20 @@ class Cell(FileModel):
         if self.nominal_capacity is not None and self.nominal_capacity_ah is None:
             raise problem(
                 f"nominal_capacity {self.nominal_capacity} without what it refers to", "area or active_mass as well"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _conductivity_is_the_cells(self) -> Self:
+        given, at = self.electrolyte_conductivity, self.electrolyte_conductivity_at
+        if (given is None) != (at is None):
+            seen = "electrolyte_conductivity" if at is None else "electrolyte_conductivity_at"
+            raise problem(f"{seen} alone", "a conductivity and the temperature at which it was measured")
+        here = self.temperature
+        if at is not None and here is not None and abs(at.exact - here.exact) > _LIKE_K:
+            raise problem(
+                f"a conductivity at {at} for a cell at {here}",
+                f"the conductivity within {_LIKE_K} K of the cell's temperature, or none: it changes several % per K",
             )
         return self
 
@@ -158,6 +189,8 @@ class Cell(FileModel):
             active_mass_mg=self.active_mass.to("mg") if self.active_mass else None,
             nominal_capacity_ah=None if capacity_ah is None else float(capacity_ah),
             electrolyte_thickness_um=self.electrolyte_thickness.to("um") if self.electrolyte_thickness else None,
+            electrolyte_s_per_cm=self.electrolyte_conductivity.value if self.electrolyte_conductivity else None,
+            electrolyte_degc=self.electrolyte_conductivity_at.value if self.electrolyte_conductivity_at else None,
         )
 
     @property

@@ -43,6 +43,7 @@ class Dimension(StrEnum):
     TEMPERATURE = "temperature"
     FREQUENCY = "frequency"
     SCAN_RATE = "scan rate"
+    CONDUCTIVITY = "conductivity"
 
 
 # Per dimension: spelling and factor to the base unit. The base unit is the spelling with factor 1, or, where that is
@@ -64,6 +65,7 @@ _TABLE: Mapping[Dimension, Mapping[str, str]] = {
     Dimension.TEMPERATURE: {"degC": "1"},
     Dimension.FREQUENCY: {"Hz": "1", "kHz": "1e3", "mHz": "1e-3", "MHz": "1e6"},
     Dimension.SCAN_RATE: {"V/s": "1", "mV/s": "1e-3"},
+    Dimension.CONDUCTIVITY: {"S/cm": "1", "mS/cm": "1e-3"},
 }
 
 
@@ -106,7 +108,7 @@ class Quantity:
     """A decimal number with a unit of the table, as it was written.
 
     ``exact`` is the number in the base unit of its ``dimension`` (A, A/cm2, A/g, 1/h, V, s, Ah, Ah/cm2, Ah/g, m, cm2,
-    g, ohm, degC, Hz), ``value`` the float nearest to it.
+    g, ohm, degC, Hz, V/s, S/cm), ``value`` the float nearest to it.
     """
 
     number: Decimal
@@ -240,4 +242,5 @@ Resistance = Annotated[Quantity, *_positive(Dimension.RESISTANCE)]
 Area = Annotated[Quantity, *_positive(Dimension.AREA)]
 Mass = Annotated[Quantity, *_positive(Dimension.MASS)]
 Length = Annotated[Quantity, *_positive(Dimension.LENGTH)]
+Conductivity = Annotated[Quantity, *_positive(Dimension.CONDUCTIVITY)]
 Temperature = Annotated[Quantity, *_signed(Dimension.TEMPERATURE)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
-from protocols.cell import DEFAULTS, Band, CellKind
+from protocols.cell import DEFAULTS, Band, CellKind, resistance_window
 from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
 from protocols.program import SHORT_RATIO, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
@@ -100,14 +101,17 @@ class RecipeFields(FileModel):
     check_block: Flag | None = None
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 
-    def rules(self, kind: CellKind) -> Rules:
-        """Give what holds for cells of one kind: the recipe's own words, and the kind's defaults where it has none."""
+    def rules(self, kind: CellKind, area_cm2: Decimal | None = None) -> Rules:
+        """Give what holds for cells of one kind: the recipe's own words, and the kind's defaults where it has none.
+
+        ``area_cm2`` is the area of the cell, where it is known.
+        """
         defaults = DEFAULTS[kind]
         bands: dict[str, Band | None] = {}
         for layer in LAYERS:
             block: BandBlock | None = getattr(self.limits, layer)
             bands[layer] = getattr(defaults, layer) if block is None else (block.low.exact, block.high.exact)
-        low, high = defaults.resistance_window or (None, None)
+        low, high = resistance_window(kind, area_cm2) or (None, None)
         own = self.guards.resistance
         low, high = own.low.exact if own.low else low, own.high.exact if own.high else high
         return Rules(

@@ -93,7 +93,7 @@ class _Resolver:
         self.done: list[Step] = []
         self.currents_a: list[Decimal] = []
         self.powered = [step for _, step in powered_steps(recipe.steps)]
-        self._rules = recipe.rules(cell.kind)
+        self._rules = recipe.rules(cell.kind, cell.area.exact if cell.area else None)
         self._bands = {layer: band for layer, band in self._rules.bands.items() if band is not None}
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])

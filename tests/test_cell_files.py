@@ -126,3 +126,18 @@ def test_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_schema_knows_every_key() -> None:
     """Editors complete the keys of a cell file."""
     assert set(_LINES) | {"area", "metadata"} <= set(cell_schema()["properties"])
+
+
+def test_conductivity_is_taken_at_the_cells_temperature_only() -> None:
+    """A polymer's changes several per cent a kelvin: alone, or measured at another temperature, it is refused."""
+    sound = {
+        "temperature": "60 degC",
+        "electrolyte_conductivity": "0.24 mS/cm",
+        "electrolyte_conductivity_at": "62 degC",
+    }
+    facts = parse_cell(_text(**sound)).facts()
+    assert (facts.electrolyte_s_per_cm, facts.electrolyte_degc) == (2.4e-4, 62.0)
+    with pytest.raises(RecipeError, match="several % per K"):
+        parse_cell(_text(**(sound | {"electrolyte_conductivity_at": "25 degC"})))
+    with pytest.raises(RecipeError, match="the temperature at which it was measured"):
+        parse_cell(_text(electrolyte_conductivity="0.24 mS/cm"))

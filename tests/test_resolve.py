@@ -146,6 +146,13 @@ def test_check_block_passes_the_first_current_both_ways_for_5_s() -> None:
     assert (segment.guards.resistance_low_ohm, segment.guards.resistance_high_ohm) == (10.0, 1500.0)
 
 
+def test_check_window_follows_the_area() -> None:
+    """10 ohm on a disc of 10 mm are 1.6 on 5 cm2 and 39 on 0.2 cm2; what a recipe says itself is per cell."""
+    small, large = (_segment(load_recipe("li-li-0.2"), _cell("li-li", area=f"{cm2} cm2")) for cm2 in ("0.2", "5"))
+    assert small.guards.resistance_low_ohm == pytest.approx(39.27)
+    assert large.guards.resistance_low_ohm == pytest.approx(1.5708)
+
+
 def test_open_circuit_never_looks_like_a_resistance_inside_the_window() -> None:
     """1 mA/cm2 reaches the cutoff at about 630 ohm, so the window ends below that."""
     segment = _segment(load_recipe("li-plating-1.0"), load_cell("bare-li-li"))
