@@ -10,9 +10,11 @@ import pytest
 from drivers.interfaces import Sample, TestIdentity
 from orchestrator.events import EventKind
 from orchestrator.judging.limits import Action
+from orchestrator.runs import replaying
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.records import RecordPipeline
+from orchestrator.runs.replaying import Replay
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run_guards import RunGuards
 from orchestrator.store import Store, stored_test
@@ -98,6 +100,28 @@ def live(store: Store, records: RecordPipeline, samples: list[Sample], draw: ran
         at += size
         if at < len(samples) or draw.random() < 0.5:
             records.accept(block)
+
+
+async def test_watch_for_shorts_is_fed_head_and_tail_of_a_long_test(
+    rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tail begins with a step where one does; a short test is read whole."""
+    samples = made(1, gaps=False)
+    run_id = RunRequest(PROGRAM, CHANNEL, "a").add_to(store)
+    test = store.add_test(
+        run_id=run_id, segment=0, instrument="made", channel=CHANNEL, tester_test_id=1, barcode=run_id,
+        started_unix_s=0.0,
+    )  # fmt: skip
+    live(store, pipeline(store, rig, run_id, test), samples, random.Random(1))
+    with stored_test.reading(store.path, test) as stored:
+        assert [it async for page in Replay(stored).watched_samples() for it in page] == samples
+        monkeypatch.setattr(replaying, "HEAD_SAMPLES", 20)
+        monkeypatch.setattr(replaying, "TAIL_SAMPLES", 100)
+        seen = [it async for page in Replay(stored).watched_samples() for it in page]
+    head, tail = seen[:20], seen[20:]
+    assert (head, tail) == (samples[:20], samples[-len(tail) :])
+    assert 50 < len(tail) <= 100
+    assert tail[0].step_time_s == 0.0
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -253,7 +253,7 @@ class RecordPipeline:
                 self._found_again(self._guards.feed((), numbered, 0))
             cycles.setdefault(last.step_count, self._progress.cycle(last))
             if self._guards.watch_shorts:
-                async for samples in replay.every_sample():
+                async for samples in replay.watched_samples():
                     self._found_again(self._guards.feed_again(samples, cycles))
             async for found in replay.findings(self._limits):
                 self._found_again(found)

@@ -5,7 +5,8 @@ They say exactly what they would say without a restart (docs/performance.md, "Re
 - The steps that a tick has stored are not built again from their samples: their rows are fed to the guards and cycles.
   The last one is, because it may be a part: it is stored when a run is held, and its test may go on.
 - A row that its own samples contradict is not believed: from there on the steps are built from the samples.
-- The watch for shorts in a Li/Li run is fed every sample again: what it knows of a cell is in all of its records.
+- The watch for shorts in a Li/Li run is fed its samples again; of a test with more than 52,000 the head, where the
+  tester's zero is seen, and the tail: it looks back over eight steps. What came between is a gap to it.
 - The limits judge each sample by itself, and one within them only ends a series. SQLite picks out the others.
 """
 
@@ -21,6 +22,9 @@ from orchestrator.store.stored_test import Band, StoredTest
 
 # A page with so many rows is followed by a turn of the loop; what is shorter is done at once.
 _LONG_PAGE = 100
+# Of a long test the watch for shorts is fed so many samples again, at 5 us each.
+HEAD_SAMPLES = 2_000
+TAIL_SAMPLES = 50_000
 
 
 class Replay:
@@ -70,12 +74,19 @@ class Replay:
             if len(page) > _LONG_PAGE:
                 await asyncio.sleep(0)
 
-    async def every_sample(self) -> AsyncIterator[list[Sample]]:
-        """Give all samples, for a judge whose state is that of every record: the watch for shorts."""
-        for page in self._stored.samples(-1):
-            yield page
-            if len(page) > _LONG_PAGE:
-                await asyncio.sleep(0)
+    async def watched_samples(self) -> AsyncIterator[list[Sample]]:
+        """Give the samples that the watch for shorts needs: all of a test, or the head and the tail of a long one."""
+        first, last = self._stored.first_sequence(), self._stored.last_sequence()
+        ranges: list[tuple[int, int | None]] = [(-1, None)]
+        if first is not None and last is not None and last - first >= HEAD_SAMPLES + TAIL_SAMPLES:
+            tail = last - TAIL_SAMPLES
+            begin = self._stored.first_of_step_above(tail)
+            ranges = [(-1, HEAD_SAMPLES), (tail if begin is None else begin - 1, None)]
+        for after, most in ranges:
+            for page in self._stored.samples(after, most):
+                yield page
+                if len(page) > _LONG_PAGE:
+                    await asyncio.sleep(0)
 
     async def findings(self, limits: LimitWatch) -> AsyncIterator[list[Finding]]:
         """Bring a new limit watch to the end of the test, and give what it finds on the way."""

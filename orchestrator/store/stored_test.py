@@ -125,11 +125,22 @@ class StoredTest:
             yield page
             after = page[-1].executed.step_count
 
-    def samples(self, after: int) -> Iterator[list[Sample]]:
-        """Return the samples above a number in order, in pages."""
+    def samples(self, after: int, most: int | None = None) -> Iterator[list[Sample]]:
+        """Return the samples above a number in order, all or the first ``most``, in pages."""
         with explained(self._path):
-            for page in bulk.pages(self._connection, self._test, after, None):
+            for page in bulk.pages(self._connection, self._test, after, most):
                 yield list(page)
+
+    def last_sequence(self) -> int | None:
+        """Return the number of the test's last sample; None when it has none."""
+        return self._one("SELECT max(sequence) FROM sample WHERE test = ?")
+
+    def first_of_step_above(self, sequence: int) -> int | None:
+        """Return the number of the first sample of the first stored step that begins above a sample's number."""
+        sql = "SELECT min(first_sequence) FROM step WHERE test = ? AND first_sequence > ?"
+        with explained(self._path):
+            number: int | None = self._connection.execute(sql, (self._test, sequence)).fetchone()[0]
+        return number
 
     def scan(self, low_v: float, high_v: float, bands: Mapping[int, Band]) -> Iterator[Scan]:
         """Go over all samples in pages and return those that are outside of a voltage band or of their step's band."""
