@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from simulators.cells import CellModel, load_cell
 from simulators.cells.lfp import IronPhosphateCell
+from simulators.cells.licu import LithiumCopperCell
 from simulators.cells.lili import LithiumSymmetricCell
 
 STEP_S = 30.0
@@ -30,6 +31,13 @@ def phosphate_cell(
     """Load an LFP model with its own type."""
     cell = load_cell(name, seed=seed, temperature_degc=temperature_degc, overrides=overrides)
     assert isinstance(cell, IronPhosphateCell)
+    return cell
+
+
+def copper_cell(name: str, *, seed: int = 1, overrides: Mapping[str, float] | None = None) -> LithiumCopperCell:
+    """Load a Li/Cu model with its own type."""
+    cell = load_cell(name, seed=seed, overrides=overrides)
+    assert isinstance(cell, LithiumCopperCell)
     return cell
 
 

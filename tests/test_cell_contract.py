@@ -14,7 +14,8 @@ from simulators.cells import CellModel, load_cell, shipped_names
 from tests.cell_cycler import DISC_CM2, half_cycle, lithium_cell
 
 # Whole lives of cells, twenty times over: on a machine that does other things too, five seconds are not enough.
-NAMES = ("bare-lfp", "bare-li-li", "coated-lfp", "coated-li-li")
+# What was conditioned is the bare copper's model with a smaller film.
+NAMES = ("bare-lfp", "bare-li-cu", "bare-li-li", "coated-lfp", "coated-li-li")
 TOLERANCE_V = 1e-6
 currents = st.sampled_from([-7.9e-4, -3.1e-4, -1e-5, 0.0, 1e-5, 1.6e-4, 2.2e-4])
 intervals = st.floats(0.0, 7200.0)
@@ -23,9 +24,9 @@ programs = st.lists(st.tuples(intervals, currents, st.integers(1, 40)), min_size
 
 @functools.cache
 def past(name: str) -> tuple[float, ...]:
-    """Give the state of a cell of seed 3 with a past: a bare Li/Li one close to its first soft short."""
+    """Give the state of a cell of seed 3 with a past: Li/Li close to its first soft short, Li/Cu short of lithium."""
     cell = load_cell(name, seed=3)
-    current_a = 3.1e-4 if name.endswith("li-li") else 1e-4
+    current_a = {"li-li": 3.1e-4, "li-cu": -6e-4}.get(name[-5:], 1e-4)
     for _ in range(24 if name.endswith("li-li") else 3):
         cell.advance(3600.0, current_a)
         cell.advance(3600.0, -current_a)
@@ -72,9 +73,9 @@ def any_cell(name: str) -> CellModel:
     return {"softly shorted": softly_shorted, "shorted": shorted}.get(name, lambda: aged(name))()
 
 
-def test_the_papers_cells_are_shipped() -> None:
-    """Four files, one per cell, each serving every rate."""
-    assert shipped_names() == NAMES
+def test_shipped_cells_are_listed_by_name() -> None:
+    """The paper's four cells and two with copper: one file per cell, each serving every rate."""
+    assert shipped_names() == tuple(sorted((*NAMES, "conditioned-li-cu")))
 
 
 @pytest.mark.parametrize("name", [*NAMES, "softly shorted"])

@@ -29,7 +29,14 @@ def test_every_shipped_cell_loads_under_its_own_name(name: str) -> None:
 
 def test_four_cells_of_the_paper_are_shipped() -> None:
     """Bare and coated, Li/Li and LFP."""
-    assert shipped_cells() == ("bare-lfp", "bare-li-li", "coated-lfp", "coated-li-li")
+    assert shipped_cells() == (
+        "bare-lfp",
+        "bare-li-cu",
+        "bare-li-li",
+        "coated-lfp",
+        "coated-li-li",
+        "conditioned-li-cu",
+    )
 
 
 def test_lfp_cell_tells_its_facts_without_binary_dust() -> None:
@@ -52,7 +59,7 @@ def test_cell_loads_from_a_path(tmp_path: Path) -> None:
 
 def test_unknown_name_is_answered_with_the_nearest_and_all() -> None:
     """A slip in a name shows what was meant and what there is."""
-    with pytest.raises(UnknownName, match=r"Did you mean coated-lfp\? Shipped: bare-lfp, bare-li-li"):
+    with pytest.raises(UnknownName, match=r"Did you mean coated-lfp\? Shipped: bare-lfp, bare-li-cu, bare-li-li"):
         load_cell("coated-lpf")
 
 

@@ -24,7 +24,7 @@ def test_the_session_in_the_docstring_runs() -> None:
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     """A typing error costs one look, not a search."""
-    with pytest.raises(ValueError, match="bare-lfp, bare-li-li, coated-lfp, coated-li-li"):
+    with pytest.raises(ValueError, match="bare-lfp, bare-li-cu, bare-li-li, coated-lfp, coated-li-li"):
         load_cell("bare-lili", seed=1)
 
 
@@ -39,7 +39,7 @@ def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('kind = "li-li"', "", "kind is None, expected one of lfp, li-li"),
+        ('kind = "li-li"', "", "kind is None, expected one of lfp, li-cu, li-li"),
         ('kind = "li-li"', 'kind = "nmc"', "kind is 'nmc'"),
         ("area_cm2 = 0.7854", "", "missing parameter area_cm2"),
         ("area_cm2 = 0.7854", "area_cm2 = 0.7854\narea_mm2 = 1.0", "unknown parameter area_mm2"),

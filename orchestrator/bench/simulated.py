@@ -24,7 +24,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
-from protocols.cell import Cell
+from protocols.cell import Cell, CellKind
 from protocols.program import Program
 from protocols.usual_bands import BANDS, UsualBands
 
@@ -71,11 +71,16 @@ class SimulatedRack:
 
 
 def rack_with(cell: Cell, channel: str, model: str | None, seed: int) -> SimulatedRack:
-    """Return the rack with one cell for a channel: ``model``, else the cell's own, else the coated one of its kind."""
+    """Return the rack with one cell for a channel: ``model``, else the cell's own, else the usual one of its kind."""
     if model is None:
-        model = cell.name if cell.name in simulated_models() else f"coated-{cell.kind.value}"
+        model = cell.name if cell.name in simulated_models() else _usual_model(cell.kind)
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
     return SimulatedRack({holder: model}, seed)
+
+
+def _usual_model(kind: CellKind) -> str:
+    # Copper whose film is formed is how most published methods begin, and it rests within their limits.
+    return f"{'conditioned' if kind is CellKind.LI_CU else 'coated'}-{kind.value}"
 
 
 def simulated_bench() -> BenchSettings:

@@ -11,6 +11,8 @@ from typing import Any
 
 from simulators.cells.lfp import IronPhosphateCell
 from simulators.cells.lfp_parameters import IronPhosphateParameters
+from simulators.cells.licu import LithiumCopperCell
+from simulators.cells.licu_parameters import LithiumCopperParameters
 from simulators.cells.lili import LithiumSymmetricCell
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.model import CellModel
@@ -18,6 +20,7 @@ from simulators.small_files import read_small
 
 _MODELS: dict[str, tuple[Any, Any]] = {
     "lfp": (IronPhosphateParameters, IronPhosphateCell),
+    "li-cu": (LithiumCopperParameters, LithiumCopperCell),
     "li-li": (LithiumSymmetricParameters, LithiumSymmetricCell),
 }
 

@@ -13,10 +13,11 @@ class CellModel(Protocol):
     cell's own seeded stream by state (an integrated hazard), never by the number of calls: looking changes nothing.
     """
 
-    max_interval_s: float
-    """Longest interval over which the terminal voltage may be taken as monotonic at constant current."""
-
     temperature_degc: float
+
+    @property
+    def max_interval_s(self) -> float:
+        """Return the longest interval, from now on, with a monotonic terminal voltage at constant current."""
 
     def voltage_v(self, current_a: float) -> float:
         """Return the terminal voltage now, at this current (0: open circuit)."""
