@@ -117,22 +117,29 @@ def test_interval_doubles_when_the_buffer_is_full(tmp_path: Path) -> None:
 
 
 def test_cyclic_sweep_starts_and_turns_as_told(tmp_path: Path) -> None:
-    """On 100 ohm the current is the potential's, anodic negative; two segments from 0 over 0.2 V back to 0."""
+    """On 100 ohm the current is the potential's, anodic negative; two segments from 0 over 0.2 V to -0.1 V.
+
+    As in real files from Init E on, to one interval before the end; the setting gives the layout of older notes.
+    """
     sweep = "tech=cv\nei=0\neh=0.2\nel=-0.1\npn=p\nv=0.1\nsi=0.01\ncl=2\nqt=2\nsens=1e-2\n"
     table = measured(tmp_path, sweep, OHM)
-    potentials = [row[0] for row in table.rows]
-    assert potentials[:20] == pytest.approx([k / 100 for k in range(1, 21)])
-    assert potentials[20:] == pytest.approx([k / 100 for k in range(19, -11, -1)])
+    path = [*range(20), *range(20, -10, -1)]
+    assert [row[0] for row in table.rows] == pytest.approx([k / 100 for k in path])
+    (old := tmp_path / "old").mkdir()
+    table = measured(old, sweep, OHM, cfg="sweep_begins_at_init = false\n")
+    path = [*range(1, 21), *range(19, -11, -1)]
+    assert [row[0] for row in table.rows] == pytest.approx([k / 100 for k in path])
     for potential_v, current_a in table.rows:
         assert current_a == pytest.approx(-potential_v / 100.0, abs=1e-9)
     assert table.head[-5:-1] == ["ip = -2.000e-3A", "Segment 2:", "Ep = 0.190V", "ip = -1.900e-3A"]
 
 
 def test_linear_sweep_goes_once(tmp_path: Path) -> None:
-    """From ei to ef."""
+    """From ei to one interval before ef."""
     table = measured(tmp_path, "tech=lsv\nei=0.1\nef=-0.1\nv=0.01\nsi=0.001\nsens=0.1\n", OHM)
     assert len(table.rows) == 200
-    assert table.rows[-1] == pytest.approx((-0.1, 1e-3))
+    assert table.rows[0] == pytest.approx((0.1, -1e-3))
+    assert table.rows[-1] == pytest.approx((-0.099, 0.99e-3))
 
 
 def test_potential_steps_have_a_hundred_points_each(tmp_path: Path) -> None:

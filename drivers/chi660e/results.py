@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from itertools import pairwise
 
-from drivers.chi660e import current_rebuilding, expected_rows, macro, time_digits
+from drivers.chi660e import current_rebuilding, expected_rows, macro, sweep_rows, time_digits
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.chi660e.textfile import TextFile
 from drivers.errors import Incomplete, WrongFile
@@ -94,43 +94,23 @@ def _(technique: VoltageSteps, file: TextFile, settings: Chi660eSettings) -> Tra
 
 @result.register
 def _(technique: CyclicVoltammetry, file: TextFile, settings: Chi660eSettings) -> Trace:
-    return _swept(technique, file, settings, technique.initial_v, expected_rows.sweeps(technique)[-1][1])
+    return _swept(technique, file, settings, expected_rows.sweeps(technique))
 
 
 @result.register
 def _(technique: LinearSweep, file: TextFile, settings: Chi660eSettings) -> Trace:
-    return _swept(technique, file, settings, technique.initial_v, technique.final_v)
+    return _swept(technique, file, settings, [(technique.initial_v, technique.final_v)])
 
 
 def _swept(
     technique: CyclicVoltammetry | LinearSweep,
     file: TextFile,
     settings: Chi660eSettings,
-    initial_v: float,
-    final_v: float,
+    path_v: Sequence[tuple[float, float]],
 ) -> Trace:
-    """Rebuild the times from the voltages and the scan rate: a sweep's file has no column of times."""
     voltage, current = file.column("potential"), _current(file, technique, settings)
-    step_v = abs(voltage[1] - voltage[0]) if len(voltage) > 1 else technique.interval_v
-    # The program may have taken another interval; the row after the last would lie beyond the end.
-    step_v = max(step_v, technique.interval_v)
-    if abs(voltage[-1] - final_v) > 0.5 * step_v + 1e-3 * abs(final_v):
-        raise Incomplete(f"the sweep ends at {voltage[-1]:g} V and should end at {final_v:g} V")
-    rows = math.floor(expected_rows.expected(technique, settings).rows * technique.interval_v / step_v)
-    if len(voltage) < rows - _vertices(technique):
-        raise Incomplete(f"the sweep has {len(voltage)} rows and {rows} were expected")
-    here, at = initial_v, 0.0
-    times: list[float] = []
-    for value in voltage:
-        # At a vertex the same value may come twice.
-        at += (abs(value - here) or (step_v if times else 0.0)) / technique.scan_rate_v_per_s
-        times.append(at)
-        here = value
-    return Trace(tuple(times), voltage, current)
-
-
-def _vertices(technique: CyclicVoltammetry | LinearSweep) -> int:
-    return technique.sweeps if isinstance(technique, CyclicVoltammetry) else 1
+    times = sweep_rows.times_s(voltage, path_v, technique.scan_rate_v_per_s, technique.interval_v)
+    return Trace(times, voltage, current)
 
 
 @result.register
@@ -150,8 +130,12 @@ def _(technique: CurrentSteps, file: TextFile, settings: Chi660eSettings) -> Tra
 @result.register
 def _(technique: ReversedCurrent, file: TextFile, settings: Chi660eSettings) -> Trace:
     times, voltage = _times(file, technique.interval_s), file.column("potential")
+    duration_s = expected_rows.expected(technique, settings).seconds
     if not technique.switch_at_voltage:
-        _must_not_exceed(times, expected_rows.expected(technique, settings).seconds, technique.interval_s)
+        _must_not_exceed(times, duration_s, technique.interval_s)
+    # Where a half-cycle may end at its voltage, nothing but the last line end tells that no row is missing.
+    if not file.ends_with_line and not time_digits.covers(times, duration_s, technique.interval_s):
+        raise Incomplete(f"the text file ends without a line end at {times[-1]:g} s of {duration_s:g} s")
     current = current_rebuilding.of_reversals(technique, times, voltage, settings.limit_margin_v)
     return Trace(times, voltage, current, rebuilt_current=True)
 

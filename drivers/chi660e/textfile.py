@@ -1,7 +1,8 @@
 """Reads the text file of a measurement; its layout is a setting of the vendor's program that cannot be queried.
 
 Separator, header blocks, columns, line ends and encoding are found, not assumed (reference chi660e, section 9). What is
-cut off raises ``Incomplete``, what is no such file ``WrongFile``; a file without its last line end counts as cut off.
+cut off raises ``Incomplete``, what is no such file ``WrongFile``. Some real files lack the last line end: their last
+row counts as whole when it is written like the row before it; whether rows are missing is for the technique to say.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from drivers.errors import Incomplete, WrongFile
 
 _CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_DIGITS = re.compile(r"[+-]?\d*\.(?P<decimals>\d+)(?:[eE](?P<exponent>[+-]?\d+))?")
 _PARAMETER = re.compile(r"(?P<name>[^=]*[^=\s])\s*=\s*(?P<value>.*)")
 _SEGMENT = re.compile(r"Segment\s*\d+\s*:?", re.IGNORECASE)
 # Whatever is longer is no file of a measurement. The rows are twice the program's own most.
@@ -44,7 +46,8 @@ class TextFile:
     """A parsed text file: ``memo`` is None and ``parameters`` empty if these blocks are switched off.
 
     ``parameters`` are by the name in the file, unit included; ``words`` are the lines without an equals sign among
-    them. ``columns`` are roles (``headers.role``), and every row has as many numbers.
+    them. ``columns`` are roles (``headers.role``), and every row has as many numbers. ``ends_with_line`` tells whether
+    the last row has its line end.
     """
 
     memo: Memo | None
@@ -53,6 +56,7 @@ class TextFile:
     results: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
+    ends_with_line: bool = True
 
     def column(self, role: str) -> tuple[float, ...]:
         """Return one column. Raises WrongFile when there is none."""
@@ -72,8 +76,9 @@ def read(data: bytes, rows_max: int = ROWS_MAX) -> TextFile:
     if not data:
         raise Incomplete("the text file is empty")
     text = _decode(data)
-    if not text.endswith("\n"):
-        raise Incomplete("the text file ends within a line")
+    ends_with_line = text.endswith("\n")
+    if not ends_with_line:
+        text += "\n"
     # The lines before the rows, and some of these: the others are made one by one, so that they cost no memory.
     rest = _lines(text)
     lines = list(islice(rest, _LINES_BEFORE_ROWS_MAX))
@@ -82,8 +87,9 @@ def read(data: bytes, rows_max: int = ROWS_MAX) -> TextFile:
     if at is None:
         raise Incomplete("the text file has no column heads: it is cut off, or its numeric data are switched off")
     parameters, words, results = _blocks(lines[first:at])
-    columns, rows = _table(lines[at], chain(islice(lines, at + 1, None), rest), rows_max)
-    return TextFile(memo, MappingProxyType(parameters), words, results, columns, rows)
+    body = chain(islice(lines, at + 1, None), rest)
+    columns, rows = _table(lines[at], body, rows_max, ends_with_line=ends_with_line)
+    return TextFile(memo, MappingProxyType(parameters), words, results, columns, rows, ends_with_line)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -174,7 +180,9 @@ def _separator(line: str) -> str:
     return next((mark for mark in (",", "\t") if mark in line), " ")
 
 
-def _table(head: str, body: Iterator[str], rows_max: int) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
+def _table(
+    head: str, body: Iterator[str], rows_max: int, *, ends_with_line: bool
+) -> tuple[tuple[str, ...], tuple[tuple[float, ...], ...]]:
     separator = _separator(head)
     heads = _fields(head, separator)
     if len(heads) == 1:
@@ -192,21 +200,38 @@ def _table(head: str, body: Iterator[str], rows_max: int) -> tuple[tuple[str, ..
     else:
         table = (_fields(line, separator) for line in body if line.strip() and not _SEGMENT.fullmatch(line.strip()))
     columns = tuple(headers.role(head) for head in heads)
-    return columns, _rows(iter(table), len(columns), rows_max)
+    return columns, _rows(iter(table), len(columns), rows_max, ends_with_line=ends_with_line)
 
 
-def _rows(table: Iterator[list[str]], columns: int, rows_max: int) -> tuple[tuple[float, ...], ...]:
+def _rows(
+    table: Iterator[list[str]], columns: int, rows_max: int, *, ends_with_line: bool
+) -> tuple[tuple[float, ...], ...]:
     rows: list[tuple[float, ...]] = []
+    before: list[str] = []
     fields = next(table, None)
     if fields is None:
         raise Incomplete("the text file has no rows")
     while fields is not None:
         following = next(table, None)
+        if following is None and not ends_with_line and not _is_written_like(fields, before):
+            raise Incomplete(f"the text file ends within a line: row {len(rows) + 1} is {', '.join(fields)!r}")
         rows.append(_numbers(fields, columns, len(rows) + 1, is_last=following is None))
         if len(rows) > rows_max:
             raise WrongFile(f"the text file has more than {rows_max} rows, more than any measurement makes")
-        fields = following
+        before, fields = fields, following
     return tuple(rows)
+
+
+def _is_written_like(fields: Sequence[str], before: Sequence[str]) -> bool:
+    """Return whether a row is written like the one before it, so that no digit of its last number can be missing."""
+    if len(fields) != len(before):
+        return False
+    last, example = _DIGITS.fullmatch(fields[-1]), _DIGITS.fullmatch(before[-1])
+    if last is None or example is None or len(last["decimals"]) != len(example["decimals"]):
+        return False
+    exponent, usual = last["exponent"] or "", example["exponent"] or ""
+    # ``1.2e-1`` behind ``1.2e-10`` may be the beginning of ``1.2e-11``.
+    return bool(exponent) == bool(usual) and not (len(exponent) < len(usual) and usual.startswith(exponent))
 
 
 def _fields(line: str, separator: str) -> list[str]:

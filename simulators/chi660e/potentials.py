@@ -125,10 +125,17 @@ def _over_time(run: Run, found: Mapping[str, list[float]]) -> Rows:
 
 
 def _sweep(run: Run, from_v: float, to_v: float) -> tuple[Rows, bool]:
-    """Sweep in steps of the sample interval, a reading at the end of each; also tell whether it was aborted."""
+    """Sweep in steps of the sample interval, a reading at the end of each; also tell whether it was aborted.
+
+    As in real files the first step is at the begin of the sweep, and the last one an interval before its end.
+    """
     p = run.parameters
     step_v = math.copysign(p["si"], to_v - from_v)
-    levels_v = [from_v + k * step_v for k in range(1, math.floor(abs(to_v - from_v) / p["si"] * (1.0 + 1e-9)) + 1)]
+    steps = abs(to_v - from_v) / p["si"]
+    if run.settings.sweep_begins_at_init:
+        levels_v = [from_v + k * step_v for k in range(math.ceil(steps * (1.0 - 1e-9)))]
+    else:
+        levels_v = [from_v + k * step_v for k in range(1, math.floor(steps * (1.0 + 1e-9)) + 1)]
     if not levels_v:
         return [], False
     seconds = p["si"] / p["v"]

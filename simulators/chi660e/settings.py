@@ -79,6 +79,9 @@ class Settings:
     ft_limit: str = _key("popup", "'popup' or 'clamp' when fh is above 1e5 Hz in FT mode")
     ft_line: str = _key("", "line that marks FT mode in the text file, none by default (unsure)")
     top_hz: float = _key(1e6, "the highest frequency that is really measured, whatever the header says")
+    sweep_begins_at_init: bool = _key(
+        True, "CV and LSV: rows from Init E to one interval before the end, as in real files; false: one interval later"
+    )
     clips: bool = _key(True, "currents beyond 10 x sens are clipped there (unsure)")
     most_points: int = _key(262_144, "data length: beyond it CP and i-t double their interval")
     serial_number: str = _key("SIM660E", "in the .bin file")
