@@ -16,6 +16,9 @@ from simulators.cells.licu_parameters import LithiumCopperParameters
 from simulators.cells.lili import LithiumSymmetricCell
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.model import CellModel
+from simulators.cells.perturbing import PARAMETER_TABLES, perturbed
+from simulators.cells.variation import VARIATION_TABLES, Variation, read_variation
+from simulators.cells.varied_cell import VariedCell
 from simulators.small_files import read_small
 
 _MODELS: dict[str, tuple[Any, Any]] = {
@@ -35,22 +38,42 @@ def load_cell(
     *,
     seed: int,
     temperature_degc: float | None = None,
-    overrides: Mapping[str, float] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> CellModel:
     """Build a fresh cell from a shipped name or a TOML file.
 
     The seed decides how this cell differs from the batch and when its random events fall. Without a temperature the
-    cell sits at its reference temperature. Overrides replace single parameters of the file by name. A ValueError
-    says what is wrong with the name, the file or a parameter.
+    cell sits at its reference temperature. Overrides replace single parameters of the file by name, and may have the
+    tables that vary a cell (docs/cell-models.md, Variants). A ValueError says what is wrong with the name, the file or
+    a setting.
     """
-    table = _read(name_or_path)
+    table = _merged(_read(name_or_path), overrides or {})
     kind = table.pop("kind", None)
     if kind not in _MODELS:
         raise ValueError(f"cell model {name_or_path}: kind is {kind!r}, expected one of {', '.join(sorted(_MODELS))}")
     parameter_type, cell_type = _MODELS[kind]
-    values = _checked(name_or_path, parameter_type, {**table, **(overrides or {})})
-    cell: CellModel = cell_type(parameter_type(**values), seed=seed, temperature_degc=temperature_degc)
-    return cell
+    tables = {key: table.pop(key) for key in (*VARIATION_TABLES, *PARAMETER_TABLES) if key in table}
+    values = _checked(name_or_path, parameter_type, table)
+    try:
+        varied, variation = perturbed(values, tables, seed), read_variation(tables)
+    except ValueError as err:
+        raise ValueError(f"cell model {name_or_path}: {err}") from err
+    contact_ohm = varied["contact_ohm"]
+    if variation.short:
+        varied["contact_ohm"] = 0.0  # metal between the electrodes lies behind the contact
+    cell: CellModel = cell_type(parameter_type(**varied), seed=seed, temperature_degc=temperature_degc)
+    if variation == Variation():
+        return cell
+    return VariedCell(cell, variation, contact_ohm if variation.short else 0.0)
+
+
+def _merged(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's table with single values replaced, those of inner tables too."""
+    merged = dict(table)
+    for key, value in overrides.items():
+        there = merged.get(key)
+        merged[key] = _merged(there, value) if isinstance(there, dict) and isinstance(value, Mapping) else value
+    return merged
 
 
 def _read(name_or_path: str) -> dict[str, Any]:

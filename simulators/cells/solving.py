@@ -32,3 +32,33 @@ def solve_rising(function: Callable[[float], tuple[float, float]], least_slope: 
             return following
         x = following
     return x
+
+
+def solve_between(function: Callable[[float], float], one: float, other: float, within: float = 0.0) -> float:
+    """Find the root of a rising function between two arguments: regula falsi (Illinois), with halvings against a stall.
+
+    It is exact to rounding, or ``within`` a distance.
+    """
+    low, high = min(one, other), max(one, other)
+    low_value, high_value = function(low), function(high)
+    if low_value >= 0.0 or high_value <= 0.0:
+        return low if low_value >= 0.0 else high
+    side = 0
+    for turn in range(_STEPS):
+        x = (low * high_value - high * low_value) / (high_value - low_value)
+        if turn % 4 == 3 or not low < x < high:
+            x = 0.5 * (low + high)
+        if not low < x < high or high - low <= max(within, 1e-14 * max(abs(low), abs(high))):
+            return x
+        value = function(x)
+        if value == 0.0 or abs(value) <= within:
+            return x
+        if value > 0.0:
+            high, high_value = x, value
+            low_value *= 0.5 if side > 0 else 1.0
+            side = 1
+        else:
+            low, low_value = x, value
+            high_value *= 0.5 if side < 0 else 1.0
+            side = -1
+    return 0.5 * (low + high)

@@ -22,8 +22,12 @@ class PulledOutCell:
     def __init__(self, inner: CellModel) -> None:
         """Pull this cell out."""
         self.inner = inner
-        self.max_interval_s = inner.max_interval_s
         self.temperature_degc = inner.temperature_degc
+
+    @property
+    def max_interval_s(self) -> float:
+        """Return the cell's longest interval."""
+        return self.inner.max_interval_s
 
     def voltage_v(self, current_a: float) -> float:
         """Return the voltage across the leakage."""
@@ -72,8 +76,12 @@ class DrivenCell:
         self.inner = inner
         self.foreign_a = foreign_a
         self.hold_v = hold_v
-        self.max_interval_s = inner.max_interval_s if hold_v is None else min(inner.max_interval_s, 1.0)
         self.temperature_degc = inner.temperature_degc
+
+    @property
+    def max_interval_s(self) -> float:
+        """Return the cell's longest interval, at a held voltage one second at most."""
+        return self.inner.max_interval_s if self.hold_v is None else min(self.inner.max_interval_s, 1.0)
 
     def voltage_v(self, current_a: float) -> float:
         """Return the voltage at both currents together, or the held one."""
@@ -117,8 +125,12 @@ class ShortedCell:
             raise ValueError(f"a short has a resistance above zero, not {resistance_ohm} ohm")
         self.inner = inner
         self.resistance_ohm = resistance_ohm
-        self.max_interval_s = min(inner.max_interval_s, 10.0)
         self.temperature_degc = inner.temperature_degc
+
+    @property
+    def max_interval_s(self) -> float:
+        """Return the cell's longest interval, ten seconds at most."""
+        return min(self.inner.max_interval_s, 10.0)
 
     def voltage_v(self, current_a: float) -> float:
         """Find the voltage at which cell and resistor together pass the current; it lies between 0 and the cell's."""
