@@ -69,7 +69,7 @@ def run_demo(folder: Path, seed: int, listener: Listener) -> DemoResult:
 
 async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
     channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
-    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed)
+    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed=seed)
     requests = []
     for cell in CELLS:
         program = resolve(load_recipe(cell.recipe), load_cell(cell.cell))

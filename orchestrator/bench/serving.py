@@ -29,23 +29,33 @@ _BEAT_AND_MORE_S = 10.0
 
 
 def ensure_simulated_rack(
-    store: Path, speed: float, last_unix_s: float = 0.0, seed: int = 1
+    store: Path, speed: float, last_unix_s: float = 0.0, seed: int = 1, cells: Path | None = None
 ) -> tuple[BenchSettings, str]:
     """Start a simulated rack in a process of its own, or find the running one; return its bench and its address.
 
     It rides on when the service dies, as a real tester does; it ends after ten minutes without a client. A rack from
-    before keeps its clock, and its speed; a new one's begins behind ``last_unix_s``, when the store was last served.
+    before keeps its clock, its speed and its cells; a new one's clock begins behind ``last_unix_s``, when the store was
+    last served, and the file ``cells`` says what sits in its channels. Raises SettingsError for a wrong file.
     """
+    from simulators.bench import read_cells
+
+    if cells is not None:
+        try:
+            read_cells(cells, seed)
+        except ValueError as err:
+            raise SettingsError(str(err)) from err
     bench = store.absolute().with_name(f"{store.name}.simulated.toml")
     if bench.exists():
         before = load_bench(bench)
         (old,) = (tester for tester in before.tester if isinstance(tester, NewareSettings))
         with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
             kept = f", {before.clock.speed:g} times as fast as real ones" if before.clock else ""
+            kept += "; it keeps its cells" if cells is not None else ""
             return before, f"the simulated rack from before still runs at {old.host}:{old.port}{kept}"
     clock = _next_clock(speed, last_unix_s)
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
     command += ["--chi", "0", "--switch", "0"]
+    command += [] if cells is None else ["--cells", str(cells)]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
         [
             *command,

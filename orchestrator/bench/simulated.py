@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+import tomllib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.chi660e.popups import Popup
@@ -53,10 +54,12 @@ _SIMULATED_UNITS = (
 class SimulatedRack:
     """The options of the built-in simulated rack: a cell model for each channel, and the seed of all random numbers.
 
-    It is polled once in ten minutes of its time: a poll costs three requests, and the samples are the same.
+    ``variations`` are settings that replace those of a channel's model, as in its file. The rack is polled once in ten
+    minutes of its time: a poll costs three requests, and the samples are the same.
     """
 
     cells: Mapping[str, str] = field(default_factory=dict)
+    variations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seed: int = 1
     poll_period_s: float = 600.0
 
@@ -70,12 +73,22 @@ class SimulatedRack:
         return simulated_bench().problems(program, channel)
 
 
-def rack_with(cell: Cell, channel: str, model: str | None, seed: int) -> SimulatedRack:
+def rack_with(
+    cell: Cell, channel: str, model: str | None, seed: int, variation: Mapping[str, Any] | None = None
+) -> SimulatedRack:
     """Return the rack with one cell for a channel: ``model``, else the cell's own, else the usual one of its kind."""
     if model is None:
         model = cell.name if cell.name in simulated_models() else _usual_model(cell.kind)
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
-    return SimulatedRack({holder: model}, seed)
+    return SimulatedRack({holder: model}, {holder: variation or {}}, seed)
+
+
+def read_variation(lines: Sequence[str]) -> dict[str, Any]:
+    """Read the settings of a cell model from lines of TOML, such as ``short.ohm = 3``. Raises SettingsError."""
+    try:
+        return tomllib.loads("\n".join(lines))
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(f"settings of the cell model are no TOML: {'; '.join(lines)}: {err}") from err
 
 
 def _usual_model(kind: CellKind) -> str:
@@ -111,7 +124,10 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
 
     loop = asyncio.get_running_loop()
     try:
-        cells = {channel: load_cell(model, seed=cell_seed(rack.seed, channel)) for channel, model in rack.cells.items()}
+        cells = {
+            channel: load_cell(model, seed=cell_seed(rack.seed, channel), overrides=rack.variations.get(channel))
+            for channel, model in rack.cells.items()
+        }
     except ValueError as err:
         raise SettingsError(str(err)) from err
     simulated = SimulatedBench(

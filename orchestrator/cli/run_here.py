@@ -16,6 +16,8 @@ from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
+    from orchestrator.bench.settings import BenchSettings
+    from orchestrator.bench.simulated import SimulatedRack
     from orchestrator.rack.launch import Launch
 
 
@@ -28,6 +30,7 @@ class OrderHere:
     channel: str
     bench: Path | None
     cell_model: str | None
+    vary: tuple[str, ...]
     seed: int
     confirm_implausible: str
     terms: Terms
@@ -36,13 +39,16 @@ class OrderHere:
     def loaded(self) -> Launch:
         """Read the files of the order."""
         from orchestrator.bench.settings import load_bench
-        from orchestrator.bench.simulated import rack_with
+        from orchestrator.bench.simulated import rack_with, read_variation
         from orchestrator.rack.launch import Launch
         from protocols.loading import load_cell, load_recipe
 
         cell = load_cell(self.cell)
         is_real = self.bench is not None
-        where = load_bench(self.bench) if self.bench else rack_with(cell, self.channel, self.cell_model, self.seed)
+        if self.bench:
+            where: BenchSettings | SimulatedRack = load_bench(self.bench)
+        else:
+            where = rack_with(cell, self.channel, self.cell_model, self.seed, read_variation(self.vary))
         by = named(self.by) if is_real else ""
         recipe = load_recipe(self.recipe)
         return Launch(recipe, cell, self.channel, where, self.confirm_implausible, self.terms, by)

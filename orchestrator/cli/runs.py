@@ -34,6 +34,14 @@ def run(
     cell_model: Annotated[
         str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
     ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="TOML",
+            help="With --simulate: a setting of the model, such as 'short = {ohm = 3, from_h = 20}'; may be repeated.",
+        ),
+    ] = None,
     store: StoreFile = DEFAULT_STORE,
     seed: Seed = 1,
     label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
@@ -55,7 +63,8 @@ def run(
     """
     from orchestrator.rack.mounted_cells import Terms
 
-    _check(bench, simulate, cell_model, seed, queue, mounted, same_cell)
+    varied = tuple(vary or ())
+    _check(bench, simulate, cell_model is not None or bool(varied) or seed != 1, queue, mounted, same_cell)
     terms = Terms(queue, mounted, same_cell)
     if bench is None and not simulate:
         from orchestrator.cli.run_by_service import Order, order_run
@@ -71,15 +80,14 @@ def run(
         confirm_implausible=confirm_implausible or None,
         mounted=mounted or None,
     )
-    here = OrderHere(recipe, cell, channel, bench, cell_model, seed, confirm_implausible, terms, by)
+    here = OrderHere(recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by)
     raise typer.Exit(run_here(here, store, json))
 
 
 def _check(
     bench: Path | None,
     simulate: bool,
-    cell_model: str | None,
-    seed: int,
+    has_model: bool,
     queue: bool,
     mounted: str,
     same_cell: bool,
@@ -87,8 +95,8 @@ def _check(
     """Check that the options of ``run`` go together. Raises BadParameter."""
     if simulate and bench is not None:
         raise typer.BadParameter("say either --simulate or --bench FILE")
-    if not simulate and (cell_model is not None or seed != 1):
-        raise typer.BadParameter("--cell-model and --seed are for --simulate: a real cell has neither")
+    if not simulate and has_model:
+        raise typer.BadParameter("--cell-model, --vary and --seed are for --simulate: a real cell has none of them")
     if queue and (simulate or bench is not None):
         raise typer.BadParameter("--queue is for the service: a run that is made here and now waits for nobody")
     if simulate and (mounted or same_cell):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,10 @@ def serve(
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, help="With --simulate: simulated seconds in a real second.")
     ] = 1.0,
+    cells: Annotated[
+        Path | None,
+        typer.Option("--cells", help="With --simulate, a rack that starts: TOML file, channel to cell model."),
+    ] = None,
     store: StoreFile = DEFAULT_STORE,
     host: Annotated[str | None, typer.Option("--host", help="Address to answer at; else the bench file's.")] = None,
     port: Annotated[
@@ -35,11 +40,13 @@ def serve(
 
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --bench FILE or --simulate")
+    if cells is not None and not simulate:
+        raise typer.BadParameter("--cells is for --simulate: real cells are what they are")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
     if bench is None:
-        settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store))
+        settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
     else:
         settings = load_bench(bench)

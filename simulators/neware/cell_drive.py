@@ -142,7 +142,9 @@ class Drive:
         voltage_v = self._next_voltage_v
         compliance_v = self._ratings.compliance_v
         if not -compliance_v <= voltage_v <= compliance_v:
+            # The set current can no longer be forced, as when a contact was lost: what still flows is seen.
             voltage_v = self._visible(voltage_v)
+            self._next_current_a = self._held_current(voltage_v)
         self.charge_ah += passed_ah
         self.energy_wh += passed_ah * abs(self.voltage_v + voltage_v) * 0.5
         self.voltage_v = voltage_v
