@@ -16,7 +16,7 @@ from protocols.program import Program
 from protocols.resolve import resolve
 from tests.outage import FailingStore, fail_for
 from tests.rig import CHANNEL, Rig, short_segment
-from tests.service_rig import QUEUE, request, serving, state
+from tests.service_rig import NEXT, QUEUE, request, serving, state
 
 # The slip of one letter and a slash: 17 mA where 17 mA/g was meant, 91 C for this cell of 1.10 mg.
 SLIP = """
@@ -64,6 +64,21 @@ async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig:
         await asyncio.sleep(600)
         assert store.run(run.run_id).state is RunState.TRIPPED
         assert store.run(behind.run_id).state is RunState.QUEUED
+
+
+@LFP
+async def test_an_order_for_the_same_cell_behind_a_trip_does_not_start(rig: Rig, store: Store) -> None:
+    """That it is the next test of the very cell that was tripped is no word on the trip, nor is its acknowledgement."""
+    async with serving(rig, store) as service:
+        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
+        await asyncio.sleep(600)
+        assert state(run) is RunState.TRIPPED
+        behind = service.submit(RunRequest(lfp("0.1 mA"), CHANNEL, "a"), "bob", NEXT)
+        await asyncio.sleep(600)
+        assert (state(run), state(behind)) == (RunState.TRIPPED, RunState.QUEUED)
+        service.acknowledge(run.run_id, "ada")
+        await asyncio.sleep(600)
+        assert (state(behind), rig.bench.tester.channel(CHANNEL).busy) == (RunState.QUEUED, False)
 
 
 def show_beyond(samples: list[Sample]) -> list[Sample]:
