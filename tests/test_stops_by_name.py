@@ -161,6 +161,19 @@ async def test_stop_of_a_test_without_a_run_is_repeated_until_the_tester_answers
     assert status.state is ChannelState.STOPPED
 
 
+async def test_rack_stop_of_a_silent_tester_is_repeated_for_what_was_seen_to_work(client: Client) -> None:
+    """A test by hand that a poll has shown is in the answer with its channel, and stopped when the tester answers."""
+    await by_hand(client)
+    await asyncio.sleep(70)
+    client.rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    rows = await client.post("/rack/stop", BY)
+    assert (CHANNEL, False, True) in [(row["channel"], row["off"], row["pending"]) for row in rows]
+    await asyncio.sleep(300)
+    client.rig.bench.wire.mend()
+    await asyncio.sleep(200)
+    assert not busy(client)
+
+
 async def test_resume_is_answered_within_five_seconds(client: Client) -> None:
     """A held run whose tester is silent: the order is taken, and what is known is told."""
     loop = asyncio.get_running_loop()
