@@ -6,6 +6,7 @@ import pytest
 
 from drivers.interfaces import ChannelState
 from orchestrator.api.routes import channel_now
+from orchestrator.cli.stops import exit_status, is_worth_waiting
 from orchestrator.events import EventKind
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.store import Store
@@ -133,6 +134,7 @@ async def test_silent_tester_is_told_within_five_seconds_and_the_stop_goes_on(cl
     assert loop.time() - begun_s <= 5
     row = next(it for it in (found if isinstance(found, list) else [found]) if it["channel"] == CHANNEL)
     assert (row["off"], row["pending"], row["answers"]) == (False, True, False)
+    assert (exit_status([row]), is_worth_waiting(row), is_worth_waiting(row | {"answers": True})) == (1, False, True)
     assert "does not answer" in row["words"]
     assert "by hand" in row["words"]
     assert "a stop is ordered and not confirmed yet" in await words(client)
@@ -144,6 +146,7 @@ async def test_silent_tester_is_told_within_five_seconds_and_the_stop_goes_on(cl
     assert not busy(client)
     assert "not confirmed" not in await words(client)
     assert (await client.get("/runs/R000001"))["state"] == "stopped"
+    assert exit_status([(await client.get(f"/channels/{CHANNEL}"))["stop"]]) == 0
 
 
 async def test_stop_of_a_test_without_a_run_is_repeated_until_the_tester_answers(client: Client) -> None:
