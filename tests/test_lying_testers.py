@@ -156,6 +156,20 @@ async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agre
     check_rows(rig, store, run.run_id)
 
 
+async def test_count_that_shrinks_is_told_at_the_second_look(rig: Rig, store: Store) -> None:
+    """Fewer records than have come cannot be: nobody waits until a record is overdue, and the run is seen again."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=3), "ada")
+        await asyncio.sleep(900)
+        lie(rig, "inquiredf", rb'count="\d\d+"', b'count="3"', None)
+        await asyncio.sleep(70)
+        assert state(run) is RunState.UNSEEN
+        assert "has fewer records (3) than it has sent" in run.reason
+        rig.bench.wire.mend()
+        await asyncio.sleep(130)
+        assert state(run) is RunState.RUNNING
+
+
 async def test_records_that_do_not_come_are_told_also_where_none_is_due_by_time(rig: Rig, store: Store) -> None:
     """A program that records by voltage alone may be silent, but not while the tester says that there are records."""
     ordered = request(cycles=3)
@@ -182,6 +196,49 @@ async def test_finish_in_the_middle_of_a_step_is_not_believed(rig: Rig, store: S
         assert state(run) in {RunState.RUNNING, RunState.UNSEEN}
         assert busy(rig)
         await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def until_over(rig: Rig) -> None:
+    """Wait until the tester has come to the end of its program, which no poll has shown yet."""
+    for _ in range(9000):
+        if not busy(rig):
+            return
+        await asyncio.sleep(1)
+    raise AssertionError("it never ended")
+
+
+async def test_records_that_only_the_step_log_tells_of_are_fetched_at_the_end(rig: Rig, store: Store) -> None:
+    """The tester finishes and counts only what had come: nothing is called ended early, and complete when all agree."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        await until_over(rig)
+        lie(rig, "inquiredf", rb'count="\d+"', b'count="' + str(run.stored).encode() + b'"', None)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.UNSEEN
+        check_rows(rig, store, run.run_id)
+        rig.bench.wire.mend()
+        await asyncio.sleep(300)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def test_step_log_that_ends_before_the_records_ends_no_run(rig: Rig, store: Store) -> None:
+    """Status and records say that it is over, and the step log does not: told, and complete when all agree."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        rig.tester.faults.change(
+            "step_log", lambda steps: [*steps[:-1], replace(steps[-1], last_sequence=steps[-1].last_sequence - 3)]
+        )
+        await until_over(rig)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.UNSEEN
+        assert "is finished, and its step log ends at record" in run.reason
+        rig.tester.faults.mend()
+        await asyncio.sleep(300)
         assert state(run) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
 
