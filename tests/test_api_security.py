@@ -151,7 +151,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, fine: 
 
 
 def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
-    """Made once with owner-only rights, read again at the next start; short or open to others it is refused."""
+    """Made once with owner-only rights, read again at the next start; short, long or open to others it is refused."""
     path = tmp_path / "cellrig.db.token"
     token, made = ensure_token(path)
     assert made
@@ -163,9 +163,10 @@ def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
             with pytest.raises(SettingsError, match=f"its rights are {mode:03o}"):
                 read(path)
     path.chmod(0o600)
-    path.write_text("short")
-    with pytest.raises(SettingsError, match="holds no token"):
-        read_token(path)
+    for text, words in (("short", "holds no token"), ("x" * 5000, "cannot be read; check what it is")):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=words):
+            read_token(path)
 
 
 SECRET = "s3cr3t-of-the-bench"  # noqa: S105 - the one that is looked for

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.errors import NotConfirmed
+from drivers.errors import BadReply, NotConfirmed
 from drivers.interfaces import ChannelState
 from orchestrator.analysis.run_data import RunData
 from orchestrator.events import EventKind
@@ -154,6 +154,19 @@ async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agre
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
+
+
+async def test_number_of_records_that_no_test_has_is_refused_before_any_is_asked_for(rig: Rig, store: Store) -> None:
+    """Nobody would come to an end of fetching them, whatever the tester sends."""
+    asked: list[object] = []
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(300)
+        assert run.records is not None
+        rig.tester.faults.before("records", lambda *args: asked.append(args))
+        with pytest.raises(BadReply, match="has 4000000000 records, and no test has so many"):
+            await run.records.fetch(4_000_000_000)
+    assert asked == []
 
 
 async def test_count_that_shrinks_is_told_at_the_second_look(rig: Rig, store: Store) -> None:
