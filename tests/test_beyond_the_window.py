@@ -1,6 +1,7 @@
 """A cell beyond its absolute window: every end of its run latches the channel, and tells all that was seen."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import MeasurementSegment, Program
 from protocols.resolve import resolve
@@ -21,6 +22,7 @@ from tests.outage import FailingStore, fail_for
 from tests.rig import CHANNEL, Rig, short_segment
 from tests.service_rig import NEXT, QUEUE, request, serving, state
 from tests.station_rig import RECIPE, StationRig, eis_program, measuring_service
+from tests.station_trouble import clipped, happens
 
 # The slip of one letter and a slash: 17 mA where 17 mA/g was meant, 91 C for this cell of 1.10 mg.
 SLIP = """
@@ -255,3 +257,19 @@ async def test_a_cell_beyond_at_leads_that_a_person_moves_is_to_be_moved_back(
         await until(run, RunState.TRIPPED, RunState.AWAITING_OPERATOR)
         assert state(run) is RunState.TRIPPED
         assert f"also move cell coated-li-li from chi660e back to channel {CHANNEL}" in run.reason
+
+
+async def test_a_stop_while_the_store_takes_nothing_hides_no_trip_of_a_measurement(
+    station_rig: StationRig, failing_store: FailingStore
+) -> None:
+    """What was measured is written when there is room, and then the run is tripped and not stopped."""
+    async with measuring_service(station_rig, failing_store) as service:
+        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        await happens(lambda: clipped(station_rig) == CHANNEL)
+        fail_for(failing_store, 900.0)
+        await asyncio.sleep(300)
+        with contextlib.suppress(StoreError):
+            await service.stop(run.run_id, "ada")
+        await asyncio.sleep(1500)
+        assert state(run) is RunState.TRIPPED
+        assert run.reason.startswith("absolute limit exceeded: ")
