@@ -39,13 +39,24 @@ def states_of(store: Store, run: Run) -> list[str]:
     return [event.message.split(":")[0] for event in store.events(run.run_id) if event.kind == EventKind.STATE]
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 4])
 @pytest.mark.parametrize("command", ["inquire", "inquiredf"])
 async def test_garbled_replies_before_the_start_are_asked_again(
     rig: Rig, store: Store, command: str, times: int
 ) -> None:
     """Nothing has been sent yet: the reads are asked a few times, and the run begins."""
     lie(rig, command, rb"<list.*</list>", rb"<list/>", times)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.RUNNING
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+
+
+@pytest.mark.parametrize("command", ["inquire", "inquiredf"])
+async def test_garbled_reply_between_load_and_start_is_asked_again(rig: Rig, store: Store, command: str) -> None:
+    """The driver's own last look at the channel, with the step file in its folder, fails no start either."""
+    rig.tester.faults.after("load", lambda: lie(rig, command, rb"<list.*</list>", rb"<list/>", 1))
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
         await asyncio.sleep(200)
