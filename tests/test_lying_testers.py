@@ -45,7 +45,7 @@ async def test_garbled_replies_before_the_start_are_asked_again(
     rig: Rig, store: Store, command: str, times: int
 ) -> None:
     """Nothing has been sent yet: the reads are asked a few times, and the run begins."""
-    lie(rig, command, rb"<list.*</list>", rb"<list/>", times)
+    lie(rig, command, rb"(?s)<list.*</list>", rb"<list/>", times)
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
         await asyncio.sleep(200)
@@ -56,7 +56,7 @@ async def test_garbled_replies_before_the_start_are_asked_again(
 @pytest.mark.parametrize("command", ["inquire", "inquiredf"])
 async def test_garbled_reply_between_load_and_start_is_asked_again(rig: Rig, store: Store, command: str) -> None:
     """The driver's own last look at the channel, with the step file in its folder, fails no start either."""
-    rig.tester.faults.after("load", lambda: lie(rig, command, rb"<list.*</list>", rb"<list/>", 1))
+    rig.tester.faults.after("load", lambda: lie(rig, command, rb"(?s)<list.*</list>", rb"<list/>", 1))
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
         await asyncio.sleep(200)
