@@ -39,7 +39,7 @@ def states_of(store: Store, run: Run) -> list[str]:
     return [event.message.split(":")[0] for event in store.events(run.run_id) if event.kind == EventKind.STATE]
 
 
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", [1, 8])
 @pytest.mark.parametrize("command", ["inquire", "inquiredf"])
 async def test_garbled_replies_before_the_start_are_asked_again(
     rig: Rig, store: Store, command: str, times: int
