@@ -1,18 +1,25 @@
 """Stops of channels that work without a run, by their names: shown in the status, stopped, and never called free."""
 
 import asyncio
+import json
+from pathlib import Path
 
 import pytest
+import typer
 
 from drivers.interfaces import ChannelState
+from orchestrator.api.places import Bounds
 from orchestrator.api.routes import channel_now
-from orchestrator.cli.stops import exit_status, is_worth_waiting
+from orchestrator.cli.client import ServiceClient
+from orchestrator.cli.output import DONE, FAILED
+from orchestrator.cli.stops import exit_status, is_worth_waiting, order_stop
 from orchestrator.events import EventKind
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.api_client import ORDER, Client
+from tests.api_client import ORDER, TOKEN, Client
+from tests.door_rig import open_door
 from tests.rig import CHANNEL, Rig, short_segment
 from tests.service_rig import serving as service_on
 
@@ -294,3 +301,22 @@ async def test_channel_of_a_stopped_run_is_called_idle_only_when_it_was_seen(cli
     assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "unknown"
     await asyncio.sleep(2)
     assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "idle"
+
+
+# What the service says of a channel that is off, as far as a command looks at it.
+ROW = {"channel": CHANNEL, "off": True, "pending": False, "answers": False}
+
+
+@pytest.mark.real_time
+async def test_exit_status_of_a_stop_says_whether_all_is_off(tmp_path: Path) -> None:
+    """A script that stops a channel, or the rack, learns from the status alone that nobody has seen it to be off."""
+    (tmp_path / "x.db.token").touch(0o600)
+    (tmp_path / "x.db.token").write_text(TOKEN)
+    on, ordered = ROW | {"off": False}, ROW | {"off": False, "pending": True}
+    async with open_door(Bounds()) as door:
+        service = ServiceClient(tmp_path / "x.db", f"http://127.0.0.1:{door.port}")
+        for rows, status in (([ROW], DONE), ([], DONE), ([ROW, on], FAILED), ([ordered], FAILED)):
+            door.app.answer = json.dumps(rows).encode()
+            with pytest.raises(typer.Exit) as caught:
+                await asyncio.to_thread(order_stop, service, "/rack/stop", "ada", json=True)
+            assert caught.value.exit_code == status, rows
