@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
@@ -15,8 +17,8 @@ from orchestrator.store.health import check_store
 from orchestrator.store.place import check_path
 
 COMMANDS = [
-    ["status"], ["watch"], ["stop", "R000001"], ["resume", "R000001"], ["ack", "R000001"], ["runs"],
-    ["show", "R000001"], ["spectra", "R000001"],
+    ["status"], ["watch"], ["stop", "R000001"], ["hold", "R000001"], ["resume", "R000001"], ["ack", "R000001"],
+    ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
     ["store", "check"], ["store", "backup"], ["bench", "check"], ["serve", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],
@@ -54,6 +56,19 @@ def test_every_command_says_why_a_path_can_be_no_store(
         with pytest.raises(CannotOpen, match=words):
             use(place)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_command_is_left_out() -> None:
+    """Whoever adds a command that opens a store adds it to those that are tried here."""
+
+    def with_store(command: Any, words: list[str]) -> Iterator[list[str]]:  # noqa: ANN401 - a group or a command
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from with_store(inner, [*words, name])
+        if any("--store" in option.opts for option in command.params):
+            yield words
+
+    for words in with_store(get_command(app), []):
+        assert words in [command[: len(words)] for command in COMMANDS]
 
 
 @pytest.mark.parametrize("text", ["", "store.db/", "nul\0byte"])
