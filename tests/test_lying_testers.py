@@ -164,6 +164,8 @@ async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agre
         assert state(now) is RunState.RUNNING
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
+    if times == 1:
+        assert states_of(store, run) == ["preflight", "armed", "running", "completed"]
     check_rows(rig, store, run.run_id)
 
 
@@ -267,6 +269,24 @@ async def test_step_log_that_ends_before_the_records_ends_no_run(rig: Rig, store
     check_rows(rig, store, run.run_id)
 
 
+async def test_finish_with_a_count_that_stands_still_ends_no_watch(rig: Rig, store: Store) -> None:
+    """Also its record count agrees with what is stored, and all replies repeat it: the step log alone goes on."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        lie(rig, "inquire", rb'workstatus="working"', rb'workstatus="finish"', None)
+        still = b'count="' + str(run.stored).encode() + rb'"\1>true<'
+        lie(rig, "inquiredf", rb'count="\d+"([^>]*)>false<', still, None)
+        for _ in range(30):
+            await asyncio.sleep(20)
+            assert state(run) in {RunState.RUNNING, RunState.UNSEEN}, run.reason
+        assert busy(rig)
+        rig.bench.wire.mend()
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
 async def test_program_that_somebody_ends_early_is_held_and_never_completed(rig: Rig, store: Store) -> None:
     """A jump to the end step at the tester: records, status and step log agree, the planned passes do not."""
     async with serving(rig, store) as service:
@@ -314,6 +334,7 @@ async def test_wrong_status_at_a_restart_does_not_give_up_a_run(rig: Rig, store:
         assert store.run(run.run_id).state in {RunState.RUNNING, RunState.UNSEEN}
         await asyncio.sleep(6000)
     assert store.run(run.run_id).state is RunState.COMPLETED
+    assert "holding" not in states_of(store, run)
     check_rows(rig, store, run.run_id)
 
 
