@@ -71,6 +71,26 @@ def test_no_command_is_left_out() -> None:
         assert words in [command[: len(words)] for command in COMMANDS]
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux has a file that is there and not read")
+def test_store_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Somebody else's file, or one on a broken disk: its first bytes are looked at before SQLite is."""
+    (tmp_path / "store.db").symlink_to("/proc/self/mem")
+    for use in (open_store, lambda path: open_store(path, read_only=True)):
+        with pytest.raises(CannotOpen, match="cannot be read: Input/output error; check its rights, and the disk"):
+            use(tmp_path / "store.db")
+
+
+def test_store_in_somebody_elses_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that the system does not let its user enter; tests may be run by somebody who may enter all."""
+    asked: list[tuple[object, int]] = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
+    for command in COMMANDS:
+        result = CliRunner().invoke(app, [*command, "--store", str(tmp_path / "store.db")])
+        assert isinstance(result.exception, CannotOpen), (command, result.exception)
+        assert "you may not use the folder" in str(result.exception), command
+    assert set(asked) == {(tmp_path, os.X_OK)}
+
+
 @pytest.mark.parametrize("text", ["", "store.db/", "nul\0byte"])
 def test_text_that_is_no_path_of_a_file_is_refused(text: str) -> None:
     """Nothing, a slash at the end (which Python's paths drop), a NUL."""
