@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from drivers.interfaces import Sample
-from orchestrator.judging.limits import FindingKind
+from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.runs.records import ending_of
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
+from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store, StoreError
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import MeasurementSegment, Program
@@ -85,6 +86,15 @@ async def test_an_order_for_the_same_cell_behind_a_trip_does_not_start(rig: Rig,
         service.acknowledge(run.run_id, "ada")
         await asyncio.sleep(600)
         assert (state(behind), rig.bench.tester.channel(CHANNEL).busy) == (RunState.QUEUED, False)
+
+
+def test_the_gravest_finding_leads_and_the_others_are_told_too() -> None:
+    """Whatever came first: state and first words are those of the trip, and what else was found stands behind them."""
+    early = Finding(FindingKind.CHECK_FAILED, Action.STOP, "20 ohm", 10.0)
+    beyond = Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, "5.0900 V", 20.0)
+    told = f"{FindingKind.ABSOLUTE_LIMIT}: 5.0900 V{ALSO}{FindingKind.CHECK_FAILED}: 20 ohm"
+    for found in ([early, beyond], [beyond, early]):
+        assert ending_of(found) == Ending(RunState.TRIPPED, told)
 
 
 def show_beyond(samples: list[Sample]) -> list[Sample]:
