@@ -21,8 +21,12 @@ LONG_ANSWER = 4 * 2**20
 
 @dataclass
 class Application:
-    """Answers questions with four megabytes, stops at once; slow questions and other commands when it is told to."""
+    """Answers questions with four megabytes, stops at once; slow questions and other commands when it is told to.
 
+    ``answer`` is what a stop is answered with.
+    """
+
+    answer: bytes = b"{}"
     carried_out: list[str] = field(default_factory=list)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -32,7 +36,7 @@ class Application:
         self.carried_out.append(scope["path"])
         if scope["path"].endswith(("/slow", "/runs")):
             await self.may_go_on.wait()
-        body = b"x" * LONG_ANSWER if scope["method"] == "GET" else b"{}"
+        body = b"x" * LONG_ANSWER if scope["method"] == "GET" else self.answer
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
 

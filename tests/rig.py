@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,11 @@ CHANNEL = "21-1-3"
 
 @dataclass
 class Rig:
-    """A driver and the simulated rack behind it."""
+    """A driver and the simulated rack behind it, which another process would reach at a port of this machine."""
 
     tester: SpoiledTester
     bench: SimulatedBench
+    port: int = field(default=0, kw_only=True)
 
 
 @asynccontextmanager
@@ -89,7 +90,7 @@ async def open_rig(
         tester = SpoiledTester(own, client, wall_time)
         try:
             await tester.open()
-            yield Rig(tester, bench)
+            yield Rig(tester, bench, port=port)
         finally:
             await tester.close()
             server.close()

@@ -9,12 +9,13 @@ import pytest
 from fastapi.routing import APIRoute
 
 from drivers.errors import SettingsError
+from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.api.access import BODY_LIMIT, Guard, Message, Scope
 from orchestrator.api.app import OPENAPI, build_routes
 from orchestrator.api.live_stream import LiveClients
-from orchestrator.api.server import check_exposure
-from orchestrator.api.token import Redaction, ensure_token, read_token
-from orchestrator.bench.settings import ServiceSettings, load_bench
+from orchestrator.api.server import ServePlan, check_exposure, check_rights, serve
+from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
+from orchestrator.bench.settings import BenchSettings, ServiceSettings, load_bench
 from orchestrator.events import Bus
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
@@ -150,8 +151,25 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, fine: 
         check_exposure(settings)
 
 
+@pytest.mark.parametrize("name", ["cellrig.db", "cellrig.db-wal"])
+@pytest.mark.parametrize(("mode", "fine"), [(0o600, True), (0o640, True), (0o644, False), (0o660, False)])
+async def test_a_store_that_others_may_read_is_not_served(tmp_path: Path, name: str, mode: int, fine: bool) -> None:
+    """Its owner is told how to take their rights away; his group may read it, as the one of a key may."""
+    store, units = tmp_path / "cellrig.db", (UnitSettings(devid=21, subdevid=1),)
+    bench = BenchSettings(tester=(NewareSettings(step_files=tmp_path, step_files_on_bts_pc="S:/", units=units),))
+    with open_store(store):
+        (tmp_path / name).chmod(mode)
+        if fine:
+            check_rights(store)
+            return
+        with pytest.raises(SettingsError, match=rf"its rights are {mode:03o}.* chmod 600 \S*{name} "):
+            async with asyncio.timeout(1):
+                await serve(ServePlan(bench, store), print)
+    assert not token_path(store).exists()
+
+
 def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
-    """Made once with owner-only rights, read again at the next start; short or open to others it is refused."""
+    """Made once with owner-only rights, read again at the next start; short, long or open to others it is refused."""
     path = tmp_path / "cellrig.db.token"
     token, made = ensure_token(path)
     assert made
@@ -163,9 +181,10 @@ def test_token_file_is_the_owners_alone(tmp_path: Path) -> None:
             with pytest.raises(SettingsError, match=f"its rights are {mode:03o}"):
                 read(path)
     path.chmod(0o600)
-    path.write_text("short")
-    with pytest.raises(SettingsError, match="holds no token"):
-        read_token(path)
+    for text, words in (("short", "holds no token"), ("x" * 5000, "cannot be read; check what it is")):
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=words):
+            read_token(path)
 
 
 SECRET = "s3cr3t-of-the-bench"  # noqa: S105 - the one that is looked for

@@ -1,16 +1,19 @@
 """Barcodes are unique for ever, and a barcode alone makes no test ours: other stores, copies, and stores of before."""
 
 import asyncio
+import doctest
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from drivers.errors import BadReply
 from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.runs import ownership
 from orchestrator.states import RunState
-from orchestrator.store import Store, open_store
+from orchestrator.store import Store, barcodes, open_store
 from simulators.neware.settings import Quirks
 from tests.rig import CHANNEL, Rig, open_rig, short_segment
 from tests.service_rig import check_rows, request, serving, state
@@ -136,6 +139,24 @@ def test_next_run_of_a_copied_store_has_another_barcode(store_path: Path, tmp_pa
             found.append(store.barcode(add_run(store, created_unix_s=1_767_571_200.0 + at_unix_s * 1e-6)))
     assert len({before, *found}) == 3
     assert all(len(barcode) == 16 and barcode.isascii() for barcode in found)
+
+
+@pytest.mark.parametrize("fact", ["recipe", "cell", "channel", "label", "program_sha256"])
+def test_each_fact_of_an_order_is_in_its_barcode(fact: str) -> None:
+    """Two orders of one moment with one id differ in their barcodes if they differ in anything, the program too."""
+    facts = dict.fromkeys(("recipe", "cell", "channel", "label", "program_sha256"), "x")
+    one, other = (
+        barcodes.new_barcode("R000001", created_unix_s=1_767_571_200.0, **facts | {fact: value}) for value in "xy"
+    )
+    assert one != other
+
+
+@pytest.mark.parametrize("module", [barcodes, ownership])
+def test_sessions_in_the_docstrings_run(module: ModuleType) -> None:
+    """What the docstrings show is what happens: a barcode of a store stays the same in every release."""
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 async def test_steps_that_a_program_has_not_are_another_programs(rig: Rig, store: Store) -> None:

@@ -1,22 +1,29 @@
 """A cell beyond its absolute window: every end of its run latches the channel, and tells all that was seen."""
 
 import asyncio
+import contextlib
+from dataclasses import replace
 
 import pytest
 
 from drivers.interfaces import Sample
-from orchestrator.judging.limits import FindingKind
+from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.runs.records import ending_of
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.states import ALSO, Ending, RunState
+from orchestrator.store import Store, StoreError
 from protocols.loading import load_cell, parse_recipe
-from protocols.program import Program
+from protocols.program import MeasurementSegment, Program
 from protocols.resolve import resolve
+from protocols.techniques import CyclicVoltammetry
+from tests.measuring_rig import until
 from tests.outage import FailingStore, fail_for
 from tests.rig import CHANNEL, Rig, short_segment
-from tests.service_rig import QUEUE, request, serving, state
+from tests.service_rig import NEXT, QUEUE, request, serving, state
+from tests.station_rig import RECIPE, StationRig, eis_program, measuring_service
+from tests.station_trouble import clipped, happens
 
 # The slip of one letter and a slash: 17 mA where 17 mA/g was meant, 91 C for this cell of 1.10 mg.
 SLIP = """
@@ -64,6 +71,30 @@ async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig:
         await asyncio.sleep(600)
         assert store.run(run.run_id).state is RunState.TRIPPED
         assert store.run(behind.run_id).state is RunState.QUEUED
+
+
+@LFP
+async def test_an_order_for_the_same_cell_behind_a_trip_does_not_start(rig: Rig, store: Store) -> None:
+    """That it is the next test of the very cell that was tripped is no word on the trip, nor is its acknowledgement."""
+    async with serving(rig, store) as service:
+        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
+        await asyncio.sleep(600)
+        assert state(run) is RunState.TRIPPED
+        behind = service.submit(RunRequest(lfp("0.1 mA"), CHANNEL, "a"), "bob", NEXT)
+        await asyncio.sleep(600)
+        assert (state(run), state(behind)) == (RunState.TRIPPED, RunState.QUEUED)
+        service.acknowledge(run.run_id, "ada")
+        await asyncio.sleep(600)
+        assert (state(behind), rig.bench.tester.channel(CHANNEL).busy) == (RunState.QUEUED, False)
+
+
+def test_the_gravest_finding_leads_and_the_others_are_told_too() -> None:
+    """Whatever came first: state and first words are those of the trip, and what else was found stands behind them."""
+    early = Finding(FindingKind.CHECK_FAILED, Action.STOP, "20 ohm", 10.0)
+    beyond = Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, "5.0900 V", 20.0)
+    told = f"{FindingKind.ABSOLUTE_LIMIT}: 5.0900 V{ALSO}{FindingKind.CHECK_FAILED}: 20 ohm"
+    for found in ([early, beyond], [beyond, early]):
+        assert ending_of(found) == Ending(RunState.TRIPPED, told)
 
 
 def show_beyond(samples: list[Sample]) -> list[Sample]:
@@ -187,3 +218,68 @@ async def test_an_empty_holder_is_stopped_by_its_contact_check_and_latches_nothi
         assert run.reason.endswith("no cell, or bad contact")
         told = [event for event in store.events(run.run_id) if event.kind == FindingKind.ABSOLUTE_LIMIT]
         assert "5.10" in told[0].message
+
+
+def swept_beyond() -> Program:
+    """Give a program whose potentiostat sweeps a Li/Li cell further than a recipe may ask for."""
+    program = eis_program(RECIPE)
+    sweep = CyclicVoltammetry(0.0, 1.2, -0.1, 0.05, sweeps=1, sensitivity_a_per_v=0.01)
+    segments = [
+        replace(it, technique=sweep) if isinstance(it, MeasurementSegment) and n == 1 else it
+        for n, it in enumerate(program.segments)
+    ]
+    return replace(program, segments=tuple(segments))
+
+
+@pytest.mark.parametrize("is_welded", [False, True])
+async def test_a_cell_beyond_at_the_potentiostat_latches_the_channel(
+    station_rig: StationRig, store: Store, is_welded: bool
+) -> None:
+    """The trace is stored and trips the run, which does not go on; a stop ends no trip; a stuck switch is told too."""
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        if is_welded:
+            await asyncio.sleep(100.0)
+            station_rig.relays.relays.welded.add(3)
+        await until(run, RunState.TRIPPED, RunState.HOLDING, RunState.COMPLETED)
+        await service.stop(run.run_id, "ada")
+        assert state(run) is RunState.TRIPPED
+        assert run.reason.startswith("absolute limit exceeded: ")
+        assert ("take the leads off" in run.reason) is is_welded
+        assert await beyond(station_rig, store, run.run_id) > 1.0
+        await asyncio.sleep(3000)
+        assert not station_rig.bench.tester.channel(CHANNEL).busy
+    kinds = {event.kind for event in store.events(run.run_id)}
+    assert FindingKind.ABSOLUTE_LIMIT in kinds
+
+
+@pytest.mark.rig(by_hand=True)
+async def test_a_cell_beyond_at_leads_that_a_person_moves_is_to_be_moved_back(
+    station_rig: StationRig, store: Store
+) -> None:
+    """The run is tripped, and its reason says where its cell is and where it belongs."""
+    async with measuring_service(station_rig, store) as service:
+        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        await until(run, RunState.AWAITING_OPERATOR)
+        station_rig.bench.clip(CHANNEL)
+        await service.resume(run.run_id, "ada")
+        await asyncio.sleep(20.0)
+        await until(run, RunState.TRIPPED, RunState.AWAITING_OPERATOR)
+        assert state(run) is RunState.TRIPPED
+        assert f"also move cell coated-li-li from chi660e back to channel {CHANNEL}" in run.reason
+
+
+async def test_a_stop_while_the_store_takes_nothing_hides_no_trip_of_a_measurement(
+    station_rig: StationRig, failing_store: FailingStore
+) -> None:
+    """What was measured is written when there is room, and then the run is tripped and not stopped."""
+    async with measuring_service(station_rig, failing_store) as service:
+        run = service.submit(RunRequest(swept_beyond(), CHANNEL, CHANNEL, "ada"), "ada")
+        await happens(lambda: clipped(station_rig) == CHANNEL)
+        fail_for(failing_store, 900.0)
+        await asyncio.sleep(300)
+        with contextlib.suppress(StoreError):
+            await service.stop(run.run_id, "ada")
+        await asyncio.sleep(1500)
+        assert state(run) is RunState.TRIPPED
+        assert run.reason.startswith("absolute limit exceeded: ")

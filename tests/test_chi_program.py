@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers.chi660e import Chi660ePotentiostat, Chi660eSettings
+from drivers.chi660e import Chi660ePotentiostat, Chi660eSettings, orphan_process
 from drivers.chi660e.popups import Meaning, Popup, meaning
 from drivers.chi660e.program import Process, start_process
 from drivers.errors import (
@@ -147,6 +147,25 @@ def test_a_result_beyond_the_bound_is_kept_and_named(tmp_path: Path) -> None:
     with pytest.raises(WrongFile, match=r"jobs/j1/j1\.txt has \d+ bytes, and at most 65536 are read; it is left"):
         measure(made)
     assert (made.jobs / "j1" / "j1.txt").stat().st_size > 64 * 1024
+
+
+def test_a_job_with_files_without_end_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted before anybody lists or copies them, and stay where they are."""
+    monkeypatch.setattr("drivers.chi660e.program._FILES_MAX", 2)
+    made = settings(tmp_path)
+    with pytest.raises(WrongFile, match="j1 has more than 2 files; look at it"):
+        measure(made)
+    assert len(list((made.jobs / "j1").iterdir())) == 3
+
+
+def test_a_note_of_a_process_that_is_no_note_is_left_to_a_person(tmp_path: Path) -> None:
+    """Megabytes in its place are not read: it is not known whether a program measures, and nothing begins."""
+    orphan_process.note(tmp_path, 2**22 + 1, "j1")
+    assert orphan_process.left_alive(tmp_path) == ""
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + b" " * 1_000_000)
+    assert "cannot be read: see that no program measures" in orphan_process.left_alive(tmp_path)
+    assert path.stat().st_size > 1_000_000
 
 
 def test_program_that_hangs_is_ended_at_its_deadline(tmp_path: Path) -> None:

@@ -246,6 +246,11 @@ def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Ben
     status, said = at_a_terminal(bench, "", "stop", "--channel", "21-1-3", "--yes", "--by", "bob")
     assert (status, "over for good" in said) == (0, False)
     assert "R000001 on 21-1-3 is stopped: stopped by bob" in said
+    bench.done(*RUN, "--same-cell")
+    bench.until(is_running)
+    status, said = at_a_terminal(bench, "y", "stop", "--rack", "--by", "bob")
+    assert (status, said.count("Stop?")) == (0, 1)
+    assert "R000002 on 21-1-3 is stopped: stopped by bob" in said
 
 
 def test_implausible_order_needs_a_name_or_a_bench_where_it_is_usual(bench: Bench) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 import pytest
 
 from orchestrator.api.connection import HEAD_S, UNREAD_S, descriptors
-from orchestrator.api.places import Bounds, Kind, kind_of
+from orchestrator.api.places import Bounds, Kind, NoPlace, Places, kind_of
 from tests.api_client import TOKEN
 from tests.door_rig import open_door, request
 
@@ -26,6 +28,46 @@ async def test_idle_connections_and_half_requests_lock_nobody_out() -> None:
         assert asyncio.get_running_loop().time() - began_s < 1
         assert door.places.waiting <= SMALL.waiting_each
         assert [await door.is_closed(one) for one in (idle[0], idle[39], idle[-1])] == [True, True, False]
+
+
+@dataclass(eq=False)
+class Visitor:
+    """The client of one connection, by its address."""
+
+    address: str
+    unread_since_s: float | None = None
+    is_gone: bool = False
+
+    def close_at_once(self) -> None:
+        """Lose the connection."""
+        self.is_gone = True
+
+
+def test_many_addresses_take_no_more_than_all_places() -> None:
+    """Each has fewer than it may: the oldest of the one that has most is closed."""
+    places = Places(replace(SMALL, waiting=5, waiting_each=4))
+    few, many = ([Visitor(f"10.0.0.{n}") for _ in range(count)] for n, count in ((1, 2), (2, 3)))
+    for visitor in (*few, *many, Visitor("10.0.0.3")):
+        places.wait(visitor)
+    assert [visitor.is_gone for visitor in (*few, *many)] == [False, False, True, False, False]
+    assert places.waiting == 5
+
+
+def test_questions_of_many_addresses_take_no_more_than_all_places() -> None:
+    """As many as there are places for, together: who does not read what he asked for loses his, else the next waits."""
+    places = Places(replace(SMALL, reads=3, reads_each=2))
+    first, slow, third = (Visitor(f"10.0.0.{n}") for n in range(3))
+    with ExitStack() as held:
+        for visitor in (first, slow, third):
+            held.enter_context(places.taken(Kind.READ, visitor))
+        with (
+            pytest.raises(NoPlace, match="3 clients read at this moment"),
+            places.taken(Kind.READ, Visitor("10.0.0.9")),
+        ):
+            pass
+        slow.unread_since_s = 1.0
+        with places.taken(Kind.READ, Visitor("10.0.0.9")):
+            assert [visitor.is_gone for visitor in (first, slow, third)] == [False, True, False]
 
 
 @pytest.mark.parametrize("trickled", [b"", b"GET / HTTP/1.1\r\n" + b"x-letter: a\r\n" * 99])

@@ -81,3 +81,4 @@ async def test_names_in_other_capitals_are_one_channel() -> None:
         await tester.open()
     assert double_entry(one, [one, other]) == ""
     assert "one and same both say that they have channel A1" in double_entry(one, [one, other, same])
+    assert "same and one both say that they have channel a1" in double_entry(same, [one, other, same])

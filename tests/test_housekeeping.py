@@ -4,10 +4,12 @@ import asyncio
 from pathlib import Path
 
 from orchestrator.clock.virtual import run_virtual
+from orchestrator.events import EventKind
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.store import Store
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import SpaceGuard
+from tests.storing import add_run, add_test, samples
 
 
 class Disk:
@@ -52,6 +54,24 @@ def test_one_verified_backup_a_day_and_three_are_kept(store: Store) -> None:
     run_virtual(five_days())
     assert sum(event.kind == "backup" for event in store.events()) == 5
     assert len(backups(store.path)) == 3
+
+
+def test_flipped_bit_of_a_record_is_told_within_a_day(store: Store) -> None:
+    """Each daily backup is read through, record by record, and what cannot be what was stored is an event (F07)."""
+    test = add_test(store, add_run(store))
+    store.tick({test: samples(1, 300)})
+    store.connection.execute("UPDATE sample SET voltage_v = voltage_v * (1 + 1e-12) WHERE sequence = 200")
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=0))
+
+    async def a_day() -> None:
+        task = asyncio.ensure_future(keeper.run(lambda: 0, lambda _: None))
+        await asyncio.sleep(86400 - 3600)
+        task.cancel()
+        await asyncio.wait({task})
+
+    run_virtual(a_day())
+    told = [event.message for event in store.events() if event.kind == EventKind.STORE_DOUBTED]
+    assert any("record 200 of test 1 of run R000001 cannot be what was stored: voltage_v" in it for it in told), told
 
 
 def test_backup_that_cannot_be_made_is_told_and_tried_again_the_next_day(store: Store, tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
+from orchestrator.api.routes import channel_now
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.direct_stop import stop_directly
+from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
@@ -88,6 +92,9 @@ async def test_start_that_never_arrives_fails_after_the_stated_time(rig: Rig, st
         run = service.submit(request(), "ada")
         await asyncio.sleep(590)
         assert state(run) is RunState.UNKNOWN
+        now = channel_now(service, CHANNEL)
+        assert (now.use, now.needs_person) == (ChannelUse.BUSY, True)
+        assert now.words.startswith("LOOK AT THIS CHANNEL")
         await asyncio.sleep(100)
         assert state(run) is RunState.FAILED
         assert "stopped should it arrive all the same" in run.reason
@@ -177,3 +184,21 @@ async def test_hold_of_a_start_that_never_arrives_fails_the_run(rig: Rig, store:
         assert run.reason.startswith("held by ada; ")
         assert run.reason.endswith("order it as a new run")
     assert store.open_intents() == []
+
+
+async def test_direct_stop_while_a_start_may_still_arrive_does_not_call_the_channel_off(rig: Rig, store: Store) -> None:
+    """With the service dead: the channel is at rest, and who stops it is told to look again until the start is over."""
+    run_id = request().add_to(store)
+    store.open_intent(run_id, CHANNEL, "start", "", "left open by a kill", wall_time())
+    server = await asyncio.start_server(rig.bench.handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    tester = rig.tester._settings.model_copy(update={"host": "127.0.0.1", "port": port})  # noqa: SLF001 - the rig's own
+    bench = BenchSettings(tester=(tester,))
+    try:
+        early = await stop_directly(bench, store.path, CHANNEL, "ada")
+        await asyncio.sleep(tester.start_may_arrive_s)
+        late = await stop_directly(bench, store.path, CHANNEL, "ada")
+    finally:
+        server.close()
+    assert (early.is_off, late.is_off) == (False, True)
+    assert f"a start of {run_id} was sent there and may still arrive" in early.words

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.errors import NotConfirmed
+from drivers.errors import BadReply, NotConfirmed
 from drivers.interfaces import ChannelState
 from orchestrator.analysis.run_data import RunData
 from orchestrator.events import EventKind
@@ -39,13 +39,24 @@ def states_of(store: Store, run: Run) -> list[str]:
     return [event.message.split(":")[0] for event in store.events(run.run_id) if event.kind == EventKind.STATE]
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, 8])
 @pytest.mark.parametrize("command", ["inquire", "inquiredf"])
 async def test_garbled_replies_before_the_start_are_asked_again(
     rig: Rig, store: Store, command: str, times: int
 ) -> None:
     """Nothing has been sent yet: the reads are asked a few times, and the run begins."""
-    lie(rig, command, rb"<list.*</list>", rb"<list/>", times)
+    lie(rig, command, rb"(?s)<list.*</list>", rb"<list/>", times)
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(200)
+        assert state(run) is RunState.RUNNING
+    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+
+
+@pytest.mark.parametrize("command", ["inquire", "inquiredf"])
+async def test_garbled_reply_between_load_and_start_is_asked_again(rig: Rig, store: Store, command: str) -> None:
+    """The driver's own last look at the channel, with the step file in its folder, fails no start either."""
+    rig.tester.faults.after("load", lambda: lie(rig, command, rb"(?s)<list.*</list>", rb"<list/>", 1))
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
         await asyncio.sleep(200)
@@ -153,7 +164,36 @@ async def test_wrong_field_is_told_within_five_polls_and_forgotten_when_all_agre
         assert state(now) is RunState.RUNNING
         await asyncio.sleep(9000)
         assert state(now) is RunState.COMPLETED
+    if times == 1:
+        assert states_of(store, run) == ["preflight", "armed", "running", "completed"]
     check_rows(rig, store, run.run_id)
+
+
+async def test_number_of_records_that_no_test_has_is_refused_before_any_is_asked_for(rig: Rig, store: Store) -> None:
+    """Nobody would come to an end of fetching them, whatever the tester sends."""
+    asked: list[object] = []
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(300)
+        assert run.records is not None
+        rig.tester.faults.before("records", lambda *args: asked.append(args))
+        with pytest.raises(BadReply, match="has 4000000000 records, and no test has so many"):
+            await run.records.fetch(4_000_000_000)
+    assert asked == []
+
+
+async def test_count_that_shrinks_is_told_at_the_second_look(rig: Rig, store: Store) -> None:
+    """Fewer records than have come cannot be: nobody waits until a record is overdue, and the run is seen again."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=3), "ada")
+        await asyncio.sleep(900)
+        lie(rig, "inquiredf", rb'count="\d\d+"', b'count="3"', None)
+        await asyncio.sleep(70)
+        assert state(run) is RunState.UNSEEN
+        assert "has fewer records (3) than it has sent" in run.reason
+        rig.bench.wire.mend()
+        await asyncio.sleep(130)
+        assert state(run) is RunState.RUNNING
 
 
 async def test_records_that_do_not_come_are_told_also_where_none_is_due_by_time(rig: Rig, store: Store) -> None:
@@ -181,6 +221,67 @@ async def test_finish_in_the_middle_of_a_step_is_not_believed(rig: Rig, store: S
         await asyncio.sleep(400)
         assert state(run) in {RunState.RUNNING, RunState.UNSEEN}
         assert busy(rig)
+        await asyncio.sleep(6000)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def until_over(rig: Rig) -> None:
+    """Wait until the tester has come to the end of its program, which no poll has shown yet."""
+    for _ in range(9000):
+        if not busy(rig):
+            return
+        await asyncio.sleep(1)
+    raise AssertionError("it never ended")
+
+
+async def test_records_that_only_the_step_log_tells_of_are_fetched_at_the_end(rig: Rig, store: Store) -> None:
+    """The tester finishes and counts only what had come: nothing is called ended early, and complete when all agree."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        await until_over(rig)
+        lie(rig, "inquiredf", rb'count="\d+"', b'count="' + str(run.stored).encode() + b'"', None)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.UNSEEN
+        check_rows(rig, store, run.run_id)
+        rig.bench.wire.mend()
+        await asyncio.sleep(300)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def test_step_log_that_ends_before_the_records_ends_no_run(rig: Rig, store: Store) -> None:
+    """Status and records say that it is over, and the step log does not: told, and complete when all agree."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        rig.tester.faults.change(
+            "step_log", lambda steps: [*steps[:-1], replace(steps[-1], last_sequence=steps[-1].last_sequence - 3)]
+        )
+        await until_over(rig)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.UNSEEN
+        assert "is finished, and its step log ends at record" in run.reason
+        rig.tester.faults.mend()
+        await asyncio.sleep(300)
+        assert state(run) is RunState.COMPLETED
+    check_rows(rig, store, run.run_id)
+
+
+async def test_finish_with_a_count_that_stands_still_ends_no_watch(rig: Rig, store: Store) -> None:
+    """Also its record count agrees with what is stored, and all replies repeat it: the step log alone goes on."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=1), "ada")
+        await asyncio.sleep(900)
+        lie(rig, "inquire", rb'workstatus="working"', rb'workstatus="finish"', None)
+        still = b'count="' + str(run.stored).encode() + rb'"\1>true<'
+        lie(rig, "inquiredf", rb'count="\d+"([^>]*)>false<', still, None)
+        for _ in range(30):
+            await asyncio.sleep(20)
+            assert state(run) in {RunState.RUNNING, RunState.UNSEEN}, run.reason
+        assert busy(rig)
+        rig.bench.wire.mend()
         await asyncio.sleep(6000)
         assert state(run) is RunState.COMPLETED
     check_rows(rig, store, run.run_id)
@@ -233,6 +334,7 @@ async def test_wrong_status_at_a_restart_does_not_give_up_a_run(rig: Rig, store:
         assert store.run(run.run_id).state in {RunState.RUNNING, RunState.UNSEEN}
         await asyncio.sleep(6000)
     assert store.run(run.run_id).state is RunState.COMPLETED
+    assert "holding" not in states_of(store, run)
     check_rows(rig, store, run.run_id)
 
 

@@ -183,6 +183,21 @@ def test_a_value_that_the_file_rounds_to_nothing_is_told(step: Step) -> None:
     assert stepfile.differences(segment, stepfile.write(segment, "x", 0.0))
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        ConstantCurrent(0.001, Until(time_s=0.0, voltage_v=0.4)),
+        ConstantCurrent(0.001, Until(voltage_v=0.4, capacity_ah=0.0)),
+        CcCv(0.001, 0.4, Until(time_s=60.0, current_a=0.0)),
+        Rest(Until(time_s=10.0), Record(every_s=0.0)),
+    ],
+)
+def test_an_end_that_the_program_itself_has_as_zero_is_told(step: Step) -> None:
+    """The file says what was written, and the tester would still know no such end: never told as equal."""
+    segment = replace(APPENDIX_A, steps=(step,))
+    assert stepfile.differences(segment, stepfile.write(segment, "x", 0.0))
+
+
 def test_a_zero_in_a_file_is_no_end() -> None:
     """An end of 0 ms, 0 mAs or 0 mA that somebody wrote is read as what the tester makes of it: none."""
     segment = replace(APPENDIX_A, steps=(CcCv(0.001, 0.4, Until(time_s=60.0, current_a=0.0002, capacity_ah=0.001)),))

@@ -18,7 +18,13 @@ _GUIDE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text(encoding=
 _BLOCKS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
 
 
-@pytest.mark.parametrize("module", ["", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("", ".quantities", ".loading", ".resolve", ".channel_envelope", ".forecast"),
+        *(".likely_slips", ".normalised", ".plausibility", ".usual_bands"),
+    ],
+)
 def test_session_in_a_docstring_runs(module: str) -> None:
     """Modules show a session, and it is true."""
     found = doctest.testmod(importlib.import_module(f"protocols{module}"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from orchestrator.api.refusals import Refusals, person_in
+from orchestrator.cli.app import app
 from orchestrator.events import EventKind
 from orchestrator.store import Store
 from tests.api_client import ORDER, Client
@@ -48,6 +52,16 @@ async def test_by_is_never_blank(client: Client, name: str) -> None:
     run = await client.post("/runs", ORDER | {"by": " Ada L. "}, 201)
     events = client.service.store.events(run["run_id"])
     assert any("by Ada L." in event.message for event in events)
+
+
+@pytest.mark.parametrize("name", [" ", "\u200b", "--", "."])
+def test_by_is_never_blank_on_the_command_line(tmp_path: Path, name: str) -> None:
+    """Also where no service checks it: nothing is asked of anybody, and the sentence says what a name is."""
+    direct = ["stop", "--direct", "--channel", CHANNEL, "--bench", str(tmp_path / "bench.toml")]
+    for command in (direct, ["ack", "R000001"], ["mounted", "R000001"], ["empty", CHANNEL]):
+        result = CliRunner().invoke(app, [*command, f"--by={name}", "--store", str(tmp_path / "x.db")])
+        assert (result.exit_code, "a name has a letter or a digit" in result.output) == (2, True), command
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_flood_of_refusals_is_counted(store: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import tracemalloc
 from math import nan
 
 import pytest
@@ -163,3 +165,67 @@ async def test_judges_after_a_restart_are_those_without_one(
     anew.accept(samples)
     anew.finish(segment_is_over=True)
     assert whole == (store.steps(test), store.cycles(test))
+
+
+def long_samples(program: Program, each: int, last: int) -> list[Sample]:
+    """Give ``each`` samples of each step of a healthy cell, and so many of the last one, which goes on."""
+    (segment,) = program.cycling
+    samples: list[Sample] = []
+    places = list(flow(segment.steps))
+    for count, place in enumerate(places, 1):
+        step = segment.steps[place.step - 1]
+        assert not isinstance(step, Loop)
+        set_a, length_s = step.current_a if isinstance(step, ConstantCurrent) else 0.0, step.until.time_s or 0.0
+        rows, began_s = last if count == len(places) else each, samples[-1].time_s if samples else 0.0
+        for row in range(rows):
+            in_step_s, sequence = length_s * row / rows, len(samples) + 1
+            passed_ah, time_s = abs(set_a) * in_step_s / 3600, began_s + in_step_s
+            samples.append(
+                Sample(sequence, time_s, in_step_s, place.step, count, place.cycle, "cc", set_a * 300.0, set_a,
+                       passed_ah, 0.0, time_s)
+            )  # fmt: skip
+    return samples
+
+
+async def test_a_long_test_is_replayed_in_slices_of_bounded_size(
+    rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other channels have their turns between two pages of each kind, and few pages are in memory at a time."""
+    monkeypatch.setattr(stored_test, "SCANNED_ROWS", 500)
+    program = li_li_program(130, 300.0)
+    samples = long_samples(program, 20, 6000)
+    run_id = RunRequest(program, CHANNEL, "a").add_to(store)
+    test = store.add_test(
+        run_id=run_id, segment=0, instrument="made", channel=CHANNEL, tester_test_id=1, barcode=run_id,
+        started_unix_s=0.0,
+    )  # fmt: skip
+    records = pipeline(store, rig, run_id, test, program)
+    with store.transaction():
+        store.tick({test: samples})
+        records.accept(samples)
+        records.save()
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(others())
+    await asyncio.sleep(0)
+    found: list[int] = []
+    with stored_test.reading(store.path, test) as stored:
+        tracemalloc.start()
+        replay = Replay(stored)
+        for pages in (replay.steps(), replay.samples(), replay.findings(records._limits)):  # noqa: SLF001 - of a healthy cell
+            before = turns
+            async for _ in pages:
+                pass
+            found.append(turns - before)
+        most_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    beside.cancel()
+    assert (replay.count, len(store.steps(test))) == (len(samples), 262)
+    assert found == [1, 6, -(-len(samples) // 500)]
+    assert most_bytes < 2**21

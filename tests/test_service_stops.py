@@ -162,3 +162,21 @@ async def test_stop_of_a_run_whose_channel_somebody_has_taken_ends_the_run(rig: 
         assert rig.bench.tester.channel(CHANNEL).busy
     check_rows(rig, store, run.run_id)
     assert store.open_intents() == []
+
+
+async def test_rack_stop_of_a_service_whose_tester_never_answered_is_carried_out_later(rig: Rig, store: Store) -> None:
+    """Nothing is known yet of the runs of before: the order raises nothing, is noted, and stops the run afterwards."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+    rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    await rig.tester.close()
+    async with serving(rig, store) as service:
+        await asyncio.sleep(30)
+        await service.stop_rack("ada")
+        assert rig.bench.tester.channel(CHANNEL).busy
+        rig.bench.wire.mend()
+        await asyncio.sleep(300)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+    assert store.run(run.run_id).state is RunState.STOPPED
+    check_rows(rig, store, run.run_id)

@@ -159,17 +159,20 @@ def test_escaped_barcode_comes_back_escaped() -> None:
 
 
 def test_a_step_file_that_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    """A pipe without a writer, a device and a folder in place of a step file: false, and the next one is answered."""
+    """A pipe, whether or not somebody holds its other end, a device, a folder: false, and the next one is answered."""
     os.mkfifo(tmp_path / "pipe.xml")
+    os.mkfifo(tmp_path / "held.xml")
+    held = os.open(tmp_path / "held.xml", os.O_RDWR)
     (tmp_path / "zero.xml").symlink_to("/dev/zero")
     (tmp_path / "folder.xml").mkdir()
-    for name in ("pipe", "zero", "folder"):
+    for name in ("pipe", "held", "zero", "folder"):
         bench = make_bench(Quirks(path_map={"C:\\": str(tmp_path)}))
         start = LIGHT.replace(b"light", b"start").replace(b">true<", f' barcode="x">C:\\{name}.xml<'.encode())
         said = answers(bench, start, LIGHT).decode()
         assert "start_resp" in said
         assert ">false<" in said
         assert "light_resp" in said
+    os.close(held)
 
 
 SPOILED = {

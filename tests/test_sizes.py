@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.chi660e import textfile
-from drivers.errors import MeasurementFailed
+from drivers.errors import MeasurementFailed, WrongFile
 from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.errors import InputError, RecipeError, UnknownName
 from protocols.loading import load_cell, load_recipe
@@ -45,6 +45,17 @@ def test_a_result_file_takes_a_bounded_memory(head: bytes, body: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert most < 40 * MIB
+
+
+def test_more_rows_or_lines_than_a_measurement_makes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted while they are read, however little memory each of them takes."""
+    data = HEAD + b"1.000e-1, 3.214e+0\n" * 3
+    assert len(textfile.read(data, 3).rows) == 3
+    with pytest.raises(WrongFile, match="more than 2 rows"):
+        textfile.read(data, 2)
+    monkeypatch.setattr(textfile, "_LINES_MAX", 5)
+    with pytest.raises(WrongFile, match="more than 5 lines"):
+        textfile.read(data)
 
 
 @pytest.mark.parametrize(

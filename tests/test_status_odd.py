@@ -58,6 +58,18 @@ async def test_a_value_that_is_no_number_ends_no_stream() -> None:
     assert [(one["voltage_v"], one["time_s"]) for one in told] == [(None, 1.0), (0.1, None), (0.1, 1.0)]
 
 
+async def test_a_run_is_forecast_once(rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the status nor the rows that housekeeping expects each minute walk through a long recipe again."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        monkeypatch.delattr("orchestrator.runs.run.forecast")
+        await asyncio.sleep(600)
+        shown = channel_now(service, CHANNEL).run
+        assert shown is not None
+        assert shown.planned_s == run.forecast.planned_duration_s
+        assert 0 < service._rows_to_come() < run.forecast.records  # noqa: SLF001 - what housekeeping is given
+
+
 async def test_a_placeholder_record_has_no_voltage(rig: Rig, store: Store) -> None:
     """A run whose last record holds no number says so by none, for the status, the stream and the pictures alike."""
     async with serving(rig, store) as service:

@@ -1,17 +1,25 @@
 """Stops of channels that work without a run, by their names: shown in the status, stopped, and never called free."""
 
 import asyncio
+import json
+from pathlib import Path
 
 import pytest
+import typer
 
 from drivers.interfaces import ChannelState
+from orchestrator.api.places import Bounds
 from orchestrator.api.routes import channel_now
+from orchestrator.cli.client import ServiceClient
+from orchestrator.cli.output import DONE, FAILED
+from orchestrator.cli.stops import exit_status, is_worth_waiting, order_stop
 from orchestrator.events import EventKind
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.api_client import ORDER, Client
+from tests.api_client import ORDER, TOKEN, Client
+from tests.door_rig import open_door
 from tests.rig import CHANNEL, Rig, short_segment
 from tests.service_rig import serving as service_on
 
@@ -133,6 +141,7 @@ async def test_silent_tester_is_told_within_five_seconds_and_the_stop_goes_on(cl
     assert loop.time() - begun_s <= 5
     row = next(it for it in (found if isinstance(found, list) else [found]) if it["channel"] == CHANNEL)
     assert (row["off"], row["pending"], row["answers"]) == (False, True, False)
+    assert (exit_status([row]), is_worth_waiting(row), is_worth_waiting(row | {"answers": True})) == (1, False, True)
     assert "does not answer" in row["words"]
     assert "by hand" in row["words"]
     assert "a stop is ordered and not confirmed yet" in await words(client)
@@ -144,6 +153,7 @@ async def test_silent_tester_is_told_within_five_seconds_and_the_stop_goes_on(cl
     assert not busy(client)
     assert "not confirmed" not in await words(client)
     assert (await client.get("/runs/R000001"))["state"] == "stopped"
+    assert exit_status([(await client.get(f"/channels/{CHANNEL}"))["stop"]]) == 0
 
 
 async def test_stop_of_a_test_without_a_run_is_repeated_until_the_tester_answers(client: Client) -> None:
@@ -159,6 +169,19 @@ async def test_stop_of_a_test_without_a_run_is_repeated_until_the_tester_answers
     assert not busy(client)
     status = (await client.rig.tester.status([CHANNEL]))[CHANNEL]
     assert status.state is ChannelState.STOPPED
+
+
+async def test_rack_stop_of_a_silent_tester_is_repeated_for_what_was_seen_to_work(client: Client) -> None:
+    """A test by hand that a poll has shown is in the answer with its channel, and stopped when the tester answers."""
+    await by_hand(client)
+    await asyncio.sleep(70)
+    client.rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))
+    rows = await client.post("/rack/stop", BY)
+    assert (CHANNEL, False, True) in [(row["channel"], row["off"], row["pending"]) for row in rows]
+    await asyncio.sleep(300)
+    client.rig.bench.wire.mend()
+    await asyncio.sleep(200)
+    assert not busy(client)
 
 
 async def test_resume_is_answered_within_five_seconds(client: Client) -> None:
@@ -278,3 +301,22 @@ async def test_channel_of_a_stopped_run_is_called_idle_only_when_it_was_seen(cli
     assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "unknown"
     await asyncio.sleep(2)
     assert (await client.get(f"/channels/{CHANNEL}"))["use"] == "idle"
+
+
+# What the service says of a channel that is off, as far as a command looks at it.
+ROW = {"channel": CHANNEL, "off": True, "pending": False, "answers": False}
+
+
+@pytest.mark.real_time
+async def test_exit_status_of_a_stop_says_whether_all_is_off(tmp_path: Path) -> None:
+    """A script that stops a channel, or the rack, learns from the status alone that nobody has seen it to be off."""
+    (tmp_path / "x.db.token").touch(0o600)
+    (tmp_path / "x.db.token").write_text(TOKEN)
+    on, ordered = ROW | {"off": False}, ROW | {"off": False, "pending": True}
+    async with open_door(Bounds()) as door:
+        service = ServiceClient(tmp_path / "x.db", f"http://127.0.0.1:{door.port}")
+        for rows, status in (([ROW], DONE), ([], DONE), ([ROW, on], FAILED), ([ordered], FAILED)):
+            door.app.answer = json.dumps(rows).encode()
+            with pytest.raises(typer.Exit) as caught:
+                await asyncio.to_thread(order_stop, service, "/rack/stop", "ada", json=True)
+            assert caught.value.exit_code == status, rows

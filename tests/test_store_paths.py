@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
@@ -15,8 +17,8 @@ from orchestrator.store.health import check_store
 from orchestrator.store.place import check_path
 
 COMMANDS = [
-    ["status"], ["watch"], ["stop", "R000001"], ["resume", "R000001"], ["ack", "R000001"], ["runs"],
-    ["show", "R000001"], ["spectra", "R000001"],
+    ["status"], ["watch"], ["stop", "R000001"], ["hold", "R000001"], ["resume", "R000001"], ["ack", "R000001"],
+    ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
     ["store", "check"], ["store", "backup"], ["bench", "check"], ["serve", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],
@@ -54,6 +56,39 @@ def test_every_command_says_why_a_path_can_be_no_store(
         with pytest.raises(CannotOpen, match=words):
             use(place)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_command_is_left_out() -> None:
+    """Whoever adds a command that opens a store adds it to those that are tried here."""
+
+    def with_store(command: Any, words: list[str]) -> Iterator[list[str]]:  # noqa: ANN401 - a group or a command
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from with_store(inner, [*words, name])
+        if any("--store" in option.opts for option in command.params):
+            yield words
+
+    for words in with_store(get_command(app), []):
+        assert words in [command[: len(words)] for command in COMMANDS]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux has a file that is there and not read")
+def test_store_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Somebody else's file, or one on a broken disk: its first bytes are looked at before SQLite is."""
+    (tmp_path / "store.db").symlink_to("/proc/self/mem")
+    for use in (open_store, lambda path: open_store(path, read_only=True)):
+        with pytest.raises(CannotOpen, match="cannot be read: Input/output error; check its rights, and the disk"):
+            use(tmp_path / "store.db")
+
+
+def test_store_in_somebody_elses_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that the system does not let its user enter; tests may be run by somebody who may enter all."""
+    asked: list[tuple[object, int]] = []
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
+    for command in COMMANDS:
+        result = CliRunner().invoke(app, [*command, "--store", str(tmp_path / "store.db")])
+        assert isinstance(result.exception, CannotOpen), (command, result.exception)
+        assert "you may not use the folder" in str(result.exception), command
+    assert set(asked) == {(tmp_path, os.X_OK)}
 
 
 @pytest.mark.parametrize("text", ["", "store.db/", "nul\0byte"])

@@ -141,8 +141,8 @@ class NewareTester:
         Where the row of one channel cannot be read, however often it is asked for, its state is OTHER; the others are
         what they are.
         """
-        if self._is_one_absent:
-            # Its address may have been read wrongly.
+        if self._is_one_absent or not self._addresses:
+            # Its address may have been read wrongly, or nothing has answered so far.
             await self.open()
         addresses = [self._address(channel) for channel in channels]
         ask_live, ask_files = _status_requests(tuple(addresses))

@@ -31,8 +31,10 @@ from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import owning
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
+from orchestrator.store.companion_files import logs_of
 from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
 from orchestrator.store.newest_commit import NewestCommit
+from orchestrator.store.place import real_path
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
     settings = plan.settings
     check_exposure(settings)
     async with owning(plan.store) as instance:
+        check_rights(plan.store)
         token = _token(plan, announce)
         redact_logs(Redaction({token} | plan.bench.secrets()))
         with contextlib.closing(listen(settings)) as listening, open_store(plan.store) as store:
@@ -99,6 +102,14 @@ def check_exposure(settings: ServiceSettings) -> None:
             f"the service answers this machine only: {settings.host} needs tls_certificate, tls_key and token_file "
             "under [service] in the bench file; see docs/operate.md"
         )
+
+
+def check_rights(store: Path) -> None:
+    """Refuse a store that others may read; its group may, and only its owner may write. Raises SettingsError."""
+    place = real_path(store)
+    for path in (place, *logs_of(place)):
+        if path.exists():
+            must_be_private(path, 0o037, f"take that away: chmod 600 {path} (640, if your group is to read it)")
 
 
 def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:

@@ -13,6 +13,7 @@ from protocols.bounded_file import BadFile, read_bounded
 
 _BYTES = 32
 _SHORTEST, _LONGEST = 32, 4096
+_NEW = "delete it to have a new one made, or put another in its place with rights 600"
 
 
 def token_path(store: Path) -> Path:
@@ -20,12 +21,12 @@ def token_path(store: Path) -> Path:
     return store.with_name(f"{store.name}.token")
 
 
-def must_be_private(path: Path, forbidden: int) -> None:
+def must_be_private(path: Path, forbidden: int, remedy: str = _NEW) -> None:
     """Refuse a secret that others may read or change. Raises SettingsError, with the remedy, or OSError."""
     if os.name == "posix" and (mode := stat.S_IMODE(path.stat().st_mode)) & forbidden:
         raise SettingsError(
-            f"{path} may be read or changed by others (its rights are {mode:03o}), so it is no secret any more: delete "
-            "it to have a new one made, or put another in its place with rights 600"
+            f"{path} may be read or changed by others (its rights are {mode:03o}), so it is no secret any more: "
+            f"{remedy}"
         )
 
 

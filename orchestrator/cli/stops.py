@@ -28,16 +28,21 @@ def order_stop(client: ServiceClient, path: str, by: str, json: bool) -> NoRetur
         print_json({"runs": rows})
     elif not rows:
         typer.echo("nothing was running")
-    raise typer.Exit(DONE if all(row["off"] for row in rows) else FAILED)
+    raise typer.Exit(exit_status(rows))
+
+
+def exit_status(rows: list[dict[str, Any]]) -> int:
+    """Return the exit status of ordered stops by their reports: 0 when every channel was seen to be off, else 1."""
+    return DONE if all(row["off"] for row in rows) else FAILED
 
 
 def _followed(client: ServiceClient, rows: list[dict[str, Any]], *, quiet: bool) -> list[dict[str, Any]]:
     """Wait for the end of stops that are pending at a tester that answers; the others are given as they are."""
     until_s = time.monotonic() + _CONFIRMED_WITHIN_S
-    while time.monotonic() < until_s and any(_is_worth_waiting(row) for row in rows):
+    while time.monotonic() < until_s and any(is_worth_waiting(row) for row in rows):
         time.sleep(_ASK_EVERY_S)
         for n, row in enumerate(rows):
-            if not _is_worth_waiting(row):
+            if not is_worth_waiting(row):
                 continue
             now = client.get(f"/channels/{row['channel']}")["stop"]
             if now is not None and not now["pending"]:
@@ -47,7 +52,8 @@ def _followed(client: ServiceClient, rows: list[dict[str, Any]], *, quiet: bool)
     return rows
 
 
-def _is_worth_waiting(row: dict[str, Any]) -> bool:
+def is_worth_waiting(row: dict[str, Any]) -> bool:
+    """Return whether a stop that is not confirmed is waited for: a tester that does not answer is not."""
     return bool(row["pending"] and row["answers"])
 
 

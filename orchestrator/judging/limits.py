@@ -11,7 +11,7 @@ from enum import IntEnum, StrEnum
 from math import inf
 from typing import ClassVar
 
-from drivers.interfaces import Sample
+from drivers.interfaces import Sample, Trace
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Limits, VoltageBand
 from protocols.program_steps import Purpose, longest, recorded
@@ -106,6 +106,17 @@ def verdict(limits: Limits, voltage_v: float, current_a: float) -> Verdict:
     if limits.absolute.low_v <= voltage_v <= limits.absolute.high_v and magnitude_a <= limits.absolute_current_a:
         return Verdict.OUTSIDE_HOST
     return Verdict.OUTSIDE_ABSOLUTE
+
+
+def beyond_absolute(limits: Limits, trace: Trace) -> Finding | None:
+    """Return a finding for the first voltage of a potentiostat's trace beyond the absolute limits; None without one."""
+    band = limits.absolute
+    for time_s, voltage_v in zip(trace.time_s, trace.voltage_v, strict=True):
+        if voltage_v < band.low_v or voltage_v > band.high_v:
+            seen = f"{voltage_v:.4f} V at the potentiostat, {time_s:.1f} s after its begin"
+            message = f"{seen}; the cell's absolute limits are {band.low_v:g} to {band.high_v:g} V"
+            return Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, message, time_s)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

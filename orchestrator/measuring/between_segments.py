@@ -11,11 +11,12 @@ import logging
 from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
-from drivers.interfaces import BatteryTester, Measurement
+from drivers.interfaces import BatteryTester, Measurement, Trace
 from orchestrator.bench.station import Interrupted, Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
+from orchestrator.judging.limits import beyond_absolute
 from orchestrator.judging.settling import Settling
 from orchestrator.measuring.patient_writer import PatientWriter, in_full
 from orchestrator.measuring.soft_short import SoftShortWatches
@@ -126,6 +127,8 @@ class BetweenSegments:
         run.say(f"waits for {station.potentiostat.name}")
         async with station.turn:
             await self._measure(run, segment, station, rested)
+        if run.state is RunState.TRIPPED:
+            return False
         if station.needs_a_person and not run.progress.is_over:
             await self._ask(run, station.return_instruction(run.request.channel, run.request.program.cell.name))
             return False
@@ -178,7 +181,7 @@ class BetweenSegments:
                 await asyncio.sleep(LOOK_S)
                 continue
             await self._keep(run, segment, station, visit)
-            if visit.trouble:
+            if visit.trouble and run.state is not RunState.TRIPPED:
                 raise Interrupted(visit.trouble)
             return
         await self._writer.write_before_going_on(run, lambda: self._skip(run, segment, station, failures))
@@ -246,6 +249,20 @@ class BetweenSegments:
             )
             run.count_trace(test)
             run.journal.note(EventKind.MEASURED, f"{segment.technique.kind} at {station.potentiostat.name}")
+            self._trip_beyond(run, station, visit)
+
+    def _trip_beyond(self, run: Run, station: Station, visit: Visit) -> None:
+        """Trip a run whose cell was beyond its absolute limits in a measurement, and say where its leads may be."""
+        result = visit.measurement.result
+        found = beyond_absolute(run.segment.limits, result) if isinstance(result, Trace) else None
+        if found is None:
+            return
+        left = visit.trouble
+        if not left and station.needs_a_person:
+            left = station.return_instruction(run.request.channel, run.request.program.cell.name)
+        run.journal.findings([found])
+        tripped = Ending(RunState.TRIPPED, f"{found.kind}: {found.message}")
+        run.finish(tripped.joined(Ending(RunState.HOLDING, left) if left else None))
 
 
 def _to_running(run: Run) -> None:

@@ -281,14 +281,14 @@ class Service:
         return [(supervisor, row) for supervisor, row in rows if row.run_id not in known]
 
     async def stop_rack(self, by: str) -> list[Run]:
-        """Stop every run of every tester, and every channel that works without one, all at once."""
+        """Stop every run of every tester, and every channel that works without one, all at once.
+
+        Whatever one stop raises is raised when all the others have been tried.
+        """
         runs = [run for run in self.runs if not run.state.is_settled]
         stops = [self.stop(run.run_id, by) for run in runs]
         stops += [self.stop(row.run_id, by) for _, row in self.undecided_rows()]
         results = await asyncio.gather(*stops, return_exceptions=True)
-        for failure in results:
-            if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
-                raise failure
         for supervisor in self.supervisors:
             if supervisor.tester.traits.is_remote:
                 try:
@@ -298,6 +298,9 @@ class Service:
                     continue
                 for channel in working:
                     await supervisor.watch.stop(channel, by)
+        for failure in results:
+            if isinstance(failure, BaseException) and not isinstance(failure, CommandRefused):
+                raise failure
         return runs
 
     def acknowledge(self, run_id: str, by: str) -> Run:

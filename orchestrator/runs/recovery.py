@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers.errors import BadReply
+from drivers.errors import BadReply, DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.clock.virtual import clock_time, wall_time
 from orchestrator.events import EventKind, RunUpdate
@@ -321,22 +321,32 @@ class Recovery:
         )
 
     async def stop(self, row: RunRow, by: str) -> str:
-        """Send a stop for an undecided run and note it; the run's end is stored when it can be decided."""
+        """Send a stop for an undecided run and note it; the run's end is stored when it can be decided.
+
+        A stop that cannot be sent now stays noted, and recovery carries it out.
+        """
         try:
             # A stop needs no program that can be trusted.
             run = self.run_of(row, Program.from_json(row.program_json))
         except ValueError:
             return f"the program of {row.run_id} cannot be read: use 'cellrig stop --direct --channel {row.channel}'"
         run.journal.intend_stop()
-        status = (await self._tester.status([row.channel]))[row.channel]
+        try:
+            return await self._stop_at_the_tester(run, by)
+        except DriverError as err:
+            return f"the stop of {row.run_id} is ordered and not confirmed: {err}; it is sent again when that is over"
+
+    async def _stop_at_the_tester(self, run: Run, by: str) -> str:
+        channel = run.request.channel
+        status = (await self._tester.status([channel]))[channel]
         barcodes = {test.barcode for test in run.tests} | {run.next_barcode}
         if status.barcode not in barcodes:
             # Its intent stays: should its start arrive later, it is stopped.
-            return f"channel {row.channel} shows {status.barcode!r}, which is not {row.run_id}'s: it is left alone"
-        if wrong := await objection_to_stop(self._store, self._tester, row.run_id, status):
-            return f"{wrong}: it is left alone; 'cellrig stop --channel {row.channel}' stops it"
-        await self._tester.stop(TestIdentity(row.channel, status.test_id, status.barcode, None))
-        return f"{row.run_id} is stopped at the tester by {by}; its end is written when it can be"
+            return f"channel {channel} shows {status.barcode!r}, which is not {run.run_id}'s: it is left alone"
+        if wrong := await objection_to_stop(self._store, self._tester, run.run_id, status):
+            return f"{wrong}: it is left alone; 'cellrig stop --channel {channel}' stops it"
+        await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, None))
+        return f"{run.run_id} is stopped at the tester by {by}; its end is written when it can be"
 
 
 def _latch(run: Run) -> None:

@@ -235,7 +235,7 @@ class Run:
     def end_at_rest(self, ending: Ending) -> None:
         """End or hold a run that has no program on the tester."""
         state = self.status.state
-        if ending.state is RunState.HOLDING and state.can_be_resumed:
+        if state.is_settled or (ending.state is RunState.HOLDING and state.can_be_resumed):
             return
         if state is RunState.HOLDING:
             self.finish(

@@ -14,6 +14,11 @@ def wal_path(store: Path) -> Path:
     return store.with_name(f"{store.name}-wal")
 
 
+def logs_of(store: Path) -> tuple[Path, Path]:
+    """Return the files in which SQLite keeps what is not folded into a store yet: its log, and the log's index."""
+    return wal_path(store), store.with_name(f"{store.name}-shm")
+
+
 def reserve_path(store: Path) -> Path:
     """Return the file that reserves disk space for a store's last commits."""
     return store.with_name(f"{store.name}-reserve")

@@ -126,8 +126,11 @@ def _check_log(place: Path) -> None:
 
     if wal_path(place).exists() or not place.exists():
         return
-    with explained(place), place.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    try:
+        with place.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as err:
+        raise CannotOpen(f"{place} cannot be read: {err.strerror}; check its rights, and the disk") from err
     if head[_MARK_AT] == APPLICATION_ID.to_bytes(4, "big") and head[_TABLES_AT] == bytes(2):
         raise Damaged(
             f"{place} is a young store, and its log {wal_path(place).name} is gone, in which all its runs were; put "

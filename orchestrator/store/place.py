@@ -41,6 +41,8 @@ def check_path(path: Path | str) -> None:
         raise CannotOpen(f"{shown} is {special}; give the path of a file for the store")
     if not folder_is_there:
         raise CannotOpen(f"{shown}: {_shortened(place.parent)} is not a folder; make it first, or give another path")
+    if not os.access(place.parent, os.X_OK):
+        raise CannotOpen(f"{shown}: you may not use the folder {_shortened(place.parent)}; ask its owner for the right")
     if name_bytes > _NAME_BYTES_MAX:
         raise CannotOpen(f"{shown} has a name of {name_bytes} bytes; a store's may have {_NAME_BYTES_MAX}")
 
