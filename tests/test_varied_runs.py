@@ -13,7 +13,10 @@ from orchestrator.bench.simulated import rack_with
 from protocols.cell import CellKind
 from protocols.loading import load_cell
 from simulators.bench import read_cells
+from simulators.cells import load_cell as load_model
 from simulators.cells.varied_cell import VariedCell
+from simulators.neware.cell_drive import Drive
+from simulators.neware.schedule import UnitRatings
 from tests.command_line import cellrig, refused
 
 ORDER = ("run", "li-li-0.4", "--cell", "bare-li-li", "--channel", "21-1-3", "--simulate")
@@ -100,3 +103,16 @@ def test_a_copper_cell_of_any_name_has_a_model() -> None:
     mine = load_cell("bare-li-cu").model_copy(update={"name": "cu-77"})
     assert mine.kind is CellKind.LI_CU
     assert rack_with(mine, "21-1-1", None, 1).cells == {"21-1-1": "conditioned-li-cu"}
+
+
+def test_a_tester_reads_no_current_where_a_contact_was_lost_in_a_step() -> None:
+    """The record at the compliance voltage has the leakage's current, not the set one."""
+    cell = load_model("coated-li-li", seed=1, overrides={"pulled_out": {"from_h": 0.5}})
+    drive = Drive(cell, UnitRatings(), 0)
+    drive.command(3e-4, None)
+    drive.high = 5.0
+    while drive.tick < 18_000:
+        drive.look(36_000)
+        drive.commit()
+        assert drive.current_a == (3e-4 if drive.tick < 18_000 else pytest.approx(0.0, abs=1e-7))
+    assert drive.voltage_v >= 5.0
