@@ -45,8 +45,8 @@ class KindDefaults:
     """Defaults of one kind: bands in volts as (low, high), resistances in ohm, capacity in ampere-hours per gram.
 
     ``symmetric``: the cell rests at 0 V, so charging ends above and discharging below zero, and its charge is what the
-    recipe sets; ``open_circuit``: where a healthy cell lies before a run; ``specific_capacity``: of the active
-    material, for the charge ceiling.
+    recipe sets; ``open_circuit`` and ``open_circuit_charged``: where a healthy cell lies before a run, fresh or
+    discharged, and charged; ``specific_capacity``: of the active material, for the charge ceiling.
     """
 
     host: Band | None = None
@@ -56,6 +56,7 @@ class KindDefaults:
     check_block: bool = False
     resistance_window: Band | None = None
     open_circuit: Band | None = None
+    open_circuit_charged: Band | None = None
     short_policy: ShortPolicy = ShortPolicy.TRIP
     specific_capacity: Decimal | None = None
 
@@ -81,6 +82,8 @@ DEFAULTS: Mapping[CellKind, KindDefaults] = MappingProxyType(
             tester=_band("2.5", "4.2"),
             absolute=_band("2.0", "4.3"),
             open_circuit=_band("2.8", "3.6"),
+            # The plateau against Li lies at 3.42 V; within minutes of a charge to 4.0 V a cell still shows nearly that.
+            open_circuit_charged=_band("3.3", "4.0"),
             specific_capacity=Decimal("0.170"),
         ),
         CellKind.LI_CU: KindDefaults(),
@@ -100,22 +103,36 @@ def resistance_window(kind: CellKind, area_cm2: Decimal | None) -> Band | None:
     return window[0] * _WINDOW_CM2 / area_cm2, window[1] * _WINDOW_CM2 / area_cm2
 
 
+# Where a symmetric cell rests, in volts.
+AT_ZERO: Band = Decimal(0), Decimal(0)
 # The kinds, by their names in programs, that rest at 0 V.
 SYMMETRIC = frozenset(kind.value for kind, defaults in DEFAULTS.items() if defaults.symmetric)
 
 
-def on_wrong_side(
-    direction: Direction, volts: float | Decimal, others: Sequence[float | Decimal], symmetric: bool
-) -> bool:
-    """Tell whether a step's target voltage lies on the wrong side, so that the step would end as it begins.
+def on_wrong_side(direction: Direction, volts: float | Decimal) -> bool:
+    """Tell whether a step of a cell that rests at 0 V has its target voltage on the wrong side of it.
 
-    ``volts`` is the target, ``others`` are those of the steps of the other direction; a ``symmetric`` cell rests at
-    0 V.
+    Such a step would end as it begins. Of other cells the steps before tell it (``protocols.voltage_order``).
     """
-    up = direction is Direction.CHARGE
-    if symmetric:
-        return volts <= 0 if up else volts >= 0
-    return bool(others) and (volts <= min(others) if up else volts >= max(others))
+    return volts <= 0 if direction is Direction.CHARGE else volts >= 0
+
+
+def open_circuit_window(kind: CellKind, host: Band | None, targets: Sequence[tuple[Direction, Decimal]]) -> Band | None:
+    """Give where the voltage of a cell of a kind lies before a run: from discharged to charged.
+
+    ``host`` are the host's limits, beyond which a run is stopped at its first records: nothing narrower is assumed of a
+    kind without defaults. ``targets`` are the voltages to which the recipe charges and discharges: a cell that the same
+    recipe has left lies between them.
+    """
+    defaults = DEFAULTS[kind]
+    if host is None or defaults.open_circuit is None or defaults.symmetric:
+        return defaults.open_circuit or host
+    charged = defaults.open_circuit_charged or defaults.open_circuit
+    lows = [volts for direction, volts in targets if direction is Direction.DISCHARGE]
+    highs = [volts for direction, volts in targets if direction is Direction.CHARGE]
+    low = min([defaults.open_circuit[0], *lows])
+    high = max([defaults.open_circuit[1], charged[1], *highs])
+    return max(low, host[0]), min(high, host[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from protocols.cell import SYMMETRIC, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, Program, Record
 from protocols.program_steps import RecordedStep, crossings, depth, loops, recorded
+from protocols.voltage_order import step_flaws
 
 _Reason = tuple[int | None, str]  # the step it is about, or None, and the words without a full stop
 
@@ -81,7 +82,7 @@ def problems(program: Program, envelope: ChannelEnvelope) -> list[str]:
         found += _times(steps, envelope)
         found += _records(segment, steps, envelope)
         found += _resolutions(segment, steps, envelope)
-        found += _flaws(segment, steps, drives, symmetric)
+        found += _flaws(segment, steps, drives, symmetric, segment is program.cycling[0])
     return _sentences(found)
 
 
@@ -214,13 +215,13 @@ def _resolutions(segment: CyclingSegment, steps: Sequence[_Demand], envelope: Ch
 
 
 def _flaws(
-    segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool
+    segment: CyclingSegment, steps: Sequence[_Demand], drives: Sequence[_Demand], symmetric: bool, is_first: bool
 ) -> Iterator[_Reason]:
     """Give the flaws that make a segment unsound on any channel."""
     if not segment.steps:
         yield None, "A segment has no steps"
     yield from _ends(steps, drives)
-    yield from _sides(drives, symmetric)
+    yield from _sides(segment, drives, symmetric, is_first)
     yield from _targets(segment.limits, drives)
     yield from _order(segment.limits)
 
@@ -245,12 +246,21 @@ def _ends(steps: Sequence[_Demand], drives: Sequence[_Demand]) -> Iterator[_Reas
             yield drive.number, "a current of zero or less"
 
 
-def _sides(drives: Sequence[_Demand], symmetric: bool) -> Iterator[_Reason]:
-    for drive in drives:
+def _sides(segment: CyclingSegment, drives: Sequence[_Demand], symmetric: bool, is_first: bool) -> Iterator[_Reason]:
+    """Give the steps that would end as they begin: on the wrong side of 0 V, or by what runs before them."""
+    for drive in drives if symmetric else ():
         way, volts = drive.direction, drive.target_v
-        others = [other.target_v for other in drives if other.direction is not way and other.target_v is not None]
-        if volts is not None and way is not None and on_wrong_side(way, volts, others, symmetric):
-            yield drive.number, f"a {way} to {_in_volts(volts)} is on the wrong side and would end at once"
+        if volts is not None and way is not None and on_wrong_side(way, volts):
+            yield drive.number, f"a {way} to {_in_volts(volts)} is on the wrong side of 0 V and would end at once"
+    window = segment.guards.open_circuit if is_first else None
+    mounted = (0.0, 0.0) if symmetric else None if window is None else (window.low_v, window.high_v)
+    for flaw in step_flaws(segment.steps, mounted):
+        if flaw.is_unsound and not (symmetric and flaw.behind is None):
+            side = "above" if flaw.direction is Direction.CHARGE else "below"
+            behind = "as the cell is mounted" if flaw.behind is None else f"after step {flaw.behind}"
+            begins = f"begins at {_in_volts(flaw.begins_v)} or {side}, {behind}"
+            words = f"a {flaw.direction} to {_in_volts(flaw.target_v)} {begins}, and would end at once"
+            yield (flaw.key if isinstance(flaw.key, int) else None), words
 
 
 def _targets(limits: Limits, drives: Sequence[_Demand]) -> Iterator[_Reason]:

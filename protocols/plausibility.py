@@ -16,13 +16,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from protocols.cell import SYMMETRIC
 from protocols.errors import Implausible
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
-from protocols.normalised import currents, plain, sizes
+from protocols.normalised import capacity_mah, currents, plain, sizes
 from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Program, Purpose
 from protocols.program_steps import powered
 from protocols.techniques import CyclicVoltammetry, Impedance
 from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, UsualBands, outside, usual
+from protocols.voltage_order import step_flaws
 
 _TOLD_FIRST = (Judged.C_RATE, Judged.CURRENT_DENSITY, Judged.SPECIFIC_CURRENT, Judged.CURRENT)
 _LISTED = 4  # step numbers that a row or a sentence lists before it counts the rest
@@ -53,16 +55,21 @@ class ImplausibleValue:
 
 @dataclass(frozen=True, slots=True)
 class Plausibility:
-    """What a program asks of its cell: its steps in all units, what is implausible, what could not be told and why."""
+    """What a program asks of its cell: its steps in all units, what is implausible, what could not be told and why.
+
+    ``doubts`` are sentences on steps that probably do nothing, ``notes`` on what is sound and yet worth a look.
+    """
 
     steps: tuple[StepValues, ...]
     findings: tuple[ImplausibleValue, ...]
     untold: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """One sentence for each finding."""
-        return tuple(finding.sentence for finding in self.findings)
+        """One sentence for each finding and each doubt: what a person confirms."""
+        return (*(finding.sentence for finding in self.findings), *self.doubts)
 
 
 def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
@@ -75,13 +82,15 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
         *_charges(named, program.cell, kind),
         *_measurements(program, kind),
     ]
-    return Plausibility(tuple(_rows(named, program.cell)), tuple(findings), tuple(_untold(program.cell)))
+    doubts, notes = _order(program)
+    rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
+    return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes))
 
 
 def confirmed(program: Program, bands: UsualBands, by: str) -> Plausibility:
-    """Judge a program. Raises Implausible when it has findings and nobody (``by`` empty) has confirmed them."""
+    """Judge a program. Raises Implausible when something is found and nobody (``by`` empty) has confirmed them."""
     seen = plausibility(program, bands)
-    if seen.findings and not by:
+    if seen.sentences and not by:
         raise Implausible(program.recipe, program.cell.name, seen.sentences)
     return seen
 
@@ -200,6 +209,26 @@ def _measurements(program: Program, bands: KindBands) -> Iterator[ImplausibleVal
             guesses = [f"{plain(slip)} {judged.unit}" for slip in slips]
             where = f"{'Tests' if len(names) > 1 else 'Test'} {_listed(names)}"
             yield _finding(where, told, judged, value, program.cell, beyond, guesses)
+
+
+def _order(program: Program) -> tuple[list[str], list[str]]:
+    """Give sentences on steps that probably end as they begin, and on those that do so in some passes of a loop."""
+    capacity = capacity_mah(program.cell)
+    full_ah = None if capacity is None or program.cell.kind in SYMMETRIC else capacity / 1000
+    doubts: list[str] = []
+    notes: list[str] = []
+    several = len(program.segments) > 1
+    for test, segment in enumerate(program.segments, 1):
+        for flaw in () if isinstance(segment, MeasurementSegment) else step_flaws(segment.steps, full_ah=full_ah):
+            where, behind = (f"{test}.{key}" if several else f"{key}" for key in (flaw.key, flaw.behind))
+            after = f"step {behind} has {flaw.by}d to {flaw.begins_v:g} V"
+            what = f"Step {where}: a {flaw.direction} to {flaw.target_v:g} V"
+            if not flaw.is_always:
+                notes.append(f"{what} ends as it begins in some passes of its loop, where {after}.")
+            elif not flaw.is_certain:
+                unless = f"unless the cell has relaxed to {flaw.target_v:g} V by then"
+                doubts.append(f"{what} after {after}: it ends as it begins, {unless}.")
+    return doubts, notes
 
 
 def _finding(

@@ -8,7 +8,7 @@ every programmable tester stores and what the step number in each of its records
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -60,6 +60,10 @@ __all__ = [
 SHORT_RATIO = 0.35
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ShortPolicy(StrEnum):
     """What a hard short means for the run: its natural end, a trip, a hold until a person decides, or only a mark."""
 
@@ -102,7 +106,7 @@ class Guards:
     for the check block, None where the program has none. ``short_ratio``: a record whose resistance is below this
     part of what is expected of a Li/Li cell may be a short's; ``short_policy``: what a hard short does, while
     ``short_in_a_row`` is of programs of earlier versions, whose hashes it keeps. ``open_circuit``: where the voltage of
-    a healthy cell lies before the first step.
+    a healthy cell lies before the first step; ``open_circuit_reason``: why a person has widened that for this run.
     """
 
     early_cutoff_fraction: float = 0.05
@@ -113,6 +117,8 @@ class Guards:
     short_in_a_row: int = 3
     short_policy: ShortPolicy = ShortPolicy.TRIP
     open_circuit: VoltageBand | None = None
+    # Left out of the text where it is not said: hashes of earlier versions hold.
+    open_circuit_reason: Annotated[str | None, Field(exclude_if=_is_none)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +169,6 @@ class MeasurementSegment:
 Segment = Annotated[CyclingSegment | MeasurementSegment, Discriminator("kind")]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 @dataclass(frozen=True, slots=True)
 class CellFacts:
     """What a program needs to know of its cell, for labels, normalised quantities and checks."""
@@ -195,6 +197,18 @@ class Program:
     def cycling(self) -> tuple[CyclingSegment, ...]:
         """The segments that run on a battery tester, in order."""
         return tuple(segment for segment in self.segments if isinstance(segment, CyclingSegment))
+
+    def started_at_any_voltage(self, reason: str) -> Program:
+        """Give the program for a cell at any voltage within the host's limits, with the reason of the person.
+
+        Raises ValueError without a reason. Only the first segment is changed: it is what looks at the cell.
+        """
+        if not reason.strip():
+            raise ValueError("a start at any voltage needs a reason")
+        first = self.cycling[0]
+        guards = replace(first.guards, open_circuit=first.limits.host, open_circuit_reason=reason.strip())
+        widened = replace(first, guards=guards)
+        return replace(self, segments=tuple(widened if one is first else one for one in self.segments))
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same program gives the same bytes."""

@@ -16,9 +16,10 @@ from typing import Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from protocols.cell import DEFAULTS, Band, CellKind, on_wrong_side
+from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.recipe_fields import RecipeFields, Rules
+from protocols.recipe_order import order_flaws, told
 from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps
 
 # What a program may hold: a year of an EIS every six hours, before and after.
@@ -132,6 +133,8 @@ def _findings(recipe: RecipeFields) -> tuple[Finding, ...]:
             *_bands(recipe, kind, rules),
             *_reach(kind, rules.bands["host"], targets),
             *_sides(kind, targets),
+            *_order(recipe, kind, rules),
+            *_open_circuit(kind, rules),
             *_check_block(kind, rules),
         ):
             found.setdefault(finding.path, finding)
@@ -165,14 +168,32 @@ def _reach(kind: CellKind, host: Band | None, targets: list[_Target]) -> Iterato
 
 
 def _sides(kind: CellKind, targets: list[_Target]) -> Iterator[Finding]:
-    symmetric = DEFAULTS[kind].symmetric
-    for target in targets:
-        others = [other.volts for other in targets if other.direction is not target.direction]
-        if on_wrong_side(target.direction, target.volts, others, symmetric):
-            up = target.direction is Direction.CHARGE
-            zero = f"{'above' if up else 'below'} 0 V for {kind}"
-            beyond = f"{'above' if up else 'below'} where the {'dis' if up else ''}charges end"
-            yield Finding(target.path, f"{target.volts} V to end a {target.direction}", zero if symmetric else beyond)
+    """Give the targets of a cell that rests at 0 V that lie on the wrong side of it."""
+    for target in targets if DEFAULTS[kind].symmetric else ():
+        if on_wrong_side(target.direction, target.volts):
+            zero = f"{'above' if target.direction is Direction.CHARGE else 'below'} 0 V for {kind}"
+            yield Finding(target.path, f"{target.volts} V to end a {target.direction}", zero)
+
+
+def _order(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    """Give the steps that end as they begin, by what runs before them; in a cell that rests at 0 V by that as well."""
+    window = AT_ZERO if DEFAULTS[kind].symmetric else rules.open_circuit
+    places = {path: (*path, *step.target_key) for path, step in powered_steps(recipe.steps)}
+    for flaw in order_flaws(recipe.steps, window):
+        yield Finding(places[flaw.path], *told(flaw))
+
+
+def _open_circuit(kind: CellKind, rules: Rules) -> Iterator[Finding]:
+    window, host = rules.open_circuit, rules.bands["host"]
+    path: Path = ("guards", "open_circuit")
+    if window is None or host is None:
+        return
+    if window[0] >= window[1]:
+        yield Finding(path, f"{window[0]} to {window[1]} V", "a low end below the high end")
+    elif not host[0] <= window[0] < window[1] <= host[1]:
+        expected = f"a window inside the host limits of {kind}, {host[0]} to {host[1]} V"
+        why = "beyond them the run is stopped at its first records"
+        yield Finding(path, f"cells at {window[0]} to {window[1]} V to be started", f"{expected}: {why}")
 
 
 def _check_block(kind: CellKind, rules: Rules) -> Iterator[Finding]:

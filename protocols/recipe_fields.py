@@ -9,13 +9,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from protocols.cell import DEFAULTS, Band, CellKind, resistance_window
+from protocols.cell import DEFAULTS, Band, CellKind, open_circuit_window, resistance_window
 from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
 from protocols.program import SHORT_RATIO, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
-from protocols.recipe_steps import RecipeStep, RecordRule
+from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
 
 LAYERS = ("host", "tester", "absolute")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class BandBlock(FileModel):
@@ -47,6 +51,13 @@ class ResistanceBlock(FileModel):
     high: Resistance | None = None
 
 
+class OpenCircuitBlock(FileModel):
+    """Where the cell's voltage must lie before a run; a side left out has the default of the kind and the recipe."""
+
+    low: Voltage | None = None
+    high: Voltage | None = None
+
+
 class ShortBlock(FileModel):
     """A short of a Li/Li cell: records below ``ratio`` of what is expected may be one, ``policy`` is what it does.
 
@@ -72,6 +83,8 @@ class GuardsBlock(FileModel):
     early_cutoff: EarlyCutoffBlock = EarlyCutoffBlock()
     resistance: ResistanceBlock = ResistanceBlock()
     short: ShortBlock = ShortBlock()
+    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    open_circuit: Annotated[OpenCircuitBlock | None, Field(exclude_if=_is_none)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +92,14 @@ class Rules:
     """What a recipe says for cells of one kind.
 
     ``bands``: low and high volts of each layer of limits, None where they are unknown; ``resistance_ohm``: where the
-    check block must find the cell, None if unknown; ``has_check_block``: whether a program begins with that block.
+    check block must find the cell, None if unknown; ``has_check_block``: whether a program begins with that block;
+    ``open_circuit``: low and high volts of a cell before a run, None if unknown.
     """
 
     bands: Mapping[str, Band | None]
     resistance_ohm: Band | None
     has_check_block: bool
+    open_circuit: Band | None
 
 
 class RecipeFields(FileModel):
@@ -118,4 +133,13 @@ class RecipeFields(FileModel):
             bands=bands,
             resistance_ohm=None if low is None or high is None else (low, high),
             has_check_block=defaults.check_block if self.check_block is None else self.check_block,
+            open_circuit=self._open_circuit(kind, bands["host"]),
         )
+
+    def _open_circuit(self, kind: CellKind, host: Band | None) -> Band | None:
+        powered = (step for _, step in powered_steps(self.steps))
+        targets = [(step.direction, step.target.exact) for step in powered if step.target is not None]
+        usual, own = open_circuit_window(kind, host, targets), self.guards.open_circuit
+        if usual is None or own is None:
+            return usual
+        return own.low.exact if own.low else usual[0], own.high.exact if own.high else usual[1]

@@ -91,6 +91,7 @@ class RestStep(FileModel):
 class ConstantCurrentStep(FileModel):
     """Pass a constant current."""
 
+    holds_voltage: ClassVar[bool] = False
     largest_key: ClassVar[str] = "current"
     target_key: ClassVar[Path] = ("until", "voltage")
 
@@ -118,6 +119,7 @@ class ConstantCurrentStep(FileModel):
 class ConstantVoltageStep(FileModel):
     """Hold a voltage. Without ``current_limit`` the current of the powered step before is the limit."""
 
+    holds_voltage: ClassVar[bool] = True
     largest_key: ClassVar[str] = "current_limit"
     target_key: ClassVar[Path] = ("voltage",)
 
@@ -146,6 +148,7 @@ class ConstantVoltageStep(FileModel):
 class CcCvStep(FileModel):
     """Pass a constant current up to a voltage, then hold that voltage."""
 
+    holds_voltage: ClassVar[bool] = True
     largest_key: ClassVar[str] = "current"
     target_key: ClassVar[Path] = ("voltage",)
 

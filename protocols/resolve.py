@@ -177,7 +177,7 @@ class _Resolver:
     def guards(self) -> Guards:
         """Give the guards, with the window of the check block if there is one."""
         block = self.recipe.guards
-        window, rest = self._resistance_ohm, DEFAULTS[self.cell.kind].open_circuit
+        window, rest = self._resistance_ohm, self._rules.open_circuit
         return Guards(
             early_cutoff_fraction=block.early_cutoff.fraction,
             early_cutoff_in_a_row=block.early_cutoff.in_a_row,

@@ -4,12 +4,24 @@ import pytest
 
 from drivers.interfaces import ChannelState, ChannelStatus
 from orchestrator.judging.preflight import reasons_not_to_start
-from protocols.loading import load_cell, load_recipe
+from protocols.loading import load_cell, load_recipe, parse_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve
 
 LFP = resolve(load_recipe("lfp-200mA-g"), load_cell("coated-lfp"))
+_OTHER = "name: one\nkind: other\nworking_electrode: W\ncounter_electrode: C\nelectrolyte: LP57\n"
 LI_LI = resolve(load_recipe("li-li-0.2"), load_cell("coated-li-li"))
+
+
+def other_cell(low_v: float, high_v: float, guards: str = "") -> Program:
+    """Give a program of one slow charge with these limits of the host."""
+    recipe = parse_recipe(
+        "name: mine\ntitle: Mine\nfor: [other]\nrecord: {every: 30 s}\n"
+        f"limits: {{host: {{low: {low_v} V, high: {high_v} V}}, tester: {{low: -0.2 V, high: 4.4 V}}, "
+        f"absolute: {{low: -0.5 V, high: 4.6 V}}}}\nguards: {{{guards}}}\n"
+        "steps:\n  - {step: constant_current, direction: charge, current: 0.1 mA, until: {time: 1 h}}\n"
+    )
+    return resolve(recipe, parse_cell(_OTHER))
 
 
 def seen(voltage_v: float, state: ChannelState = ChannelState.FINISHED) -> ChannelStatus:
@@ -33,16 +45,40 @@ def test_implausible_voltage_is_named_for_what_it_is(program: Program, voltage_v
     assert word in reason
 
 
-@pytest.mark.parametrize(("program", "voltage_v"), [(LFP, 3.1), (LI_LI, 0.0), (LI_LI, -0.02)])
+@pytest.mark.parametrize(("program", "voltage_v"), [(LFP, 3.1), (LFP, 3.9), (LI_LI, 0.0), (LI_LI, -0.02)])
 def test_healthy_cell_may_start(program: Program, voltage_v: float) -> None:
-    """A fresh LFP cell, and a Li/Li cell at its zero volts."""
+    """A fresh LFP cell, one that another test has left charged, and a Li/Li cell at its zero volts."""
     assert reasons_not_to_start(program, seen(voltage_v)) == []
 
 
+def test_kind_without_defaults_may_start_within_the_host_limits() -> None:
+    """A graphite half cell at 3 V is beyond limits of 2 V and would be stopped at once; an empty full cell is not."""
+    graphite, full = other_cell(-0.1, 2.0), other_cell(-0.1, 4.3)
+    (reason,) = reasons_not_to_start(graphite, seen(3.05))
+    assert reason.endswith("Beyond the host's limits, -0.1 to 2 V, it would be stopped at once")
+    assert reasons_not_to_start(graphite, seen(1.1)) == reasons_not_to_start(full, seen(0.05)) == []
+    assert "reversed polarity" in reasons_not_to_start(full, seen(-3.6))[0]
+
+
+def test_person_starts_a_cell_outside_the_window_with_a_reason_that_is_kept() -> None:
+    """The refusal says how; the reason is in the program, and a limit that a run would trip on still refuses."""
+    program = other_cell(-0.1, 4.3, "open_circuit: {low: 2.8 V, high: 3.3 V}")
+    (reason,) = reasons_not_to_start(program, seen(3.8))
+    assert "2.8 to 3.3 V expected" in reason
+    assert "--accept-voltage REASON" in reason
+    accepted = program.started_at_any_voltage("at 50 % from the other bench")
+    assert reasons_not_to_start(accepted, seen(3.8)) == []
+    assert reasons_not_to_start(accepted, seen(4.35)) != []
+    read = Program.from_json(accepted.to_json())
+    assert read.cycling[0].guards.open_circuit_reason == "at 50 % from the other bench"
+    with pytest.raises(ValueError, match="reason"):
+        program.started_at_any_voltage(" ")
+
+
 def test_resumed_cell_may_be_anywhere_within_its_limits() -> None:
-    """A full cell held just after its charge shows more than a fresh one; beyond the limits it is refused."""
-    assert reasons_not_to_start(LFP, seen(3.9)) != []
-    assert reasons_not_to_start(LFP, seen(3.9), resumed=True) == []
+    """A full cell held just after its charge shows more than at rest; beyond the limits it is refused."""
+    assert reasons_not_to_start(LFP, seen(4.05)) != []
+    assert reasons_not_to_start(LFP, seen(4.05), resumed=True) == []
     assert reasons_not_to_start(LFP, seen(4.15), resumed=True) != []
 
 

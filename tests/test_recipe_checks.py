@@ -57,10 +57,10 @@ def test_li_li_cutoff_on_the_wrong_side_of_zero_is_refused(top: str, bottom: str
 
 
 def test_full_cell_with_cutoffs_exchanged_is_refused_at_both() -> None:
-    """Charge to 2.8 and discharge to 4.0 V would both end at once."""
+    """Charge to 2.8 V and discharge to 4.0 V would both end at once in a cell that is mounted at 2.8 to 4.0 V."""
     refusals = _refusals("lfp", top="2.8 V", bottom="4.0 V")
     assert [line for line, _ in refusals] == [10, 14]
-    assert "above where the discharges end" in refusals[0][1]
+    assert "the open-circuit window of the cell" in refusals[0][1]
 
 
 def test_zero_volts_is_a_cutoff_like_any_other() -> None:

@@ -228,10 +228,10 @@ def test_short_completes_a_li_li_run_and_trips_a_full_cell() -> None:
 
 
 def test_open_circuit_window_follows_the_kind() -> None:
-    """A Li/Li cell reads about zero, a fresh LFP cell 2.8 to 3.6 V."""
+    """A Li/Li cell reads about zero, a discharged or charged LFP cell 2.8 to 4.0 V."""
     li = _segment(load_recipe("li-li-0.2"), load_cell("bare-li-li"))
     lfp = _segment(load_recipe("lfp-200mA-g"), load_cell("bare-lfp"))
-    assert (li.guards.open_circuit, lfp.guards.open_circuit) == (VoltageBand(-0.1, 0.1), VoltageBand(2.8, 3.6))
+    assert (li.guards.open_circuit, lfp.guards.open_circuit) == (VoltageBand(-0.1, 0.1), VoltageBand(2.8, 4.0))
 
 
 @pytest.mark.parametrize(

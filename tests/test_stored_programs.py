@@ -1,6 +1,8 @@
 """Programs as stores hold them: texts and hashes of earlier versions stay what they were.
 
 ``golden/programs.jsonl`` was written before steps answered for themselves; stored hashes are compared with new ones.
+Rows without ``recipe_sha256`` are programs as earlier versions made them, with defaults that are others now: LFP cells
+were once started at 2.8 to 3.6 V only, and may be charged now.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ _GOLDEN = Path(__file__).parent / "golden"
 _ROWS: list[dict[str, str]] = [
     json.loads(line) for line in (_GOLDEN / "programs.jsonl").read_text("ascii").splitlines()
 ]
+_RESOLVED = [row for row in _ROWS if "recipe_sha256" in row]
 _TEXTS = [row for row in _ROWS if "program_json" in row]
 
 
@@ -29,7 +32,7 @@ def test_every_shipped_recipe_has_a_golden_program() -> None:
     assert {row["recipe"] for row in _TEXTS} == {*shipped_recipes(), "every-step"}
 
 
-@pytest.mark.parametrize("row", _ROWS, ids=lambda row: f"{row['recipe']}-{row['cell']}")
+@pytest.mark.parametrize("row", _RESOLVED, ids=lambda row: f"{row['recipe']}-{row['cell']}")
 def test_recipe_resolves_to_the_program_that_stores_hold(row: dict[str, str]) -> None:
     """The same recipe and cell give the hashes that runs of earlier versions have stored."""
     recipe = _recipe(row["recipe"])

@@ -54,7 +54,10 @@ def _request(order: models.StartOrder) -> RunRequest:
     recipe = load_recipe(order.recipe) if order.recipe else parse_recipe(order.recipe_yaml or "", "recipe_yaml")
     cell = load_cell(order.cell) if order.cell else parse_cell(order.cell_yaml or "", "cell_yaml")
     confirmed_by = order.confirm_implausible or ""
-    return RunRequest(resolve(recipe, cell), order.channel, order.label, confirmed_by)
+    program = resolve(recipe, cell)
+    if order.accept_voltage:
+        program = program.started_at_any_voltage(order.accept_voltage)
+    return RunRequest(program, order.channel, order.label, confirmed_by)
 
 
 @router.post("/runs", status_code=201)

@@ -25,7 +25,16 @@ def _cell_named(value: str) -> str:
 
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise ValueError("a reason in words")
+    return reason.strip()
+
+
 Person = Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE), AfterValidator(_named)]
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE), AfterValidator(_said)]
 CellLabel = Annotated[str, Field(max_length=64, pattern=_ONE_LINE), AfterValidator(_cell_named)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
@@ -42,7 +51,8 @@ class StartOrder(_Order):
     """A run to queue. Recipe and cell are shipped names, or the text of a file.
 
     ``confirm_implausible`` is the name of the person who takes on what is implausible in it; without it such a run is
-    refused. ``queue``: it may wait for a busy channel. Where the cell of an ended run is mounted, ``mounted`` names the
+    refused. ``accept_voltage`` is the reason why a cell outside the open-circuit window is started within the host's
+    limits. ``queue``: it may wait for a busy channel. Where the cell of an ended run is mounted, ``mounted`` names the
     cell that is there now, or ``same_cell`` says that it is that one.
     """
 
@@ -54,6 +64,7 @@ class StartOrder(_Order):
     label: Label = ""
     by: Person
     confirm_implausible: Person | None = None
+    accept_voltage: Reason | None = None
     queue: bool = False
     mounted: CellLabel | None = None
     same_cell: bool = False
@@ -73,6 +84,7 @@ class LocalOrder(_Order):
     label: Label = ""
     by: Person | None = None
     confirm_implausible: Person | None = None
+    accept_voltage: Reason | None = None
     mounted: CellLabel | None = None
 
 

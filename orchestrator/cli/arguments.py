@@ -83,6 +83,14 @@ ConfirmImplausible = Annotated[
         help="Your name, if what is implausible for the cell is meant all the same; it is kept with the run.",
     ),
 ]
+AcceptVoltage = Annotated[
+    str,
+    typer.Option(
+        "--accept-voltage",
+        metavar="REASON",
+        help="Why a cell outside the open-circuit window is started (within the host's limits); kept with the run.",
+    ),
+]
 Queue = Annotated[
     bool,
     typer.Option(

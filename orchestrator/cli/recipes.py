@@ -77,11 +77,13 @@ def check(
     reasons = [*found.problems, *found.implausible]
     where = f"{what.name} on {channel}" if channel else what.name
     if json:
-        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel}
-        print_json({**heads, "problems": reasons, "implausible": found.implausible, "steps": found.steps})
+        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons}
+        print_json({**heads, "implausible": found.implausible, "notes": found.notes, "steps": found.steps})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
         typer.echo(step_table(found.steps, found.untold))
+    for note in found.notes:
+        typer.echo(f"note: {note}")
     if reasons:
         verdict = "must not run" if found.problems else "is implausible"
         typer.echo(f"{loaded.name} {verdict} with {where}:", err=True)
@@ -100,6 +102,7 @@ class _Check:
     implausible: Sequence[str] = ()
     steps: Sequence[dict[str, Any]] = ()
     untold: Sequence[str] = ()
+    notes: Sequence[str] = ()
     usual_h: float = 0.0
     longest_h: float = 0.0
 
@@ -117,6 +120,7 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         implausible=seen.sentences,
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,
+        notes=seen.notes,
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,
     )

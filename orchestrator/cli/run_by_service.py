@@ -27,6 +27,7 @@ class Order:
     by: str
     terms: Terms
     confirm_implausible: str = ""
+    accept_voltage: str = ""
 
     def as_json(self) -> dict[str, str | bool]:
         """Return the order for the service, with the text of the files: it reads no files of its clients."""
@@ -39,7 +40,8 @@ class Order:
         cell = {"cell": self.cell}
         if self.cell not in shipped_cells():
             cell = {"cell_yaml": cell_text(self.cell)}
-        confirmed = {"confirm_implausible": self.confirm_implausible} if self.confirm_implausible else {}
+        words = {"confirm_implausible": self.confirm_implausible, "accept_voltage": self.accept_voltage}
+        confirmed = {key: word for key, word in words.items() if word}
         head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
         said: dict[str, str | bool] = {"queue": self.terms.queue, "same_cell": self.terms.same_cell}
         if self.terms.mounted:

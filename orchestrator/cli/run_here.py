@@ -35,6 +35,7 @@ class OrderHere:
     confirm_implausible: str
     terms: Terms
     by: str
+    accept_voltage: str = ""
 
     def loaded(self) -> Launch:
         """Read the files of the order."""
@@ -51,7 +52,7 @@ class OrderHere:
             where = rack_with(cell, self.channel, self.cell_model, self.seed, read_variation(self.vary))
         by = named(self.by) if is_real else ""
         recipe = load_recipe(self.recipe)
-        return Launch(recipe, cell, self.channel, where, self.confirm_implausible, self.terms, by)
+        return Launch(recipe, cell, self.channel, where, self.confirm_implausible, self.terms, by, self.accept_voltage)
 
 
 def run_here(order: OrderHere, store: Path, json: bool) -> int:

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
+    AcceptVoltage,
     BenchFile,
     CellName,
     ChannelName,
@@ -51,13 +52,15 @@ def run(
     mounted: Mounted = "",
     same_cell: SameCell = False,
     confirm_implausible: ConfirmImplausible = "",
+    accept_voltage: AcceptVoltage = "",
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Run a recipe for a cell on a channel, and keep every record.
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
-    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on. A busy channel is
+    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on; a cell outside the
+    open-circuit window of the recipe too, unless --accept-voltage says why it is the right one. A busy channel is
     refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
     which cell is there now.
     """
@@ -69,7 +72,7 @@ def run(
     if bench is None and not simulate:
         from orchestrator.cli.run_by_service import Order, order_run
 
-        ordered = Order(recipe, cell, channel, label, by, terms, confirm_implausible)
+        ordered = Order(recipe, cell, channel, label, by, terms, confirm_implausible, accept_voltage)
         raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
@@ -78,9 +81,12 @@ def run(
         label=label,
         by=by or None,
         confirm_implausible=confirm_implausible or None,
+        accept_voltage=accept_voltage or None,
         mounted=mounted or None,
     )
-    here = OrderHere(recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by)
+    here = OrderHere(
+        recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage
+    )
     raise typer.Exit(run_here(here, store, json))
 
 

@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     STATE = "state"
     COMMAND = "command"
     IMPLAUSIBLE = "implausible values confirmed"
+    VOLTAGE_ACCEPTED = "voltage accepted"
     CELL_MOUNTED = "cell mounted"
     LOADED = "loaded"
     LIMITS_UNVERIFIED = "limits_unverified"
@@ -95,6 +96,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.STATE: _S.INFO,
     _K.COMMAND: _S.NOTICE,
     _K.IMPLAUSIBLE: _S.WARNING,
+    _K.VOLTAGE_ACCEPTED: _S.WARNING,
     _K.CELL_MOUNTED: _S.NOTICE,
     _K.LOADED: _S.INFO,
     _K.LIMITS_UNVERIFIED: _S.INFO,

@@ -37,7 +37,8 @@ from protocols.resolve import resolve
 class Launch:
     """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time.
 
-    ``confirmed_by`` is the person who takes on what is implausible in it. On a bench, ``terms`` say which cell is on
+    ``confirmed_by`` is the person who takes on what is implausible in it, ``accept_voltage`` the reason why its cell is
+    started at any voltage within the host's limits. On a bench, ``terms`` say which cell is on
     the channel, and ``by`` who says so; a simulated channel has no other cell than the order's.
     """
 
@@ -48,11 +49,14 @@ class Launch:
     confirmed_by: str = ""
     terms: Terms = NO_TERMS
     by: str = ""
+    accept_voltage: str = ""
 
 
 def checked_program(order: Launch) -> Program:
     """Resolve a recipe and check it against the channel. Raises ResolveError, SettingsError or CannotRun."""
     program = resolve(order.recipe, order.cell)
+    if order.accept_voltage:
+        program = program.started_at_any_voltage(order.accept_voltage)
     reasons = order.bench.problems(program, order.channel)
     if isinstance(order.bench, BenchSettings):
         reasons += station_problems(program, station_on(order.bench), order.channel, attended=False)

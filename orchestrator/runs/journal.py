@@ -48,13 +48,19 @@ class RunJournal:
         self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
 
     def ordered(self, by: str) -> None:
-        """Write who has ordered the run, and who has confirmed what is implausible in its program."""
+        """Write who has ordered the run, who has confirmed what is implausible, and why any voltage is accepted."""
         if by:
             self.note(EventKind.COMMAND, f"start ordered by {by}")
         seen, person = self._request.plausibility, self._request.confirmed_by
-        if seen is not None and seen.findings:
+        if seen is not None and seen.sentences:
             data = {"by": person, "findings": seen.sentences}
             self.note(EventKind.IMPLAUSIBLE, f"confirmed by {person}: {' '.join(seen.sentences)}", data)
+        guards = self._request.program.cycling[0].guards
+        if guards.open_circuit_reason and guards.open_circuit:
+            low_v, high_v = guards.open_circuit.low_v, guards.open_circuit.high_v
+            message = f"a cell at {low_v:g} to {high_v:g} V may be started: {guards.open_circuit_reason}"
+            window = {"low_v": low_v, "high_v": high_v}
+            self.note(EventKind.VOLTAGE_ACCEPTED, message, {"by": by, "reason": guards.open_circuit_reason, **window})
 
     def moved(self, state: RunState, reason: str) -> None:
         """Write an event that the run changed to a state; the state gives the severity."""
