@@ -22,6 +22,8 @@ from protocols.quantities import Area, Capacity, Conductivity, Dimension, Length
 _SECONDS_PER_HOUR = Decimal(3600)
 _SET_CHARGE_FACTOR = Decimal("1.1")
 _CAPACITY_FACTOR = Decimal("1.2")
+# Lithium that one stripping has left behind may come with a later one: efficiencies above 1 are seen, of 2 hardly.
+_PLATED_FACTOR = Decimal(2)
 _TIME_FACTOR = Decimal(2)
 _LIKE_K = 5
 # The disc of 10 mm for which the window of the contact check is given.
@@ -220,25 +222,33 @@ class Cell(FileModel):
             return defaults.specific_capacity * self.active_mass.exact
         return self.nominal_capacity_ah
 
-    def ceiling(self, current_a: Decimal, ends: Ends) -> tuple[Ceiling, list[str]]:
+    def ceiling(self, current_a: Decimal, ends: Ends, plated_ah: Decimal | None = None) -> tuple[Ceiling, list[str]]:
         """Give the ceiling of a step of ``current_a`` (magnitude), and the reasons why none can be given.
 
         A step is bounded by its own end conditions where it has them, and by a ceiling in each quantity where it has
         not: 110 % of the set charge of a Li/Li cell, 1.2 times the capacity and twice the expected time of any other.
+        A step that strips ``plated_ah`` from copper is bounded by twice that where its cell has no larger capacity, and
+        the step no time: a cell that comes with lithium on its copper has more to strip than the program knows.
         """
-        full_ah = self.full_capacity_ah
-        capacity_ah, charge_reasons = _charge(current_a, ends, full_ah)
+        full_ah, most = self.full_capacity_ah, _CAPACITY_FACTOR
+        is_smaller = full_ah is not None and plated_ah is not None and full_ah < plated_ah
+        if plated_ah is not None and (is_smaller or (full_ah is None and ends.time_s is None)):
+            full_ah, most = plated_ah, _PLATED_FACTOR
+        capacity_ah, charge_reasons = _charge(current_a, ends, full_ah, most)
         time_s, time_reasons = _time(current_a, ends, full_ah, DEFAULTS[self.kind].symmetric)
         found = Ceiling(
             time_s=None if time_s is None else float(time_s),
             capacity_ah=None if capacity_ah is None else float(capacity_ah),
+            expected_ah=None if plated_ah is None else float(plated_ah),
         )
         return found, charge_reasons + time_reasons
 
 
-def _charge(current_a: Decimal, ends: Ends, full_ah: Decimal | None) -> tuple[Decimal | None, list[str]]:
+def _charge(
+    current_a: Decimal, ends: Ends, full_ah: Decimal | None, factor: Decimal
+) -> tuple[Decimal | None, list[str]]:
     by_time = None if ends.time_s is None else current_a * ends.time_s / _SECONDS_PER_HOUR
-    most = None if full_ah is None else _CAPACITY_FACTOR * full_ah
+    most = None if full_ah is None else factor * full_ah
     set_ah = ends.capacity_ah if ends.capacity_ah is not None else None if ends.shortened else by_time
     if most is not None and set_ah is not None and set_ah > most:
         seen = f"passes {float(set_ah) * 1000:.6g} mAh, more than 1.2 times the cell's capacity"

@@ -88,8 +88,12 @@ def expected_duration_s(program: Program) -> float:
 
 
 def _usual_s(step: RecordedStep, largest_a: float, full_ah: float | None) -> float:
-    """Give the shortest of: set time, time to pass the set charge or to fill the cell; else half the time ceiling."""
-    charges = (step.until.capacity_ah, full_ah) if step.sets_current and largest_a else ()
+    """Give the shortest of: set time, time to pass the set charge or to fill the cell; else half the time ceiling.
+
+    A step that strips plated lithium is over when that is gone, whatever the cell holds.
+    """
+    expected_ah = full_ah if step.ceiling.expected_ah is None else step.ceiling.expected_ah
+    charges = (step.until.capacity_ah, expected_ah) if step.sets_current and largest_a else ()
     times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]
     half_ceiling_s = inf if step.ceiling.time_s is None else step.ceiling.time_s / _TIME_FACTOR
     return min((time_s for time_s in times if time_s is not None), default=half_ceiling_s)

@@ -24,7 +24,7 @@ from itertools import takewhile
 from math import isfinite
 
 from protocols.execution_order import Block, Leaf, Node, Place, flatten, length, nest, place
-from protocols.program import CyclingSegment, Loop, Purpose, RecordedStep, Rest, Step, Until
+from protocols.program import Ceiling, CyclingSegment, Loop, Purpose, RecordedStep, Rest, Step, Until
 from protocols.program_steps import with_ends
 
 REST_AFTER_CHECK_S = 60.0
@@ -141,7 +141,9 @@ def _reduced(step: RecordedStep, step_time_s: float, passed_ah: float) -> Record
     if used_up:
         return None
     left = replace(until, time_s=_float(time_s), capacity_ah=_float(capacity_ah))
-    return with_ends(step, left, replace(ceiling, time_s=_float(bound_s), capacity_ah=_float(bound_ah)))
+    expected_ah = _float(_less(ceiling.expected_ah, passed_ah))
+    bounds = Ceiling(_float(bound_s), _float(bound_ah), expected_ah if expected_ah and expected_ah > 0 else None)
+    return with_ends(step, left, bounds)
 
 
 def _less(value: float | None, passed: float) -> Decimal | None:

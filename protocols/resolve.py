@@ -10,11 +10,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from protocols.cell import DEFAULTS, Band, Cell, Ends
+from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
 from protocols.current_sign import Direction
 from protocols.errors import ResolveError
+from protocols.plated_charge import strippable
 from protocols.program import (
     Ceiling,
     ConstantCurrent,
@@ -32,7 +34,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.quantities import Dimension, Quantity
-from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Recipe, pieces
+from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Piece, Recipe, pieces
 from protocols.recipe_steps import (
     Contradiction,
     Path,
@@ -74,7 +76,11 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     if len(found) > SEGMENTS_MAX:
         work.refuse("The recipe", f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely")
         found = []
-    parts = [work.cycling(piece) if isinstance(piece, Cycling) else work.measurement(piece) for piece in found]
+    parts = work.parts(found)
+    if cell.kind is CellKind.LI_CU and found:
+        # What a step strips is what those before it plate: the steps are made once more when all of them are known.
+        work = _Resolver(recipe, cell, strippable([part if isinstance(part, tuple) else () for part in parts]))
+        parts = work.parts(found)
     if not work.powered and not any(isinstance(piece, Measuring) for piece in found):
         work.refuse("The recipe", "passes no current, so there is nothing to run")
     if work.reasons:
@@ -86,9 +92,11 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
 class _Resolver:
     """Resolves step by step and collects reasons, so that a technician sees all of them at once."""
 
-    def __init__(self, recipe: Recipe, cell: Cell) -> None:
+    def __init__(self, recipe: Recipe, cell: Cell, plated_ah: Mapping[tuple[int, int], float] | None = None) -> None:
         self.recipe = recipe
         self.cell = cell
+        self._plated_ah = plated_ah or {}
+        self._index = 0
         self.reasons: list[str] = []
         self.done: list[Step] = []
         self.currents_a: list[Decimal] = []
@@ -98,6 +106,13 @@ class _Resolver:
         if len(self._bands) < len(self._rules.bands):  # a recipe without limits for one of its kinds does not exist
             raise ResolveError([f"Recipe {recipe.name} has no host limits for {cell.kind}."])
         self._resistance_ohm: Band | None = None
+
+    def parts(self, found: Sequence[Piece]) -> list[tuple[Step, ...] | MeasurementSegment | None]:
+        """Give the steps of each segment, or its measurement; None, with a reason, where there is none."""
+        done: list[tuple[Step, ...] | MeasurementSegment | None] = []
+        for self._index, piece in enumerate(found):
+            done.append(self.cycling(piece) if isinstance(piece, Cycling) else self.measurement(piece))
+        return done
 
     def refuse(self, where: str, why: str) -> None:
         """Note a reason, once."""
@@ -216,7 +231,8 @@ class _Resolver:
         self.done.append(step.in_program(signed_a, until, bound, record))
 
     def _ceiling(self, where: str, current_a: Decimal, ends: Ends) -> Ceiling:
-        bound, reasons = self.cell.ceiling(current_a, ends)
+        plated = self._plated_ah.get((self._index, len(self.done) + 1))
+        bound, reasons = self.cell.ceiling(current_a, ends, None if plated is None else Decimal(f"{plated:.12g}"))
         for reason in reasons:
             self.refuse(where, reason)
         return bound

@@ -104,8 +104,11 @@ class StepWatch:
 
 
 def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
-    """Return a step's planned duration: the nearer of its time and charge ends, or half its time ceiling."""
-    capacity_ah = step.until.capacity_ah
-    by_charge_s = None if capacity_ah is None else capacity_ah / abs(set_a) * 3600
-    set_s = [time_s for time_s in (step.until.time_s, by_charge_s) if time_s is not None]
+    """Return a step's planned duration: the nearer of its time and charge ends, or half its time ceiling.
+
+    Where the steps before it tell what charge it passes (stripping of plated Li), that counts like an end.
+    """
+    charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah)
+    by_charge_s = [charge_ah / abs(set_a) * 3600 for charge_ah in charges_ah if charge_ah is not None]
+    set_s = by_charge_s if step.until.time_s is None else [step.until.time_s, *by_charge_s]
     return min(set_s, default=None if step.ceiling.time_s is None else step.ceiling.time_s / 2)
