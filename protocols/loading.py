@@ -19,6 +19,7 @@ from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.cell import Cell
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
 from protocols.field_types import FileModel
+from protocols.meant_words import meant_key, meant_step, slips
 from protocols.recipe import Recipe
 from protocols.recipe_steps import STEP_KINDS
 from protocols.yaml_document import SIZE_MAX, Node, read_document
@@ -116,13 +117,22 @@ def _parsed(text: str, file: str, model: type[FileModel]) -> FileModel:
     try:
         return model.model_validate(root.plain())
     except ValidationError as err:
-        raise RecipeError(list(_problems(err, root, file))) from None
+        raise RecipeError(list(_problems(err, root, file, model))) from None
     except RecursionError:
         raise RecipeError([RecipeProblem(file, root.line, "file", "too many levels", "less nesting")]) from None
 
 
-def _problems(err: ValidationError, root: Node, file: str) -> Iterator[RecipeProblem]:
-    for error in err.errors(include_url=False):
+def _problems(err: ValidationError, root: Node, file: str, model: type[FileModel]) -> Iterator[RecipeProblem]:
+    errors = err.errors(include_url=False)
+    covered: set[tuple[str | int, ...]] = set()
+    beside = {error["loc"]: _beside(root, error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
+    for slip in slips(errors, model, beside):
+        covered.update(slip.covered)
+        path, node = _locate(root, slip.loc)
+        yield RecipeProblem(file, node.line, path, slip.seen, slip.expected)
+    for error in errors:
+        if error["loc"] in covered:
+            continue
         context = error.get("ctx", {})
         if error["type"] == "findings":
             for finding in context["findings"]:
@@ -134,6 +144,12 @@ def _problems(err: ValidationError, root: Node, file: str) -> Iterator[RecipePro
         path, node = _locate(root, error["loc"])
         seen, expected = _words(error["type"], context, error["loc"], node, error["msg"])
         yield RecipeProblem(file, node.line, path, seen, expected)
+
+
+def _beside(root: Node, loc: tuple[str | int, ...]) -> dict[str, object]:
+    """Give what is written in the block of an unknown key: keys in their order, with text or something else."""
+    block = _locate(root, loc[:-1])[1].value
+    return {key: inner.value for key, inner in block.items()} if isinstance(block, dict) else {}
 
 
 def _locate(root: Node, loc: tuple[str | int, ...]) -> tuple[str, Node]:
@@ -160,17 +176,35 @@ def _words(kind: str, context: dict[str, Any], loc: tuple[str | int, ...], node:
     shapes = {list: "a list", dict: "keys"}
     seen = ascii(node.value)[:60] if isinstance(node.value, str) else shapes[type(node.value)]
     expected = text.removeprefix("Input should be ").removeprefix("Value should have ")
+    if kind in {"union_tag_not_found", "union_tag_invalid"}:
+        return _step_words(kind, node)
     words = {
         "problem": (str(context.get("seen")), str(context.get("expected"))),
         "missing": ("nothing", f"the key '{loc[-1]}'" if loc else "a value"),
         "extra_forbidden": (f"the unknown key '{loc[-1]}'" if loc else "", "a key of this block, see docs/recipes.md"),
-        "union_tag_not_found": ("no key 'step'", f"step: {', '.join(STEP_KINDS)}"),
-        "union_tag_invalid": (f"step: {context.get('tag')}", str(context.get("expected_tags")).replace("'", "")),
         "model_type": (seen, "a block of keys"),
-        "tuple_type": (seen, "a list"),
+        "model_attributes_type": (seen, "a block of keys, for a step the first of them 'step:'"),
+        "tuple_type": (seen, "a list, each entry behind '- '"),
         "too_short": ("an empty list", "at least one entry"),
     }
     return words.get(kind, (seen, expected))
+
+
+def _step_words(kind: str, node: Node) -> tuple[str, str]:
+    """Say what was seen of a step without kind, or of an unknown kind, and what to write instead."""
+    written = node.value if isinstance(node.value, dict) else {}
+    known = ", ".join(STEP_KINDS)
+    if kind == "union_tag_invalid":
+        word = str(written["step"].value) if "step" in written else ""
+        meant = meant_step(word, STEP_KINDS)
+        return f"step: {word[:_NAME_SHOWN]}", f"step: {meant}; there are {known}" if meant else known
+    for key, inner in written.items():
+        named = inner.value if isinstance(inner.value, str) else ""
+        if key in STEP_KINDS:
+            return f"the key '{key}' for the kind of a step", f"step: {key}, and its keys beside it"
+        if meant_key(key, ["step"]) and (meant := meant_step(named, STEP_KINDS)):
+            return f"the key '{key}' for the kind of a step", f"step: {meant}; there are {known}"
+    return "no key 'step'", f"step: {known}"
 
 
 __all__ = [

@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from protocols.field_types import problem
+from protocols.meant_words import meant_quantity
 
 
 class Dimension(StrEnum):
@@ -143,21 +144,27 @@ def spellings(*dimensions: Dimension) -> str:
 def parse_quantity(text: object, *dimensions: Dimension) -> Quantity:
     """Read ``0.2 mA/cm2``. Without ``dimensions`` any unit will do; raises QuantityError for everything else."""
     wanted = dimensions or tuple(_TABLE)
-    expected = f"a {' or '.join(wanted)} with a unit out of {spellings(*wanted)}"
+    expected = f"{_article(wanted)} with a unit out of {spellings(*wanted)}"
     if not isinstance(text, str):
         raise QuantityError(f"{text!r:.60} without a unit", expected)
     match = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
     if match is None:
-        raise QuantityError(_show(text), _hint(text) or expected)
+        raise QuantityError(_show(text), _hint(text) or _meant(text, wanted) or expected)
     unit = UNITS.get(match[2])
     if unit is None:
-        raise QuantityError(f"{_show(text)} with the unknown unit {match[2]}", _near_unit(match[2], wanted) or expected)
+        meant = _near_unit(match[1], match[2], wanted) or _meant(text, wanted)
+        raise QuantityError(f"{_show(text)} with the unknown unit {match[2]}", meant or expected)
     if unit.dimension not in wanted:
         raise QuantityError(f"{_show(text)}, a {unit.dimension}", expected)
     quantity = Quantity(Decimal(match[1]), unit)
     if quantity.exact and not _SMALLEST <= abs(quantity.exact) <= _LARGEST:
         raise QuantityError(_show(text), "a number of a size that can be measured")
     return quantity
+
+
+def _article(dimensions: tuple[Dimension, ...]) -> str:
+    words = " or ".join(dimensions)
+    return f"{'an' if words.startswith('a') else 'a'} {words}"
 
 
 def _show(text: str) -> str:
@@ -176,10 +183,19 @@ def _hint(text: str) -> str | None:
     return None
 
 
-def _near_unit(symbol: str, wanted: tuple[Dimension, ...]) -> str | None:
-    """Name the wanted spellings that differ by case only: ``MA`` is megaampere and never meant."""
-    near = [known for known, unit in UNITS.items() if unit.dimension in wanted and known.lower() == symbol.lower()]
+def _near_unit(number: str, symbol: str, wanted: tuple[Dimension, ...]) -> str | None:
+    """Write the number with the wanted spellings that differ by case only: ``MA`` is megaampere and never meant."""
+    known = [symbol for symbol, unit in UNITS.items() if unit.dimension in wanted]
+    near = [f"'{number} {other}'" for other in known if other.lower() == symbol.lower()]
     return f"{' or '.join(near)} (upper and lower case matter)" if near else None
+
+
+def _meant(text: str, wanted: tuple[Dimension, ...]) -> str | None:
+    """Write the quantity that was meant, where it would be one of the wanted."""
+    meant = meant_quantity(text.strip()) if len(text) <= _TEXT_MAX else None
+    match = None if meant is None else _QUANTITY.fullmatch(meant)
+    unit = None if match is None else UNITS.get(match[2])
+    return f"'{meant}'" if unit is not None and unit.dimension in wanted else None
 
 
 def _reader(
@@ -192,7 +208,7 @@ def _reader(
         except QuantityError as err:
             raise problem(err.seen, err.expected) from None
         if quantity.dimension not in dimensions:
-            raise problem(f"{quantity}, a {quantity.dimension}", f"a {' or '.join(dimensions)}")
+            raise problem(f"{quantity}, a {quantity.dimension}", _article(dimensions))
         if not accepts(quantity.exact):
             raise problem(str(quantity), rule)
         return quantity

@@ -20,6 +20,8 @@ SIZE_MAX = 64 * 1024
 DEPTH_MAX = 24
 NODES_MAX = 4000
 ALIASES_MAX = 8
+# What to say of keys that are often written twice for another one.
+_TWICE = {"step": " (the list of steps in a repeat is 'steps')"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class _Reader:
         if key is None:
             raise _stop(self._file, node.line, "a list or mapping as a key", "a word as a key")
         if key in holder:
-            first = f"'{key}' once; it is already on line {holder[key].line}"
+            first = f"'{key}' once; it is already on line {holder[key].line}{_TWICE.get(key, '')}"
             self._report(node.line, f"the key '{key}' a second time", first)
         self._key, self._key_line = key, node.line
 
