@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from protocols.current_sign import Direction
 from protocols.field_types import FileModel, Line, Name, Text, problem
+from protocols.materials import materials
 from protocols.program import Ceiling, CellFacts, ShortPolicy
 from protocols.quantities import Area, Capacity, Conductivity, Dimension, Length, Mass, Temperature
 
@@ -210,7 +211,17 @@ class Cell(FileModel):
             electrolyte_thickness_um=self.electrolyte_thickness.to("um") if self.electrolyte_thickness else None,
             electrolyte_s_per_cm=self.electrolyte_conductivity.value if self.electrolyte_conductivity else None,
             electrolyte_degc=self.electrolyte_conductivity_at.value if self.electrolyte_conductivity_at else None,
+            material=self._material,
         )
+
+    @property
+    def _material(self) -> str | None:
+        """The materials of the working electrode of a kind that has any, or that are not those of the kind."""
+        named = [material.name for material in materials(self.working_electrode)]
+        own = {CellKind.OTHER: None, CellKind.LFP: "LFP"}
+        if self.kind not in own or own[self.kind] in named:
+            return None
+        return ", ".join(named) or None
 
     @property
     def full_capacity_ah(self) -> Decimal | None:

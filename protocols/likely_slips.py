@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import pi
 
+from protocols.materials import held
 from protocols.normalised import capacity_mah, currents, plain, sizes, specific_capacity_mah_per_g
 from protocols.program import CellFacts
 from protocols.usual_bands import Judged, KindBands, outside
@@ -92,11 +93,7 @@ def _cells_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
         yield f"an active_mass of {plain(mass / 1000)} mg", replace(cell, active_mass_mg=mass / 1000)
         yield f"an active_mass of {plain(mass)} g, {plain(mass * 1000)} mg", replace(cell, active_mass_mg=mass * 1000)
     if area:
-        if _digits(area) <= 2:  # discs are punched with round diameters
-            disc = pi * (area / 20) ** 2
-            yield f"a disc of {plain(area)} mm, {plain(disc)} cm2", replace(cell, area_cm2=disc)
-        yield f"an area of {plain(area)} mm2", replace(cell, area_cm2=area / 100)
-        yield f"an area of {plain(area * 100)} cm2", replace(cell, area_cm2=area * 100)
+        yield from _areas_meant(cell, area)
     if nominal_ah:
         yield from _capacities_meant(cell, nominal_ah)
     for factor in _DECIMALS:
@@ -115,6 +112,16 @@ def _cells_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
             f"an electrolyte_thickness of {plain(thin_um)} um",
             replace(cell, electrolyte_thickness_um=thin_um),
         )
+
+
+def _areas_meant(cell: CellFacts, area: float) -> Iterator[tuple[str, CellFacts]]:
+    """Give the areas that a number of square centimetres may stand for: discs are punched with round diameters."""
+    if _digits(area) <= 2:
+        for diameter_mm in (area, area * 100):
+            disc = pi * (diameter_mm / 20) ** 2
+            yield f"a disc of {plain(diameter_mm)} mm, {plain(disc)} cm2", replace(cell, area_cm2=disc)
+    yield f"an area of {plain(area)} mm2", replace(cell, area_cm2=area / 100)
+    yield f"an area of {plain(area * 100)} cm2", replace(cell, area_cm2=area * 100)
 
 
 def _capacities_meant(cell: CellFacts, nominal_ah: float) -> Iterator[tuple[str, CellFacts]]:
@@ -143,6 +150,10 @@ def capacity_hint(cell: CellFacts) -> str:
     """Say what the active mass holds by its kind, beside a nominal capacity that contradicts it; empty if unknown."""
     by_mass = capacity_mah(replace(cell, nominal_capacity_ah=None))
     specific = specific_capacity_mah_per_g(cell.kind)
+    made_of = held(cell.material) if cell.material and specific is None else None
+    if made_of is not None and cell.active_mass_mg is not None:
+        low, high = (per_g * cell.active_mass_mg / 1000 for per_g in (made_of.low_mah_per_g, made_of.high_mah_per_g))
+        return f"{plain(cell.active_mass_mg)} mg of {cell.material} hold {plain(low)} to {plain(high)} mAh"
     if by_mass is None or specific is None or cell.active_mass_mg is None:
         return ""
     return f"{plain(cell.active_mass_mg)} mg at {plain(specific)} mAh/g hold {plain(by_mass)} mAh"

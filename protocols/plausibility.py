@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from protocols.cell import SYMMETRIC
+from protocols.contradictions import contradictions, of_cell
 from protocols.errors import Implausible
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
 from protocols.normalised import capacity_mah, currents, plain, sizes
@@ -74,7 +75,7 @@ class Plausibility:
 
 def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
     """Judge every powered step and measurement of a program, and the sizes of its cell."""
-    kind = usual(program.cell.kind, bands)
+    kind = of_cell(program.cell, usual(program.cell.kind, bands))
     named = list(_named(program))
     findings = [
         *_cell(program.cell, kind),
@@ -83,6 +84,7 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
         *_measurements(program, kind),
     ]
     doubts, notes = _order(program)
+    doubts = [*contradictions(program), *doubts]
     rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
     return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes))
 
@@ -241,7 +243,8 @@ def _finding(
     guesses: list[str],
 ) -> ImplausibleValue:
     band = beyond[first]
-    text = f"{where}: {told}. Usual for {cell.kind} is {_range(band, first)}: {band.source}."
+    what = cell.material if first is Judged.SPECIFIC_CAPACITY and cell.material else cell.kind
+    text = f"{where}: {told}. Usual for {what} is {_range(band, first)}: {band.source}."
     others = [_range(other, judged) for judged, other in beyond.items() if judged is not first]
     text += f" It is also outside {_and(others)}." if others else ""
     text += f" Did you mean {', or '.join(guesses)}?" if guesses else ""

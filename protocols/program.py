@@ -182,6 +182,8 @@ class CellFacts:
     # Left out of the text where the cell file does not say them: hashes of earlier versions hold.
     electrolyte_s_per_cm: Annotated[float | None, Field(exclude_if=_is_none)] = None
     electrolyte_degc: Annotated[float | None, Field(exclude_if=_is_none)] = None
+    # What the working electrode is made of, as its line says; None where the kind tells it, or the line does not.
+    material: Annotated[str | None, Field(exclude_if=_is_none)] = None
 
 
 @dataclass(frozen=True, slots=True)

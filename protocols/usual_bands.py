@@ -95,6 +95,10 @@ _ANY_CELL: dict[Judged, UsualBand] = {
     ),
 }
 
+# By Faraday's law: 26.80 Ah/mol over 6.94 g/mol. A hundredth more for weighing.
+_LI_MAH_PER_G = 3900.0
+_LI_HOLDS = "Li holds 3861 mAh/g, and no cell more than its lithium"
+
 _LI_LI: dict[Judged, UsualBand] = {
     Judged.CURRENT: UsualBand(0.0005, 28.0, "10 mA/cm2 on the largest disc of a CR2032, 2.8 cm2"),
     Judged.CURRENT_DENSITY: UsualBand(
@@ -110,6 +114,7 @@ _LI_LI: dict[Judged, UsualBand] = {
     ),
     Judged.AREAL_CAPACITY: UsualBand(0.0, 210.0, "Li foil of 1 mm holds 206 mAh/cm2"),
     Judged.LOADING: UsualBand(0.0, 110.0, "Li foil of 1 mm weighs 53 mg/cm2, and a cell has two"),
+    Judged.SPECIFIC_CAPACITY: UsualBand(0.0, _LI_MAH_PER_G, _LI_HOLDS),
 }
 
 _LFP: dict[Judged, UsualBand] = {
@@ -160,6 +165,7 @@ _LI_CU: dict[Judged, UsualBand] = {
     ),
     Judged.AREAL_CAPACITY: UsualBand(0.01, 60.0, "the Li that is plated or kept as a reservoir, at most as a foil"),
     Judged.LOADING: UsualBand(0.0, 110.0, "plated Li weighs 0.26 mg/mAh; Li foil of 1 mm weighs 53 mg/cm2"),
+    Judged.SPECIFIC_CAPACITY: UsualBand(0.0, _LI_MAH_PER_G, _LI_HOLDS),
 }
 
 _OTHER: dict[Judged, UsualBand] = {
@@ -187,9 +193,9 @@ _OTHER: dict[Judged, UsualBand] = {
         "420), thick electrodes 10",
     ),
     Judged.SPECIFIC_CAPACITY: UsualBand(
-        15.0,
+        20.0,
         4300.0,
-        "from a double layer to silicon (Li4.4Si, 4200 mAh/g); layered oxides have 140 to 220, graphite 372",
+        "from activated carbon (25 to 40 mAh/g) to silicon (Li4.4Si, 4200); layered oxides have 140 to 220",
     ),
 }
 

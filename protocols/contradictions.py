@@ -1,0 +1,75 @@
+"""Values of a cell's file that cannot all be right together, found before anything runs.
+
+Mass, area and nominal capacity are judged by what they make of each other (``usual_bands``): here follow the material
+of the working electrode, and the electrolyte, whose own resistance takes a voltage that must leave room for the cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from protocols.cell import SYMMETRIC
+from protocols.current_sign import Direction
+from protocols.materials import held
+from protocols.normalised import plain, specific_capacity_mah_per_g
+from protocols.program import CellFacts, Program
+from protocols.program_steps import powered
+from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, usual
+
+_CM_PER_UM = 1e-4
+
+
+def of_cell(cell: CellFacts, bands: KindBands) -> KindBands:
+    """Give the bands of a cell: those of its kind, or of its bench, with what a gram of its material holds."""
+    own = held(cell.material) if cell.material and specific_capacity_mah_per_g(cell.kind) is None else None
+    is_usual = bands.get(Judged.SPECIFIC_CAPACITY) is usual(cell.kind, BANDS).get(Judged.SPECIFIC_CAPACITY)
+    if own is None or not is_usual:
+        return bands
+    made_of = UsualBand(own.low_mah_per_g, own.high_mah_per_g, own.source)
+    return MappingProxyType({**bands, Judged.SPECIFIC_CAPACITY: made_of})
+
+
+def contradictions(program: Program) -> Iterator[str]:
+    """Give a sentence for each contradiction between the material, the electrolyte and what the program asks."""
+    cell = program.cell
+    if cell.material and specific_capacity_mah_per_g(cell.kind) is not None:
+        kind = f"is of the kind {cell.kind}, whose limits and capacity are taken for it"
+        yield f"Cell {cell.name}: its working electrode is {cell.material}, and it {kind}."
+    resistance_ohm = electrolyte_ohm(cell)
+    if resistance_ohm is None:
+        return
+    own = f"{plain(resistance_ohm)} ohm of its electrolyte alone ({_sizes(cell)})"
+    high_ohm = program.cycling[0].guards.resistance_high_ohm
+    if high_ohm is not None and resistance_ohm >= high_ohm:
+        yield f"Cell {cell.name}: {own} are beyond what the contact check may find, at most {plain(high_ohm)} ohm."
+    yield from _voltage(program, resistance_ohm, own)
+
+
+def electrolyte_ohm(cell: CellFacts) -> float | None:
+    """Give the resistance of a cell's electrolyte: thickness / (conductivity x area); None where one is not known."""
+    thickness_um, conductivity, area_cm2 = cell.electrolyte_thickness_um, cell.electrolyte_s_per_cm, cell.area_cm2
+    if not thickness_um or not conductivity or not area_cm2:
+        return None
+    return thickness_um * _CM_PER_UM / (conductivity * area_cm2)
+
+
+def _sizes(cell: CellFacts) -> str:
+    ms_per_cm = plain((cell.electrolyte_s_per_cm or 0.0) * 1000)
+    thickness, area = plain(cell.electrolyte_thickness_um or 0.0), plain(cell.area_cm2 or 0.0)
+    return f"{thickness} um at {ms_per_cm} mS/cm on {area} cm2"
+
+
+def _voltage(program: Program, resistance_ohm: float, own: str) -> Iterator[str]:
+    """Find the first step of a cell at rest at 0 V whose current takes its whole voltage in the electrolyte."""
+    if program.cell.kind not in SYMMETRIC:
+        return
+    for segment in program.cycling:
+        for number, step in powered(segment.steps):
+            current_a = step.largest_a or 0.0
+            limit = segment.limits.host.high_v if step.direction is Direction.CHARGE else segment.limits.host.low_v
+            most_v = abs(limit if step.target_v is None else step.target_v)
+            if current_a * resistance_ohm >= most_v:
+                takes = f"{plain(current_a * 1000)} mA take {plain(current_a * resistance_ohm)} V in {own}"
+                yield f"Step {number}: {takes}, and it ends at {plain(most_v)} V: it would end as it begins."
+                return
