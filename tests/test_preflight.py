@@ -45,9 +45,9 @@ def test_implausible_voltage_is_named_for_what_it_is(program: Program, voltage_v
     assert word in reason
 
 
-@pytest.mark.parametrize(("program", "voltage_v"), [(LFP, 3.1), (LFP, 3.9), (LI_LI, 0.0), (LI_LI, -0.02)])
+@pytest.mark.parametrize(("program", "voltage_v"), [(LFP, 3.1), (LFP, 3.9), (LFP, 4.002), (LI_LI, 0.0), (LI_LI, -0.02)])
 def test_healthy_cell_may_start(program: Program, voltage_v: float) -> None:
-    """A fresh LFP cell, one that another test has left charged, and a Li/Li cell at its zero volts."""
+    """A fresh LFP cell, one that another test has just left charged, and a Li/Li cell at its zero volts."""
     assert reasons_not_to_start(program, seen(voltage_v)) == []
 
 

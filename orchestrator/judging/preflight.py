@@ -8,6 +8,8 @@ from protocols.program import Program, VoltageBand
 
 # Below this voltage a channel shows nothing: an empty holder drifts, and testers resolve 0.1 mV.
 NOTHING_V = 0.001
+# A cell that was held at the end of a window shows that end a few millivolts off: calibration and relaxation.
+READING_V = 0.01
 REMEDY = (
     "If it is, and is charged or discharged as this test wants it, order it again with --accept-voltage REASON (REST: "
     "accept_voltage), which is kept with the run; a recipe for such cells says guards.open_circuit"
@@ -28,7 +30,7 @@ def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bo
     segment = program.cycling[0]
     host = segment.limits.host
     window = host if resumed else segment.guards.open_circuit
-    if window is None or window.low_v <= status.voltage_v <= window.high_v:
+    if window is None or window.low_v - READING_V <= status.voltage_v <= window.high_v + READING_V:
         return []
     return [_outside(channel, status.voltage_v, window, host, is_symmetric=program.cell.kind in SYMMETRIC)]
 
@@ -39,9 +41,10 @@ def _outside(channel: str, seen_v: float, window: VoltageBand, host: VoltageBand
     expected = f"{window.low_v:g} to {window.high_v:g} V expected"
     if not is_symmetric and seen_v < window.low_v and window.low_v <= -seen_v <= window.high_v:
         return f"{seen}, {expected}: the cell is in with reversed polarity"
+    allowed = host.low_v <= seen_v <= host.high_v
     if window.low_v > 0 and abs(seen_v) < NOTHING_V:
-        return f"{seen}, {expected}: no cell, or a short"
-    if host.low_v <= seen_v <= host.high_v:
+        return f"{seen}, {expected}: no cell, or a short" + (f"? {REMEDY}" if allowed else "")
+    if allowed:
         return f"{seen} at open circuit, {expected}: is it the right cell? {REMEDY}"
     limits = f"the host's limits, {host.low_v:g} to {host.high_v:g} V"
     return f"{seen} at open circuit, {expected}: is it the right cell? Beyond {limits}, it would be stopped at once"
