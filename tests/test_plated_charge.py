@@ -107,6 +107,15 @@ def test_guard_counts_from_the_plated_charge() -> None:
     assert _stripped(segment, 60.0) == ["cutoff reached early"]
 
 
+def test_guard_counts_from_what_a_full_cell_holds() -> None:
+    """An hour at 1 C is sound in a step that is allowed a day; a minute is not."""
+    recipe = _HEAD.replace("li-cu", "other") + PLATE_1 + _step("charge", "voltage: 2 V, time: 24 h", "1 C")
+    cell = _CELL.replace("li-cu", "other") + "nominal_capacity: 1 mAh\n"
+    (segment,) = resolve(parse_recipe(recipe), parse_cell(cell)).cycling
+    assert _stripped(segment, 3400.0) == []
+    assert _stripped(segment, 60.0) == ["cutoff reached early"]
+
+
 def test_interrupted_strip_expects_what_is_left() -> None:
     """After 0.7 of 1 mAh a resumed step is expected to strip 0.3 mAh."""
     (segment,) = _program(_loop(3, PLATE_1, TO_1_V)).cycling

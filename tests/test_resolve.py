@@ -291,6 +291,10 @@ def test_other_kinds_take_the_nominal_capacity_or_must_give_bounds() -> None:
     assert len(_reasons(recipe, _cell("li-cu"))) == 2
     ceiling = _first(recipe, _cell("li-cu", nominal_capacity="1 mAh")).ceiling
     assert (ceiling.time_s, ceiling.capacity_ah) == (7200.0, 0.0012)
+    first_lithiation = _first(
+        _recipe(_current({"voltage": "1 V"}), kind="other", limits=_WIDE), _cell("other", nominal_capacity="1 mAh")
+    )
+    assert first_lithiation.ceiling.capacity_ah == 0.0015
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,12 @@ class StepWatch:
 
 
 def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
-    """Return a step's planned duration: the nearer of its time and charge ends, or half its time ceiling.
+    """Return a step's planned duration: the nearest of its time and charge ends, or half its time ceiling.
 
-    Where the steps before it tell what charge it passes (stripping of plated Li), that counts like an end.
+    Where the steps before it tell what charge it passes (stripping of plated Li), that counts like an end, and so does
+    the most that its cell can pass: a step of 1 C may be allowed a day and is over within an hour all the same.
     """
-    charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah)
+    charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah, step.ceiling.capacity_ah)
     by_charge_s = [charge_ah / abs(set_a) * 3600 for charge_ah in charges_ah if charge_ah is not None]
     set_s = by_charge_s if step.until.time_s is None else [step.until.time_s, *by_charge_s]
     return min(set_s, default=None if step.ceiling.time_s is None else step.ceiling.time_s / 2)
