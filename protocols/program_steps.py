@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import accumulate
 from math import inf
@@ -70,8 +70,8 @@ class Ceiling:
 
     time_s: float | None = None
     capacity_ah: float | None = None
-    # Left out of the text where it is not known: hashes of earlier versions hold.
-    expected_ah: Annotated[float | None, Field(exclude_if=_is_none)] = None
+    # Left out of the text where it is not known: hashes of earlier versions hold, and so do step files.
+    expected_ah: Annotated[float | None, Field(exclude_if=_is_none)] = field(default=None, repr=False)
 
 
 NO_CEILING = Ceiling()
