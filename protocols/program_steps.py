@@ -218,6 +218,21 @@ def longest(step: RecordedStep) -> tuple[float, float]:
     )
 
 
+def expected_s(step: PoweredStep) -> float | None:
+    """Give how long a step takes in a healthy cell, by the nearest of its ends; None where nothing tells it.
+
+    Where the steps before it tell what charge it passes (stripping of plated Li), that counts like an end, and so does
+    the most that its cell can pass: a step of 1 C may be allowed a day and is over within an hour all the same. Without
+    a set charge a time ceiling is twice the expected time.
+    """
+    charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah, step.ceiling.capacity_ah)
+    half_ceiling_s = None if step.ceiling.time_s is None or charges_ah[0] is not None else step.ceiling.time_s / 2
+    known = [time_s for time_s in (step.until.time_s, half_ceiling_s) if time_s is not None]
+    if step.largest_a:
+        known += [charge_ah / step.largest_a * 3600 for charge_ah in charges_ah if charge_ah is not None]
+    return min(known, default=None)
+
+
 def recorded(steps: Sequence[Step]) -> list[tuple[int, RecordedStep]]:
     """Give the steps that make records, all but loops, with their numbers."""
     return [(number, step) for number, step in enumerate(steps, 1) if not isinstance(step, Loop)]

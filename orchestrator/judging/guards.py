@@ -10,6 +10,7 @@ from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_before
 from protocols.program import CyclingSegment, PoweredStep, Purpose
+from protocols.program_steps import expected_s
 
 
 class StepWatch:
@@ -55,7 +56,7 @@ class StepWatch:
             if step.purpose is Purpose.CHECK:
                 findings.extend(self._check(set_a, executed))
             else:
-                findings.extend(self._early_cutoff(step, set_a, executed))
+                findings.extend(self._early_cutoff(step, executed))
         return findings
 
     def _check(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
@@ -85,9 +86,9 @@ class StepWatch:
         )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
 
-    def _early_cutoff(self, step: PoweredStep, set_a: float, executed: ExecutedStep) -> list[Finding]:
+    def _early_cutoff(self, step: PoweredStep, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
-        set_s = _set_duration_s(step, set_a)
+        set_s = expected_s(step)
         early = set_s is not None and executed.duration_s < guards.early_cutoff_fraction * set_s
         if not (early and executed.end_reason is EndReason.VOLTAGE):
             self._early = 0
@@ -101,15 +102,3 @@ class StepWatch:
             f"of {set_s:.0f} s): was the cell pulled out, or is a contact lost?"
         )
         return [Finding(FindingKind.EARLY_CUTOFF, Action.STOP, message, executed.start_s)]
-
-
-def _set_duration_s(step: PoweredStep, set_a: float) -> float | None:
-    """Return a step's planned duration: the nearest of its time and charge ends, or half its time ceiling.
-
-    Where the steps before it tell what charge it passes (stripping of plated Li), that counts like an end, and so does
-    the most that its cell can pass: a step of 1 C may be allowed a day and is over within an hour all the same.
-    """
-    charges_ah = (step.until.capacity_ah, step.ceiling.expected_ah, step.ceiling.capacity_ah)
-    by_charge_s = [charge_ah / abs(set_a) * 3600 for charge_ah in charges_ah if charge_ah is not None]
-    set_s = by_charge_s if step.until.time_s is None else [step.until.time_s, *by_charge_s]
-    return min(set_s, default=None if step.ceiling.time_s is None else step.ceiling.time_s / 2)
