@@ -78,7 +78,8 @@ def check(
     where = f"{what.name} on {channel}" if channel else what.name
     if json:
         heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons}
-        print_json({**heads, "implausible": found.implausible, "notes": found.notes, "steps": found.steps})
+        told = {"implausible": found.implausible, "notes": found.notes, "steps": found.steps}
+        print_json({**heads, "open_circuit_v": found.open_circuit_v, **told})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
         typer.echo(step_table(found.steps, found.untold))
@@ -91,6 +92,9 @@ def check(
             typer.echo(f"- {reason}", err=True)
     else:
         typer.echo(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
+        if found.open_circuit_v is not None:
+            low_v, high_v = found.open_circuit_v
+            typer.echo(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
     raise typer.Exit(FAILED if reasons else DONE)
 
 
@@ -103,6 +107,7 @@ class _Check:
     steps: Sequence[dict[str, Any]] = ()
     untold: Sequence[str] = ()
     notes: Sequence[str] = ()
+    open_circuit_v: tuple[float, float] | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
 
@@ -115,12 +120,14 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
 
     there = SimulatedRack() if bench is None else load_bench(bench)
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
+    window = program.cycling[0].guards.open_circuit
     return _Check(
         problems=[] if channel is None else there.problems(program, channel),
         implausible=seen.sentences,
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,
         notes=seen.notes,
+        open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,
         longest_h=ahead.planned_duration_s / 3600,
     )

@@ -76,14 +76,8 @@ def run(
         raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
-    check_names(
-        channel=channel,
-        label=label,
-        by=by or None,
-        confirm_implausible=confirm_implausible or None,
-        accept_voltage=accept_voltage or None,
-        mounted=mounted or None,
-    )
+    words = {"by": by, "confirm_implausible": confirm_implausible, "accept_voltage": accept_voltage, "mounted": mounted}
+    check_names(channel=channel, label=label, **{key: word or None for key, word in words.items()})
     here = OrderHere(
         recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage
     )
