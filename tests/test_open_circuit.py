@@ -133,6 +133,14 @@ def test_cell_put_back_before_the_stop_is_told() -> None:
     )
 
 
+def test_run_that_ends_before_it_is_stopped_says_so() -> None:
+    """Two half-cycles without current are too few for a stop, and enough for a doubt at the end."""
+    for rows, count in (([*CYCLES, IDLE_UP, OPEN_DOWN], 1), ([*CYCLES, FULL], 0), ([*CYCLES, FULL_5C, EMPTY_5C], 0)):
+        watch = StepWatch(SEGMENT)
+        assert watch.feed(_executed(row, number) for number, row in enumerate(rows, 1)) == []
+        assert [found.action for found in watch.finish()] == [Action.MARK] * count
+
+
 def test_guard_counts_as_its_recipe_says_or_not_at_all() -> None:
     """Narrowed to five in a row, three are not enough; switched off, nothing is."""
     rows = [*CYCLES, OPEN_UP, OPEN_DOWN, OPEN_UP]
@@ -217,6 +225,15 @@ def test_voltage_that_is_gone_at_rest_stops_the_run() -> None:
     (stop,) = vanished(records(7, rest + none))
     assert (stop.kind, stop.action) == (FindingKind.CELL_GONE, Action.STOP)
     (mark,) = vanished(records(7, [*rest, none[0], (630.0, 3.4, 0.0)]))
+    assert mark.action is Action.MARK
+
+
+def test_stripped_copper_may_fall_to_zero_at_rest() -> None:
+    """What is left of the lithium takes its voltage; only one that comes back where it was had its cell out."""
+    crossing = replace(SEGMENT, limits=replace(LIMITS, host=VoltageBand(-0.5, 4.1)))
+    falls = [(0.0, 1.0, 0.0), *((float(t), 0.01, 0.0) for t in range(30, 3600, 30)), (3600.0, 0.6, 0.0)]
+    assert vanished(records(7, falls), crossing) == []
+    (mark,) = vanished(records(7, [(0.0, 2.9, 0.0), (30.0, 0.0, 0.0), (60.0, 2.9, 0.0)]), crossing)
     assert mark.action is Action.MARK
 
 

@@ -30,7 +30,7 @@ class StepWatch:
         self._segment = segment
         self._sign_hint = sign_hint
         self._is_symmetric = is_symmetric
-        self._before_s = 0.0
+        self._before_s = self._end_s = 0.0
         self._open = OpenCircuitWatch()
         # Resistance of the last half-cycle of a symmetric cell, in ohm; None before the first.
         self._last_ohm: float | None = None
@@ -45,7 +45,7 @@ class StepWatch:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
-        mine, circuit = as_before(self, "_last_ohm", "_checked"), self._open.undo()
+        mine, circuit = as_before(self, "_end_s", "_last_ohm", "_checked"), self._open.undo()
 
         def undo() -> None:
             mine()
@@ -62,6 +62,7 @@ class StepWatch:
                 continue
             # From here on in the run's time, so that a message means the same in every test.
             executed = replace(tested, start_s=tested.start_s + self._before_s)
+            self._end_s = executed.start_s + executed.duration_s
             if executed.end_reason is EndReason.CEILING:
                 message = (
                     f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "
@@ -81,6 +82,11 @@ class StepWatch:
             if not self._segment.guards.early_cutoff_off:
                 findings.extend(self._open.feed(step, executed, self._segment))
         return findings
+
+    def finish(self) -> list[Finding]:
+        """Judge what is open at the end of the run."""
+        off = self._segment.guards.early_cutoff_off
+        return [] if off else self._open.finish(self._segment, self._end_s)
 
     def _check(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards

@@ -149,6 +149,17 @@ class OpenCircuitWatch:
         self._row = (*self._row, _Turn(direction, current_a, step.target_v, shows, self._number))[-most:]
         return self._judge(executed, segment)
 
+    def finish(self, segment: CyclingSegment, end_s: float) -> list[Finding]:
+        """Judge the last steps of a run that is over at a time in seconds: too few to stop it, they tell the same."""
+        row = self._row
+        if self._is_told or not row or not (self._is_open(row) or self._is_idle_both_ways(row, segment.limits)):
+            return []
+        message = (
+            f"the run ends with {len(row)} half-cycles that passed no charge in either direction: was the cell out, "
+            "or a contact lost?"
+        )
+        return [Finding(FindingKind.EARLY_CUTOFF, Action.MARK, message, end_s)]
+
     def learn_check(self, step: PoweredStep, executed: ExecutedStep) -> None:
         """Keep what a contact check showed that found the cell."""
         if step.largest_a is not None and executed.mean_voltage_v is not None:

@@ -6,14 +6,15 @@ passes that changes the cell. A current that hardly fell, and is gone a record l
 between, was interrupted. At open circuit a voltage that is gone from one record to the next was interrupted or
 shorted.
 
-Metal that is stripped off ends at once and is no fault, so that the stripping of cells which cross 0 V is not judged.
+Metal that is stripped off ends at once and is no fault: the stripping of cells which cross 0 V is not judged, and at
+rest they are judged only when the voltage is back where it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import Action, Finding, FindingKind
@@ -23,8 +24,8 @@ from protocols.program import CellFacts, CyclingSegment, PoweredStep, Purpose, R
 
 # A current, or a voltage at rest, is gone at this part of what it was.
 GONE = 0.02
-# It is back at this part of what it was.
-BACK = 0.2
+# It is back at this part of what it was; a voltage at rest at nearly all of it.
+BACK, BACK_AT_REST = 0.2, 0.9
 # A cell is out when its current has been gone for so long: within 10 min in all, with records and polls of a minute or
 # two, and longer than it takes somebody who moved a lead to see it.
 HELD_S = 300.0
@@ -70,14 +71,14 @@ class VanishingWatch:
     def _begin(self, step_count: int) -> None:
         self._count = step_count
         self._judge: Callable[[Sample], Finding | None] | None = None
-        # Limit of a held current, times and magnitudes of the last records in the step, and what is gone.
-        self._limit_a = 0.0
+        # Limit of a held current, whether metal may end, times and sizes of the step's last records, and what is gone.
+        self._limit_a, self._may_end = 0.0, False
         self._last: tuple[tuple[float, float], ...] = ()
         self._gone: _Gone | None = None
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
-        return as_before(self, "_count", "_judge", "_limit_a", "_last", "_gone")
+        return as_before(self, "_count", "_judge", "_limit_a", "_may_end", "_last", "_gone")
 
     def feed(self, samples: Sequence[Sample]) -> list[Finding]:
         """Judge samples in order. Fed again from the beginning of a step on, it comes to the same state."""
@@ -95,9 +96,9 @@ class VanishingWatch:
         if segment is None or not 1 <= number <= len(segment.steps) or segment.guards.early_cutoff_off:
             return None
         step = segment.steps[number - 1]
-        crosses_zero = segment.limits.host.low_v < 0
+        crosses_zero = self._may_end = segment.limits.host.low_v < 0
         if isinstance(step, Rest):
-            return None if crosses_zero else self._judge_rest
+            return self._judge_rest
         if not isinstance(step, PoweredStep) or not step.holds_voltage or step.purpose is Purpose.CHECK:
             return None
         self._limit_a = step.largest_a or 0.0
@@ -108,7 +109,7 @@ class VanishingWatch:
         if size != size:
             return None
         if self._gone is not None:
-            return self._judge_gone(sample, size, "current at the held voltage", HELD_S, 1)
+            return self._judge_gone(sample, size, "current at the held voltage", BACK, HELD_S, 1)
         if self._last and self._is_gone(now_s, size, sample.capacity_ah):
             self._gone = _Gone(sample.time_s, self._last[-1][1])
         elif size < LIMITED * self._limit_a:
@@ -134,19 +135,22 @@ class VanishingWatch:
         if size != size:
             return None
         if self._gone is not None:
-            return self._judge_gone(sample, size, "voltage at open circuit", REST_S, REST_RECORDS)
+            enough_s = inf if self._may_end else REST_S
+            return self._judge_gone(sample, size, "voltage at open circuit", BACK_AT_REST, enough_s, REST_RECORDS)
         if self._last and self._last[-1][1] >= STOOD_V and size <= NONE_V:
             self._gone = _Gone(sample.time_s, self._last[-1][1])
         else:
             self._last = ((sample.step_time_s, size),)
         return None
 
-    def _judge_gone(self, sample: Sample, size: float, what: str, enough_s: float, records: int) -> Finding | None:
+    def _judge_gone(
+        self, sample: Sample, size: float, what: str, back: float, enough_s: float, records: int
+    ) -> Finding | None:
         gone = self._gone
         if gone is None:
             return None
         lasts_s, at_s = sample.time_s - gone.since_s, self._before_s + gone.since_s
-        if size >= BACK * gone.before:
+        if size >= back * gone.before:
             self._gone, self._last = None, ()
             span = f"for {lasts_s:.0f} s from {at_s / 3600:.3f} h on"
             message = f"the {what} was gone {span}, and is back: was the cell out?"

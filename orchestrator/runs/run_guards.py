@@ -77,7 +77,8 @@ class RunGuards:
 
     def finish(self) -> list[Finding]:
         """Judge what is open at the end of the run."""
-        return [self._finding(short) for short in self._shorts.finish()]
+        shorts = self._shorts.finish() if self._watches_shorts else []
+        return self._steps.finish() + [self._finding(short) for short in shorts]
 
     def _finding(self, short: ShortFinding) -> Finding:
         if short.kind is ShortKind.HARD:
