@@ -209,6 +209,8 @@ def test_current_that_relaxes_is_no_cell_that_is_gone(tau_s: float) -> None:
     at_constant_current = [(float(t), 3.5 + t / 7200, C_A) for t in range(0, 3600, 30)]
     after = [(3600.0 + t, v, i) for t, v, i in relaxing(20_000, tau_s)]
     assert vanished(records(5, at_constant_current + after)) == []
+    as_fast_as_before = [(10.0 * n, 4.0, 0.9 * C_A * 0.015**n) for n in range(100)]
+    assert vanished(records(8, as_fast_as_before)) == []
 
 
 def test_stripping_that_ends_at_once_is_judged_only_where_no_metal_ends() -> None:
