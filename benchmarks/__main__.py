@@ -12,6 +12,7 @@ from benchmarks import (
     backfill,
     demo,
     door,
+    guards,
     help_start,
     listeners,
     rack,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "restart": restart.measure,
     "softshort": softshort.measure,
     "shorts": shorts.measure,
+    "guards": guards.measure,
     "help": help_start.measure,
 }
 
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
-    parser.add_argument("--seed", default=shorts.SEED, help="another population for the benchmark shorts")
+    parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts and guards")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measures: dict[str, Callable[[bool], list[Figure]]] = {
         **BENCHMARKS,
         "shorts": partial(shorts.measure, seed=options.seed),
+        "guards": partial(guards.measure, seed=options.seed),
     }
     for name, measure in measures.items():
         if not options.names or name in options.names:

@@ -38,6 +38,7 @@ __all__ = [
     "ConstantCurrent",
     "ConstantVoltage",
     "CyclingSegment",
+    "GuardChange",
     "Guards",
     "Limits",
     "Loop",
@@ -97,16 +98,34 @@ class Limits:
     tester_delay_s: float = 5.0
 
 
+def _is_empty(value: object) -> bool:
+    return not value
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChange:
+    """A guard that a recipe has switched off or set otherwise: its name, what was changed, and the reason."""
+
+    guard: str
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.guard} {self.what}: {self.reason}"
+
+
 @dataclass(frozen=True, slots=True)
 class Guards:
     """What the host watches over a segment, besides limits.
 
     ``early_cutoff_fraction``: a half-cycle that its voltage cutoff ends in less than this part of its set (or expected)
-    time counts; ``early_cutoff_in_a_row`` of them stop the run. ``resistance_low_ohm``/``resistance_high_ohm``: window
-    for the check block, None where the program has none. ``short_ratio``: a record whose resistance is below this
-    part of what is expected of a Li/Li cell may be a short's; ``short_policy``: what a hard short does, while
-    ``short_in_a_row`` is of programs of earlier versions, whose hashes it keeps. ``open_circuit``: where the voltage of
-    a healthy cell lies before the first step; ``open_circuit_reason``: why a person has widened that for this run.
+    time may be that of an open circuit; ``early_cutoff_in_a_row`` of them may stop the run.
+    ``resistance_low_ohm``/``resistance_high_ohm``: window for the check block, None where the program has none.
+    ``short_ratio``: a record whose resistance is below this part of what is expected of a Li/Li cell may be a short's;
+    ``short_policy``: what a hard short does, while ``short_in_a_row`` is of programs of earlier versions, whose hashes
+    it keeps. ``open_circuit``: where the voltage of a healthy cell lies before the first step; ``open_circuit_reason``:
+    why a person has widened that for this run. ``early_cutoff_off`` and ``short_off`` switch guards off; ``changes``
+    has the reason for every guard that the recipe has changed.
     """
 
     early_cutoff_fraction: float = 0.05
@@ -119,6 +138,10 @@ class Guards:
     open_circuit: VoltageBand | None = None
     # Left out of the text where it is not said: hashes of earlier versions hold.
     open_circuit_reason: Annotated[str | None, Field(exclude_if=_is_none)] = None
+    # Left out of the text where nothing is changed: hashes of earlier versions hold.
+    early_cutoff_off: Annotated[bool, Field(exclude_if=_is_empty)] = False
+    short_off: Annotated[bool, Field(exclude_if=_is_empty)] = False
+    changes: Annotated[tuple[GuardChange, ...], Field(exclude_if=_is_empty)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from protocols.cell import DEFAULTS, Band, CellKind, open_circuit_window, resistance_window
-from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text
-from protocols.program import SHORT_RATIO, ShortPolicy
+from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Text, problem
+from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
 
@@ -37,14 +37,49 @@ class LimitsBlock(FileModel):
     absolute: BandBlock | None = None
 
 
-class EarlyCutoffBlock(FileModel):
-    """Stop after ``in_a_row`` half-cycles that their voltage cutoff ended in under ``fraction`` of their set time."""
+def _is_active(value: object) -> bool:
+    return value is True
+
+
+def _is_unset(value: object) -> bool:
+    return value is None
+
+
+class GuardBlock(FileModel):
+    """A guard that may be switched off; the ``reason`` why it is, or why it is set otherwise, is kept with each run.
+
+    Both are left out of the text where they are not given: hashes of earlier versions hold.
+    """
+
+    active: Annotated[Flag, Field(exclude_if=_is_active)] = True
+    reason: Annotated[Line | None, Field(exclude_if=_is_unset)] = None
+
+    @model_validator(mode="after")
+    def _off_for_a_reason(self) -> Self:
+        if not self.active and self.reason is None:
+            raise problem("active: false without a reason", "a line why it is switched off, kept with each run")
+        return self
+
+    def change(self, guard: str) -> GuardChange | None:
+        """Give what is kept of a change with its reason; None where the recipe gives no reason."""
+        if self.reason is None:
+            return None
+        given = self.model_dump(mode="json", exclude_unset=True, exclude={"active", "reason"})
+        values = " ".join(f"{key} {value}" for key, value in given.items())
+        return GuardChange(guard, values or "is as by default" if self.active else "is off", self.reason)
+
+
+class EarlyCutoffBlock(GuardBlock):
+    """A cell that is no longer there, as ``in_a_row`` half-cycles show that pass no charge in either direction.
+
+    One of them ends at its voltage cutoff in under ``fraction`` of its set time.
+    """
 
     fraction: Annotated[Number, Field(gt=0, le=0.5)] = 0.05
     in_a_row: Annotated[Count, Field(ge=1, le=20)] = 3
 
 
-class ResistanceBlock(FileModel):
+class ResistanceBlock(GuardBlock):
     """Window for the resistance that the check block measures; a side left out has the default of the cell's kind."""
 
     low: Resistance | None = None
@@ -58,7 +93,7 @@ class OpenCircuitBlock(FileModel):
     high: Voltage | None = None
 
 
-class ShortBlock(FileModel):
+class ShortBlock(GuardBlock):
     """A short of a Li/Li cell: records below ``ratio`` of what is expected may be one, ``policy`` is what it does.
 
     ``in_a_row`` is of recipes of earlier versions, which still load with their hashes.
@@ -78,13 +113,19 @@ class PotentiostatBlock(FileModel):
 
 
 class GuardsBlock(FileModel):
-    """What the host watches over a run besides limits. No key switches a guard off."""
+    """What the host watches over a run besides limits. Each guard can be narrowed or switched off, for a reason."""
 
     early_cutoff: EarlyCutoffBlock = EarlyCutoffBlock()
     resistance: ResistanceBlock = ResistanceBlock()
     short: ShortBlock = ShortBlock()
     # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
     open_circuit: Annotated[OpenCircuitBlock | None, Field(exclude_if=_is_none)] = None
+
+    @property
+    def changes(self) -> tuple[GuardChange, ...]:
+        """The guards that are changed for a reason."""
+        blocks = {"early_cutoff": self.early_cutoff, "resistance": self.resistance, "short": self.short}
+        return tuple(change for name, block in blocks.items() if (change := block.change(name)) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +173,7 @@ class RecipeFields(FileModel):
         return Rules(
             bands=bands,
             resistance_ohm=None if low is None or high is None else (low, high),
-            has_check_block=defaults.check_block if self.check_block is None else self.check_block,
+            has_check_block=own.active and (defaults.check_block if self.check_block is None else self.check_block),
             open_circuit=self._open_circuit(kind, bands["host"]),
         )
 

@@ -202,6 +202,9 @@ class _Resolver:
             short_in_a_row=block.short.in_a_row,
             short_policy=block.short.policy or DEFAULTS[self.cell.kind].short_policy,
             open_circuit=_band(rest) if rest else None,
+            early_cutoff_off=not block.early_cutoff.active,
+            short_off=not block.short.active,
+            changes=block.changes,
         )
 
     def record(self, rule: RecordRule, where: str) -> Record:

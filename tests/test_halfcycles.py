@@ -67,13 +67,14 @@ def test_cutoff_is_early_by_the_nearer_of_time_and_charge() -> None:
     steps = (replace(CHARGE, until=until, ceiling=Ceiling()), *SEGMENT.steps[1:])
     for duration_s, found in ((3000.0, False), (30.0, True)):
         segment = replace(SEGMENT, steps=steps)
-        samples = [s for n in (1, 3, 5) for s in half_cycle(n, 1e9, duration_s)]
-        kinds = [finding.kind for finding in StepWatch(segment).feed(_steps(segment, samples))]
+        samples = [s for n in (1, 2, 3) for s in half_cycle(n, 1e9, duration_s)]
+        empty = [sample._replace(current_a=0.0, capacity_ah=0.0) for sample in samples]
+        kinds = [finding.kind for finding in StepWatch(segment).feed(_steps(segment, empty))]
         assert (FindingKind.EARLY_CUTOFF in kinds) is found
 
 
 def test_three_early_cutoffs_in_a_row_stop_the_run() -> None:
-    """A pulled-out cell is found after three half-cycles, two are not enough."""
+    """A cell that has passed nothing is found after three half-cycles, two are not enough."""
     builder, watch = StepBuilder(SEGMENT), StepWatch(SEGMENT)
     early = [half_cycle(n, 1e9, 0.1) for n in range(1, 4)]
     assert watch.feed(builder.feed([s for half in early[:2] for s in half])) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols import RecipeError, parse_recipe
+from protocols import RecipeError, load_cell, parse_recipe, resolve
 
 _LILI = """\
 name: mine
@@ -126,8 +126,27 @@ def test_window_with_its_ends_exchanged_is_refused() -> None:
     ],
 )
 def test_no_value_switches_a_guard_off(guards: str) -> None:
-    """Guards can be tuned within bounds, never removed."""
+    """Values tune guards within bounds; only ``active`` removes one, in so many words."""
     assert _refusals(more=f"guards: {guards}") != []
+
+
+@pytest.mark.parametrize("guard", ["early_cutoff", "resistance", "short"])
+def test_guard_is_switched_off_for_a_reason_only(guard: str) -> None:
+    """The reason goes into the program, and without one the recipe is refused."""
+    assert "active: false without a reason" in _refusals(more=f"guards: {{{guard}: {{active: false}}}}")[0][1]
+    off = f"guards: {{{guard}: {{active: false, reason: tried by hand}}}}"
+    recipe = parse_recipe(_LILI.format(kinds="li-li", more=off, top="0.5 V", bottom="-0.5 V"))
+    segment = resolve(recipe, load_cell("bare-li-li")).cycling[0]
+    assert [str(change) for change in segment.guards.changes] == [f"{guard} is off: tried by hand"]
+    assert len(segment.steps) == (2 if guard == "resistance" else 4)
+
+
+def test_narrowed_guard_bears_its_values_and_its_reason() -> None:
+    """What is set otherwise for a reason is told; what was set otherwise in earlier versions keeps its hash."""
+    more = "guards: {early_cutoff: {in_a_row: 5, reason: pulses of 10 s}, short: {policy: mark}}"
+    recipe = parse_recipe(_LILI.format(kinds="li-li", more=more, top="0.5 V", bottom="-0.5 V"))
+    guards = resolve(recipe, load_cell("bare-li-li")).cycling[0].guards
+    assert [str(change) for change in guards.changes] == ["early_cutoff in_a_row 5: pulses of 10 s"]
 
 
 def test_kind_given_twice_is_refused() -> None:

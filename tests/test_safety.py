@@ -29,7 +29,7 @@ LIMITS = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1
 CHARGE = ConstantCurrent(157.08e-6, Until(time_s=3600, voltage_v=0.5), Ceiling(capacity_ah=1.73e-4))
 SEGMENT = CyclingSegment((CHARGE, Rest(Until(time_s=60))), Record(30.0), LIMITS)
 ENVELOPE = ChannelEnvelope(-5, 5, (CurrentRange(1e-6, 1e-3), CurrentRange(1e-3, 0.1)))
-GOOD = Sample(1, 0.0, 0.0, 1, 1, 1, "cc", 0.05, 157e-6, 0.0, 0.0, 0.0)
+GOOD = Sample(1, 60.0, 60.0, 1, 1, 1, "cc", 0.05, 157e-6, 0.0, 0.0, 0.0)
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
 

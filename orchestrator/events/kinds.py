@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     IMPLAUSIBLE = "implausible values confirmed"
     VOLTAGE_ACCEPTED = "voltage accepted"
     CELL_MOUNTED = "cell mounted"
+    GUARD_CHANGED = "guard changed"
     LOADED = "loaded"
     LIMITS_UNVERIFIED = "limits_unverified"
     STARTED = "started"
@@ -53,6 +54,7 @@ class EventKind(StrEnum):
     STOP_NOT_CONFIRMED = "stop not confirmed"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
+    CELL_GONE = "cell no longer seen"
     CHECK_FAILED = "contact check failed"
     CELL_SHORTED = "cell shorted"
     SOFT_SHORT = "soft short suspected"
@@ -98,6 +100,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.IMPLAUSIBLE: _S.WARNING,
     _K.VOLTAGE_ACCEPTED: _S.WARNING,
     _K.CELL_MOUNTED: _S.NOTICE,
+    _K.GUARD_CHANGED: _S.NOTICE,
     _K.LOADED: _S.INFO,
     _K.LIMITS_UNVERIFIED: _S.INFO,
     _K.STARTED: _S.INFO,
@@ -115,6 +118,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.TESTER_PROTECTED: _S.ALARM,
     _K.STOP_NOT_CONFIRMED: _S.ALARM,
     _K.EARLY_CUTOFF: _S.ALARM,
+    _K.CELL_GONE: _S.ALARM,
     _K.CHECK_FAILED: _S.ALARM,
     _K.CELL_SHORTED: _S.WARNING,
     _K.SOFT_SHORT: _S.WARNING,

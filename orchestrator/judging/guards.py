@@ -1,4 +1,4 @@
-"""Judges executed steps: early cutoffs, steps that reached their ceiling, the contact check."""
+"""Judges executed steps: open circuits, steps that reached their ceiling, the contact check."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ from dataclasses import replace
 
 from drivers.interfaces import EndReason
 from orchestrator.judging.limits import Action, Finding, FindingKind
+from orchestrator.judging.open_circuit import OpenCircuitWatch, Passage, passage
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_before
 from protocols.program import CyclingSegment, PoweredStep, Purpose
-from protocols.program_steps import expected_s
+
+# A contact check that is repeated finds the cell that it found before, or an aged one: up to this multiple of what the
+# last half-cycle's voltage and current made, which hold the gradient as well, it has the same contact.
+REPEATED = 2.0
 
 
 class StepWatch:
     """Judges executed steps by the segment's guards, over all tests of a run."""
 
-    def __init__(self, segment: CyclingSegment, sign_hint: str = "check the leads") -> None:
-        """Watch a segment. ``sign_hint`` names the tester setting to correct when currents have the wrong sign."""
+    def __init__(
+        self, segment: CyclingSegment, sign_hint: str = "check the leads", *, is_symmetric: bool = False
+    ) -> None:
+        """Watch a segment; the voltage of an ``is_symmetric`` cell over its current is its resistance.
+
+        ``sign_hint`` names the tester setting to correct when currents have the wrong sign.
+        """
         self._segment = segment
         self._sign_hint = sign_hint
-        self._before_s = 0.0
-        self._early = 0
+        self._is_symmetric = is_symmetric
+        self._before_s = self._end_s = 0.0
+        self._open = OpenCircuitWatch()
+        # Resistance of the last half-cycle of a symmetric cell, in ohm; None before the first.
+        self._last_ohm: float | None = None
         # Current and voltage of the contact check before.
         self._checked: tuple[float, float] | None = None
 
@@ -33,7 +45,13 @@ class StepWatch:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
-        return as_before(self, "_early", "_checked")
+        mine, circuit = as_before(self, "_end_s", "_last_ohm", "_checked"), self._open.undo()
+
+        def undo() -> None:
+            mine()
+            circuit()
+
+        return undo
 
     def feed(self, steps: Iterable[ExecutedStep]) -> list[Finding]:
         """Judge steps in the order in which they ran, with the test's own times and the run's cycles."""
@@ -44,6 +62,7 @@ class StepWatch:
                 continue
             # From here on in the run's time, so that a message means the same in every test.
             executed = replace(tested, start_s=tested.start_s + self._before_s)
+            self._end_s = executed.start_s + executed.duration_s
             if executed.end_reason is EndReason.CEILING:
                 message = (
                     f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "
@@ -51,19 +70,31 @@ class StepWatch:
                 )
                 findings.append(Finding(FindingKind.CEILING, Action.TRIP, message, executed.start_s))
             set_a = step.constant_a
-            if set_a is None:
+            if step.purpose is Purpose.CHECK and set_a is not None:
+                failed = self._check(set_a, executed)
+                findings.extend(failed)
+                if not failed:
+                    self._open.learn_check(step, executed)
                 continue
-            if step.purpose is Purpose.CHECK:
-                findings.extend(self._check(set_a, executed))
-            else:
-                findings.extend(self._early_cutoff(step, executed))
+            shows = passage(step, executed, self._segment.guards, self._segment.limits)
+            if set_a is not None and self._is_symmetric and shows is Passage.PASSED:
+                self._last_ohm = executed.resistance_ohm
+            if not self._segment.guards.early_cutoff_off:
+                findings.extend(self._open.feed(step, executed, self._segment))
         return findings
+
+    def finish(self) -> list[Finding]:
+        """Judge what is open at the end of the run."""
+        off = self._segment.guards.early_cutoff_off
+        return [] if off else self._open.finish(self._segment, self._end_s)
 
     def _check(self, set_a: float, executed: ExecutedStep) -> list[Finding]:
         guards = self._segment.guards
         low, high, seen = guards.resistance_low_ohm, guards.resistance_high_ohm, executed.resistance_ohm
         if low is None or high is None:
             return []
+        if self._last_ohm is not None:
+            high = max(high, REPEATED * self._last_ohm)
         # If the voltage cutoff ended the contact check, no cell is connected: its resistance is ignored.
         cut_off = executed.end_reason is EndReason.VOLTAGE
         if seen is not None and low <= seen <= high and not cut_off:
@@ -85,20 +116,3 @@ class StepWatch:
             f"have the wrong sign; {self._sign_hint}"
         )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]
-
-    def _early_cutoff(self, step: PoweredStep, executed: ExecutedStep) -> list[Finding]:
-        guards = self._segment.guards
-        set_s = expected_s(step)
-        early = set_s is not None and executed.duration_s < guards.early_cutoff_fraction * set_s
-        if not (early and executed.end_reason is EndReason.VOLTAGE):
-            self._early = 0
-            return []
-        self._early += 1
-        if self._early != guards.early_cutoff_in_a_row:
-            return []
-        message = (
-            f"{self._early} half-cycles in a row met their voltage cutoff in under "
-            f"{guards.early_cutoff_fraction:.0%} of their time (cycle {executed.cycle}, {executed.duration_s:.1f} s "
-            f"of {set_s:.0f} s): was the cell pulled out, or is a contact lost?"
-        )
-        return [Finding(FindingKind.EARLY_CUTOFF, Action.STOP, message, executed.start_s)]

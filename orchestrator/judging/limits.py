@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from drivers.interfaces import Sample, Trace
 from protocols.channel_envelope import ChannelEnvelope
+from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, VoltageBand
 from protocols.program_steps import Purpose, longest, recorded
 
@@ -40,6 +41,7 @@ class FindingKind(StrEnum):
     """The kind of a finding, in a technician's words."""
 
     EARLY_CUTOFF = "cutoff reached early"
+    CELL_GONE = "cell no longer seen"
     CHECK_FAILED = "contact check failed"
     CELL_SHORTED = "cell shorted"
     SOFT_SHORT = "soft short suspected"
@@ -56,6 +58,7 @@ class FindingKind(StrEnum):
 EXPLAINS = (
     FindingKind.CHECK_FAILED,
     FindingKind.EARLY_CUTOFF,
+    FindingKind.CELL_GONE,
     FindingKind.ABSOLUTE_LIMIT,
     FindingKind.HOST_LIMIT,
     FindingKind.WRONG_CURRENT,
@@ -126,6 +129,10 @@ class StepWindow:
     A galvanostatic step's current is the set value +- max(5 %, 0.1 % of the range) (faults B08). Time and charge may
     pass the tester's own end of the step by 5 %: then the tester did not end it (faults B06). Where a current is set, a
     magnitude up to ``no_current_a``, 0.1 % of the range and at most a tenth of the set value, is a reading of none.
+
+    Until ``overshoot_s`` the voltage may be beyond the host's limit on the side of the step's cutoff, 1 above and -1
+    below, 0 for a step without: the tester looks for the end of a step once in its time resolution (faults B06), and
+    until then a cell too weak for the current shows what current and resistance make.
     """
 
     low_a: float
@@ -134,12 +141,16 @@ class StepWindow:
     capacity_ah: float = inf
     no_current_a: float = -inf
     is_check: bool = False
+    overshoot_s: float = -inf
+    overshoots: int = 0
 
     def lacks_current(self, current_a: float) -> bool:
         """Return whether the step sets a current and a reading shows none; not for a reading that is no number."""
         return abs(current_a) <= self.no_current_a
 
 
+# In so many looks a tester has ended a step whose voltage was beyond its cutoff from the first record on.
+_LOOKS = 2
 OVERDUE_FACTOR = 1.05
 # Time by which a step may outlast its end, however short it is.
 _OVERDUE_S = 2.0
@@ -161,6 +172,7 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
             margin_a = max(0.05 * abs(set_a), 0.001 * full_scale_a)
             low_a, high_a = set_a - margin_a, set_a + margin_a
         time_s, capacity_ah = longest(step)
+        ends_by_voltage = step.until.voltage_v is not None and step.direction is not None
         windows[number] = StepWindow(
             low_a,
             high_a,
@@ -168,6 +180,8 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
             capacity_ah * OVERDUE_FACTOR,
             no_current_a,
             checks_contact and step.purpose is Purpose.CHECK,
+            _LOOKS * envelope.time_resolution_s if ends_by_voltage else -inf,
+            0 if not ends_by_voltage else 1 if step.direction is Direction.CHARGE else -1,
         )
     return windows
 
@@ -176,7 +190,8 @@ class LimitWatch:
     """Judges every sample of a test against the host's limits and its step's window.
 
     Beyond the absolute limits one sample trips; beyond the host's limits, outside the step's current or not a number,
-    it takes as many in a row as ``debounce``: one spike alone is only marked (faults D01, D03).
+    it takes as many in a row as ``debounce``: one spike alone is only marked (faults D01, D03). What overshoots
+    a cutoff before the tester's first looks counts once.
 
     In a contact check a sample without current is only marked: nothing passed through a cell, and whether there is one
     is what the check finds out (faults C02).
@@ -226,6 +241,13 @@ class LimitWatch:
             findings.extend(self._judge(sample, window))
         return findings
 
+    def _overshoots(self, sample: Sample, window: StepWindow) -> bool:
+        """Return whether a voltage is beyond the cutoff of a step that the tester has not looked at yet."""
+        host = self._limits.host
+        is_beyond = {1: sample.voltage_v > host.high_v, -1: sample.voltage_v < host.low_v}.get(window.overshoots, False)
+        is_set = window.low_a <= sample.current_a <= window.high_a
+        return is_beyond and is_set and sample.step_time_s <= window.overshoot_s
+
     def _judge(self, sample: Sample, window: StepWindow) -> list[Finding]:
         found = verdict(self._limits, sample.voltage_v, sample.current_a)
         seen = f"{sample.voltage_v:.4f} V, {sample.current_a * 1e3:.4f} mA at {sample.time_s / 3600:.3f} h"
@@ -243,8 +265,9 @@ class LimitWatch:
             message = f"{seen}; no current flows in the contact check"
             return [Finding(FindingKind.WRONG_CURRENT, Action.MARK, message, sample.time_s)]
         if found in self._outside:
-            self._outside[found] += 1
-            enough = self._outside[found] >= self.debounce[found]
+            is_overshoot = found is Verdict.OUTSIDE_HOST and self._overshoots(sample, window)
+            self._outside[found] = max(1, self._outside[found]) if is_overshoot else self._outside[found] + 1
+            enough = not is_overshoot and self._outside[found] >= self.debounce[found]
             kind = FindingKind.INVALID_VALUE if found is Verdict.INVALID else FindingKind.HOST_LIMIT
             band = self._limits.host
             message = f"{seen}; the limits are {band.low_v:g} to {band.high_v:g} V"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from math import inf
 
 from drivers.errors import RecordsLost
@@ -48,9 +49,11 @@ class RunJournal:
         self._store.add_event(self._run_id, kind, message, wall_time(), json.dumps(data) if data else None)
 
     def ordered(self, by: str) -> None:
-        """Write who has ordered the run, who has confirmed what is implausible, and why any voltage is accepted."""
+        """Write who ordered the run, which guards it changes, what was confirmed, and why any voltage is accepted."""
         if by:
             self.note(EventKind.COMMAND, f"start ordered by {by}")
+        for change in self._request.program.cycling[0].guards.changes:
+            self.note(EventKind.GUARD_CHANGED, f"by the recipe: {change}", asdict(change))
         seen, person = self._request.plausibility, self._request.confirmed_by
         if seen is not None and seen.sentences:
             data = {"by": person, "findings": seen.sentences}

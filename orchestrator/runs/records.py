@@ -248,6 +248,7 @@ class RecordPipeline:
                 cycles.update((step.step_count, step.cycle) for step in numbered)
                 self._found_again(self._guards.feed((), numbered, 0))
             async for samples in replay.samples():
+                self._found_again(self._guards.feed_open(samples))
                 numbered = self._keep(self._steps.feed(samples))
                 cycles.update((step.step_count, step.cycle) for step in numbered)
                 self._found_again(self._guards.feed((), numbered, 0))

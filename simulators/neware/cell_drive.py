@@ -22,6 +22,10 @@ _LONGEST_TICKS = 6000
 _HOLD_CHANGE = 0.1
 """While a voltage is held, the current may change by this part of itself in one interval."""
 
+_HOLD_LEAST_A = 1e-9
+"""It may change by so much whatever it is: the resolution of a program's currents (reference 5.2). A float of a day is
+not stepped at 10 Hz because its current nears zero."""
+
 _TOO_MUCH = 1.000001
 """A held voltage draws more than the limit when the current is above it by more than rounding."""
 
@@ -210,7 +214,7 @@ class Drive:
         while True:
             cell.advance(span / TICKS_PER_S, first_a)
             last_a = self._held_current(voltage_v)
-            if span == 1 or abs(last_a - first_a) <= _HOLD_CHANGE * abs(first_a):
+            if span == 1 or abs(last_a - first_a) <= max(_HOLD_CHANGE * abs(first_a), _HOLD_LEAST_A):
                 break
             cell.restore(self._before)
             span //= 2
