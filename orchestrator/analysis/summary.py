@@ -87,7 +87,7 @@ def _summary(data: RunData) -> RunSummary:
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
-        cycles=max(capacities, default=0),
+        cycles=sum(cycle.is_whole for cycle in data.cycles),
         samples=sum(store.sample_count(test.row.id) for test in data.tests),
         hours_to_short=float(short["time_s"]) / 3600 if short else None,
         density_at_short_ma_cm2=short.get("density_ma_per_cm2"),

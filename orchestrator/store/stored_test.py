@@ -121,7 +121,7 @@ class StoredTest:
                 rows = self._connection.execute(_STEPS, (self._test, after, STEP_ROWS)).fetchall()
             if not rows:
                 return
-            page = [StoredStep(_executed(row[:-2]), bool(row[-2]), row[-1]) for row in rows]
+            page = [StoredStep(executed_of(row[:-2]), bool(row[-2]), row[-1]) for row in rows]
             yield page
             after = page[-1].executed.step_count
 
@@ -175,7 +175,8 @@ def reading(path: Path, test: int) -> Iterator[StoredTest]:
         yield StoredTest(connection, path, test)
 
 
-def _executed(row: tuple[object, ...]) -> ExecutedStep:
+def executed_of(row: tuple[object, ...]) -> ExecutedStep:
+    """Build an executed step from a row of ``STEP_COLUMNS``; a missing reading is NaN again."""
     values = dict(zip(STEP_COLUMNS, row, strict=True))
     for name in ("capacity_ah", "energy_wh"):
         values[name] = nan if values[name] is None else values[name]
