@@ -1,7 +1,7 @@
 """Mean efficiency of lithium plating over a reservoir, the modified Aurbach method for Li/Cu cells.
 
-A reservoir is plated on the copper, a small part of it is stripped and plated n times, and at last all is stripped up to
-a cutoff. What was stripped in all over what was plated in all is the efficiency of one cycle in the mean:
+A reservoir is plated on the copper, a small part of it is stripped and plated n times, and at last all is stripped up
+to a cutoff. What was stripped in all over what was plated in all is the efficiency of one cycle in the mean:
 (n Q_cycle + Q_strip) / (n Q_cycle + Q_reservoir) of Adams et al., Adv. Energy Mater. 8 (2018) 1702097. Here both sums
 are of the charges that passed, not of those that were set, so that a cycle that was cut short counts as it was.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from math import inf, isclose
 from typing import TYPE_CHECKING
 
@@ -187,7 +187,7 @@ def _test(
     stripped = sum(one.ah for one in cycled if one.direction is Direction.CHARGE)
     conditioning = tuple(
         Conditioning(one.cycle, one.ah, other.ah, other.end_reason)
-        for one, other in zip(before, before[1:], strict=False)
+        for one, other in pairwise(before)
         if one.direction is Direction.DISCHARGE and other.direction is Direction.CHARGE
     )
     efficiency = None
@@ -217,7 +217,7 @@ def _remarks(before: Sequence[Passage], cycled: Sequence[Passage], final: Passag
     elif not final.is_complete:
         yield (
             f"the final strip was ended by {_ENDED[final.end_reason]}, not by its voltage: lithium may be left on the "
-            "copper, and the efficiency is a lower bound; give it more time"
+            "copper, and the efficiency may be too low; give it more time"
         )
     last = before[-1] if before else None
     if last is not None and last.direction is Direction.CHARGE and not last.is_complete:

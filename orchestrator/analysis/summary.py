@@ -136,7 +136,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a value for JSON: a reading that is missing, NaN, is None."""
     if isinstance(value, dict):
         return {name: _plain(one) for name, one in value.items()}
