@@ -344,7 +344,7 @@ INSERT INTO cycle SELECT test, cycle, start_s, charge_capacity_ah, discharge_cap
     charge_mean_voltage_v, discharge_mean_voltage_v, polarisation_v, charge_end_reason, discharge_end_reason
     FROM cycle_before;
 DROP TABLE cycle_before;
-CREATE TABLE cycle_begin (
+CREATE TABLE IF NOT EXISTS cycle_begin (
     test INTEGER NOT NULL REFERENCES test (id),
     step_count INTEGER NOT NULL CHECK (step_count >= 1),
     cycle INTEGER NOT NULL CHECK (cycle >= 0),
