@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from math import inf, isfinite
@@ -59,8 +58,7 @@ class CyclePlace(NamedTuple):
     loop: tuple[int, int] = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """Half-cycles in a row: directions of the first and the last one, and how many there are."""
 
     first: Direction | None = None
@@ -69,8 +67,10 @@ class _Stretch:
 
     def then(self, later: _Stretch) -> _Stretch:
         """Return both in a row; halves of one direction that meet are one."""
-        if not self.halves or not later.halves:
-            return self if self.halves else later
+        if not later.halves:
+            return self
+        if not self.halves:
+            return later
         return _Stretch(self.first, later.last, self.halves + later.halves - (self.last is later.first))
 
     def repeated(self, times: int) -> _Stretch:
@@ -98,6 +98,8 @@ class CycleNumbers:
         self._program = program
         self._pulse_ah = PULSE_PART * _largest_ah(program)
         self._levels: dict[int, _Level] = {}
+        # The place that was asked for last: every poll asks for that of the step that runs.
+        self._newest = 0, CyclePlace(0)
         # Of each segment: its blocks, the steps and the half-cycles before it.
         self._nodes = [nest(part.steps) if isinstance(part, CyclingSegment) else () for part in program.segments]
         lengths = [length(nodes) if nodes else 1 for nodes in self._nodes]
@@ -136,6 +138,11 @@ class CycleNumbers:
 
     def at(self, count: int) -> CyclePlace:
         """Return the place of the ``count``-th executed step of the program. Raises ValueError if there is none."""
+        if count != self._newest[0]:
+            self._newest = count, self._find(count)
+        return self._newest[1]
+
+    def _find(self, count: int) -> CyclePlace:
         if not 1 <= count <= self._starts[-1]:
             raise ValueError(f"execution {count} of a program that has {self._starts[-1]}")
         segment = bisect_right(self._starts, count - 1) - 1
@@ -153,8 +160,10 @@ class CycleNumbers:
                 return self._placed(node.step, before, after, loop)
             passes, left = divmod(left, length(node.body))
             body = self._level(node.body).before[-1]
-            before = before.then(body.repeated(passes))
-            after = body.first or after if passes + 1 < node.times else after
+            if passes:
+                before = before.then(body.repeated(passes))
+            if passes + 1 < node.times:
+                after = body.first or after
             nodes, loop = node.body, _span(node)
 
     def _placed(

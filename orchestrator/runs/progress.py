@@ -86,12 +86,14 @@ class Progress:
         if not steps:
             return [], []
         test, before, most = self._placement, self._numbers.steps_before(self.index), length(nest(self.whole.steps))
+        numbered: list[ExecutedStep] = []
         cycles: list[Cycle] = []
         for executed in steps:
             own = test.count(executed.step_count)
             if own is not None and own <= most:
                 cycles += self.cycles.feed(before + own, replace(executed, start_s=executed.start_s + self.before_s))
-        return [replace(executed, cycle=self.cycle_of(executed.step_count)) for executed in steps], cycles
+            numbered.append(replace(executed, cycle=self.cycle_of(executed.step_count)))
+        return numbered, cycles
 
     def aside(self) -> Progress:
         """Return a copy; feeding it does not change this one."""
