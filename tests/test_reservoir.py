@@ -21,6 +21,7 @@ from protocols.execution_order import flow
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import CellFacts, ConstantCurrent, Loop, Program, Rest, Step, Until
 from protocols.resolve import resolve
+from tests.command_line import cellrig
 from tests.rig import CHANNEL, open_rig
 from tests.run_maker import program_of
 from tests.segments import segment_of
@@ -178,6 +179,25 @@ def test_what_is_no_reservoir_test_has_none(store: Store, steps: list[Step], ran
     assert found(store, steps, ran, kind) == []
 
 
+def test_show_prints_each_part_in_its_place(store: Store) -> None:
+    """``cellrig show`` has the last cycles, the parts of the method with their cycles, its efficiency and remarks."""
+    found(store, METHOD, [RAN[0], (4.5, TIME), *RAN[2:]])
+    shown = cellrig("show", "R000001", "--store", store.path, "--cycles", 2)
+    assert shown.returncode == 0
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    for line in (
+        "4 0.022 1.0 1.0 - - 0.1 0.1",
+        "plating 1 1 5.0 - -",
+        "strip 1 1 - 4.5 time",
+        "reservoir 2 5.0 - -",
+        "3 cycles of 1.0 mAh - 3.0 3.0 -",
+        "final strip 5 - 4.8 voltage",
+        "Reservoir test: mean efficiency 97.5 %",
+    ):
+        assert line in lines, shown.stdout
+    assert "the strip before the reservoir was ended by its set time" in shown.stdout
+
+
 async def test_a_plated_cell_has_the_efficiency_that_its_charges_give(store: Store, tmp_path: Path) -> None:
     """On copper in a simulated tester: the pairs in the middle have no efficiency, the method and the first pair do."""
     recipe = """
@@ -211,7 +231,7 @@ steps:
     }
     assert test.efficiency == pytest.approx(passed["cc"] / passed["dc"])
     assert 0.5 < (test.efficiency or 0.0) < 1.0
-    assert summarize(store, run.run_id).reservoir_efficiency == test.efficiency
+    assert summarize(store, run.run_id).reservoir_efficiency_percent == 100 * (test.efficiency or 0.0)
     shown = details(store, run.run_id, 5, 2)
     assert [row["cycle"] for row in shown["cycles"]] == [4, 5]
     assert shown["reservoir"][0]["efficiency"] == test.efficiency

@@ -23,8 +23,8 @@ class RunSummary:
     ``charge_to_short_mah`` what had passed in all, both ways.
 
     ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
-    without an active mass or where the run did not get so far. ``reservoir_efficiency`` is that of the last reservoir
-    test of a Li/Cu run (``orchestrator.analysis.reservoir``), a fraction.
+    without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of the last
+    reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``).
     """
 
     run_id: str
@@ -42,7 +42,7 @@ class RunSummary:
     charge_to_short_mah: float | None
     capacity_mah_g_cycle_5: float | None
     capacity_mah_g_cycle_50: float | None
-    reservoir_efficiency: float | None
+    reservoir_efficiency_percent: float | None
 
     @property
     def retention_percent_cycle_5_to_50(self) -> float | None:
@@ -82,6 +82,7 @@ def _summary(data: RunData) -> RunSummary:
     capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in data.cycles}
     short = stored_short(store, run.run_id)
     plated = reservoir_tests(data)
+    efficiency = plated[-1].efficiency if plated else None
     return RunSummary(
         run_id=run.run_id,
         label=run.label,
@@ -98,7 +99,7 @@ def _summary(data: RunData) -> RunSummary:
         charge_to_short_mah=short.get("charge_mah"),
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
-        reservoir_efficiency=plated[-1].efficiency if plated else None,
+        reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,
     )
 
 

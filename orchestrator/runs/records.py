@@ -26,6 +26,7 @@ from orchestrator.store import Store
 from orchestrator.store.cycle_numbers import CycleBegin, add_cycle_begins, changes, last_cycle_begin
 from orchestrator.store.stored_test import reading
 from protocols.channel_envelope import ChannelEnvelope
+from protocols.execution_order import length, nest
 from protocols.program import Loop
 
 # Of one test: ten a second make so many in three years.
@@ -119,6 +120,8 @@ class RecordPipeline:
         self._new_cycles: list[Cycle] = []
         self._new_begins: list[CycleBegin] = []
         self._begun: CycleBegin = (0, 0)
+        # What a jump back at the tester adds behind them stays in the last cycle.
+        self._executions = length(nest(progress.segment.steps))
 
     # Fetched
 
@@ -294,10 +297,11 @@ class RecordPipeline:
 
     def _begin_cycles(self) -> None:
         """Keep where the run's cycle changes among the new executed steps of the test, for ``save``."""
-        if self.last is not None and self.last.step_count > self._begun[0]:
-            begins = changes(self._progress.cycle_of, self.last.step_count, self._begun)
+        until = min(self.last.step_count if self.last else 0, self._executions)
+        if until > self._begun[0]:
+            begins = changes(self._progress.cycle_of, until, self._begun)
             self._new_begins = self._new_begins + begins
-            self._begun = self.last.step_count, begins[-1][1] if begins else self._begun[1]
+            self._begun = until, begins[-1][1] if begins else self._begun[1]
 
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""

@@ -16,6 +16,7 @@ from orchestrator.store import samples
 from orchestrator.store.cycle_numbers import INSERT, changes
 from orchestrator.store.statements import CYCLE_COLUMNS, STEP_COLUMNS, UPSERT_CYCLE
 from orchestrator.store.stored_test import executed_of
+from protocols.execution_order import length, nest
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program
 
@@ -58,13 +59,15 @@ def _numbered(connection: sqlite3.Connection, run_id: str, program: Program, has
             found.measurements.append((cycle, test))
             found.begins.append((test, 1, cycle))
         else:
-            walk.begin(index, CyclingSegment.from_json(program_json))
+            segment = CyclingSegment.from_json(program_json)
+            walk.begin(index, segment)
             for executed in map(executed_of, connection.execute(_STEPS, (test,)).fetchall()):
                 place = walk.place(executed)
                 if not place.is_repeated_check:
                     made = builder.feed(place.count, replace(executed, start_s=executed.start_s + time_s))
                     found.cycles += [(test, row) for row in made]
-            found.begins += [(test, *begin) for begin in changes(walk.cycle_of, last.step_count if last else 0)]
+            until = min(last.step_count if last else 0, length(nest(segment.steps)))
+            found.begins += [(test, *begin) for begin in changes(walk.cycle_of, until)]
             walk.end(last)
         time_s += last.time_s if last else 0.0
     if has_ended:
