@@ -14,8 +14,7 @@ from orchestrator.judging.placing import ProgramWalk
 from orchestrator.states import ENDED, RunState
 from orchestrator.store import samples
 from orchestrator.store.cycle_numbers import INSERT, changes
-from orchestrator.store.statements import CYCLE_COLUMNS, STEP_COLUMNS, UPSERT_CYCLE
-from orchestrator.store.stored_test import executed_of
+from orchestrator.store.statements import CYCLE_COLUMNS, STEP_COLUMNS, UPSERT_CYCLE, executed_of
 from protocols.execution_order import length, nest
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program

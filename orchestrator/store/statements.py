@@ -51,3 +51,11 @@ def cycle_from(row: dict[str, Any]) -> Cycle:
     if values["efficiency_of"] is not None:
         values["efficiency_of"] = EfficiencyOf(values["efficiency_of"])
     return Cycle(**values)
+
+
+def executed_of(row: tuple[object, ...]) -> ExecutedStep:
+    """Build an executed step from a row of ``STEP_COLUMNS``; a missing reading is NaN again."""
+    values = dict(zip(STEP_COLUMNS, row, strict=True))
+    for name in ("capacity_ah", "energy_wh"):
+        values[name] = nan if values[name] is None else values[name]
+    return ExecutedStep(**{**values, "end_reason": EndReason(str(values["end_reason"]))})  # type: ignore[arg-type]
