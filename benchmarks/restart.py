@@ -107,14 +107,15 @@ def write(path: Path, samples: int) -> None:
                 started_unix_s=0.0,
                 program_json=segment.to_json(),
             )
-            steps, cycles = StepBuilder(segment), CycleBuilder(segment, program.cell)
+            steps, cycles = StepBuilder(segment), CycleBuilder(program)
             rows = islice(_rows(program), samples)
             while batch := list(islice(rows, _BATCH)):
                 with store.transaction():
                     store.tick({test: batch})
                     done = steps.feed(batch)
                     store.add_steps(test, done)
-                    store.add_cycles(test, cycles.feed(done))
+                    made = [row for step in done for row in cycles.feed(step.step_count, step)]
+                    store.add_cycles(test, made)
             store.set_run_state(run_id, RunState.RUNNING.value, "", 0.0)
 
 

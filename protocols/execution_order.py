@@ -189,11 +189,6 @@ def place(steps: Sequence[Step], count: int) -> Place:
         nodes = node.body
 
 
-def place_or_last(steps: Sequence[Step], count: int) -> Place:
-    """Give the place of the ``count``-th execution; of one beyond the program, which a jump back makes, the last."""
-    return place(steps, min(count, length(nest(steps))))
-
-
 def _find(nodes: tuple[Node, ...], left: int) -> tuple[Node, int, int]:
     """Give the node that holds the execution ``left`` (from 0), which of its own that is, and the jumps before it."""
     ends, jumps = _counted(Same(nodes))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import inf, prod
 
 from protocols.cell import SYMMETRIC
+from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Loop, MeasurementSegment, Program, Step
 from protocols.program_steps import RecordedStep, longest, loops, recorded
 
@@ -21,7 +22,7 @@ _TIME_FACTOR = 2.0  # a time ceiling is twice the expected time: cell.py
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The forecast of a program; ``charge_ah`` is the sum of magnitudes, ``cycles`` the passes of its largest loop.
+    """The forecast of a program; ``charge_ah`` is the sum of magnitudes, ``cycles`` the number of its last cycle.
 
     ``planned_duration_s`` is an upper bound, the rest are estimates: ``records`` a generous one, for disk space.
     All are infinite where a step has no bound.
@@ -37,7 +38,6 @@ class Forecast:
 def forecast(program: Program) -> Forecast:
     """Give the whole forecast of a program."""
     planned_s = expected_s = charge_ah = records = 0.0
-    cycles = 0
     # A symmetric cell is never full: its charge is what the program sets.
     full_ah = None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
     for segment in program.segments:
@@ -46,8 +46,6 @@ def forecast(program: Program) -> Forecast:
             planned_s += segment.settle_max_s + 3 * measured_s
             expected_s += segment.rest_s + measured_s
             continue
-        jumps = loops(segment.steps)
-        cycles += max((loop.times for _, loop in jumps), default=0)
         passes = _passes(segment.steps)
         for number, step in recorded(segment.steps):
             times = passes[number - 1]
@@ -58,7 +56,7 @@ def forecast(program: Program) -> Forecast:
             expected_s += times * usual_s
             charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
             records += times * _records(step, segment, usual_s)
-    return Forecast(planned_s, expected_s, charge_ah, records, cycles)
+    return Forecast(planned_s, expected_s, charge_ah, records, CycleNumbers.of(program).cycles)
 
 
 def _passes(steps: Sequence[Step]) -> list[float]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivers.interfaces import Sample
-from orchestrator.judging.cycles import CycleBuilder
-from orchestrator.judging.resuming import Position, in_original, position, remaining_segment
+from orchestrator.judging.resuming import Position, position, remaining_segment
 from orchestrator.judging.steps import StepBuilder
+from orchestrator.runs.progress import Progress
 from orchestrator.store import DeviationCategory, MeasurementRow, Store
 from protocols.execution_order import flow
 from protocols.program import (
@@ -98,7 +98,8 @@ class RunMaker:
         self._store = store
         self._program = program
         self._tests = 0
-        self._cycles = 0
+        self._progress = Progress.at_start(program)
+        self._time_s = 0.0
         self.now_unix_s = START_UNIX_S
         self.run_id = store.add_run(
             recipe=program.recipe,
@@ -145,7 +146,7 @@ class RunMaker:
             None,
             0.01,
             None,
-            self._cycles,
+            self._reach(index).cycle(None),
             0.0,
             0.0,
             60.0,
@@ -155,8 +156,12 @@ class RunMaker:
         )
         self._store.add_measurement(row)
 
+    def _reach(self, index: int) -> Progress:
+        while self._progress.index < index:
+            self._progress = self._progress.advanced()
+        return self._progress
+
     def _cycle(self, index: int, original: CyclingSegment, cuts: list[float]) -> None:
-        cycles = CycleBuilder(original, CELL, self._cycles)
         segment: CyclingSegment | None = original
         base = Position()
         while segment is not None:
@@ -166,11 +171,12 @@ class RunMaker:
             builder = StepBuilder(segment)
             steps = builder.feed(samples) + builder.finish()
             self._store.add_steps(test, steps)
-            placed = [in_original(original, base, segment, step) for step in steps]
-            made = cycles.feed([step for step in placed if step is not None])
+            self._progress = self._reach(index).running(segment).with_test(self._time_s)
+            _, made = self._progress.number(steps)
+            self._progress = self._progress.after(samples[-1] if samples else None)
+            self._time_s += samples[-1].time_s if samples else 0.0
             base = position(original, base, segment, samples[-1] if samples else None)
             segment = remaining_segment(original, base)
-            made += cycles.finish() if segment is None else []
             self._store.add_cycles(test, made)
             self.now_unix_s += samples[-1].time_s if samples else 0.0
             if segment is not None:
@@ -178,4 +184,3 @@ class RunMaker:
                 self._store.add_deviation(
                     self.run_id, DeviationCategory.POWER_OUTAGE, began, self.now_unix_s, "the tester lost its power"
                 )
-        self._cycles = cycles.count

@@ -95,10 +95,11 @@ def test_stored_steps_and_cycles_equal_the_full_computation(demo: Demo) -> None:
         for summary in demo.summaries.values():
             program = Program.from_json(store.run(summary.run_id).program_json)
             (test,) = store.tests(summary.run_id)
-            steps, cycles = StepBuilder(program.cycling[0]), CycleBuilder(program.cycling[0], program.cell)
+            steps, cycles = StepBuilder(program.cycling[0]), CycleBuilder(program)
             all_steps = steps.feed(store.samples(test.id)) + steps.finish()
             assert store.steps(test.id) == all_steps
-            assert store.cycles(test.id) == cycles.feed(all_steps) + cycles.finish()
+            made = [row for step in all_steps for row in cycles.feed(step.step_count, step)]
+            assert store.cycles(test.id) == made + cycles.finish()
 
 
 def test_four_pictures_are_drawn(demo: Demo) -> None:

@@ -40,7 +40,6 @@ def test_cycle_of_a_run_that_goes_on_is_the_one_read_later(store: Store, cuts_s:
     progress = Progress.at_start(PROGRAM)
     for test in data.tests:
         while progress.index < test.row.segment:
-            progress.cycles.finish()
             progress = progress.advanced()
         if test.row.is_measurement:
             continue

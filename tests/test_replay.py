@@ -144,7 +144,7 @@ async def test_judges_after_a_restart_are_those_without_one(
     dead = pipeline(store, rig, run_id, test)
     live(store, dead, samples[:cut], draw)
     if seed % 4 == 2:
-        dead.finish(segment_is_over=False)
+        dead.finish()
     if seed % 4 == 3:
         store.connection.execute("UPDATE step SET capacity_ah = capacity_ah * 1.001 WHERE step_count = 7")
     before = pipeline(store, rig, run_id, test)
@@ -156,14 +156,14 @@ async def test_judges_after_a_restart_are_those_without_one(
     assert bool(told) is (seed % 4 == 3)
     for it in (before, after):
         it.accept(samples[cut:])
-        it.finish(segment_is_over=True)
+        it.finish()
     assert judges(after) == judges(before)
     whole = store.steps(test), store.cycles(test)
     for table in ("step", "cycle"):
         store.connection.execute(f"DELETE FROM {table} WHERE test = ?", (test,))  # noqa: S608 - two names
     anew = pipeline(store, rig, run_id, test)
     anew.accept(samples)
-    anew.finish(segment_is_over=True)
+    anew.finish()
     assert whole == (store.steps(test), store.cycles(test))
 
 

@@ -183,6 +183,7 @@ def test_tables_hold_their_types(store_path: Path) -> None:
     tables = [
         "cell",
         "cycle",
+        "cycle_begin",
         "deviation",
         "event",
         "intent",

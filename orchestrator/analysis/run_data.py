@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from drivers.interfaces import Sample, Spectrum
 from orchestrator.analysis.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
-from orchestrator.judging.cycles import Cycle
+from orchestrator.judging.cycles import Cycle, CycleBuilder
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import jumps
+from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ CHUNK_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpectrum:
-    """A stored spectrum, its test, and the number of cycles before it."""
+    """A stored spectrum, its test, and the cycle of the half-cycle before it (``protocols.half_cycles``)."""
 
     test: int
     cycle: int
@@ -107,24 +108,22 @@ class RunData:
 
     @cached_property
     def cycles(self) -> list[Cycle]:
-        """The numbers of each whole cycle, in order; ``start_s`` is in run time."""
-        segments = [test.row.segment for test in self.tests]
-        halves: dict[int, float] = {}
-        if len(segments) > len(set(segments)):
-            # A cycle that an interruption cut is stored with its second test, and with a time of its first.
-            halves = {step.place.cycle: step.start_s for step in reversed(self.steps) if step.place.half_cycle}
+        """The numbers of each cycle, in order, made of the executed steps; the last of an ended run may be a half."""
+        builder = CycleBuilder(self.program)
         found: list[Cycle] = []
-        for test in self.tests:
-            for row in self.store.cycles(test.row.id):
-                start_s = test.start_s + row.start_s
-                found.append(replace(row, start_s=halves.get(row.cycle, start_s)))
-        return found
+        for step in self.steps:
+            if not step.place.is_repeated_check:
+                found += builder.feed(step.place.count, replace(step.executed, start_s=step.start_s))
+        return found + (builder.finish() if self.run.state.has_ended else [])
 
     @cached_property
     def spectra(self) -> list[MeasuredSpectrum]:
         """The impedance spectra, in the order measured."""
+        numbers = CycleNumbers.of(self.program)
+        cycles = {test.row.id: numbers.cycle_before(test.row.segment) for test in self.tests}
         rows = self.store.measurements(self.run.run_id)
-        return [found for row in rows if (found := measured_spectrum(self.store, row)) is not None]
+        read = [found for row in rows if (found := measured_spectrum(self.store, row)) is not None]
+        return [replace(spectrum, cycle=cycles[spectrum.test]) for spectrum in read]
 
     def samples_of(self, steps: Sequence[RunStep]) -> list[Sample]:
         """Return the samples of consecutive steps, or of the parts of one, as if they were one step, in run time."""

@@ -9,7 +9,7 @@ from typing import Any
 from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.placing import ProgramWalk, RunPlace
 from orchestrator.judging.steps import ExecutedStep, executed_step
-from orchestrator.store import MeasurementRow, Store, TesterTestRow
+from orchestrator.store import Store, TesterTestRow
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import unfinished_steps
 from protocols.program import CyclingSegment, Program
@@ -70,14 +70,12 @@ class StepReader:
         self._run_id = run_id
         self._program = Program.from_json(store.run(run_id).program_json)
         self._walk = ProgramWalk(self._program)
-        self._measured: dict[int, MeasurementRow] = {}
         self._test = 0
         self._time_s = 0.0
         self._passed = Passed()
 
     def read(self) -> Iterator[tuple[RunTest, list[RunStep]]]:
         """Return each test that is new since the last call, with its steps; a measurement's trace is one step."""
-        self._measured = {row.test: row for row in self._store.measurements(self._run_id) if row.test > self._test}
         for row in self._store.tests(self._run_id):
             if row.id > self._test:
                 test = RunTest(row, self._time_s, self._store.last_sample(row.id))
@@ -117,8 +115,7 @@ class StepReader:
                 yield first, list(self._store.samples(test.row.id, last - 1, 1))
 
     def _measurement(self, test: RunTest) -> list[RunStep]:
-        measured, last = self._measured.get(test.row.id), test.last
-        place = self._walk.measurement(test.row.segment, measured.cycle if measured else 0)
+        last, place = test.last, self._walk.measurement(test.row.segment)
         if last is None:
             return []
         (first,) = self._store.samples(test.row.id, limit=1)

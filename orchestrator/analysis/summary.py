@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
@@ -22,7 +23,8 @@ class RunSummary:
     ``charge_to_short_mah`` what had passed in all, both ways.
 
     ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
-    without an active mass or where the run did not get so far.
+    without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of the last
+    reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``).
     """
 
     run_id: str
@@ -40,6 +42,7 @@ class RunSummary:
     charge_to_short_mah: float | None
     capacity_mah_g_cycle_5: float | None
     capacity_mah_g_cycle_50: float | None
+    reservoir_efficiency_percent: float | None
 
     @property
     def retention_percent_cycle_5_to_50(self) -> float | None:
@@ -78,6 +81,8 @@ def _summary(data: RunData) -> RunSummary:
     run, store = data.run, data.store
     capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in data.cycles}
     short = stored_short(store, run.run_id)
+    plated = reservoir_tests(data)
+    efficiency = plated[-1].efficiency if plated else None
     return RunSummary(
         run_id=run.run_id,
         label=run.label,
@@ -87,13 +92,14 @@ def _summary(data: RunData) -> RunSummary:
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
-        cycles=max(capacities, default=0),
+        cycles=sum(cycle.is_whole for cycle in data.cycles),
         samples=sum(store.sample_count(test.row.id) for test in data.tests),
         hours_to_short=float(short["time_s"]) / 3600 if short else None,
         density_at_short_ma_cm2=short.get("density_ma_per_cm2"),
         charge_to_short_mah=short.get("charge_mah"),
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
+        reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,
     )
 
 
@@ -110,8 +116,8 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
     return found
 
 
-def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:
-    """Return a run with its events, its last executed steps and its gaps, ready for JSON.
+def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
+    """Return a run with its events, its last executed steps and cycles, reservoir tests and gaps, ready for JSON.
 
     Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
     """
@@ -119,14 +125,25 @@ def details(store: Store, run_id: str, last_steps: int) -> dict[str, Any]:
     events = [
         {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
     ]
-    steps = data.steps
+    steps, cycles = data.steps, data.cycles
     kept = [step.as_dict() for step in steps[len(steps) - min(last_steps, len(steps)) :]]
     return {
         "run": _summary(data).as_dict(),
         "events": events,
         "steps": kept,
+        "cycles": [_plain(asdict(cycle)) for cycle in cycles[len(cycles) - min(last_cycles, len(cycles)) :]],
+        "reservoir": [_plain(asdict(test)) for test in reservoir_tests(data)],
         "gaps": [_gap(gap) for gap in data.gaps],
     }
+
+
+def _plain(value: object) -> object:
+    """Return a value for JSON: a reading that is missing, NaN, is None."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if value != value else value
 
 
 def _gap(gap: Gap) -> dict[str, Any]:

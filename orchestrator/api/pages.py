@@ -10,6 +10,7 @@ from orchestrator.judging.cycles import Cycle
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.service import NoSuchThing
 from orchestrator.store import SpectrumPoint, Store
+from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.errors import explained
 
 LIMIT_MAX = 2000
@@ -40,7 +41,8 @@ def _rows(store: Store, sql: str, *values: object) -> list[dict[str, Any]]:
 def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, limit: int) -> dict[str, Any]:
     """Return the rows of a run that follow row ``after`` of test ``after_test``, through all its tests."""
     check_run(store, run_id)
-    columns = ", ".join(kind.columns)
+    numbered = kind in (SAMPLES, STEPS)
+    columns = ", ".join(cycle_of(kind.table) if numbered and name == "cycle" else name for name in kind.columns)
     sql = f"SELECT test, {columns} FROM {kind.table} WHERE test = ? AND {kind.key} > ? ORDER BY {kind.key} LIMIT ?"  # noqa: S608 names of ours
     rows: list[tuple[Any, ...]] = []
     for test in (row["id"] for row in _rows(store, "SELECT id FROM test WHERE run_id = ? ORDER BY id", run_id)):

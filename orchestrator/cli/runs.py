@@ -130,14 +130,16 @@ def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
     store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
+    cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show one run: its end and the reason, its events, and its last steps."""
+    """Show one run: its end and the reason, its events, and its last steps and cycles."""
     from orchestrator.analysis.summary import details
+    from orchestrator.cli.cycle_tables import print_cycles, print_reservoirs
     from orchestrator.store import open_store
 
     with open_store(store, read_only=True) as opened:
-        found = details(opened, run_id, steps)
+        found = details(opened, run_id, steps, cycles)
     if json:
         print_json(found)
         return
@@ -162,6 +164,9 @@ def show(
         ],
         f"Last {len(found['steps'])} steps",
     )
+    if found["cycles"]:
+        print_cycles(found["cycles"])
+    print_reservoirs(found["reservoir"])
     if unplanned := [gap for gap in found["gaps"] if gap["lost_records"] or gap["effects"]]:
         print_table(
             ("from", "to", "at h", "lost records", "why"),

@@ -1,165 +1,223 @@
-"""Builds per-cycle numbers from executed steps during a run: capacities, efficiency, mean voltages, polarisation.
+"""Builds per-cycle numbers from executed steps: capacities, efficiency, mean voltages, polarisation.
 
-Cycle n is the n-th charge-discharge pair: the charge and discharge steps that bear the same raw cycle number of the
-tester, counted from 1. Fed step by step or all at once, the rows are the same.
+Which cycle and half-cycle a step belongs to is said by ``protocols.half_cycles`` alone. Fed step by step while a run
+goes on, or all at once when it is read, the rows are the same.
+
+The efficiency is that of the half-cycle that takes back what the one before it has given (``EfficiencyOf``): stripped
+over plated for Li/Cu, discharge over charge for LFP, and for other cells in the order in which the test begins. It is
+None where it would not be one:
+
+- The half that takes was ended by a set time or charge, or from outside: what it left in the cell is not known. Of a
+  pair whose halves are both set it would be 1 by construction.
+- The half that took before it was such a one: what it left comes out now. Over a reservoir of lithium only all
+  half-cycles together have an efficiency (``orchestrator.analysis.reservoir``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from drivers.interfaces import EndReason
 from orchestrator.judging.steps import ExecutedStep
-from orchestrator.rollback import as_it_was
+from orchestrator.rollback import as_before
 from protocols.current_sign import Direction
-from protocols.execution_order import Place
-from protocols.program import CellFacts, CyclingSegment, PoweredStep, Purpose
-from protocols.program_steps import loops, powered
+from protocols.half_cycles import CycleNumbers, CyclePlace
+from protocols.program import Program
 
-# Ends that the program sets. A pair that ends by them passes the same charge both ways, whatever the cell does.
-_SET_ENDS = frozenset({EndReason.TIME, EndReason.CAPACITY})
+# Ends at which a cell has given what it gives at this current.
+COMPLETE_ENDS = frozenset({EndReason.VOLTAGE, EndReason.CURRENT})
+_SYMMETRIC = "li-li"
+# The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
+_TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
+
+
+class EfficiencyOf(StrEnum):
+    """Which half-cycle was divided by which: both of one cycle, or the first one by the last of the cycle before."""
+
+    DISCHARGE_BY_CHARGE = "discharge/charge"
+    CHARGE_BY_DISCHARGE = "charge/discharge"
+    DISCHARGE_BY_CHARGE_BEFORE = "discharge/charge of the cycle before"
+    CHARGE_BY_DISCHARGE_BEFORE = "charge/discharge of the cycle before"
+
+
+_OF = {
+    (Direction.DISCHARGE, False): EfficiencyOf.DISCHARGE_BY_CHARGE,
+    (Direction.CHARGE, False): EfficiencyOf.CHARGE_BY_DISCHARGE,
+    (Direction.DISCHARGE, True): EfficiencyOf.DISCHARGE_BY_CHARGE_BEFORE,
+    (Direction.CHARGE, True): EfficiencyOf.CHARGE_BY_DISCHARGE_BEFORE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One charge-discharge pair. Capacities are magnitudes; voltages are weighted by charge and signed.
+    """One cycle: a pair of half-cycles, or one without a partner, whose other half is None throughout.
 
-    ``coulombic_efficiency`` is discharge over charge (a fraction), stripped over plated for Li/Cu, and None where both
-    halves were ended by their set time or charge: it would be 1 by construction. ``polarisation_v`` is the mean
-    voltage of charge minus that of discharge.
+    ``start_s`` is in run time (the tests of a run, one behind the other). Capacities are magnitudes, NaN where the
+    tester gave no reading; voltages are weighted by charge and signed. ``coulombic_efficiency`` is a fraction, and
+    ``efficiency_of`` says which half was divided by which; both are None where there is no efficiency (above).
+    ``polarisation_v`` is the mean voltage of charge minus that of discharge. End reasons are those of the last step of
+    each half.
     """
 
     cycle: int
     start_s: float
-    charge_capacity_ah: float
-    discharge_capacity_ah: float
+    charge_capacity_ah: float | None
+    discharge_capacity_ah: float | None
     charge_capacity_mah_g: float | None
     discharge_capacity_mah_g: float | None
     charge_capacity_mah_cm2: float | None
     discharge_capacity_mah_cm2: float | None
     coulombic_efficiency: float | None
+    efficiency_of: EfficiencyOf | None
     charge_mean_voltage_v: float | None
     discharge_mean_voltage_v: float | None
     polarisation_v: float | None
-    charge_end_reason: EndReason
-    discharge_end_reason: EndReason
+    charge_end_reason: EndReason | None
+    discharge_end_reason: EndReason | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both halves have run."""
+        return self.charge_end_reason is not None and self.discharge_end_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """One half-cycle as it has run so far, from the steps that belong to it; ``ah`` is net of pulses back."""
+
+    number: int
+    direction: Direction
+    start_s: float
+    ah: float = 0.0
+    volt_ah: float = 0.0
+    known_ah: float = 0.0
+    end: EndReason = EndReason.EXTERNAL
+
+    def with_step(self, executed: ExecutedStep) -> _Half:
+        """Return the half-cycle with one more step, or part of a step."""
+        volt_ah, known_ah = self.volt_ah, self.known_ah
+        if executed.mean_voltage_v is not None:
+            volt_ah += executed.mean_voltage_v * executed.capacity_ah
+            known_ah += executed.capacity_ah
+        ah = self.ah + executed.capacity_ah
+        return _Half(self.number, self.direction, self.start_s, ah, volt_ah, known_ah, executed.end_reason)
+
+    def with_pulse(self, direction: Direction, executed: ExecutedStep) -> _Half:
+        """Return the half-cycle with the charge of a pulse, which neither ends it nor has a part in its voltage."""
+        ah = self.ah + (executed.capacity_ah if direction is self.direction else -executed.capacity_ah)
+        return _Half(self.number, self.direction, self.start_s, ah, self.volt_ah, self.known_ah, self.end)
+
+    @property
+    def mean_voltage_v(self) -> float | None:
+        """The mean voltage, weighted by charge; None without any."""
+        return self.volt_ah / self.known_ah if self.known_ah > 0 else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the cell's own voltage ended it."""
+        return self.end in COMPLETE_ENDS
 
 
 class CycleBuilder:
-    """Pairs executed steps into cycles; a cycle is returned when the last powered step of its loop has run.
+    """Gathers a run's executed steps into cycles; a cycle is returned when the last step of its second half has run.
 
-    Steps bear the numbers of the run's original segment, also those of later tests (``orchestrator.judging.resuming``):
-    the parts of a half-cycle that an interruption cut are added up. ``count`` cycles were given out before, by others.
+    Steps are named by their number in the original program through all its segments, as ``RunPlace.count`` is, with
+    start times in run time. The parts of a step that an interruption cut are added up.
     """
 
-    def __init__(self, segment: CyclingSegment, cell: CellFacts, count: int = 0) -> None:
-        self._segment = segment
-        self._cell = cell
-        self._closing = _closing_steps(segment)
-        self._open: list[ExecutedStep] = []
-        # The place of the newest step that was fed, and its cycle's number.
-        self._newest: tuple[Place, int] | None = None
-        self.count = count
+    def __init__(self, program: Program) -> None:
+        self._numbers = CycleNumbers.of(program)
+        self._cell = program.cell
+        self._takes = _TAKES.get(program.cell.kind) or _second(self._numbers.begins_with)
+        self._cycle = 0
+        self._halves: tuple[_Half, ...] = ()
+        # The last half-cycle of the cycle before, and whether the newest one that took was complete.
+        self._before: _Half | None = None
+        self._is_empty = True
+        self._closed = 0
 
-    def number(self, there: Place) -> int:
-        """Return the cycle of the next step, or of the step fed last, from its place in the segment.
-
-        It is the number that the cycle bears once both halves have run. A half without a partner bears the number of
-        the next pair. The answer for a step never changes afterwards.
-        """
-        step = self._segment.steps[there.step - 1]
-        powers = isinstance(step, PoweredStep) and step.purpose is not Purpose.CHECK
-        if self._newest is not None:
-            before, number = self._newest
-            # A powered step behind the last of a loop begins a cycle, although the tester's counter stays.
-            if there == before or (there.cycle == before.cycle and (self._open or not powers)):
-                return number
-        return self.count + 1 + self._is_pair(self._open)
-
-    def _is_pair(self, steps: Iterable[ExecutedStep]) -> bool:
-        return all(self._halves(steps).values())
-
-    def _halves(self, steps: Iterable[ExecutedStep]) -> dict[Direction, list[ExecutedStep]]:
-        halves: dict[Direction, list[ExecutedStep]] = {Direction.CHARGE: [], Direction.DISCHARGE: []}
-        for executed in steps:
-            step = self._segment.steps[executed.step - 1]
-            if isinstance(step, PoweredStep):
-                halves[step.direction].append(executed)
-        return halves
-
-    def feed(self, steps: Iterable[ExecutedStep]) -> list[Cycle]:
-        """Add executed steps in order and return the cycles that they complete."""
+    def feed(self, count: int, executed: ExecutedStep) -> list[Cycle]:
+        """Add a step of the original program, or a part of one, in order; return the cycles that it completes."""
+        place = self._numbers.at(count)
+        if not place.half or place.half <= self._closed:
+            return []
         done: list[Cycle] = []
-        for executed in steps:
-            step = self._segment.steps[executed.step - 1]
-            if not isinstance(step, PoweredStep) or step.purpose is Purpose.CHECK:
-                continue
-            if self._open and executed.cycle != self._open[-1].cycle:
-                done += self.finish()
-            self._newest = Place(executed.step, executed.cycle), self.count + 1
-            self._open.append(executed)
-            if executed.step in self._closing and executed.end_reason is not EndReason.EXTERNAL:
-                done += self.finish()
+        if place.cycle != self._cycle:
+            done += self._close()
+            self._cycle = place.cycle
+        self._halves = self._with(place, executed)
+        if place.ends_half and place.half % 2 == 0 and executed.end_reason is not EndReason.EXTERNAL:
+            done += self._close()
         return done
+
+    def _with(self, place: CyclePlace, executed: ExecutedStep) -> tuple[_Half, ...]:
+        halves = self._halves
+        last = halves[-1] if halves and halves[-1].number == place.half else None
+        if place.pulse is not None:
+            return halves if last is None else (*halves[:-1], last.with_pulse(place.pulse, executed))
+        if last is not None:
+            return (*halves[:-1], last.with_step(executed))
+        if place.direction is None:
+            return halves
+        return (*halves, _Half(place.half, place.direction, executed.start_s).with_step(executed))
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
-        return as_it_was(self, "_open", "_newest", "count")
+        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_closed")
 
     def finish(self) -> list[Cycle]:
-        """Return the incomplete cycle, if it has both halves."""
-        steps, self._open = self._open, []
-        halves = self._halves(steps)
-        if not all(halves.values()):
-            return []
-        self.count += 1
-        return [self._cycle(steps[0].start_s, halves[Direction.CHARGE], halves[Direction.DISCHARGE])]
+        """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
+        return [self._row(self._halves, *self._efficiency(self._halves))] if self._halves else []
 
-    def _cycle(self, start_s: float, charge: list[ExecutedStep], discharge: list[ExecutedStep]) -> Cycle:
-        charge_ah = sum(step.capacity_ah for step in charge)
-        discharge_ah = sum(step.capacity_ah for step in discharge)
-        charge_v, discharge_v = _mean_voltage_v(charge), _mean_voltage_v(discharge)
-        mass_g = self._cell.active_mass_mg / 1e3 if self._cell.active_mass_mg else None
-        area = self._cell.area_cm2
+    def _close(self) -> list[Cycle]:
+        found, halves = self.finish(), self._halves
+        for half in halves:
+            self._is_empty = half.is_complete if half.direction is self._takes else self._is_empty
+        if halves:
+            self._before, self._closed, self._halves = halves[-1], halves[-1].number, ()
+        return found
+
+    def _efficiency(self, halves: Sequence[_Half]) -> tuple[float | None, EfficiencyOf | None]:
+        at = next((n for n, half in enumerate(halves) if half.direction is self._takes), None)
+        if at is None:
+            return None, None
+        taken, given = halves[at], halves[at - 1] if at else self._before
+        if given is None or given.number != taken.number - 1 or not taken.is_complete:
+            return None, None
+        is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
+        if not is_fresh or not given.ah > 0 or not taken.ah >= 0:
+            return None, None
+        return taken.ah / given.ah, _OF[taken.direction, at == 0]
+
+    def _row(self, halves: Sequence[_Half], efficiency: float | None, of: EfficiencyOf | None) -> Cycle:
+        ways = {half.direction: half for half in halves}
+        charge, discharge = ways.get(Direction.CHARGE), ways.get(Direction.DISCHARGE)
+        charge_v, discharge_v = (None if half is None else half.mean_voltage_v for half in (charge, discharge))
+        mass_g = self._cell.active_mass_mg and self._cell.active_mass_mg / 1e3
         return Cycle(
-            cycle=self.count,
-            start_s=start_s,
-            charge_capacity_ah=charge_ah,
-            discharge_capacity_ah=discharge_ah,
-            charge_capacity_mah_g=charge_ah * 1e3 / mass_g if mass_g else None,
-            discharge_capacity_mah_g=discharge_ah * 1e3 / mass_g if mass_g else None,
-            charge_capacity_mah_cm2=charge_ah * 1e3 / area if area else None,
-            discharge_capacity_mah_cm2=discharge_ah * 1e3 / area if area else None,
-            coulombic_efficiency=self._efficiency(charge, discharge),
+            cycle=self._cycle,
+            start_s=halves[0].start_s,
+            charge_capacity_ah=None if charge is None else charge.ah,
+            discharge_capacity_ah=None if discharge is None else discharge.ah,
+            charge_capacity_mah_g=_milli_per(charge, mass_g),
+            discharge_capacity_mah_g=_milli_per(discharge, mass_g),
+            charge_capacity_mah_cm2=_milli_per(charge, self._cell.area_cm2),
+            discharge_capacity_mah_cm2=_milli_per(discharge, self._cell.area_cm2),
+            coulombic_efficiency=efficiency,
+            efficiency_of=of,
             charge_mean_voltage_v=charge_v,
             discharge_mean_voltage_v=discharge_v,
             polarisation_v=None if charge_v is None or discharge_v is None else charge_v - discharge_v,
-            charge_end_reason=charge[-1].end_reason,
-            discharge_end_reason=discharge[-1].end_reason,
+            charge_end_reason=None if charge is None else charge.end,
+            discharge_end_reason=None if discharge is None else discharge.end,
         )
 
-    def _efficiency(self, charge: list[ExecutedStep], discharge: list[ExecutedStep]) -> float | None:
-        if charge[-1].end_reason in _SET_ENDS and discharge[-1].end_reason in _SET_ENDS:
-            return None
-        given, taken = (discharge, charge) if self._cell.kind == "li-cu" else (charge, discharge)
-        total_ah = sum(step.capacity_ah for step in given)
-        return sum(step.capacity_ah for step in taken) / total_ah if total_ah > 0 else None
+
+def _milli_per(half: _Half | None, size: float | None) -> float | None:
+    return half.ah * 1e3 / size if half is not None and size else None
 
 
-def _mean_voltage_v(steps: list[ExecutedStep]) -> float | None:
-    known = [(step.mean_voltage_v, step.capacity_ah) for step in steps if step.mean_voltage_v is not None]
-    total_ah = sum(capacity_ah for _, capacity_ah in known)
-    return sum(voltage_v * capacity_ah for voltage_v, capacity_ah in known) / total_ah if total_ah > 0 else None
-
-
-def _closing_steps(segment: CyclingSegment) -> frozenset[int]:
-    """Return the number of the last powered step in the body of each loop."""
-    closing = set()
-    passing = [number for number, _ in powered(segment.steps)]
-    for own, loop in loops(segment.steps):
-        before = bisect_left(passing, own)
-        if before and passing[before - 1] >= loop.back_to:
-            closing.add(passing[before - 1])
-    return frozenset(closing)
+def _second(first: Direction | None) -> Direction:
+    return Direction.CHARGE if first is Direction.DISCHARGE else Direction.DISCHARGE

@@ -6,13 +6,13 @@ was left at some position, behind a repeated contact check; its own step counts 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.judging.steps import ExecutedStep, end_reason
+from orchestrator.judging.steps import end_reason
 from protocols.by_identity import Same
-from protocols.execution_order import Place, length, nest, place
+from protocols.execution_order import length, nest, place
 from protocols.program import CyclingSegment, Loop, Purpose
 from protocols.remaining_steps import original_place, remaining
 
@@ -73,20 +73,6 @@ def _before(original: Same[CyclingSegment], base: Position, segment: Same[Cyclin
     return checks, base.begun - checks - (1 if goes_on else 0)
 
 
-def in_original(
-    original: CyclingSegment, base: Position, segment: CyclingSegment, executed: ExecutedStep
-) -> ExecutedStep | None:
-    """Return an executed step with the original's step and cycle numbers.
-
-    None for a repeated contact check, and for a step beyond the original, which a jump back at the tester makes.
-    """
-    count = original_count(original, base, segment, executed.step_count)
-    if count is None or count > length(nest(original.steps)):
-        return None
-    there = place(original.steps, count)
-    return replace(executed, step=there.step, cycle=there.cycle)
-
-
 @dataclass(frozen=True, slots=True)
 class Placement:
     """One test of an original segment: the position where it began, and the segment that it runs."""
@@ -99,10 +85,14 @@ class Placement:
         """Return the number in the original of a step of the test; None for a repeated contact check."""
         return original_count(self.original, self.base, self.segment, step_count)
 
-    @property
-    def beginning(self) -> Place:
-        """The place in the original at which the test begins."""
-        return place(self.original.steps, min(max(self.base.begun, 1), length(nest(self.original.steps))))
+    def nearest(self, step_count: int) -> int:
+        """Return the number of a step in the original, also of one that is not in it.
+
+        That is the step at which the test begins, for a repeated contact check, and the last one for a step beyond the
+        original, which a jump back at the tester makes.
+        """
+        own = self.count(step_count)
+        return min(max(self.base.begun if own is None else own, 1), length(nest(self.original.steps)))
 
     def end(self, last: Sample | None) -> Position:
         """Return the position at which the next test of the segment begins, if this one ends with its last sample."""

@@ -243,7 +243,7 @@ class BetweenSegments:
                 test,
                 run.run_id,
                 measured,
-                cycle=run.progress.cycles.count,
+                cycle=run.progress.cycle(None),
                 open_circuit_v=visit.open_circuit_v,
                 rested_s=visit.rested_s,
             )

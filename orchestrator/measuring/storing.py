@@ -10,6 +10,7 @@ from pathlib import Path
 
 from drivers.interfaces import Measurement, Sample, Spectrum, Trace
 from orchestrator.store import MeasurementRow, SpectrumPoint, Store
+from orchestrator.store.cycle_numbers import add_cycle_begins
 from protocols.techniques import Impedance
 
 
@@ -44,6 +45,7 @@ def keep_measurement(
         files_json=json.dumps([str(path) for path in measurement.files]),
     )
     store.add_measurement(row)
+    add_cycle_begins(store, test, [(1, cycle)])
     if isinstance(result, Spectrum):
         pairs = zip(result.frequency_hz, result.impedance_ohm, strict=True)
         points = [SpectrumPoint(n, hertz, ohm.real, ohm.imag) for n, (hertz, ohm) in enumerate(pairs, 1)]

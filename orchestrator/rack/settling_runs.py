@@ -251,5 +251,5 @@ def _left_undone(run: Run) -> str:
     if left is None:
         return ""
     left_h = planned_duration_s(replace(run.request.program, segments=(left,))) / 3600
-    where = f"after {run.last.time_s / 3600:.2f} h, in step {run.last.step}, cycle {run.last.cycle}"
+    where = f"after {run.last.time_s / 3600:.2f} h, in step {run.last.step}, cycle {run.progress.cycle(run.last)}"
     return f"its program was ended early {where}, by whom is not known: up to {left_h:.2f} h were left to do"

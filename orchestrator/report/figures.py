@@ -56,9 +56,13 @@ def times_and_voltages(store: Store, run_id: str) -> tuple[NDArray[Any], NDArray
 
 
 def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, title: str) -> None:
-    """Draw discharge capacity (mAh/g) and coulombic efficiency (%) over the cycle number, as figure 5a does."""
+    """Draw discharge capacity (mAh/g) and coulombic efficiency (%) over the cycle number, as figure 5a does.
+
+    The axis says which half-cycle was divided by which.
+    """
     figure, axes = _figure(title, "cycle number", "discharge capacity / mAh g$^{-1}$")
     right = axes.twinx()
+    ratios: dict[str, None] = {}
     for trace, colour in zip(traces, COLOURS, strict=False):
         cycles = RunData(store, trace.run_id).cycles
         numbers = [cycle.cycle for cycle in cycles]
@@ -67,10 +71,12 @@ def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, titl
         )
         percent = [value * 100 for value in _plain(c.coulombic_efficiency for c in cycles)]
         right.plot(numbers, percent, "^", ms=3, mfc="none", color=colour)
+        ratios |= dict.fromkeys(cycle.efficiency_of.value for cycle in cycles if cycle.efficiency_of is not None)
     axes.set_xlim(0, None)
     axes.set_ylim(0, 200)
     right.set_ylim(0, 105)
-    right.set_ylabel("coulombic efficiency / % (open triangles)")
+    named = f", {' or '.join(ratios)}" if ratios else ""
+    right.set_ylabel(f"coulombic efficiency{named} / % (open triangles)")
     _save(figure, axes, path, "lower left")
 
 

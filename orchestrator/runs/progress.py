@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass, replace
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
-from orchestrator.judging.resuming import Placement, Position, in_original, position, remaining_segment
+from orchestrator.judging.resuming import Placement, Position, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
-from protocols.execution_order import place_or_last
+from protocols.execution_order import length, nest
+from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
 _BEGINNING = Position()
@@ -22,7 +23,7 @@ class Progress:
 
     ``segment`` is what the present test runs, or the next one is to run: the segment at ``index``, or what an
     interruption left of it. ``tested`` is what the present test runs, None before it: a start that is refused leaves
-    it unchanged. Cycles count through all segments: ``cycles`` builds those of the present one.
+    it unchanged. ``cycles`` builds the cycles of the whole run; the present test began at ``before_s`` of its time.
     The present test began at the position ``base`` of the whole segment; the next one would begin at ``next``.
     """
 
@@ -33,12 +34,12 @@ class Progress:
     base: Position = _BEGINNING
     next: Position = _BEGINNING
     tested: CyclingSegment | None = None
+    before_s: float = 0.0
 
     @classmethod
     def at_start(cls, program: Program) -> Progress:
         """Return the progress of a run that has not begun."""
-        segment = program.cycling[0]
-        return cls(program, segment, CycleBuilder(segment, program.cell))
+        return cls(program, program.cycling[0], CycleBuilder(program))
 
     @property
     def is_over(self) -> bool:
@@ -62,46 +63,56 @@ class Progress:
         return part if isinstance(part, MeasurementSegment) else None
 
     def cycle(self, last: Sample | None) -> int:
-        """Return the cycle of the run at a test's last sample; between segments, the number of completed cycles."""
+        """Return the cycle of the run at a test's last sample; between segments, that of the last half-cycle."""
         if self.tested is None or last is None:
-            return self.cycles.count
-        return self._cycle_of(last.step_count)
+            return self._numbers.cycle_before(self.index)
+        return self.cycle_of(last.step_count)
 
-    def _cycle_of(self, step_count: int) -> int:
-        """Return the run's cycle of a step of the present test that is fed next, or was fed last."""
-        test = Placement(self.whole, self.base, self.tested or self.segment)
-        count = test.count(step_count)
-        return self.cycles.number(test.beginning if count is None else place_or_last(self.whole.steps, count))
+    def cycle_of(self, step_count: int) -> int:
+        """Return the run's cycle of a step of the present test."""
+        nearest = self._placement.nearest(step_count)
+        return self._numbers.at(self._numbers.steps_before(self.index) + nearest).cycle
+
+    @property
+    def _numbers(self) -> CycleNumbers:
+        return CycleNumbers.of(self.program)
+
+    @property
+    def _placement(self) -> Placement:
+        return Placement(self.whole, self.base, self.tested or self.segment)
 
     def number(self, steps: Sequence[ExecutedStep]) -> tuple[list[ExecutedStep], list[Cycle]]:
         """Feed steps of the present test to the cycles; return them with the run's cycle numbers, and whole cycles."""
+        if not steps:
+            return [], []
+        test, before, most = self._placement, self._numbers.steps_before(self.index), length(nest(self.whole.steps))
         numbered: list[ExecutedStep] = []
         cycles: list[Cycle] = []
         for executed in steps:
-            numbered.append(replace(executed, cycle=self._cycle_of(executed.step_count)))
-            placed = in_original(self.whole, self.base, self.tested or self.segment, executed)
-            cycles += self.cycles.feed([placed]) if placed is not None else []
+            own = test.count(executed.step_count)
+            if own is not None and own <= most:
+                cycles += self.cycles.feed(before + own, replace(executed, start_s=executed.start_s + self.before_s))
+            numbered.append(replace(executed, cycle=self.cycle_of(executed.step_count)))
         return numbered, cycles
 
     def aside(self) -> Progress:
         """Return a copy; feeding it does not change this one."""
-        return replace(self, cycles=deepcopy(self.cycles))
+        return replace(self, cycles=copy(self.cycles))
 
     def advanced(self) -> Progress:
         """Return the progress at the beginning of the next segment."""
-        count = self.cycles.count
         there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, tested=None)
         if there.is_over or there.measurement is not None:
             return there
-        return replace(there, segment=there.whole, cycles=CycleBuilder(there.whole, self.program.cell, count))
+        return replace(there, segment=there.whole)
 
     def running(self, segment: CyclingSegment) -> Progress:
         """Return the progress with ``segment``, a part of the present segment, as the program of the next test."""
         return replace(self, segment=segment)
 
-    def with_test(self) -> Progress:
-        """Return the progress with a test of ``segment`` that begins where the one before it ended."""
-        return replace(self, base=self.next, tested=self.segment)
+    def with_test(self, before_s: float = 0.0) -> Progress:
+        """Return the progress with a test of ``segment`` that begins where the one before ended, at this run time."""
+        return replace(self, base=self.next, tested=self.segment, before_s=before_s)
 
     def after(self, last: Sample | None) -> Progress:
         """Return the progress with ``next`` at the position that the present test reached with its last sample.

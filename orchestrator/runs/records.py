@@ -23,8 +23,10 @@ from orchestrator.runs.replaying import Replay
 from orchestrator.runs.run_guards import RunGuards
 from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
+from orchestrator.store.cycle_numbers import CycleBegin, add_cycle_begins, changes, last_cycle_begin
 from orchestrator.store.stored_test import reading
 from protocols.channel_envelope import ChannelEnvelope
+from protocols.execution_order import length, nest
 from protocols.program import Loop
 
 # Of one test: ten a second make so many in three years.
@@ -116,6 +118,10 @@ class RecordPipeline:
         self._findings: tuple[Finding, ...] = ()
         self._new_steps: list[ExecutedStep] = []
         self._new_cycles: list[Cycle] = []
+        self._new_begins: list[CycleBegin] = []
+        self._begun: CycleBegin = (0, 0)
+        # What a jump back at the tester adds behind them stays in the last cycle.
+        self._executions = length(nest(progress.segment.steps))
 
     # Fetched
 
@@ -226,6 +232,7 @@ class RecordPipeline:
         self.last = samples[-1]
         self.stored = self.last.sequence
         self.samples += len(samples)
+        self._begin_cycles()
         found = self._limits.feed(samples)
         numbered = self._keep(self._steps.feed(samples))
         found += self._guards.feed(samples, numbered, self._progress.cycle(self.last))
@@ -259,23 +266,24 @@ class RecordPipeline:
             async for found in replay.findings(self._limits):
                 self._found_again(found)
         self.last, self.stored, self.samples = last, last.sequence, replay.count
+        self._begun = last_cycle_begin(self._store, self.test)
+        self._begin_cycles()
         if replay.doubt:
             self._journal.note(EventKind.STORE_DOUBTED, replay.doubt, severity=Severity.WARNING)
 
     def _found_again(self, findings: list[Finding]) -> None:
         self._findings += tuple(finding for finding in findings if finding.action is not Action.MARK)
 
-    def finish(self, *, segment_is_over: bool, run_is_over: bool = False) -> None:
-        """Judge and save the last step and cycle of a finished test; a cycle stays open if its segment may continue.
+    def finish(self, *, run_is_over: bool = False) -> None:
+        """Judge and save the last step of a finished test; a cycle stays open as long as its run may go on.
 
-        Where the store takes nothing, it stays open: the test may still go on.
+        Where the store takes nothing, the step stays open: the test may still go on.
         """
         mine = as_before(self, "_new_steps", "_new_cycles", "_findings")
         with self._store.transaction(mine, self._steps.undo(), self._guards.undo(), self._cycles.undo()):
             self._findings += tuple(self._guards.feed((), self._keep(self._steps.finish()), 0))
             if run_is_over:
                 self._findings += tuple(self._guards.finish())
-            if segment_is_over:
                 self._new_cycles = self._new_cycles + self._cycles.finish()
             self.save()
 
@@ -288,11 +296,21 @@ class RecordPipeline:
         self._new_cycles = self._new_cycles + cycles
         return numbered
 
+    def _begin_cycles(self) -> None:
+        """Keep where the run's cycle changes among the new executed steps of the test, for ``save``."""
+        until = min(self.last.step_count if self.last else 0, self._executions)
+        if until > self._begun[0]:
+            begins = changes(self._progress.cycle_of, until, self._begun)
+            self._new_begins = self._new_begins + begins
+            self._begun = until, begins[-1][1] if begins else self._begun[1]
+
     def save(self) -> None:
         """Store steps and cycles that are complete. They follow from the samples, so a tick later is soon enough."""
-        if not self._new_steps and not self._new_cycles:
+        if not (self._new_steps or self._new_cycles or self._new_begins):
             return
-        with self._store.transaction(as_before(self, "_new_steps", "_new_cycles")):
+        with self._store.transaction(as_before(self, "_new_steps", "_new_cycles", "_new_begins")):
+            begins, self._new_begins = self._new_begins, []
+            add_cycle_begins(self._store, self.test, begins)
             steps, self._new_steps = self._new_steps, []
             cycles, self._new_cycles = self._new_cycles, []
             self._store.add_steps(self.test, steps)

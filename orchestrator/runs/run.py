@@ -203,7 +203,7 @@ class Run:
         """
         held = Ending(RunState.HOLDING, reason)
         with self._store.transaction(self._restoring("ordered_end")):
-            found = self._judge_rest(segment_is_over=self.status.is_between)
+            found = self._judge_rest()
             if self.status.ordered_end is not None and self.status.ordered_end.state is RunState.HOLDING:
                 self.status = replace(self.status, ordered_end=None)
             if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
@@ -217,17 +217,17 @@ class Run:
             self.hold(ending.reason)
             return
         with self._store.transaction():
-            found = self._judge_rest(segment_is_over=True, run_is_over=True)
+            found = self._judge_rest(run_is_over=True)
             # How a completed run ended is told by what was found, not by the program that came to its end.
             ending = (found or ending) if ending.state is RunState.COMPLETED else ending.joined(found)
             self.journal.note(EventKind.ENDED, ending.reason)
             self.go(ending.state, ending.reason)
 
-    def _judge_rest(self, *, segment_is_over: bool, run_is_over: bool = False) -> Ending | None:
+    def _judge_rest(self, *, run_is_over: bool = False) -> Ending | None:
         """Judge the last records of the present test, store the findings, and return the ending that they require."""
         if self.records is None:
             return None
-        self.records.finish(segment_is_over=segment_is_over, run_is_over=run_is_over)
+        self.records.finish(run_is_over=run_is_over)
         ending = self.records.ending
         self.records.write_down()
         return ending
@@ -331,7 +331,7 @@ class Run:
             self._before_s += self.records.last.time_s
             self._samples_before += self.records.samples
         self.status = replace(self.status, is_between=False, start_is_unknown=False)
-        self.progress = self.progress.with_test()
+        self.progress = self.progress.with_test(self._before_s)
         self._guards.enter(self.segment, self._before_s)
         envelope = self._tester.envelope(identity.channel)
         self.records = RecordPipeline(
@@ -344,7 +344,7 @@ class Run:
             return
         for row in self.tests:
             while self.progress.index < row.segment:
-                self._close_test(segment_is_over=True)
+                self._close_test()
                 self.progress = self.progress.advanced()
             if row.is_measurement:
                 self.count_trace(row.id)
@@ -352,7 +352,7 @@ class Run:
                     self.status = replace(self.status, is_between=True)
                     self.progress = self.progress.advanced()
                 continue
-            self._close_test(segment_is_over=False)
+            self._close_test()
             self.run_next(CyclingSegment.from_json(row.program_json))
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
             self._adopt_test(identity, row.id)
@@ -365,9 +365,9 @@ class Run:
             self._before_s += last.time_s
             self._samples_before += self._store.sample_count(test)
 
-    def _close_test(self, *, segment_is_over: bool) -> None:
+    def _close_test(self) -> None:
         if self.records is not None:
-            self.records.finish(segment_is_over=segment_is_over)
+            self.records.finish()
             self.progress = self.progress.after(self.last)
 
     # Segments
@@ -377,7 +377,7 @@ class Run:
         if self.records is None or self.progress.is_in_last:
             return False
         with self._store.transaction():
-            self.records.finish(segment_is_over=True)
+            self.records.finish()
             if self.records.ending is not None:
                 return False
             self.records.write_down()
@@ -387,7 +387,7 @@ class Run:
     def leave_segment(self) -> None:
         """Advance to the next segment, or to the end: the present segment is done."""
         if self.records is not None:
-            self.records.finish(segment_is_over=True)
+            self.records.finish()
         self.progress = self.progress.advanced()
         self.status = replace(self.status, is_between=True)
         failpoint("segment left")

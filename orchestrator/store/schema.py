@@ -7,6 +7,8 @@ because a store keeps the words of its day. Tables are STRICT, so that no column
 from __future__ import annotations
 
 from orchestrator.store.barcodes import new_barcode
+from orchestrator.store.cycle_numbers import cycle_of
+from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
 
 # The four bytes "cRig" in the file header: tells a store from other databases, and ``file`` can show it.
@@ -314,11 +316,65 @@ def _mounted_cells(db: Database) -> None:
     db.execute(_BEGUN_BEFORE)
 
 
+CYCLE = """
+DROP VIEW cycle_readable;
+ALTER TABLE cycle RENAME TO cycle_before;
+CREATE TABLE cycle (
+    test INTEGER NOT NULL REFERENCES test (id),
+    cycle INTEGER NOT NULL CHECK (cycle >= 1),
+    start_s REAL NOT NULL,
+    charge_capacity_ah REAL,
+    discharge_capacity_ah REAL,
+    charge_capacity_mah_g REAL,
+    discharge_capacity_mah_g REAL,
+    charge_capacity_mah_cm2 REAL,
+    discharge_capacity_mah_cm2 REAL,
+    coulombic_efficiency REAL,
+    efficiency_of TEXT,
+    charge_mean_voltage_v REAL,
+    discharge_mean_voltage_v REAL,
+    polarisation_v REAL,
+    charge_end_reason TEXT,
+    discharge_end_reason TEXT,
+    PRIMARY KEY (test, cycle),
+    CHECK (charge_end_reason IS NOT NULL OR discharge_end_reason IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+INSERT INTO cycle SELECT test, cycle, start_s, charge_capacity_ah, discharge_capacity_ah, charge_capacity_mah_g,
+    discharge_capacity_mah_g, charge_capacity_mah_cm2, discharge_capacity_mah_cm2, coulombic_efficiency, NULL,
+    charge_mean_voltage_v, discharge_mean_voltage_v, polarisation_v, charge_end_reason, discharge_end_reason
+    FROM cycle_before;
+DROP TABLE cycle_before;
+CREATE TABLE IF NOT EXISTS cycle_begin (
+    test INTEGER NOT NULL REFERENCES test (id),
+    step_count INTEGER NOT NULL CHECK (step_count >= 1),
+    cycle INTEGER NOT NULL CHECK (cycle >= 0),
+    PRIMARY KEY (test, step_count)
+) STRICT, WITHOUT ROWID;
+DROP VIEW sample_readable;
+DROP VIEW step_readable
+"""
+
+
+def _one_cycle_number(db: Database) -> None:
+    """Add rows of half-cycles without a partner, and the run's cycle beside the tester's own counter."""
+    for statement in CYCLE.split(";"):
+        db.execute(statement)
+    for name, view, table in (
+        ("sample_readable", SAMPLE_READABLE, "sample"),
+        ("step_readable", STEP_READABLE, "step"),
+    ):
+        numbered = view.replace(f"{table}.cycle,", f"{cycle_of(table)} AS cycle,")
+        db.create_view(name, numbered.replace("\nFROM", f", {table}.cycle AS tester_cycle\nFROM", 1))
+    db.create_view("cycle_readable", CYCLE_READABLE)
+    renumber(db.conn)
+
+
 _LAYOUTS = {
     "0001_first_layout": _first_layout,
     "0002_measurements": _measurements,
     "0003_barcodes": _barcodes,
     "0004_mounted_cells": _mounted_cells,
+    "0006_one_cycle_number": _one_cycle_number,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

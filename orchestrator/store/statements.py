@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from orchestrator.judging.cycles import Cycle
+from math import nan
+from typing import Any
+
+from drivers.interfaces import EndReason
+from orchestrator.judging.cycles import Cycle, EfficiencyOf
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store.rows import MeasurementRow
 
@@ -30,3 +34,28 @@ def _upsert(table: str, key: str, columns: tuple[str, ...]) -> str:
 
 UPSERT_STEP = _upsert("step", "step_count", STEP_COLUMNS)
 UPSERT_CYCLE = _upsert("cycle", "cycle", CYCLE_COLUMNS)
+# A half-cycle that ended its run, as it seemed, is stored with one test, and its cycle with a later one.
+DROP_CYCLE = """
+DELETE FROM cycle WHERE cycle = :cycle AND test <> :test
+    AND test IN (SELECT id FROM test WHERE run_id = (SELECT run_id FROM test WHERE id = :test))
+"""
+
+
+def cycle_from(row: dict[str, Any]) -> Cycle:
+    """Build a cycle from its row; of a half that has run a missing capacity is NaN again, of another one it is None."""
+    values = dict(row)
+    for half in ("charge", "discharge"):
+        if (reason := values[f"{half}_end_reason"]) is not None:
+            values[f"{half}_end_reason"] = EndReason(reason)
+            values[f"{half}_capacity_ah"] = nan if row[f"{half}_capacity_ah"] is None else row[f"{half}_capacity_ah"]
+    if values["efficiency_of"] is not None:
+        values["efficiency_of"] = EfficiencyOf(values["efficiency_of"])
+    return Cycle(**values)
+
+
+def executed_of(row: tuple[object, ...]) -> ExecutedStep:
+    """Build an executed step from a row of ``STEP_COLUMNS``; a missing reading is NaN again."""
+    values = dict(zip(STEP_COLUMNS, row, strict=True))
+    for name in ("capacity_ah", "energy_wh"):
+        values[name] = nan if values[name] is None else values[name]
+    return ExecutedStep(**{**values, "end_reason": EndReason(str(values["end_reason"]))})  # type: ignore[arg-type]

@@ -36,6 +36,7 @@ from orchestrator.store.rows import (
 from orchestrator.store.statements import (
     CHANNEL_OF,
     CYCLE_COLUMNS,
+    DROP_CYCLE,
     INSERT_EVENT,
     MEASUREMENT_COLUMNS,
     RUNS,
@@ -43,6 +44,7 @@ from orchestrator.store.statements import (
     TESTS,
     UPSERT_CYCLE,
     UPSERT_STEP,
+    cycle_from,
 )
 from orchestrator.store.transactions import Transactional
 
@@ -229,17 +231,16 @@ class Store(Transactional):
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in read]
 
     def add_cycles(self, test: int, cycles: Sequence[Cycle]) -> None:
-        """Store the per-cycle numbers of a test; a cycle that exists already is replaced."""
+        """Store the per-cycle numbers of a test; a cycle that its run has already is replaced."""
         rows = [(test, *(getattr(cycle, name) for name in CYCLE_COLUMNS)) for cycle in cycles]
         with self.transaction() as connection:
+            connection.executemany(DROP_CYCLE, [{"test": test, "cycle": cycle.cycle} for cycle in cycles])
             connection.executemany(UPSERT_CYCLE, rows)
 
     def cycles(self, test: int) -> list[Cycle]:
         """Return the per-cycle numbers of a test, in order."""
         rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
-        reasons = ("charge_end_reason", "discharge_end_reason")
-        read = [_with_nan(row, "charge_capacity_ah", "discharge_capacity_ah") for row in rows]
-        return [Cycle(**{**row, **{name: EndReason(row[name]) for name in reasons}}) for row in read]
+        return [cycle_from(row) for row in rows]
 
     def add_measurement(self, row: MeasurementRow) -> None:
         """Store the facts of a measurement besides its values, once: a measurement is never changed."""

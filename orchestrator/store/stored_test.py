@@ -9,16 +9,15 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from math import nan
 from pathlib import Path
 from typing import NamedTuple
 
-from drivers.interfaces import EndReason, Sample
+from drivers.interfaces import Sample
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import samples as bulk
 from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, connect
 from orchestrator.store.errors import explained
-from orchestrator.store.statements import STEP_COLUMNS
+from orchestrator.store.statements import STEP_COLUMNS, executed_of
 
 # A page takes a few milliseconds: the service's loop runs between two.
 STEP_ROWS = 200
@@ -121,7 +120,7 @@ class StoredTest:
                 rows = self._connection.execute(_STEPS, (self._test, after, STEP_ROWS)).fetchall()
             if not rows:
                 return
-            page = [StoredStep(_executed(row[:-2]), bool(row[-2]), row[-1]) for row in rows]
+            page = [StoredStep(executed_of(row[:-2]), bool(row[-2]), row[-1]) for row in rows]
             yield page
             after = page[-1].executed.step_count
 
@@ -173,10 +172,3 @@ def reading(path: Path, test: int) -> Iterator[StoredTest]:
     with closing(connection):
         connection.execute("PRAGMA temp_store = MEMORY").close()
         yield StoredTest(connection, path, test)
-
-
-def _executed(row: tuple[object, ...]) -> ExecutedStep:
-    values = dict(zip(STEP_COLUMNS, row, strict=True))
-    for name in ("capacity_ah", "energy_wh"):
-        values[name] = nan if values[name] is None else values[name]
-    return ExecutedStep(**{**values, "end_reason": EndReason(str(values["end_reason"]))})  # type: ignore[arg-type]
