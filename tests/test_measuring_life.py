@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.bench.simulated import rack_with
 from orchestrator.cli.app import app
 from orchestrator.judging.limits import FindingKind
@@ -42,7 +43,7 @@ def test_interface_resistance_grows_until_the_short(store: Store) -> None:
     assert len(ohms) == 4
     assert ohms == sorted(ohms)
     assert ohms[-1] > 1.5 * ohms[0]
-    assert all(row.steady for row in report.rows)
+    assert all(row.steady is Steadiness.STEADY for row in report.rows)
 
 
 def test_soft_short_is_told_while_the_run_goes_on_and_before_the_hard_one(store: Store) -> None:

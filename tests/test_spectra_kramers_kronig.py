@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from orchestrator.analysis.kramers_kronig import kramers_kronig
+from drivers.interfaces import Spectrum
+from orchestrator.analysis.kramers_kronig import Steadiness, kramers_kronig
 from simulators.cells import CellModel
 from tests.cell_cycler import half_cycle, lithium_cell, phosphate_cell
 from tests.spectrum_maker import GRID_HZ, spectrum_of
@@ -65,6 +68,32 @@ def test_a_cell_that_changes_temperature_meanwhile_is_found_out(name: str, kelvi
     assert "the cell changed" in check.sentence
 
 
+@pytest.mark.parametrize("ohm", [200.0, 1e3, 5e4])
+@pytest.mark.parametrize(("admittance", "exponent"), [(1e-6, 0.95), (1e-5, 0.88), (1e-6, 0.88), (1e-4, 1.0)])
+def test_exact_arcs_pass(ohm: float, admittance: float, exponent: float) -> None:
+    """Electrolyte and one arc, without noise or rounding, obey the relations: there is no number to choose for that."""
+    impedance = tuple(50.0 + ohm / (1.0 + ohm * admittance * (2j * math.pi * hertz) ** exponent) for hertz in GRID_HZ)
+    check = kramers_kronig(Spectrum(GRID_HZ, impedance, 0.0))
+    assert check.passes, check.sentence
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_few_points_cannot_contradict_each_other(count: int) -> None:
+    """Of up to four points it is not known whether the cell was steady: neither passed nor failed."""
+    check = kramers_kronig(Spectrum(GRID_HZ[:count], (50.0 - 2.0j,) * count, 0.0))
+    assert check.verdict is Steadiness.UNKNOWN
+    assert f"{count} point" in check.sentence
+    assert len(check.residual_real) == count
+
+
+def test_points_that_would_not_show_a_change_are_not_called_steady() -> None:
+    """Six points with a scatter of 10 % say nothing, and the sentence tells by how much they are too few."""
+    spectrum = spectrum_of(lithium_cell("bare-li-li").impedance_ohm, noise=0.1, grid_hz=GRID_HZ[::16])
+    check = kramers_kronig(spectrum)
+    assert check.verdict is Steadiness.UNKNOWN
+    assert "would not show" in check.sentence
+
+
 def test_a_piece_of_metal_obeys_too() -> None:
     """A flat spectrum is linear and steady; that it is a short is not for this check to say."""
     assert kramers_kronig(spectrum_of(lambda hertz: 3.4 + 0.0j, noise=0.003)).passes
@@ -80,4 +109,5 @@ def test_residuals_belong_to_the_frequencies_high_to_low() -> None:
     assert sizes.index(max(sizes)) == 40
     assert check.frequency_hz == spectrum.frequency_hz
     assert check.residual_real[40] == pytest.approx(0.05, abs=0.015)
-    assert check.passes
+    assert check.passes, check.sentence
+    assert check.spoiled_hz == (spectrum.frequency_hz[40],)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.figure
@@ -10,21 +12,27 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 
-from drivers.interfaces import EndReason
+from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.circuit import fit_cell
 from orchestrator.analysis.half_cycle_slices import HalfCycle
 from orchestrator.analysis.impedance import Quantity
+from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.analysis.resistance_history import InterfaceRow
-from orchestrator.report.spectra import Spectra, bode, nyquist, resistance_over_cycles
+from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
 from tests.cell_cycler import lithium_cell
 from tests.spectrum_maker import spectrum_of
 
 HALVES = [HalfCycle(1 + n // 2, 1.6e-4, 3600.0, 250.0 + n, (), EndReason.TIME) for n in range(8)]
-ROWS = [
-    InterfaceRow(0, Quantity(49.0, 0.1, "ohm"), Quantity(150.0, 1.0, "ohm"), 1e-3, True, ""),
-    InterfaceRow(2, Quantity(48.5, 0.1, "ohm"), Quantity(170.0, 1.0, "ohm"), 1e-3, True, ""),
-    InterfaceRow(4, Quantity(3.4, 0.1, "ohm"), None, 1e-3, True, "no arc"),
-]
+
+
+def row(cycle: int, ohm: float, interface_ohm: float | None, *, shorted: bool = False) -> InterfaceRow:
+    """Give the row of a spectrum; None is an interface that is undetermined, or none where metal is."""
+    interface = None if interface_ohm is None else Quantity(interface_ohm, 1.0, "ohm")
+    electrolyte = Quantity(ohm, 0.1, "ohm")
+    return InterfaceRow(cycle, electrolyte, interface, 1e-3, Steadiness.STEADY, shorted, "R0", "", "")
+
+
+ROWS = [row(0, 49.0, 150.0), row(2, 48.5, 170.0), row(4, 3.4, None, shorted=True)]
 
 
 @pytest.fixture
@@ -46,9 +54,10 @@ def numbers(data: object) -> list[float]:
     return [float(value) for value in np.asarray(data)]
 
 
-def cold_and_warm() -> Spectra:
-    """Give two spectra of a cell, as if measured after 0 and 20 cycles."""
-    return [(0, spectrum_of(lithium_cell("coated-li-li").impedance_ohm)), (20, spectrum_of(_warm))]
+def cold_and_warm() -> list[Drawn]:
+    """Give two spectra of a cell with their fits, as if measured after 0 and 20 cycles."""
+    spectra = [(0, spectrum_of(lithium_cell("coated-li-li").impedance_ohm)), (20, spectrum_of(_warm))]
+    return [Drawn(cycle, spectrum, fit_cell(spectrum)) for cycle, spectrum in spectra]
 
 
 def _warm(hertz: float) -> complex:
@@ -60,11 +69,11 @@ def test_nyquist_has_equal_axes_and_the_imaginary_part_upside_down(
 ) -> None:
     """An ohm is as long upwards as sideways, arcs stand upright, and a bar tells the cycles' colours."""
     spectra = cold_and_warm()
-    nyquist(spectra, tmp_path / "n.png", "title", {cycle: fit_cell(s) for cycle, s in spectra})
+    nyquist(spectra, tmp_path / "n.png", "title")
     axes, bar = drawn[0].axes
     assert axes.get_aspect() == 1.0
     points, fit = axes.lines[0], axes.lines[1]
-    assert numbers(points.get_ydata()) == [-z.imag for z in spectra[0][1].impedance_ohm]
+    assert numbers(points.get_ydata()) == [-z.imag for z in spectra[0].spectrum.impedance_ohm]
     assert points.get_color() == fit.get_color() != axes.lines[2].get_color()
     assert {"1 MHz", "100 Hz", "10 mHz"} <= {text.get_text() for text in axes.texts}
     assert bar.get_ylabel() == "cycle number"
@@ -78,7 +87,7 @@ def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
     bode(spectra, tmp_path / "b.png", "title")
     upper, lower = drawn[0].axes[:2]
     assert (upper.get_xscale(), upper.get_yscale(), lower.get_yscale()) == ("log", "log", "linear")
-    assert numbers(upper.lines[0].get_ydata()) == pytest.approx([abs(z) for z in spectra[0][1].impedance_ohm])
+    assert numbers(upper.lines[0].get_ydata()) == pytest.approx([abs(z) for z in spectra[0].spectrum.impedance_ohm])
     assert max(numbers(lower.lines[0].get_ydata())) > 10.0
 
 
@@ -95,6 +104,31 @@ def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
     assert numbers(interface.lines[0].get_ydata()) == [150.0, 170.0]
 
 
+def test_spectra_of_one_cycle_are_told_apart(tmp_path: Path, drawn: list[matplotlib.figure.Figure]) -> None:
+    """Two spectra of a cycle have colours by their order, and their resistances stand beside each other."""
+    nyquist([Drawn(3, one.spectrum, one.fit) for one in cold_and_warm()], tmp_path / "n.png", "title")
+    axes, bar = drawn[0].axes
+    assert axes.lines[0].get_color() != axes.lines[2].get_color()
+    assert bar.get_ylabel() == "spectrum, in the order measured"
+    resistance_over_cycles([row(3, 49.0, 150.0), row(3, 48.0, None)], (), tmp_path / "r.png", "title")
+    series = next(c for c in drawn[1].axes[0].containers if c.get_label() == "electrolyte and contacts, by EIS")
+    assert isinstance(series, ErrorbarContainer)
+    assert numbers(series.lines[0].get_xdata()) == [3.0, 3.25]
+
+
+@pytest.mark.parametrize("points", [(), (complex(12.0, -3.0),), (complex(-5.0, 2.0), complex(math.nan, 0.0))])
+def test_any_number_of_points_makes_a_picture_or_a_sentence(points: tuple[complex, ...], tmp_path: Path) -> None:
+    """One point, also left of the axis, is drawn; of none the pictures say so, and that of resistances is empty."""
+    spectrum = Spectrum(tuple(1e3 / (n + 1) for n in range(len(points))), points, 0.0)
+    resistance_over_cycles([replace(row(0, 1.0, None), electrolyte=None)], (), tmp_path / "r.png", "title")
+    for draw in (nyquist, bode):
+        if points:
+            draw([Drawn(0, spectrum)], tmp_path / "one.png", "title")
+        else:
+            with pytest.raises(ValueError, match="no spectrum to draw"):
+                draw([Drawn(0, spectrum)], tmp_path / "one.png", "title")
+
+
 def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
     """Nothing of the day or the version gets into a picture."""
     for name in ("a.png", "b.png"):
@@ -107,7 +141,7 @@ def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
 def test_a_shorted_cell_and_a_single_spectrum_can_be_drawn(draw: Callable[..., None], tmp_path: Path) -> None:
     """One dot on the axis is a picture too; no spectrum at all is not."""
     metal = spectrum_of(lambda hertz: 3.4 + 0.0j, lead_h=5e-7)
-    draw([(7, metal)], tmp_path / "metal.png", "title", {7: fit_cell(metal)})
+    draw([Drawn(7, metal, fit_cell(metal))], tmp_path / "metal.png", "title")
     assert (tmp_path / "metal.png").stat().st_size > 5000
     with pytest.raises(ValueError, match="no spectrum to draw"):
         draw([], tmp_path / "none.png", "title")

@@ -1,254 +1,219 @@
-"""Fits an equivalent circuit to a spectrum, and assigns its values, with errors, to the parts of a cell.
+"""Chooses the circuit of a cell for its spectrum, and says why, and what the others would have said.
 
-The circuit is written as the ``impedance`` package writes it: ``R0-p(R1,CPE1)-W1`` is a resistance in series with an
-arc and with diffusion. Starting values come from the spectrum itself, so nobody has to guess. For a kind of cell the
-circuits of ``CIRCUITS`` are tried from plain to rich, and a richer one is kept only if the data ask for it.
-
-Errors are one standard deviation as the misfit lets expect it, with every point weighted by its modulus. They tell how
-well the data fix a parameter of *this* circuit, not whether the cell is that circuit.
+The circuits of a kind of cell are tried from plain to rich: arcs are added one by one, with each way in which diffusion
+or a blocking electrode may follow. The Bayesian information criterion decides. A resistance that circuits of equal
+standing disagree on is as uncertain as they are.
 """
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import Spectrum
-from orchestrator.analysis.circuit_elements import CPE_EXPONENTS, Circuit, Element, read_circuit
-from orchestrator.analysis.impedance import WIDTHS, Landmarks, Quantity, columns, landmarks
+from orchestrator.analysis.circuit_elements import read_circuit
+from orchestrator.analysis.circuit_fit import MOST_RELATIVE_ERROR, CircuitFit, described, fit_circuit, resistance
+from orchestrator.analysis.circuit_search import Found, search
+from orchestrator.analysis.impedance import METAL_OHM, Landmarks, Quantity, columns, landmarks
 from protocols.cell import CellKind
 
 if TYPE_CHECKING:
     from orchestrator.analysis.impedance import Complexes, Floats
 
-_TWO_ARCS = "L0-R0-p(R1,CPE1)-p(R2,CPE2)"
-# Lead inductance, electrolyte, films and charge transfers, then diffusion: endless, through a film of finite depth, or
-# into a host that fills up.
-CIRCUITS: Mapping[CellKind, tuple[str, ...]] = MappingProxyType(
+
+__all__ = ["CIRCUITS", "METAL", "CircuitFit", "Circuits", "fit_cell", "fit_circuit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Circuits:
+    """The circuits of a kind of cell: up to ``arcs`` arcs, then one of ``tails``."""
+
+    arcs: int
+    tails: tuple[str, ...]
+
+
+# Electrolyte, films and charge transfers, then nothing, or diffusion: endless, through a film of finite depth, or into
+# a host that fills up; or an electrode that blocks.
+CIRCUITS: Mapping[CellKind, Circuits] = MappingProxyType(
     {
-        CellKind.LI_LI: (f"{_TWO_ARCS}-W1", f"{_TWO_ARCS}-Ws1"),
-        CellKind.LI_CU: (f"{_TWO_ARCS}-W1", f"{_TWO_ARCS}-W1-C1"),
-        CellKind.LFP: (f"{_TWO_ARCS}-W1", f"{_TWO_ARCS}-p(R3,CPE3)-W1", f"{_TWO_ARCS}-p(R3,CPE3)-W1-C1"),
+        CellKind.LI_LI: Circuits(2, ("", "-W1", "-Ws1")),
+        CellKind.LI_CU: Circuits(2, ("", "-W1", "-Ws1", "-W1-C9", "-CPE9")),
+        CellKind.LFP: Circuits(3, ("", "-W1", "-Ws1", "-Wo1", "-W1-C9")),
+        CellKind.OTHER: Circuits(3, ("", "-W1", "-Ws1", "-Wo1", "-CPE9", "-W1-C9")),
     }
 )
+# Diffusion feeds a reaction, which has an arc.
+_BEHIND_ARCS = frozenset({"-W1", "-Ws1", "-Wo1", "-W1-C9"})
 METAL = "L0-R0"
-
-_CPE_EXPONENT = 0.85
-# A richer circuit must lower the information criterion by this much ("very strong" evidence).
+# Circuits within this much of the best in the criterion have their say; beyond, the evidence is very strong.
 _EVIDENCE = 10.0
 _POOR = 0.03
 # -Z" over Z' at the lowest frequency, from which on what follows the arcs hides them.
 _BLOCKING = 0.6
-_UNKNOWN_ABOVE = 0.2
+_FEWEST_POINTS = 3
+# Of so many points it shows whether neighbours share what a circuit leaves.
+_MANY_POINTS = 12
+# Values that are left over for the scatter, at least.
+_LEAST_FREEDOM = 2
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitFit:
-    """A fitted circuit. Parameters have the circuit's own names (``R1``, ``CPE1_0``, ``CPE1_1``).
-
-    ``electrolyte`` is the series resistance: electrolyte, contacts and leads. ``interface`` is the sum of all arcs'
-    resistances, None for a cell without an arc. ``relative_residual`` is the root mean square of |Z - fit| / |Z|.
-    ``remark`` says in a sentence what is odd, and is empty for an ordinary cell. ``fitted`` holds the circuit's
-    impedance at ``frequency_hz``.
-    """
-
+class _Candidate:
     circuit: str
-    parameters: Mapping[str, Quantity]
-    electrolyte: Quantity
-    interface: Quantity | None
-    relative_residual: float
-    remark: str
-    frequency_hz: tuple[float, ...]
-    fitted: tuple[complex, ...]
+    found: Found
 
     @property
-    def shorted(self) -> bool:
-        """Whether the spectrum has no arc to fit, because metal connects the electrodes."""
-        return self.interface is None
+    def standing(self) -> float:
+        return self.found.criterion
 
 
 def fit_cell(spectrum: Spectrum, kind: CellKind = CellKind.LI_LI) -> CircuitFit:
-    """Fit the circuit of a kind of cell; a cell without an arc is fitted as a resistance, with a remark.
+    """Fit the circuit of a kind of cell to a spectrum of any number of points; about 0.3 s.
 
-    Raises ValueError for a spectrum of fewer than ten points.
+    A shorted cell is fitted as a resistance, with a remark; of too few points there is no fit, and the remark says what
+    there is.
     """
-    if not landmarks(spectrum).has_arc:
-        return fit_circuit(spectrum, METAL)
-    plain, *richer = CIRCUITS[kind]
-    best = fit_circuit(spectrum, plain)
-    for circuit in richer:
-        found = fit_circuit(spectrum, circuit)
-        if _criterion(found) < _criterion(best) - _EVIDENCE:
-            best = found
-    return best
-
-
-def fit_circuit(spectrum: Spectrum, circuit: str) -> CircuitFit:
-    """Fit one circuit of R, L, C, CPE, W, Ws, Wo in series and of arcs ``p(R1,CPE1)`` or ``p(R1,C1)``.
-
-    Raises ValueError for another circuit, and for a spectrum of fewer than ten points.
-    """
-    import numpy as np
-
-    read, marks = read_circuit(circuit), landmarks(spectrum)
     frequency, impedance = columns(spectrum)
-    tried = []
-    # Further starts lay the arcs apart, or flatten them: overlapping arcs have false minima.
-    for apart in (1.0, 4.0, 16.0) if read.arcs > 1 else (1.0,):
-        start = np.array([value for element in read.elements for value in _start(element, read, marks, apart)])
-        found = _searched(read, frequency, impedance, start)
-        tried.append((_misfit(read, frequency, impedance, found), apart, found))
-        if tried[-1][0] < 1e-3:
-            break
-    values = _settled(read, frequency, impedance, min(tried)[2])
-    covariance = _covariance(read, frequency, impedance, values)
-    errors = np.sqrt(np.abs(np.diag(covariance)))
-    inside = {n.name for n in read.elements if n.kind == "R" and n.arc is not None}
-    outside = {n.name for n in read.elements if n.kind == "R" and n.arc is None}
-    interface = _sum(read, inside, values, covariance) if inside else None
-    misfit = _misfit(read, frequency, impedance, values)
-    named = zip(read.parameters, values.tolist(), errors.tolist(), read.units, strict=True)
-    return CircuitFit(
-        circuit=circuit,
-        parameters=MappingProxyType({name: Quantity(value, error, unit) for name, value, error, unit in named}),
-        electrolyte=_sum(read, outside, values, covariance),
-        interface=interface,
-        relative_residual=misfit,
-        remark=_remark(marks, interface, misfit),
-        frequency_hz=tuple(frequency.tolist()),
-        fitted=tuple(read.impedance(frequency, values).tolist()),
-    )
-
-
-def _remark(marks: Landmarks, interface: Quantity | None, misfit: float) -> str:
-    if not marks.has_arc:
-        return (
+    marks = landmarks(spectrum)
+    if marks is None or len(frequency) < _FEWEST_POINTS:
+        return _without_fit(frequency, impedance)
+    if kind is CellKind.LI_LI and marks.tells and not marks.has_arc and marks.low_ohm < METAL_OHM:
+        fit = described(METAL, frequency, search(read_circuit(METAL), frequency, impedance))
+        remark = (
             f"no arc: the impedance stays at {marks.low_ohm:.3g} ohm with at most {marks.phase_deg:.1f} deg of phase; "
             f"the cell is shorted"
         )
-    if misfit > _POOR:
-        return f"poor fit: {misfit:.1%} of |Z| is left over"
+        return replace(fit, remark=remark, reason="a spectrum without an arc", shorted=True, interface=None)
+    tried, count = _tried(CIRCUITS[kind], frequency, impedance)
+    if not tried:
+        return _without_fit(frequency, impedance)
+    equals = [one for one in tried if one.standing < tried[0].standing + _EVIDENCE]
+    best = _with_capacitors(tried[0], frequency, impedance)
+    fit = replace(
+        described(best.circuit, frequency, best.found),
+        electrolyte=_together(best, equals, arcs=False),
+        interface=_together(best, equals, arcs=True),
+        reason=_reason(best, tried, count),
+    )
+    return replace(fit, remark=_remark(fit, best, marks))
+
+
+def _tried(circuits: Circuits, frequency: Floats, impedance: Complexes) -> tuple[list[_Candidate], int]:
+    """Return the circuits near the best one, which is the first, and how many were tried.
+
+    Each has the leads' inductance, or has not, as the best has it.
+    """
+    tried: list[_Candidate] = []
+    bare: list[_Candidate] = []
+    for tail in circuits.tails:
+        before: _Candidate | None = None
+        for arcs in range(tail in _BEHIND_ARCS, circuits.arcs + 1):
+            text = "L0-R0" + "".join(f"-p(R{n},CPE{n})" for n in range(1, arcs + 1)) + tail
+            # From one arc less, and from as many arcs without the tail.
+            begins = [before, *(bare[arcs : arcs + 1] if tail else [])]
+            found = _best([_searched(text, frequency, impedance, begin) for begin in begins])
+            if found is None:
+                break
+            tried.append(found)
+            if before is not None and found.standing > before.standing:
+                break
+            if found.found.shared == 1.0 and len(frequency) >= _MANY_POINTS:
+                break  # what is left has no shape that an arc could follow
+            before = found
+            bare += [] if tail else [found]
+    if not tried:
+        return [one for one in [_searched("R0", frequency, impedance, None)] if one is not None], 1
+    tried.sort(key=lambda one: one.standing)
+    count = len(tried)
+    plain = _searched(tried[0].circuit.removeprefix("L0-"), frequency, impedance, tried[0])
+    if plain is not None and plain.standing < tried[0].standing:
+        near = [one for one in tried[1:] if one.standing < tried[0].standing + _EVIDENCE]
+        others = [_searched(one.circuit.removeprefix("L0-"), frequency, impedance, one) for one in near]
+        tried = sorted([plain, *(one for one in others if one is not None)], key=lambda one: one.standing)
+        count += 1
+    return tried, count
+
+
+def _best(tried: list[_Candidate | None]) -> _Candidate | None:
+    return min((one for one in tried if one is not None), key=lambda one: one.standing, default=None)
+
+
+def _with_capacitors(best: _Candidate, frequency: Floats, impedance: Complexes) -> _Candidate:
+    """Put capacitors in the place of a circuit's constant-phase elements, where these are as good as such."""
+    for n in range(1, 4):
+        text = best.circuit.replace(f"p(R{n},CPE{n})", f"p(R{n},C{n})")
+        if text != best.circuit:
+            found = _searched(text, frequency, impedance, best)
+            if found is not None and found.standing < best.standing:
+                best = found
+    return best
+
+
+def _searched(text: str, frequency: Floats, impedance: Complexes, before: _Candidate | None) -> _Candidate | None:
+    """Return a circuit with its values; None when the points are too few for it."""
+    read = read_circuit(text)
+    if 2 * len(frequency) < len(read.parameters) + _LEAST_FREEDOM:
+        return None
+    return _Candidate(text, search(read, frequency, impedance, before.found if before else None))
+
+
+def _together(best: _Candidate, equals: list[_Candidate], *, arcs: bool) -> Quantity | None:
+    """Return the best circuit's resistance with the error that circuits of equal standing leave it.
+
+    Weights and variance are those of Burnham and Anderson (2002), about the best circuit's value.
+    """
+    own = resistance(best.found, arcs=arcs)
+    if own is None:
+        return None
+    weights = [math.exp(-0.5 * (one.standing - equals[0].standing)) for one in equals]
+    variance = 0.0
+    for one, weight in zip(equals, weights, strict=True):
+        other = resistance(one.found, arcs=arcs)
+        value, error = (0.0, 0.0) if other is None else (other.value, other.error)
+        variance += weight / sum(weights) * (error**2 + (value - own.value) ** 2)
+    error = max(own.error, math.sqrt(variance))
+    return Quantity(own.value, error, own.unit) if error <= MOST_RELATIVE_ERROR * own.value else None
+
+
+def _reason(best: _Candidate, tried: list[_Candidate], count: int) -> str:
+    if count == 1:
+        return f"{best.circuit}: the only one that the points are enough for"
+    said = f"{best.circuit}: best of {count} by the Bayesian information criterion"
+    if len(tried) == 1:
+        return f"{said}, {_EVIDENCE:g} or more before all others"
+    return f"{said}, {tried[1].standing - tried[0].standing:.1f} before {tried[1].circuit}"
+
+
+def _remark(fit: CircuitFit, best: _Candidate, marks: Landmarks) -> str:
+    has_arcs = any(term.is_arc for term in best.found.terms)
+    if fit.relative_residual > _POOR:
+        return f"poor fit: {fit.relative_residual:.1%} of |Z| is left over"
+    said = []
+    if fit.electrolyte is None:
+        said.append("the spectrum does not determine the series resistance")
     if marks.low_reactance_ohm > _BLOCKING * marks.low_ohm:
-        return (
+        said.append(
             f"diffusion or a full electrode dominates below {marks.valley_hz:.2g} Hz: the interface resistance holds "
             f"only the arcs that close above it"
         )
-    if interface is not None and not interface.error < _UNKNOWN_ABOVE * interface.value:
-        return f"the spectrum does not determine the interface resistance ({interface})"
-    return ""
+    elif not has_arcs:
+        said.append(
+            f"no arc between {marks.lowest_hz:.2g} and {best.found.grid.omega[0] / 2.0 / math.pi:.2g} Hz: at most "
+            f"{marks.phase_deg:.1f} deg of phase"
+        )
+    if has_arcs and fit.interface is None:
+        said.append("the spectrum does not determine the interface resistance")
+    return "; ".join(said)
 
 
-def _start(element: Element, circuit: Circuit, marks: Landmarks, apart: float) -> Sequence[float]:
-    """Return starting values of one element from the spectrum's landmarks."""
-    intercept = max(marks.intercept_ohm, 1e-9)
-    omega_low = 2.0 * math.pi * marks.lowest_hz
-    if element.arc is None:
-        series: Mapping[str, Sequence[float]] = {
-            "R": (intercept,),
-            "L": (max(marks.inductance_h, 1e-10),),
-            "C": (1.0 / (omega_low * max(marks.low_reactance_ohm, 1e-3 * intercept)),),
-            "CPE": (1.0 / (omega_low * intercept), _CPE_EXPONENT),
-            "W": (marks.warburg_ohm,),
-            # So deep that its bend lies at the lowest frequency: only then do the data decide on the depth.
-            "Ws": (marks.warburg_ohm * math.sqrt(6.0 / omega_low), 3.0 / omega_low),
-            "Wo": (marks.warburg_ohm * math.sqrt(6.0 / omega_low), 3.0 / omega_low),
-        }
-        return series[element.kind]
-    resistance = max(marks.interface_ohm, 1e-3 * intercept) / circuit.arcs
-    # Arc n of N sits where (n + 1/2) / N of the width is passed; of more than three, all begin in the middle.
-    share = Fraction(2 * element.arc + 1, 2 * circuit.arcs)
-    hertz = marks.widths_hz[WIDTHS.index(share if share in WIDTHS else Fraction(1, 2))]
-    omega = 2.0 * math.pi * hertz * apart ** ((circuit.arcs - 1) / 2.0 - element.arc)
-    in_arc: Mapping[str, Sequence[float]] = {
-        "R": (resistance,),
-        "C": (1.0 / (omega * resistance),),
-        "CPE": (omega**-_CPE_EXPONENT / resistance, _CPE_EXPONENT),
-    }
-    return in_arc[element.kind]
-
-
-def _searched(circuit: Circuit, frequency: Floats, impedance: Complexes, start: Floats) -> Floats:
-    """Search for the best values among logarithms, where a step means the same for farads and for ohms."""
-    import numpy as np
-    from scipy.optimize import least_squares  # type: ignore[import-untyped]
-
-    exponent = np.array(circuit.is_exponent())
-    modulus = np.abs(impedance)
-    low, high = (np.where(exponent, bound, edge) for bound, edge in zip(CPE_EXPONENTS, (-80.0, 60.0), strict=True))
-
-    def values(x: Floats) -> Floats:
-        return np.where(exponent, x, np.exp(np.where(exponent, 0.0, x)))
-
-    def misfit(x: Floats) -> Floats:
-        off = (circuit.impedance(frequency, values(x)) - impedance) / modulus
-        return np.concatenate([off.real, off.imag])
-
-    guess = np.clip(np.where(exponent, start, np.log(start)), low, high)
-    return values(np.asarray(least_squares(misfit, guess, bounds=(low, high), ftol=1e-10, max_nfev=200).x))
-
-
-def _settled(circuit: Circuit, frequency: Floats, impedance: Complexes, start: Floats) -> Floats:
-    """Refine the values with the ``impedance`` package, from a start close to the result."""
-    import numpy as np
-    from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]
-
-    exponent = np.array(circuit.is_exponent())
-    bounds = tuple(np.where(exponent, bound, edge) for bound, edge in zip(CPE_EXPONENTS, (0.0, np.inf), strict=True))
-    model = CustomCircuit(circuit.text, initial_guess=start.tolist())
-    asked = {"bounds": bounds, "weight_by_modulus": True, "x_scale": "jac", "ftol": 1e-9, "maxfev": 30}
-    with warnings.catch_warnings():
-        # The package's own covariance has no finite answer where a parameter lies on its bound; ours is made below.
-        warnings.filterwarnings("ignore", message="Covariance of the parameters could not be estimated")
-        try:
-            model.fit(frequency, impedance, **asked)
-        except RuntimeError:
-            # It would wander on, which only values that the data do not determine do: the search's answer is as good.
-            return start
-    return np.asarray(model.parameters_, dtype=float)
-
-
-def _misfit(circuit: Circuit, frequency: Floats, impedance: Complexes, values: Floats) -> float:
-    import numpy as np
-
-    off = np.abs((impedance - circuit.impedance(frequency, values)) / impedance)
-    return float(np.sqrt(np.mean(off**2)))
-
-
-def _covariance(circuit: Circuit, frequency: Floats, impedance: Complexes, values: Floats) -> Floats:
-    """Return the covariance of the parameters from the slopes of the weighted model at its best point."""
-    import numpy as np
-
-    best, modulus = circuit.impedance(frequency, values), np.abs(impedance)
-    slopes = np.empty((2 * len(frequency), len(values)))
-    for n, value in enumerate(values):
-        moved = values.copy()
-        # At a bound of zero the step is one that no instrument would see.
-        moved[n] += max(1e-6 * abs(value), 1e-13)
-        change = (circuit.impedance(frequency, moved) - best) / modulus / (moved[n] - value)
-        slopes[:, n] = np.concatenate([change.real, change.imag])
-    size = np.linalg.norm(slopes, axis=0)
-    size[size == 0.0] = 1e-300
-    scaled = slopes / size
-    freedom = max(1, len(slopes) - len(values))
-    variance = 0.5 * len(slopes) * _misfit(circuit, frequency, impedance, values) ** 2 / freedom
-    inverse = np.linalg.pinv(scaled.T @ scaled, rcond=1e-15, hermitian=True)
-    with np.errstate(over="ignore"):
-        return np.asarray(variance * inverse / size / size[:, None])
-
-
-def _sum(circuit: Circuit, chosen: set[str], values: Floats, covariance: Floats) -> Quantity:
-    """Return the sum of resistances and its error; the errors are seldom independent, because arcs share one width."""
-    places = [n for n, name in enumerate(circuit.parameters) if name in chosen]
-    variance = float(covariance[places][:, places].sum())
-    return Quantity(float(values[places].sum()), math.sqrt(abs(variance)), "ohm")
-
-
-def _criterion(fit: CircuitFit) -> float:
-    """Return the Bayesian information criterion: better fits and fewer parameters make it smaller."""
-    count = 2 * len(fit.frequency_hz)
-    return count * 2.0 * math.log(max(fit.relative_residual, 1e-9)) + len(fit.parameters) * math.log(count)
+def _without_fit(frequency: Floats, impedance: Complexes) -> CircuitFit:
+    """Say what there is: the modulus and the phase of each of a few points."""
+    points = ", ".join(
+        f"{abs(z):.4g} ohm and {math.degrees(math.atan2(z.imag, z.real)):.1f} deg at {hertz:.3g} Hz"
+        for hertz, z in zip(frequency.tolist(), impedance.tolist(), strict=True)
+    )
+    remark = f"too few points for a circuit: {points}" if points else "no point that can be read"
+    return CircuitFit("", MappingProxyType({}), (), None, None, math.nan, remark, remark, False, (), ())

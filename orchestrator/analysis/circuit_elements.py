@@ -1,7 +1,6 @@
 """The parts of a circuit: elements in series, and arcs of a resistance beside a capacitor or constant-phase element.
 
-The words are those of the ``impedance`` package, which fits and checks; a fit that has to search starts here, because
-the package reads its circuit anew at every trial, which takes a hundred times as long as the arithmetic.
+The words and the units are those of the ``impedance`` package, so that a circuit means the same to both.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from orchestrator.analysis.circuit import CircuitFit
+from orchestrator.analysis.circuit_fit import CircuitFit
 from orchestrator.analysis.impedance import Quantity
 
 _UM_PER_CM = 1e4
@@ -28,10 +28,11 @@ def conductivity(
     The intercept is R0 of the fitted circuit, with the leads' inductance a separate element: neither the first point
     nor a place where the curve happens to cross the axis. A spectrum cannot tell the film from contacts and leads;
     measure those on a case without a film, or read the conductivity as a lower bound. The error holds that of the fit
-    and of the thickness. Raises ValueError for a shorted cell and for sizes that are not positive.
+    and of the thickness. Raises ValueError for a shorted cell, for a spectrum that does not determine the series
+    resistance, and for sizes that are not positive.
     """
-    if fit.shorted:
-        raise ValueError(f"no conductivity: {fit.remark or 'the cell has no arc'}")
+    if fit.shorted or fit.electrolyte is None:
+        raise ValueError(f"no conductivity: {fit.remark or 'the spectrum does not determine the series resistance'}")
     if not (thickness_um > 0.0 and area_cm2 > 0.0 and series_ohm >= 0.0 and thickness_error_um >= 0.0):
         raise ValueError(f"no conductivity for {thickness_um} um, {area_cm2} cm2, {series_ohm} ohm: sizes are positive")
     film_ohm = fit.electrolyte.value - series_ohm

@@ -16,6 +16,7 @@ Verdicts use only what was known when they were given: feeding more never change
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from statistics import median
 
 from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.half_cycle_slices import PARTS, HalfCycle
-from orchestrator.analysis.impedance import Landmarks, landmarks
+from orchestrator.analysis.impedance import METAL_OHM, Landmarks, landmarks
 from protocols.program import SHORT_RATIO
 
 
@@ -40,6 +41,8 @@ class Verdict(StrEnum):
 _ORDER = tuple(Verdict)
 # Half-cycles are compared part by part when they took equally long, within this fraction.
 _LIKE = 0.05
+# Logarithm of the ratio of two spectra's lowest frequencies within which they are compared: a factor of 1.5.
+_SAME_END = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +259,16 @@ class SoftShortWatch:
             self._judge_rectangle()
 
     def feed_spectrum(self, cycle: int, spectrum: Spectrum) -> None:
-        """Judge a spectrum that was measured after a cycle. Raises ValueError for fewer than ten points."""
+        """Judge a spectrum that was measured after a cycle; few points, or high frequencies alone, tell nothing."""
         marks, rule = landmarks(spectrum), self._rule
-        before = [m.interface_ohm for at, m in self._spectra if at >= rule.settled_cycle and m.has_arc]
+        if marks is None or not marks.tells:
+            return
+        # Of a spectrum that ends elsewhere the arcs end elsewhere too.
+        like = [(at, m) for at, m in self._spectra if abs(math.log(m.lowest_hz / marks.lowest_hz)) < _SAME_END]
+        before = [m.interface_ohm for at, m in like if at >= rule.settled_cycle and m.has_arc]
         self._spectra.append((cycle, marks))
+        if not marks.has_arc and marks.low_ohm >= METAL_OHM:
+            return
         if not marks.has_arc:
             sentence = f"the spectrum after cycle {cycle} has no arc: {marks.low_ohm:.3g} ohm at every frequency"
             self._begin(Verdict.HARD_SHORT, cycle, sentence)

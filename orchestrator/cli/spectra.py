@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,11 @@ from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table
 
 if TYPE_CHECKING:
+    from orchestrator.analysis.impedance import Quantity
     from orchestrator.report.impedance import ImpedanceReport
+
+# By the verdict of the Kramers-Kronig test.
+_STEADY = {"steady": "yes", "changed": "no", "unknown": "not known"}
 
 
 def spectra(
@@ -43,7 +48,7 @@ def spectra(
         print_json({**report.as_dict(), "pictures": [str(path) for path in pictures]})
         return
     print_table(
-        ("cycle", "electrolyte ohm", "interface ohm", "conductivity S/cm", "steady", "remark"),
+        ("test", "measured", "cycle", "electrolyte ohm", "interface ohm", "conductivity S/cm", "steady", "remark"),
         [_row(report, index) for index in range(len(report.rows))],
         f"Spectra of {run_id}",
     )
@@ -54,18 +59,19 @@ def spectra(
 
 
 def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
-    row, sigma = report.rows[index], report.conductivities[index]
-    interface = "-" if row.interface is None else _with_error(row.interface.value, row.interface.error)
-    shown = "-" if sigma is None else f"{sigma.value.value:.3g}"
+    measured, row, sigma = report.spectra[index], report.rows[index], report.conductivities[index]
+    at = datetime.fromtimestamp(measured.started_unix_s, UTC).strftime("%Y-%m-%d %H:%M")
     return (
+        measured.test,
+        at,
         row.cycle,
-        _with_error(row.electrolyte.value, row.electrolyte.error),
-        interface,
-        shown,
-        "yes" if row.steady else "no",
+        _with_error(row.electrolyte),
+        _with_error(row.interface),
+        None if sigma is None else f"{sigma.value.value:.3g}",
+        _STEADY[row.steady.value],
         row.remark,
     )
 
 
-def _with_error(value: float, error: float) -> str:
-    return f"{value:.4g} +- {error:.2g}"
+def _with_error(quantity: Quantity | None) -> str | None:
+    return None if quantity is None else f"{quantity.value:.4g} +- {quantity.error:.2g}"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from orchestrator.analysis.circuit import CircuitFit, fit_cell
 from orchestrator.analysis.conductivity import Conductivity, conductivity
 from orchestrator.analysis.half_cycle_slices import HalfCycle, half_cycles_of
-from orchestrator.analysis.resistance_history import InterfaceRow, interface_over_cycles
+from orchestrator.analysis.impedance import Quantity
+from orchestrator.analysis.kramers_kronig import KramersKronig, Steadiness, kramers_kronig
+from orchestrator.analysis.resistance_history import InterfaceRow, interface_row
 from orchestrator.analysis.run_data import MeasuredSpectrum, RunData
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.analysis.summary import stored_short
-from orchestrator.report.spectra import bode, nyquist, resistance_over_cycles
+from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
 from protocols.cell import CellKind
 from protocols.program import CellFacts
@@ -21,13 +25,17 @@ from protocols.program import CellFacts
 
 @dataclass(frozen=True, slots=True)
 class ImpedanceReport:
-    """The results of a run's spectra; ``rows``, ``fits`` and ``conductivities`` are in the order of ``spectra``."""
+    """The results of a run's spectra, in the order measured; ``rows``, ``fits``, ``checks`` and ``conductivities`` too.
+
+    A run may have several spectra of one cycle: each has its test and its time.
+    """
 
     run_id: str
     label: str
     spectra: tuple[MeasuredSpectrum, ...]
     rows: tuple[InterfaceRow, ...]
     fits: tuple[CircuitFit, ...]
+    checks: tuple[KramersKronig, ...]
     conductivities: tuple[Conductivity | None, ...]
     half_cycles: tuple[HalfCycle, ...]
     assessment: Assessment | None
@@ -45,24 +53,52 @@ class ImpedanceReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report for JSON: resistances in ohm, conductivities in S/cm."""
+        """Return the report for JSON: resistances in ohm, conductivities in S/cm; null is what is not known."""
         return {
             "run": self.run_id,
-            "spectra": [
-                {
-                    "test": spectrum.test,
-                    "points": len(spectrum.spectrum.frequency_hz),
-                    **asdict(row),
-                    "conductivity_s_cm": None if sigma is None else sigma.value.value,
-                }
-                for spectrum, row, sigma in zip(self.spectra, self.rows, self.conductivities, strict=True)
-            ],
+            "spectra": [self._spectrum_as_dict(n) for n in range(len(self.spectra))],
             "assessment": None if self.assessment is None else asdict(self.assessment),
         }
 
+    def _spectrum_as_dict(self, n: int) -> dict[str, Any]:
+        measured, row, fit, check = self.spectra[n], self.rows[n], self.fits[n], self.checks[n]
+        sigma = self.conductivities[n]
+        return {
+            "test": measured.test,
+            "measured_at": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(timespec="seconds"),
+            "points": len(measured.spectrum.frequency_hz),
+            "cycle": row.cycle,
+            "circuit": row.circuit or None,
+            "reason": row.reason,
+            "electrolyte": _as_dict(row.electrolyte),
+            "interface": _as_dict(row.interface),
+            "parameters": {name: _as_dict(quantity) for name, quantity in fit.parameters.items()},
+            "undetermined": list(fit.undetermined),
+            "relative_residual": _known(row.relative_residual),
+            "shorted": row.shorted,
+            "steady": {Steadiness.STEADY: True, Steadiness.CHANGED: False, Steadiness.UNKNOWN: None}[row.steady],
+            "kramers_kronig": {
+                "sentence": check.sentence,
+                "disagreement": _known(check.systematic),
+                "scatter": _known(check.noise),
+                "noticeable_change": _known(check.noticeable),
+                "spoiled_hz": list(check.spoiled_hz),
+            },
+            "remark": row.remark,
+            "conductivity_s_cm": None if sigma is None else sigma.value.value,
+        }
+
+
+def _as_dict(quantity: Quantity | None) -> dict[str, Any] | None:
+    return None if quantity is None else asdict(quantity)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
 
 def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> ImpedanceReport:
-    """Read, fit and judge a run's spectra; about a second for each. ``series_ohm`` is that of contacts and leads.
+    """Read, fit and judge a run's spectra; about half a second for each. ``series_ohm`` is that of contacts and leads.
 
     Raises StoreError for an unknown run.
     """
@@ -73,12 +109,15 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
     pairs = [(measured.cycle, measured.spectrum) for measured in spectra]
     halves = tuple(half_cycles_of(data)) if spectra else ()
     fits = tuple(fit_cell(measured.spectrum, kind) for measured in spectra)
+    checks = tuple(kramers_kronig(measured.spectrum) for measured in spectra)
+    rows = zip(spectra, fits, checks, strict=True)
     return ImpedanceReport(
         run_id,
         run.label or run.cell,
         spectra,
-        tuple(interface_over_cycles(pairs, kind)),
+        tuple(interface_row(measured.cycle, fit, check) for measured, fit, check in rows),
         fits,
+        checks,
         tuple(_conductivity(fit, facts, series_ohm) for fit in fits),
         halves,
         assess(halves, pairs, hard=_hard(store, run_id)) if kind is CellKind.LI_LI else None,
@@ -96,18 +135,20 @@ def _conductivity(fit: CircuitFit, facts: CellFacts, series_ohm: float) -> Condu
         return None
     try:
         return conductivity(fit, facts.electrolyte_thickness_um, facts.area_cm2, series_ohm)
-    except ValueError:  # a shorted cell: its row says so
+    except ValueError:  # a shorted cell, or one whose spectrum does not tell: its row says so
         return None
 
 
 def draw(report: ImpedanceReport, folder: Path) -> list[Path]:
     """Draw Nyquist and Bode plots and the resistances over the cycles into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    pairs = [(measured.cycle, measured.spectrum) for measured in report.spectra]
-    fits = {measured.cycle: fit for measured, fit in zip(report.spectra, report.fits, strict=True)}
+    pairs = zip(report.spectra, report.fits, strict=True)
+    drawn = [Drawn(measured.cycle, measured.spectrum, fit if fit.fitted else None) for measured, fit in pairs]
     names = ("nyquist", "bode", "resistances")
     paths = [folder / f"{report.run_id}-{name}.png" for name in names]
-    nyquist(pairs, paths[0], f"{report.label}: impedance", fits)
-    bode(pairs, paths[1], f"{report.label}: impedance", fits)
     resistance_over_cycles(report.rows, report.half_cycles, paths[2], f"{report.label}: resistances")
+    if not any(one.points for one in drawn):
+        return paths[2:]
+    nyquist(drawn, paths[0], f"{report.label}: impedance")
+    bode(drawn, paths[1], f"{report.label}: impedance")
     return paths

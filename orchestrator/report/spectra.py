@@ -1,6 +1,7 @@
 """Pictures of impedance: Nyquist and Bode plots, and resistances over the cycles.
 
-Spectra come with the cycle after which they were measured; fits, where given, are drawn as lines through the points.
+Spectra come with the cycle after which they were measured, several of a cycle in their order; fits, where there are
+any, are drawn as lines through the points.
 Matplotlib is imported when a picture is made; figures are drawn without pyplot, so that no state outlives them.
 """
 
@@ -8,18 +9,20 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from drivers.interfaces import Spectrum
-from orchestrator.analysis.circuit import CircuitFit
+from orchestrator.analysis.circuit_fit import CircuitFit
 from orchestrator.analysis.half_cycle_slices import HalfCycle
+from orchestrator.analysis.impedance import columns
 from orchestrator.analysis.resistance_history import InterfaceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 _WIDTH_INCHES = 7.0
@@ -28,54 +31,79 @@ _COLOURS = "viridis"
 # The palest end of the colours is hard to see on white.
 _DARKEST_SHARE = 0.88
 _INTERFACE, _TRACE = "#0072b2", "#d55e00"
-Spectra = Sequence[tuple[int, Spectrum]]
-Fits = Mapping[int, CircuitFit]
+Points = Sequence[tuple[float, complex]]
+Colour = tuple[float, float, float, float]
 
 
-def nyquist(spectra: Spectra, path: Path, title: str, fits: Fits | None = None) -> None:
-    """Draw -Z" over Z' (ohm) with equal axes, coloured by cycle; decades of frequency are marked on the widest."""
-    scale = _scale(spectra)
-    left, right, low, high = _window(spectra)
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A spectrum to be drawn: the cycle after which it was measured, its points, and its fit if there is one."""
+
+    cycle: int
+    spectrum: Spectrum
+    fit: CircuitFit | None = None
+
+    @property
+    def points(self) -> list[tuple[float, complex]]:
+        """The points that can be drawn: frequency (Hz, from high to low) and impedance (ohm)."""
+        frequency, impedance = columns(self.spectrum)
+        return list(zip(frequency.tolist(), impedance.tolist(), strict=True))
+
+
+def nyquist(spectra: Sequence[Drawn], path: Path, title: str) -> None:
+    """Draw -Z" over Z' (ohm) with equal axes, coloured by cycle; decades of frequency are marked on the widest.
+
+    Raises ValueError when no spectrum has a point.
+    """
+    shown = _Shown(spectra)
+    left, right, low, high = _window(shown.points)
     # As high as equal axes need: the words around them take about 1.1 inches, the bar beside them as much.
     figure = _figure(min(6.5, max(3.0, 1.1 + 5.6 * (high - low) / (right - left))))
     axes = figure.add_subplot()
-    for cycle, spectrum in spectra:
-        colour = _colour(scale, cycle)
-        reals, minus = [z.real for z in spectrum.impedance_ohm], [-z.imag for z in spectrum.impedance_ohm]
-        axes.plot(reals, minus, "o", ms=3.5, mfc="none", mew=0.8, color=colour, label="_")
-        if fits and cycle in fits:
-            fitted = fits[cycle].fitted
+    for drawn, points, colour in shown:
+        axes.plot(
+            [z.real for _, z in points],
+            [-z.imag for _, z in points],
+            "o",
+            ms=3.5,
+            mfc="none",
+            mew=0.8,
+            color=colour,
+            label="_",
+        )
+        if drawn.fit is not None:
+            fitted = drawn.fit.fitted
             axes.plot([z.real for z in fitted], [-z.imag for z in fitted], "-", linewidth=1.1, color=colour)
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
-    _mark_decades(axes, max((spectrum for _, spectrum in spectra), key=_width_ohm))
+    _mark_decades(axes, max(shown.points, key=_width_ohm))
     axes.set_aspect("equal", adjustable="box")
     axes.axhline(0, color="0.5", linewidth=0.5, zorder=0)
     _words(axes, title, "Z' / $\\Omega$", '\N{MINUS SIGN}Z" / $\\Omega$')
-    _legend(axes, "upper left", bool(fits))
-    _colour_bar(figure, axes, scale, spectra)
+    _legend(axes, "upper left", shown.fitted)
+    shown.colour_bar(figure, axes)
     _save(figure, path)
 
 
-def _width_ohm(spectrum: Spectrum) -> float:
-    reals = [z.real for z in spectrum.impedance_ohm]
+def _width_ohm(points: Points) -> float:
+    reals = [z.real for _, z in points]
     return max(reals) - min(reals)
 
 
-def _window(spectra: Spectra) -> tuple[float, float, float, float]:
+def _window(spectra: Sequence[Points]) -> tuple[float, float, float, float]:
     """Return left, right, low and high: all points, the origin, and room above the arcs for the legend."""
-    points = [z for _, spectrum in spectra for z in spectrum.impedance_ohm]
+    points = [z for spectrum in spectra for _, z in spectrum]
+    left = min(0.0, 1.06 * min(z.real for z in points))
     right = 1.06 * max(*(z.real for z in points), 1e-12)
     top, bottom = max(-z.imag for z in points), min(-z.imag for z in points)
     # Never flatter than a third: a spectrum without an arc is a dot on a line, and should look so.
-    return 0.0, right, min(0.0, 1.1 * bottom) - 0.05 * right, max(1.3 * top, 0.28 * right)
+    return left, right, min(0.0, 1.1 * bottom) - 0.05 * right, max(1.3 * top, 0.28 * right)
 
 
-def _mark_decades(axes: Axes, spectrum: Spectrum) -> None:
+def _mark_decades(axes: Axes, pairs: Points) -> None:
     """Write the frequency outside the arc at the points nearest to whole decades, as long as the marks do not meet."""
     from matplotlib.patheffects import withStroke
 
-    pairs = list(zip(spectrum.frequency_hz, spectrum.impedance_ohm, strict=True))
     top_hz, top = max(pairs, key=lambda pair: -pair[1].imag)
     apart = 0.06 * axes.get_xlim()[1]
     taken: list[complex] = []
@@ -109,26 +137,27 @@ def _hertz(decade: int) -> str:
     return f"1e{decade} Hz"
 
 
-def bode(spectra: Spectra, path: Path, title: str, fits: Fits | None = None) -> None:
-    """Draw the modulus (ohm) and minus the phase (degrees) over the frequency (Hz), coloured by cycle."""
+def bode(spectra: Sequence[Drawn], path: Path, title: str) -> None:
+    """Draw the modulus (ohm) and minus the phase (degrees) over the frequency (Hz), coloured by cycle.
+
+    Raises ValueError when no spectrum has a point.
+    """
+    shown = _Shown(spectra)
     figure = _figure(5.6)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    scale = _scale(spectra)
-    for cycle, spectrum in spectra:
-        colour = _colour(scale, cycle)
+    for drawn, points, colour in shown:
         for axes, of in ((upper, abs), (lower, _minus_phase_deg)):
-            values = [of(z) for z in spectrum.impedance_ohm]
-            axes.plot(spectrum.frequency_hz, values, "o", ms=3.2, mfc="none", mew=0.8, color=colour, label="_")
-            if fits and cycle in fits:
-                fit = fits[cycle]
+            values = [of(z) for _, z in points]
+            axes.plot([hertz for hertz, _ in points], values, "o", ms=3.2, mfc="none", mew=0.8, color=colour, label="_")
+            if (fit := drawn.fit) is not None:
                 axes.plot(fit.frequency_hz, [of(z) for z in fit.fitted], "-", linewidth=1.1, color=colour)
     upper.set_xscale("log")
     upper.set_yscale("log")
     lower.axhline(0, color="0.5", linewidth=0.5, zorder=0)
     _words(upper, title, "", "|Z| / $\\Omega$")
     _words(lower, "", "frequency / Hz", "\N{MINUS SIGN}phase / degrees")
-    _legend(upper, "upper right", bool(fits))
-    _colour_bar(figure, [upper, lower], scale, spectra)
+    _legend(upper, "upper right", shown.fitted)
+    shown.colour_bar(figure, [upper, lower])
     _save(figure, path)
 
 
@@ -142,7 +171,8 @@ def resistance_over_cycles(
     """Draw interface and electrolyte resistance by EIS, with errors, and the half-cycles' |V|/|I|, over the cycles.
 
     A cycle's half-cycles stand at its number, less a half for the first; spectra at the cycle after which they were
-    measured. A spectrum without an arc is a cross on the axis.
+    measured, several of one cycle one after the other on the way to the next half-cycle. A shorted cell is a cross on
+    the axis; what a spectrum does not determine is not drawn.
     """
     figure = _figure(4.3)
     axes = figure.add_subplot()
@@ -153,22 +183,25 @@ def resistance_over_cycles(
         axes.plot(
             [at for at, _ in known], [ohm for _, ohm in known], ".-", ms=3, linewidth=0.7, color=_TRACE, label=label
         )
-    whole = [(row.cycle, row.interface) for row in rows if row.interface is not None]
+    placed = list(zip(_spread([row.cycle for row in rows]), rows, strict=True))
+    whole = [(at, row.interface) for at, row in placed if row.interface is not None]
     if whole:
-        _bars(axes, [(cycle, q.value, q.error) for cycle, q in whole], "o", _INTERFACE, "interface, by EIS")
-        series = [
-            (row.cycle, row.electrolyte.value, row.electrolyte.error) for row in rows if row.interface is not None
-        ]
-        _bars(axes, series, "s", "0.4", "electrolyte and contacts, by EIS")
-    shorted = [row.cycle for row in rows if row.interface is None]
+        _bars(axes, [(at, q.value, q.error) for at, q in whole], "o", _INTERFACE, "interface, by EIS")
+    series = [(at, row.electrolyte) for at, row in placed if row.electrolyte is not None and not row.shorted]
+    if series:
+        _bars(axes, [(at, q.value, q.error) for at, q in series], "s", "0.4", "electrolyte and contacts, by EIS")
+    shorted = [at for at, row in placed if row.shorted]
     if shorted:
         label = "no arc: shorted"
         axes.plot(shorted, [0.0] * len(shorted), "x", ms=8, mew=2, color="black", label=label, clip_on=False, zorder=6)
     # Room above the curves for the legend.
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
-    axes.set_xlim(-0.02 * axes.get_xlim()[1], None)
+    axes.set_xlim(-0.02 * max(axes.get_xlim()[1], 1.0), None)
     _words(axes, title, "cycle number", "resistance / $\\Omega$")
-    axes.legend(loc="upper left", ncols=2, fontsize=8, frameon=True, framealpha=0.9)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper left", ncols=2, fontsize=8, frameon=True, framealpha=0.9)
+    else:
+        axes.text(0.5, 0.5, "no resistance is determined", ha="center", va="center", transform=axes.transAxes)
     _save(figure, path)
 
 
@@ -180,12 +213,21 @@ def _places(half_cycles: Sequence[HalfCycle]) -> list[float]:
     return places
 
 
-def _bars(axes: Axes, points: Sequence[tuple[int, float, float]], marker: str, colour: str, label: str) -> None:
-    errors = [error if math.isfinite(error) else 0.0 for _, _, error in points]
+def _spread(cycles: Sequence[int]) -> list[float]:
+    """Return places on the axis of cycles: of several in one cycle, each a step further, within half a cycle."""
+    counts, seen = Counter(cycles), Counter[int]()
+    places = []
+    for cycle in cycles:
+        places.append(cycle + 0.5 * seen[cycle] / counts[cycle])
+        seen[cycle] += 1
+    return places
+
+
+def _bars(axes: Axes, points: Sequence[tuple[float, float, float]], marker: str, colour: str, label: str) -> None:
     axes.errorbar(
-        [cycle for cycle, _, _ in points],
+        [at for at, _, _ in points],
         [value for _, value, _ in points],
-        yerr=errors,
+        yerr=[error for _, _, error in points],
         fmt=f"{marker}--",
         ms=5,
         linewidth=0.8,
@@ -201,24 +243,47 @@ def _figure(height_inches: float) -> Figure:
     return Figure(figsize=(_WIDTH_INCHES, height_inches), layout="constrained")
 
 
-def _scale(spectra: Spectra) -> ScalarMappable:
-    """Return the colours of the cycles; raises ValueError if there is no spectrum to draw."""
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
+class _Shown:
+    """The spectra that have a point, with colours: by cycle, or by their order where a cycle has several."""
 
-    if not spectra:
-        raise ValueError("no spectrum to draw")
-    cycles = [cycle for cycle, _ in spectra]
-    shades = [colormaps[_COLOURS](_DARKEST_SHARE * n / 255) for n in range(256)]
-    scale = Normalize(min(cycles), max(*cycles, min(cycles) + 1))
-    return ScalarMappable(scale, LinearSegmentedColormap.from_list("cycles", shades))
+    def __init__(self, spectra: Sequence[Drawn]) -> None:
+        from matplotlib import colormaps
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import LinearSegmentedColormap, Normalize
 
+        self._spectra = [drawn for drawn in spectra if drawn.points]
+        if not self._spectra:
+            raise ValueError("no spectrum to draw")
+        self.points = [drawn.points for drawn in self._spectra]
+        cycles = [drawn.cycle for drawn in self._spectra]
+        self._by_cycle = len(set(cycles)) == len(cycles)
+        self._numbers = cycles if self._by_cycle else list(range(1, len(cycles) + 1))
+        shades = [colormaps[_COLOURS](_DARKEST_SHARE * n / 255) for n in range(256)]
+        low = min(self._numbers)
+        scale = Normalize(low, max(*self._numbers, low + 1))
+        self._scale = ScalarMappable(scale, LinearSegmentedColormap.from_list("cycles", shades))
 
-def _colour(scale: ScalarMappable, cycle: int) -> tuple[float, float, float, float]:
-    low, high = scale.get_clim()
-    red, green, blue, opaque = scale.get_cmap()((cycle - (low or 0.0)) / (high - (low or 0.0)))
-    return red, green, blue, opaque
+    @property
+    def fitted(self) -> bool:
+        """Whether there is a fit to explain in the legend."""
+        return any(drawn.fit is not None for drawn in self._spectra)
+
+    def __iter__(self) -> Iterator[tuple[Drawn, Points, Colour]]:
+        """Yield each spectrum with its points and its colour."""
+        low, high = self._scale.get_clim()
+        for drawn, points, number in zip(self._spectra, self.points, self._numbers, strict=True):
+            red, green, blue, opaque = self._scale.get_cmap()((number - (low or 0.0)) / (high - (low or 0.0)))
+            yield drawn, points, (red, green, blue, opaque)
+
+    def colour_bar(self, figure: Figure, axes: Any) -> None:  # noqa: ANN401 - one or a list
+        """Draw a colour bar beside the axes; a single spectrum needs none."""
+        if len(self._numbers) < 2:
+            return
+        bar = figure.colorbar(self._scale, ax=axes, pad=0.02, fraction=0.05, aspect=30)
+        bar.set_label("cycle number" if self._by_cycle else "spectrum, in the order measured")
+        if len(self._numbers) <= 8:
+            bar.set_ticks(self._numbers)
+        bar.ax.tick_params(labelsize=8)
 
 
 def _words(axes: Axes, title: str, x: str, y: str) -> None:
@@ -233,18 +298,6 @@ def _legend(axes: Axes, corner: Literal["upper left", "upper right"], fitted: bo
     if fitted:
         axes.plot([], [], "-", linewidth=1.1, color="0.3", label="fit")
     axes.legend(loc=corner, fontsize=8, frameon=True, framealpha=0.9)
-
-
-def _colour_bar(figure: Figure, axes: Any, scale: ScalarMappable, spectra: Spectra) -> None:  # noqa: ANN401 - one or a list
-    """Draw a colour bar of the measured cycles beside the axes; a single spectrum needs none."""
-    cycles = sorted({cycle for cycle, _ in spectra})
-    if len(cycles) < 2:
-        return
-    bar = figure.colorbar(scale, ax=axes, pad=0.02, fraction=0.05, aspect=30)
-    bar.set_label("cycle number")
-    if len(cycles) <= 8:
-        bar.set_ticks(cycles)
-    bar.ax.tick_params(labelsize=8)
 
 
 def _save(figure: Figure, path: Path) -> None:
