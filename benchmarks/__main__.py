@@ -20,6 +20,7 @@ from benchmarks import (
     restart,
     shorts,
     softshort,
+    spectra,
     whole_path,
 )
 from benchmarks.figures import Figure, conditions, table
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "softshort": softshort.measure,
     "shorts": shorts.measure,
     "guards": guards.measure,
+    "spectra": spectra.measure,
     "help": help_start.measure,
 }
 
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
-    parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts and guards")
+    parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards and spectra")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
@@ -56,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **BENCHMARKS,
         "shorts": partial(shorts.measure, seed=options.seed),
         "guards": partial(guards.measure, seed=options.seed),
+        "spectra": partial(spectra.measure, seed=options.seed),
     }
     for name, measure in measures.items():
         if not options.names or name in options.names:
