@@ -9,7 +9,7 @@
 # source text and evaluates it; numpy 2 writes np.float64(1.0) where numpy 1 wrote 1.0. Also seen: the package imports
 # pandas and does not ask for it, so that a plain installation fails at the import of its circuits.
 # Whom it meets: who checks a spectrum that cellrig exported with the package that the field uses for it.
-# What to do: install pandas too, and call linKK inside numpy.printoptions(legacy="1.25"), as cellrig does.
+# What to do: install pandas too, and call linKK inside numpy.printoptions(legacy="1.25").
 set -eu
 
 folder=$(mktemp -d)
