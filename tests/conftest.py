@@ -52,6 +52,8 @@ for _name in tuple(os.environ):
     if _name in _CLEARED or _name.startswith(_CLEARED_BEGINNINGS):
         del os.environ[_name]
 os.environ["TERM"] = "dumb"
+# Two workers, each with threads over matrices of a hundred rows, only wait for each other.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 # A shell that starts pytest in the background lets it and its children ignore Ctrl-C; our programs are ended by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

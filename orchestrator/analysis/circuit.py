@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit_elements import read_circuit
 from orchestrator.analysis.circuit_fit import MOST_RELATIVE_ERROR, CircuitFit, described, fit_circuit, resistance
-from orchestrator.analysis.circuit_search import Found, search
+from orchestrator.analysis.circuit_search import FALSE_MINIMUM, Found, search
 from orchestrator.analysis.impedance import METAL_OHM, Landmarks, Quantity, columns, landmarks
 from protocols.cell import CellKind
 
@@ -47,6 +47,7 @@ CIRCUITS: Mapping[CellKind, Circuits] = MappingProxyType(
 )
 # Diffusion feeds a reaction, which has an arc.
 _BEHIND_ARCS = frozenset({"-W1", "-Ws1", "-Wo1", "-W1-C9"})
+_BENT = frozenset({"-Ws1", "-Wo1"})
 METAL = "L0-R0"
 # Circuits within this much of the best in the criterion have their say; beyond, the evidence is very strong.
 _EVIDENCE = 10.0
@@ -117,6 +118,9 @@ def _tried(circuits: Circuits, frequency: Floats, impedance: Complexes) -> tuple
             found = _best([_searched(text, frequency, impedance, begin) for begin in begins])
             if found is None:
                 break
+            if tail in _BENT and found.found.shared > FALSE_MINIMUM:
+                # The bend may hold an arc's place from before.
+                found = _best([found, _searched(text, frequency, impedance, None)]) or found
             tried.append(found)
             if before is not None and found.standing > before.standing:
                 break

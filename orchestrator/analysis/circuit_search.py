@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 # No reading of impedance is better than this fraction of it: four significant figures, rounded.
 LEAST_NOISE = 1e-4
+FALSE_MINIMUM = 1.5
+"""A variance that grew this much, because neighbouring points share their misfit, may be that of a false minimum."""
 # How many of the best places of a new term are searched from, and how far apart they are: in logarithms of a time.
 _STARTS, _APART = 3, 1.6
 # A coordinate this near to its bound, as a share of the way between the bounds, lies on it.
 _AT_BOUND = 1e-3
-# A variance that grew this much, because neighbours share their misfit, is a sign of a false minimum.
-_POOR = 3.0
 # A search ends after so many steps, after two that lower the squares by less than this share, or with nothing left.
 _MOST_STEPS, _CALM, _EXACT = 80, 1e-6, 1e-20
 # In logarithms and exponents.
@@ -96,7 +96,7 @@ def search(circuit: Circuit, frequency: Floats, impedance: Complexes, begin: Fou
     orders = [arcs + tails, tails + arcs] if arcs and tails else [missing]
     left, places = min((problem.built(wanted, known, order) for order in orders), key=lambda one: one[0])
     found = problem.found(wanted, _in_order(wanted, places))
-    if begin is not None or found.shared < _POOR:
+    if begin is not None or found.shared < FALSE_MINIMUM:
         return found
     # One term may hold the place of another: each is taken out and put in anew.
     for term in wanted:

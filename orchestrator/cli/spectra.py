@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -33,6 +34,8 @@ def spectra(
 ) -> None:
     """Fit a run's impedance spectra, check them, report the state of the cell, and draw them."""
     need("report")
+    # The matrices of a spectrum are small: threads over them only wait for each other. Read when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from orchestrator.report.impedance import draw, impedance_report
     from orchestrator.store import open_store
 

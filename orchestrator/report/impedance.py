@@ -146,7 +146,9 @@ def draw(report: ImpedanceReport, folder: Path) -> list[Path]:
     drawn = [Drawn(measured.cycle, measured.spectrum, fit if fit.fitted else None) for measured, fit in pairs]
     names = ("nyquist", "bode", "resistances")
     paths = [folder / f"{report.run_id}-{name}.png" for name in names]
-    resistance_over_cycles(report.rows, report.half_cycles, paths[2], f"{report.label}: resistances")
+    # Voltage over current is a resistance only in a cell that rests at 0 V, which are those with a verdict on shorts.
+    halves = report.half_cycles if report.assessment is not None else ()
+    resistance_over_cycles(report.rows, halves, paths[2], f"{report.label}: resistances")
     if not any(one.points for one in drawn):
         return paths[2:]
     nyquist(drawn, paths[0], f"{report.label}: impedance")
