@@ -25,7 +25,7 @@ _SAME = 1e-5
 # Range of the logarithm of prior variance over noise variance that is looked at.
 _LEAST_LOG, _MOST_LOG, _LOG_STEP = -30.0, 27.0, 0.25
 # Logarithm of the likelihood ratio that a change should reach for it to be noticed, and what fitting it takes away.
-_NOTICED, _FITTED_AWAY = 5.0, 2.0
+_NOTICED, _FITTED_AWAY = 3.5, 2.0
 
 
 @dataclass(frozen=True, slots=True)
