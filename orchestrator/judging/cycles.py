@@ -33,7 +33,7 @@ COMPLETE_ENDS = frozenset({EndReason.VOLTAGE, EndReason.CURRENT})
 LEAST = 0.05
 """Least ratio that is called an efficiency. Our judgement: poor first cycles give back more than this."""
 MOST = 1.5
-"""Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it, unless those gave nothing."""
+"""Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it."""
 _SYMMETRIC = "li-li"
 # The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
 _TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
