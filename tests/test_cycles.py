@@ -172,7 +172,7 @@ def test_strip_that_does_not_take_all_of_its_plating_has_no_efficiency(ran: list
 
 
 def test_rate_at_which_a_cell_gives_nothing_has_no_efficiency() -> None:
-    """A discharge that is cut off at once is no 0 %, and the slow cycle behind it no 17,000 %."""
+    """A discharge that is cut off at once is no 1 %, and the slow cycle behind it no 5,700 %."""
     ran = [
         (0.17, FULL),
         (0.16, FULL),
