@@ -171,6 +171,22 @@ def test_strip_that_does_not_take_all_of_its_plating_has_no_efficiency(ran: list
     assert {cycle.coulombic_efficiency for cycle in rows("li-cu", [DISCHARGE, CHARGE, Loop(1, 9)], ran)} == {None}
 
 
+def test_rate_at_which_a_cell_gives_nothing_has_no_efficiency() -> None:
+    """A discharge that is cut off at once is no 1 %, and the slow cycle behind it no 5,700 %."""
+    ran = [
+        (0.17, FULL),
+        (0.16, FULL),
+        (0.17, FULL),
+        (0.0, FULL),
+        (0.001, FULL),
+        (0.17, FULL),
+        (0.17, FULL),
+        (0.17, FULL),
+    ]
+    found = rows("lfp", [CHARGE, DISCHARGE, Loop(1, 4)], ran)
+    assert [c.coulombic_efficiency for c in found] == [pytest.approx(16 / 17), None, None, pytest.approx(1.0)]
+
+
 def test_steps_of_several_stages_are_added() -> None:
     """A charge of two stages and a titration in pulses with rests are one half each."""
     steps: list[Step] = [CHARGE, REST, CHARGE, DISCHARGE, REST, Loop(4, 3), Loop(1, 5)]

@@ -11,6 +11,8 @@ None where it would not be one:
   pair whose halves are both set it would be 1 by construction.
 - The half that took before it was such a one: what it left comes out now. Over a reservoir of lithium only all
   half-cycles together have an efficiency (``orchestrator.analysis.reservoir``).
+- One half was cut off at once, as in a rate test whose cell gives nothing at its highest current (``LEAST``), or far
+  more came out than went in, as in the slow cycle after it (``MOST``).
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ from protocols.program import Program
 
 # Ends at which a cell has given what it gives at this current.
 COMPLETE_ENDS = frozenset({EndReason.VOLTAGE, EndReason.CURRENT})
+LEAST = 0.05
+"""Least ratio that is called an efficiency. Our judgement: poor first cycles give back more than this."""
+MOST = 1.5
+"""Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it."""
 _SYMMETRIC = "li-li"
 # The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
 _TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
@@ -187,7 +193,7 @@ class CycleBuilder:
         if given is None or given.number != taken.number - 1 or not taken.is_complete:
             return None, None
         is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
-        if not is_fresh or not given.ah > 0 or not taken.ah >= 0:
+        if not is_fresh or not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
             return None, None
         return taken.ah / given.ah, _OF[taken.direction, at == 0]
 
