@@ -106,6 +106,9 @@ CYCLES = [CHARGED, DISCHARGED] * 3
         pytest.param([*CYCLES, FULL_5C, EMPTY_5C, FULL, EMPTY, FULL], True, id="pulled out at 5C, seen at 1C"),
         pytest.param([Ran(1, 3000.0, mean_v=3.95), Ran(2, 3000.0, mean_v=2.9)] + [FULL, EMPTY] * 9, False, id="aged"),
         pytest.param([*CYCLES, *[Ran(1, 60.0), Ran(2, 60.0)] * 3] + [FULL, EMPTY] * 9, False, id="shorter and shorter"),
+        pytest.param(
+            [*CYCLES, FULL, Ran(2, 9.0, mean_v=2.81)] + [FULL, EMPTY] * 9, False, id="aged within one half-cycle"
+        ),
         pytest.param([*CYCLES] + [IDLE_UP] * 20, False, id="a charge at constant voltage, ever again"),
         pytest.param([*CYCLES] + [IDLE_UP, EMPTY_5C] * 5, False, id="full, and weak at 5C"),
         pytest.param([*CYCLES, IDLE_UP, IDLE_DOWN, IDLE_UP], True, id="no current at two held voltages"),

@@ -33,8 +33,8 @@ NO_CURRENT = 0.1
 # A held voltage drew nothing if its mean current is below this part of its limit: the accuracy of testers' ranges.
 NO_HELD_CURRENT = 1e-3
 # A resistance has jumped if the voltages of charge and discharge lay within this part of the cutoffs' distance before:
-# it rose by two thirds from one half-cycle to the next.
-JUMP = 0.6
+# it doubled from one half-cycle to the next.
+JUMP = 0.5
 # A half-cycle is whole from this part of its set time on: a cell that passes so much is not weak at its current.
 WHOLE = 0.2
 # Steps at larger currents count as long as so many powered steps lie between, at least: later the cell may have aged.
@@ -132,9 +132,10 @@ class OpenCircuitWatch:
         self._number += 1
         if shows is Passage.PASSED:
             self._has_passed = True
-            found = self._came_back(executed)
+            is_behind_none, found = bool(self._row), self._came_back(executed)
             set_s = expected_s(step)
-            self._learn(direction, current_a, executed, is_whole=not set_s or executed.duration_s >= WHOLE * set_s)
+            is_whole = not set_s or executed.duration_s >= WHOLE * set_s
+            self._learn(direction, current_a, executed, is_whole=is_whole, is_behind_none=is_behind_none)
             return found
         # Of a long row the last steps tell as much: a month of a cell that passes nothing is millions of steps.
         most = max(segment.guards.early_cutoff_in_a_row, _ONE_WAY) + 1
@@ -173,13 +174,18 @@ class OpenCircuitWatch:
         )
         return [Finding(FindingKind.EARLY_CUTOFF, Action.MARK, message, executed.start_s)]
 
-    def _learn(self, direction: Direction, current_a: float, executed: ExecutedStep, *, is_whole: bool) -> None:
-        """Keep a whole half-cycle; two in a row that are not say that the cell is weak at currents as large."""
+    def _learn(
+        self, direction: Direction, current_a: float, executed: ExecutedStep, *, is_whole: bool, is_behind_none: bool
+    ) -> None:
+        """Keep a whole half-cycle; others show that the cell is there and weak at currents as large.
+
+        That is two in a row, or one behind steps that passed nothing: a single one may be cut by a lost contact.
+        """
         kept, was_cut = self._before, direction in self._cut
         self._cut = self._cut - {direction} if is_whole else self._cut | {direction}
         if is_whole and executed.mean_voltage_v is not None:
             self._keep(direction, current_a, executed.mean_voltage_v)
-        elif was_cut:
+        elif was_cut or is_behind_none:
             for key in [key for key in kept if key[0] is direction and key[1] >= _SAME_CURRENT * current_a]:
                 del kept[key]
         for key in [key for key, before in kept.items() if before.number < self._number - 2 * RECENT_STEPS]:
