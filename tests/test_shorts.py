@@ -157,7 +157,7 @@ def test_deep_soft_short_is_kept_apart_from_a_hard_one() -> None:
     cell = sound()
     trace.step(CURRENT_A, 1800.0, lambda step_s: 4.0 if 600.0 <= step_s < 1140.0 else cell(step_s))
     trace.step(-CURRENT_A, HALF_S, cell)
-    assert [found.kind for found in trace.found] == [ShortKind.DEEP_SOFT]
+    assert [found.kind for found in trace.found] == [ShortKind.SOFT_SUSPECTED, ShortKind.DEEP_SOFT]
     trace.step(CURRENT_A, HALF_S, then(cell, 900.0, 4.0))
     assert len(trace.of(ShortKind.HARD)) == 1
 

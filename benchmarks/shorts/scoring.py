@@ -15,6 +15,8 @@ _SOFT = {ShortKind.SOFT_SUSPECTED, ShortKind.SOFT_PROBABLE, ShortKind.DEEP_SOFT,
 _PROBABLE = {ShortKind.SOFT_PROBABLE, ShortKind.DEEP_SOFT, ShortKind.HARD}
 # A fall is dated to its record; an event of the test may begin between two.
 _SLACK_S = 200.0
+# Both rules date a fall to the record, or to the one before.
+_SAME_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,16 @@ def _spans_of(case: Case, records: int) -> list[tuple[float, float]]:
 
 
 def _kept(findings: tuple[ShortFinding, ...]) -> list[ShortFinding]:
-    """Return the soft findings that were not dropped later."""
-    dropped = {found.time_s for found in findings if found.kind is ShortKind.SOFT_DROPPED}
-    return [found for found in findings if found.kind in _SOFT and found.time_s not in dropped]
+    """Return the soft findings that were not dropped later, the last word on each."""
+    kept: list[ShortFinding] = []
+    for found in findings:
+        if found.kind is ShortKind.SOFT_DROPPED:
+            kept = [it for it in kept if it.time_s != found.time_s]
+        elif found.kind is ShortKind.MENDED:
+            kept = [it for it in kept if abs(it.time_s - found.time_s) > _SAME_S]
+        elif found.kind in _SOFT:
+            kept.append(found)
+    return kept
 
 
 def _meets(found: ShortFinding, span: tuple[float, float]) -> bool:
