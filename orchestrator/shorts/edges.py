@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 _VALUES = 128
@@ -23,37 +23,33 @@ class Edge:
     after_ohm: float
 
 
+@dataclass(slots=True)
 class StepProfile:
     """The resistances of a step, evenly in time and at most 128 of them; the next value is ``due_s``."""
 
-    __slots__ = ("_stride_s", "_values", "due_s")
-
-    def __init__(self) -> None:
-        self.due_s = 0.0
-        self._stride_s = 30.0
-        self._values: list[tuple[float, float]] = []
+    due_s: float = 0.0
+    stride_s: float = 30.0
+    values: list[tuple[float, float]] = field(default_factory=list)
 
     def copy(self) -> StepProfile:
         """Return a copy that shares nothing that changes."""
-        twin = StepProfile()
-        twin.due_s, twin._stride_s, twin._values = self.due_s, self._stride_s, self._values.copy()
-        return twin
+        return StepProfile(self.due_s, self.stride_s, self.values.copy())
 
     def add(self, step_s: float, ohm: float) -> None:
         """Add the value that is due."""
-        self._values.append((step_s, ohm))
-        if len(self._values) == _VALUES:
-            self._values = self._values[::2]
-            self._stride_s *= 2.0
-        self.due_s = step_s + self._stride_s
+        self.values.append((step_s, ohm))
+        if len(self.values) == _VALUES:
+            self.values = self.values[::2]
+            self.stride_s *= 2.0
+        self.due_s = step_s + self.stride_s
 
     def end(self) -> float | None:
         """Return the middle of the last values in ohm; None for too short a step."""
-        if len(self._values) < _LAST:
+        if len(self.values) < _LAST:
             return None
-        return sorted(ohm for _, ohm in self._values[-_LAST:])[_LAST // 2]
+        return sorted(ohm for _, ohm in self.values[-_LAST:])[_LAST // 2]
 
     def fall(self, from_s: float, to_s: float) -> float:
         """Return the largest fall between two values next to each other in a span, as a part of the level above."""
-        within = [ohm for at_s, ohm in self._values if from_s <= at_s <= to_s]
+        within = [ohm for at_s, ohm in self.values if from_s <= at_s <= to_s]
         return max((1.0 - b / a for a, b in pairwise(within) if a > 0.0), default=0.0)
