@@ -51,8 +51,12 @@ class ShortWatch:
         """Copy it in the one way in which it is copied."""
         return self.copy()
 
-    def enter(self, step: StepFacts, *, follows: bool) -> None:
-        """Begin the next step; ``follows``: it came directly behind the one before, in the same test."""
+    def enter(self, step: StepFacts, *, follows: bool, is_whole: bool = True) -> None:
+        """Begin the next step; ``follows``: it came directly behind the one before, in the same test.
+
+        Records that are missing in between (not ``is_whole``) are a gap, and levels outlast it.
+        """
+        del is_whole
         is_powered = bool(step.set_a) and not step.is_check
         if is_powered and self._rest is not None:
             self._set_zero()
