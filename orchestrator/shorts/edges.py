@@ -11,7 +11,10 @@ _LAST = 3
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A sudden change inside a step: run time, time in the step, set current, relative size (a fall is negative)."""
+    """A sudden change inside a step: run time, time in the step, set current, relative size (a fall is negative).
+
+    ``charge_ah`` is what all steps before its own have passed.
+    """
 
     time_s: float
     step_s: float
@@ -21,6 +24,7 @@ class Edge:
     size: float
     before_ohm: float
     after_ohm: float
+    charge_ah: float
 
 
 @dataclass(slots=True)

@@ -77,7 +77,8 @@ class ShortFinding:
     @property
     def sentence(self) -> str:
         """Say what was found, when, at which current, and on which evidence."""
-        where = f"{self.time_s / 3600:.3f} h (cycle {self.cycle}, {self._at}, {self.charge_ah * 1e3:.4g} mAh in all)"
+        charge = f"{self.step_charge_ah * 1e3:.4g} mAh in that step, {self.charge_ah * 1e3:.4g} mAh in all"
+        where = f"{self.time_s / 3600:.3f} h (cycle {self.cycle}, {self._at}, {charge})"
         before = "" if self.before_ohm is None else f" from {self.before_ohm:.3g}"
         change = self.seen or f"resistance{before} to {self.after_ohm:.3g} ohm"
         if self.kind is ShortKind.HARD:

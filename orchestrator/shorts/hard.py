@@ -261,8 +261,8 @@ class HardShortWatch:
         if r <= -(0.05 * trace.expected + 4.0 * self._noise_ohm):
             trace.half_since = None
             return
-        if r > trace.low and (self.fast_ohm is None or self.fast_ohm > self._floor):
-            # Below the floor only: a gradient may do that, unless the jump was as low.
+        if r > trace.low and (self.fast_ohm is None or self.fast_ohm > self._floor) and not trace.has_halved(r):
+            # Below the floor only: a gradient may do that, unless the jump was as low, or it fell there in the step.
             return
         window_s = max(self._thresholds.window_s, 3.0 * (time_s - before_s))
         self._open(time_s, step_s, r, expected=trace.expected, sudden=time_s - trace.high_s <= window_s)

@@ -18,7 +18,7 @@ _ROUNDING_V = 1e-9
 
 
 def measured_noise_v(rest_v: Sequence[float], t: Thresholds) -> float:
-    """Return the noise of one record in volts, from successive records of a rest, so that a drift adds nothing.
+    """Return the noise of one record in volts, from successive records of a rest, so that a slow drift adds little.
 
     Never above ``noise_v`` nor below ``least_noise_v``. A converter whose steps hide the noise adds half a step; where
     no two records differ, nothing is known of it.

@@ -204,7 +204,7 @@ class SoftShortWatch:
 
     def _edge(self, at_s: float, step_s: float, size: float, before: float, after: float, told_s: float) -> None:
         step, self._told_s = self._step, told_s
-        edge = Edge(at_s, step_s, self._number, step.set_a or 0.0, step.cycle, size, before, after)
+        edge = Edge(at_s, step_s, self._number, step.set_a or 0.0, step.cycle, size, before, after, self._charge_ah)
         if size > 0.0:
             if not self._comes_back(size / (1.0 + size)) and not self._heals(edge):
                 self._rises.append(edge)
@@ -297,7 +297,9 @@ class SoftShortWatch:
         recent = [dip_s for dip_s, _ in self._dips if at_s - dip_s <= t.dips_within_s]
         if len(recent) >= t.dips and at_s - self._dips_told_s > t.dips_within_s:
             self._dips_told_s = at_s
-            edge = Edge(recent[0], step_s, self._number, step.set_a or 0.0, step.cycle, size, before, after)
+            edge = Edge(
+                recent[0], step_s, self._number, step.set_a or 0.0, step.cycle, size, before, after, self._charge_ah
+            )
             self._tell(ShortKind.SOFT_SUSPECTED, edge)
 
     def _tell(self, kind: ShortKind, edge: Edge) -> None:
@@ -311,7 +313,7 @@ class SoftShortWatch:
                 cycle=edge.cycle,
                 current_a=edge.set_a,
                 density_a_per_cm2=None if area is None else abs(edge.set_a) / area,
-                charge_ah=self._charge_ah + step_ah,
+                charge_ah=edge.charge_ah + step_ah,
                 step_charge_ah=step_ah,
                 before_ohm=edge.before_ohm,
                 after_ohm=edge.after_ohm,

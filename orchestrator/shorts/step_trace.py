@@ -122,6 +122,10 @@ class StepTrace:
         """Return whether noise, or what is left of a gradient that drives against the current, hides no such level."""
         return ohm > _BEARABLE * self._noise_ohm and ohm > _LEAST_PART * self.known
 
+    def has_halved(self, ohm: float) -> bool:
+        """Return whether a record lies below half of the last minutes, where noise hides no such fall."""
+        return ohm <= self._thresholds.half * self.local and self.can_judge(self.local)
+
     def rise(self, ohm: float) -> None:
         """Take a record above all of the last minutes; after a jump, which is a contact's, where it stood is kept."""
         before = self.last
