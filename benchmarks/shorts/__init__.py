@@ -20,7 +20,8 @@ from orchestrator.shorts import ShortKind
 
 __all__ = ["SEED", "measure"]
 
-SEED = "judging"
+# Nothing was set on it (docs/shorts.md).
+SEED = "final2"
 CELLS = {
     Event.HARD: 500,
     Event.SOUND: 500,
