@@ -94,7 +94,7 @@ class OpenCircuitBlock(FileModel):
 
 
 class ShortBlock(GuardBlock):
-    """A short of a Li/Li cell: records below ``ratio`` of what is expected may be one, ``policy`` is what it does.
+    """What a short does (``policy``); records of a Li/Li cell below ``ratio`` of what is expected may be one.
 
     ``in_a_row`` is of recipes of earlier versions, which still load with their hashes.
     """

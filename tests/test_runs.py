@@ -155,7 +155,7 @@ def test_shorted_cell_completes_with_its_hour(store_path: Path, poll_period_s: f
     )
     assert found.run.state is RunState.COMPLETED
     assert found.run.reason.startswith(f"{FindingKind.CELL_SHORTED}: ")
-    assert "since 2.503 h (cycle 8, 0.2 mA/cm2" in found.run.reason
+    assert "since 2.506 h (cycle 8, 0.2 mA/cm2" in found.run.reason
 
 
 def test_short_in_cycle_2_ends_the_run_at_its_hour(store_path: Path, tmp_path: Path) -> None:

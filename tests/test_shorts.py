@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import Action, FindingKind
 from orchestrator.runs.run_guards import RunGuards
-from orchestrator.shorts import Reason, ShortKind
+from orchestrator.shorts import Reason, ShortKind, Thresholds
 from orchestrator.shorts.run_shorts import RunShorts, symmetric_cell
+from orchestrator.shorts.smoothing import measured_noise_v
 from protocols import Program, load_cell, load_recipe, resolve
 from protocols.program import CellFacts, CyclingSegment, ShortPolicy
 from tests.short_traces import (
@@ -157,7 +159,7 @@ def test_deep_soft_short_is_kept_apart_from_a_hard_one() -> None:
     cell = sound()
     trace.step(CURRENT_A, 1800.0, lambda step_s: 4.0 if 600.0 <= step_s < 1140.0 else cell(step_s))
     trace.step(-CURRENT_A, HALF_S, cell)
-    assert [found.kind for found in trace.found] == [ShortKind.DEEP_SOFT]
+    assert [found.kind for found in trace.found] == [ShortKind.SOFT_SUSPECTED, ShortKind.DEEP_SOFT]
     trace.step(CURRENT_A, HALF_S, then(cell, 900.0, 4.0))
     assert len(trace.of(ShortKind.HARD)) == 1
 
@@ -181,6 +183,53 @@ def test_electrolyte_of_the_cell_file_finds_a_cell_shorted_before_its_first_curr
     assert (found.reason, found.time_s) == (Reason.BELOW_FLOOR, 610.0)
     facts = CellFacts("a", "li-li", 0.785, electrolyte_thickness_um=90.0, electrolyte_s_per_cm=2.4e-4)
     assert symmetric_cell(facts).electrolyte_ohm == pytest.approx(47.8, abs=0.1)
+
+
+def test_hard_short_that_comes_back_inside_a_long_step_is_taken_back() -> None:
+    """Hours of metal in one plating, then the cell as it was: no reversal is needed, and the next short is found."""
+    trace = Trace()
+    trace.begin()
+    came_s = trace.at_s + 39_990.0
+    trace.step(
+        CURRENT_A,
+        60_000.0,
+        lambda step_s: 4.0 if 9_000.0 <= step_s < 20_000.0 or step_s >= 39_990.0 else first(step_s),
+    )
+    hard = [ShortKind.HARD, ShortKind.CAME_BACK, ShortKind.HARD]
+    assert [found.kind for found in trace.found if found.kind in hard] == hard
+    assert trace.of(ShortKind.HARD)[-1].time_s == came_s
+
+
+def test_contact_that_opens_behind_a_short_moves_no_date() -> None:
+    """The resistance is high for two minutes, and then what it was before: the metal was there all the time."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(3, sound())
+    came_s = trace.at_s + 900.0
+    cell = sound()
+    trace.step(CURRENT_A, HALF_S, lambda s: cell(s) if s < 900.0 else 400.0 if 1200.0 <= s < 1320.0 else 3.5)
+    assert [found.time_s for found in trace.of(ShortKind.HARD)] == [came_s]
+
+
+def test_noise_of_the_tester_is_taken_from_the_rest_before_the_first_current() -> None:
+    """Successive records tell it, a slow drift adds little; what shows none, or too few records, has the default."""
+    t = Thresholds()
+    draws = random.Random(2)
+    quiet = [1e-4 * n / 20 + draws.gauss(0.0, 3e-5) for n in range(20)]
+    assert measured_noise_v(quiet, t) == pytest.approx(1.3 * 3e-5, rel=0.4)
+    assert measured_noise_v([1e-4] * 20, t) == t.noise_v
+    assert measured_noise_v(quiet[:5], t) == t.noise_v
+    assert measured_noise_v([draws.gauss(0.0, 1e-3) for _ in range(20)], t) == t.noise_v
+
+
+def test_soft_short_of_a_few_records_here_and_there_is_suspected() -> None:
+    """Metal that is there and away every half minute: each time one or two records, three of them are enough."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(2, sound())
+    cell = sound()
+    trace.step(CURRENT_A, HALF_S, lambda s: (0.6 if 1500.0 <= s < 2100.0 and s % 120.0 < 30.0 else 1.0) * cell(s))
+    assert {found.kind for found in trace.found} == {ShortKind.SOFT_SUSPECTED}
 
 
 def test_copy_of_the_watch_goes_on_as_the_watch_does() -> None:

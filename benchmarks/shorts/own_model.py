@@ -97,6 +97,11 @@ class OwnCell:
     def voltage_v(self, current_a: float) -> float:
         """Return the voltage at the terminals."""
         self._force()
-        now = self.now_s
-        gained = sum(ohm for begins, ends, ohm in self.contacts if begins <= now < ends)
-        return self._cell.voltage_v(current_a) + current_a * gained
+        return self._cell.voltage_v(current_a) + current_a * self._gained_ohm()
+
+    def contact_ohm(self) -> float:
+        """Return what the contact has now."""
+        return self._parameters.contact_ohm + self._gained_ohm()
+
+    def _gained_ohm(self) -> float:
+        return sum(ohm for begins, ends, ohm in self.contacts if begins <= self.now_s < ends)

@@ -76,7 +76,7 @@ def drawn_case(population: str, number: int, event: Event) -> Case | None:
     known = facts.electrolyte_cm2 / area * draws.uniform(0.8, 1.25)
     which = draws.random()
     cell_ohm = facts.ohm_cm2(highest(steps)) / area
-    truth = _event(draws, event, steps, cell, cell_ohm, area, facts)
+    truth = _event(draws, event, steps, cell, cell_ohm, facts)
     pulled_at = draws.randrange(len(steps) // 2, len(steps)) if draws.random() < 0.05 else -1
     done = tuple(recorded(cell, steps, area, rule, draws, pulled_at))
     case = Case(
@@ -88,7 +88,7 @@ def drawn_case(population: str, number: int, event: Event) -> Case | None:
         known_ohm=known if which < 0.5 else None,
         eis_ohm=facts.electrolyte_cm2 / area + facts.contact_ohm if 0.5 <= which < 0.6 else None,
         steps=done,
-        hard_s=truth[0],
+        hard_s=None if truth[0] is None else _taken_s(done, truth[0]),
         soft_s=truth[1],
         breaks_in=facts.breaks_in,
         model="second" if is_second else "own",
@@ -97,6 +97,11 @@ def drawn_case(population: str, number: int, event: Event) -> Case | None:
     if case.hard_s is not None and _current_after(case, case.hard_s) < 90.0:
         return None
     return case
+
+
+def _taken_s(done: tuple[RecordedStep, ...], begins_s: float) -> float:
+    """Return from when on metal that began to grow at ``begins_s`` carried half of the current."""
+    return next((at_s for step in done for at_s in step.metal_s if at_s >= begins_s), math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +157,15 @@ def _lowered(steps: list[Step], facts: Facts, kind: TestKind) -> list[Step]:
 
 
 def _event(
-    draws: random.Random, event: Event, steps: list[Step], cell: SimulatedCell, ohm: float, area: float, facts: Facts
+    draws: random.Random, event: Event, steps: list[Step], cell: SimulatedCell, ohm: float, facts: Facts
 ) -> tuple[float | None, tuple[tuple[float, float], ...]]:
-    """Put the event into the cell; return the moment of a hard short, and the spans of soft ones."""
+    """Put the event into the cell; return when a hard short begins to grow, and the spans of soft ones."""
     spans = _spans(steps)
     total_s = spans[-1][1]
     if facts.parts is not None and event not in {Event.MENDED, Event.OVEN}:
         second_model.add_disturbances(draws, facts.parts, total_s, ohm)
     if event is Event.HARD:
-        return _hard(draws, steps, cell, ohm, area, facts)
+        return _hard(draws, spans, cell, ohm, facts)
     if event is Event.SOFT:
         return None, _soft(draws, spans, cell, ohm, draws.randint(1, 4))
     if event is Event.WEAK:
@@ -212,10 +217,8 @@ def _moment(draws: random.Random, spans: list[tuple[float, float]]) -> float:
 
 
 def _hard(
-    draws: random.Random, steps: list[Step], cell: SimulatedCell, ohm: float, area: float, facts: Facts
+    draws: random.Random, spans: list[tuple[float, float]], cell: SimulatedCell, ohm: float, facts: Facts
 ) -> tuple[float, tuple[tuple[float, float], ...]]:
-    spans = _spans(steps)
-    densities = [abs(step.density) for step in steps if step.density and not step.is_check]
     most = max(0.2, 0.15 * ohm - 0.3 * facts.contact_ohm)
     metal = min(log_uniform(draws, 0.2, 8.0), most)
     begins = _moment(draws, spans)
@@ -230,10 +233,7 @@ def _hard(
         before = tuple((b, min(e, until_s)) for b, e in before)
         cell.shunts = tuple(replace(s, ends_s=min(s.ends_s, until_s)) for s in cell.shunts)
     cell.shunts = (*cell.shunts, Shunt(begins, math.inf, metal, onset_s, wander))
-    # Metal takes half where its conductance is the cell's.
-    there = facts.ohm_cm2(next(d for (b, e), d in zip(spans, densities, strict=True) if begins <= e)) / area
-    taken = 0.0 if onset_s == 0.0 else onset_s * max(0.0, 1.0 - math.log10(max(1.0, there / metal)) / 3.0)
-    return begins + taken, before
+    return begins, before
 
 
 def _soft(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.shorts.schedules import CUTOFF_V, Step, log_uniform
-from benchmarks.shorts.shunts import Shunt
+from benchmarks.shorts.shunts import Shunt, total_siemens
 
 _GRID_S = 10.0
 _EARLY_S = (0.0, 1.0, 2.0, 5.0)
@@ -28,6 +28,9 @@ class SimulatedCell(Protocol):
 
     def voltage_v(self, current_a: float) -> float:
         """Return the voltage at the terminals."""
+
+    def contact_ohm(self) -> float:
+        """Return what lies in series with the cell and its metal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def drawn_rule(draws: random.Random) -> RecordRule:
 class RecordedStep:
     """A step as it ran: its records in run time, the end by its cutoff, and the time of the test at its first record.
 
-    ``started_s`` counts pauses too, which the run's time leaves out.
+    ``started_s`` counts pauses too, which the run's time leaves out. ``metal_s`` has the times, counted likewise, from
+    which metal carried half of the current, each until it carried less.
     """
 
     step: Step
@@ -68,6 +72,7 @@ class RecordedStep:
     records: list[Record] = field(default_factory=list)
     by_cutoff: bool = False
     duration_s: float = 0.0
+    metal_s: list[float] = field(default_factory=list)
 
 
 def recorded(
@@ -109,8 +114,12 @@ def _record_step(
     gauss, records = draws.gauss, done.records
     step_s, anchor, due_s = 0.0, 0.0, 0.0
     early = list(_EARLY_S)
+    is_metal = False
     while True:
         volts = cell.voltage_v(set_a)
+        was_metal, is_metal = is_metal, _metal_part(cell, volts, set_a) >= 0.5
+        if is_metal and not was_metal:
+            done.metal_s.append(cell.now_s)
         is_cut = cutoff_v is not None and volts / cutoff_v >= 1.0
         if is_cut:
             volts = cutoff_v or 0.0
@@ -140,3 +149,11 @@ def _record_step(
         step_s = after
     done.by_cutoff, done.duration_s = is_cut, step_s
     return lost
+
+
+def _metal_part(cell: SimulatedCell, volts: float, current_a: float) -> float:
+    """Return the part of the current that metal carries."""
+    siemens = total_siemens(cell.shunts, cell.now_s)
+    if siemens == 0.0 or current_a == 0.0:
+        return 0.0
+    return (volts / current_a - cell.contact_ohm()) * siemens

@@ -15,6 +15,9 @@ _SOFT = {ShortKind.SOFT_SUSPECTED, ShortKind.SOFT_PROBABLE, ShortKind.DEEP_SOFT,
 _PROBABLE = {ShortKind.SOFT_PROBABLE, ShortKind.DEEP_SOFT, ShortKind.HARD}
 # A fall is dated to its record; an event of the test may begin between two.
 _SLACK_S = 200.0
+# Both rules date a fall to the record, or to the one before.
+_SAME_S = 120.0
+_CLEAR_V = 5e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class Score:
     """What was said of one case; times in seconds of the run.
 
     ``truth_s`` is that of the first record under current at or after the hard short, ``near`` whether the finding is
-    within 2 % of the half-cycle or two records. ``soft`` counts events that were there, suspected and probable;
+    within 2 % of the half-cycle or two records, ``is_clear`` whether the cell's voltage was several times a tester's
+    noise when it shorted. ``soft`` counts events that were there, suspected and probable;
     ``calls`` those made, and those that were right, first suspected, then probable.
     """
 
@@ -32,6 +36,7 @@ class Score:
     truth_s: float | None
     near: bool
     is_first: bool
+    is_clear: bool
     old_s: float | None
     soft: tuple[int, int, int]
     calls: tuple[int, int, int, int]
@@ -86,7 +91,7 @@ def scored(case: Case) -> Score:
     old = HalfCycleRule()
     for done in case.steps:
         old.feed(done)
-    truth_s, near_s, is_first = _truth(case)
+    truth_s, near_s, is_first, is_clear = _truth(case)
     hards = [found for found in findings if found.kind is ShortKind.HARD]
     hard = hards[0] if hards else None
     if hards and truth_s is not None:
@@ -99,6 +104,7 @@ def scored(case: Case) -> Score:
         truth_s=truth_s,
         near=hard is not None and near_s[0] <= hard.time_s <= near_s[1],
         is_first=is_first,
+        is_clear=is_clear,
         old_s=old.hard_s,
         soft=_soft(case, findings),
         calls=_calls(case, findings),
@@ -108,10 +114,13 @@ def scored(case: Case) -> Score:
     )
 
 
-def _truth(case: Case) -> tuple[float | None, tuple[float, float], bool]:
-    """Return the run time of the first record at or after the hard short, what counts as near, and if it is early."""
+def _truth(case: Case) -> tuple[float | None, tuple[float, float], bool, bool]:
+    """Return when the first record at or after the hard short came, what is near, if it is early, and if it is clear.
+
+    The time is that of the run.
+    """
     if case.hard_s is None:
-        return None, (0.0, 0.0), False
+        return None, (0.0, 0.0), False, False
     powered = [done for done in case.steps if done.set_a and not done.step.is_check]
     times = [record[0] for done in powered for record in done.records]
     for number, done in enumerate(powered):
@@ -121,8 +130,8 @@ def _truth(case: Case) -> tuple[float | None, tuple[float, float], bool]:
                 slack_s = _WITHIN_PART * done.duration_s
                 first = min(times[max(0, at - _WITHIN_RECORDS)], record[0] - slack_s)
                 last = max(times[min(len(times) - 1, at + _WITHIN_RECORDS)], record[0] + slack_s)
-                return record[0], (first, last), number == 0
-    return None, (0.0, 0.0), False
+                return record[0], (first, last), number == 0, case.cell_ohm * abs(done.set_a) >= _CLEAR_V
+    return None, (0.0, 0.0), False, False
 
 
 def _spans_of(case: Case, records: int) -> list[tuple[float, float]]:
@@ -142,9 +151,16 @@ def _spans_of(case: Case, records: int) -> list[tuple[float, float]]:
 
 
 def _kept(findings: tuple[ShortFinding, ...]) -> list[ShortFinding]:
-    """Return the soft findings that were not dropped later."""
-    dropped = {found.time_s for found in findings if found.kind is ShortKind.SOFT_DROPPED}
-    return [found for found in findings if found.kind in _SOFT and found.time_s not in dropped]
+    """Return the soft findings that were not dropped later, the last word on each."""
+    kept: list[ShortFinding] = []
+    for found in findings:
+        if found.kind is ShortKind.SOFT_DROPPED:
+            kept = [it for it in kept if it.time_s != found.time_s]
+        elif found.kind is ShortKind.MENDED:
+            kept = [it for it in kept if abs(it.time_s - found.time_s) > _SAME_S]
+        elif found.kind in _SOFT:
+            kept.append(found)
+    return kept
 
 
 def _meets(found: ShortFinding, span: tuple[float, float]) -> bool:

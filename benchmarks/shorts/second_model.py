@@ -161,13 +161,14 @@ class SecondCell:
             self._sign, self._sign_s, self._sign_c = math.copysign(1.0, current_a), 0.0, 0.0
             self._halves += 1.0
         siemens = total_siemens(self.shunts, self.now_s)
-        contact = current_a * self._contact()
+        contact = current_a * self.contact_ohm()
         if siemens == 0.0:
             return self._ionic_v(current_a / self.parts.area_cm2) + contact
         density = self._ionic(current_a)
         return (current_a - density * self.parts.area_cm2) / siemens + contact
 
-    def _contact(self) -> float:
+    def contact_ohm(self) -> float:
+        """Return what the contact has now."""
         now = self.now_s
         return self.parts.contact_ohm + sum(ohm for begins, ends, ohm in self.parts.contacts if begins <= now < ends)
 

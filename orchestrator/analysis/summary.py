@@ -20,7 +20,7 @@ class RunSummary:
     """The summary of one run: times in hours of test time; ``hours_to_short`` is None without a short.
 
     ``density_at_short_ma_cm2`` is that of the step in which it lies (the critical current density of a ramp),
-    ``charge_to_short_mah`` what had passed in all, both ways.
+    ``charge_to_short_mah`` what had passed in all, both ways, ``step_charge_at_short_mah`` what of it in that step.
 
     ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
     without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of the last
@@ -40,6 +40,7 @@ class RunSummary:
     hours_to_short: float | None
     density_at_short_ma_cm2: float | None
     charge_to_short_mah: float | None
+    step_charge_at_short_mah: float | None
     capacity_mah_g_cycle_5: float | None
     capacity_mah_g_cycle_50: float | None
     reservoir_efficiency_percent: float | None
@@ -97,6 +98,7 @@ def _summary(data: RunData) -> RunSummary:
         hours_to_short=float(short["time_s"]) / 3600 if short else None,
         density_at_short_ma_cm2=short.get("density_ma_per_cm2"),
         charge_to_short_mah=short.get("charge_mah"),
+        step_charge_at_short_mah=short.get("step_charge_mah"),
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
         reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,

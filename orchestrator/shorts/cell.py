@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.shorts.thresholds import Thresholds
+
 
 @dataclass(frozen=True, slots=True)
 class SymmetricCell:
@@ -25,3 +27,12 @@ class StepFacts:
     cutoff_v: float | None = None
     cycle: int = 0
     is_check: bool = False
+
+
+def floor_ohm(cell: SymmetricCell, intercept_ohm: float | None, t: Thresholds) -> float:
+    """Return the resistance below which no sound cell is, 0 where nothing is known; a spectrum's intercept is best."""
+    least = 0.0 if cell.area_cm2 is None else t.least_ohm_cm2 / cell.area_cm2
+    if intercept_ohm is not None:
+        return max(least, t.eis_part * intercept_ohm)
+    known = cell.electrolyte_ohm
+    return least if known is None else max(least, t.floor_part * known)

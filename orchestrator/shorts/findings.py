@@ -28,6 +28,8 @@ class Reason(StrEnum):
     METAL_STEP = "a whole step behind it is flat and without transients, as metal is"
     ONE_WAY = "it stayed for hours in one direction"
     FAST_STEP = "the jump at a change of current fell as well"
+    OVERDRAWN = "more lithium came back than was on the copper, and its voltage did not rise to the cutoff"
+    OVERFILLED = "more charge went in than the cell can hold, below its cutoff"
     LEVEL = "it stayed level where a gradient would have risen"
     UNCONFIRMED = "the test ended before it could be confirmed"
 
@@ -38,7 +40,8 @@ class ShortFinding:
 
     ``time_s`` is that of the first record of the event, ``told_s`` that of the record after which it was told.
     ``before_ohm`` and ``after_ohm`` are resistances of the whole cell; ``charge_ah`` has passed in all, and
-    ``step_charge_ah`` in the step of the event. ``reason`` is given for hard shorts.
+    ``step_charge_ah`` in the step of the event. ``reason`` is given for hard shorts. ``seen`` says what was seen where
+    that is no resistance (cells that are not Li/Li).
     """
 
     kind: ShortKind
@@ -53,6 +56,7 @@ class ShortFinding:
     after_ohm: float
     floor_ohm: float | None = None
     reason: Reason | None = None
+    seen: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """Return what is stored with the finding's event."""
@@ -66,16 +70,17 @@ class ShortFinding:
             "charge_mah": self.charge_ah * 1e3,
             "step_charge_mah": self.step_charge_ah * 1e3,
             "before_ohm": self.before_ohm,
-            "after_ohm": self.after_ohm,
+            "after_ohm": None if self.seen else self.after_ohm,
             "reason": None if self.reason is None else self.reason.value,
         }
 
     @property
     def sentence(self) -> str:
         """Say what was found, when, at which current, and on which evidence."""
-        where = f"{self.time_s / 3600:.3f} h (cycle {self.cycle}, {self._at}, {self.charge_ah * 1e3:.4g} mAh in all)"
+        charge = f"{self.step_charge_ah * 1e3:.4g} mAh in that step, {self.charge_ah * 1e3:.4g} mAh in all"
+        where = f"{self.time_s / 3600:.3f} h (cycle {self.cycle}, {self._at}, {charge})"
         before = "" if self.before_ohm is None else f" from {self.before_ohm:.3g}"
-        change = f"resistance{before} to {self.after_ohm:.3g} ohm"
+        change = self.seen or f"resistance{before} to {self.after_ohm:.3g} ohm"
         if self.kind is ShortKind.HARD:
             floor = "" if self.floor_ohm is None else f"; a sound cell has more than {self.floor_ohm:.3g} ohm"
             return f"shorted since {where}: {change}; {self.reason}{floor}"

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from math import inf
 
-from orchestrator.shorts.cell import StepFacts, SymmetricCell
+from orchestrator.shorts.cell import StepFacts, SymmetricCell, floor_ohm
+from orchestrator.shorts.closed_stretches import ClosedStretches
 from orchestrator.shorts.findings import Reason, ShortFinding, ShortKind
 from orchestrator.shorts.history import History, thermal_voltage_v
+from orchestrator.shorts.smoothing import Smoothing
 from orchestrator.shorts.step_trace import MINUTE_S, StepTrace
-from orchestrator.shorts.stretch import Stretch
+from orchestrator.shorts.stretch import CLEAR, Place, Stretch
 from orchestrator.shorts.thresholds import DEFAULT, Thresholds
 from orchestrator.shorts.verdict import Evidence, is_unconfirmed, reason_for
 
 _CAME_BACK_RECORDS = 10
-_EARLY = 9
 
 
 class HardShortWatch:
     """The state machine of one run. ``found`` collects the findings until ``take`` empties it.
 
     ``is_told`` is whether a hard short was told and has not come back, ``fast_ohm`` the jump with which the step began
-    (None without a clean one), ``zero_v`` the tester's zero. ``unjudged`` counts records under current that
-    nothing could be said of: at the cutoff, or without the step's current.
+    (None without a clean one), ``zero_v`` and ``noise_v`` the tester's zero and noise. ``unjudged`` counts records
+    under current that nothing could be said of: at the cutoff, or without the step's current.
     """
 
     def __init__(self, cell: SymmetricCell, thresholds: Thresholds = DEFAULT) -> None:
@@ -34,9 +35,9 @@ class HardShortWatch:
         self._history = History(thresholds, thermal_voltage_v(cell.temperature_degc))
         self._trace = StepTrace(thresholds)
         self._stretch: Stretch | None = None
-        self._floor = self._floor_of(None)
+        self._floor = floor_ohm(cell, None, thresholds)
         self.found: list[ShortFinding] = []
-        self.zero_v = 0.0
+        self.zero_v, self.noise_v = 0.0, thresholds.noise_v
         self.is_told = False
         self.unjudged = 0
         # The step, and whether its first record is still to come.
@@ -46,8 +47,14 @@ class HardShortWatch:
         self._cut_ohm = self._cut_before_v = inf
         self.fast_ohm: float | None = None
         self._is_sound = True
-        self._smooth = 1
-        self._smoothed: list[tuple[float, float]] = []
+        self._smoothing: Smoothing | None = None
+        self._is_late = False
+        # Where the step before stood below half from, if it ended so: time, time in the step and its place.
+        self._ended_low: tuple[float, float, Place] | None = None
+        self._closed = ClosedStretches(thresholds)
+        # How a stretch has closed, for the rule of soft shorts, which takes it from here.
+        self.closed_as: ShortKind | None = None
+        self._powered = 0
         # The last record, and the charge of all steps before this one.
         self._t = self._v = self._i = self._step_s = 0.0
         self._charge_ah = 0.0
@@ -63,21 +70,15 @@ class HardShortWatch:
         twin.__dict__.update(self.__dict__)
         twin._history, twin._trace = self._history.copy(), self._trace.copy()
         twin._stretch = None if self._stretch is None else self._stretch.copy()
-        twin.found, twin._smoothed = self.found.copy(), self._smoothed.copy()
+        twin._closed = self._closed.copy()
+        twin._smoothing = None if self._smoothing is None else self._smoothing.copy()
+        twin.found = self.found.copy()
         return twin
-
-    def _floor_of(self, eis_ohm: float | None) -> float:
-        t, area = self._thresholds, self._cell.area_cm2
-        least = 0.0 if area is None else t.least_ohm_cm2 / area
-        if eis_ohm is not None:
-            return max(least, t.eis_part * eis_ohm)
-        known = self._cell.electrolyte_ohm
-        return least if known is None else max(least, t.floor_part * known)
 
     def feed_intercept(self, ohm: float) -> None:
         """Use the high-frequency intercept of a spectrum for the floor from here on."""
         if not self.is_told and self._stretch is None:
-            self._floor = self._floor_of(ohm)
+            self._floor = floor_ohm(self._cell, ohm, self._thresholds)
 
     # Steps
 
@@ -89,20 +90,23 @@ class HardShortWatch:
         cutoff_v = self._step.cutoff_v
         self._cut_before_v = inf if cutoff_v is None else (1.0 - t.cutoff_part) * abs(cutoff_v)
         self._step, self._follows = step, follows
-        self._is_first = True
         set_a = step.set_a or 0.0
-        self._set_a, self._size_a = set_a, abs(set_a)
+        self._is_first, self._set_a, self._size_a = True, set_a, abs(set_a)
         self._is_judged = bool(set_a) and not step.is_check
         self._tolerance_a = 0.5 * self._size_a
-        self._noise_ohm = t.noise_v / self._size_a if set_a else inf
+        self._noise_ohm = self.noise_v / self._size_a if set_a else inf
         cut_ohm = (1.0 - t.cutoff_part) * step.cutoff_v / set_a if step.cutoff_v is not None and set_a else inf
         self._cut_ohm = cut_ohm if cut_ohm > 0.0 else inf
         self.fast_ohm = None
-        self._is_sound = True
+        self._is_sound, self._is_late = True, False
         if self._is_judged:
+            self._powered += 1
             self._history.next_step()
 
     def _end_step(self) -> None:
+        low_s = None if self._stretch is not None else self._trace.half_since
+        place = self._set_a, self._step.cycle, self._charge_ah
+        self._ended_low = None if low_s is None else (low_s, self._step_s - (self._t - low_s), place)
         self._charge_ah += self._size_a * self._step_s / 3600.0
         if self._stretch is not None:
             self._end_in_stretch(self._stretch)
@@ -110,13 +114,9 @@ class HardShortWatch:
             self._learn()
 
     def _learn(self) -> None:
-        history, level = self._history, self._trace.level()
-        if level <= max(2.0 * self._noise_ohm, self._floor) or not history.learn(self._set_a, level):
-            return
-        fast = self.fast_ohm
-        if fast is not None and fast > 0.0:
-            history.learn_fast(self._size_a, fast, is_first=False)
-            history.learn_shape(self._size_a, self._trace.end() - fast, level)
+        level = self._trace.level()
+        if level > max(2.0 * self._noise_ohm, self._floor):
+            self._history.learn_step(self._set_a, level, self._trace.end(), self.fast_ohm)
 
     def _end_in_stretch(self, stretch: Stretch) -> None:
         t = self._thresholds
@@ -139,28 +139,22 @@ class HardShortWatch:
         if self._is_first or not self._is_judged:
             self._feed_other(time_s, step_s, voltage_v, current_a)
             return
-        before_s, self._t = self._t, time_s
-        self._v, self._i = voltage_v, current_a
-        self._step_s = step_s
+        before_s = self._t
+        self._t, self._v, self._i, self._step_s = time_s, voltage_v, current_a, step_s
         is_set = abs(current_a - self._set_a) <= self._tolerance_a
         r = (voltage_v - self.zero_v) / current_a if is_set else inf
         if not r < self._cut_ohm:
             self.unjudged += 1
             return
-        if self._smooth > 1:
-            r = self._smooth_value(r)
+        if self._smoothing is not None:
+            r = self._smoothing.take(time_s, r)
+            if self._is_late and self._smoothing.is_full:
+                self._open_late(step_s, r)
         if self._stretch is not None:
             self._feed_low(self._stretch, time_s, time_s - before_s, step_s, r)
             return
         if self._trace.take(time_s, step_s, r) <= self._floor:
             self._fall(time_s, before_s, step_s, r)
-
-    def _smooth_value(self, r: float) -> float:
-        values = self._smoothed
-        values.append((self._t, r))
-        if len(values) > self._smooth:
-            del values[0]
-        return sorted(ohm for _, ohm in values)[len(values) // 2]
 
     def _feed_other(self, time_s: float, step_s: float, voltage_v: float, current_a: float) -> None:
         """Take the first record of a step, and every record of a step that is not judged."""
@@ -182,13 +176,18 @@ class HardShortWatch:
     def _begin_step(self, time_s: float, step_s: float, r: float) -> None:
         known = self._history.expected(self._set_a) or 0.0
         first = known or self._history.fast(self._size_a) or 0.0
-        self._set_smoothing(first)
-        trace = self._trace = StepTrace(self._thresholds, known, self._noise_ohm / self._smooth**0.5)
+        smoothing = Smoothing(self._noise_ohm / (first or max(r, self._noise_ohm)), self._thresholds)
+        self._smoothing = smoothing if smoothing.count > 1 else None
+        trace = self._trace = StepTrace(self._thresholds, known, self._noise_ohm / smoothing.count**0.5)
         stretch = self._stretch
         if stretch is not None:
             whole = time_s - stretch.opened_s >= self._thresholds.after_s
             stretch.begin_step(self.fast_ohm, r, whole=whole)
-            self._expect_in_stretch(stretch)
+            # What a sound cell would have at this current.
+            if self._history.knows(self._set_a) and not stretch.in_first:
+                stretch.expected = self._history.expected(self._set_a) or stretch.expected
+            elif not stretch.of_floor:
+                stretch.expected = self._history.at(stretch.before, stretch.opened_a, self._size_a)
             if r < self._cut_ohm:
                 self._feed_low(stretch, time_s, 0.0, step_s, r)
             return
@@ -197,28 +196,18 @@ class HardShortWatch:
             if self._thresholds.half * known > r:
                 trace.half_since = time_s
             self._open_at_first(time_s, step_s, r, first)
-
-    def _set_smoothing(self, expected: float) -> None:
-        """Set of how many records the median is taken, so that noise is small against what is expected."""
-        t = self._thresholds
-        self._smooth, self._smoothed = 1, []
-        part = self._noise_ohm / expected if expected > 0.0 else 0.0
-        if part > t.judged_noise:
-            self._smooth = min(int(1.6 * (part / t.judged_noise) ** 2) + 1, t.most_smoothed)
+        # Where noise hides the first records and the jump, a median tells.
+        self._is_late = self._smoothing is not None and known > 0.0 and self._stretch is None and self.fast_ohm is None
 
     def _fast_step(self, time_s: float, voltage_v: float, current_a: float) -> tuple[float, float] | None:
         """Return the resistance of the jump between two steps, and its current; None where there was no clean one."""
-        t = self._thresholds
-        jump_a = current_a - self._i
         size_a = max(abs(current_a), abs(self._i))
-        if not self._follows or time_s - self._t > t.fast_within_s or size_a == 0.0 or abs(jump_a) < 0.2 * size_a:
+        if not self._follows or time_s - self._t > self._thresholds.fast_within_s or size_a == 0.0:
             return None
         if abs(self._v) >= self._cut_before_v or (current_a and voltage_v / current_a >= self._cut_ohm):
             return None
-        known = self._history.fast(size_a)
-        if known is not None and 1.4 * t.noise_v / abs(jump_a) > 2.0 * t.judged_noise * known:
-            return None
-        return (voltage_v - self._v) / jump_a, size_a
+        ohm = self._history.jump_ohm(voltage_v - self._v, current_a - self._i, size_a, self.noise_v)
+        return None if ohm is None else (ohm, size_a)
 
     def _judge_fast(self, ohm: float, current_a: float) -> None:
         """Hold the jump at a change of current against the last sound one."""
@@ -244,19 +233,27 @@ class HardShortWatch:
         t, fast = self._thresholds, self.fast_ohm
         if r <= -(0.05 * first + 4.0 * self._noise_ohm):
             return
-        is_low = first > 6.0 * self._noise_ohm and r <= t.fall * first
+        is_low = first > CLEAR * self._noise_ohm and r <= t.fall * first
         is_below = not is_low and fast is not None and max(fast, r) <= self._floor
         fast_low = fast is not None and self._history.fast_is_low(fast, self._size_a)
         if is_below:
             stretch = self._open(time_s, step_s, r, expected=2.0 * self._floor, sudden=False)
-        elif is_low and (fast_low or (self._trace.known > 0.0 and not self._is_sound_jump(fast))):
+        elif is_low and (fast_low or (self._trace.known > 0.0 and not self._history.fast_is_sound(fast, self._size_a))):
             stretch = self._open(time_s, step_s, r, expected=first, sudden=fast_low)
         else:
             return
         stretch.of_floor, stretch.fast_low, stretch.fast_ohm = is_below, fast_low, fast
+        if self._ended_low is not None and not is_below:
+            # It fell at the end of the step before.
+            stretch.date(*self._ended_low)
 
-    def _is_sound_jump(self, ohm: float | None) -> bool:
-        return ohm is not None and self._history.fast_is_sound(ohm, self._size_a)
+    def _open_late(self, step_s: float, r: float) -> None:
+        """Open a stretch behind as many records as noise needs, if they stand low from the step's first one on."""
+        self._is_late = False
+        trace, t = self._trace, self._thresholds
+        if trace.can_judge(trace.known) and -self._noise_ohm < r <= t.fall * trace.known:
+            trace.half_since = self._t - step_s
+            self._open(self._t, step_s, r, expected=trace.known, sudden=False)
 
     def _fall(self, time_s: float, before_s: float, step_s: float, r: float) -> None:
         """Open a stretch inside a step, unless the current's own gradient explains the record."""
@@ -264,22 +261,19 @@ class HardShortWatch:
         if r <= -(0.05 * trace.expected + 4.0 * self._noise_ohm):
             trace.half_since = None
             return
-        if r > trace.low and (self.fast_ohm is None or self.fast_ohm > self._floor):
-            # Below the floor only: a gradient may do that, unless the jump was as low.
+        if r > trace.low and (self.fast_ohm is None or self.fast_ohm > self._floor) and not trace.has_halved(r):
+            # Below the floor only: a gradient may do that, unless the jump was as low, or it fell there in the step.
             return
         window_s = max(self._thresholds.window_s, 3.0 * (time_s - before_s))
         self._open(time_s, step_s, r, expected=trace.expected, sudden=time_s - trace.high_s <= window_s)
 
     def _open(self, time_s: float, step_s: float, r: float, *, expected: float, sudden: bool) -> Stretch:
         in_first = self._history.steps == 0
-        settled = not in_first or self._trace.is_settled(step_s, expected)
-        check = self._history.fast(self._size_a)
-        if not settled and check is not None:
-            settled = abs(expected - check) <= self._thresholds.like_check * check
+        settled = not in_first or self._trace.is_settled(step_s, expected, self._history.fast(self._size_a))
         since_s = self._trace.half_since if self._trace.half_since is not None else time_s
-        if self._smoothed:
+        if sudden and self._smoothing is not None:
             # A median of many records falls when half of them have fallen.
-            since_s = self._smoothed[len(self._smoothed) // 2][0]
+            since_s = self._smoothing.fell_s() or since_s
         stretch = self._stretch = Stretch(
             opened_s=time_s,
             since_s=since_s,
@@ -302,20 +296,15 @@ class HardShortWatch:
         self._is_sound = False
         return stretch
 
-    def _expect_in_stretch(self, stretch: Stretch) -> None:
-        """Take over what a sound cell would have at the current of the step that begins."""
-        history = self._history
-        if history.knows(self._set_a) and not stretch.in_first:
-            stretch.expected = history.expected(self._set_a) or stretch.expected
-        elif not stretch.of_floor:
-            stretch.expected = history.at(stretch.before, stretch.opened_a, self._size_a)
-
     def _feed_low(self, stretch: Stretch, time_s: float, passed_s: float, step_s: float, r: float) -> None:
         t, expected = self._thresholds, stretch.expected
         if r > t.recovered * expected:
-            stretch.rise(time_s)
-            if stretch.above == 2 and not self.is_told:
+            stretch.rise(time_s, r)
+            if self.is_told:
+                self._judge_return(stretch, time_s, r)
+            elif stretch.above == 2:
                 # Two, because one is noise.
+                self._closed.keep(stretch, time_s)
                 self._close(ShortKind.DEEP_SOFT if stretch.settled else None, r)
             return
         stretch.above = 0
@@ -324,19 +313,8 @@ class HardShortWatch:
         if r < -(0.05 * expected + 4.0 * self._noise_ohm):
             self._close(None, r)
             return
-        stretch.note_floor(time_s, r, self._floor)
-        again = r <= t.fall * stretch.anchor > 2.0 * self._noise_ohm
-        if r > t.half * expected:
-            stretch.leave_half(2 if self._noise_ohm > 0.02 * expected else 1)
-        else:
-            stretch.above_half = 0
-        if r <= t.half * expected and (stretch.since_s is None or again):
-            stretch.date(time_s, step_s, self._set_a, self._step.cycle, self._charge_ah)
-        if again:
-            stretch.begin_again()
-        stretch.add(r, passed_s)
-        if len(stretch.early) < (_EARLY if step_s <= MINUTE_S else 2):
-            stretch.early.append(r)
+        place = self._set_a, self._step.cycle, self._charge_ah
+        stretch.take(time_s, passed_s, step_s, r, place, self._floor, self._noise_ohm, t)
         if time_s >= stretch.next_judged_s and stretch.current_s >= t.confirm_s:
             stretch.next_judged_s = time_s + MINUTE_S
             self._judge(stretch)
@@ -347,8 +325,13 @@ class HardShortWatch:
         if stretch.records >= t.confirm_records:
             reason = reason_for(stretch, self._evidence(stretch), t)
             if reason is not None:
-                self._tell(ShortKind.HARD, stretch, reason)
-                self.is_told = True
+                self._tell_hard(stretch, reason)
+
+    def _tell_hard(self, stretch: Stretch, reason: Reason) -> None:
+        """Tell a hard short, from the begin of an earlier stretch on if only a contact had opened in between."""
+        self._closed.date(stretch)
+        self._tell(ShortKind.HARD, stretch, reason)
+        self.is_told = True
 
     def _evidence(self, stretch: Stretch) -> Evidence:
         return Evidence(
@@ -364,30 +347,50 @@ class HardShortWatch:
         stretch, self._stretch = self._stretch, None
         if stretch is None:
             return
-        if kind is not None and stretch.sudden and stretch.records >= 2:
+        self.closed_as = kind
+        if kind is ShortKind.DEEP_SOFT and self._closed.recurs(stretch, self._powered):
+            self._is_sound = True
+        elif kind is not None and stretch.sudden and stretch.records >= 2:
             self._tell(kind, stretch, None)
         if kind is ShortKind.MENDED:
             self._history.forget()
+            self._closed.keep(stretch, self._t)
         if r is not None:
             self._trace.begin(r, self._t)
 
+    def _judge_return(self, stretch: Stretch, time_s: float, r: float) -> None:
+        """Hold what a hard short has risen to against what the cell had: a contact does not come to the same."""
+        t = self._thresholds
+        if stretch.above < _CAME_BACK_RECORDS or time_s - stretch.back_s < t.confirm_s:
+            return
+        before = self._history.at(stretch.before, stretch.opened_a, self._size_a)
+        if t.high * before <= stretch.risen() <= before / t.high:
+            self._came_back(stretch)
+            self._trace.begin(r, time_s)
+
     def _came_back(self, stretch: Stretch) -> None:
-        """Say that a hard short came back: ten records in a row were high, and no contact explains it."""
+        """Say that a hard short came back: what stayed high is no contact's."""
         self._tell(ShortKind.CAME_BACK, stretch, None)
         self.is_told, self._stretch = False, None
+        self._closed.forget()
 
     def finish(self) -> None:
         """Tell what is open at the end of the run."""
-        stretch = self._stretch
-        if stretch is not None and not self.is_told and stretch.recent:
-            seen, t = self._evidence(stretch), self._thresholds
-            if seen.level_ohm <= t.fall * stretch.expected and is_unconfirmed(stretch, seen, t):
-                self._tell(ShortKind.HARD, stretch, Reason.UNCONFIRMED)
-                self.is_told = True
+        if self._stretch is not None:
+            self._end_in_stretch(self._stretch)
+        stretch, t = self._stretch, self._thresholds
+        if stretch is None or self.is_told or not stretch.recent:
+            return
+        seen = self._evidence(stretch)
+        is_whole = stretch.current_s >= t.confirm_s and stretch.records >= t.confirm_records
+        reason = reason_for(stretch, seen, t) if is_whole else None
+        if reason is None and seen.level_ohm <= t.fall * stretch.expected and is_unconfirmed(stretch, seen, t):
+            reason = Reason.UNCONFIRMED
+        if reason is not None:
+            self._tell_hard(stretch, reason)
 
     def _tell(self, kind: ShortKind, stretch: Stretch, reason: Reason | None) -> None:
-        floor_ohm = self._floor or None
-        self.found.append(stretch.finding(kind, self._t, self._cell.area_cm2, floor_ohm, reason))
+        self.found.append(stretch.finding(kind, self._t, self._cell.area_cm2, self._floor or None, reason))
 
     def take(self) -> list[ShortFinding]:
         """Return the findings since the last call."""

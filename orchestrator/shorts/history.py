@@ -16,6 +16,8 @@ _GAS_OVER_FARADAY_V_PER_K = 8.617333e-5
 _ZERO_DEGC_K = 273.15
 # Above this the hyperbolic sine overflows no float, and equals half the exponential function.
 _LARGE = 30.0
+# A jump by less of the current says nothing of the cell.
+_LEAST_JUMP = 0.2
 
 
 def scaled(ohm: float, at_a: float, to_a: float, thermal_v: float) -> float:
@@ -114,6 +116,12 @@ class History:
         """Return the least rise within a sound step behind its fast step, at a current; None if none was seen."""
         return None if self._shape is None else self.at(self._shape[1], self._shape[0], current_a)
 
+    def learn_step(self, set_a: float, level: float, end: float, fast: float | None) -> None:
+        """Add a sound step by its level, its end and the jump with which it began, None without a clean one."""
+        if self.learn(set_a, level) and fast is not None and fast > 0.0:
+            self.learn_fast(abs(set_a), fast, is_first=False)
+            self.learn_shape(abs(set_a), end - fast, level)
+
     def learn(self, set_a: float, level: float) -> bool:
         """Add the level of a sound step; return whether it was taken. Levels far too high are a bad contact's."""
         current_a = abs(set_a)
@@ -165,7 +173,16 @@ class History:
         part = self._thresholds.fast_first if self._fast_is_first else self._thresholds.fast_fall
         return known is not None and ohm <= part * known
 
-    def fast_is_sound(self, ohm: float, current_a: float) -> bool:
+    def fast_is_sound(self, ohm: float | None, current_a: float) -> bool:
         """Return whether a fast step shows that nothing lay parallel to the cell in that moment."""
         known = self.fast(current_a)
-        return known is not None and ohm > self._thresholds.fast_sound * known
+        return ohm is not None and known is not None and ohm > self._thresholds.fast_sound * known
+
+    def jump_ohm(self, jump_v: float, jump_a: float, current_a: float, noise_v: float) -> float | None:
+        """Return the resistance of a jump in volts and amperes; None for a small one, or where noise hides the last."""
+        if abs(jump_a) < _LEAST_JUMP * current_a:
+            return None
+        known = self.fast(current_a)
+        if known is not None and 1.4 * noise_v / abs(jump_a) > 2.0 * self._thresholds.judged_noise * known:
+            return None
+        return jump_v / jump_a

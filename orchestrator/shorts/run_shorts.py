@@ -1,4 +1,7 @@
-"""Feeds the records of a run's tests to the rule for shorts, through interruptions; only Li/Li runs are watched."""
+"""Feeds the records of a run's tests to the rule for shorts of its kind of cell, through interruptions.
+
+Li/Li, Li/Cu and LFP cells have a rule each. Of a cell of another kind nothing is known that would tell a short.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from drivers.interfaces import Sample
 from orchestrator.shorts.cell import StepFacts, SymmetricCell
 from orchestrator.shorts.findings import ShortFinding
+from orchestrator.shorts.full_cell import FullCellWatch
+from orchestrator.shorts.plating import PlatingWatch
 from orchestrator.shorts.thresholds import Thresholds
 from orchestrator.shorts.watch import ShortWatch
 from protocols.program import CellFacts, CyclingSegment, Loop, Program
 from protocols.program_steps import Purpose
 
-_LI_LI = "li-li"
+_LI_LI, _LI_CU, _LFP = "li-li", "li-cu", "lfp"
+
+Watch = ShortWatch | PlatingWatch | FullCellWatch
 
 
 def symmetric_cell(cell: CellFacts) -> SymmetricCell:
@@ -23,14 +30,24 @@ def symmetric_cell(cell: CellFacts) -> SymmetricCell:
     return SymmetricCell(cell.area_cm2, cell.electrolyte_degc, ohm)
 
 
+def _watch_for(program: Program) -> Watch | None:
+    """Give the rule of the program's kind of cell."""
+    cell = program.cell
+    if cell.kind == _LI_LI:
+        ratio = program.cycling[0].guards.short_ratio
+        return ShortWatch(symmetric_cell(cell), Thresholds(fall=ratio))
+    if cell.kind == _LI_CU:
+        return PlatingWatch(cell.area_cm2)
+    if cell.kind == _LFP:
+        return FullCellWatch(cell.area_cm2, cell.nominal_capacity_ah)
+    return None
+
+
 class RunShorts:
     """The watch of one run, over all of its tests. It can be copied, and is restored by feeding the same records."""
 
     def __init__(self, program: Program) -> None:
-        self._watch: ShortWatch | None = None
-        if program.cell.kind == _LI_LI:
-            ratio = program.cycling[0].guards.short_ratio
-            self._watch = ShortWatch(symmetric_cell(program.cell), Thresholds(fall=ratio))
+        self._watch = _watch_for(program)
         self._segment: CyclingSegment | None = None
         self._before_s = 0.0
         self._count = 0
@@ -65,8 +82,10 @@ class RunShorts:
         for sample in samples:
             if sample.step_count != self._count:
                 follows = sample.step_count == self._count + 1 and self._count > 0
+                is_whole = sample.step_count - self._count <= 1
                 self._count = sample.step_count
-                watch.enter(_facts(segment, sample.step, cycles.get(sample.step_count, 0)), follows=follows)
+                facts = _facts(segment, sample.step, cycles.get(sample.step_count, 0))
+                watch.enter(facts, follows=follows, is_whole=is_whole)
             watch.feed(before_s + sample.time_s, sample.step_time_s, sample.voltage_v, sample.current_a)
         return watch.take()
 

@@ -12,6 +12,8 @@ MINUTE_S = 60.0
 _LEVELS = 64
 _MINUTES = 31
 _STEADY = 3
+# A fall from one record to the next to at most this part, behind a change to no less than that, is no decay.
+_SHARP, _SMOOTH = 0.5, 0.7
 # A part of what is expected below which a falling gradient may lie.
 _LEAST_PART = 0.1
 # Noise that a comparison by a factor of three bears.
@@ -22,8 +24,9 @@ class StepTrace:
     """The resistances of one constant-current step, with constant memory.
 
     ``local`` is the highest of the last three to four minutes, or of three records where these are rarer. ``known`` is
-    what is known from elsewhere (0: nothing); the less of both is ``expected``, with ``high``, ``half`` and ``low`` as
-    parts of it. ``high_s`` is when the cell last stood high, ``half_since`` since when it has stood below half.
+    what is known from elsewhere (0: nothing); the less of both is ``expected``, with ``high`` and ``low`` as parts of
+    it, ``half`` as one of ``local``. ``high_s`` is when the cell last stood high, ``half_since`` since when it has
+    stood below half.
     """
 
     __slots__ = (
@@ -32,6 +35,7 @@ class StepTrace:
         "_minutes",
         "_noise_ohm",
         "_older",
+        "_older_last",
         "_stride_s",
         "_thresholds",
         "_until_s",
@@ -54,6 +58,7 @@ class StepTrace:
         self._thresholds = thresholds
         self._noise_ohm = noise_ohm
         self._older = (0.0, 0.0, 0.0)
+        self._older_last = 0.0
         self._minutes: deque[tuple[float, float]] = deque(maxlen=_MINUTES)
         self._levels: list[float] = []
         self._stride_s, self._until_s = MINUTE_S, MINUTE_S
@@ -90,23 +95,36 @@ class StepTrace:
             self.roll(step_s, ohm)
         elif ohm > self.minute:
             self.minute = ohm
-        self.last = ohm
+        before, self.last = self.last, ohm
         if ohm >= self.half:
             self.half_since = None
-            if ohm >= self.high:
-                self.high_s = time_s
-            return ohm
-        if self.half_since is None:
+        elif self.half_since is None:
             self.half_since = time_s
+        elif ohm <= _SHARP * before and _SMOOTH * self._older_last < before:
+            # A spike had decayed to below half of where it stood, and then it fell.
+            self.half_since = time_s
+        self._older_last = before
+        if ohm >= self.high:
+            self.high_s = time_s
+            return ohm
         return -inf if ohm <= self.low else ohm
 
     def expect(self) -> None:
         """Work out what is expected, and its parts."""
         t, known, local = self._thresholds, self.known, self.local
         e = local if not known or local < known else known
-        self.expected, self.high, self.half = e, t.high * e, t.half * e
-        # Noise, and what is left of a gradient that drives against the current, are nothing to fall from.
-        self.low = t.fall * e if e > max(_BEARABLE * self._noise_ohm, _LEAST_PART * known) else -inf
+        self.expected, self.high = e, t.high * e
+        # A short is dated by where the cell stood, which may be above what is expected; not by where a contact stood.
+        self.half = t.half * (e if self.has_jumped else local)
+        self.low = t.fall * e if self.can_judge(e) else -inf
+
+    def can_judge(self, ohm: float) -> bool:
+        """Return whether noise, or what is left of a gradient that drives against the current, hides no such level."""
+        return ohm > _BEARABLE * self._noise_ohm and ohm > _LEAST_PART * self.known
+
+    def has_halved(self, ohm: float) -> bool:
+        """Return whether a record lies below half of the last minutes, where noise hides no such fall."""
+        return ohm <= self._thresholds.half * self.local and self.can_judge(self.local)
 
     def rise(self, ohm: float) -> None:
         """Take a record above all of the last minutes; after a jump, which is a contact's, where it stood is kept."""
@@ -153,9 +171,11 @@ class StepTrace:
         """Return the median of the last values."""
         return median([ohm for _, ohm in list(self._minutes)[-3:]]) if self._minutes else self.last
 
-    def is_settled(self, step_s: float, before_ohm: float) -> bool:
-        """Return whether the values before a fall were so steady that no first spike explains it."""
+    def is_settled(self, step_s: float, before_ohm: float, check_ohm: float | None) -> bool:
+        """Return whether the values before a fall were so steady, or so like the check's, that no first spike is it."""
         t = self._thresholds
+        if check_ohm is not None and abs(before_ohm - check_ohm) <= t.like_check * check_ohm:
+            return True
         if step_s >= t.settled_s or self._lie_within(step_s - 2.0 * t.steady_s, t.like_before, before_ohm):
             return True
         return step_s >= t.spike_s and self._lie_within(step_s - t.spike_s, t.steady, before_ohm)

@@ -7,10 +7,18 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from orchestrator.shorts.findings import Reason, ShortFinding, ShortKind
+from orchestrator.shorts.step_trace import MINUTE_S
+from orchestrator.shorts.thresholds import Thresholds
 
 _KEPT = 31
 _ENDS = 5
 _ANCHOR = 8
+_EARLY = 9
+# So many times the noise, and a fall to a third is none of the noise's.
+CLEAR = 6.0
+
+Place = tuple[float, int, float]
+"""Set current in A, cycle, and charge in Ah that all steps before had passed."""
 
 
 @dataclass(slots=True)
@@ -55,12 +63,13 @@ class Stretch:
     first_in_step: float = 0.0
     whole_step: bool = False
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    high: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
     early: list[float] = field(default_factory=list)
 
     def copy(self) -> Stretch:
         """Return a copy that shares nothing that changes."""
         values = {name: getattr(self, name) for name in self.__slots__}
-        values["recent"], values["early"] = self.recent.copy(), self.early.copy()
+        values["recent"], values["high"], values["early"] = self.recent.copy(), self.high.copy(), self.early.copy()
         return Stretch(**values)
 
     def add(self, ohm: float, passed_s: float) -> None:
@@ -72,11 +81,23 @@ class Stretch:
         if self.records % _ANCHOR == 0 and self.is_level(0.1):
             self.anchor = self.level()
 
-    def rise(self, time_s: float) -> None:
+    def rise(self, time_s: float, ohm: float) -> None:
         """Count a record that is high again."""
         self.above += 1
         if self.above == 1:
             self.back_s = time_s
+            self.high.clear()
+        self.high.append(ohm)
+
+    def risen(self) -> float:
+        """Return the median of the records that were high again."""
+        return median(self.high)
+
+    def date_as(self, other: Stretch, tolerance_ohm: float) -> None:
+        """Begin where another stretch of the same level began."""
+        if other.since_s is not None and abs(other.level() - self.level()) <= tolerance_ohm:
+            self.since_s, self.since_step_s, self.before = other.since_s, other.since_step_s, other.before
+            self.set_a, self.cycle, self.charge_ah = other.set_a, other.cycle, other.charge_ah
 
     def note_floor(self, time_s: float, ohm: float, floor_ohm: float) -> None:
         """Keep since when all records have lain below the floor."""
@@ -85,10 +106,36 @@ class Stretch:
         elif self.below_floor_s is None:
             self.below_floor_s = time_s
 
-    def date(self, time_s: float, step_s: float, set_a: float, cycle: int, charge_ah: float) -> None:
+    def take(
+        self,
+        time_s: float,
+        passed_s: float,
+        step_s: float,
+        ohm: float,
+        place: Place,
+        floor_ohm: float,
+        noise_ohm: float,
+        t: Thresholds,
+    ) -> None:
+        """Take a low record, ``passed_s`` after the one before; a fall far below where it has stood begins it anew."""
+        self.note_floor(time_s, ohm, floor_ohm)
+        again = ohm <= t.fall * self.anchor > CLEAR * noise_ohm
+        if ohm > t.half * self.expected:
+            self.leave_half(2 if noise_ohm > 0.02 * self.expected else 1)
+        else:
+            self.above_half = 0
+        if ohm <= t.half * self.expected and (self.since_s is None or again):
+            self.date(time_s, step_s, place)
+        if again:
+            self.begin_again()
+        self.add(ohm, passed_s)
+        if len(self.early) < (_EARLY if step_s <= MINUTE_S else 2):
+            self.early.append(ohm)
+
+    def date(self, time_s: float, step_s: float, place: Place) -> None:
         """Set where the stretch begins."""
         self.since_s, self.since_step_s = time_s, step_s
-        self.set_a, self.cycle, self.charge_ah = set_a, cycle, charge_ah
+        self.set_a, self.cycle, self.charge_ah = place
 
     def leave_half(self, needed: int) -> None:
         """Count a record above half of what is expected; so many in a row are no metal's: one alone may be noise."""

@@ -16,10 +16,14 @@ class Thresholds:
 
     What confirms a hard short: ``confirm_s`` of current and ``confirm_records`` (deep soft shorts mostly heal sooner);
     ``first_fall`` of before is too deep for a film; ``above`` times the electrolyte's resistance is too much for metal;
-    ``thread_ohm`` likewise where the electrolyte is unknown (a lithium thread 100 um long and 0.9 um thick);
+    ``thread_ohm`` likewise where the electrolyte is unknown (a lithium thread 100 um long and 0.9 um thick), and
+    ``thick_thread_ohm`` where flatness alone speaks for metal (1.2 um: sulphide and garnet cells are flat as well);
     ``one_way_s`` without reversal stands for the reversal that would show a living cell; ``level_s`` likewise for a
     fall that was not seen, and is level within ``level_part``; ``lowest_part`` of the lowest sound level is a contact
     that mended.
+
+    A stretch that rose for at most ``blip_s`` and fell to within ``same_part`` of where it was is one: a contact
+    opened in series with the metal. A filament that comes back has another resistance.
 
     What metal looks like: first minute, end and fast step agree within ``flat`` or ``slight`` of the cell that was.
     ``shape_part``: a fall below this part of the transient that sound steps showed is below what a contact explains; a
@@ -36,8 +40,10 @@ class Thresholds:
     The floor: ``floor_part`` of thickness over conductivity (each is known to 25 %), ``eis_part`` of the intercept of
     a spectrum, and never less than ``least_ohm_cm2`` (no electrolyte in use is better).
 
-    Noise and zero: ``noise_v`` of a tester, compared as ``judged_noise`` of what is expected; ``zero_v`` is the most a
-    tester's zero may be off, measured in a rest of ``zero_rest_s``.
+    Noise and zero: ``noise_v`` of a tester, or less where the rest before the first current shows less
+    (``noise_factor`` times what it shows, as few records are no good measure; never below ``least_noise_v``), compared
+    as ``judged_noise`` of what is expected; ``zero_v`` is the most a tester's zero may be off, measured in a rest of
+    ``zero_rest_s``.
     """
 
     fall: float = 0.35
@@ -52,7 +58,10 @@ class Thresholds:
     first_fall: float = 0.15
     above: float = 1.5
     thread_ohm: float = 16.0
+    thick_thread_ohm: float = 9.0
     one_way_s: float = 7200.0
+    same_part: float = 0.3
+    blip_s: float = 3600.0
     level_s: float = 1800.0
     level_part: float = 0.05
     lowest_part: float = 0.7
@@ -88,6 +97,8 @@ class Thresholds:
     least_ohm_cm2: float = 0.5
 
     noise_v: float = 1e-4
+    noise_factor: float = 1.3
+    least_noise_v: float = 2e-5
     judged_noise: float = 0.12
     most_smoothed: int = 31
     zero_v: float = 5e-3

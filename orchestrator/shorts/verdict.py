@@ -28,7 +28,7 @@ class Evidence:
 def reason_for(stretch: Stretch, seen: Evidence, t: Thresholds) -> Reason | None:
     """Return the ground on which a stretch is a hard short; None as long as something else may explain it."""
     level = seen.level_ohm
-    if seen.floor_ohm and level <= seen.floor_ohm and _is_below(stretch, seen):
+    if seen.floor_ohm and level <= seen.floor_ohm and _is_below(stretch, seen, t):
         return Reason.BELOW_FLOOR
     if level > t.fall * stretch.expected:
         return None
@@ -44,11 +44,14 @@ def reason_for(stretch: Stretch, seen: Evidence, t: Thresholds) -> Reason | None
     return _sudden(stretch, seen, t) if stretch.sudden else _unseen(stretch, seen, t)
 
 
-def _is_below(stretch: Stretch, seen: Evidence) -> bool:
-    """Return whether no gradient put a level below the floor: by the last jump, or because a step saw the fall."""
+def _is_below(stretch: Stretch, seen: Evidence, t: Thresholds) -> bool:
+    """Return whether no gradient put a level below the floor: by the last jump, or because a step saw the fall.
+
+    A contact that mends may leave a gradient's value, which is no thread's.
+    """
     if stretch.fast_ohm is not None:
         return stretch.fast_ohm <= seen.floor_ohm
-    return stretch.sudden
+    return stretch.sudden and is_thread(seen, t)
 
 
 def _sudden(stretch: Stretch, seen: Evidence, t: Thresholds) -> Reason | None:
@@ -64,6 +67,8 @@ def _sudden(stretch: Stretch, seen: Evidence, t: Thresholds) -> Reason | None:
     deep = level <= t.first_fall * seen.before_ohm
     if deep and not _may_be_cell(stretch, seen, t):
         return Reason.SUDDEN
+    if seen.level_ohm > t.thick_thread_ohm:
+        return None
     if stretch.metal:
         return Reason.METAL_STEP
     return Reason.ONE_WAY if stretch.one_way_s >= t.one_way_s else None
@@ -114,8 +119,9 @@ def _unseen(stretch: Stretch, seen: Evidence, t: Thresholds) -> Reason | None:
 def is_unconfirmed(stretch: Stretch, seen: Evidence, t: Thresholds) -> bool:
     """Return whether a stretch that is open when the run ends is told: a fall of seconds or more, and as deep as metal.
 
-    One that has been open for longer than any confirmation takes is none.
+    One that has been open for longer than any confirmation takes, and has seen a whole step, is none.
     """
-    if not stretch.sudden or stretch.records < 3 or stretch.current_s > t.one_way_s:
+    was_confirmable = stretch.metal + stretch.alive > 0 and stretch.current_s > t.one_way_s
+    if not stretch.sudden or stretch.records < 3 or was_confirmable:
         return False
     return is_thread(seen, t) and seen.level_ohm <= t.first_fall * seen.before_ohm

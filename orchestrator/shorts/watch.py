@@ -17,10 +17,9 @@ from orchestrator.shorts.cell import StepFacts, SymmetricCell
 from orchestrator.shorts.findings import ShortFinding, ShortKind
 from orchestrator.shorts.hard import HardShortWatch
 from orchestrator.shorts.neatness import Neatness
+from orchestrator.shorts.smoothing import NOISE_RECORDS, ZERO_RECORDS, measured_noise_v
 from orchestrator.shorts.soft import SoftShortWatch
 from orchestrator.shorts.thresholds import DEFAULT, Thresholds
-
-_ZERO_RECORDS = 5
 
 
 class ShortWatch:
@@ -52,8 +51,12 @@ class ShortWatch:
         """Copy it in the one way in which it is copied."""
         return self.copy()
 
-    def enter(self, step: StepFacts, *, follows: bool) -> None:
-        """Begin the next step; ``follows``: it came directly behind the one before, in the same test."""
+    def enter(self, step: StepFacts, *, follows: bool, is_whole: bool = True) -> None:
+        """Begin the next step; ``follows``: it came directly behind the one before, in the same test.
+
+        Records that are missing in between (not ``is_whole``) are a gap, and levels outlast it.
+        """
+        del is_whole
         is_powered = bool(step.set_a) and not step.is_check
         if is_powered and self._rest is not None:
             self._set_zero()
@@ -61,17 +64,20 @@ class ShortWatch:
             self._rest, self._rest_s = [], 0.0
         self._step = step
         self._hard.enter(step, follows=follows)
+        self._settle()
         self._soft.enter(step)
         self._neat.enter(step)
         self._is_soft_judged = is_powered
 
     def _set_zero(self) -> None:
-        """Take the tester's zero from the end of the rest in front of the first current."""
+        """Take the tester's zero and noise from the end of the rest in front of the first current."""
         t, rest = self._thresholds, self._rest or []
         if len(rest) >= 2 and self._rest_s >= t.zero_rest_s:
-            zero_v = sum(rest) / len(rest)
+            last = rest[-ZERO_RECORDS:]
+            zero_v = sum(last) / len(last)
             if abs(zero_v) <= t.zero_v:
                 self._hard.zero_v = zero_v
+            self._hard.noise_v = self._soft.noise_v = measured_noise_v(rest, t)
         self._rest = None
 
     def feed(self, time_s: float, step_s: float, voltage_v: float, current_a: float) -> None:
@@ -80,13 +86,24 @@ class ShortWatch:
             return
         if self._rest is not None and self._step.set_a == 0.0:
             self._rest_s = step_s
-            self._rest = [*self._rest[1 - _ZERO_RECORDS :], voltage_v]
+            self._rest = [*self._rest[1 - NOISE_RECORDS :], voltage_v]
         hard = self._hard
         hard.feed(time_s, step_s, voltage_v, current_a)
-        if self._is_soft_judged and not hard.is_low and current_a:
+        if hard.closed_as is not None:
+            self._settle()
+        if self._is_soft_judged and current_a and not hard.is_told:
             ohm = (voltage_v - hard.zero_v) / current_a
             self._soft.feed(time_s, step_s, ohm)
-            self._neat.feed(time_s, step_s, ohm, hard.fast_ohm)
+            if not hard.is_low:
+                self._neat.feed(time_s, step_s, ohm, hard.fast_ohm)
+
+    def _settle(self) -> None:
+        """Pass on how a low stretch has closed: what was suspected at its begin is told already, or was a contact."""
+        kind, self._hard.closed_as = self._hard.closed_as, None
+        if kind is ShortKind.MENDED:
+            self._soft.mend()
+        elif kind is ShortKind.DEEP_SOFT:
+            self._soft.settle()
 
     def feed_intercept(self, ohm: float) -> None:
         """Use the high-frequency intercept of a spectrum for the floor from here on."""
