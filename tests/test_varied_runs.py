@@ -26,6 +26,7 @@ name: plate-and-strip
 title: Li/Cu, once
 for: [li-cu]
 record: {every: 2 min}
+guards: {short: {policy: mark}}
 limits:
   host: {low: -0.5 V, high: 3.3 V}
   tester: {low: -0.6 V, high: 3.4 V}
