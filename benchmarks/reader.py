@@ -107,7 +107,7 @@ def _sample(n: int, steps: list[int], test: int) -> Sample:
         step_time_s=float(in_step),
         step=step,
         step_count=count + 1,
-        cycle=1 + count // 2,
+        tester_cycle=1 + count // 2,
         mode="cc_charge" if count % 2 else "cc_discharge",
         voltage_v=current_a * 260 + in_step * 1e-6,
         current_a=current_a,

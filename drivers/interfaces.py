@@ -17,8 +17,8 @@ class Sample(NamedTuple):
     """One record of a test, as the tester made it. A tuple, because hundreds of thousands pass through in bulk.
 
     ``time_s`` runs from the start of the test, ``step_time_s`` from the start of the step. ``step`` is the number in
-    the program, ``step_count`` counts executed steps from 1 and never repeats, ``cycle`` is the tester's raw counter
-    from 1. ``capacity_ah`` and ``energy_wh`` are magnitudes and restart with each step. ``unix_time_s`` is the
+    the program, ``step_count`` counts executed steps from 1 and never repeats, ``tester_cycle`` is its raw
+    counter from 1. ``capacity_ah`` and ``energy_wh`` are magnitudes and restart with each step. ``unix_time_s`` is the
     tester's own clock, to the second.
     """
 
@@ -27,7 +27,7 @@ class Sample(NamedTuple):
     step_time_s: float
     step: int
     step_count: int
-    cycle: int
+    tester_cycle: int
     mode: str
     voltage_v: float
     current_a: float

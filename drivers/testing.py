@@ -141,7 +141,10 @@ async def records_what_the_program_does(it: Subject) -> None:
     places = list(flow(it.segment.steps))
     _claim(samples[-1].step_count == len(places), f"{samples[-1].step_count} steps were executed, not {len(places)}")
     for sample in samples:
-        _claim((sample.step, sample.cycle) == places[sample.step_count - 1], f"record {sample.sequence} is elsewhere")
+        _claim(
+            (sample.step, sample.tester_cycle) == places[sample.step_count - 1],
+            f"record {sample.sequence} is elsewhere",
+        )
         step = it.segment.steps[sample.step - 1]
         set_a = step.current_a if isinstance(step, ConstantCurrent) else 0.0
         # The first and the last record of a step may be made before its current has settled.

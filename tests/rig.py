@@ -131,7 +131,13 @@ def same_rows(bench: SimulatedBench, samples: list[Sample], test_id: int, channe
     rows = bench.tester.records(channel, test_id)
     assert len(samples) == len(rows)
     for sample, row in zip(samples, rows, strict=True):
-        mine = (sample.sequence, sample.step, sample.cycle, round(sample.step_time_s * 1000), round(sample.time_s * 10))
+        mine = (
+            sample.sequence,
+            sample.step,
+            sample.tester_cycle,
+            round(sample.step_time_s * 1000),
+            round(sample.time_s * 10),
+        )
         assert mine == (row.seq, row.step, row.cycle, row.step_time_ms, row.tick - rows[0].tick)
         for name in ("voltage_v", "current_a", "capacity_ah", "energy_wh"):
             assert getattr(sample, name) == float(f"{getattr(row, name):.15g}"), (sample.sequence, name)

@@ -155,7 +155,9 @@ async def test_restart_in_the_last_half_cycle_of_a_later_segment_loses_no_charge
     async with measuring_service(station_rig, store) as service:
         run = service.submit(eis_request(), "ada")
         await happens(
-            lambda: bool(run.progress.index == 4 and run.last and run.last.cycle == 2 and run.last.current_a < 0),
+            lambda: bool(
+                run.progress.index == 4 and run.last and run.last.tester_cycle == 2 and run.last.current_a < 0
+            ),
             30.0,
         )
     async with measuring_service(station_rig, store) as service:

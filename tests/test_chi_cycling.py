@@ -134,7 +134,7 @@ def test_samples_are_numbered_as_the_program() -> None:
     jobs = as_current_steps(cycling)
     samples = samples_of(cycling, jobs, [measured(job) for job in jobs], [1000.0, 2000.0])
     last = [list(group)[-1] for _, group in groupby(samples, key=lambda sample: sample.step_count)]
-    assert [(each.step, each.cycle, each.mode) for each in last] == [
+    assert [(each.step, each.tester_cycle, each.mode) for each in last] == [
         (1, 1, "rest"),
         (2, 1, "cc"),
         (3, 1, "dc"),
@@ -154,7 +154,7 @@ def test_measurement_that_ended_at_its_limit_gives_the_samples_until_then() -> N
     jobs = as_current_steps(cycling)
     samples = samples_of(cycling, jobs, [measured(jobs[0]), measured(jobs[1], until_s=5400.0)])
     assert samples[-1].time_s == pytest.approx(27 * 7200 + 5400)
-    assert (samples[-1].step, samples[-1].cycle, samples[-1].step_count) == (2, 28, 56)
+    assert (samples[-1].step, samples[-1].tester_cycle, samples[-1].step_count) == (2, 28, 56)
     assert samples[-1].step_time_s == pytest.approx(1800.0)
 
 
@@ -183,6 +183,8 @@ def test_any_loops_give_the_steps_of_the_program(body: list[Step], times: int, o
         assert problems(job, settings()) == []
         assert job.cycles * sum(step.duration_s for step in job.steps) / job.interval_s <= POINTS_MAX
     samples = samples_of(cycling, jobs, [measured(job) for job in jobs])
-    seen = [(place, len(list(group))) for place, group in groupby((s.step_count, s.step, s.cycle) for s in samples)]
+    seen = [
+        (place, len(list(group))) for place, group in groupby((s.step_count, s.step, s.tester_cycle) for s in samples)
+    ]
     assert [(step, cycle) for (_, step, cycle), _ in seen] == [tuple(place) for place in flow(cycling.steps)]
     assert all(a.time_s < b.time_s for a, b in pairwise(samples))

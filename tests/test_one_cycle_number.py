@@ -24,9 +24,11 @@ from tests.service_rig import check_rows, serving, state
 FORGET = (
     "DROP VIEW sample_readable",
     "DROP VIEW step_readable",
+    "ALTER TABLE sample RENAME COLUMN tester_cycle TO cycle",
+    "ALTER TABLE step RENAME COLUMN tester_cycle TO cycle",
+    "DROP TABLE cycle_begin",
     "CREATE VIEW sample_readable AS SELECT * FROM sample",
     "CREATE VIEW step_readable AS SELECT * FROM step",
-    "DROP TABLE cycle_begin",
     "DELETE FROM cycle WHERE charge_end_reason IS NULL OR discharge_end_reason IS NULL",
     "UPDATE cycle SET cycle = cycle + 100, coulombic_efficiency = 4.6",
     "UPDATE measurement SET cycle = 7",

@@ -76,6 +76,7 @@ def _executed(row: Ran, number: int) -> ExecutedStep:
     return ExecutedStep(
         step_count=number,
         step=row.step,
+        tester_cycle=number,
         cycle=number,
         mode="cc",
         start_s=3600.0 * number,

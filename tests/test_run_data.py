@@ -167,7 +167,7 @@ def test_reading_in_chunks_takes_the_memory_of_one_chunk(store: Store) -> None:
             connection.execute("DELETE FROM step")
             connection.execute(
                 "WITH RECURSIVE more (n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM more WHERE n < ?2) "
-                "INSERT INTO sample SELECT test, n, n, n, step, step_count, cycle, mode, voltage_v, current_a, "
+                "INSERT INTO sample SELECT test, n, n, n, step, step_count, tester_cycle, mode, voltage_v, current_a, "
                 "capacity_ah, energy_wh, unix_time_s FROM sample, more WHERE test = ?3 AND sequence = 1",
                 (store.sample_count(test) + 1, rows, test),
             )
@@ -220,7 +220,8 @@ def test_trace_of_a_potentiostat_has_its_place_on_the_time_axis(store: Store) ->
     """Its samples are one step between the cycles, bear the cycle behind them, and are no step of a tester."""
     data = made(store)
     trace = [
-        sample._replace(step=1, step_count=1, cycle=1) for sample in store.samples(data.tests[0].row.id, limit=100)
+        sample._replace(step=1, step_count=1, tester_cycle=1)
+        for sample in store.samples(data.tests[0].row.id, limit=100)
     ]
     store.tick({data.tests[1].row.id: trace})
     after = RunData(store, data.run.run_id)

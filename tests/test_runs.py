@@ -101,7 +101,7 @@ def test_600_hours_are_stored_row_for_row(store_path: Path) -> None:
     """The shipped recipe on the coated cell: 300 cycles, every record that the tester made, value for value."""
     found = run_to_end(store_path, li_li_program(300), poll_period_s=600)
     assert (found.run.state, found.run.reason) == (RunState.COMPLETED, "program finished")
-    assert found.samples[-1].cycle == 300
+    assert found.samples[-1].tester_cycle == 300
     assert found.samples[-1].time_s == pytest.approx(600 * 3600 + 610)
     assert [sample.sequence for sample in found.samples] == list(range(1, len(found.samples) + 1))
     assert len(found.store.steps(found.run.test)) == 603

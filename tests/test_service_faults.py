@@ -130,7 +130,7 @@ async def test_test_of_27_days_wraps_no_counter(rig: Rig, store: Store) -> None:
     last = store.last_sample(store.tests(run.run_id)[0].id)
     assert last is not None
     assert last.time_s > 2**31 / 1000
-    assert last.cycle == 320
+    assert last.tester_cycle == 320
     check_rows(rig, store, run.run_id)
 
 
@@ -242,7 +242,7 @@ def test_memory_of_the_tester_that_wraps_is_told_exactly(store_path: Path) -> No
             rows = {row.seq: row for row in rig.bench.tester.channels[CHANNEL].tests[0].rows()}
             for sample in samples[-100:]:
                 row = rows[sample.sequence]
-                assert (sample.step, sample.cycle, sample.voltage_v) == (
+                assert (sample.step, sample.tester_cycle, sample.voltage_v) == (
                     row.step,
                     row.cycle,
                     float(f"{row.voltage_v:.15g}"),

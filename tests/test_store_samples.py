@@ -26,7 +26,7 @@ any_sample = st.builds(
     step_time_s=numbers,
     step=integers,
     step_count=integers,
-    cycle=integers,
+    tester_cycle=integers,
     mode=st.text(),
     voltage_v=numbers,
     current_a=numbers,
@@ -117,7 +117,7 @@ def test_number_beyond_64_bits_is_refused(store: Store) -> None:
     """A counter that cannot be right fails the tick."""
     test = add_test(store, add_run(store))
     with pytest.raises(Refused, match="64 bits"):
-        store.tick({test: [sample(1)._replace(cycle=2**63)]})
+        store.tick({test: [sample(1)._replace(tester_cycle=2**63)]})
 
 
 def test_sequences_of_two_tests_do_not_meet(store: Store) -> None:

@@ -144,7 +144,7 @@ class ToyTester:
             voltage_v=channel.cell.voltage_v(channel.current_a),
             current_a=channel.current_a,
             step=last.step if last else None,
-            cycle=last.cycle if last else 0,
+            cycle=last.tester_cycle if last else 0,
             test_time_s=last.time_s if last else 0.0,
             test_id=test.identity.test_id if test else 0,
             record_count=len(test.samples) if test else 0,
@@ -199,7 +199,7 @@ class ToyTester:
             first, *more = group
             last = more[-1] if more else first
             numbers = first.sequence, last.sequence, last.step_time_s, last.capacity_ah
-            steps.append(ExecutedStep(index, first.step, first.cycle, *numbers))
+            steps.append(ExecutedStep(index, first.step, first.tester_cycle, *numbers))
         return steps
 
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
@@ -259,7 +259,7 @@ class ToyTester:
             step_time_s=elapsed_s,
             step=place.step,
             step_count=count,
-            cycle=place.cycle,
+            tester_cycle=place.cycle,
             mode="rest" if current_a == 0 else "cc" if current_a > 0 else "dc",
             voltage_v=voltage_v,
             current_a=current_a,

@@ -174,7 +174,7 @@ class PotentiostatCycler:
                 voltage_v=self._voltage_v,
                 current_a=last.current_a if last and state is ChannelState.WORKING else 0.0,
                 step=last.step if last else None,
-                cycle=last.cycle if last else 0,
+                cycle=last.tester_cycle if last else 0,
                 test_time_s=last.time_s if last else 0.0,
                 test_id=test_id,
                 record_count=memory.count,

@@ -277,7 +277,7 @@ class SegmentSamples:
                 step_time_s=step_s,
                 step=self._place.step,
                 step_count=self._step_count,
-                cycle=self._place.cycle,
+                tester_cycle=self._place.cycle,
                 mode="rest" if current_a == 0 else "cc" if current_a > 0 else "dc",
                 voltage_v=voltage_v,
                 current_a=current_a,

@@ -48,7 +48,7 @@ class Memory:
                 ExecutedStep(
                     index=sample.step_count,
                     step=sample.step,
-                    cycle=sample.cycle,
+                    cycle=sample.tester_cycle,
                     first_sequence=sample.sequence if before is None else before.first_sequence,
                     last_sequence=sample.sequence,
                     duration_s=sample.step_time_s,

@@ -248,7 +248,7 @@ def records(
         raise RecordsLost(first, found - 1)
     if len(rows) != count:
         raise BadReply(f"BTS sent {len(rows)} records where {count} exist ({address.channel}, from {first})")
-    step, step_count, cycle = (last.step, last.step_count, last.cycle) if last else (0, 0, 0)
+    step, step_count, cycle = (last.step, last.step_count, last.tester_cycle) if last else (0, 0, 0)
     row_step, row_cycle = step, cycle
     step_ms = round(last.step_time_s * 1000) if last else 0
     base_ms = round(last.time_s * 1000) - step_ms if last else 0

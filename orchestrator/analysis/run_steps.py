@@ -122,7 +122,7 @@ class StepReader:
         executed = ExecutedStep(
             step_count=1,
             step=1,
-            cycle=1,
+            tester_cycle=1,
             mode=last.mode,
             start_s=0.0,
             duration_s=last.step_time_s,

@@ -7,11 +7,11 @@ from typing import Any
 
 from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle
-from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.service import NoSuchThing
 from orchestrator.store import SpectrumPoint, Store
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.errors import explained
+from orchestrator.store.statements import STEP_COLUMNS
 
 LIMIT_MAX = 2000
 
@@ -25,8 +25,9 @@ class Kind:
     columns: tuple[str, ...]
 
 
-SAMPLES = Kind("sample", "sequence", Sample._fields)
-STEPS = Kind("step", "step_count", tuple(ExecutedStep.__dataclass_fields__))
+# The run's number of a cycle stands where the tester's counter stands in the table.
+SAMPLES = Kind("sample", "sequence", tuple(name.removeprefix("tester_") for name in Sample._fields))
+STEPS = Kind("step", "step_count", tuple(name.removeprefix("tester_") for name in STEP_COLUMNS))
 SPECTRA = Kind("spectrum", "sequence", SpectrumPoint._fields)
 CYCLES = Kind("cycle", "cycle", tuple(Cycle.__dataclass_fields__))
 

@@ -29,12 +29,13 @@ class ExecutedStep:
     """One step that has run: times in seconds from the start of the test, magnitudes in Ah and Wh.
 
     ``mean_voltage_v`` is weighted by charge and signed; None where no charge passed.
+    ``tester_cycle`` is the tester's raw counter, ``cycle`` the run's number, 0 where the step is not numbered yet.
     ``resistance_ohm`` is mean |V| / mean |I| over the second half of the step, weighted by time; None without current.
     """
 
     step_count: int
     step: int
-    cycle: int
+    tester_cycle: int
     mode: str
     start_s: float
     duration_s: float
@@ -45,6 +46,7 @@ class ExecutedStep:
     end_reason: EndReason
     first_sequence: int
     last_sequence: int
+    cycle: int = 0
 
 
 def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
@@ -156,7 +158,7 @@ class _OpenStep:
         return ExecutedStep(
             step_count=last.step_count,
             step=last.step,
-            cycle=last.cycle,
+            tester_cycle=last.tester_cycle,
             mode=last.mode,
             start_s=last.time_s - last.step_time_s,
             duration_s=last.step_time_s,

@@ -83,7 +83,7 @@ def _samples(trace: Trace, mode: str, started_unix_s: float) -> list[Sample]:
                 step_time_s=time_s,
                 step=1,
                 step_count=1,
-                cycle=1,
+                tester_cycle=1,
                 mode=mode,
                 voltage_v=voltage_v,
                 current_a=current_a,

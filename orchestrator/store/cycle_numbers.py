@@ -24,7 +24,7 @@ def cycle_of(table: str) -> str:
     """Return the SQL of the run's cycle of a row with a test and a step count; without a number, its own counter."""
     mine = f"begun.test = {table}.test AND begun.step_count <= {table}.step_count"
     last = f"SELECT begun.cycle FROM cycle_begin AS begun WHERE {mine} ORDER BY begun.step_count DESC LIMIT 1"  # noqa: S608 names of ours
-    return f"coalesce(({last}), {table}.cycle)"
+    return f"coalesce(({last}), {table}.tester_cycle)"
 
 
 def add_cycle_begins(store: Store, test: int, begins: Sequence[CycleBegin]) -> None:

@@ -171,8 +171,8 @@ class _Walk:
             return f"after {_where(before)} comes {_where(sample)}"
         if sample.step_count != before.step_count:
             return ""
-        if (sample.step, sample.cycle, sample.mode) != (before.step, before.cycle, before.mode):
-            return f"it is of step {sample.step}, cycle {sample.cycle}, {sample.mode!r} in the middle of a step"
+        if (sample.step, sample.tester_cycle, sample.mode) != (before.step, before.tester_cycle, before.mode):
+            return f"it is of step {sample.step}, cycle {sample.tester_cycle}, {sample.mode!r} in the middle of a step"
         if sample.step_time_s < before.step_time_s or sample.capacity_ah < before.capacity_ah:
             return f"time or charge fall in a step, after {_where(before)} to {_where(sample)}"
         begin_s, began_s = sample.time_s - sample.step_time_s, before.time_s - before.step_time_s

@@ -363,8 +363,10 @@ def _one_cycle_number(db: Database) -> None:
         ("sample_readable", SAMPLE_READABLE, "sample"),
         ("step_readable", STEP_READABLE, "step"),
     ):
+        # One word, one meaning: what the tester counts is called so in the raw tables too.
+        db.execute(f"ALTER TABLE {table} RENAME COLUMN cycle TO tester_cycle")
         numbered = view.replace(f"{table}.cycle,", f"{cycle_of(table)} AS cycle,")
-        db.create_view(name, numbered.replace("\nFROM", f", {table}.cycle AS tester_cycle\nFROM", 1))
+        db.create_view(name, numbered.replace("\nFROM", f", {table}.tester_cycle\nFROM", 1))
     db.create_view("cycle_readable", CYCLE_READABLE)
     renumber(db.conn)
 

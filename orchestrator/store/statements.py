@@ -20,7 +20,8 @@ FROM run JOIN cell ON cell.id = run.cell_id
 TESTS = """
 SELECT id, run_id, segment, instrument, channel, tester_test_id, barcode, started_unix_s, program_json FROM test
 """
-STEP_COLUMNS = tuple(ExecutedStep.__dataclass_fields__)
+# The run's number of a step is counted anew from its program.
+STEP_COLUMNS = tuple(name for name in ExecutedStep.__dataclass_fields__ if name != "cycle")
 MEASUREMENT_COLUMNS = tuple(MeasurementRow.__dataclass_fields__)
 CYCLE_COLUMNS = tuple(Cycle.__dataclass_fields__)
 

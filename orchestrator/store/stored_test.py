@@ -30,7 +30,7 @@ _SAMPLE = ", ".join(f"sample.{name}" for name in Sample._fields)
 _SHARED = (
     ("step_count", "step_count"),
     ("step", "step"),
-    ("cycle", "cycle"),
+    ("tester_cycle", "tester_cycle"),
     ("mode", "mode"),
     ("duration_s", "step_time_s"),
     ("capacity_ah", "capacity_ah"),

@@ -254,7 +254,7 @@ def _differences(sample: Sample, row: RecordRow) -> set[str]:
         found.add("sequence")
     if sample.step != row.step:
         found.add("step")
-    if sample.cycle != row.cycle:
+    if sample.tester_cycle != row.cycle:
         found.add("cycle")
     if round(sample.step_time_s * 1000) != row.step_time_ms:
         found.add("time")

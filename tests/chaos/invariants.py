@@ -215,8 +215,8 @@ class Invariants:
 
     def _check_rows(self, number: int, test: StoredTest) -> None:
         sql = (
-            "SELECT sequence, step, cycle, round(step_time_s * 1000), voltage_v, current_a, capacity_ah, energy_wh "
-            "FROM sample WHERE test = ? ORDER BY sequence"
+            "SELECT sequence, step, tester_cycle, round(step_time_s * 1000), voltage_v, current_a, capacity_ah, "
+            "energy_wh FROM sample WHERE test = ? ORDER BY sequence"
         )
         stored = self.query(sql, number)
         assert len(stored) == len(test), (

@@ -29,7 +29,7 @@ STOPPED_WITHIN_S = 3600.0
 KINDS = ("lost", "duplicates", "double starts", "beyond limits", "repeated", "stops", "intents", "ends", "died")
 # From 100 kHz to 10 Hz at 12 a decade, with the point at the top.
 SPECTRUM_POINTS = 49
-_COLUMNS = "sequence, step, cycle, mode, step_time_s, voltage_v, current_a, capacity_ah, energy_wh"
+_COLUMNS = "sequence, step, tester_cycle, mode, step_time_s, voltage_v, current_a, capacity_ah, energy_wh"
 
 
 @dataclass
