@@ -6,18 +6,20 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
-from orchestrator.api import commands, models, routes
+from orchestrator.api import commands, routes, told_errors
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.places import Places
+from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import Refusals, person_in
+from orchestrator.api.tags import DESCRIPTION, TAGS
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.service import NoSuchThing, Service
 from orchestrator.states import IllegalMove
@@ -41,18 +43,6 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (StoreError, 503),
     (TooManyClients, 503),
 )
-_WORDS = {
-    400: "Not asked as it should be, or under a foreign host name",
-    401: "No token, or a wrong one",
-    403: "A page of another origin",
-    404: "No such run, channel or path",
-    405: "No such method here",
-    409: "It must not be done now",
-    413: "The body is too long",
-    415: "The body is not JSON",
-    422: "The input is wrong: all problems",
-    503: "The instrument or the store does not answer",
-}
 
 
 def create_app(
@@ -69,25 +59,27 @@ def create_app(
 
 def build_routes(service: Service, live: LiveClients) -> FastAPI:
     """Build the application without its guard: for the guard, and for lists of all routes."""
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": models.Problem, "description": words} for status, words in _WORDS.items()
-    }
     app = FastAPI(
         title="cellrig",
         summary="One rack of battery testers: what runs, what was recorded, and commands.",
+        description=DESCRIPTION,
         version="1",
+        openapi_tags=TAGS,
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
         openapi_url=OPENAPI,
-        responses=problems,
         redirect_slashes=False,
     )
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(service.store)
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    app.include_router(routes.open_router)
-    app.include_router(routes.router, prefix=API, dependencies=token)
-    app.include_router(commands.router, prefix=API, dependencies=token)
+    known = [Depends(only_known_keys)]
+    app.include_router(routes.open_router, dependencies=known)
+    told = told_errors.GUARDED
+    for router in (routes.router, commands.bodiless_router):
+        app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told)
+    app.include_router(commands.router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
     app.add_exception_handler(RequestValidationError, _wrong_input)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
@@ -118,9 +110,13 @@ async def _known(request: Request, err: Exception) -> JSONResponse:
 async def _wrong_input(request: Request, err: Exception) -> JSONResponse:
     errors: Sequence[Any] = err.errors() if isinstance(err, RequestValidationError) else ()
     # What was sent is not sent back: it may hold what nobody else should see.
-    told = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors]
+    told = [f"{'.'.join(str(part) for part in error['loc'])}: {_words(error)}" for error in errors]
     _trace(request, "; ".join(told))
     return _answer(422, "\n".join(told))
+
+
+def _words(error: dict[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 async def _http_error(request: Request, err: Exception) -> JSONResponse:

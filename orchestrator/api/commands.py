@@ -5,22 +5,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from orchestrator.api import models
-from orchestrator.api.routes import RunId, TheService, channel_now, channel_stopped
+from orchestrator.api import models, told_errors
+from orchestrator.api.routes import ChannelName, RunId, TheService, channel_now, channel_stopped
+from orchestrator.api.tags import Tag
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
+from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.store import StoreError
 
 router = APIRouter()
+# Its orders have no body.
+bodiless_router = APIRouter()
+
+Owner = Annotated[
+    models.Person, Query(description="Name of the client that has claimed it.", examples=["night script"])
+]
+
+
+def _run(why: str) -> Any:  # noqa: ANN401 - keywords of a route
+    """Return what the document says of an order on a run, and why it may be refused."""
+    return {"tags": [Tag.RUNS], "responses": told_errors.NO_RUN | told_errors.refused(why)}
+
+
+def _channel(why: str) -> Any:  # noqa: ANN401 - keywords of a route
+    """Return what the document says of an order on a channel, and why it may be refused."""
+    return {"tags": [Tag.CHANNELS], "responses": told_errors.NO_CHANNEL | told_errors.refused(why)}
 
 
 def _now(run: Run) -> models.RunNow:
@@ -60,7 +78,13 @@ def _request(order: models.StartOrder) -> RunRequest:
     return RunRequest(program, order.channel, order.label, confirmed_by)
 
 
-@router.post("/runs", status_code=201)
+@router.post(
+    "/runs",
+    status_code=201,
+    tags=[Tag.RUNS],
+    responses=told_errors.NO_CHANNEL
+    | told_errors.refused("the channel is busy or claimed, its cell is not named, or it cannot run the program"),
+)
 async def start(order: models.StartOrder, service: TheService) -> models.StartedRun:
     """Queue a run of a recipe for a cell on a channel. A busy channel is refused, unless ``queue`` lets the run wait.
 
@@ -78,7 +102,11 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
     except TimeoutError:
         late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
         raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
-    run = service.submit(request, order.by, Terms(order.queue, order.mounted or "", order.same_cell))
+    terms = Terms(order.queue, order.mounted or "", order.same_cell)
+    return _started(service, service.submit(request, order.by, terms))
+
+
+def _started(service: Service, run: Run) -> models.StartedRun:
     seen = run.request.plausibility
     return models.StartedRun(
         **_now(run).model_dump(),
@@ -89,28 +117,28 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
     )
 
 
-@router.post("/runs/{run_id}/stop")
+@router.post("/runs/{run_id}/stop", **_run("it is not known yet what became of the run, or the tester refuses"))
 async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
     """Stop a run now. The answer comes within 5 s: confirmed, or with what is known; then the stop goes on."""
     with _explaining_unstored_stop():
         return _run_stopped(await service.stop_run(run_id, order.by), service.find(run_id)[1])
 
 
-@router.post("/channels/{channel}/stop")
-async def stop_channel(channel: str, order: models.ByOrder, service: TheService) -> models.ChannelStopped:
+@router.post("/channels/{channel}/stop", **_channel("the tester refuses"))
+async def stop_channel(channel: ChannelName, order: models.ByOrder, service: TheService) -> models.ChannelStopped:
     """Stop whatever works on a channel, a run of this service or not; answered as the stop of a run is."""
     with _explaining_unstored_stop():
         return channel_stopped(await service.stops.stop_channel(channel, order.by))
 
 
-@router.post("/runs/{run_id}/hold")
+@router.post("/runs/{run_id}/hold", **_run("the run has not begun or is over, or the tester refuses"))
 async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
     """Stop a run's current and keep it for ``resume``; answered as a stop is; ``off``: it is held."""
     with _explaining_unstored_stop():
         return _run_stopped(await service.stops.hold_run(run_id, order.by), service.find(run_id)[1])
 
 
-@router.post("/runs/{run_id}/resume")
+@router.post("/runs/{run_id}/resume", **_run("the run is not held, or its channel is claimed or not ready"))
 async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Resume a held run in a new program of what is not done yet. Answered within 5 s; a slow resume goes on."""
     supervisor, run = service.find(run_id)
@@ -123,41 +151,41 @@ async def resume(run_id: RunId, order: models.ByOrder, service: TheService) -> m
     return now
 
 
-@router.post("/runs/{run_id}/mounted")
+@router.post("/runs/{run_id}/mounted", **_run("the run waits for no cell, or another one has the channel"))
 async def mounted(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Say that the cell of a queued run is on its channel: the run may start."""
     return _now(service.cells.mounted(run_id, order.by))
 
 
-@router.post("/channels/{channel}/empty")
-async def empty(channel: str, order: models.ByOrder, service: TheService) -> models.ChannelNow:
+@router.post("/channels/{channel}/empty", **_channel("a run is on the channel, or something works there"))
+async def empty(channel: ChannelName, order: models.ByOrder, service: TheService) -> models.ChannelNow:
     """Say that no cell is on a channel: it is free."""
     service.cells.empty(channel, order.by)
     return channel_now(service, channel)
 
 
-@router.post("/runs/{run_id}/acknowledge")
+@router.post("/runs/{run_id}/acknowledge", **_run("the run has not tripped"))
 async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunNow:
     """Acknowledge a trip by name: the channel may be used again, and its cell is still on it."""
     return _now(service.acknowledge(run_id, order.by))
 
 
-@router.post("/rack/stop")
+@router.post("/rack/stop", tags=[Tag.RACK], responses=told_errors.refused("a tester refuses"))
 async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.ChannelStopped]:
     """Stop every run of every tester, and every channel that works without one; answered as one stop is."""
     with _explaining_unstored_stop():
         return [channel_stopped(report) for report in await service.stops.stop_rack(order.by)]
 
 
-@router.post("/channels/{channel}/claim")
-async def claim(channel: str, order: models.ClaimOrder, service: TheService) -> models.ChannelNow:
+@router.post("/channels/{channel}/claim", **_channel("another client has claimed the channel"))
+async def claim(channel: ChannelName, order: models.ClaimOrder, service: TheService) -> models.ChannelNow:
     """Lock a channel for a client; the lock expires after its duration."""
     service.claim(channel, order.owner, order.duration_s)
     return channel_now(service, channel)
 
 
-@router.delete("/channels/{channel}/claim")
-async def release(channel: str, owner: Annotated[models.Person, Query()], service: TheService) -> models.ChannelNow:
+@bodiless_router.delete("/channels/{channel}/claim", **_channel("another client has claimed the channel"))
+async def release(channel: ChannelName, owner: Owner, service: TheService) -> models.ChannelNow:
     """Release a claim on a channel."""
     service.supervisor_of(channel)
     service.claims.release(channel, owner)

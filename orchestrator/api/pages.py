@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drivers.interfaces import Sample
+from orchestrator.api import filters
+from orchestrator.api.models import EventQuery, Page, RunQuery
 from orchestrator.judging.cycles import Cycle
 from orchestrator.rack.service import NoSuchThing
 from orchestrator.store import SpectrumPoint, Store
@@ -13,20 +15,23 @@ from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.errors import explained
 from orchestrator.store.statements import STEP_COLUMNS
 
-LIMIT_MAX = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A table of a test's rows: its name, the column that counts them, and all columns."""
+    """A table of a test's rows: its name, the column that counts them, and all columns.
+
+    ``more`` are columns that are made of others, each by its name in SQL.
+    """
 
     table: str
     key: str
     columns: tuple[str, ...]
+    more: tuple[tuple[str, str], ...] = ()
 
 
+_SAMPLE_UTC = ("time_utc", "strftime('%Y-%m-%dT%H:%M:%SZ', unix_time_s, 'unixepoch')")
 # The run's number of a cycle stands where the tester's counter stands in the table.
-SAMPLES = Kind("sample", "sequence", tuple(name.removeprefix("tester_") for name in Sample._fields))
+SAMPLES = Kind("sample", "sequence", tuple(name.removeprefix("tester_") for name in Sample._fields), (_SAMPLE_UTC,))
 STEPS = Kind("step", "step_count", tuple(name.removeprefix("tester_") for name in STEP_COLUMNS))
 SPECTRA = Kind("spectrum", "sequence", SpectrumPoint._fields)
 CYCLES = Kind("cycle", "cycle", tuple(Cycle.__dataclass_fields__))
@@ -43,7 +48,8 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
     """Return the rows of a run that follow row ``after`` of test ``after_test``, through all its tests."""
     check_run(store, run_id)
     numbered = kind in (SAMPLES, STEPS)
-    columns = ", ".join(cycle_of(kind.table) if numbered and name == "cycle" else name for name in kind.columns)
+    names = [cycle_of(kind.table) if numbered and name == "cycle" else name for name in kind.columns]
+    columns = ", ".join([*names, *(expression for _, expression in kind.more)])
     sql = f"SELECT test, {columns} FROM {kind.table} WHERE test = ? AND {kind.key} > ? ORDER BY {kind.key} LIMIT ?"  # noqa: S608 names of ours
     rows: list[tuple[Any, ...]] = []
     for test in (row["id"] for row in _rows(store, "SELECT id FROM test WHERE run_id = ? ORDER BY id", run_id)):
@@ -54,7 +60,7 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
     kept = rows[:limit]
     position = 1 + kind.columns.index(kind.key)
     return {
-        "columns": ["test", *kind.columns],
+        "columns": ["test", *kind.columns, *(name for name, _ in kind.more)],
         "rows": kept,
         "after_test": kept[-1][0] if kept else after_test,
         "after": kept[-1][position] if kept else after,
@@ -68,10 +74,12 @@ _RUN = (
 )
 
 
-def runs(store: Store, after: int, limit: int) -> dict[str, Any]:
-    """Return runs, oldest first, whose number is above ``after``."""
-    rows = _rows(store, f"{_RUN} WHERE number > ? ORDER BY number LIMIT ?", after, limit + 1)
-    return _page("runs", "number", rows, limit, after)
+def runs(store: Store, query: RunQuery) -> dict[str, Any]:
+    """Return runs, oldest first, whose number is above ``after`` and that pass every filter."""
+    passes = filters.of_runs(query)
+    sql = f"{_RUN} WHERE number > ? AND {passes} ORDER BY number LIMIT ?"
+    rows = _rows(store, sql, query.after, *passes.values, query.limit + 1)
+    return _page("runs", "number", rows, query)
 
 
 def run(store: Store, run_id: str) -> dict[str, Any]:
@@ -100,23 +108,24 @@ def measurements(store: Store, run_id: str) -> dict[str, Any]:
     return {"measurements": [asdict(row) for row in store.measurements(run_id)]}
 
 
-def events(store: Store, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
-    """Return events, of one run or of all, whose number is above ``after``."""
-    return _listed(store, "events", "SELECT * FROM event", run_id, after, limit)
+def events(store: Store, run_id: str | None, query: EventQuery) -> dict[str, Any]:
+    """Return events, of one run or of all, whose number is above ``after`` and that pass every filter."""
+    return _listed(store, "event", run_id, query, filters.of_events(query))
 
 
-def deviations(store: Store, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
+def deviations(store: Store, run_id: str | None, page: Page) -> dict[str, Any]:
     """Return deviations, of one run or of all, whose number is above ``after``."""
-    return _listed(store, "deviations", "SELECT * FROM deviation", run_id, after, limit)
+    return _listed(store, "deviation", run_id, page, filters.Conditions())
 
 
-def _listed(store: Store, name: str, select: str, run_id: str | None, after: int, limit: int) -> dict[str, Any]:
+def _listed(store: Store, table: str, run_id: str | None, page: Page, passes: filters.Conditions) -> dict[str, Any]:
     if run_id is not None:
         check_run(store, run_id)
-    sql = f"{select} WHERE id > ? AND (? IS NULL OR run_id = ?) ORDER BY id LIMIT ?"
-    return _page(name, "id", _rows(store, sql, after, run_id, run_id, limit + 1), limit, after)
+        passes.add("run_id = ?", run_id)
+    sql = f"SELECT * FROM {table} WHERE id > ? AND {passes} ORDER BY id LIMIT ?"  # noqa: S608 names of ours
+    return _page(f"{table}s", "id", _rows(store, sql, page.after, *passes.values, page.limit + 1), page)
 
 
-def _page(name: str, key: str, rows: list[dict[str, Any]], limit: int, after: int) -> dict[str, Any]:
-    kept = rows[:limit]
-    return {name: kept, "after": kept[-1][key] if kept else after, "more": len(rows) > limit}
+def _page(name: str, key: str, rows: list[dict[str, Any]], page: Page) -> dict[str, Any]:
+    kept = rows[: page.limit]
+    return {name: kept, "after": kept[-1][key] if kept else page.after, "more": len(rows) > page.limit}

@@ -9,16 +9,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from orchestrator.api import models, pages, sentences
+from orchestrator.api import models, pages, sentences, told_errors
 from orchestrator.api.live_stream import MOST_CLIENTS, LiveClients, TooManyClients, stream
+from orchestrator.api.tags import Tag
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import StopReport
 
 router = APIRouter()
 open_router = APIRouter()
-
-_BIG = 2**53
 
 
 async def the_service(request: Request) -> Service:
@@ -33,14 +32,20 @@ async def the_watchers(request: Request) -> LiveClients:
     return watchers
 
 
+_BIG = 2**53
 TheService = Annotated[Service, Depends(the_service)]
-RunId = Annotated[str, Path(description="Run id, such as R000001.")]
-After = Annotated[int, Query(ge=0, le=_BIG, description="Give what follows this number.")]
-AfterTest = Annotated[int, Query(ge=0, le=_BIG, description="The test that `after` counts in.")]
-Limit = Annotated[int, Query(ge=1, le=pages.LIMIT_MAX, description="How many rows at most.")]
+RunId = Annotated[str, Path(description="Id of the run in its store.", examples=["R000001"])]
+ChannelName = Annotated[str, Path(description="Name of the channel at its instrument.", examples=["21-1-3"])]
+AfterTest = Annotated[int, Query(ge=0, le=_BIG, description="The test that `after` counts in.", examples=[1])]
+After = Annotated[int, Query(ge=0, le=_BIG, description="Give what follows this number.", examples=[0])]
+Limit = Annotated[int, Query(ge=1, le=models.LIMIT_MAX, description="How many rows at most.", examples=[1000])]
+# Of each table of a run.
+_OF_RUN: Any = {"tags": [Tag.RECORDS], "responses": told_errors.NO_RUN}
+OnePage = Annotated[models.Page, Query()]
+Events = Annotated[models.EventQuery, Query()]
 
 
-@open_router.get("/health")
+@open_router.get("/health", tags=[Tag.RACK], responses=told_errors.OPEN)
 async def health(service: TheService) -> models.Health:
     """Report whether the service works; needs no token, as ``GET /proof``."""
     ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
@@ -48,7 +53,7 @@ async def health(service: TheService) -> models.Health:
     return models.Health(ok=answers, observe_only=service.observe_only, ticks=ticks)
 
 
-@router.get("/instruments")
+@router.get("/instruments", tags=[Tag.RACK])
 async def instruments(service: TheService) -> list[models.Instrument]:
     """List the testers, and what happens to their channels if this service dies."""
     return [
@@ -64,14 +69,14 @@ async def instruments(service: TheService) -> list[models.Instrument]:
     ]
 
 
-@router.get("/channels")
+@router.get("/channels", tags=[Tag.CHANNELS])
 async def channels(service: TheService) -> list[models.ChannelNow]:
     """List the channels: the activity of each, the waiting runs, and the client who has claimed it."""
     return [channel_now(service, channel) for channel in service.channels()]
 
 
-@router.get("/channels/{channel}")
-async def one_channel(channel: str, service: TheService) -> models.ChannelNow:
+@router.get("/channels/{channel}", tags=[Tag.CHANNELS], responses=told_errors.NO_CHANNEL)
+async def one_channel(channel: ChannelName, service: TheService) -> models.ChannelNow:
     """Return one channel."""
     service.supervisor_of(channel)
     return channel_now(service, channel)
@@ -127,7 +132,7 @@ def channel_stopped(report: StopReport) -> models.ChannelStopped:
     )
 
 
-@router.get("/status")
+@router.get("/status", tags=[Tag.RACK])
 async def status(service: TheService) -> models.Status:
     """Describe the activity of every channel and the events since the service started."""
     return models.Status(
@@ -158,25 +163,25 @@ def _cells() -> list[models.CellItem]:
     return [models.CellItem(name=name, kind=load_cell(name).kind.value) for name in shipped_cells()]
 
 
-@router.get("/recipes")
+@router.get("/recipes", tags=[Tag.SHIPPED])
 async def recipes() -> list[models.RecipeItem]:
     """List the shipped recipes."""
     return await asyncio.to_thread(_recipes)
 
 
-@router.get("/cells")
+@router.get("/cells", tags=[Tag.SHIPPED])
 async def cells() -> list[models.CellItem]:
     """List the shipped cells."""
     return await asyncio.to_thread(_cells)
 
 
-@router.get("/runs", response_model=models.RunPage)
-async def runs(service: TheService, after: After = 0, limit: Limit = 100) -> dict[str, Any]:
-    """List all runs, oldest first."""
-    return pages.runs(service.store, after, limit)
+@router.get("/runs", response_model=models.RunPage, tags=[Tag.RUNS])
+async def runs(service: TheService, query: Annotated[models.RunQuery, Query()]) -> dict[str, Any]:
+    """List the runs that pass every filter, oldest first."""
+    return pages.runs(service.store, query)
 
 
-@router.get("/runs/{run_id}", response_model=models.RunDetail)
+@router.get("/runs/{run_id}", response_model=models.RunDetail, tags=[Tag.RUNS], responses=told_errors.NO_RUN)
 async def one_run(run_id: RunId, service: TheService) -> dict[str, Any]:
     """Return one run with its tests."""
     return pages.run(service.store, run_id)
@@ -189,7 +194,7 @@ async def _table(
     return JSONResponse(pages.table(service.store, kind, run_id, after_test, after, limit))
 
 
-@router.get("/runs/{run_id}/samples", response_model=models.Table)
+@router.get("/runs/{run_id}/samples", response_model=models.SampleTable, **_OF_RUN)
 async def samples(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
@@ -197,7 +202,7 @@ async def samples(
     return await _table(pages.SAMPLES, run_id, service, after_test, after, limit)
 
 
-@router.get("/runs/{run_id}/steps", response_model=models.Table)
+@router.get("/runs/{run_id}/steps", response_model=models.StepTable, **_OF_RUN)
 async def steps(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
@@ -205,7 +210,7 @@ async def steps(
     return await _table(pages.STEPS, run_id, service, after_test, after, limit)
 
 
-@router.get("/runs/{run_id}/cycles", response_model=models.Table)
+@router.get("/runs/{run_id}/cycles", response_model=models.CycleTable, **_OF_RUN)
 async def cycles(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
@@ -213,7 +218,7 @@ async def cycles(
     return await _table(pages.CYCLES, run_id, service, after_test, after, limit)
 
 
-@router.get("/runs/{run_id}/spectra", response_model=models.Table)
+@router.get("/runs/{run_id}/spectra", response_model=models.SpectrumTable, **_OF_RUN)
 async def spectra(
     run_id: RunId, service: TheService, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:
@@ -221,37 +226,42 @@ async def spectra(
     return await _table(pages.SPECTRA, run_id, service, after_test, after, limit)
 
 
-@router.get("/runs/{run_id}/measurements", response_model=models.MeasurementList)
+@router.get("/runs/{run_id}/measurements", response_model=models.MeasurementList, **_OF_RUN)
 async def measurements(run_id: RunId, service: TheService) -> dict[str, Any]:
     """Return the potentiostat's measurements of a run: technique, bias, amplitude, cycle, charge passed, files."""
     return pages.measurements(service.store, run_id)
 
 
-@router.get("/runs/{run_id}/events", response_model=models.EventPage)
-async def run_events(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Return the events of a run."""
-    return pages.events(service.store, run_id, after, limit)
+@router.get("/runs/{run_id}/events", response_model=models.EventPage, **_OF_RUN)
+async def run_events(run_id: RunId, service: TheService, query: Events) -> dict[str, Any]:
+    """Return the events of a run that pass every filter."""
+    return pages.events(service.store, run_id, query)
 
 
-@router.get("/runs/{run_id}/deviations", response_model=models.DeviationPage)
-async def run_deviations(run_id: RunId, service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+@router.get("/runs/{run_id}/deviations", response_model=models.DeviationPage, **_OF_RUN)
+async def run_deviations(run_id: RunId, service: TheService, page: OnePage) -> dict[str, Any]:
     """Return the time spans in which a run's data deviate from the plan."""
-    return pages.deviations(service.store, run_id, after, limit)
+    return pages.deviations(service.store, run_id, page)
 
 
-@router.get("/events", response_model=models.EventPage)
-async def events(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
-    """Return the events of all runs and of the rig."""
-    return pages.events(service.store, None, after, limit)
+@router.get("/events", response_model=models.EventPage, tags=[Tag.RECORDS])
+async def events(service: TheService, query: Annotated[models.RackEventQuery, Query()]) -> dict[str, Any]:
+    """Return the events of all runs and of the rig that pass every filter."""
+    return pages.events(service.store, None, query)
 
 
-@router.get("/deviations", response_model=models.DeviationPage)
-async def deviations(service: TheService, after: After = 0, limit: Limit = 1000) -> dict[str, Any]:
+@router.get("/deviations", response_model=models.DeviationPage, tags=[Tag.RECORDS])
+async def deviations(service: TheService, page: OnePage) -> dict[str, Any]:
     """Return the deviations of all runs."""
-    return pages.deviations(service.store, None, after, limit)
+    return pages.deviations(service.store, None, page)
 
 
-@router.get("/live", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
+@router.get(
+    "/live",
+    tags=[Tag.LIVE],
+    response_class=StreamingResponse,
+    responses={200: {"description": "Server-sent events, without an end.", "content": models.live_content()}},
+)
 async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the_watchers)]) -> StreamingResponse:
     """Send every run as it is, then each change, as server-sent events ``run``; ``dropped`` counts omitted values."""
     if watchers.clients >= MOST_CLIENTS:
@@ -260,3 +270,9 @@ async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the
     return StreamingResponse(
         stream(watchers, now), media_type="text/event-stream", headers={"cache-control": "no-store"}
     )
+
+
+@router.get("/live/schema", tags=[Tag.LIVE], response_description="The schema, as JSON Schema of 2020-12.")
+async def live_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a message of the live stream: its event's name, and its data read as JSON."""
+    return models.live_schema()

@@ -1,0 +1,62 @@
+"""The JSON values of requests and answers. Units are in the names; times ``*_unix_s`` are seconds since 1970 in UTC."""
+
+from orchestrator.api.models.channels import (
+    CellItem,
+    ChannelNow,
+    ChannelStopped,
+    ClaimNow,
+    Happened,
+    Health,
+    Instrument,
+    MountedNow,
+    Problem,
+    RecipeItem,
+    Status,
+)
+from orchestrator.api.models.fields import UNIT, Person
+from orchestrator.api.models.live import live_content, live_schema
+from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
+from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
+from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
+from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
+from orchestrator.api.models.tables import CycleTable, SampleTable, SpectrumTable, StepTable
+
+__all__ = [
+    "LIMIT_MAX",
+    "UNIT",
+    "ByOrder",
+    "CellItem",
+    "ChannelNow",
+    "ChannelStopped",
+    "ClaimNow",
+    "ClaimOrder",
+    "CycleTable",
+    "DeviationPage",
+    "EventPage",
+    "EventQuery",
+    "Happened",
+    "Health",
+    "Instrument",
+    "LocalOrder",
+    "MeasurementList",
+    "MountedNow",
+    "Page",
+    "Person",
+    "Problem",
+    "RackEventQuery",
+    "RecipeItem",
+    "RunDetail",
+    "RunNow",
+    "RunPage",
+    "RunQuery",
+    "RunStopped",
+    "SampleTable",
+    "SpectrumTable",
+    "StartOrder",
+    "StartedRun",
+    "Status",
+    "StepTable",
+    "StepValues",
+    "live_content",
+    "live_schema",
+]

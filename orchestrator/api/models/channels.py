@@ -1,0 +1,153 @@
+"""The JSON answers on channels, testers and the rack as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from drivers.interfaces import HostLoss
+from orchestrator.api.models.fields import (
+    TheChannel,
+    TheInstrument,
+    TheReason,
+    TheRunId,
+    TheRunLabel,
+    TheState,
+    iso_of,
+    said,
+    time_of,
+)
+from orchestrator.api.models.runs import Answers, Off, Pending, RunNow, StopWords
+from orchestrator.rack.mounted_cells import ChannelUse
+from orchestrator.states import RunState
+
+
+class Problem(BaseModel):
+    """The fault and the remedy, in a sentence."""
+
+    error: Annotated[str, said("What is wrong and what to do about it; several faults a line each", "no such run")]
+
+
+_ObserveOnly = Annotated[bool, said("Whether nothing is started, because the service was started too often", False)]
+
+
+class Health(BaseModel):
+    """Whether every tester is polled, and whether anything may be started."""
+
+    ok: Annotated[bool, said("Whether every tester answers", True)]
+    observe_only: _ObserveOnly
+    ticks: Annotated[dict[str, int], said("Number of polls of each tester since the start", {"ct4008": 412})]
+
+
+class Instrument(BaseModel):
+    """One battery tester."""
+
+    name: TheInstrument
+    host_loss: Annotated[HostLoss, said("What its channels do when this service dies", "rides_on")]
+    poll_period_s: Annotated[float, said("Time between two looks at it", 1.0, "s")]
+    answers: Annotated[bool, said("Whether it has answered since the start", True)]
+    channels: Annotated[list[str], said("Names of its channels", ["21-1-1", "21-1-2"])]
+    ticks: Annotated[int, said("Number of polls since the start", 412)]
+
+
+class ChannelStopped(BaseModel):
+    """A channel that was ordered to stop, with its run if this service has one there, and what is known of it."""
+
+    channel: TheChannel
+    run_id: Annotated[str | None, said("Id of its run; null if this service has none there", "R000001")]
+    state: Annotated[RunState | None, said("State of that run; null without one", "stopped")]
+    reason: TheReason
+    off: Off
+    pending: Pending
+    answers: Answers
+    words: StopWords
+
+
+class ClaimNow(BaseModel):
+    """The client who has claimed a channel, and the time left."""
+
+    owner: Annotated[str, said("Name of the client", "night script")]
+    left_s: Annotated[float, said("Time until the claim expires", 412.5, "s")]
+
+
+class MountedNow(BaseModel):
+    """The cell on a channel, with its last run."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: TheRunLabel
+    cell: Annotated[str, said("Name of the cell in its file", "coated-li-li")]
+    run_id: TheRunId
+    state: TheState
+    state_unix_s: Annotated[float, time_of("Since when that run is in its state")]
+    state_utc: ClassVar[object] = iso_of("state_unix_s", "Since when that run is in its state")
+
+
+class ChannelNow(BaseModel):
+    """One channel: its run, who waits, and the same as a sentence."""
+
+    channel: TheChannel
+    instrument: TheInstrument
+    use: Annotated[
+        ChannelUse,
+        said(
+            "`free`: an empty channel; `idle`: the cell of an ended run is on it; `busy`: a run of it is not over; "
+            "`unknown`: nobody has seen it since a run had it, or since the service was started",
+            "busy",
+        ),
+    ]
+    mounted: Annotated[MountedNow | None, said("Cell on it, of a run that goes on or is over; null if empty")]
+    run: Annotated[RunNow | None, said("Newest run that has begun there; null if this service has none")]
+    queued: Annotated[list[str], said("Ids of the runs that wait for it, in order", ["R000002"])]
+    claim: Annotated[ClaimNow | None, said("Client that has claimed it; null if nobody has")]
+    works_without_run: Annotated[
+        str, said("What the tester does there and this service has not ordered, in a sentence; else empty", "")
+    ]
+    stop: Annotated[ChannelStopped | None, said("Stop that was ordered there last; null if none was")]
+    words: Annotated[str, said("All of it in a sentence", "runs R000001 (A17), 1.5 of at most 400.0 h, cycle 1")]
+    needs_person: Annotated[bool, said("Whether somebody must act", False)]
+
+
+class Happened(BaseModel):
+    """An event since the service started."""
+
+    at_unix_s: Annotated[float, time_of("When it happened")]
+    run_id: Annotated[str | None, said("Id of its run; null for an event of the rig", "R000001")]
+    what: Annotated[str, said("What happened, in a sentence", "start ordered by ada")]
+
+    at_utc: ClassVar[object] = iso_of("at_unix_s", "When it happened")
+
+
+class Status(BaseModel):
+    """The rack in words: the activity of each channel, and the events since the last start."""
+
+    observe_only: _ObserveOnly
+    troubles: Annotated[
+        list[str], said("What keeps the rack from working as it should, a sentence each", ["the disk is nearly full"])
+    ]
+    unreachable: Annotated[list[str], said("Names of the testers that have not answered since the start", ["ct4008"])]
+    undecided: Annotated[
+        list[str],
+        said(
+            "Runs of an earlier service of which it is not known yet what became, a sentence each",
+            ["R000001 on 21-1-3 was running when the service ended"],
+        ),
+    ]
+    channels: Annotated[list[ChannelNow], said("All channels, in rack order")]
+    since_start: Annotated[list[Happened], said("Newest events since the service was started, oldest first")]
+
+
+class RecipeItem(BaseModel):
+    """A shipped recipe."""
+
+    name: Annotated[str, said("Name for `recipe` of an order", "li-li-0.2")]
+    kinds: Annotated[list[str], said("Kinds of cell that it is for", ["li-li"])]
+    title: Annotated[str, said("What it does, in words", "Li/Li plating and stripping at 0.2 mA/cm2")]
+
+
+class CellItem(BaseModel):
+    """A shipped cell."""
+
+    name: Annotated[str, said("Name for `cell` of an order", "coated-li-li")]
+    kind: Annotated[str, said("Kind of cell, as recipes name it", "li-li")]

@@ -1,0 +1,87 @@
+"""The JSON bodies of orders. What an order does not know is refused by its key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from orchestrator.api.models.fields import CellLabel, Channel, Document, Label, Name, Person, Reason, said
+
+CLAIM_MAX_S = 3600.0
+
+_By = Annotated[Person, said("Name of the person who orders it; the store keeps it", "ada")]
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class StartOrder(_Order):
+    """A run to queue: a recipe for a cell on a channel. Recipe and cell are shipped names, or the text of a file."""
+
+    recipe: Annotated[
+        Name | None, said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`", "li-li-0.2")
+    ] = None
+    recipe_yaml: Annotated[
+        Document | None, said("Text of a recipe file in YAML; either this or `recipe`", "name: mine\nfor: li-li\n...")
+    ] = None
+    cell: Annotated[
+        Name | None, said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`", "coated-li-li")
+    ] = None
+    cell_yaml: Annotated[
+        Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")
+    ] = None
+    channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
+    label: Annotated[Label, said("Name of the cell in tables and pictures; else that of the cell file", "A17")] = ""
+    by: _By
+    confirm_implausible: Annotated[
+        Person | None,
+        said("Name of the person who takes on what is implausible in it; without one such a run is refused", "ada"),
+    ] = None
+    accept_voltage: Annotated[
+        Reason | None,
+        said(
+            "Reason why the cell may be started outside of its open-circuit window, within the host's limits",
+            "kept at 50 %",
+        ),
+    ] = None
+    queue: Annotated[bool, said("Whether the run may wait for a busy channel; else it is refused there", False)] = False
+    mounted: Annotated[
+        CellLabel | None,
+        said("Name of the cell that is on the channel now, where the cell of an ended run was left on it", "A18"),
+    ] = None
+    same_cell: Annotated[
+        bool, said("Whether the cell is that of the run before, which is still on the channel", False)
+    ] = False
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for what, name, text in (("recipe", self.recipe, self.recipe_yaml), ("cell", self.cell, self.cell_yaml)):
+            if (name is None) == (text is None):
+                raise ValueError(f"give either {what} or {what}_yaml")
+        return self
+
+
+class LocalOrder(_Order):
+    """The names in an order that ``cellrig run`` carries out itself: those of an order to the service, as strict."""
+
+    channel: Channel
+    label: Label = ""
+    by: Person | None = None
+    confirm_implausible: Person | None = None
+    accept_voltage: Reason | None = None
+    mounted: CellLabel | None = None
+
+
+class ByOrder(_Order):
+    """A command that needs only the name of its operator."""
+
+    by: _By
+
+
+class ClaimOrder(_Order):
+    """A lock on a channel for one client, for a time."""
+
+    owner: Annotated[Person, said("Name of the client that nobody else's orders may come between", "night script")]
+    duration_s: Annotated[float, Field(gt=0, le=CLAIM_MAX_S), said("Time after which the lock expires", 600.0, "s")]
