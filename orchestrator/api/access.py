@@ -159,6 +159,7 @@ class Guard:
                 raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
         elif kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
             raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
+        headers.only("idempotency-key", 400)
         origin = headers.only("origin", 403)
         if origin is not None and _without_port(origin.partition("://")[2]).lower() not in self._hosts:
             raise Refusal(403, "pages of other origins may not use this service")

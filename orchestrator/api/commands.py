@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import JSONResponse
 
 from orchestrator.api import models, told_errors
 from orchestrator.api.routes import ChannelName, RunId, TheService, channel_now, channel_stopped
@@ -15,6 +17,7 @@ from orchestrator.api.tags import Tag
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import Terms
+from orchestrator.rack.order_keys import OrderKey
 from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
@@ -28,6 +31,20 @@ bodiless_router = APIRouter()
 
 Owner = Annotated[
     models.Person, Query(description="Name of the client that has claimed it.", examples=["night script"])
+]
+
+
+OrderKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=128,
+        pattern=r"^[!-~]+$",
+        description="A name that the client gives this order, such as a random UUID, and to no other. The same order "
+        "with the same key is carried out once, however often it is sent, also after a restart of the service, and has "
+        "the first answer; another order with the same key is refused. Of an order that was refused nothing is kept.",
+        examples=["5f0c1f2e-6d0f-4a5e-9f0e-3a8f6e1d2c4b"],
+    ),
 ]
 
 
@@ -81,11 +98,14 @@ def _request(order: models.StartOrder) -> RunRequest:
 @router.post(
     "/runs",
     status_code=201,
+    response_model=models.StartedRun,
     tags=[Tag.RUNS],
     responses=told_errors.NO_CHANNEL
     | told_errors.refused("the channel is busy or claimed, its cell is not named, or it cannot run the program"),
 )
-async def start(order: models.StartOrder, service: TheService) -> models.StartedRun:
+async def start(
+    order: models.StartOrder, service: TheService, idempotency_key: OrderKeyHeader = None
+) -> models.StartedRun | JSONResponse:
     """Queue a run of a recipe for a cell on a channel. A busy channel is refused, unless ``queue`` lets the run wait.
 
     A queued run starts when somebody says that its cell is mounted (``/runs/{run_id}/mounted``), or by itself after the
@@ -95,6 +115,9 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
     ``confirm_implausible`` names the person who takes it on.
     """
+    key = OrderKey.of(idempotency_key, order.model_dump(exclude_defaults=True)) if idempotency_key else None
+    if key is not None and (answer := service.order_keys.answered(key)) is not None:
+        return JSONResponse(answer, 201)
     service.supervisor_of(order.channel)
     try:
         async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
@@ -102,8 +125,16 @@ async def start(order: models.StartOrder, service: TheService) -> models.Started
     except TimeoutError:
         late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
         raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
+    # The same order may have been carried out meanwhile.
+    if key is not None and (answer := service.order_keys.answered(key)) is not None:
+        return JSONResponse(answer, 201)
+
+    def keep(run: Run) -> None:
+        if key is not None:
+            service.order_keys.keep(key, run, json.loads(_started(service, run).model_dump_json()))
+
     terms = Terms(order.queue, order.mounted or "", order.same_cell)
-    return _started(service, service.submit(request, order.by, terms))
+    return _started(service, service.submit(request, order.by, terms, keep))
 
 
 def _started(service: Service, run: Run) -> models.StartedRun:

@@ -40,5 +40,6 @@ are refused.
 **Pages:** a list gives at most `limit` rows, and `more` says whether there are others; ask again with `after` (of
 tables also `after_test`) as the page gives them. Filters hold together; one that is repeated lets each value through.
 
-**Orders** are answered within 5 s.
+**Orders** are answered within 5 s. One that was sent twice because its answer was lost is carried out once if both have
+the same `Idempotency-Key`. Stops and holds need none: asked twice, they are one.
 """

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     # A run and its tests
     STATE = "state"
     COMMAND = "command"
+    ORDER_KEY = "order key"
     IMPLAUSIBLE = "implausible values confirmed"
     VOLTAGE_ACCEPTED = "voltage accepted"
     CELL_MOUNTED = "cell mounted"
@@ -97,6 +98,7 @@ _K, _S = EventKind, Severity
 _SEVERITY: dict[EventKind, Severity] = {
     _K.STATE: _S.INFO,
     _K.COMMAND: _S.NOTICE,
+    _K.ORDER_KEY: _S.INFO,
     _K.IMPLAUSIBLE: _S.WARNING,
     _K.VOLTAGE_ACCEPTED: _S.WARNING,
     _K.CELL_MOUNTED: _S.NOTICE,

@@ -8,7 +8,8 @@ decides, not a clock, so that a restart changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeAlias
 
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
@@ -18,7 +19,14 @@ from orchestrator.runs.store_outage import StoreTrouble
 from orchestrator.states import RunState
 from orchestrator.store import Mounting, MountingKind, Mountings, Store
 
+# Stores what else belongs to a run that is queued, in the transaction that stores the run.
+Keep: TypeAlias = Callable[[Run], None]
+
 _SAID = {MountingKind.MOUNTED: "is on {}", MountingKind.SAME_CELL: "is still on {}, as for {}"}
+
+
+def keep_nothing(_: Run) -> None:
+    """Store nothing else."""
 
 
 class ChannelQueue:

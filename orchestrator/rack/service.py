@@ -19,12 +19,14 @@ from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.cell_orders import CellOrders
+from orchestrator.rack.channel_queue import Keep, keep_nothing
 from orchestrator.rack.channel_watch import BY_HAND
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.opening_testers import TesterOpening
+from orchestrator.rack.order_keys import OrderKeys
 from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
@@ -77,6 +79,7 @@ class Service:
         self.orders = PendingOrders()
         self.stops = StopOrders(self, self.orders)
         self.cells = CellOrders(self)
+        self.order_keys = OrderKeys(store)
         self._housekeeping = housekeeping
         # Why nothing is started at present, in a sentence; None when nothing speaks against it.
         self._no_starts: str | None = None
@@ -214,11 +217,11 @@ class Service:
         """Why nothing is started at present, in a sentence; None when nothing speaks against it."""
         return self._no_starts
 
-    def submit(self, request: RunRequest, by: str, terms: Terms = NO_TERMS) -> Run:
+    def submit(self, request: RunRequest, by: str, terms: Terms = NO_TERMS, keep: Keep = keep_nothing) -> Run:
         """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present.
 
         A busy channel, or one with the cell of an ended run on it, needs ``terms``. Raises Implausible if something in
-        its program is, and no person has confirmed it.
+        its program is, and no person has confirmed it. ``keep`` may store more of the run, together with it.
         """
         supervisor = self.supervisor_of(request.channel)
         self.claims.check(request.channel, by)
@@ -230,7 +233,7 @@ class Service:
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         admitted, word = self.cells.admitted(request, terms)
-        run = supervisor.submit(admitted.judged(self._bands), by, word)
+        run = supervisor.submit(admitted.judged(self._bands), by, word, keep)
         self._double_orders.taken(request, run, by)
         return run
 

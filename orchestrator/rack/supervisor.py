@@ -18,7 +18,7 @@ from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus
 from orchestrator.measuring.between_segments import BetweenSegments
-from orchestrator.rack.channel_queue import ChannelQueue
+from orchestrator.rack.channel_queue import ChannelQueue, Keep, keep_nothing
 from orchestrator.rack.channel_watch import ChannelWatch
 from orchestrator.rack.clock_watch import ClockWatch
 from orchestrator.rack.collecting import Collector
@@ -77,12 +77,13 @@ class Supervisor:
         self._wake = asyncio.Event()
         self._due_s = self._looked_s = 0.0
 
-    def submit(self, request: RunRequest, by: str = "", word: Word = ON_EMPTY) -> Run:
-        """Queue a run for its channel; a run that could not be stored completely is not queued."""
+    def submit(self, request: RunRequest, by: str = "", word: Word = ON_EMPTY, keep: Keep = keep_nothing) -> Run:
+        """Queue a run for its channel; one that could not be stored completely, with what ``keep`` adds, is not."""
         with self._store.transaction():
             run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
             run.journal.ordered(by)
             self.queue.say(run, word, by)
+            keep(run)
         self.adopt(run)
         return run
 
@@ -126,9 +127,8 @@ class Supervisor:
         except BaseException as err:
             # Whatever ends the watch ends the current too: nobody else looks at these channels.
             cancelled = isinstance(err, asyncio.CancelledError)
-            await self.stop_all(
-                "stopped by the operator" if cancelled else f"stopped after a defect of cellrig: {err!r}"
-            )
+            why = "stopped by the operator" if cancelled else f"stopped after a defect of cellrig: {err!r}"
+            await self.stop_all(why)
             raise
 
     async def serve(self, done: Callable[[], bool] = lambda: False) -> None:
