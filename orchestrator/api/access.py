@@ -2,7 +2,8 @@
 
 It checks the host name (a page that was bound to this address by a false name server is refused), the token or what is
 signed with it, the origin, that a body is JSON and short, and that there is a place for the request. Only ``/health``
-and ``/proof`` are open: the second proves that this service knows the token (``proof``).
+and ``/proof`` are open: the second proves that this service knows the token (``proof``). A browser reads the document
+of the API, and nothing else, with the token as its password (``browser``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from orchestrator.api import proof
+from orchestrator.api import browser, proof
 from orchestrator.api.places import Holder, Kind, NoPlace, Places, kind_of
 from orchestrator.clock.scaled import in_loop_time
 
@@ -39,12 +40,16 @@ _BODILESS = frozenset({"GET", "HEAD"})
 
 
 class Refusal(Exception):
-    """A refused request: HTTP status and sentence. ``body_is_read``: no byte of its body is left on the connection."""
+    """A refused request: HTTP status and sentence. ``body_is_read``: no byte of its body is left on the connection.
 
-    def __init__(self, status: int, sentence: str, *, body_is_read: bool = False) -> None:
+    ``asks``: a browser that has given no password yet is asked for it, which is worth no trace.
+    """
+
+    def __init__(self, status: int, sentence: str, *, body_is_read: bool = False, asks: bool = False) -> None:
         super().__init__(sentence)
         self.status = status
         self.body_is_read = body_is_read
+        self.asks = asks
 
 
 class BoundedConnection(Holder, Protocol):
@@ -97,12 +102,12 @@ class Guard:
         except _Gone:
             return
         except Refusal as err:
-            if err.status in _TRACED:
+            if err.status in _TRACED and not err.asks:
                 client = scope.get("client") or ("an unknown address",)
                 self._note(scope["method"], scope["path"], str(client[0]), str(err))
             if not err.body_is_read:
                 await _drain(receive)
-            await _reply(send, err)
+            await _reply(send, err, browser.is_for_browsers(scope["method"], scope["path"]))
 
     async def _carry_out(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass an allowed request on while it holds a place, which it keeps until its answer is read."""
@@ -157,13 +162,24 @@ class Guard:
         if signature is not None:
             if not self._challenges.admits(signature, scope["method"], _target(scope)):
                 raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
-        elif kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), self._token):
-            raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
+        else:
+            self._check_token(scope, kind.lower(), given.strip())
         headers.only("idempotency-key", 400)
         origin = headers.only("origin", 403)
         if origin is not None and _without_port(origin.partition("://")[2]).lower() not in self._hosts:
             raise Refusal(403, "pages of other origins may not use this service")
         return signature
+
+    def _check_token(self, scope: Scope, kind: str, given: str) -> None:
+        """Check that a request brings the token. Raises Refusal."""
+        by_browser = browser.is_for_browsers(scope["method"], scope["path"])
+        secret = given.encode("latin-1") if kind == "bearer" else b""
+        if by_browser and kind == browser.SCHEME:
+            secret = browser.password_in(given)
+        if not hmac.compare_digest(secret, self._token):
+            if by_browser:
+                raise Refusal(401, browser.NEEDED, asks=not kind)
+            raise Refusal(401, "this needs the operator's token: Authorization: Bearer TOKEN")
 
     def _proving(self, send: Send, signature: proof.Signature) -> Send:
         """Return a ``send`` that proves the head of the answer to a signed request."""
@@ -261,9 +277,9 @@ async def _drain(receive: Receive) -> None:
         return
 
 
-async def _reply(send: Send, refusal: Refusal) -> None:
+async def _reply(send: Send, refusal: Refusal, to_browser: bool) -> None:
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"connection", b"close")]
     if refusal.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+        headers.append((b"www-authenticate", browser.CHALLENGE.encode() if to_browser else b"Bearer"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps({"error": str(refusal)}).encode()})

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
-from orchestrator.api import commands, routes, told_errors
+from orchestrator.api import browser, commands, reference_page, routes, told_errors
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.places import Places
@@ -28,8 +30,7 @@ from protocols.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-API = "/api/v1"
-OPENAPI = f"{API}/openapi.json"
+API, OPENAPI = browser.API, browser.OPENAPI
 
 # The first that fits counts.
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -43,6 +44,10 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (StoreError, 503),
     (TooManyClients, 503),
 )
+
+
+_ANSWERED = "The answer."
+_CARRIED_OUT = "The order is carried out, or is being carried out: the answer says how far."
 
 
 def create_app(
@@ -74,18 +79,29 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(service.store)
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
+    for router in (routes.open_router, routes.router, commands.router, commands.bodiless_router):
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.response_description = _ANSWERED if route.methods == {"GET"} else _CARRIED_OUT
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)
     told = told_errors.GUARDED
     for router in (routes.router, commands.bodiless_router):
         app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told)
     app.include_router(commands.router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
+    app.get(browser.PAGE, include_in_schema=False, dependencies=known, response_class=HTMLResponse)(_docs)
     app.add_exception_handler(RequestValidationError, _wrong_input)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _defect)
     for kind, _ in _STATUS:
         app.add_exception_handler(kind, _known)
     return app
+
+
+async def _docs(request: Request) -> HTMLResponse:
+    """Show the document of the API as a page: for people with a browser and the token."""
+    page = await asyncio.to_thread(lambda: reference_page.page(request.app.openapi()))
+    return HTMLResponse(page, headers=browser.HEADERS)
 
 
 def _answer(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:

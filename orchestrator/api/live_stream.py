@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from math import isfinite
@@ -94,7 +94,7 @@ class LiveClients:
             client.close()
 
 
-async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncIterator[str]:
+async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncGenerator[str, None]:
     """Yield the text of a client's stream: the present state of every run, then each change."""
     with live.client() as client:
         told = 0

@@ -272,7 +272,7 @@ async def live(service: TheService, watchers: Annotated[LiveClients, Depends(the
     )
 
 
-@router.get("/live/schema", tags=[Tag.LIVE], response_description="The schema, as JSON Schema of 2020-12.")
+@router.get("/live/schema", tags=[Tag.LIVE])
 async def live_schema() -> dict[str, Any]:
     """Return the JSON Schema of a message of the live stream: its event's name, and its data read as JSON."""
     return models.live_schema()

@@ -36,7 +36,7 @@ _TEST = Column("test", _INTEGER, "Number of the test in the store", 1)
 _STEP = Column("step", _INTEGER, "Number of the step in the program, counted from 1", 4)
 _STEP_COUNT = Column("step_count", _INTEGER, "Number of the executed step, counted from 1; it never repeats", 12)
 _CYCLE = Column("cycle", _INTEGER, "Cycle of the run, as the table of cycles counts; else the tester's counter", 3)
-_MODE = Column("mode", _TEXT, "What the tester does in the step, in its words", "cc_charge")
+_MODE = Column("mode", _TEXT, "What the tester does in the step, in its words", "cc")
 _CAPACITY = Column("capacity_ah", _MAYBE, "Charge since the step began, a magnitude", 0.000157, "Ah")
 _ENERGY = Column("energy_wh", _MAYBE, "Energy since the step began, a magnitude", 6.4e-6, "Wh")
 
@@ -54,7 +54,7 @@ SAMPLE_COLUMNS = (
     _CAPACITY,
     _ENERGY,
     Column(
-        "unix_time_s", _NUMBER, "Time of the tester's own clock, to the second, since 1970 in UTC", 1795797643.0, "s"
+        "unix_time_s", _NUMBER, "Time since 1970 in UTC by the tester's own clock, to the second", 1795797643.0, "s"
     ),
     Column(
         "time_utc",
