@@ -24,7 +24,7 @@ class LiveRun(BaseModel):
 
 
 class LiveDropped(BaseModel):
-    """A word to a slow client: older values of runs were left out; the newest are never."""
+    """A word to a slow client: values of runs were left out, older ones of a run first."""
 
     event: Annotated[Literal["dropped"], said("Name of the server-sent event", "dropped")]
     data: Annotated[Dropped, said("How many were left out")]
