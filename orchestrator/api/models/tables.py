@@ -11,8 +11,11 @@ from pydantic import BaseModel, Field
 
 from drivers.interfaces import EndReason
 from orchestrator.api.models.fields import UNIT, More, said
+from orchestrator.judging.cycles import EfficiencyOf
 
 _INTEGER, _NUMBER, _MAYBE, _TEXT = "integer", "number", ["number", "null"], "string"
+_EFFICIENCIES = ", ".join(f"`{of.value}`" for of in EfficiencyOf)
+_DIVIDED = next(iter(EfficiencyOf)).value
 _END_REASONS = ", ".join(f"`{reason.value}`" for reason in EndReason)
 
 
@@ -93,7 +96,12 @@ def _half(half: str) -> tuple[Column, Column, Column, Column, Column]:
         Column(f"{half}_capacity_mah_g", _MAYBE, f"Capacity of the {half} by the active mass", 143.2, "mAh/g"),
         Column(f"{half}_capacity_mah_cm2", _MAYBE, f"Capacity of the {half} by the area", 0.2, "mAh/cm2"),
         Column(f"{half}_mean_voltage_v", _MAYBE, f"Mean voltage of the {half}, weighted by charge", 3.42, "V"),
-        Column(f"{half}_end_reason", _TEXT, f"Why the {half} ended: one of {_END_REASONS}", "time"),
+        Column(
+            f"{half}_end_reason",
+            ["string", "null"],
+            f"Why the {half} ended, null where there is none: one of {_END_REASONS}",
+            "time",
+        ),
     )
 
 
@@ -102,15 +110,18 @@ _PAIRS = [column for pair in zip(_CHARGE, _DISCHARGE, strict=True) for column in
 CYCLE_COLUMNS = (
     _TEST,
     Column("cycle", _INTEGER, "Number of the charge-discharge pair, counted from 1", 3),
-    Column("start_s", _NUMBER, "When it began, since the test began", 2610.0, "s"),
+    Column(
+        "start_s", _NUMBER, "Time that the run had been tested for when it began, through all its tests", 2610.0, "s"
+    ),
     *_PAIRS[:6],
     Column(
         "coulombic_efficiency",
         _MAYBE,
-        "Discharge over charge, a fraction; null where both were ended by their set time or charge",
+        "What a half took back over what the one before it had given, a fraction; null where there is none",
         0.997,
         "1",
     ),
+    Column("efficiency_of", ["string", "null"], f"Which half was divided by which: one of {_EFFICIENCIES}", _DIVIDED),
     *_PAIRS[6:8],
     Column("polarisation_v", _MAYBE, "Mean voltage of the charge minus that of the discharge", 0.081, "V"),
     *_PAIRS[8:],
