@@ -139,7 +139,7 @@ async def _http_error(request: Request, err: Exception) -> JSONResponse:
     if not isinstance(err, HTTPException):
         raise err
     if err.status_code == 404:
-        return _answer(404, f"there is nothing at this address; {OPENAPI} lists what there is")
+        return _answer(404, f"there is nothing at this address; {OPENAPI} lists what there is, {browser.PAGE} shows it")
     return _answer(err.status_code, str(err.detail), dict(err.headers or {}))
 
 
