@@ -177,7 +177,7 @@ async def test_toy_that_stops_without_its_host_is_not_said_to_go_on(store: Store
     tester = ToyTester(ToySettings(cells={"left": "coated-li-li"}), wall_time)
     note_start(store, [tester], 1000.0, 1180.0)
     (event,) = store.events(None)
-    assert event.message.startswith("the service died without a word and was away for 3.0 min; ")
+    assert event.message.startswith("the service died without a word and was away for 3 min; ")
     assert event.message.endswith("the channels of toy stop without this computer")
     service = Service(store, [tester])
     task = asyncio.ensure_future(service.run())

@@ -108,10 +108,14 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether every tester is polled, and whether anything may be started."""
+    """Whether every tester is polled, and whether anything may be started.
+
+    ``observe_only``: nothing is, until ``observes_until_unix_s``, because the service has died again and again.
+    """
 
     ok: bool
     observe_only: bool
+    observes_until_unix_s: float | None
     ticks: dict[str, int]
 
 
@@ -246,10 +250,12 @@ class Happened(BaseModel):
 class Status(BaseModel):
     """The rack in words: the activity of each channel, and the events since the last start.
 
-    ``troubles``: what keeps the whole rack from working as it should, such as a full disk.
+    ``troubles``: what keeps the whole rack from working as it should, such as a full disk. ``observe_only``: nothing
+    is started until ``observes_until_unix_s``, because the service has died again and again.
     """
 
     observe_only: bool
+    observes_until_unix_s: float | None
     troubles: list[str]
     unreachable: list[str]
     undecided: list[str]
