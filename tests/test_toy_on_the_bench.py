@@ -138,7 +138,7 @@ async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) ->
         said = texts(store, run)
         assert f"{test.barcode} in the toy's memory, sha256 " in said
         assert "step file" not in said
-        assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
+        assert "limits as loaded" not in {event.kind for event in store.events(run.run_id)}
 
 
 @asynccontextmanager

@@ -130,6 +130,14 @@ def redact_logs(redaction: Redaction) -> None:
     """Remove secrets from all records that the handlers of the root logger write."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(redaction)
+        handler.addFilter(_named_plainly)
+
+
+def _named_plainly(record: logging.LogRecord) -> bool:
+    """Rename the logger of uvicorn's ordinary lines, which is called an error: no line reads like an alarm that is none."""
+    if record.name == "uvicorn.error":
+        record.name = "uvicorn"
+    return True
 
 
 async def _until_signal(
