@@ -46,9 +46,7 @@ async def health(service: TheService) -> models.Health:
     ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
     answers = all(supervisor.tester.channels() for supervisor in service.supervisors)
     until_unix_s = service.observes_until_unix_s
-    return models.Health(
-        ok=answers, observe_only=service.observe_only, observes_until_unix_s=until_unix_s, ticks=ticks
-    )
+    return models.Health(ok=answers, observe_only=service.observe_only, observes_until_unix_s=until_unix_s, ticks=ticks)
 
 
 @router.get("/instruments")

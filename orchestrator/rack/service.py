@@ -14,6 +14,7 @@ from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
+from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, EventKind
@@ -61,13 +62,15 @@ class Service:
         housekeeping: Housekeeping | None = None,
         station: Station | None = None,
         bands: UsualBands = BANDS,
+        holders: SimulatedHolders | None = None,
     ) -> None:
         self.store = store
+        self._holders = holders
         self._bands = bands
         self.station = station
         self.bus = bus or Bus()
         store.bus = self.bus
-        self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
+        self.supervisors = [Supervisor(store, tester, self.bus, station, holders) for tester in testers]
         for supervisor in self.supervisors:
             supervisor.is_served = True
         self._gate = StartGate(self.supervisors)
@@ -229,6 +232,8 @@ class Service:
         if twice := self._double_orders.problem(request, by):
             raise CommandRefused(twice)
         reasons = supervisor.tester.problems(request.channel, request.program)
+        if self._holders is not None and (none_of_it := self._holders.problem(request.channel, request.program.cell)):
+            reasons.append(none_of_it)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         admitted, word = self.cells.admitted(request, terms)

@@ -1,7 +1,7 @@
 """Decides whether a service may start runs: not while its disk is full, nor for a time when it dies again and again.
 
-A start of the service counts when the service before it died: it had not written that it was ended. However often a person ends and
-starts it in order, nothing counts, and who does so after deaths has looked: such a start observes nothing.
+A start of the service counts when the service before it died: it had not written that it was ended. However often a
+person ends and starts it in order, nothing counts, and who does so after deaths has looked.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from itertools import pairwise
 
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import clock_date, wall_time
@@ -42,9 +43,7 @@ def note_start(store: Store, now_unix_s: float, window_s: float = WINDOW_S) -> i
     store.add_event(None, EventKind.SERVICE_STARTED, "the service was started", now_unix_s)
     starts = [(EventKind.SERVICE_STARTED.value, now_unix_s), *rows]
     followed_a_death = [
-        at_unix_s
-        for (kind, at_unix_s), (before, _) in zip(starts, starts[1:], strict=False)
-        if kind == before == EventKind.SERVICE_STARTED
+        at_unix_s for (kind, at_unix_s), (before, _) in pairwise(starts) if kind == before == EventKind.SERVICE_STARTED
     ]
     if not rows or rows[0][0] != EventKind.SERVICE_STARTED:
         return 0
