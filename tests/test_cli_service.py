@@ -113,14 +113,23 @@ class Bench:
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    def watched(self, words: str) -> None:
-        """Follow the rack as a person does, until a line has these words."""
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[Callable[[str], str]]:
+        """Follow the rack as a person does; what is given reads on until a line has these words, and returns it."""
         command = [*PROGRAM, "watch", "--store", str(self.store)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
-            assert watching.stdout is not None
-            line = next((line for line in watching.stdout if re.search(words, line)), "")
-            watching.kill()
-        assert line, f"never seen: {words}"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            lines = process.stdout
+
+            def seen(words: str) -> str:
+                line = next((line for line in lines if re.search(words, line)), "")
+                assert line, f"never seen: {words}"
+                return line
+
+            try:
+                yield seen
+            finally:
+                process.kill()
 
     def until(self, is_so: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until an update of a run is so."""
@@ -151,18 +160,26 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:
-    """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words."""
+    """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words.
+
+    Who watches sees an idle rack too, the service's death, and the rack again when another service has it, elsewhere.
+    """
     bench.serve(as_user=True)
     second = subprocess.run(
         [*PROGRAM, "serve", "--simulate", "--store", str(bench.store)], check=False, capture_output=True, text=True
     )
     refused(second, 1, "served already by process", str(bench.service.pid if bench.service else 0))
-    assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
-    bench.watched("R000001  running .* cycle [1-9]")
-    assert bench.end(signal.SIGKILL) == -signal.SIGKILL
-    refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
-    bench.serve()
-    bench.until(is_running)
+    with bench.watching() as seen:
+        seen("21-1-8  free")
+        assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
+        seen("R000001  running .* cycle [1-9]")
+        assert bench.end(signal.SIGKILL) == -signal.SIGKILL
+        assert "waiting for it to come back" in seen("does not answer any more|has ended")
+        refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
+        bench.serve()
+        assert bench.url() in seen("the service is back at")
+        seen("21-1-3  runs R000001")
+        bench.until(is_running)
     told = bench.done("status")
     assert "died without a word" in told
     assert "went on in the tester by itself" in told
@@ -338,13 +355,19 @@ def test_clock_of_a_rack_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_without_a_service_clients_say_so(tmp_path: Path) -> None:
-    """Exit status 3 and what to do, for reading, ordering and starting."""
+    """Exit status 3 and what to do, in the same words for reading, watching, ordering and starting, token or not."""
     store = ("--store", tmp_path / "cellrig.db", "--url", "http://127.0.0.1:9")
     token = tmp_path / "cellrig.db.token"
     token.write_text("x" * 43, encoding="ascii")
     token.chmod(0o600)
-    for arguments in (("status",), ("stop", "--rack"), RUN):
-        refused(cellrig(*arguments, *store), 3, "no service answers")
+    without_token = ("--store", tmp_path / "other.db", "--url", "http://127.0.0.1:9")
+    said = set()
+    for arguments in (("status",), ("watch",), ("stop", "--rack"), RUN):
+        for where in (store, without_token):
+            result = cellrig(*arguments, *where)
+            refused(result, 3, "no service answers", "start it with 'cellrig serve'")
+            said.add(result.stderr)
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("url", ["http://lab.example:8765"])

@@ -60,10 +60,12 @@ def serve(
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     # Before a rack, a store or a token is made: where the address is taken, nothing is left behind.
     with closing(reserved(service)) as listening:
-        if real is None:
-            rack, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
+        if real is not None:
+            settings = real
+        else:
+            settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
             _announce(where)
-        settings = (real or rack).model_copy(update={"service": service})
+        settings = settings.model_copy(update={"service": service})
         try:
             run_by(settings.clock, serve_plan(ServePlan(settings, store), _announce, listening))
         except AlreadyOwned as err:
