@@ -347,9 +347,16 @@ def test_clock_of_a_rack_never_goes_back(tmp_path: Path) -> None:
     try:
         assert bench.clock is not None
         assert bench.clock.epoch_unix_s >= later_s
+        assert "its holders are empty" in told
         again, said = ensure_simulated_rack(tmp_path / "x.db", 60.0, later_s)
         assert again.clock == bench.clock
-        assert "3600 times" in said
+        assert "3600 times as fast as real ones; it keeps" in said
+        assert "--speed 60 is NOT used" in said
+        for same in (None, 3600.0):
+            assert "NOT used" not in ensure_simulated_rack(tmp_path / "x.db", same, later_s)[1]
+        # A cell rests at the potentiostat's leads until its process is seen to have ended, not for hours of the rack.
+        assert bench.potentiostat is not None
+        assert bench.potentiostat.poll_period_s <= 60.0
     finally:
         os.kill(int(told.partition("process ")[2].partition(";")[0]), signal.SIGKILL)
 
