@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simulators.bench import CellEntry, cell_seed
-from simulators.cells import load_cell
+from simulators.cells import load_cell, shipped_names
 from simulators.cells.model import CellModel
 from simulators.neware.tester import Tester
 
@@ -45,4 +45,7 @@ class Holders:
 
     def _built(self, channel: str, model: str, entry: CellEntry | None) -> CellModel:
         seed = cell_seed(self._seed, channel) + self._mounted.get(channel, 0) * _NEXT_SEED
+        if entry is None and model not in shipped_names():
+            # Whoever is on this machine may ask: of its files only those of the rack's owner are read.
+            raise ValueError(f"no cell model {model!r}; there are {', '.join(shipped_names())}")
         return load_cell(model, seed=seed) if entry is None else entry.build(seed)

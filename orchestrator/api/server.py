@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,9 +57,15 @@ class ServePlan:
 def reserved(settings: ServiceSettings) -> socket.socket:
     """Listen at the service's address, before anything is made that a refusal would leave behind.
 
-    Raises SettingsError for an address that is taken, or that other machines reach without TLS.
+    Raises SettingsError for an address that is taken, or that other machines reach without TLS, and for a certificate
+    or a key that cannot be used.
     """
     check_exposure(settings)
+    if settings.tls_certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except OSError as err:
+            raise SettingsError(f"[service] tls_certificate and tls_key cannot be used: {err.strerror or err}") from err
     return listen(settings)
 
 
@@ -190,9 +197,13 @@ async def _until_signal(
 
 @contextlib.contextmanager
 def _signals(told: asyncio.Event) -> Iterator[None]:
-    """Set the event on SIGTERM and SIGINT."""
+    """Set the event on SIGTERM, on SIGINT, and when the terminal is closed: whoever does that ends it in order."""
     loop = asyncio.get_running_loop()
-    kinds = (signal.SIGTERM, signal.SIGINT)
+    kinds = [signal.SIGTERM, signal.SIGINT]
+    closed = signal.Signals["SIGBREAK" if sys.platform == "win32" else "SIGHUP"]
+    # Unless it was started to outlive its terminal, as by nohup.
+    if signal.getsignal(closed) is not signal.SIG_IGN:
+        kinds.append(closed)
     if sys.platform == "win32":
         before = [signal.signal(kind, lambda *_: loop.call_soon_threadsafe(told.set)) for kind in kinds]
         yield

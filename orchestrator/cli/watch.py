@@ -39,7 +39,7 @@ def watch(
             typer.echo(line)
         print_table(("channel", "what it does"), channel_rows(found))
         return
-    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+    with contextlib.suppress(KeyboardInterrupt):
         if not sys.stdout.isatty():
             _follow(store, url, found, _Lines())
         from rich.live import Live
