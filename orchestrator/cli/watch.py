@@ -65,14 +65,17 @@ def _follow(store: Path, url: str | None, found: dict[str, Any], view: _View) ->
     """Show the rack for ever: while a service answers, and again when one does."""
     from drivers.errors import SettingsError
 
-    client = ServiceClient(store, url)
+    client, is_followed = ServiceClient(store, url), False
     while True:
         view.rack(found)
         ended = "has ended"
         try:
             for update in client.signs_of_life():
+                is_followed = True
                 view.news(client, update)
         except (NotServed, SettingsError):
+            if not is_followed:
+                raise
             ended = "does not answer any more"
         view.say(
             f"{_now()}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
