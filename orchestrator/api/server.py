@@ -24,7 +24,7 @@ from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.places import Bounds, Places
 from orchestrator.api.token import Redaction, ensure_token, must_be_private, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
-from orchestrator.bench.holders import SimulatedHolders
+from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
 from orchestrator.clock.virtual import wall_time
@@ -92,8 +92,8 @@ async def _serve_owned(
         instance.write_owner(url)
         async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
             keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
-            holders = SimulatedHolders(plan.bench.holders) if plan.bench.holders is not None else None
-            service = Service(store, testers, Bus(), keeper, station, plan.bench.usual_bands, holders)
+            bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
+            service = Service(store, testers, Bus(), keeper, station, bands, holders)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)
             words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())

@@ -6,13 +6,18 @@ import asyncio
 import json
 
 from drivers.errors import CannotRun, ConnectionFailed
-from orchestrator.bench.settings import SimulatedHoldersSettings
+from orchestrator.bench.settings import BenchSettings, SimulatedHoldersSettings
 from orchestrator.bench.simulated import model_of
 from orchestrator.clock.scaled import in_loop_time
 from protocols.program import CellFacts
 
 _ANSWER_S = 20.0
 """Real time: a rack on a busy machine that computes weeks of eight cells answers within it."""
+
+
+def holders_on(bench: BenchSettings) -> SimulatedHolders | None:
+    """Return the simulated holders of a bench; None where people put cells in."""
+    return None if bench.holders is None else SimulatedHolders(bench.holders)
 
 
 class SimulatedHolders:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import CannotRun
+from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import open_station, open_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import (
@@ -97,7 +98,8 @@ async def _on_bench(
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         with open_store(store) as opened:
-            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([admitted], order.by, word)
+            supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))
+            (run,) = await supervisor.run([admitted], order.by, word)
             return run.update()
 
 
