@@ -179,7 +179,8 @@ class BatteryTesterTraits:
     ``block_size``: how many records one call of ``BatteryTester.records`` may ask for. ``refresh_s``: how old at worst
     a live value, or a record, is when the tester shows it first. ``limits_read_back``: whether ``BatteryTester.start``
     has read the limits in force back from the instrument; where not, ``limits_note`` says in a sentence what was
-    compared instead. ``sign_hint`` says what to correct when a current turns out to have the wrong sign.
+    compared instead: each run tells it, and it must not read like an alarm. ``sign_hint`` says what to correct when a
+    current turns out to have the wrong sign.
 
     ``is_remote``: whether another machine drives the channels: its replies may be late, garbled or wrong, people may
     act there, and a start may arrive long after it was sent, at most ``start_arrives_within_s``. False for an

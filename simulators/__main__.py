@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--seed", type=int, default=1, help="decides everything random (default: 1)")
     ct4008.add_argument("--negative-voltage", action="store_true", help="units that can force negative voltage")
     ct4008.add_argument("--cells", metavar="FILE", help="TOML file: which cell sits in which channel")
+    ct4008.add_argument("--empty", action="store_true", help="channels that --cells does not name begin empty")
     ct4008.add_argument("--idle-exit", type=float, metavar="S", help="end after so long without a client")
     ct4008.add_argument(
         "--chi", type=int, metavar="PORT", help="put a CHI660E beside it: control socket, 0 picks a port"
@@ -65,6 +66,7 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         chosen.idle_exit,
         None if chosen.chi is None else _chi(chosen),
         None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
+        empty_holders=chosen.empty,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,13 @@ class SimulatedBench:
         ranges_a: tuple[float, ...] | Mapping[UnitAddress, tuple[float, ...]] | None = None,
         quirks: Quirks | None = None,
         speed: float = 1.0,
+        empty_holders: bool = False,
     ) -> None:
         """Build the rack. ``units`` is a number of equal units on one middle machine, or the units themselves.
 
         ``clock`` gives seconds, ``speed`` of them in one of the event loop's; its zero is ``epoch_unix_s`` (UTC).
-        Channels without an entry in ``cells`` get the default cells. ``negative_voltage`` and ``ranges_a`` are for all
+        Channels without an entry in ``cells`` get the default cells, which ``empty_holders`` leaves beside their
+        holders: ``Holders`` puts others in. ``negative_voltage`` and ``ranges_a`` are for all
         units, or for those named by (devid, subdevid).
         """
         bare = [Unit(subdevid=n) for n in range(1, units + 1)] if isinstance(units, int) else list(units)
@@ -66,6 +68,8 @@ class SimulatedBench:
                     model = _DEFAULT_CELLS[position % len(_DEFAULT_CELLS)]
                     given[name] = load_cell(model, seed=cell_seed(seed, name))
         self.tester = Tester(clock, epoch_unix_s, built, given, seed, quirks or Quirks())
+        for name in set(self.tester.channels) - set(cells or {}) if empty_holders else ():
+            self.tester.pull_out_cell(name)
         self.bts = SimulatedBts(self.tester, seed)
         self.handle = self.bts.handle
         self.wire = self.bts.wire
@@ -101,7 +105,35 @@ def cell_seed(seed: int, channel: str) -> int:
     return ((seed * 1009 + devid) * 1009 + subdevid) * 1009 + chlid
 
 
-def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
+@dataclass(frozen=True, slots=True)
+class CellEntry:
+    """What a file of cells says of one channel: a cell model's name or file, and what is special in this one."""
+
+    channel: str
+    model: str
+    seed: int | None
+    temperature_degc: float | None
+    overrides: Mapping[str, Any] | None
+
+    @property
+    def words(self) -> str:
+        """Return the model's name, and whether anything of it is replaced."""
+        return f"{Path(self.model).stem} (varied)" if self.overrides else Path(self.model).stem
+
+    def build(self, seed: int) -> CellModel:
+        """Build a fresh cell; ``seed`` is used where the file says none. A ValueError names the channel."""
+        try:
+            return load_cell(
+                self.model,
+                seed=seed if self.seed is None else self.seed,
+                temperature_degc=self.temperature_degc,
+                overrides=self.overrides,
+            )
+        except (TypeError, ValueError) as err:
+            raise ValueError(f"channel {self.channel}: {err}") from err
+
+
+def read_entries(path: str | Path) -> dict[str, CellEntry]:
     """Read which cell sits where: TOML, channel name to a cell model's name or file, or to a table.
 
     A table has ``model``, and may have ``seed``, ``temperature_degc`` and ``overrides`` (parameters by name). A file
@@ -112,11 +144,16 @@ def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
         table = tomllib.loads(read_small(path).decode("utf-8"))
     except (OSError, ValueError) as err:
         raise ValueError(f"cells file {path}: {err}") from err
-    return {channel: _read_cell(path.parent, channel, entry, seed) for channel, entry in table.items()}
+    return {channel: _read_entry(path.parent, channel, entry) for channel, entry in table.items()}
 
 
-def _read_cell(folder: Path, channel: str, entry: Any, seed: int) -> CellModel:  # noqa: ANN401 -- TOML value
-    """Build one channel's cell."""
+def read_cells(path: str | Path, seed: int) -> dict[str, CellModel]:
+    """Build the cells of a file of cells, by channel. A ValueError names the channel."""
+    return {channel: entry.build(cell_seed(seed, channel)) for channel, entry in read_entries(path).items()}
+
+
+def _read_entry(folder: Path, channel: str, entry: Any) -> CellEntry:  # noqa: ANN401 -- TOML value
+    """Read one channel's cell."""
     values = {"model": entry} if isinstance(entry, str) else entry
     if not isinstance(values, dict) or not isinstance(values.get("model"), str):
         raise ValueError(f"channel {channel}: expected a cell model's name or a table with `model`, got {entry!r}")
@@ -126,11 +163,13 @@ def _read_cell(folder: Path, channel: str, entry: Any, seed: int) -> CellModel: 
     model = values["model"]
     local = folder / model
     try:
-        return load_cell(
-            str(local) if model.endswith(".toml") and local.is_file() else model,
-            seed=int(values.get("seed", cell_seed(seed, channel))),
-            temperature_degc=values.get("temperature_degc"),
-            overrides=values.get("overrides"),
-        )
+        seed = None if values.get("seed") is None else int(values["seed"])
     except (TypeError, ValueError) as err:
         raise ValueError(f"channel {channel}: {err}") from err
+    return CellEntry(
+        channel,
+        str(local.absolute()) if model.endswith(".toml") and local.is_file() else model,
+        seed,
+        values.get("temperature_degc"),
+        values.get("overrides"),
+    )

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from simulators.bench import SimulatedBench, read_cells
+from simulators.bench import CellEntry, SimulatedBench, cell_seed, read_entries
 from simulators.chi660e.control_socket import BenchControl
 from simulators.faults import Fault
+from simulators.holders import Holders
 from simulators.mux.server import SimulatedMux
 
 _CATCH_UP_S = 0.5
@@ -48,26 +49,30 @@ async def serve_ct4008(
     chi: ChiBeside | None = None,
     clock: tuple[float, float] | None = None,
     faults: Sequence[Fault] = (),
+    empty_holders: bool = False,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
     ``speed`` is simulated seconds per real second, port 0 picks a free one, and ``announce`` is called with
     ``host:port`` once clients can connect. ``chi`` puts a CHI660E beside the rack. ``clock`` is what other processes
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
-    ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones.
+    ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
+    the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
     loop = asyncio.get_running_loop()
     epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
+    entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
     bench = SimulatedBench(
         clock=lambda: (loop.time() - start_s) * speed,
         epoch_unix_s=epoch_unix_s,
         units=units,
-        cells=None if cells_file is None else read_cells(cells_file, seed),
+        cells={channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()},
         seed=seed,
         negative_voltage=negative_voltage,
         speed=speed,
+        empty_holders=empty_holders,
     )
     for fault in faults:
         bench.wire.spoil(fault)
@@ -76,7 +81,7 @@ async def serve_ct4008(
         announce(rack.address)
         clients: list[_Clients] = [rack]
         if chi is not None:
-            beside = await stack.enter_async_context(_beside(bench, chi))
+            beside = await stack.enter_async_context(_beside(bench, chi, Holders(bench.tester, seed, entries)))
             clients.append(beside)
         used_s = loop.time()
         while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
@@ -131,13 +136,13 @@ async def _listening(handle: Handler, host: str, port: int) -> AsyncIterator[_Li
 
 
 @asynccontextmanager
-async def _beside(bench: SimulatedBench, chi: ChiBeside) -> AsyncIterator[_Clients]:
+async def _beside(bench: SimulatedBench, chi: ChiBeside, holders: Holders) -> AsyncIterator[_Clients]:
     """Put a CHI660E beside the rack, and the switch that brings cells to it."""
     channels = list(bench.tester.channels)
     if chi.channel is not None and chi.channel not in channels:
         raise ValueError(f"no channel {chi.channel}; there are {', '.join(channels)}")
     bench.clip(chi.channel)
-    control = BenchControl(bench.leads)
+    control = BenchControl(bench.leads, holders=holders)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(control.close)
         chi.announce(await control.start(chi.port))

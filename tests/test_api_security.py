@@ -13,7 +13,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.api.access import BODY_LIMIT, Guard, Message, Scope
 from orchestrator.api.app import OPENAPI, build_routes
 from orchestrator.api.live_stream import LiveClients
-from orchestrator.api.server import ServePlan, check_exposure, check_rights, serve
+from orchestrator.api.server import ServePlan, check_exposure, check_rights, reserved, serve
 from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
 from orchestrator.bench.settings import BenchSettings, ServiceSettings, load_bench
 from orchestrator.events import Bus
@@ -146,6 +146,9 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, fine: 
     settings = ServiceSettings(tls_certificate=tmp_path, tls_key=key)
     if fine:
         check_exposure(settings)
+        # It is no certificate, which is told before anything is made.
+        with pytest.raises(SettingsError, match="tls_certificate and tls_key cannot be used"):
+            reserved(settings)
         return
     with pytest.raises(SettingsError, match=f"lab.key may be read or changed by others .its rights are {mode:03o}"):
         check_exposure(settings)

@@ -29,14 +29,15 @@ def test_recipe_of_ones_own_runs_and_is_listed_and_shown(tmp_path: Path, recipe:
     """Run, runs, show: the path of a technician, with JSON for scripts."""
     store = tmp_path / "lab.db"
     options = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", store)
-    ran = cellrig_process("run", recipe, *options, "--json")
+    ran = cellrig_process("run", recipe, *options, "--label", "A17", "--by", "ada", "--json")
     assert ran.returncode == 0, ran.stderr
     row = json.loads(ran.stdout)
-    assert (row["run"], row["state"], row["cycles"]) == ("R000001", "completed", 2)
+    assert (row["run"], row["label"], row["state"], row["cycles"]) == ("R000001", "A17", "completed", 2)
     (listed,) = json.loads(cellrig("runs", "--store", store, "--json").stdout)["runs"]
     assert listed == row
     shown = json.loads(cellrig("show", "R000001", "--store", store, "--json").stdout)
     assert shown["run"] == row
+    assert "start ordered by ada" in [event["message"] for event in shown["events"]]
     assert [step["mode"] for step in shown["steps"]] == ["cc", "dc", "cc", "dc", "cc", "dc"]
     assert "program finished" in cellrig("show", "R000001", "--store", store).stdout
     assert "R000001" in cellrig("runs", "--store", store).stdout

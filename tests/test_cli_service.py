@@ -113,14 +113,23 @@ class Bench:
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    def watched(self, words: str) -> None:
-        """Follow the rack as a person does, until a line has these words."""
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[Callable[[str], str]]:
+        """Follow the rack as a person does; what is given reads on until a line has these words, and returns it."""
         command = [*PROGRAM, "watch", "--store", str(self.store)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
-            assert watching.stdout is not None
-            line = next((line for line in watching.stdout if re.search(words, line)), "")
-            watching.kill()
-        assert line, f"never seen: {words}"
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            lines = process.stdout
+
+            def seen(words: str) -> str:
+                line = next((line for line in lines if re.search(words, line)), "")
+                assert line, f"never seen: {words}"
+                return line
+
+            try:
+                yield seen
+            finally:
+                process.kill()
 
     def until(self, is_so: Callable[[dict[str, Any]], bool]) -> None:
         """Wait until an update of a run is so."""
@@ -151,18 +160,26 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:
-    """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words."""
+    """Start, a second start (faults E08), run, kill -9, start again: nothing is lost, and it is told in words.
+
+    Who watches sees an idle rack too, the service's death, and the rack again when another service has it, elsewhere.
+    """
     bench.serve(as_user=True)
     second = subprocess.run(
         [*PROGRAM, "serve", "--simulate", "--store", str(bench.store)], check=False, capture_output=True, text=True
     )
     refused(second, 1, "served already by process", str(bench.service.pid if bench.service else 0))
-    assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
-    bench.watched("R000001  running .* cycle [1-9]")
-    assert bench.end(signal.SIGKILL) == -signal.SIGKILL
-    refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
-    bench.serve()
-    bench.until(is_running)
+    with bench.watching() as seen:
+        seen("21-1-8  free")
+        assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
+        seen("R000001  running .* cycle [1-9]")
+        assert bench.end(signal.SIGKILL) == -signal.SIGKILL
+        assert "waiting for it to come back" in seen("does not answer any more|has ended")
+        refused(bench.cellrig("status"), 3, "no service answers", "cellrig serve")
+        bench.serve()
+        assert bench.url() in seen("the service is back at")
+        seen("21-1-3  runs R000001")
+        bench.until(is_running)
     told = bench.done("status")
     assert "died without a word" in told
     assert "went on in the tester by itself" in told
@@ -264,7 +281,9 @@ def test_implausible_order_needs_a_name_or_a_bench_where_it_is_usual(bench: Benc
     assert "confirmed by Ada: Steps" in named.stderr
     assert [len(line) <= 80 for line in named.stderr.splitlines()[:5]] == [True] * 5
     assert "confirmed by Ada: Steps" in bench.done("show", "R000001").replace("\n", " ")
-    bench.end(signal.SIGTERM)
+    # Closing the terminal ends it in order too, but for a service that was started to outlive it (``nohup``).
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    assert bench.end(signal.SIGTERM if outlives else signal.SIGHUP) == 0
     wider = '\n[plausibility.li-li.current_density_ma_per_cm2]\nhigh = 50\nsource = "ramp tests, 2026"\n'
     bench.bench.write_text(bench.bench.read_text(encoding="utf-8") + wider, encoding="utf-8")
     bench.serve()
@@ -330,21 +349,34 @@ def test_clock_of_a_rack_never_goes_back(tmp_path: Path) -> None:
     try:
         assert bench.clock is not None
         assert bench.clock.epoch_unix_s >= later_s
+        assert "its holders are empty" in told
         again, said = ensure_simulated_rack(tmp_path / "x.db", 60.0, later_s)
         assert again.clock == bench.clock
-        assert "3600 times" in said
+        assert "3600 times as fast as real ones; it keeps" in said
+        assert "--speed 60 is NOT used" in said
+        for same in (None, 3600.0):
+            assert "NOT used" not in ensure_simulated_rack(tmp_path / "x.db", same, later_s)[1]
+        # A cell rests at the potentiostat's leads until its process is seen to have ended, not for hours of the rack.
+        assert bench.potentiostat is not None
+        assert bench.potentiostat.poll_period_s <= 60.0
     finally:
         os.kill(int(told.partition("process ")[2].partition(";")[0]), signal.SIGKILL)
 
 
 def test_without_a_service_clients_say_so(tmp_path: Path) -> None:
-    """Exit status 3 and what to do, for reading, ordering and starting."""
+    """Exit status 3 and what to do, in the same words for reading, watching, ordering and starting, token or not."""
     store = ("--store", tmp_path / "cellrig.db", "--url", "http://127.0.0.1:9")
     token = tmp_path / "cellrig.db.token"
     token.write_text("x" * 43, encoding="ascii")
     token.chmod(0o600)
-    for arguments in (("status",), ("stop", "--rack"), RUN):
-        refused(cellrig(*arguments, *store), 3, "no service answers")
+    without_token = ("--store", tmp_path / "other.db", "--url", "http://127.0.0.1:9")
+    said = set()
+    for arguments in (("status",), ("watch",), ("stop", "--rack"), RUN):
+        for where in (store, without_token):
+            result = cellrig(*arguments, *where)
+            refused(result, 3, "no service answers", "start it with 'cellrig serve'")
+            said.add(result.stderr)
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("url", ["http://lab.example:8765"])

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 import pytest
 from sqlite_utils import Database
 
-from orchestrator.cli.operate import _notes
+from orchestrator.cli.rack_words import notes
 from orchestrator.rollback import as_before
 from orchestrator.states import RunState
 from orchestrator.store import Store, StoreError, open_store
@@ -54,7 +54,7 @@ async def test_status_says_that_the_disk_is_full_for_as_long_as_it_is(rig: Rig, 
         await asyncio.sleep(200)
         assert service.troubles == ["the disk is full"]
         found = {"undecided": [], "unreachable": [], "troubles": service.troubles, "channels": []}
-        assert _notes(found) == ["the disk is full"]
+        assert notes(found) == ["the disk is full"]
         await asyncio.sleep(1000)
         assert service.troubles == []
 

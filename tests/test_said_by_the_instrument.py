@@ -24,7 +24,7 @@ async def test_ct4008_speaks_of_its_step_file(store: Store) -> None:
     async with open_rig() as rig:
         events = await said(rig.tester, CHANNEL, store)
         assert events[EventKind.LOADED].startswith("step file R000001-")
-        assert "the step file was, and equals the program" in events[EventKind.LIMITS_UNVERIFIED]
+        assert "the step file was read back and equals the program" in events[EventKind.LIMITS_AS_LOADED]
 
 
 async def test_potentiostat_speaks_of_its_measurements(store_path: Path) -> None:
@@ -33,5 +33,5 @@ async def test_potentiostat_speaks_of_its_measurements(store_path: Path) -> None
         with open_store(store_path) as store:
             events = await said(rig.cycler, CHI, store)
     assert "measurements by ISTEP" in events[EventKind.LOADED]
-    assert "the macro of each measurement" in events[EventKind.LIMITS_UNVERIFIED]
+    assert "the macro of each measurement" in events[EventKind.LIMITS_AS_LOADED]
     assert not [message for message in events.values() if "step file" in message]

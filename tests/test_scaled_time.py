@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from orchestrator.clock.scaled import ScaledClock, in_loop_time, run_by, run_scaled
+from orchestrator.clock.scaled import ScaledClock, in_loop_time, others_unix_s, run_by, run_scaled
 from orchestrator.clock.virtual import run_virtual, wall_time
 
 EPOCH_UNIX_S = 1_767_571_200.0
@@ -102,3 +102,14 @@ def test_wait_for_others_is_scaled_too_where_nobody_else_takes_part() -> None:
         return in_loop_time(10.0)
 
     assert run_scaled(ten_seconds(), 3600, EPOCH_UNIX_S, alone=True) == 10.0
+
+
+def test_people_go_by_the_systems_clock_beside_a_fast_one() -> None:
+    """What a fast service names after the time, a command beside it names after the same; alone it is the loop's."""
+
+    async def now() -> float:
+        return others_unix_s()
+
+    assert abs(run_scaled(now(), 3600, EPOCH_UNIX_S) - time.time()) < 60
+    assert 0 <= run_scaled(now(), 3600, EPOCH_UNIX_S, alone=True) - EPOCH_UNIX_S < 60 * 3600
+    assert run_virtual(now(), EPOCH_UNIX_S) == EPOCH_UNIX_S

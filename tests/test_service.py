@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from orchestrator.clock.virtual import clock_date, wall_time
+from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.service import NoSuchThing
 from orchestrator.states import RunState
@@ -176,8 +178,8 @@ async def test_trip_is_latched_until_acknowledged_by_name(rig: Rig, store: Store
     assert "acknowledged by grace" in store.run(run.run_id).reason
 
 
-async def test_third_start_in_ten_minutes_only_observes(rig: Rig, store: Store) -> None:
-    """A crash loop starts nothing; runs that go on are still stored (faults E07)."""
+async def test_third_start_after_two_deaths_only_observes_until_the_time_it_says(rig: Rig, store: Store) -> None:
+    """A crash loop starts nothing for ten minutes, then what waits; runs that go on are still stored (faults E07)."""
     async with serving(rig, store) as service:
         run = service.submit(request(cycles=1), "ada")
         queued = service.submit(request(cycles=1), "bob", NEXT)
@@ -186,12 +188,38 @@ async def test_third_start_in_ten_minutes_only_observes(rig: Rig, store: Store) 
         await asyncio.sleep(100)
     async with serving(rig, store) as service:
         assert service.observe_only
+        assert service.observes_until_unix_s == wall_time() + 600
+        until = clock_date(wall_time() + 600)
+        with pytest.raises(CommandRefused, match=f"died 2 times within 10 minutes: it only observes until {until}"):
+            service.submit(request("21-1-6"), "ada")
+        await asyncio.sleep(599)
         with pytest.raises(CommandRefused, match="observes"):
-            service.submit(request(), "ada")
-        await asyncio.sleep(6000)
+            service.submit(request("21-1-6"), "ada")
+        await asyncio.sleep(2)
+        assert service.troubles == []
+        await asyncio.sleep(12000)
         assert store.run(run.run_id).state is RunState.COMPLETED
-        assert store.run(queued.run_id).state is RunState.QUEUED
-    assert len(rig.bench.tester.channels[CHANNEL].tests) == 1
+        assert store.run(queued.run_id).state is RunState.COMPLETED
+
+
+async def test_restarts_by_a_person_are_no_crash_loop(rig: Rig, store: Store) -> None:
+    """However often it is ended in order and started, nor when it dies once between; nor after deaths long ago."""
+
+    async def observes(*, dies: bool) -> bool:
+        async with serving(rig, store) as service:
+            await asyncio.sleep(1)
+            observing = service.observe_only
+        if not dies:
+            store.add_event(None, EventKind.SERVICE_STOPPED, "the service was ended in order", wall_time())
+        return observing
+
+    assert not any([await observes(dies=n == 3) for n in range(6)])
+    assert not await observes(dies=True)
+    await asyncio.sleep(700)
+    assert [await observes(dies=True) for _ in range(3)] == [False, True, True]
+    # Who ends it in order and starts it again has looked.
+    assert await observes(dies=False)
+    assert not await observes(dies=False)
 
 
 async def test_claim_keeps_others_out_and_ends_by_itself(rig: Rig, store: Store) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.service import Service
 from orchestrator.runs.run import Run
@@ -57,6 +58,8 @@ async def test_a_run_is_held_and_resumed_more_than_once_and_then_stopped(rig: Ri
         assert (state(run), run.reason) == (RunState.STOPPED, "stopped by ada")
         assert not rig.bench.tester.channel(CHANNEL).busy
     check_rows(rig, store, run.run_id)
+    # Told once, however often it is started: nothing is wrong with a tester that shows no limits.
+    assert [event.kind for event in store.events(run.run_id)].count(EventKind.LIMITS_AS_LOADED) == 1
 
 
 async def test_a_hold_that_cannot_be_confirmed_is_ordered_again(rig: Rig, store: Store) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.store import BackupFailed, CannotOpen, Damaged, NotAStore, Store, back_up, open_store
 from orchestrator.store.backup import backups
+from tests.command_line import cellrig, refused
 from tests.storing import add_run, add_test, samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,6 +189,19 @@ def test_folder_that_is_not_there_is_named(store_path: Path, test: int) -> None:
     with pytest.raises(BackupFailed, match="check that the folder exists and can be written"):
         back_up(store_path, store_path.parent / "usb", now_unix_s=NOW)
     assert beside(store_path) == []
+
+
+def test_folder_that_a_person_names_is_made_and_said(store_path: Path, test: int, tmp_path: Path) -> None:
+    """Where a backup gets into it; else no folder is left, and a file is no folder."""
+    folder = tmp_path / "backups" / "today"
+    made = cellrig("store", "backup", "--store", store_path, "--to", folder)
+    assert (made.returncode, len(list(folder.iterdir()))) == (0, 1)
+    assert f"{folder} was not there and was made" in made.stderr
+    assert cellrig("store", "backup", "--store", store_path, "--to", folder).stderr == ""
+    refused(cellrig("store", "backup", "--store", tmp_path / "no.db", "--to", tmp_path / "other" / "it"), 1, "no.db")
+    assert not (tmp_path / "other").exists()
+    (tmp_path / "file").touch()
+    refused(cellrig("store", "backup", "--store", store_path, "--to", tmp_path / "file" / "it"), 1, "cannot be made")
 
 
 def test_backup_has_the_rights_of_its_store(store_path: Path, test: int) -> None:

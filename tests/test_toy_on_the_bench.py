@@ -138,7 +138,7 @@ async def test_supervisor_runs_a_program_on_the_toy(file: Path, store: Store) ->
         said = texts(store, run)
         assert f"{test.barcode} in the toy's memory, sha256 " in said
         assert "step file" not in said
-        assert "limits_unverified" not in {event.kind for event in store.events(run.run_id)}
+        assert "limits as loaded" not in {event.kind for event in store.events(run.run_id)}
 
 
 @asynccontextmanager
@@ -177,7 +177,7 @@ async def test_toy_that_stops_without_its_host_is_not_said_to_go_on(store: Store
     tester = ToyTester(ToySettings(cells={"left": "coated-li-li"}), wall_time)
     note_start(store, [tester], 1000.0, 1180.0)
     (event,) = store.events(None)
-    assert event.message.startswith("the service died without a word and was away for 3.0 min; ")
+    assert event.message.startswith("the service died without a word and was away for 3 min; ")
     assert event.message.endswith("the channels of toy stop without this computer")
     service = Service(store, [tester])
     task = asyncio.ensure_future(service.run())

@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 _LOOK = OpenCircuit(duration_s=3.0, interval_s=0.5, low_v=-REACH_V, high_v=REACH_V)
 _TRAITS = BatteryTesterTraits(
     limits_read_back=False,
-    limits_note="no command reads limits back; the macro of each measurement carries the potential limits",
+    limits_note="the macro of each measurement carries the potential limits; no command shows those in force",
     # Records come from memory. The end of a measurement is seen some polls after it, and its file is read then.
     block_size=1000,
     refresh_s=5.0,

@@ -63,7 +63,7 @@ _READ_ATTEMPTS = 3
 _REFRESH_S = 5.0
 _TRAITS = BatteryTesterTraits(
     limits_read_back=False,
-    limits_note="no command reads limits back; the step file was, and equals the program",
+    limits_note="the step file was read back and equals the program; no command shows the limits in force",
     block_size=1000,  # section 4.5
     refresh_s=_REFRESH_S,
 )

@@ -50,7 +50,8 @@ async def health(service: TheService) -> models.Health:
     """Report whether the service works; needs no token, as ``GET /proof``."""
     ticks = {supervisor.tester.name: supervisor.ticks for supervisor in service.supervisors}
     answers = all(supervisor.tester.channels() for supervisor in service.supervisors)
-    return models.Health(ok=answers, observe_only=service.observe_only, ticks=ticks)
+    until_unix_s = service.observes_until_unix_s
+    return models.Health(ok=answers, observe_only=service.observe_only, observes_until_unix_s=until_unix_s, ticks=ticks)
 
 
 @router.get("/instruments", tags=[Tag.RACK])
@@ -137,6 +138,7 @@ async def status(service: TheService) -> models.Status:
     """Describe the activity of every channel and the events since the service started."""
     return models.Status(
         observe_only=service.observe_only,
+        observes_until_unix_s=service.observes_until_unix_s,
         troubles=service.troubles,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
         undecided=sentences.undecided(service),

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from drivers.interfaces import BatteryTester
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import clock_date
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.rack.mounted_cells import ChannelUse
@@ -192,8 +193,8 @@ def note_start(
                 if not row.state.is_over:
                     store.add_deviation(row.run_id, DeviationCategory.SOFTWARE_ERROR, now_unix_s, now_unix_s, missing)
     if last_alive_unix_s is not None:
-        minutes = max(0.0, now_unix_s - last_alive_unix_s) / 60
-        what = f"the service died without a word and was away for {minutes:.1f} min; {meanwhile(testers)}"
+        away = duration_words(now_unix_s - last_alive_unix_s)
+        what = f"the service died without a word and was away for {away}; {meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_AWAY, what, now_unix_s)
 
 

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.places import Bounds, Places
 from orchestrator.api.token import Redaction, ensure_token, must_be_private, read_token, token_path
 from orchestrator.api.watchdog import keep_alive, notify
+from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import bench_testers, open_station
 from orchestrator.bench.settings import BenchSettings, ServiceSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
-from orchestrator.rack.lock import owning
+from orchestrator.rack.lock import Instance, owning
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from orchestrator.store.companion_files import logs_of
@@ -52,35 +54,61 @@ class ServePlan:
         return self.bench.service
 
 
-async def serve(plan: ServePlan, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; the testers continue. Raises AlreadyOwned, SettingsError or CannotOpen."""
-    settings = plan.settings
+def reserved(settings: ServiceSettings) -> socket.socket:
+    """Listen at the service's address, before anything is made that a refusal would leave behind.
+
+    Raises SettingsError for an address that is taken, or that other machines reach without TLS, and for a certificate
+    or a key that cannot be used.
+    """
     check_exposure(settings)
-    async with owning(plan.store) as instance:
-        check_rights(plan.store)
-        token = _token(plan, announce)
-        redact_logs(Redaction({token} | plan.bench.secrets()))
-        with contextlib.closing(listen(settings)) as listening, open_store(plan.store) as store:
-            url = url_of(settings, listening)
-            instance.write_owner(url)
-            async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
-                keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
-                service = Service(store, testers, Bus(), keeper, station, plan.bench.usual_bands)
-                live = LiveClients(service.bus)
-                newest = NewestCommit(store)
-                words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())
+    if settings.tls_certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+        except OSError as err:
+            raise SettingsError(f"[service] tls_certificate and tls_key cannot be used: {err.strerror or err}") from err
+    return listen(settings)
 
-                def beat() -> None:
-                    instance.beat()
-                    newest.remember(wall_time())
 
-                hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
-                app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
-                server = http_server(app, settings)
-                await _until_signal(service, beat, live, server, listening, lambda: announce(url))
-                in_order = f"the service was ended in order; {words.meanwhile(testers)}"
-            store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
-            newest.remember(wall_time())
+async def serve(plan: ServePlan, announce: Callable[[str], None], at: socket.socket | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C; the testers continue. Raises AlreadyOwned, SettingsError or CannotOpen.
+
+    ``at`` is the socket of an address that was ``reserved``; it is closed in the end.
+    """
+    settings = plan.settings
+    with contextlib.closing(at or reserved(settings)) as listening:
+        async with owning(plan.store) as instance:
+            await _serve_owned(plan, announce, listening, instance)
+
+
+async def _serve_owned(
+    plan: ServePlan, announce: Callable[[str], None], listening: socket.socket, instance: Instance
+) -> None:
+    settings = plan.settings
+    check_rights(plan.store)
+    token = _token(plan, announce)
+    redact_logs(Redaction({token} | plan.bench.secrets()))
+    with open_store(plan.store) as store:
+        url = url_of(settings, listening)
+        instance.write_owner(url)
+        async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
+            keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
+            bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
+            service = Service(store, testers, Bus(), keeper, station, bands, holders)
+            live = LiveClients(service.bus)
+            newest = NewestCommit(store)
+            words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())
+
+            def beat() -> None:
+                instance.beat()
+                newest.remember(wall_time())
+
+            hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
+            app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
+            server = http_server(app, settings)
+            await _until_signal(service, beat, live, server, listening, lambda: announce(url))
+            in_order = f"the service was ended in order; {words.meanwhile(testers)}"
+        store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
+        newest.remember(wall_time())
 
 
 def check_exposure(settings: ServiceSettings) -> None:
@@ -130,6 +158,14 @@ def redact_logs(redaction: Redaction) -> None:
     """Remove secrets from all records that the handlers of the root logger write."""
     for handler in logging.getLogger().handlers:
         handler.addFilter(redaction)
+        handler.addFilter(_named_plainly)
+
+
+def _named_plainly(record: logging.LogRecord) -> bool:
+    """Rename the logger of uvicorn's ordinary lines, which is called an error: what is no alarm reads like none."""
+    if record.name == "uvicorn.error":
+        record.name = "uvicorn"
+    return True
 
 
 async def _until_signal(
@@ -161,9 +197,13 @@ async def _until_signal(
 
 @contextlib.contextmanager
 def _signals(told: asyncio.Event) -> Iterator[None]:
-    """Set the event on SIGTERM and SIGINT."""
+    """Set the event on SIGTERM, on SIGINT, and when the terminal is closed: whoever does that ends it in order."""
     loop = asyncio.get_running_loop()
-    kinds = (signal.SIGTERM, signal.SIGINT)
+    kinds = [signal.SIGTERM, signal.SIGINT]
+    closed = signal.Signals["SIGBREAK" if sys.platform == "win32" else "SIGHUP"]
+    # Unless it was started to outlive its terminal, as by nohup.
+    if signal.getsignal(closed) is not signal.SIG_IGN:
+        kinds.append(closed)
     if sys.platform == "win32":
         before = [signal.signal(kind, lambda *_: loop.call_soon_threadsafe(told.set)) for kind in kinds]
         yield

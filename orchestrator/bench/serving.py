@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from drivers.errors import SettingsError
@@ -25,48 +25,97 @@ from orchestrator.clock.scaled import ScaledClock
 
 _POLL_S = 0.25
 """Real time from one look at the rack to the next, where that is more than five seconds of its own."""
+_PROCESS_POLL_S = 0.01
+"""The same from one look at the potentiostat's process to the next: the cell at its leads rests meanwhile. Looked at
+four times in a second too, at 3600 it would rest for hours of the rack's clock behind the end of each measurement."""
 _BEAT_AND_MORE_S = 10.0
 
 
+def standing_rack(store: Path) -> BenchSettings | None:
+    """Return the bench of the simulated rack of a store that still runs from before; None when there is none."""
+    bench = _bench_file(store)
+    if bench.exists():
+        before = load_bench(bench)
+        rack = _rack_of(before)
+        with contextlib.suppress(OSError), socket.create_connection((rack.host, rack.port), timeout=1.0):
+            return before
+    return None
+
+
 def ensure_simulated_rack(
-    store: Path, speed: float, last_unix_s: float = 0.0, seed: int = 1, cells: Path | None = None
+    store: Path, speed: float | None, last_unix_s: float = 0.0, seed: int = 1, cells: Path | None = None
 ) -> tuple[BenchSettings, str]:
-    """Start a simulated rack in a process of its own, or find the running one; return its bench and its address.
+    """Start a simulated rack in a process of its own, or find the running one; return its bench and what to say of it.
 
     It rides on when the service dies, as a real tester does; it ends after ten minutes without a client. A rack from
-    before keeps its clock, its speed and its cells; a new one's clock begins behind ``last_unix_s``, when the store was
-    last served, and the file ``cells`` says what sits in its channels. Raises SettingsError for a wrong file.
+    before keeps its clock, its speed and its cells, and what was asked for and is not so is said. A new one's clock
+    begins behind ``last_unix_s``, when the store was last served; its holders are empty, but for those of the file
+    ``cells``. Raises SettingsError for a wrong file.
     """
-    from simulators.bench import read_cells
+    from simulators.bench import read_cells, read_entries
 
+    in_file: dict[str, str] = {}
     if cells is not None:
         try:
             read_cells(cells, seed)
+            in_file = {channel: entry.words for channel, entry in read_entries(cells).items()}
         except ValueError as err:
             raise SettingsError(str(err)) from err
-    bench = store.absolute().with_name(f"{store.name}.simulated.toml")
-    if bench.exists():
-        before = load_bench(bench)
-        (old,) = (tester for tester in before.tester if isinstance(tester, NewareSettings))
-        with contextlib.suppress(OSError), socket.create_connection((old.host, old.port), timeout=1.0):
-            kept = f", {before.clock.speed:g} times as fast as real ones" if before.clock else ""
-            kept += "; it keeps its cells" if cells is not None else ""
-            return before, f"the simulated rack from before still runs at {old.host}:{old.port}{kept}"
-    clock = _next_clock(speed, last_unix_s)
+    if (before := standing_rack(store)) is not None:
+        return before, _told_of_standing(before, speed, cells)
+    clock = _next_clock(1.0 if speed is None else speed, last_unix_s)
+    process, addresses = _started_rack(clock, seed, cells)
+    bench = _bench_file(store)
+    steps = bench.with_name(f"{store.name}.step-files")
+    steps.mkdir(exist_ok=True)
+    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
+    bench.write_text(_simulated_bench(steps, jobs, addresses, clock, in_file), encoding="utf-8")
+    where = f"simulated rack at {addresses[0]}, process {process}; it goes on when the service dies"
+    settings = load_bench(bench)
+    return settings, f"{where}\n{_cells_in(settings)}"
+
+
+def _bench_file(store: Path) -> Path:
+    return store.absolute().with_name(f"{store.name}.simulated.toml")
+
+
+def _rack_of(bench: BenchSettings) -> NewareSettings:
+    (rack,) = (tester for tester in bench.tester if isinstance(tester, NewareSettings))
+    return rack
+
+
+def _told_of_standing(bench: BenchSettings, speed: float | None, cells: Path | None) -> str:
+    """Say of a rack from before what it keeps, and which options are therefore not used."""
+    rack, clock = _rack_of(bench), bench.clock
+    said = f"the simulated rack from before still runs at {rack.host}:{rack.port}"
+    said += f", {clock.speed:g} times as fast as real ones" if clock else ""
+    unused = [] if speed is None or (clock and clock.speed == speed) else [f"--speed {speed:g}"]
+    unused += [] if cells is None else ["--cells"]
+    if unused:
+        verb = "is" if len(unused) == 1 else "are"
+        said += f"; it keeps its clock and its cells, so that {' and '.join(unused)} {verb} NOT used: for another "
+        said += "rack end this service, and start it again when the rack has ended, ten minutes after its last client"
+    return f"{said}\n{_cells_in(bench)}"
+
+
+def _cells_in(bench: BenchSettings) -> str:
+    """Say which cells the holders of a simulated rack have, and get."""
+    if bench.holders is None:
+        return "its channels 1 to 4 hold coated-li-li, 5 to 8 coated-lfp, whatever is ordered"
+    there = ", ".join(f"{channel} {words}" for channel, words in bench.holders.cells.items())
+    empty = "the other holders are empty" if there else "its holders are empty"
+    rule = "an order puts a fresh cell in: the model of the cell's name, else the usual one of its kind"
+    return f"cells of --cells: {there}; {empty}, and {rule}" if there else f"{empty}; {rule}"
+
+
+def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[int, list[str]]:
+    """Start the process; return its id and the addresses of rack, CHI660E and switch. Raises SettingsError."""
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
-    command += ["--chi", "0", "--switch", "0"]
+    command += ["--chi", "0", "--switch", "0", "--empty", "--speed", str(clock.speed), "--seed", str(seed)]
+    command += ["--clock", repr(clock.epoch_unix_s), repr(clock.origin_s)]
     command += [] if cells is None else ["--cells", str(cells)]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
-        [
-            *command,
-            "--speed",
-            str(speed),
-            "--seed",
-            str(seed),
-            "--clock",
-            repr(clock.epoch_unix_s),
-            repr(clock.origin_s),
-        ],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -81,12 +130,7 @@ def ensure_simulated_rack(
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
-    steps = bench.with_name(f"{store.name}.step-files")
-    steps.mkdir(exist_ok=True)
-    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
-    bench.write_text(_simulated_bench(steps, jobs, addresses, clock), encoding="utf-8")
-    where = f"simulated rack at {addresses[0]}, process {process.pid}; it goes on when the service dies"
-    return load_bench(bench), where
+    return process.pid, addresses
 
 
 def _next_clock(speed: float, last_unix_s: float) -> ScaledClock:
@@ -97,7 +141,7 @@ def _next_clock(speed: float, last_unix_s: float) -> ScaledClock:
     return ScaledClock(speed, epoch_s, time.monotonic())
 
 
-def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: ScaledClock) -> str:
+def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: ScaledClock, cells: Mapping[str, str]) -> str:
     """Write the bench file of a rack that is a process of its own, with a CHI660E and a switch beside it."""
     from simulators.chi660e.launching import program
 
@@ -105,6 +149,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
     host, _, port = rack.partition(":")
     interpreter, *arguments = program()
     ports = "".join(f'{n} = "{SIMULATED_DEVID}-1-{n}"\n' for n in range(1, 9))
+    in_holders = "".join(f"{json.dumps(channel)} = {json.dumps(words)}\n" for channel, words in cells.items())
     folder = json.dumps(str(steps))
 
     def real(seconds: float) -> str:
@@ -121,10 +166,11 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
         f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n'
         f"start_timeout_s = {real(30)}\ndeadline_margin_s = {real(60)}\nsettle_timeout_s = {real(15)}\n"
-        f"poll_period_s = {max(0.5, _POLL_S * clock.speed)!r}\n\n"
+        f"poll_period_s = {max(0.5, _PROCESS_POLL_S * clock.speed)!r}\n\n"
         f'[multiplexer]\nkind = "relay-mux"\nname = "simulated-relays"\nport = "socket://{switch}"\n'
         f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n'
-        f"reply_timeout_s = {real(2)}\n[multiplexer.channels]\n{ports}"
+        f"reply_timeout_s = {real(2)}\n[multiplexer.channels]\n{ports}\n"
+        f'[holders]\nhands = "{chi}"\n[holders.cells]\n{in_holders}'
     )
 
 

@@ -40,6 +40,17 @@ class ServiceSettings(TableSettings):
     allowed_hosts: tuple[str, ...] = ()
 
 
+class SimulatedHoldersSettings(TableSettings):
+    """The holders of a simulated rack that is a process of its own, as ``cellrig serve --simulate`` writes them.
+
+    ``hands`` is the address at which cells are put into them; ``cells`` are those of a file of cells, by channel, which
+    an order gets whatever cell it is for.
+    """
+
+    hands: str = Field(pattern=r"^[A-Za-z0-9_.-]+:\d{1,5}$")
+    cells: dict[str, str] = Field(default_factory=dict)
+
+
 def _of_its_kind(table: object) -> object:
     """Read a table of a bench file as the settings of its ``kind``."""
     if not isinstance(table, dict):
@@ -59,7 +70,8 @@ class BenchSettings(TableSettings):
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``plausibility``: bands of this laboratory in
-    the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than real ones.
+    the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than real ones,
+    ``holders`` are theirs.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -69,6 +81,7 @@ class BenchSettings(TableSettings):
     arrival_v: float = Field(default=0.02, gt=0, le=1)
     plausibility: PlausibilitySettings = PlausibilitySettings()
     clock: ScaledClock | None = None
+    holders: SimulatedHoldersSettings | None = None
 
     @model_validator(mode="after")
     def _has_channels(self) -> BenchSettings:

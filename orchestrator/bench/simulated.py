@@ -77,8 +77,8 @@ def rack_with(
     cell: Cell, channel: str, model: str | None, seed: int, variation: Mapping[str, Any] | None = None
 ) -> SimulatedRack:
     """Return the rack with one cell for a channel: ``model``, else the cell's own, else the usual one of its kind."""
-    if model is None:
-        model = cell.name if cell.name in simulated_models() else _usual_model(cell.kind)
+    if model is None and (model := model_of(cell.name, cell.kind)) is None:
+        raise SettingsError(f"no simulated cell is of kind {cell.kind.value}: say which one to take with --cell-model")
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
     return SimulatedRack({holder: model}, {holder: variation or {}}, seed)
 
@@ -91,9 +91,12 @@ def read_variation(lines: Sequence[str]) -> dict[str, Any]:
         raise SettingsError(f"settings of the cell model are no TOML: {'; '.join(lines)}: {err}") from err
 
 
-def _usual_model(kind: CellKind) -> str:
+def model_of(name: str, kind: str) -> str | None:
+    """Return the model of a simulated cell: its own, else the usual one of its kind; None where there is none."""
+    shipped = simulated_models()
     # Copper whose film is formed is how most published methods begin, and it rests within their limits.
-    return f"{'conditioned' if kind is CellKind.LI_CU else 'coated'}-{kind.value}"
+    usual = f"{'conditioned' if kind == CellKind.LI_CU else 'coated'}-{kind}"
+    return next((model for model in (name, usual) if model in shipped), None)
 
 
 def simulated_bench() -> BenchSettings:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import cells, demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores
+from orchestrator.cli import cells, demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores, watch
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "run"]
@@ -27,7 +27,7 @@ app.command("runs")(runs.list_runs)
 app.command()(runs.show)
 app.command()(spectra.spectra)
 app.command()(operate.status)
-app.command()(operate.watch)
+app.command()(watch.watch)
 app.command()(operate.stop)
 app.command()(operate.hold)
 app.command()(operate.resume)
@@ -62,8 +62,12 @@ def _options(
 
 def run() -> None:
     """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
+    from orchestrator.cli.client import NotServed
+
     try:
         app()
+    except NotServed as err:
+        fail(str(err), err.status)
     except Exception as err:  # the task's root: what is no error of ours shows its trace
         status = exit_status(err)
         if status is None:

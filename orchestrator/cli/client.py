@@ -50,8 +50,16 @@ def named(by: str) -> str:
         fail("say who you are with --by NAME", WRONG_USE)
 
 
+class NotServed(Exception):
+    """The service did not do what was asked; the message is a sentence for people, ``status`` the exit status."""
+
+    def __init__(self, sentence: str, status: int) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 class ServiceClient:
-    """Sends requests to one service. Answers are plain values; a refusal ends the program with a sentence."""
+    """Sends requests to one service. Answers are plain values; what is refused or not answered raises NotServed."""
 
     def __init__(self, store: Path, url: str | None) -> None:
         self.url = (url or _url_beside(store) or DEFAULT_URL).rstrip("/")
@@ -77,6 +85,10 @@ class ServiceClient:
 
     def live(self) -> Iterator[dict[str, Any]]:
         """Yield each update of a run when it arrives, until the service ends."""
+        return (update for update in self.signs_of_life() if update is not None)
+
+    def signs_of_life(self) -> Iterator[dict[str, Any] | None]:
+        """Yield each update of a run, and None when the service says that it is there, until it ends."""
         import httpx
 
         from orchestrator.cli.proving import NotProved, ProvenService
@@ -88,11 +100,14 @@ class ServiceClient:
                     reply.read()
                     self._refused(reply)
                 kind = ""
+                yield None
                 for line in reply.iter_lines():
                     name, _, value = line.partition(": ")
                     kind = value if name == "event" else kind
                     if name == "data" and kind == "run":
                         yield json.loads(value)
+                    elif line.startswith(":"):
+                        yield None
         except NotProved as err:
             self._not_proved("GET", err)
         except httpx.HTTPError as err:
@@ -141,10 +156,14 @@ class ServiceClient:
 
         parts = urlsplit(self.url)
         if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
-            fail(f"other machines are asked over https only, not at {self.url}", WRONG_USE)
+            raise NotServed(f"other machines are asked over https only, not at {self.url}", WRONG_USE)
         token = os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
         if not token:
-            fail(f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN", WRONG_USE)
+            if not self.answers():
+                self.no_service()
+            raise NotServed(
+                f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN", WRONG_USE
+            )
         return token
 
     def _refused(self, reply: httpx.Response) -> NoReturn:
@@ -152,32 +171,41 @@ class ServiceClient:
             sentence = str(reply.json()["error"])
         except (ValueError, KeyError, TypeError):
             sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
-        fail(sentence, _STATUS.get(reply.status_code, FAILED))
+        raise NotServed(sentence, _STATUS.get(reply.status_code, FAILED))
 
     def _not_proved(self, method: str, err: NotProved) -> NoReturn:
         what = f"{self.url}: {err}"
         if err.is_before:
-            fail(
+            raise NotServed(
                 f"{what}. Either the service is dead and another program listens there, or this is another store's "
                 "service, or one of an older version: see who has the port, start the service with 'cellrig serve', "
                 "and give its --store, or its token as CELLRIG_TOKEN",
                 UNREACHABLE,
             )
         done = "ask again" if method == "GET" else "whether it was carried out is not known: ask 'cellrig status'"
-        fail(f"{what}; {done}", UNREACHABLE if method == "GET" else FAILED)
+        raise NotServed(f"{what}; {done}", UNREACHABLE if method == "GET" else FAILED)
 
     def _silent(self, method: str) -> NoReturn:
         what = f"the service at {self.url} is there and has not answered for {_LONGEST_S:g} s or more"
         if method == "GET":
-            fail(f"{what}; ask again, or look into its log", UNREACHABLE)
-        fail(
+            raise NotServed(f"{what}; ask again, or look into its log", UNREACHABLE)
+        raise NotServed(
             f"{what}: the command may be carried out all the same; ask 'cellrig status', and switch the channel off by "
             "hand at the tester if it must be off now",
             FAILED,
         )
 
     def _unreachable(self, err: Exception) -> NoReturn:
-        fail(f"no service answers at {self.url} ({err}); start it with 'cellrig serve'", UNREACHABLE)
+        # Refused is what every machine says of a port where nobody listens: it adds nothing.
+        self.no_service("" if "refused" in str(err) else f" ({err})")
+
+    def no_service(self, detail: str = "") -> NoReturn:
+        """Say that no service answers, and what to do, in the same words for every command."""
+        raise NotServed(
+            f"no service answers at {self.url}{detail}; start it with 'cellrig serve', or run here and now: "
+            "'cellrig run' with --bench FILE or --simulate",
+            UNREACHABLE,
+        )
 
 
 def _within(longest_s: float, ask: Callable[[], T]) -> T:

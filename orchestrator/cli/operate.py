@@ -1,20 +1,18 @@
-"""The daily commands: ``cellrig status``, ``watch``, ``stop``, ``hold``, ``resume``, ``ack``, ``bench check``."""
+"""The daily commands: ``cellrig status``, ``stop``, ``hold``, ``resume``, ``ack``, ``bench check``."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
+from orchestrator.cli.rack_words import channel_rows, notes
 from orchestrator.cli.stops import order_stop
-
-if TYPE_CHECKING:
-    from rich.console import Group
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
 
@@ -32,86 +30,18 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
     if json:
         print_json(found)
         return
-    for line in _notes(found):
+    for line in notes(found):
         typer.echo(line)
-    print_table(("channel", "what it does"), _channel_rows(found))
+    print_table(("channel", "what it does"), channel_rows(found))
     if found["since_start"]:
         rows = [(_clock(row["at_unix_s"]), row["run_id"], row["what"]) for row in found["since_start"]]
         print_table(("when", "run", "what"), rows, "Since the service started")
-
-
-def _notes(found: dict[str, Any]) -> list[str]:
-    notes = [*found["undecided"]]
-    notes += [f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]]
-    notes += found["troubles"]
-    acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
-    return [*notes, f"a person is needed at {', '.join(acting)}"] if acting else notes
-
-
-def _channel_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(row["channel"], _with_claim(row)) for row in found["channels"]]
-
-
-def _with_claim(row: dict[str, Any]) -> str:
-    claim = row["claim"]
-    return f"{row['words']} [claimed by {claim['owner']}]" if claim else str(row["words"])
 
 
 def _clock(unix_s: float) -> str:
     from datetime import datetime
 
     return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def watch(
-    store: StoreFile = DEFAULT_STORE,
-    url: Url = None,
-    once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
-) -> None:
-    """Show the rack continuously: a table in a terminal, lines elsewhere, until Ctrl-C."""
-    client = ServiceClient(store, url)
-    if once:
-        found = client.get("/status")
-        for line in _notes(found):
-            typer.echo(line)
-        print_table(("channel", "what it does"), _channel_rows(found))
-        return
-    try:
-        _watch_table(client) if sys.stdout.isatty() else _watch_lines(client)
-    except KeyboardInterrupt:
-        return
-    fail(f"the service at {client.url} has ended", UNREACHABLE)
-
-
-def _watch_table(client: ServiceClient) -> None:
-    from rich.live import Live
-
-    with Live(_picture(client.get("/status")), screen=True, auto_refresh=False) as view:
-        for _ in client.live():
-            view.update(_picture(client.get("/status")), refresh=True)
-
-
-def _picture(found: dict[str, Any]) -> Group:
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("channel", "what it does", box=None, expand=True)
-    for row, (channel, words) in zip(found["channels"], _channel_rows(found), strict=True):
-        table.add_row(channel, Text(words, style="bold red" if row["needs_person"] else ""))
-    return Group(*(Text(line, style="bold red") for line in _notes(found)), table)
-
-
-def _watch_lines(client: ServiceClient) -> None:
-    told: dict[str, tuple[str, int]] = {}
-    for run in client.live():
-        step = (run["state"], run["cycle"])
-        if told.get(run["run_id"]) != step:
-            told[run["run_id"]] = step
-            voltage = "" if run["voltage_v"] is None else f"  {run['voltage_v']:+.4f} V"
-            hours = f"{run['time_s'] / 3600:8.1f} h"
-            typer.echo(f"{run['channel']}  {run['run_id']}  {run['state']:10}{hours}  cycle {run['cycle']}{voltage}")
-            sys.stdout.flush()
 
 
 def stop(

@@ -53,11 +53,7 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
     """Queue a run at the service; return the exit status."""
     body = order.as_json()
     if not client.answers():
-        fail(
-            f"no service answers at {client.url}; start it with 'cellrig serve', or run here and now: "
-            "--bench FILE or --simulate",
-            UNREACHABLE,
-        )
+        client.no_service()
     if not json:
         there = client.get(f"/channels/{order.channel}")
         body = replace(order, terms=asked(order.terms, _left_on(there), order.channel, order.label)).as_json()

@@ -36,6 +36,7 @@ class OrderHere:
     terms: Terms
     by: str
     accept_voltage: str = ""
+    label: str = ""
 
     def loaded(self) -> Launch:
         """Read the files of the order."""
@@ -50,9 +51,20 @@ class OrderHere:
             where: BenchSettings | SimulatedRack = load_bench(self.bench)
         else:
             where = rack_with(cell, self.channel, self.cell_model, self.seed, read_variation(self.vary))
-        by = named(self.by) if is_real else ""
+        # A simulated run asks nobody for a name, and keeps one that is given.
+        by = named(self.by) if is_real or self.by else ""
         recipe = load_recipe(self.recipe)
-        return Launch(recipe, cell, self.channel, where, self.confirm_implausible, self.terms, by, self.accept_voltage)
+        return Launch(
+            recipe,
+            cell,
+            self.channel,
+            where,
+            self.confirm_implausible,
+            self.terms,
+            by,
+            accept_voltage=self.accept_voltage,
+            label=self.label,
+        )
 
 
 def run_here(order: OrderHere, store: Path, json: bool) -> int:
@@ -64,7 +76,7 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
     _tell_currents(loaded)
     if not json:
         before = mounted_before(loaded, store)
-        loaded = replace(loaded, terms=asked(loaded.terms, before, loaded.channel, ""))
+        loaded = replace(loaded, terms=asked(loaded.terms, before, loaded.channel, loaded.label))
     try:
         with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
             result = launch(loaded, store, view)

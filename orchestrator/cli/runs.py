@@ -45,7 +45,9 @@ def run(
     ] = None,
     store: StoreFile = DEFAULT_STORE,
     seed: Seed = 1,
-    label: Annotated[str, typer.Option("--label", help="With the service: name for tables; else the cell's.")] = "",
+    label: Annotated[
+        str, typer.Option("--label", help="Name of this very cell, for tables and --same-cell; else the cell's.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
     by: By = "",
     queue: Queue = False,
@@ -79,7 +81,7 @@ def run(
     words = {"by": by, "confirm_implausible": confirm_implausible, "accept_voltage": accept_voltage, "mounted": mounted}
     check_names(channel=channel, label=label, **{key: word or None for key, word in words.items()})
     here = OrderHere(
-        recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage
+        recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage, label
     )
     raise typer.Exit(run_here(here, store, json))
 

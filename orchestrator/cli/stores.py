@@ -39,7 +39,10 @@ def check(
 def backup(
     store: StoreFile = DEFAULT_STORE,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FOLDER", help="Folder for the backup; else beside the store.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="Folder for the backup, made if it is not there; else beside the store."
+        ),
     ] = None,
     keep: Annotated[int, typer.Option("--keep", min=1, help="How many backups of this store are kept there.")] = 3,
     json: Json = False,
@@ -47,9 +50,12 @@ def backup(
     """Make a verified copy, also while the store is written. Copying the file by hand then is no backup."""
     import time
 
-    from orchestrator.store.backup import back_up
+    from orchestrator.store.backup import back_up, folder_for
 
-    made = back_up(store, to, now_unix_s=time.time(), keep=keep)
+    with folder_for(to) as is_new:
+        made = back_up(store, to, now_unix_s=time.time(), keep=keep)
+    if is_new:
+        typer.echo(f"cellrig: the folder {to} was not there and was made: is it on the disk that you mean?", err=True)
     if json:
         print_json(made.as_dict())
         return

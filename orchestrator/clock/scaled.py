@@ -13,6 +13,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from orchestrator.clock.virtual import wall_time
+
 T = TypeVar("T")
 
 
@@ -50,6 +52,7 @@ class ScaledTimeLoop(asyncio.SelectorEventLoop):
     ) -> None:
         self.speed = speed
         self.speed_of_others = 1.0 if alone else speed
+        self.is_alone = alone
         self.epoch_unix_s = epoch_unix_s
         self._origin_s = time.monotonic() if origin_s is None else origin_s
         super().__init__(_ShortWaits(speed))
@@ -67,6 +70,15 @@ def in_loop_time(real_s: float) -> float:
     """
     speed: float = getattr(asyncio.get_running_loop(), "speed_of_others", 1.0)
     return real_s * speed
+
+
+def others_unix_s() -> float:
+    """Return the time (unix) by which people and other programs go: the system's, also where the loop's is scaled.
+
+    For what is compared with their times, such as the names of backups. In virtual time, and alone, it is the loop's.
+    """
+    loop = asyncio.get_running_loop()
+    return time.time() if isinstance(loop, ScaledTimeLoop) and not loop.is_alone else wall_time()
 
 
 def run_by(clock: ScaledClock | None, main: Coroutine[Any, Any, T]) -> T:

@@ -38,7 +38,7 @@ class EventKind(StrEnum):
     CELL_MOUNTED = "cell mounted"
     GUARD_CHANGED = "guard changed"
     LOADED = "loaded"
-    LIMITS_UNVERIFIED = "limits_unverified"
+    LIMITS_AS_LOADED = "limits as loaded"
     STARTED = "started"
     MEASURED = "measured"
     ENDED = "ended"
@@ -104,7 +104,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.CELL_MOUNTED: _S.NOTICE,
     _K.GUARD_CHANGED: _S.NOTICE,
     _K.LOADED: _S.INFO,
-    _K.LIMITS_UNVERIFIED: _S.INFO,
+    _K.LIMITS_AS_LOADED: _S.INFO,
     _K.STARTED: _S.INFO,
     _K.MEASURED: _S.INFO,
     _K.ENDED: _S.NOTICE,

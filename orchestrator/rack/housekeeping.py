@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.clock.scaled import in_loop_time
+from orchestrator.clock.scaled import in_loop_time, others_unix_s
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.store import Store, StoreError
@@ -72,24 +72,27 @@ class Housekeeping:
         self._log_told = log.held_by_reader
 
     async def _back_up_daily(self) -> None:
-        now = wall_time()
-        every_s = in_loop_time(BACKUP_EVERY_S)
-        if now - self._tried_unix_s < every_s:
+        # By the clock of people and disks: 'cellrig store backup' beside a fast rack names its backups by it too.
+        now = others_unix_s()
+        if now - self._tried_unix_s < BACKUP_EVERY_S:
             return
         try:
-            made = max((at for at, _ in backups(self._store.path, self._backup_folder)), default=0.0)
-            self._tried_unix_s = now if now - made >= every_s else made
-            if self._tried_unix_s == made:
+            made = [at for at, _ in backups(self._store.path, self._backup_folder)]
+            # One that is named after a time to come, as those of a fast rack once were, is none of today.
+            newest = max((at for at in made if at <= now), default=0.0)
+            self._tried_unix_s = now if now - newest >= BACKUP_EVERY_S else newest
+            if self._tried_unix_s == newest:
                 return
             # On a thread of its own: the copy reads the file by itself and never touches the writer's connection.
             backup = await asyncio.to_thread(back_up, self._store.path, self._backup_folder, now_unix_s=now)
         except (StoreError, OSError) as err:
             self._tried_unix_s = now
             logger.error("backup: %s", err)
-            self._store.add_event(None, EventKind.BACKUP_FAILED, str(err), now)
+            self._store.add_event(None, EventKind.BACKUP_FAILED, str(err), wall_time())
             return
-        self._store.add_event(None, EventKind.BACKUP, f"{backup.path.name}: {backup.rows} rows, verified", now)
+        what = f"{backup.path.name}: {backup.rows} rows, verified"
+        self._store.add_event(None, EventKind.BACKUP, what, wall_time())
         # The copy has every page of the store, and reading it is in nobody's way.
         for damage in await asyncio.to_thread(damage_in, backup.path):
             logger.error("%s: %s", backup.path.name, damage)
-            self._store.add_event(None, EventKind.STORE_DOUBTED, f"{backup.path.name}: {damage}", now)
+            self._store.add_event(None, EventKind.STORE_DOUBTED, f"{backup.path.name}: {damage}", wall_time())

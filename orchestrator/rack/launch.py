@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import CannotRun
+from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import open_station, open_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import (
@@ -37,9 +38,10 @@ from protocols.resolve import resolve
 class Launch:
     """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time.
 
-    ``confirmed_by`` is the person who takes on what is implausible in it, ``accept_voltage`` the reason why its cell is
-    started at any voltage within the host's limits. On a bench, ``terms`` say which cell is on
-    the channel, and ``by`` who says so; a simulated channel has no other cell than the order's.
+    ``confirmed_by`` is the person who takes on what is implausible in it, ``by`` who orders it, ``label`` the name of
+    its very cell, else that of the cell's file, ``accept_voltage`` the reason why that cell is started at any voltage
+    within the host's limits. On a bench, ``terms`` say which cell is on the channel; a simulated channel has no other
+    cell than the order's.
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class Launch:
     terms: Terms = NO_TERMS
     by: str = ""
     accept_voltage: str = ""
+    label: str = ""
 
 
 def checked_program(order: Launch) -> Program:
@@ -68,7 +71,7 @@ def checked_program(order: Launch) -> Program:
 
 def requested(order: Launch) -> RunRequest:
     """Give the checked and judged order of a run. Raises what ``checked_program`` does, and Implausible."""
-    label = order.cell.name if isinstance(order.bench, SimulatedRack) else ""
+    label = order.label or (order.cell.name if isinstance(order.bench, SimulatedRack) else "")
     request = RunRequest(checked_program(order), order.channel, label, order.confirmed_by)
     return request.judged(order.bench.usual_bands)
 
@@ -81,7 +84,7 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     request = requested(order)
     if isinstance(order.bench, BenchSettings):
         return run_by(order.bench.clock, _on_bench(order, order.bench, request, store, listener))
-    return run_virtual(_on_rack(order.bench, request, store, listener))
+    return run_virtual(_on_rack(order.bench, request, store, listener, order.by))
 
 
 async def _on_bench(
@@ -95,7 +98,8 @@ async def _on_bench(
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         with open_store(store) as opened:
-            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([admitted], order.by, word)
+            supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))
+            (run,) = await supervisor.run([admitted], order.by, word)
             return run.update()
 
 
@@ -128,7 +132,7 @@ def mounted_before(order: Launch, path: Path) -> str:
     return on.label if on is not None and on.state.is_over else ""
 
 
-async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener) -> RunUpdate:
+async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listener: Listener, by: str) -> RunUpdate:
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
@@ -137,5 +141,5 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
         with open_store(store) as opened:
-            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request])
+            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request], by)
             return run.update()

@@ -14,9 +14,9 @@ from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
+from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.station import Station, station_problems
 from orchestrator.clock.scaled import in_loop_time
-from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.channel_queue import Keep, keep_nothing
@@ -28,9 +28,10 @@ from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.opening_testers import TesterOpening
 from orchestrator.rack.order_keys import OrderKeys
 from orchestrator.rack.pending_orders import PendingOrders
+from orchestrator.rack.start_gate import StartGate
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.recovery import STORM_WINDOW_S, Recovery, is_storm
+from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest, stored_program
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
@@ -63,16 +64,18 @@ class Service:
         housekeeping: Housekeeping | None = None,
         station: Station | None = None,
         bands: UsualBands = BANDS,
+        holders: SimulatedHolders | None = None,
     ) -> None:
         self.store = store
+        self._holders = holders
         self._bands = bands
         self.station = station
         self.bus = bus or Bus()
         store.bus = self.bus
-        self.supervisors = [Supervisor(store, tester, self.bus, station) for tester in testers]
+        self.supervisors = [Supervisor(store, tester, self.bus, station, holders) for tester in testers]
         for supervisor in self.supervisors:
             supervisor.is_served = True
-        self.observe_only = False
+        self._gate = StartGate(self.supervisors)
         self._opening = TesterOpening()
         self.claims = Claims()
         self._double_orders = DoubleOrders()
@@ -81,15 +84,12 @@ class Service:
         self.cells = CellOrders(self)
         self.order_keys = OrderKeys(store)
         self._housekeeping = housekeeping
-        # Why nothing is started at present, in a sentence; None when nothing speaks against it.
-        self._no_starts: str | None = None
         # Runs of an earlier process whose stored program is not the one that was ordered.
         self._not_adopted: dict[str, str] = {}
 
     async def run(self) -> None:
         """Recover the runs of an earlier process, then serve until cancelled."""
-        self.observe_only = is_storm(self.store, wall_time(), in_loop_time(STORM_WINDOW_S))
-        self._refuse_starts(None)
+        self._gate.note_start(self.store)
         async with self.bus.listening():
             try:
                 await self._serve_all()
@@ -98,16 +98,21 @@ class Service:
 
     async def _serve_all(self) -> None:
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._gate.observe_to_the_end(), name="observe")
             if self._housekeeping is not None:
-                group.create_task(self._housekeeping.run(self._rows_to_come, self._refuse_starts), name="housekeeping")
+                group.create_task(self._housekeeping.run(self._rows_to_come, self._gate.refuse), name="housekeeping")
             for supervisor in self.supervisors:
                 group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
 
-    def _refuse_starts(self, no_room: str | None) -> None:
-        storm = "three starts of the service in ten minutes: it only observes; restart it in a while"
-        self._no_starts = storm if self.observe_only else no_room
-        for supervisor in self.supervisors:
-            supervisor.permit.refusal = self._no_starts or ""
+    @property
+    def observe_only(self) -> bool:
+        """Whether nothing is started for a time, because the service has died again and again."""
+        return self._gate.observes_until_unix_s is not None
+
+    @property
+    def observes_until_unix_s(self) -> float | None:
+        """Until when the service only observes; None when it does not."""
+        return self._gate.observes_until_unix_s
 
     def _rows_to_come(self) -> int:
         """Estimate the number of records that the unfinished runs will still make."""
@@ -169,7 +174,7 @@ class Service:
     @property
     def troubles(self) -> list[str]:
         """Sentences on all present faults that concern the whole rack."""
-        known = [] if self._no_starts is None else [self._no_starts]
+        known = [] if self.no_starts is None else [self.no_starts]
         known += self._opening.troubles
         known += [s.trouble.sentence for s in self.supervisors if s.trouble.sentence]
         waiting = {row.run_id for _, row in self.undecided_rows()} if self._not_adopted else set()
@@ -215,7 +220,7 @@ class Service:
     @property
     def no_starts(self) -> str | None:
         """Why nothing is started at present, in a sentence; None when nothing speaks against it."""
-        return self._no_starts
+        return self._gate.refusal
 
     def submit(self, request: RunRequest, by: str, terms: Terms = NO_TERMS, keep: Keep = keep_nothing) -> Run:
         """Queue a run. Raises CommandRefused if it is not allowed there, or if no starts are allowed at present.
@@ -225,11 +230,13 @@ class Service:
         """
         supervisor = self.supervisor_of(request.channel)
         self.claims.check(request.channel, by)
-        if self._no_starts is not None:
-            raise CommandRefused(self._no_starts)
+        if self.no_starts is not None:
+            raise CommandRefused(self.no_starts)
         if twice := self._double_orders.problem(request, by):
             raise CommandRefused(twice)
         reasons = supervisor.tester.problems(request.channel, request.program)
+        if self._holders is not None and (none_of_it := self._holders.problem(request.channel, request.program.cell)):
+            reasons.append(none_of_it)
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         admitted, word = self.cells.admitted(request, terms)
@@ -329,8 +336,8 @@ class Service:
             raise CommandRefused(
                 f"run {run_id} is {run.state.value}: only a held run, or one that waits for you, is resumed{first}"
             )
-        if self._no_starts is not None:
-            raise CommandRefused(self._no_starts)
+        if self.no_starts is not None:
+            raise CommandRefused(self.no_starts)
         if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self.claims.check(run.request.channel, by)

@@ -14,10 +14,12 @@ from dataclasses import replace
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus
 from orchestrator.measuring.between_segments import BetweenSegments
+from orchestrator.rack.cell_arrival import CellArrival
 from orchestrator.rack.channel_queue import ChannelQueue, Keep, keep_nothing
 from orchestrator.rack.channel_watch import ChannelWatch
 from orchestrator.rack.clock_watch import ClockWatch
@@ -45,9 +47,15 @@ class Supervisor:
     """Runs programs on one tester's channels; runs for the same channel wait in its queue."""
 
     def __init__(
-        self, store: Store, tester: BatteryTester, bus: Bus | None = None, station: Station | None = None
+        self,
+        store: Store,
+        tester: BatteryTester,
+        bus: Bus | None = None,
+        station: Station | None = None,
+        holders: SimulatedHolders | None = None,
     ) -> None:
         self._store = store
+        self._arrival = CellArrival(store, tester, station, holders)
         self.station = station
         # While it refuses, nothing is started (faults E07); samples are stored and stops are carried out.
         self.permit = StartPermit()
@@ -196,7 +204,7 @@ class Supervisor:
         """Start a run in state PREFLIGHT, from its beginning or with the remaining part of its segment."""
         self.watch.begins(run.request.channel)
         try:
-            if await self._has_its_cell(run):
+            if await self._arrival.is_here(run):
                 await run.starting.start()
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
@@ -210,21 +218,6 @@ class Supervisor:
         run.publish()
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()
-
-    async def _has_its_cell(self, run: Run) -> bool:
-        """Return whether the cell is off the potentiostat; if that is unknown, the run cannot begin (faults B13)."""
-        if self.station is None:
-            return True
-        try:
-            await self.station.disconnect(run.request.channel)
-            await self.station.wait_until_shown(run.request.channel, self.tester.traits.refresh_s)
-        except DriverError as err:
-            message = f"it is not known whether the cell is on {self.station.potentiostat.name}: {err}"
-            if not run.state.is_settled:
-                # Unless a person has stopped it while the switch was asked.
-                run.cannot_begin(message)
-            return False
-        return True
 
     async def _tick_safely(self) -> None:
         self.trouble.begin_poll()

@@ -24,9 +24,6 @@ from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
 
-# Restart storms: the third start in ten minutes only observes (faults E07).
-STORM_STARTS = 3
-STORM_WINDOW_S = 600.0
 _UNWRITTEN_POLLS = 3
 _LOOKS = 4
 NOT_SEEN = (
@@ -354,10 +351,3 @@ def _latch(run: Run) -> None:
     ending = run.records.ending if run.records is not None else None
     if run.state is RunState.HOLDING and ending is not None and ending.state is RunState.TRIPPED:
         run.finish(ending.joined(Ending(RunState.HOLDING, f"it was held: {run.reason}")))
-
-
-def is_storm(store: Store, now_unix_s: float, window_s: float = STORM_WINDOW_S) -> bool:
-    """Record this start of the service, and return whether there were too many starts in a short time."""
-    starts = [e.at_unix_s for e in store.events() if e.kind == EventKind.SERVICE_STARTED and e.run_id is None]
-    store.add_event(None, EventKind.SERVICE_STARTED, "the service was started", now_unix_s)
-    return sum(1 for at in starts if now_unix_s - at <= window_s) + 1 >= STORM_STARTS

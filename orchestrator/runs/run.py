@@ -322,8 +322,8 @@ class Run:
             )
             self._adopt_test(identity, test)
             self.journal.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
-            if not self._tester.traits.limits_read_back:
-                self.journal.note(EventKind.LIMITS_UNVERIFIED, self._tester.traits.limits_note)
+            if len(self.tests) == 1 and not self._tester.traits.limits_read_back:
+                self.journal.note(EventKind.LIMITS_AS_LOADED, self._tester.traits.limits_note)
 
     def _adopt_test(self, identity: TestIdentity, test: int) -> None:
         """Make a stored test the run's present test, after its earlier tests."""

@@ -74,6 +74,26 @@ def back_up(
     return Backup(final, now_unix_s, final.stat().st_size, sum(counts.values()), tuple(removed))
 
 
+@contextmanager
+def folder_for(folder: Path | None) -> Iterator[bool]:
+    """Make the folder that a person names for a backup, and yield whether it had to be made; None: nothing to make.
+
+    What was made is taken away again if no backup gets into it. Raises ``BackupFailed``.
+    """
+    missing = [] if folder is None else [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        if folder is not None and missing:
+            folder.mkdir(mode=0o700, parents=True)
+    except OSError as err:
+        raise BackupFailed(f"the folder {folder} for the backup cannot be made: {err}") from err
+    try:
+        yield bool(missing)
+    except BaseException:
+        for path in missing:
+            path.rmdir()
+        raise
+
+
 def back_up_before(store: Path, migration: str) -> Path:
     """Copy a store beside itself before a migration, and return the verified copy.
 

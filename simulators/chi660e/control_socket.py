@@ -36,6 +36,13 @@ Working = Callable[[], Busy]
 """Says that somebody works."""
 
 
+class Mounting(Protocol):
+    """Puts cells into the holders of the tester beside the instrument."""
+
+    def mount(self, channel: str, model: str, *, fresh: bool) -> str:
+        """Put a cell of this model in, and return what it is; nothing where it is not ``fresh`` and one is there."""
+
+
 class Hold:
     """Stops the clock for one process while it works."""
 
@@ -78,11 +85,17 @@ class BenchControl:
     ``popups`` keeps what they have shown to nobody, as (title, text).
     """
 
-    def __init__(self, leads: MeasuredLeads, *, working: Working | None = None) -> None:
-        """Serve these leads; ``working`` is a virtual-time loop's ``busy``, None in real time."""
+    def __init__(
+        self, leads: MeasuredLeads, *, working: Working | None = None, holders: Mounting | None = None
+    ) -> None:
+        """Serve these leads; ``working`` is a virtual-time loop's ``busy``, None in real time.
+
+        ``holders`` puts cells into the tester for those who ask by ``mount``.
+        """
         self.popups: list[tuple[str, str]] = []
         self.address = ""
         self.leads = leads
+        self.holders = holders
         self._working = working
         self._server: asyncio.Server | None = None
         self._launched: dict[str, Hold] = {}
@@ -230,6 +243,8 @@ class _Session:
                 await self._hang(request)
             if do in ("clip", "describe"):
                 return self._hands(request)
+            if do == "mount":
+                return self._mount(request)
             return await self._carry_out(request)
         except (KeyError, TypeError, ValueError) as err:
             return {"error": f"{type(err).__name__}: {err}"}
@@ -277,3 +292,9 @@ class _Session:
             "double_energised": leads.double_energised,
             "unix_s": leads.unix_s(),
         }
+
+    def _mount(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._control.holders is None:
+            raise ValueError("there is no tester with holders here")
+        channel, model, fresh = str(request["channel"]), str(request["model"]), bool(request["fresh"])
+        return {"mounted": self._control.holders.mount(channel, model, fresh=fresh)}

@@ -229,6 +229,11 @@ class Tester:
         if isinstance(machine.drive.cell, TakenCell):
             machine.exchange(machine.drive.cell.inner, self.now_tick())
 
+    def is_empty(self, name: str) -> bool:
+        """Return whether no cell is in the holder, nor out of it at another instrument."""
+        held = self.channel(name).machine.drive.cell
+        return isinstance(held, PulledOutCell) and not isinstance(held, TakenCell)
+
     def swap_cell(self, name: str, cell: CellModel) -> None:
         """Put another cell into the holder."""
         channel = self._holder(name)

@@ -10,7 +10,7 @@ from orchestrator.failpoints import FAILPOINTS
 from simulators.faults import Fault, Spoil
 from tests.chaos.lies import LIES
 
-# Three starts in ten minutes only observe: most restarts are spaced so that they do not count as a storm.
+# After two deaths in ten minutes a start only observes: most restarts are spaced so that they do not count.
 SPACED_S = 420.0
 # Real seconds after which a late start has reached the tester.
 LATEST_S = 2.0

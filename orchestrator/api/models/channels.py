@@ -29,7 +29,8 @@ class Problem(BaseModel):
     error: Annotated[str, said("What is wrong and what to do about it; several faults a line each", "no such run")]
 
 
-_ObserveOnly = Annotated[bool, said("Whether nothing is started, because the service was started too often", False)]
+_ObserveOnly = Annotated[bool, said("Whether nothing is started, because the service has died again and again", False)]
+_ObservesUntil = Annotated[float | None, time_of("Until when nothing is started; null where all may be started")]
 
 
 class Health(BaseModel):
@@ -37,7 +38,9 @@ class Health(BaseModel):
 
     ok: Annotated[bool, said("Whether every tester answers", True)]
     observe_only: _ObserveOnly
+    observes_until_unix_s: _ObservesUntil
     ticks: Annotated[dict[str, int], said("Number of polls of each tester since the start", {"ct4008": 412})]
+    observes_until_utc: ClassVar[object] = iso_of("observes_until_unix_s", "Until when nothing is started", str | None)
 
 
 class Instrument(BaseModel):
@@ -123,6 +126,7 @@ class Status(BaseModel):
     """The rack in words: the activity of each channel, and the events since the last start."""
 
     observe_only: _ObserveOnly
+    observes_until_unix_s: _ObservesUntil
     troubles: Annotated[
         list[str], said("What keeps the rack from working as it should, a sentence each", ["the disk is nearly full"])
     ]
@@ -136,6 +140,7 @@ class Status(BaseModel):
     ]
     channels: Annotated[list[ChannelNow], said("All channels, in rack order")]
     since_start: Annotated[list[Happened], said("Newest events since the service was started, oldest first")]
+    observes_until_utc: ClassVar[object] = iso_of("observes_until_unix_s", "Until when nothing is started", str | None)
 
 
 class RecipeItem(BaseModel):

@@ -1,0 +1,24 @@
+"""The rack in lines for people, from the answer of ``/status``: what each channel does, and what concerns them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def notes(found: dict[str, Any]) -> list[str]:
+    """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
+    lines = [*found["undecided"]]
+    lines += [f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]]
+    lines += found["troubles"]
+    acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
+    return [*lines, f"a person is needed at {', '.join(acting)}"] if acting else lines
+
+
+def channel_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return each channel with what it does."""
+    return [(row["channel"], _with_claim(row)) for row in found["channels"]]
+
+
+def _with_claim(row: dict[str, Any]) -> str:
+    claim = row["claim"]
+    return f"{row['words']} [claimed by {claim['owner']}]" if claim else str(row["words"])

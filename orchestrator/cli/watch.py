@@ -1,0 +1,164 @@
+"""``cellrig watch``: the rack as it changes, until Ctrl-C; when the service ends, it waits for its return."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
+from orchestrator.cli.client import NotServed, ServiceClient, Url
+from orchestrator.cli.output import print_table
+from orchestrator.cli.rack_words import channel_rows, notes
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+# How often a service that has ended is asked for, in real time.
+_ASK_EVERY_S = 2.0
+
+
+def watch(
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
+) -> None:
+    """Show the rack continuously: a table in a terminal, lines elsewhere, until Ctrl-C.
+
+    When the service ends, that is shown with its time, and the rack again when the service is back.
+    """
+    found = ServiceClient(store, url).get("/status")
+    if once:
+        for line in notes(found):
+            typer.echo(line)
+        print_table(("channel", "what it does"), channel_rows(found))
+        return
+    with contextlib.suppress(KeyboardInterrupt):
+        if not sys.stdout.isatty():
+            _follow(store, url, found, _Lines())
+        from rich.live import Live
+
+        with Live(screen=True, auto_refresh=False) as view:
+            _follow(store, url, found, _Table(view))
+
+
+class _View(Protocol):
+    """Shows a rack to a person."""
+
+    def rack(self, found: dict[str, Any]) -> None:
+        """Show the whole rack, as ``/status`` answers it."""
+
+    def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
+        """Show an update of a run, or (None) that the service is there."""
+
+    def say(self, sentence: str) -> None:
+        """Show what has become of the service."""
+
+
+def _follow(store: Path, url: str | None, found: dict[str, Any], view: _View) -> None:
+    """Show the rack for ever: while a service answers, and again when one does."""
+    from drivers.errors import SettingsError
+
+    client, is_followed = ServiceClient(store, url), False
+    while True:
+        view.rack(found)
+        ended = "has ended"
+        try:
+            for update in client.signs_of_life():
+                is_followed = True
+                view.news(client, update)
+        except (NotServed, SettingsError):
+            if not is_followed:
+                raise
+            ended = "does not answer any more"
+        view.say(
+            f"{_now()}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
+            "waiting for it to come back (Ctrl-C leaves)"
+        )
+        client, found = _when_it_is_back(store, url)
+        view.say(f"{_now()}  the service is back at {client.url}")
+
+
+def _when_it_is_back(store: Path, url: str | None) -> tuple[ServiceClient, dict[str, Any]]:
+    """Wait until a service of the store answers, maybe at another address, and return its rack."""
+    from drivers.errors import SettingsError
+    from orchestrator.store.errors import StoreError
+
+    while True:
+        time.sleep(_ASK_EVERY_S)
+        # Its address is looked up anew: a service may choose a free port. Why it cannot be asked yet was said already.
+        with contextlib.suppress(NotServed, StoreError, SettingsError):
+            client = ServiceClient(store, url)
+            if client.answers():
+                return client, client.get("/status")
+
+
+def _now() -> str:
+    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+class _Lines:
+    """Lines for pipes and files: each channel at first, then a line for each run's new state or cycle."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, tuple[str, int]] = {}
+
+    def rack(self, found: dict[str, Any]) -> None:
+        for line in notes(found):
+            self.say(line)
+        for channel, words in channel_rows(found):
+            self.say(f"{channel}  {words}")
+
+    def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
+        if update is None or self._told.get(update["run_id"]) == (update["state"], update["cycle"]):
+            return
+        self._told[update["run_id"]] = (update["state"], update["cycle"])
+        voltage = "" if update["voltage_v"] is None else f"  {update['voltage_v']:+.4f} V"
+        hours = f"{update['time_s'] / 3600:8.1f} h"
+        run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
+        self.say(f"{run}{hours}  cycle {update['cycle']}{voltage}")
+
+    def say(self, sentence: str) -> None:
+        typer.echo(sentence)
+        sys.stdout.flush()
+
+
+class _Table:
+    """A table on the whole screen of a terminal."""
+
+    def __init__(self, view: Live) -> None:
+        self._view = view
+        self._found: dict[str, Any] = {}
+        self._sentence = ""
+
+    def rack(self, found: dict[str, Any]) -> None:
+        self._found = found
+        self._show()
+
+    def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
+        self.rack(client.get("/status"))
+
+    def say(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._show()
+
+    def _show(self) -> None:
+        self._view.update(_picture(self._found, self._sentence), refresh=True)
+
+
+def _picture(found: dict[str, Any], sentence: str) -> Group:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("channel", "what it does", box=None, expand=True)
+    for row, (channel, words) in zip(found["channels"], channel_rows(found), strict=True):
+        table.add_row(channel, Text(words, style="bold red" if row["needs_person"] else ""))
+    said = [Text(sentence, style="bold")] if sentence else []
+    return Group(*said, *(Text(line, style="bold red") for line in notes(found)), table)

@@ -1,0 +1,69 @@
+"""Sees that the cell of a run is where its test begins: off the potentiostat, and in the holder of a simulated rack."""
+
+from __future__ import annotations
+
+import asyncio
+
+from drivers.errors import DriverError
+from drivers.interfaces import BatteryTester
+from orchestrator.bench.holders import SimulatedHolders
+from orchestrator.bench.station import Station
+from orchestrator.events import EventKind
+from orchestrator.runs.run import Run
+from orchestrator.store import MountingKind, Mountings, Store
+
+# Live values are a little older than the tester says at worst, where its machine is busy.
+_LATER_S = 1.0
+
+
+class CellArrival:
+    """The cells of one tester's channels, before their tests begin."""
+
+    def __init__(
+        self,
+        store: Store,
+        tester: BatteryTester,
+        station: Station | None,
+        holders: SimulatedHolders | None,
+    ) -> None:
+        self._mountings = Mountings(store)
+        self._tester = tester
+        self._station = station
+        self._holders = holders
+
+    async def is_here(self, run: Run) -> bool:
+        """Return whether the cell is where it must be; if that is not known, the run cannot begin (faults B13)."""
+        problem = await self._not_off_the_leads(run) or await self._not_in_its_holder(run)
+        if problem and not run.state.is_settled:
+            # Unless a person has stopped it meanwhile.
+            run.cannot_begin(problem)
+        return not problem
+
+    async def _not_off_the_leads(self, run: Run) -> str:
+        """Take the cell off the potentiostat; return why that is not known to have succeeded."""
+        if self._station is None:
+            return ""
+        try:
+            await self._station.disconnect(run.request.channel)
+            await self._station.wait_until_shown(run.request.channel, self._tester.traits.refresh_s)
+        except DriverError as err:
+            return f"it is not known whether the cell is on {self._station.potentiostat.name}: {err}"
+        return ""
+
+    async def _not_in_its_holder(self, run: Run) -> str:
+        """Put the cell of a new run into its simulated holder; return why that did not succeed."""
+        channel, cell = run.request.channel, run.request.program.cell
+        if self._holders is None:
+            return ""
+        word = self._mountings.last_word(run.run_id)
+        # The same cell as before stays as it has become; a rack that was started anew has lost it.
+        is_new = not run.tests and (word is None or word.kind is not MountingKind.SAME_CELL)
+        try:
+            model = await self._holders.mount(channel, cell, fresh=is_new)
+        except DriverError as err:
+            return str(err)
+        if model:
+            lost = "" if is_new else "; the one from before is gone with the rack that had it"
+            run.journal.note(EventKind.CELL_MOUNTED, f"a fresh simulated cell, {model}, is in {channel}{lost}")
+            await asyncio.sleep(self._tester.traits.refresh_s + _LATER_S)
+        return ""
