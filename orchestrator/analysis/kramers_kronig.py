@@ -36,6 +36,8 @@ NOTICEABLE = 0.25
 _SHOWN = 0.3
 # With fewer there is nothing left beside resistance, inductance, capacitance and one relaxation.
 _FEWEST_POINTS = 5
+# Nor with points that lie closer, by the ratio of their frequencies.
+_LEAST_SPAN = 2.0
 # A point this many times the usual residual off is looked at; without it, it is spoiled if it lies this many times the
 # scatter away from where the others say it is, and more than an instrument's own steps. At most one in so many is.
 _CONSPICUOUS, _SPOILED, _LEAST_SPOILED, _ONE_IN = 4.0, 10.0, 1e-3, 20
@@ -91,7 +93,7 @@ def kramers_kronig(spectrum: Spectrum, limit: float = LIMIT) -> KramersKronig:
     if len(frequency) < _FEWEST_POINTS:
         counted = f"{len(frequency)} point{'' if len(frequency) == 1 else 's'}"
         return _unknown(frequency, f"not known to be steady: {counted} cannot contradict each other")
-    if frequency[0] / frequency[-1] < 2.0:
+    if frequency[0] / frequency[-1] < _LEAST_SPAN:
         return _unknown(frequency, "not known to be steady: the points lie within a factor of two in frequency")
     kept, found = _without_spoiled(frequency, impedance)
     spoiled = tuple(frequency[~kept].tolist())

@@ -43,6 +43,8 @@ _ORDER = tuple(Verdict)
 _LIKE = 0.05
 # Logarithm of the ratio of two spectra's lowest frequencies within which they are compared: a factor of 1.5.
 _SAME_END = 0.4
+# A level stands where it stood if it moved by less than this part of an edge.
+_STANDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +205,11 @@ class SoftShortWatch:
             return
         now, before = pair
         if self._open is None:
-            if now > before * (1.0 + rule.edge) and before > 1.0 - 0.5 * rule.edge:
+            if now > before * (1.0 + rule.edge) and before > 1.0 - _STANDS * rule.edge:
                 # A contact that worsens: when it mends, the voltage falls as suddenly, but no lower than it was.
                 self._risen = max(self._risen, now / before)
             elif now < before * (1.0 - rule.edge) and now < 1.0 - rule.edge:
-                if abs(now / before * self._risen - 1.0) < 0.5 * rule.edge:
+                if abs(now / before * self._risen - 1.0) < _STANDS * rule.edge:
                     self._level.forget()
                     return
                 self._down_parts, self._risen = 0, 1.0
@@ -218,7 +220,7 @@ class SoftShortWatch:
         if now > before * (1.0 + rule.edge) and now > 1.0 - 2.0 * rule.edge:
             self._raise(Verdict.SOFT_SHORT, f"it came back as suddenly, in cycle {half.cycle}")
             self._close(half.cycle)
-        elif now > 1.0 - 0.5 * rule.edge and before > 1.0 - 0.5 * rule.edge:
+        elif now > 1.0 - _STANDS * rule.edge and before > 1.0 - _STANDS * rule.edge:
             self._close(half.cycle)
         elif self._down_parts == rule.lasting * PARTS:
             self._raise(

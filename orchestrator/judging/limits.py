@@ -149,11 +149,15 @@ class StepWindow:
         return abs(current_a) <= self.no_current_a
 
 
+# A current may differ from the set value by these parts of it and of the range that holds it: what leads and a tester's
+# ranges leave (faults B08). Below the second, and at most a part of the set value, a reading shows no current.
+CURRENT_MARGIN, RANGE_MARGIN = 0.05, 0.001
+NO_CURRENT_PART = 0.1
 # In so many looks a tester has ended a step whose voltage was beyond its cutoff from the first record on.
 _LOOKS = 2
 OVERDUE_FACTOR = 1.05
 # Time by which a step may outlast its end, however short it is.
-_OVERDUE_S = 2.0
+OVERDUE_S = 2.0
 
 
 def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int, StepWindow]:
@@ -168,15 +172,15 @@ def step_windows(segment: CyclingSegment, envelope: ChannelEnvelope) -> dict[int
         if set_a:
             fitting = [r.high_a for r in envelope.current_ranges if r.high_a >= abs(set_a)]
             full_scale_a = min(fitting, default=envelope.current_ranges[-1].high_a)
-            no_current_a = min(0.001 * full_scale_a, 0.1 * abs(set_a))
-            margin_a = max(0.05 * abs(set_a), 0.001 * full_scale_a)
+            no_current_a = min(RANGE_MARGIN * full_scale_a, NO_CURRENT_PART * abs(set_a))
+            margin_a = max(CURRENT_MARGIN * abs(set_a), RANGE_MARGIN * full_scale_a)
             low_a, high_a = set_a - margin_a, set_a + margin_a
         time_s, capacity_ah = longest(step)
         ends_by_voltage = step.until.voltage_v is not None and step.direction is not None
         windows[number] = StepWindow(
             low_a,
             high_a,
-            time_s * OVERDUE_FACTOR + _OVERDUE_S,
+            time_s * OVERDUE_FACTOR + OVERDUE_S,
             capacity_ah * OVERDUE_FACTOR,
             no_current_a,
             checks_contact and step.purpose is Purpose.CHECK,

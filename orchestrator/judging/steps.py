@@ -20,6 +20,12 @@ from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Loop
 
 _STEP_COUNT = attrgetter("step_count")
+# What a last record may lack of the end of its step: half of the 0.1 s after which testers look again (reference
+# neware-ct4008, sections 1.4, 7.3), with what is lost by rounding, and 1 mV.
+TIME_SLACK_S = 0.051
+VOLTAGE_SLACK_V = 0.001
+# Parts of the set charge and of the taper's current at which a step has met them.
+CHARGE_PART, CURRENT_PART = 0.9999, 1.01
 # From so many samples on, those of a step's first half are forgotten.
 _TRIM_AT = 4096
 
@@ -58,20 +64,20 @@ def end_reason(segment: CyclingSegment, last: Sample) -> EndReason:
     if step is None or isinstance(step, Loop):
         return EndReason.EXTERNAL
     until = step.until
-    if until.time_s is not None and last.step_time_s >= until.time_s - 0.051:
+    if until.time_s is not None and last.step_time_s >= until.time_s - TIME_SLACK_S:
         return EndReason.TIME
-    if until.capacity_ah is not None and last.capacity_ah >= until.capacity_ah * 0.9999:
+    if until.capacity_ah is not None and last.capacity_ah >= until.capacity_ah * CHARGE_PART:
         return EndReason.CAPACITY
     if until.voltage_v is not None:
         over_v = last.voltage_v - until.voltage_v
-        if (over_v if step.direction is Direction.CHARGE else -over_v) >= -0.001:
+        if (over_v if step.direction is Direction.CHARGE else -over_v) >= -VOLTAGE_SLACK_V:
             return EndReason.VOLTAGE
-    if until.current_a is not None and abs(last.current_a) <= until.current_a * 1.01:
+    if until.current_a is not None and abs(last.current_a) <= until.current_a * CURRENT_PART:
         return EndReason.CURRENT
     ceiling = step.ceiling
-    if ceiling.time_s is not None and last.step_time_s >= ceiling.time_s - 0.051:
+    if ceiling.time_s is not None and last.step_time_s >= ceiling.time_s - TIME_SLACK_S:
         return EndReason.CEILING
-    if ceiling.capacity_ah is not None and last.capacity_ah >= ceiling.capacity_ah * 0.9999:
+    if ceiling.capacity_ah is not None and last.capacity_ah >= ceiling.capacity_ah * CHARGE_PART:
         return EndReason.CEILING
     return EndReason.EXTERNAL
 

@@ -13,9 +13,11 @@ from statistics import median
 from orchestrator.shorts.cell import StepFacts
 from orchestrator.shorts.findings import Reason, ShortFinding, ShortKind
 from orchestrator.shorts.other_thresholds import FULL_CELL, FullCellThresholds
+from orchestrator.shorts.smoothing import SCATTER_OF_MEDIAN
 
 _LINE = 6
 _RESIDUALS = 24
+# From this part of its cutoff on a charge is about to end.
 _AT_CUTOFF = 0.995
 
 
@@ -134,7 +136,7 @@ class FullCellWatch:
         line.append(voltage_v)
 
     def _scatter_v(self) -> float:
-        return 1.48 * median(self._residuals) if self._residuals else 0.0
+        return SCATTER_OF_MEDIAN * median(self._residuals) if self._residuals else 0.0
 
     def _drop(self, time_s: float, before_v: float, after_v: float) -> None:
         t = self._thresholds

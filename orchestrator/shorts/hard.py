@@ -20,6 +20,8 @@ from orchestrator.shorts.thresholds import DEFAULT, Thresholds
 from orchestrator.shorts.verdict import Evidence, is_unconfirmed, reason_for
 
 _CAME_BACK_RECORDS = 10
+# Farther from its set current than this part of it a tester has not settled yet: such records are not judged.
+_SETTLED_PART = 0.5
 
 
 class HardShortWatch:
@@ -93,7 +95,7 @@ class HardShortWatch:
         set_a = step.set_a or 0.0
         self._is_first, self._set_a, self._size_a = True, set_a, abs(set_a)
         self._is_judged = bool(set_a) and not step.is_check
-        self._tolerance_a = 0.5 * self._size_a
+        self._tolerance_a = _SETTLED_PART * self._size_a
         self._noise_ohm = self.noise_v / self._size_a if set_a else inf
         cut_ohm = (1.0 - t.cutoff_part) * step.cutoff_v / set_a if step.cutoff_v is not None and set_a else inf
         self._cut_ohm = cut_ohm if cut_ohm > 0.0 else inf
@@ -122,7 +124,7 @@ class HardShortWatch:
         t = self._thresholds
         if not stretch.recent or self.is_told:
             return
-        stretch.end_step(max(t.slight * stretch.before, 4.0 * self._noise_ohm), t.flat)
+        stretch.end_step(max(t.slight * stretch.before, t.noises * self._noise_ohm), t.flat)
         if not stretch.sudden and not stretch.fast_low and stretch.end() >= t.rising * stretch.first_in_step > 0.0:
             self._close(None)
             return
@@ -231,7 +233,7 @@ class HardShortWatch:
     def _open_at_first(self, time_s: float, step_s: float, r: float, first: float) -> None:
         """Open a stretch at the first record of a step, if its jump shows that it is no gradient."""
         t, fast = self._thresholds, self.fast_ohm
-        if r <= -(0.05 * first + 4.0 * self._noise_ohm):
+        if r <= -(t.negative * first + t.noises * self._noise_ohm):
             return
         is_low = first > CLEAR * self._noise_ohm and r <= t.fall * first
         is_below = not is_low and fast is not None and max(fast, r) <= self._floor
@@ -257,14 +259,14 @@ class HardShortWatch:
 
     def _fall(self, time_s: float, before_s: float, step_s: float, r: float) -> None:
         """Open a stretch inside a step, unless the current's own gradient explains the record."""
-        trace = self._trace
-        if r <= -(0.05 * trace.expected + 4.0 * self._noise_ohm):
+        trace, t = self._trace, self._thresholds
+        if r <= -(t.negative * trace.expected + t.noises * self._noise_ohm):
             trace.half_since = None
             return
         if r > trace.low and (self.fast_ohm is None or self.fast_ohm > self._floor) and not trace.has_halved(r):
             # Below the floor only: a gradient may do that, unless the jump was as low, or it fell there in the step.
             return
-        window_s = max(self._thresholds.window_s, 3.0 * (time_s - before_s))
+        window_s = max(t.window_s, t.window_records * (time_s - before_s))
         self._open(time_s, step_s, r, expected=trace.expected, sudden=time_s - trace.high_s <= window_s)
 
     def _open(self, time_s: float, step_s: float, r: float, *, expected: float, sudden: bool) -> Stretch:
@@ -310,7 +312,7 @@ class HardShortWatch:
         stretch.above = 0
         if self.is_told:
             return
-        if r < -(0.05 * expected + 4.0 * self._noise_ohm):
+        if r < -(t.negative * expected + t.noises * self._noise_ohm):
             self._close(None, r)
             return
         place = self._set_a, self._step.cycle, self._charge_ah

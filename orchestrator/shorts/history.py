@@ -14,10 +14,16 @@ from orchestrator.shorts.thresholds import Thresholds
 
 _GAS_OVER_FARADAY_V_PER_K = 8.617333e-5
 _ZERO_DEGC_K = 273.15
+# Of a cell whose file says none.
+_ROOM_DEGC = 25.0
 # Above this the hyperbolic sine overflows no float, and equals half the exponential function.
 _LARGE = 30.0
 # A jump by less of the current says nothing of the cell.
 _LEAST_JUMP = 0.2
+# Noise of the difference of two readings, in that of one.
+_TWO_READINGS = 1.4
+# Power of the ratio by which a gradient's least part follows a larger one: a fourth of it, in logarithms, a step.
+_FORGETTING = 0.25
 
 
 def scaled(ohm: float, at_a: float, to_a: float, thermal_v: float) -> float:
@@ -36,7 +42,7 @@ def scaled(ohm: float, at_a: float, to_a: float, thermal_v: float) -> float:
 
 def thermal_voltage_v(temperature_degc: float | None) -> float:
     """Return 2RT/F at a temperature, 25 degC where it is not known: the lower of both bounds."""
-    degc = 25.0 if temperature_degc is None else temperature_degc
+    degc = _ROOM_DEGC if temperature_degc is None else temperature_degc
     return 2.0 * _GAS_OVER_FARADAY_V_PER_K * (degc + _ZERO_DEGC_K)
 
 
@@ -155,7 +161,7 @@ class History:
             self._shape = current_a, rise_ohm
         else:
             # An old low value is forgotten slowly: the gradient grows with the films.
-            self._shape = current_a, before * (rise_ohm / before) ** 0.25
+            self._shape = current_a, before * (rise_ohm / before) ** _FORGETTING
 
     def learn_fast(self, current_a: float, ohm: float, *, is_first: bool) -> None:
         """Set the last sound fast step; one of the contact check only as long as there is no other."""
@@ -183,6 +189,6 @@ class History:
         if abs(jump_a) < _LEAST_JUMP * current_a:
             return None
         known = self.fast(current_a)
-        if known is not None and 1.4 * noise_v / abs(jump_a) > 2.0 * self._thresholds.judged_noise * known:
+        if known is not None and _TWO_READINGS * noise_v / abs(jump_a) > 2.0 * self._thresholds.judged_noise * known:
             return None
         return jump_v / jump_a

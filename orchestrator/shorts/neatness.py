@@ -5,8 +5,11 @@ from __future__ import annotations
 from orchestrator.shorts.cell import StepFacts
 from orchestrator.shorts.findings import ShortFinding, ShortKind
 
+# So many half-cycles, of which both directions, are looked at: by then a sound cell has shown its gradient.
 _STEPS = 4
+# Spread and fast step of a neat half-cycle lie within this part of its end.
 _NEAT = 0.04
+# In a shorter half-cycle no gradient has to form.
 _LEAST_S = 600.0
 
 

@@ -9,10 +9,16 @@ from math import sqrt
 
 from orchestrator.shorts.thresholds import Thresholds
 
+# Standard deviation of normal noise in the median of its magnitudes.
+SCATTER_OF_MEDIAN = 1.48
 ZERO_RECORDS = 5
 NOISE_RECORDS = 24
 _LEAST_DIFFERENCES = 8
 _LEAST_KEPT = 24
+# Variance of a median in that of a mean: pi / 2 for normal noise.
+_MEDIAN_VARIANCE = 1.6
+# Records that may show two levels: two of each.
+_LEAST_FOR_LEVELS = 4
 # What is too small a difference for a step of a converter: rounding of decimal numbers.
 _ROUNDING_V = 1e-9
 
@@ -41,7 +47,7 @@ class Smoothing:
         """Take as many records as make the noise, given as a part of what is compared, ``judged_noise`` or less."""
         self.count = 1
         if noise_part > t.judged_noise:
-            self.count = min(int(1.6 * (noise_part / t.judged_noise) ** 2) + 1, t.most_smoothed)
+            self.count = min(int(_MEDIAN_VARIANCE * (noise_part / t.judged_noise) ** 2) + 1, t.most_smoothed)
         self._records: deque[tuple[float, float]] = deque(maxlen=max(2 * self.count, _LEAST_KEPT))
 
     def copy(self) -> Smoothing:
@@ -69,7 +75,7 @@ class Smoothing:
         """Return the time of the record at which two levels describe the kept ones best; None for too few records."""
         values = [ohm for _, ohm in self._records]
         count = len(values)
-        if count < 4:
+        if count < _LEAST_FOR_LEVELS:
             return None
         sums = list(accumulate(values))
         total = sums[-1]

@@ -14,10 +14,15 @@ from statistics import median
 from orchestrator.shorts.cell import StepFacts
 from orchestrator.shorts.edges import Edge, StepProfile
 from orchestrator.shorts.findings import ShortFinding, ShortKind
+from orchestrator.shorts.smoothing import SCATTER_OF_MEDIAN
 from orchestrator.shorts.soft_thresholds import SOFT, SoftThresholds
 
 _LINE = 6
 _RESIDUALS = 24
+# Time of the edge, its record and three behind it.
+_CONFIRMING = 5
+# Currents that differ by more than this part are others.
+_OTHER_CURRENT = 0.05
 _KEPT = 16
 _ENOUGH = 12
 _LEAST = 4
@@ -162,7 +167,7 @@ class SoftShortWatch:
         self._residuals.append(size)
         self._count += 1
         if not self._count % _LINE:
-            self._scatter = 1.48 * sorted(self._residuals)[len(self._residuals) // 2]
+            self._scatter = SCATTER_OF_MEDIAN * sorted(self._residuals)[len(self._residuals) // 2]
         if step_s > line[-1][0]:
             line.append((step_s, ohm))
 
@@ -178,7 +183,7 @@ class SoftShortWatch:
         here = ohm - (mean_r + slope * (step_s - mean_t))
         self._since.append((ohm, here))
         self._behind.append((step_s, ohm))
-        if len(self._since) < 5:
+        if len(self._since) < _CONFIRMING:
             return
         (at_s, at_step_s), *values = self._since
         offs = sorted(value for _, value in values[1:])
@@ -263,7 +268,7 @@ class SoftShortWatch:
         lost = fall.before_ohm - fall.after_ohm
         for rise in reversed(self._rises):
             gained = rise.after_ohm - rise.before_ohm
-            is_other = abs(abs(rise.set_a) - abs(fall.set_a)) > 0.05 * abs(fall.set_a)
+            is_other = abs(abs(rise.set_a) - abs(fall.set_a)) > _OTHER_CURRENT * abs(fall.set_a)
             back_to = t.back_to_other if is_other else t.back_to
             is_back = abs(fall.after_ohm - rise.before_ohm) <= back_to * rise.before_ohm
             if is_back and abs(gained - lost) <= t.like_rise * max(gained, lost):

@@ -12,6 +12,8 @@ MINUTE_S = 60.0
 _LEVELS = 64
 _MINUTES = 31
 _STEADY = 3
+# A cell's own level: none of the last half-hour was above the first, and the last minutes were within the second.
+_HIGHEST, _ALIKE = 1.3, 0.15
 # A fall from one record to the next to at most this part, behind a change to no less than that, is no decay.
 _SHARP, _SMOOTH = 0.5, 0.7
 # A part of what is expected below which a falling gradient may lie.
@@ -155,7 +157,8 @@ class StepTrace:
 
     def _lag(self, step_s: float) -> None:
         lag_s = self._thresholds.lag_s
-        within = [ohm for at_s, ohm in self._minutes if 0.5 * lag_s <= step_s - at_s <= 1.5 * lag_s]
+        most_s = self._thresholds.lag_part * lag_s
+        within = [ohm for at_s, ohm in self._minutes if abs(step_s - at_s - lag_s) <= most_s]
         if within:
             lag = self.lag_ohm = sorted(within)[len(within) // 2]
             self.known = self._base
@@ -183,11 +186,11 @@ class StepTrace:
     def _lie_within(self, since_s: float, factor: float, before_ohm: float) -> bool:
         """Return whether at least three values since a time lie within a factor; the fall itself is left out."""
         values = [ohm for at_s, ohm in self._minutes if at_s >= since_s and ohm > self._thresholds.high * before_ohm]
-        return len(values) >= 3 and max(values) <= factor * min(values)
+        return len(values) >= _STEADY and max(values) <= factor * min(values)
 
     def _is_steady_at(self, ohm: float) -> bool:
         """Return whether a value is that of the last minutes, and no end of a fall: it is the cell's own level."""
         values = [value for _, value in self._minutes]
-        if len(values) < _STEADY or max(values) > 1.3 * ohm:
+        if len(values) < _STEADY or max(values) > _HIGHEST * ohm:
             return False
-        return all(abs(value - ohm) <= 0.15 * ohm for value in values[-_STEADY:])
+        return all(abs(value - ohm) <= _ALIKE * ohm for value in values[-_STEADY:])

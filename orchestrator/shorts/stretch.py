@@ -13,6 +13,14 @@ from orchestrator.shorts.thresholds import Thresholds
 _KEPT = 31
 _ENDS = 5
 _ANCHOR = 8
+# So level, as a part of it, a low stretch may be a wire's: a fall far below it begins anew.
+_ANCHORED = 0.1
+# Fewer records have no level.
+_LEAST_RECORDS = 3
+# Of little that is left, halves that differ by this part of the cell that was, times what is allowed, are level.
+_OF_EXPECTED = 0.2
+# From this part of what is expected on, noise lifts single records above half: two are asked for.
+_NOISY = 0.02
 _EARLY = 9
 # So many times the noise, and a fall to a third is none of the noise's.
 CLEAR = 6.0
@@ -78,7 +86,7 @@ class Stretch:
         self.one_way_s += passed_s
         self.records += 1
         self.recent.append(ohm)
-        if self.records % _ANCHOR == 0 and self.is_level(0.1):
+        if self.records % _ANCHOR == 0 and self.is_level(_ANCHORED):
             self.anchor = self.level()
 
     def rise(self, time_s: float, ohm: float) -> None:
@@ -121,7 +129,7 @@ class Stretch:
         self.note_floor(time_s, ohm, floor_ohm)
         again = ohm <= t.fall * self.anchor > CLEAR * noise_ohm
         if ohm > t.half * self.expected:
-            self.leave_half(2 if noise_ohm > 0.02 * self.expected else 1)
+            self.leave_half(2 if noise_ohm > _NOISY * self.expected else 1)
         else:
             self.above_half = 0
         if ohm <= t.half * self.expected and (self.since_s is None or again):
@@ -162,10 +170,10 @@ class Stretch:
         """Return whether the last records lie level: the medians of their halves agree."""
         values = list(self.recent)
         half = len(values) // 2
-        if half < 3:
+        if half < _LEAST_RECORDS:
             return False
         first, second = median(values[:half]), median(values[half:])
-        return abs(second - first) <= max(part * max(abs(first), abs(second)), 0.2 * part * self.expected)
+        return abs(second - first) <= max(part * max(abs(first), abs(second)), _OF_EXPECTED * part * self.expected)
 
     def begin_step(self, fast_ohm: float | None, first_ohm: float, *, whole: bool) -> None:
         """Begin the next powered step; it tells metal from cell if it is ``whole``."""
@@ -179,7 +187,7 @@ class Stretch:
 
     def end_step(self, tolerance_ohm: float, flat: float) -> None:
         """Count the step that ends as metal's or as a living cell's, if it was whole."""
-        if not self.whole_step or not self.early or len(self.recent) < 3:
+        if not self.whole_step or not self.early or len(self.recent) < _LEAST_RECORDS:
             return
         values = [median(self.early), self.end()]
         if self.step_fast_ohm is not None:

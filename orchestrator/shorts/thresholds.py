@@ -11,8 +11,9 @@ class Thresholds:
 
     What opens and closes a low stretch: ``fall`` of the expected resistance opens it (metal takes 65 % of the current);
     ``half`` of it dates it; above ``high`` the cell was sound; ``recovered`` twice in a row closes it, because one
-    record may be noise; ``window_s`` is how far back a fall counts as sudden (a fall over minutes is a film's).
-    ``jump`` from one record to the next is a contact that opens.
+    record may be noise; ``window_s``, or ``window_records`` where records are rarer, is how far back a fall counts as
+    sudden (a fall over minutes is a film's). ``jump`` from one record to the next is a contact that opens. Below zero
+    by ``negative`` of what is expected and ``noises`` times the noise a gradient drives the current: no metal does.
 
     What confirms a hard short: ``confirm_s`` of current and ``confirm_records`` (deep soft shorts mostly heal sooner);
     ``first_fall`` of before is too deep for a film; ``above`` times the electrolyte's resistance is too much for metal;
@@ -20,7 +21,7 @@ class Thresholds:
     ``thick_thread_ohm`` where flatness alone speaks for metal (1.2 um: sulphide and garnet cells are flat as well);
     ``one_way_s`` without reversal stands for the reversal that would show a living cell; ``level_s`` likewise for a
     fall that was not seen, and is level within ``level_part``; ``lowest_part`` of the lowest sound level is a contact
-    that mended.
+    that mended. At the end of a run an open stretch of ``least_records`` is told as not confirmed.
 
     A stretch that rose for at most ``blip_s`` and fell to within ``same_part`` of where it was is one: a contact
     opened in series with the metal. A filament that comes back has another resistance.
@@ -37,6 +38,9 @@ class Thresholds:
     ``steady_s`` lay within ``steady``, or the check's resistance still holds within ``like_check``; from
     ``settled_s`` on nothing is left of it; ``spike_confirm_s`` confirms what it might explain.
 
+    Long steps: from ``lag_from_s`` on the same step ``lag_s`` ago, by ``lag_part`` more or less, is what is expected,
+    because films and ovens may fall fivefold in an hour.
+
     The floor: ``floor_part`` of thickness over conductivity (each is known to 25 %), ``eis_part`` of the intercept of
     a spectrum, and never less than ``least_ohm_cm2`` (no electrolyte in use is better).
 
@@ -51,10 +55,14 @@ class Thresholds:
     high: float = 0.7
     recovered: float = 0.6
     window_s: float = 180.0
+    window_records: float = 3.0
+    negative: float = 0.05
+    noises: float = 4.0
     jump: float = 1.5
 
     confirm_s: float = 600.0
     confirm_records: int = 10
+    least_records: int = 3
     first_fall: float = 0.15
     above: float = 1.5
     thread_ohm: float = 16.0
@@ -91,6 +99,7 @@ class Thresholds:
 
     lag_s: float = 1200.0
     lag_from_s: float = 2400.0
+    lag_part: float = 0.5
 
     floor_part: float = 0.5
     eis_part: float = 0.7

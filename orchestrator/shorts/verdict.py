@@ -122,6 +122,6 @@ def is_unconfirmed(stretch: Stretch, seen: Evidence, t: Thresholds) -> bool:
     One that has been open for longer than any confirmation takes, and has seen a whole step, is none.
     """
     was_confirmable = stretch.metal + stretch.alive > 0 and stretch.current_s > t.one_way_s
-    if not stretch.sudden or stretch.records < 3 or was_confirmable:
+    if not stretch.sudden or stretch.records < t.least_records or was_confirmable:
         return False
     return is_thread(seen, t) and seen.level_ohm <= t.first_fall * seen.before_ohm
