@@ -38,7 +38,10 @@ def test_recipe_of_ones_own_runs_and_is_listed_and_shown(tmp_path: Path, recipe:
     shown = json.loads(cellrig("show", "R000001", "--store", store, "--json").stdout)
     assert shown["run"] == row
     assert [step["mode"] for step in shown["steps"]] == ["cc", "dc", "cc", "dc", "cc", "dc"]
-    assert "program finished" in cellrig("show", "R000001", "--store", store).stdout
+    told = cellrig("show", "R000001", "--store", store).stdout
+    assert "program finished" in told
+    assert "V/I ohm" in told
+    assert "short" not in told
     assert "R000001" in cellrig("runs", "--store", store).stdout
 
 
