@@ -45,7 +45,11 @@ def run(
     bench: BenchFile = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
     cell_model: Annotated[
-        str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
+        str | None,
+        typer.Option(
+            "--cell-model",
+            help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
+        ),
     ] = None,
     vary: Annotated[
         list[str] | None,
