@@ -39,7 +39,10 @@ def test_recipe_of_ones_own_runs_and_is_listed_and_shown(tmp_path: Path, recipe:
     assert shown["run"] == row
     assert "start ordered by ada" in [event["message"] for event in shown["events"]]
     assert [step["mode"] for step in shown["steps"]] == ["cc", "dc", "cc", "dc", "cc", "dc"]
-    assert "program finished" in cellrig("show", "R000001", "--store", store).stdout
+    told = cellrig("show", "R000001", "--store", store).stdout
+    assert "program finished" in told
+    assert "V/I ohm" in told
+    assert "short" not in told
     assert "R000001" in cellrig("runs", "--store", store).stdout
 
 

@@ -187,6 +187,22 @@ def test_rate_at_which_a_cell_gives_nothing_has_no_efficiency() -> None:
     assert [c.coulombic_efficiency for c in found] == [pytest.approx(16 / 17), None, None, pytest.approx(1.0)]
 
 
+def test_cell_that_is_no_longer_there_has_no_efficiency() -> None:
+    """Behind a pulled-out cell the tester's looks have 1e-9 mAh each way, which was called 100 %, and at 20C 50 %."""
+    ran = [
+        (0.17, FULL),
+        (0.16, FULL),
+        (0.0002, FULL),
+        (0.0001, FULL),
+        (1e-9, FULL),
+        (1e-9, FULL),
+        (0.17, FULL),
+        (0.17, FULL),
+    ]
+    found = rows("lfp", [CHARGE, DISCHARGE, Loop(1, 4)], ran)
+    assert [c.coulombic_efficiency for c in found] == [pytest.approx(16 / 17), None, None, pytest.approx(1.0)]
+
+
 def test_steps_of_several_stages_are_added() -> None:
     """A charge of two stages and a titration in pulses with rests are one half each."""
     steps: list[Step] = [CHARGE, REST, CHARGE, DISCHARGE, REST, Loop(4, 3), Loop(1, 5)]

@@ -183,6 +183,16 @@ def test_sound_cell_of_any_rate_and_rest_is_not_suspected() -> None:
     assert cell.found == []
 
 
+def test_rate_that_cuts_a_cell_off_at_once_is_no_suspicion() -> None:
+    """At 20C a sound cell passes one look of the tester one way and two the other: twice the charge is no leak."""
+    cell = full()
+    for _ in range(3):
+        cycle(cell)
+    for _ in range(4):
+        cycle(cell, hours=2 * EVERY_S / 3600.0, back=0.5)
+    assert cell.found == []
+
+
 def test_voltage_that_falls_at_rest_is_suspected() -> None:
     """Behind a charge, hours after gradients have gone, the voltage goes on falling."""
     cell = full()

@@ -25,6 +25,18 @@ from orchestrator.cli.arguments import (
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import print_json, print_table
 
+# What a run has shown, as ``show`` names it where there is something.
+_RESULTS = {
+    "hours_to_short": "hours to the short",
+    "density_at_short_ma_cm2": "mA/cm2 at the short",
+    "charge_to_short_mah": "mAh to the short, in all",
+    "step_charge_at_short_mah": "mAh to the short, in its step",
+    "capacity_mah_g_cycle_5": "mAh/g, discharge of cycle 5",
+    "capacity_mah_g_cycle_50": "mAh/g, discharge of cycle 50",
+    "retention_percent_cycle_5_to_50": "% of cycle 5 left in cycle 50",
+    "reservoir_efficiency_percent": "% efficiency, reservoir method",
+}
+
 
 def run(
     recipe: RecipeName,
@@ -33,7 +45,11 @@ def run(
     bench: BenchFile = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
     cell_model: Annotated[
-        str | None, typer.Option("--cell-model", help="With --simulate: the model in the channel; else the cell's own.")
+        str | None,
+        typer.Option(
+            "--cell-model",
+            help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
+        ),
     ] = None,
     vary: Annotated[
         list[str] | None,
@@ -135,7 +151,12 @@ def show(
     cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show one run: its end and the reason, its events, and its last steps and cycles."""
+    """Show one run: its end and the reason, its events, and its last steps and cycles.
+
+    Modes are the tester's: cc and cv charge at constant current and voltage, dc and dv discharge, cccv does one after
+    the other. V/I is mean voltage over mean current of the second half of a step: the resistance of a Li/Li or Li/Cu
+    cell, but not of a cell that has a voltage of its own.
+    """
     from orchestrator.analysis.summary import details
     from orchestrator.cli.cycle_tables import print_cycles, print_reservoirs
     from orchestrator.store import open_store
@@ -146,10 +167,13 @@ def show(
         print_json(found)
         return
     for key, value in found["run"].items():
-        typer.echo(f"{key.replace('_', ' '):14} {'-' if value is None else _shown(value)}")
+        if key in _RESULTS and value is None:
+            continue
+        shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
+        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {shown}")
     print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
     print_table(
-        ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "ohm", "ended by"),
+        ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),
         [
             (
                 s["step"] or "check",

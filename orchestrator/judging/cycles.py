@@ -13,6 +13,8 @@ None where it would not be one:
   half-cycles together have an efficiency (``orchestrator.analysis.reservoir``).
 - One half was cut off at once, as in a rate test whose cell gives nothing at its highest current (``LEAST``), or far
   more came out than went in, as in the slow cycle after it (``MOST``).
+- Both halves were cut off at once (``NOTHING``): a cell that was pulled out, or that gives nothing at this current,
+  passes the charge of a few looks of the tester each way, and their ratio is no property of the cell.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ LEAST = 0.05
 """Least ratio that is called an efficiency. Our judgement: poor first cycles give back more than this."""
 MOST = 1.5
 """Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it."""
+NOTHING = 0.01
+"""Part of the largest half-cycle before at which a half passed nothing. A look of the tester at 20C is below 0.1 %."""
 _SYMMETRIC = "li-li"
 # The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
 _TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
@@ -142,6 +146,7 @@ class CycleBuilder:
         # The last half-cycle of the cycle before, and whether the newest one that took was complete.
         self._before: _Half | None = None
         self._is_empty = True
+        self._largest_ah = 0.0
         self._closed = 0
 
     def feed(self, count: int, executed: ExecutedStep) -> list[Cycle]:
@@ -171,7 +176,7 @@ class CycleBuilder:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
-        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_closed")
+        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_largest_ah", "_closed")
 
     def finish(self) -> list[Cycle]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
@@ -181,6 +186,7 @@ class CycleBuilder:
         found, halves = self.finish(), self._halves
         for half in halves:
             self._is_empty = half.is_complete if half.direction is self._takes else self._is_empty
+            self._largest_ah = max(self._largest_ah, half.ah)
         if halves:
             self._before, self._closed, self._halves = halves[-1], halves[-1].number, ()
         return found
@@ -194,6 +200,8 @@ class CycleBuilder:
             return None, None
         is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
         if not is_fresh or not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
+            return None, None
+        if taken.ah < NOTHING * self._largest_ah:
             return None, None
         return taken.ah / given.ah, _OF[taken.direction, at == 0]
 

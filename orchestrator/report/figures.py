@@ -75,8 +75,9 @@ def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, titl
     axes.set_xlim(0, None)
     axes.set_ylim(0, 200)
     right.set_ylim(0, 105)
-    named = f", {' or '.join(ratios)}" if ratios else ""
-    right.set_ylabel(f"coulombic efficiency{named} / % (open triangles)")
+    named = f"{' or '.join(ratios)}, " if ratios else ""
+    # In two lines: one is longer than the axis.
+    right.set_ylabel(f"coulombic efficiency / %\n({named}open triangles)")
     _save(figure, axes, path, "lower left")
 
 

@@ -112,7 +112,9 @@ class FullCellWatch:
         self._cycles.append((given_ah, taken_ah, (*self._currents[True], *self._currents[False])))
         (_, before_ah, before), (_, _, here) = self._cycles[0], self._cycles[-1]
         is_steady = len(self._cycles) == 2 and before == here and self._discharges > t.forming_cycles
-        if is_steady and self._last and given_ah > (1.0 + t.uneven) * max(before_ah, taken_ah) > 0.0:
+        out_ah = max(before_ah, taken_ah)
+        is_steady = is_steady and out_ah > t.least * self._capacity_ah
+        if is_steady and self._last and given_ah > (1.0 + t.uneven) * out_ah > 0.0:
             around = f"between {before_ah * 1e3:.4g} and {taken_ah * 1e3:.4g} mAh discharged"
             seen = f"{given_ah * 1e3:.4g} mAh charged {around}"
             self._tell(ShortKind.SOFT_SUSPECTED, self._last[0], None, seen)

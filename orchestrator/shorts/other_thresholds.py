@@ -51,13 +51,16 @@ class FullCellThresholds:
     ``over``: a constant current that has passed so many times what the cell can hold charges nothing any more; the
     capacity is the larger of the nominal one and of the largest discharge. ``uneven``: a charge by so much above the
     discharges before and after it, at currents that are those of the cycle before, leaks (films take some per cent,
-    and in the first ``forming_cycles`` more). ``drop_v`` at once in a charge at constant current, ``sigmas`` times the
-    scatter and ``drops`` times within ``drops_within_s``, is the noise of dendrites that come and go; a contact mends
-    once. ``rest_v``: so far a cell does not fall in a rest from ``relaxed_s`` on, when its gradients have gone.
+    and in the first ``forming_cycles`` more); cycles of less than ``least`` of the capacity are not compared: a
+    cell that a fast rate cuts off at once passes the charge of one look of the tester, or of two. ``drop_v`` at
+    once in a charge at constant current, ``sigmas`` times the scatter and ``drops`` times within
+    ``drops_within_s``, is the noise of dendrites that come and go; a contact mends once. ``rest_v``: so far a cell
+    does not fall in a rest from ``relaxed_s`` on, when its gradients have gone.
     """
 
     over: float = 1.5
     uneven: float = 0.15
+    least: float = 0.05
     forming_cycles: int = 2
     drop_v: float = 5e-3
     sigmas: float = 7.0
