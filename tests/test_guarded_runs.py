@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.analysis.summary import details
+from orchestrator.analysis.summary import details, summarize
 from orchestrator.judging.limits import FindingKind
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -31,6 +31,13 @@ _GITT = """steps:
 """
 _FLOAT = """steps:
   - {step: cc_cv, direction: charge, current: 1 C, voltage: 3.6 V, until: {time: 30 h}}
+"""
+_LOOP = """steps:
+  - step: repeat
+    times: 60
+    steps:
+      - {step: constant_current, direction: charge, current: 5 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, direction: discharge, current: 5 C, until: {voltage: 2.8 V}}
 """
 LFP = pytest.mark.rig(cells={CHANNEL: "coated-lfp"}, poll_period_s=60.0)
 
@@ -82,3 +89,19 @@ async def test_reason_for_a_guard_that_is_off_is_kept_with_the_run(rig: Rig, sto
         assert state(run) is RunState.RUNNING
     told = [event["message"] for event in details(store, run.run_id, 0)["events"] if event["kind"] == "guard changed"]
     assert told == ["by the recipe: early_cutoff is off: the holder is swapped by hand"]
+
+
+@LFP
+async def test_what_a_tester_counts_on_an_empty_holder_is_no_cycle_of_the_cell(rig: Rig, store: Store) -> None:
+    """It runs through its loop until the next look: the summary ends where the cell does, and so do its capacities."""
+    async with serving(rig, store) as service:
+        run = service.submit(order(_LOOP), "ada")
+        await asyncio.sleep(3 * 2400)
+        whole = summarize(store, run.run_id).cycles
+        rig.bench.tester.pull_out_cell(CHANNEL)
+        await asyncio.sleep(600)
+    assert not rig.bench.tester.channel(CHANNEL).busy
+    found = summarize(store, run.run_id)
+    assert len(details(store, run.run_id, 0, 60)["cycles"]) > whole + 2
+    assert 0 < whole <= found.cycles <= whole + 1
+    assert found.capacity_mah_g_cycle_50 is None

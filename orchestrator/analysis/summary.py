@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
@@ -22,9 +24,10 @@ class RunSummary:
     ``density_at_short_ma_cm2`` is that of the step in which it lies (the critical current density of a ramp),
     ``charge_to_short_mah`` what had passed in all, both ways, ``step_charge_at_short_mah`` what of it in that step.
 
-    ``cycles`` counts charge-discharge pairs that are whole. Capacities are those of discharge, in mAh/g, None
-    without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of the last
-    reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``).
+    ``cycles`` counts charge-discharge pairs that are whole, up to the last one that passed more than next to nothing
+    (``NOTHING``): what a tester counts on an empty holder is not the cell's. Capacities are those of discharge, in
+    mAh/g, None without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of
+    the last reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``).
     """
 
     run_id: str
@@ -80,7 +83,8 @@ def summarize(store: Store, run_id: str) -> RunSummary:
 
 def _summary(data: RunData) -> RunSummary:
     run, store = data.run, data.store
-    capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in data.cycles}
+    cycles = _of_the_cell(data.cycles)
+    capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in cycles}
     short = stored_short(store, run.run_id)
     plated = reservoir_tests(data)
     efficiency = plated[-1].efficiency if plated else None
@@ -93,7 +97,7 @@ def _summary(data: RunData) -> RunSummary:
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
-        cycles=sum(cycle.is_whole for cycle in data.cycles),
+        cycles=sum(cycle.is_whole for cycle in cycles),
         samples=sum(store.sample_count(test.row.id) for test in data.tests),
         hours_to_short=float(short["time_s"]) / 3600 if short else None,
         density_at_short_ma_cm2=short.get("density_ma_per_cm2"),
@@ -103,6 +107,14 @@ def _summary(data: RunData) -> RunSummary:
         capacity_mah_g_cycle_50=capacities.get(50),
         reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,
     )
+
+
+def _of_the_cell(cycles: Sequence[Cycle]) -> Sequence[Cycle]:
+    """Return the cycles up to the last one in which anything passed, held against the most that a half-cycle passed."""
+    passed = [max(cycle.charge_capacity_ah or 0.0, cycle.discharge_capacity_ah or 0.0) for cycle in cycles]
+    least_ah = NOTHING * max((ah for ah in passed if ah == ah), default=0.0)
+    last = max((n for n, ah in enumerate(passed, 1) if not ah <= least_ah), default=0)
+    return cycles[:last]
 
 
 def stored_short(store: Store, run_id: str) -> dict[str, Any]:
