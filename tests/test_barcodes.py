@@ -25,6 +25,8 @@ FORGET_BARCODES = (
     "DROP INDEX run_channel",
     "DROP INDEX run_barcode",
     "ALTER TABLE run DROP COLUMN barcode",
+    "ALTER TABLE sample RENAME COLUMN tester_cycle TO cycle",
+    "ALTER TABLE step RENAME COLUMN tester_cycle TO cycle",
     "DELETE FROM _sqlite_migrations WHERE name > '0003'",
 )
 

@@ -241,7 +241,7 @@ def test_half_cycle_is_made_of_an_executed_step_and_its_samples() -> None:
         for n in range(1, 121)
     ]
     samples[10] = samples[10]._replace(voltage_v=math.nan)
-    step = ExecutedStep(7, 3, 4, "cc", 0.0, 3600.0, 1e-3, 0.0, -0.045, 40.0, EndReason.TIME, 1, 120)
+    step = ExecutedStep(7, 3, 4, "cc", 0.0, 3600.0, 1e-3, 0.0, -0.045, 40.0, EndReason.TIME, 1, 120, cycle=4)
     half = half_cycle(step, samples, -1e-3)
     assert (half.cycle, half.current_a, half.resistance_ohm, half.duration_s) == (4, -1e-3, 40.0, 3600.0)
     assert len(half.parts_ohm) == PARTS
