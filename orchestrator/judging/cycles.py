@@ -13,6 +13,7 @@ None where it would not be one:
   half-cycles together have an efficiency (``orchestrator.analysis.reservoir``).
 - One half was cut off at once, as in a rate test whose cell gives nothing at its highest current (``LEAST``), or far
   more came out than went in, as in the slow cycle after it (``MOST``).
+- Both halves passed next to nothing (``NOTHING``): the cell was pulled out, or cannot do that rate at all.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ LEAST = 0.05
 """Least ratio that is called an efficiency. Our judgement: poor first cycles give back more than this."""
 MOST = 1.5
 """Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it."""
+NOTHING = 0.001
+"""Part of the run's largest half-cycle, or of the nominal capacity, below which a half-cycle stored nothing. Our
+judgement: what is left is a tester's first look at a cell that met its cutoff at once, or a double layer."""
 _SYMMETRIC = "li-li"
 # The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
 _TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
@@ -143,6 +147,7 @@ class CycleBuilder:
         self._before: _Half | None = None
         self._is_empty = True
         self._closed = 0
+        self._largest_ah = program.cell.nominal_capacity_ah or 0.0
 
     def feed(self, count: int, executed: ExecutedStep) -> list[Cycle]:
         """Add a step of the original program, or a part of one, in order; return the cycles that it completes."""
@@ -171,7 +176,7 @@ class CycleBuilder:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
-        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_closed")
+        return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_closed", "_largest_ah")
 
     def finish(self) -> list[Cycle]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
@@ -180,6 +185,8 @@ class CycleBuilder:
     def _close(self) -> list[Cycle]:
         found, halves = self.finish(), self._halves
         for half in halves:
+            if half.ah > self._largest_ah:
+                self._largest_ah = half.ah
             self._is_empty = half.is_complete if half.direction is self._takes else self._is_empty
         if halves:
             self._before, self._closed, self._halves = halves[-1], halves[-1].number, ()
@@ -193,6 +200,8 @@ class CycleBuilder:
         if given is None or given.number != taken.number - 1 or not taken.is_complete:
             return None, None
         is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
+        if max(taken.ah, given.ah) < NOTHING * self._largest_ah:
+            return None, None
         if not is_fresh or not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
             return None, None
         return taken.ah / given.ah, _OF[taken.direction, at == 0]
