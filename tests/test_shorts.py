@@ -151,6 +151,17 @@ def test_cell_that_is_pulled_out_behind_a_short_hides_nothing() -> None:
     assert [found.time_s for found in trace.of(ShortKind.HARD)] == [came_s]
 
 
+def test_deep_soft_shorts_that_come_again_have_their_own_hours() -> None:
+    """Each one within an hour of the one before was told with the hour and the charge of the first."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(2, sound())
+    began_s, cell = trace.at_s, sound()
+    lows = (600.0, 1200.0, 1980.0)
+    trace.step(CURRENT_A, HALF_S, lambda step_s: 4.0 if any(0 <= step_s - at < 150 for at in lows) else cell(step_s))
+    assert [found.time_s - began_s for found in trace.of(ShortKind.DEEP_SOFT)] == list(lows)
+
+
 def test_deep_soft_short_is_kept_apart_from_a_hard_one() -> None:
     """Nine minutes of metal in half an hour, then the cell as it was: the run goes on, and nothing of it is learned."""
     trace = Trace()

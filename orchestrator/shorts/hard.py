@@ -304,8 +304,8 @@ class HardShortWatch:
                 self._judge_return(stretch, time_s, r)
             elif stretch.above == 2:
                 # Two, because one is noise.
-                self._closed.keep(stretch, time_s)
                 self._close(ShortKind.DEEP_SOFT if stretch.settled else None, r)
+                self._closed.keep(stretch, time_s)
             return
         stretch.above = 0
         if self.is_told:
