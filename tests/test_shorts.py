@@ -21,6 +21,7 @@ from tests.short_traces import (
     FAST_OHM,
     GRADIENT_OHM,
     HALF_S,
+    Ohm,
     Trace,
     first,
     metal,
@@ -343,3 +344,46 @@ def test_watch_is_put_back_when_the_store_refuses() -> None:
     first_time = guards.feed(samples, [], 2)
     undo()
     assert guards.feed(samples, [], 2) == first_time != []
+
+
+def creeping(factor: float, metal_ohm: float) -> Ohm:
+    """Give a cell beside metal whose resistance has come down to this times the final one."""
+    cell = sound()
+    return lambda step_s: 1.0 / (1.0 / cell(step_s) + 1.0 / (factor * metal_ohm))
+
+
+def test_short_that_comes_over_hours_is_doubted() -> None:
+    """No record falls suddenly, from 300 to 10 ohm in ten half-cycles; then it is flat both ways. Nothing was said."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(3, sound())
+    for half in range(10):
+        trace.step((-1) ** half * CURRENT_A, HALF_S, creeping(10.0 ** (2.0 - half / 5.0), 10.0))
+    trace.cycles(3, metal(10.0))
+    (found,) = trace.of(ShortKind.CREPT)
+    assert found.after_ohm == pytest.approx(10.0)
+    assert found.before_ohm == pytest.approx(FAST_OHM + GRADIENT_OHM, rel=0.05)
+    assert "doubtful, a short that came slowly or a film" in found.sentence
+
+
+def test_film_that_thins_over_hours_raises_no_question() -> None:
+    """All resistances fall to a thirtieth, as in an oven that warms up: the transients are still there."""
+    trace = Trace()
+    trace.begin()
+    for half in range(30):
+        trace.cycles(1, sound(max(1 / 30, 0.8**half)))
+    cell = sound()
+    trace.cycles(5, lambda step_s: cell(step_s) / 30)
+    assert not trace.of(ShortKind.CREPT)
+
+
+@pytest.mark.parametrize("ohm", [8.0, 12.0])
+def test_cell_shorted_before_its_first_current_is_doubted_through_noise(ohm: float) -> None:
+    """The noise of a tester is more than 4 % of what a thread of lithium leaves: the question was not asked."""
+    draws = random.Random(1)
+    trace = Trace()
+    trace.begin(ohm)
+    trace.cycles(2, lambda _: ohm + draws.gauss(0.0, 5e-5) / CURRENT_A)
+    trace.rest()
+    (found,) = trace.of(ShortKind.DOUBTFUL)
+    assert found.time_s == pytest.approx(610.0)
