@@ -197,6 +197,24 @@ def test_electrolyte_of_the_cell_file_finds_a_cell_shorted_before_its_first_curr
     assert symmetric_cell(facts).electrolyte_ohm == pytest.approx(47.8, abs=0.1)
 
 
+def test_return_from_a_hard_short_has_its_own_cycle_charge_and_resistances() -> None:
+    """It had those of the fall, and "from 273 to 273 ohm"."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(2, sound())
+    trace.step(CURRENT_A, HALF_S, then(sound(), 900.0, 4.0))
+    trace.step(-CURRENT_A, HALF_S, metal(4.0))
+    trace.cycle += 1
+    cell = sound()
+    trace.step(CURRENT_A, HALF_S, lambda step_s: 4.0 if step_s < 1200.0 else cell(step_s))
+    trace.step(-CURRENT_A, HALF_S, cell)
+    (found,) = trace.of(ShortKind.CAME_BACK)
+    assert (found.cycle, found.before_ohm) == (4, 4.0)
+    assert found.after_ohm == pytest.approx(FAST_OHM + GRADIENT_OHM, rel=0.05)
+    assert found.charge_ah == pytest.approx(CURRENT_A * (6 * HALF_S + 1200.0) / 3600.0)
+    assert found.step_charge_ah == pytest.approx(CURRENT_A * 1200.0 / 3600.0)
+
+
 def test_hard_short_that_comes_back_inside_a_long_step_is_taken_back() -> None:
     """Hours of metal in one plating, then the cell as it was: no reversal is needed, and the next short is found."""
     trace = Trace()
