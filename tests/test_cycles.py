@@ -222,6 +222,19 @@ def test_pulses_are_no_half_cycles_and_their_charge_counts_net() -> None:
     assert cycle.discharge_capacity_ah == pytest.approx((0.1 + 0.003 - 0.001 + 0.1) * 1e-3)
 
 
+def test_cycles_of_a_cell_that_was_pulled_out_have_no_efficiency() -> None:
+    """Both cutoffs at once, until the run was stopped: each such cycle had 100 %."""
+    ran = [(mah, FULL) for mah in (0.16, 0.159, 3e-5, 3e-5, 2e-8, 2e-8, 0.1, 0.1)]
+    found = rows("lfp", [CHARGE, DISCHARGE, Loop(1, 4)], ran)
+    assert [c.coulombic_efficiency is None for c in found] == [False, True, True, False]
+
+
+def test_cell_that_was_never_there_has_no_efficiency() -> None:
+    """Its nominal capacity says how little that is."""
+    (cycle,) = rows("lfp", [CHARGE, DISCHARGE], [(3e-5, FULL), (3e-5, FULL)])
+    assert cycle.coulombic_efficiency is None
+
+
 def test_half_cycle_that_was_not_recorded_leaves_its_place_empty() -> None:
     """Its cycle has the other half, and the cycles behind it keep their numbers."""
     steps = [step for step in pairs([0.1, 0.2, 0.3]) if step.step_count != 4]

@@ -21,6 +21,7 @@ from tests.short_traces import (
     FAST_OHM,
     GRADIENT_OHM,
     HALF_S,
+    Ohm,
     Trace,
     first,
     metal,
@@ -151,6 +152,17 @@ def test_cell_that_is_pulled_out_behind_a_short_hides_nothing() -> None:
     assert [found.time_s for found in trace.of(ShortKind.HARD)] == [came_s]
 
 
+def test_deep_soft_shorts_that_come_again_have_their_own_hours() -> None:
+    """Each one within an hour of the one before was told with the hour and the charge of the first."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(2, sound())
+    began_s, cell = trace.at_s, sound()
+    lows = (600.0, 1200.0, 1980.0)
+    trace.step(CURRENT_A, HALF_S, lambda step_s: 4.0 if any(0 <= step_s - at < 150 for at in lows) else cell(step_s))
+    assert [found.time_s - began_s for found in trace.of(ShortKind.DEEP_SOFT)] == list(lows)
+
+
 def test_deep_soft_short_is_kept_apart_from_a_hard_one() -> None:
     """Nine minutes of metal in half an hour, then the cell as it was: the run goes on, and nothing of it is learned."""
     trace = Trace()
@@ -183,6 +195,24 @@ def test_electrolyte_of_the_cell_file_finds_a_cell_shorted_before_its_first_curr
     assert (found.reason, found.time_s) == (Reason.BELOW_FLOOR, 610.0)
     facts = CellFacts("a", "li-li", 0.785, electrolyte_thickness_um=90.0, electrolyte_s_per_cm=2.4e-4)
     assert symmetric_cell(facts).electrolyte_ohm == pytest.approx(47.8, abs=0.1)
+
+
+def test_return_from_a_hard_short_has_its_own_cycle_charge_and_resistances() -> None:
+    """It had those of the fall, and "from 273 to 273 ohm"."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(2, sound())
+    trace.step(CURRENT_A, HALF_S, then(sound(), 900.0, 4.0))
+    trace.step(-CURRENT_A, HALF_S, metal(4.0))
+    trace.cycle += 1
+    cell = sound()
+    trace.step(CURRENT_A, HALF_S, lambda step_s: 4.0 if step_s < 1200.0 else cell(step_s))
+    trace.step(-CURRENT_A, HALF_S, cell)
+    (found,) = trace.of(ShortKind.CAME_BACK)
+    assert (found.cycle, found.before_ohm) == (4, 4.0)
+    assert found.after_ohm == pytest.approx(FAST_OHM + GRADIENT_OHM, rel=0.05)
+    assert found.charge_ah == pytest.approx(CURRENT_A * (6 * HALF_S + 1200.0) / 3600.0)
+    assert found.step_charge_ah == pytest.approx(CURRENT_A * 1200.0 / 3600.0)
 
 
 def test_hard_short_that_comes_back_inside_a_long_step_is_taken_back() -> None:
@@ -332,3 +362,46 @@ def test_watch_is_put_back_when_the_store_refuses() -> None:
     first_time = guards.feed(samples, [], 2)
     undo()
     assert guards.feed(samples, [], 2) == first_time != []
+
+
+def creeping(factor: float, metal_ohm: float) -> Ohm:
+    """Give a cell beside metal whose resistance has come down to this times the final one."""
+    cell = sound()
+    return lambda step_s: 1.0 / (1.0 / cell(step_s) + 1.0 / (factor * metal_ohm))
+
+
+def test_short_that_comes_over_hours_is_doubted() -> None:
+    """No record falls suddenly, from 300 to 10 ohm in ten half-cycles; then it is flat both ways. Nothing was said."""
+    trace = Trace()
+    trace.begin()
+    trace.cycles(3, sound())
+    for half in range(10):
+        trace.step((-1) ** half * CURRENT_A, HALF_S, creeping(10.0 ** (2.0 - half / 5.0), 10.0))
+    trace.cycles(3, metal(10.0))
+    (found,) = trace.of(ShortKind.CREPT)
+    assert found.after_ohm == pytest.approx(10.0)
+    assert found.before_ohm == pytest.approx(FAST_OHM + GRADIENT_OHM, rel=0.05)
+    assert "doubtful, a short that came slowly or a film" in found.sentence
+
+
+def test_film_that_thins_over_hours_raises_no_question() -> None:
+    """All resistances fall to a thirtieth, as in an oven that warms up: the transients are still there."""
+    trace = Trace()
+    trace.begin()
+    for half in range(30):
+        trace.cycles(1, sound(max(1 / 30, 0.8**half)))
+    cell = sound()
+    trace.cycles(5, lambda step_s: cell(step_s) / 30)
+    assert not trace.of(ShortKind.CREPT)
+
+
+@pytest.mark.parametrize("ohm", [8.0, 12.0])
+def test_cell_shorted_before_its_first_current_is_doubted_through_noise(ohm: float) -> None:
+    """The noise of a tester is more than 4 % of what a thread of lithium leaves: the question was not asked."""
+    draws = random.Random(1)
+    trace = Trace()
+    trace.begin(ohm)
+    trace.cycles(2, lambda _: ohm + draws.gauss(0.0, 5e-5) / CURRENT_A)
+    trace.rest()
+    (found,) = trace.of(ShortKind.DOUBTFUL)
+    assert found.time_s == pytest.approx(610.0)

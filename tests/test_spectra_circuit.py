@@ -10,7 +10,7 @@ from drivers.interfaces import Spectrum
 from orchestrator.analysis.circuit import fit_cell, fit_circuit
 from orchestrator.analysis.circuit_elements import read_circuit
 from orchestrator.analysis.conductivity import conductivity
-from orchestrator.analysis.kramers_kronig import Steadiness
+from orchestrator.analysis.kramers_kronig import Steadiness, kramers_kronig
 from orchestrator.analysis.resistance_history import interface_over_cycles
 from protocols.cell import CellKind
 from simulators.cells.lili import LithiumSymmetricCell
@@ -255,3 +255,38 @@ def test_more_parameters_than_points_can_hold_are_refused_with_the_number() -> N
     spectrum = Spectrum(GRID_HZ[:3], (50.0 - 1.0j, 51.0 - 2.0j, 53.0 - 1.0j), 0.0)
     with pytest.raises(ValueError, match="3 points tell too little for the 6 parameters"):
         fit_circuit(spectrum, "R0-p(R1,CPE1)-Ws1")
+
+
+def two_arcs(hertz: float) -> complex:
+    """Give 50 ohm and two arcs of 280 ohm together."""
+    jw = 2j * math.pi * hertz
+    return 50.0 + 200.0 / (1.0 + 2e-4 * jw**0.9) + 80.0 / (1.0 + 0.08 * jw**0.8)
+
+
+@pytest.mark.parametrize("spoiled", [{50: 1e12}, {30: 1.3, 60: 0.7, 70: 1.2}])
+def test_points_that_the_check_leaves_out_are_left_out_of_the_fit(spoiled: dict[int, float]) -> None:
+    """One overload in 97 points made 196 +- 29 ohm of 280 ohm."""
+    clean = spectrum_of(two_arcs, noise=0.001)
+    points = [ohm * spoiled.get(n, 1.0) for n, ohm in enumerate(clean.impedance_ohm)]
+    spectrum = Spectrum(clean.frequency_hz, tuple(points), 0.0)
+    check = kramers_kronig(spectrum)
+    assert len(check.spoiled_hz) == len(spoiled)
+    fit = fit_cell(spectrum, spoiled_hz=check.spoiled_hz)
+    assert fit.interface is not None
+    assert fit.interface.value == pytest.approx(280.0, abs=3.0 * fit.interface.error)
+    assert fit.interface.error < 2.0
+    assert fit.remark == ""
+
+
+def test_one_frequency_measured_again_and_again_tells_no_circuit() -> None:
+    """Six equal points at 1 kHz gave a series resistance of 40 +- 7 ohm."""
+    fit = fit_cell(Spectrum((1000.0,) * 7, (50 - 10j,) * 7, 0.0))
+    assert (fit.circuit, fit.electrolyte, fit.interface) == ("", None, None)
+    assert "50.99 ohm and -11.3 deg at 1e+03 Hz" in fit.remark
+    assert fit.remark.endswith("and 1 more")
+
+
+def test_spectrum_with_the_wrong_sign_is_no_short() -> None:
+    """A real part of -330 ohm is a lead that was swapped; it was told as metal."""
+    spectrum = spectrum_of(lambda hertz: -two_arcs(hertz))
+    assert not fit_cell(spectrum).shorted

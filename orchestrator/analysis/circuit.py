@@ -8,7 +8,7 @@ standing disagree on is as uncertain as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -55,6 +55,10 @@ _POOR = 0.03
 # -Z" over Z' at the lowest frequency, from which on what follows the arcs hides them.
 _BLOCKING = 0.6
 _FEWEST_POINTS = 3
+# Below this part of the frequency before it a frequency is another one: instruments round them to three figures.
+_SAME = 0.995
+# So many points are listed where there is no fit.
+_MOST_LISTED = 6
 # Of so many points it shows whether neighbours share what a circuit leaves.
 _MANY_POINTS = 12
 # Values that are left over for the scatter, at least.
@@ -71,17 +75,18 @@ class _Candidate:
         return self.found.criterion
 
 
-def fit_cell(spectrum: Spectrum, kind: CellKind = CellKind.LI_LI) -> CircuitFit:
+def fit_cell(spectrum: Spectrum, kind: CellKind = CellKind.LI_LI, spoiled_hz: Collection[float] = ()) -> CircuitFit:
     """Fit the circuit of a kind of cell to a spectrum of any number of points; about 0.3 s.
 
-    A shorted cell is fitted as a resistance, with a remark; of too few points there is no fit, and the remark says what
-    there is.
+    Points at ``spoiled_hz`` (``KramersKronig.spoiled_hz``) are left out. A shorted cell is fitted as a resistance, with
+    a remark; of too few frequencies there is no fit, and the remark says what there is.
     """
+    spectrum = _without(spectrum, spoiled_hz)
     frequency, impedance = columns(spectrum)
     marks = landmarks(spectrum)
-    if marks is None or len(frequency) < _FEWEST_POINTS:
+    if marks is None or _count(frequency) < _FEWEST_POINTS:
         return _without_fit(frequency, impedance)
-    if kind is CellKind.LI_LI and marks.tells and not marks.has_arc and marks.low_ohm < METAL_OHM:
+    if kind is CellKind.LI_LI and marks.tells and not marks.has_arc and abs(marks.low_ohm) < METAL_OHM:
         fit = described(METAL, frequency, search(read_circuit(METAL), frequency, impedance))
         remark = (
             f"no arc: the impedance stays at {marks.low_ohm:.3g} ohm with at most {marks.phase_deg:.1f} deg of phase; "
@@ -100,6 +105,25 @@ def fit_cell(spectrum: Spectrum, kind: CellKind = CellKind.LI_LI) -> CircuitFit:
         reason=_reason(best, tried, count),
     )
     return replace(fit, remark=_remark(fit, best, marks))
+
+
+def _without(spectrum: Spectrum, spoiled_hz: Collection[float]) -> Spectrum:
+    if not spoiled_hz:
+        return spectrum
+    pairs = zip(spectrum.frequency_hz, spectrum.impedance_ohm, strict=True)
+    kept = [(hertz, ohm) for hertz, ohm in pairs if hertz not in spoiled_hz]
+    return replace(
+        spectrum, frequency_hz=tuple(hertz for hertz, _ in kept), impedance_ohm=tuple(ohm for _, ohm in kept)
+    )
+
+
+def _count(frequency: Floats) -> int:
+    """Count the frequencies: one that was measured again tells no more of a circuit."""
+    count, last = 0, math.inf
+    for hertz in frequency.tolist():
+        if hertz < _SAME * last:
+            count, last = count + 1, hertz
+    return count
 
 
 def _tried(circuits: Circuits, frequency: Floats, impedance: Complexes) -> tuple[list[_Candidate], int]:
@@ -159,7 +183,7 @@ def _with_capacitors(best: _Candidate, frequency: Floats, impedance: Complexes) 
 def _searched(text: str, frequency: Floats, impedance: Complexes, before: _Candidate | None) -> _Candidate | None:
     """Return a circuit with its values; None when the points are too few for it."""
     read = read_circuit(text)
-    if 2 * len(frequency) < len(read.parameters) + _LEAST_FREEDOM:
+    if 2 * _count(frequency) < len(read.parameters) + _LEAST_FREEDOM:
         return None
     return _Candidate(text, search(read, frequency, impedance, before.found if before else None))
 
@@ -215,9 +239,11 @@ def _remark(fit: CircuitFit, best: _Candidate, marks: Landmarks) -> str:
 
 def _without_fit(frequency: Floats, impedance: Complexes) -> CircuitFit:
     """Say what there is: the modulus and the phase of each of a few points."""
-    points = ", ".join(
+    listed = [
         f"{abs(z):.4g} ohm and {math.degrees(math.atan2(z.imag, z.real)):.1f} deg at {hertz:.3g} Hz"
         for hertz, z in zip(frequency.tolist(), impedance.tolist(), strict=True)
-    )
-    remark = f"too few points for a circuit: {points}" if points else "no point that can be read"
+    ]
+    more = [f"and {len(listed) - _MOST_LISTED} more"] if len(listed) > _MOST_LISTED else []
+    points = ", ".join(listed[:_MOST_LISTED] + more)
+    remark = f"too few frequencies for a circuit: {points}" if points else "no point that can be read"
     return CircuitFit("", MappingProxyType({}), (), None, None, math.nan, remark, remark, False, (), ())

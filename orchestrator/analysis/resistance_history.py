@@ -56,7 +56,8 @@ def interface_over_cycles(
 
     Spectra of one cycle keep the order in which they are given.
     """
-    return [
-        interface_row(cycle, fit_cell(spectrum, kind), kramers_kronig(spectrum))
-        for cycle, spectrum in sorted(spectra, key=lambda pair: pair[0])
-    ]
+    rows = []
+    for cycle, spectrum in sorted(spectra, key=lambda pair: pair[0]):
+        check = kramers_kronig(spectrum)
+        rows.append(interface_row(cycle, fit_cell(spectrum, kind, check.spoiled_hz), check))
+    return rows

@@ -36,6 +36,9 @@ LEAST = 0.05
 """Least ratio that is called an efficiency. Our judgement: poor first cycles give back more than this."""
 MOST = 1.5
 """Largest ratio that is called one. Our judgement: a slow cycle after fast ones is below it."""
+NOTHING_OF_NOMINAL = 0.001
+"""Part of the nominal capacity at which a half passed nothing: a double layer, or a film of a copper foil."""
+
 NOTHING = 0.01
 """Part of the largest half-cycle before at which a half passed nothing. A look of the tester at 20C is below 0.1 %."""
 _SYMMETRIC = "li-li"
@@ -148,6 +151,7 @@ class CycleBuilder:
         self._is_empty = True
         self._largest_ah = 0.0
         self._closed = 0
+        self._nominal_ah = program.cell.nominal_capacity_ah or 0.0
 
     def feed(self, count: int, executed: ExecutedStep) -> list[Cycle]:
         """Add a step of the original program, or a part of one, in order; return the cycles that it completes."""
@@ -201,7 +205,7 @@ class CycleBuilder:
         is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
         if not is_fresh or not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
             return None, None
-        if taken.ah < NOTHING * self._largest_ah:
+        if taken.ah < max(NOTHING * self._largest_ah, NOTHING_OF_NOMINAL * self._nominal_ah):
             return None, None
         return taken.ah / given.ah, _OF[taken.direction, at == 0]
 

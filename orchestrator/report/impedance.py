@@ -108,8 +108,9 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
     spectra = tuple(data.spectra)
     pairs = [(measured.cycle, measured.spectrum) for measured in spectra]
     halves = tuple(half_cycles_of(data)) if spectra else ()
-    fits = tuple(fit_cell(measured.spectrum, kind) for measured in spectra)
     checks = tuple(kramers_kronig(measured.spectrum) for measured in spectra)
+    judged = zip(spectra, checks, strict=True)
+    fits = tuple(fit_cell(measured.spectrum, kind, check.spoiled_hz) for measured, check in judged)
     rows = zip(spectra, fits, checks, strict=True)
     return ImpedanceReport(
         run_id,

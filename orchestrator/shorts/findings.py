@@ -15,6 +15,7 @@ class ShortKind(StrEnum):
     SOFT_PROBABLE = "soft short probable"
     SOFT_DROPPED = "suspicion of a soft short dropped"
     DOUBTFUL = "doubtful from the start"
+    CREPT = "doubtful, a short that came slowly or a film"
     MENDED = "contact or film, no short"
     CAME_BACK = "came back after a hard short"
 

@@ -300,14 +300,15 @@ class HardShortWatch:
 
     def _feed_low(self, stretch: Stretch, time_s: float, passed_s: float, step_s: float, r: float) -> None:
         t, expected = self._thresholds, stretch.expected
+        place = self._set_a, self._step.cycle, self._charge_ah
         if r > t.recovered * expected:
-            stretch.rise(time_s, r)
+            stretch.rise(time_s, step_s, r, place)
             if self.is_told:
                 self._judge_return(stretch, time_s, r)
             elif stretch.above == 2:
                 # Two, because one is noise.
-                self._closed.keep(stretch, time_s)
                 self._close(ShortKind.DEEP_SOFT if stretch.settled else None, r)
+                self._closed.keep(stretch, time_s)
             return
         stretch.above = 0
         if self.is_told:
@@ -315,7 +316,6 @@ class HardShortWatch:
         if r < -(t.negative * expected + t.noises * self._noise_ohm):
             self._close(None, r)
             return
-        place = self._set_a, self._step.cycle, self._charge_ah
         stretch.take(time_s, passed_s, step_s, r, place, self._floor, self._noise_ohm, t)
         if time_s >= stretch.next_judged_s and stretch.current_s >= t.confirm_s:
             stretch.next_judged_s = time_s + MINUTE_S
@@ -333,7 +333,7 @@ class HardShortWatch:
         """Tell a hard short, from the begin of an earlier stretch on if only a contact had opened in between."""
         self._closed.date(stretch)
         self._tell(ShortKind.HARD, stretch, reason)
-        self.is_told = True
+        self.is_told, stretch.told_ohm = True, stretch.level()
 
     def _evidence(self, stretch: Stretch) -> Evidence:
         return Evidence(

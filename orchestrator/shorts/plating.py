@@ -165,8 +165,8 @@ class PlatingWatch:
             self._tell(ShortKind.SOFT_SUSPECTED, since, last[0], None, self._seen_strip())
 
     def _seen_strip(self) -> str:
-        there_mah = self._before_ah * 1e3
-        return f"{self._step_ah * 1e3:.4g} mAh came back of {there_mah:.4g} mAh on the copper, below the cutoff"
+        came_mah, there_mah = self._step_ah * 1e3, self._before_ah * 1e3
+        return f"{came_mah:.4g} mAh came back of {there_mah:.4g} mAh on the copper, below the cutoff: it began before"
 
     def _tell_hard(self, reason: Reason, told_s: float) -> None:
         self._is_told = True

@@ -63,6 +63,9 @@ class Stretch:
     alive: int = 0
     next_judged_s: float = 0.0
     back_s: float = 0.0
+    back_step_s: float = 0.0
+    back_place: Place = (0.0, 0, 0.0)
+    told_ohm: float | None = None
     anchor: float = 0.0
     above_half: int = 0
     below_floor_s: float | None = None
@@ -89,11 +92,11 @@ class Stretch:
         if self.records % _ANCHOR == 0 and self.is_level(_ANCHORED):
             self.anchor = self.level()
 
-    def rise(self, time_s: float, ohm: float) -> None:
+    def rise(self, time_s: float, step_s: float, ohm: float, place: Place) -> None:
         """Count a record that is high again."""
         self.above += 1
         if self.above == 1:
-            self.back_s = time_s
+            self.back_s, self.back_step_s, self.back_place = time_s, step_s, place
             self.high.clear()
         self.high.append(ohm)
 
@@ -203,22 +206,26 @@ class Stretch:
     ) -> ShortFinding:
         """Return what is told of the stretch."""
         since_s = self.opened_s if self.since_s is None else self.since_s
+        place, since_step_s = (self.set_a, self.cycle, self.charge_ah), self.since_step_s
+        before_ohm, after_ohm = self.before, self.level() if self.recent else self.expected
         if kind is ShortKind.CAME_BACK:
-            since_s = self.back_s
+            since_s, since_step_s, place = self.back_s, self.back_step_s, self.back_place
+            before_ohm, after_ohm = self.told_ohm or after_ohm, self.risen()
         elif reason is Reason.BELOW_FLOOR and not self.sudden and self.below_floor_s is not None:
             since_s = self.below_floor_s
-        step_ah = abs(self.set_a) * self.since_step_s / 3600.0
+        set_a, cycle, charge_ah = place
+        step_ah = abs(set_a) * since_step_s / 3600.0
         return ShortFinding(
             kind=kind,
             time_s=since_s,
             told_s=told_s,
-            cycle=self.cycle,
-            current_a=self.set_a,
-            density_a_per_cm2=None if area_cm2 is None else abs(self.set_a) / area_cm2,
-            charge_ah=self.charge_ah + step_ah,
+            cycle=cycle,
+            current_a=set_a,
+            density_a_per_cm2=None if area_cm2 is None else abs(set_a) / area_cm2,
+            charge_ah=charge_ah + step_ah,
             step_charge_ah=step_ah,
-            before_ohm=None if self.of_floor else self.before,
-            after_ohm=self.level() if self.recent else self.expected,
+            before_ohm=None if self.of_floor and kind is not ShortKind.CAME_BACK else before_ohm,
+            after_ohm=after_ohm,
             floor_ohm=floor_ohm,
             reason=reason,
         )

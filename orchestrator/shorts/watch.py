@@ -32,7 +32,7 @@ class ShortWatch:
         self._thresholds = thresholds
         self._hard = HardShortWatch(cell, thresholds)
         self._soft = SoftShortWatch(cell.area_cm2)
-        self._neat = Neatness(cell.area_cm2)
+        self._neat = Neatness(cell.area_cm2, thresholds)
         self._step = StepFacts(None)
         self._is_soft_judged = False
         # The voltages at the end of the rest in front of the first current.
@@ -77,7 +77,7 @@ class ShortWatch:
             zero_v = sum(last) / len(last)
             if abs(zero_v) <= t.zero_v:
                 self._hard.zero_v = zero_v
-            self._hard.noise_v = self._soft.noise_v = measured_noise_v(rest, t)
+            self._hard.noise_v = self._soft.noise_v = self._neat.noise_v = measured_noise_v(rest, t)
         self._rest = None
 
     def feed(self, time_s: float, step_s: float, voltage_v: float, current_a: float) -> None:
