@@ -107,3 +107,21 @@ SameCell = Annotated[
     bool, typer.Option("--same-cell", help="It is the next test of the cell of the run before, which is still mounted.")
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same samples, row for row.")]
+CellModel = Annotated[
+    str | None,
+    typer.Option(
+        "--cell-model",
+        help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
+    ),
+]
+Vary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vary",
+        metavar="TOML",
+        help="With --simulate: a setting of the model, such as 'short = {ohm = 3, from_h = 20}'; may be repeated.",
+    ),
+]
+Label = Annotated[
+    str, typer.Option("--label", help="Name of this very cell, for tables and --same-cell; else the cell's.")
+]

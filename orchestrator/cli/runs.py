@@ -11,16 +11,19 @@ from orchestrator.cli.arguments import (
     DEFAULT_STORE,
     AcceptVoltage,
     BenchFile,
+    CellModel,
     CellName,
     ChannelName,
     ConfirmImplausible,
     Json,
+    Label,
     Mounted,
     Queue,
     RecipeName,
     SameCell,
     Seed,
     StoreFile,
+    Vary,
 )
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.output import print_json, print_table
@@ -44,26 +47,11 @@ def run(
     channel: ChannelName,
     bench: BenchFile = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
-    cell_model: Annotated[
-        str | None,
-        typer.Option(
-            "--cell-model",
-            help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
-        ),
-    ] = None,
-    vary: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--vary",
-            metavar="TOML",
-            help="With --simulate: a setting of the model, such as 'short = {ohm = 3, from_h = 20}'; may be repeated.",
-        ),
-    ] = None,
+    cell_model: CellModel = None,
+    vary: Vary = None,
     store: StoreFile = DEFAULT_STORE,
     seed: Seed = 1,
-    label: Annotated[
-        str, typer.Option("--label", help="Name of this very cell, for tables and --same-cell; else the cell's.")
-    ] = "",
+    label: Label = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
     by: By = "",
     queue: Queue = False,
