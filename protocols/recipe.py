@@ -148,9 +148,8 @@ def _bands(recipe: RecipeFields, kind: CellKind, rules: Rules) -> Iterator[Findi
     for layer, band in rules.bands.items():
         path: Path = ("limits", layer) if getattr(recipe.limits, layer) else ("limits",)
         if band is None:
-            yield Finding(
-                path, f"no {layer} limits", f"limits for host, tester and absolute, as {kind} has no defaults"
-            )
+            wanted = "limits for host, tester and absolute, each like `host: {low: -0.5 V, high: 1.2 V}`"
+            yield Finding(path, f"no {layer} limits", f"{wanted}, as {kind} has no defaults")
             return
         if band[0] >= band[1]:
             yield Finding(path, f"{band[0]} to {band[1]} V", "a low end below the high end")

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from drivers.chi660e import expected_rows, results, textfile
-from drivers.errors import Incomplete
+from drivers.errors import Incomplete, WrongFile
 from drivers.interfaces import Spectrum, Trace
 from protocols.current_sign import Direction
 from protocols.techniques import (
@@ -111,6 +111,10 @@ def test_sweep_with_a_hole_or_another_begin_is_incomplete() -> None:
     rows = swept(-0.2, 0.2, -0.2)
     with pytest.raises(Incomplete, match=r"no row between -0\.1 and -0\.09"):
         file(UP_AND_DOWN, SWEEPS, [*rows[:101], *rows[110:]])
+    with pytest.raises(Incomplete, match=r"no row between -0\.101 and -0\.099"):
+        file(UP_AND_DOWN, SWEEPS, [*rows[:100], *rows[101:]])
+    with pytest.raises(WrongFile, match=r"-0\.1 V twice"):
+        file(UP_AND_DOWN, SWEEPS, [*rows[:101], *rows[100:]])
     with pytest.raises(Incomplete, match=r"the sweep begins at -0\.19 V"):
         file(UP_AND_DOWN, SWEEPS, rows[10:])
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from drivers.errors import Incomplete
+from drivers.errors import Incomplete, WrongFile
 
 # Voltages are printed with three decimals, or with four figures (reference 9.3).
 _PRINTED_V = 1e-3
@@ -26,15 +26,21 @@ def times_s(
     """Return the time of each row of a sweep since it left its initial voltage, in seconds.
 
     ``path_v`` holds the begin and the end of each part of the sweep in V, ``interval_v`` the sample interval that was
-    ordered; the file may have every n-th row only. Raises Incomplete when a row is missing.
+    ordered; the file may have every n-th row only. Raises Incomplete when a row is missing, WrongFile
+    when one is there twice, but for turning points.
     """
     step_v = _step_v(voltage_v, interval_v)
     begins_at_init = _must_begin(voltage_v[0], path_v[0], step_v)
     _must_end(voltage_v[-1], path_v[-1][1], step_v, interval_v, begins_at_init=begins_at_init)
-    hole_v = 1.5 * step_v + _PRINTED_V
+    is_fine = step_v < _PRINTED_V
+    hole_v = 1.5 * step_v + _PRINTED_V * is_fine
     hole = next(((a, b) for a, b in pairwise(voltage_v) if abs(b - a) > hole_v), None)
     if hole is not None:
         raise Incomplete(f"the sweep has no row between {hole[0]:g} and {hole[1]:g} V")
+    ends_v = [end for _, end in path_v]
+    twice = next((a for a, b in pairwise(voltage_v) if a == b and min(abs(a - end) for end in ends_v) > step_v), None)
+    if twice is not None and not is_fine:
+        raise WrongFile(f"the sweep has the row at {twice:g} V twice")
     travelled_v = math.fsum(abs(end - begin) for begin, end in path_v)
     rows = math.floor(travelled_v / step_v + 1e-6)
     # At a turning point a row may lie beside the grid.

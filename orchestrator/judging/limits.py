@@ -152,6 +152,8 @@ class StepWindow:
 # A current may differ from the set value by these parts of it and of the range that holds it: what leads and a tester's
 # ranges leave (faults B08). Below the second, and at most a part of the set value, a reading shows no current.
 CURRENT_MARGIN, RANGE_MARGIN = 0.05, 0.001
+# A channel that shows less has no cell, or metal between its leads: testers are off by less.
+NO_CELL_V = 0.005
 NO_CURRENT_PART = 0.1
 # In so many looks a tester has ended a step whose voltage was beyond its cutoff from the first record on.
 _LOOKS = 2
@@ -260,8 +262,7 @@ class LimitWatch:
         if found is Verdict.OUTSIDE_ABSOLUTE:
             band = self._limits.absolute
             message = f"{seen}; the cell's absolute limits are {band.low_v:g} to {band.high_v:g} V"
-            if is_open:
-                message += "; no current flows: was the cell pulled out, or is a contact lost?"
+            message += _question(sample, band, is_open=is_open)
             action = Action.MARK if is_only_contact else Action.TRIP
             return [Finding(FindingKind.ABSOLUTE_LIMIT, action, message, sample.time_s)]
         if is_only_contact:
@@ -275,6 +276,7 @@ class LimitWatch:
             kind = FindingKind.INVALID_VALUE if found is Verdict.INVALID else FindingKind.HOST_LIMIT
             band = self._limits.host
             message = f"{seen}; the limits are {band.low_v:g} to {band.high_v:g} V"
+            message += _question(sample, band, is_open=False)
             return [Finding(kind, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
         if sample.step_time_s > window.time_s or sample.capacity_ah > window.capacity_ah:
             message = (
@@ -289,3 +291,14 @@ class LimitWatch:
         enough = self._wrong_current >= self.wrong_current_in_a_row
         message = f"{seen}; step {sample.step} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"
         return [Finding(FindingKind.WRONG_CURRENT, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
+
+
+def _question(sample: Sample, band: VoltageBand, *, is_open: bool) -> str:
+    """Return what a person should look for, where a voltage beyond a limit tells it; else nothing."""
+    if is_open:
+        return "; no current flows: was the cell pulled out, or is a contact lost?"
+    if band.low_v <= 0 or sample.voltage_v >= band.low_v:
+        return ""
+    if abs(sample.voltage_v) < NO_CELL_V:
+        return "; there is no voltage: was the cell pulled out, or is it shorted?"
+    return "; the voltage is too low while the cell is charged: is it shorted?" if sample.current_a > 0 else ""
