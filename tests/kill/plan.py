@@ -11,7 +11,7 @@ from simulators.faults import Fault, Spoil
 from tests.chaos.lies import LIES
 
 # After two deaths in ten minutes a start only observes: most restarts are spaced so that they do not count.
-SPACED_S = 420.0
+SPACED_S = 620.0
 # Real seconds after which a late start has reached the tester.
 LATEST_S = 2.0
 _STARTS = [name for name in FAILPOINTS if name.startswith("start")]
