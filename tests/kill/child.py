@@ -242,7 +242,9 @@ async def _attend(service: Service) -> bool:
 def _end(service: Service) -> Exit | None:
     rows = service.store.runs()
     looked_after = {run.run_id for run in service.runs}
-    undecided = [row for row in rows if row.state in _UNDER_WAY | {RunState.QUEUED} and row.run_id not in looked_after]
+    # A life that has not recovered its runs is not over, whatever an earlier one has stored of them.
+    open_states = _UNDER_WAY | {RunState.QUEUED, RunState.UNKNOWN}
+    undecided = [row for row in rows if row.state in open_states and row.run_id not in looked_after]
     busy = [
         run
         for run in service.runs
