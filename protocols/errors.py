@@ -4,7 +4,8 @@
 
     InputError
      +-- RecipeError        a recipe or cell file is wrong; carries every problem
-     +-- UnknownName   no shipped recipe or cell has this name
+     +-- UnknownName        no shipped recipe or cell has this name
+     +-- WrongChange        a value cannot be set in a file like this
      +-- ResolveError       this recipe cannot be run with this cell; carries every reason
      +-- Implausible        it can, but hardly anybody means it; carries every reason, and a person may confirm it
 """
@@ -43,6 +44,10 @@ class RecipeError(InputError):
 
 class UnknownName(InputError):
     """No recipe or cell of this name is shipped, and no such file exists."""
+
+
+class WrongChange(InputError):
+    """A value cannot be set in the text of a recipe or cell: it is not written as it must be, or has no place."""
 
 
 class ResolveError(InputError):

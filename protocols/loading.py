@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.cell import Cell
+from protocols.document import Document
 from protocols.errors import RecipeError, RecipeProblem, UnknownName
 from protocols.field_types import FileModel
 from protocols.meant_words import meant_key, meant_step, slips
@@ -49,6 +50,16 @@ def recipe_text(name_or_path: str | Path) -> str:
 def cell_text(name_or_path: str | Path) -> str:
     """Give the text of a cell's file, comments included, whether or not it is sound."""
     return _read(name_or_path, "cell")[0]
+
+
+def recipe_document(name_or_path: str | Path) -> Document:
+    """Give a recipe's file under the name by which it was asked for. Raises RecipeError or UnknownName."""
+    return Document(str(name_or_path), recipe_text(name_or_path))
+
+
+def cell_document(name_or_path: str | Path) -> Document:
+    """Give a cell's file under the name by which it was asked for. Raises RecipeError or UnknownName."""
+    return Document(str(name_or_path), cell_text(name_or_path))
 
 
 def parse_recipe(text: str, file: str = "<text>") -> Recipe:
@@ -208,11 +219,13 @@ def _step_words(kind: str, node: Node) -> tuple[str, str]:
 
 
 __all__ = [
+    "cell_document",
     "cell_text",
     "load_cell",
     "load_recipe",
     "parse_cell",
     "parse_recipe",
+    "recipe_document",
     "recipe_text",
     "shipped_cells",
     "shipped_recipes",

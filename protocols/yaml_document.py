@@ -47,13 +47,14 @@ def read_document(text: str, file: str) -> Node:
             [RecipeProblem(file, 1, "file", f"{len(text)} characters", f"at most {SIZE_MAX // 1024} KiB")]
         )
     reader = _Reader(file)
-    root = reader.read(_events(text, file))
+    root = reader.read(events(text, file))
     if reader.problems:
         raise RecipeError(reader.problems)
     return root
 
 
-def _events(text: str, file: str) -> Iterator[Event]:
+def events(text: str, file: str) -> Iterator[Event]:
+    """Yield the parser's events of a text. Raises RecipeError where its syntax ends."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
