@@ -10,10 +10,10 @@ from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener
 from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.order_files import OrderFiles
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import CannotOpen, Store, open_store
-from protocols.loading import load_cell, load_recipe
-from protocols.resolve import resolve
+from protocols.loading import cell_document, recipe_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
     rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed=seed)
     requests = []
     for cell in CELLS:
-        program = resolve(load_recipe(cell.recipe), load_cell(cell.cell))
+        files = OrderFiles(recipe_document(cell.recipe), cell_document(cell.cell), {"seed": seed})
+        program = files.program()
         if reasons := rack.problems(program, channels[cell.label]):
             raise AssertionError(f"the demo's own recipe does not fit its own rack: {reasons}")
-        requests.append(RunRequest(program, channels[cell.label], cell.label))
+        request = RunRequest(program, channels[cell.label], cell.label, files=files, simulated=True)
+        requests.append(request.judged(rack.usual_bands))
     async with open_simulated_rack(rack) as (tester, _):
         return [run.run_id for run in await Supervisor(store, tester, Bus([listener])).run(requests)]
 
@@ -87,10 +89,10 @@ def draw(store: Store, runs: dict[str, str], folder: Path) -> tuple[Path, ...]:
     paths = tuple(folder / f"figure-{name}.png" for name in ("3a", "3b", "5a", "5b"))
     for path, rate, limit_v in ((paths[0], "0.2", 0.25), (paths[1], "0.4", 0.45)):
         pair = [figures.Trace(runs[f"{kind}-li-li-{rate}"], f"{kind} Li") for kind in ("bare", "coated")]
-        title = f"Li/Li symmetric cells, {rate} mA cm$^{{-2}}$, {rate} mAh cm$^{{-2}}$, 60 °C (simulated)"
+        title = f"Li/Li symmetric cells, {rate} mA cm$^{{-2}}$, {rate} mAh cm$^{{-2}}$, 60 °C"
         figures.voltage_over_time(store, pair, path, title, limit_v)
     lfp = [figures.Trace(runs[f"{kind}-lfp"], f"{kind} Li") for kind in ("bare", "coated")]
-    title = "LFP full cells, 200 mA g$^{-1}$, 2.8 to 4.0 V, 60 °C (simulated)"
+    title = "LFP full cells, 200 mA g$^{-1}$, 2.8 to 4.0 V, 60 °C"
     figures.capacity_over_cycles(store, lfp, paths[2], title)
     figures.voltage_over_capacity(store, lfp, (5, 50), paths[3], title)
     return paths

@@ -130,7 +130,9 @@ def _with_new(text: str, change: Change, depth: int, spot: _Spot) -> str:
     """Return the text with a key that was not there, in front of those beside it."""
     key, *rest = change.keys[depth:]
     if spot.is_list or isinstance(key, int) or any(isinstance(part, int) for part in rest):
-        have = f"has {len(spot.inner)} entries" if spot.is_list else "is no list with such an entry"
+        have = f"has {len(spot.inner)} entries" if spot.is_list else f"has no list {key!r}"
+        if isinstance(key, int) and not spot.is_list:
+            have = "is no list"
         raise WrongChange(f"--set {change}: {_told(change, depth)} {have}")
     written = _written(change.value)
     for part in reversed(rest):

@@ -208,6 +208,10 @@ class CellFacts:
     # What the working electrode is made of, as its line says; None where the kind tells it, or the line does not.
     material: Annotated[str | None, Field(exclude_if=_is_none)] = None
 
+    def to_json(self) -> str:
+        """Give the facts as they stand in the text of a program."""
+        return _FACTS.dump_json(self).decode()
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -252,4 +256,5 @@ class Program:
 
 _SEGMENT = TypeAdapter(CyclingSegment)
 _MEASUREMENT = TypeAdapter(MeasurementSegment)
+_FACTS = TypeAdapter(CellFacts)
 _PROGRAM = TypeAdapter(Program)

@@ -25,9 +25,7 @@ FORGET_BARCODES = (
     "DROP INDEX run_channel",
     "DROP INDEX run_barcode",
     "ALTER TABLE run DROP COLUMN barcode",
-    "ALTER TABLE sample RENAME COLUMN tester_cycle TO cycle",
-    "ALTER TABLE step RENAME COLUMN tester_cycle TO cycle",
-    "DELETE FROM _sqlite_migrations WHERE name > '0003'",
+    "DELETE FROM _sqlite_migrations WHERE name > '0003' AND name < '0005'",
 )
 
 

@@ -60,7 +60,7 @@ def test_only_the_value_that_is_set_changes(change: str, before: str, after: str
         ("recipe.name.x=1", "name is a value, and nothing can be set inside it"),
         ("recipe.same[1]=1", "same stands for something written above"),
         ("recipe.name[1]=1", "name is a value"),
-        ("recipe.new[1]=1", "is no list with such an entry"),
+        ("recipe.new[1]=1", "the recipe has no list 'new'"),
         ("recipe.steps[1].until={time: 2 h", "this value cannot be set there"),
     ],
 )

@@ -183,7 +183,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
     told = bench.done("status")
     assert "died without a word" in told
     assert "went on in the tester by itself" in told
-    assert "runs R000001 (coated-li-li)" in told
+    assert "runs R000001 (coated-li-li, simulated)" in " ".join(told.split())
     found = json.loads(bench.done("status", "--json"))
     assert [row["run"]["run_id"] for row in found["channels"] if row["run"]] == ["R000001"]
     assert "R000001 on 21-1-3 is stopped: stopped by ada" in bench.done("stop", "R000001", "--by", "ada")
@@ -303,7 +303,7 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     assert "for good when it is stopped (none)" in at_a_terminal(bench, "n", "stop", "--rack")[1]
     assert "nothing was running" in bench.done("stop", "--rack")
     assert "it is off" in bench.done("stop", "--channel", "21-1-5")
-    mounted = "idle, cell coated-li-li still mounted; R000001 (coated-li-li) completed"
+    mounted = "idle, cell coated-li-li still mounted; R000001 (coated-li-li, simulated) completed"
     assert mounted in " ".join(bench.done("watch", "--once").split())
     assert "answers" in bench.done("bench", "check")
     refused(bench.cellrig("run", "li-li-0.3", *place), 2, "li-li-0.3")
@@ -324,6 +324,14 @@ def test_run_of_ones_own_recipe_is_waited_for(bench: Bench) -> None:
     assert "coated-li-li is on 21-1-3" in bench.done("mounted", "R000003", "--by", "bob")
     bench.done("stop", "R000003")
     assert "21-1-3: free" in bench.done("empty", "21-1-3")
+    recipe.unlink()
+    like = json.loads(bench.done("run", "--like", "R000001", "--json"))
+    assert (like["channel"], like["simulated"]) == ("21-1-3", True)
+    bench.done("stop", like["run_id"])
+    with open_store(bench.store, read_only=True) as store:
+        first, again = (store.run(run_id) for run_id in ("R000001", like["run_id"]))
+    assert first.program_sha256 == again.program_sha256
+    refused(bench.cellrig("run", "li-li-0.2", *place, "--simulate"), 1, "is the store of a service (process")
 
 
 def test_connection_of_a_client_stays_open_in_real_time(bench: Bench) -> None:

@@ -142,7 +142,7 @@ def test_json_has_its_fields_and_nothing_else(demo: Demo) -> None:
         "bare-lfp",
         "coated-lfp",
     ]
-    fields = ["cell", "recipe", "hours", "cycles", "ended_because", "hours_to_short"]
+    fields = ["cell", "recipe", "simulated", "hours", "cycles", "ended_because", "hours_to_short"]
     fields += ["capacity_mah_g_cycle_5", "capacity_mah_g_cycle_50", "retention_percent_cycle_5_to_50"]
     assert all(list(cell) == fields for cell in cells)
     assert cells[0]["capacity_mah_g_cycle_5"] is None

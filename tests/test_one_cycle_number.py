@@ -32,7 +32,7 @@ FORGET = (
     "DELETE FROM cycle WHERE charge_end_reason IS NULL OR discharge_end_reason IS NULL",
     "UPDATE cycle SET cycle = cycle + 100, coulombic_efficiency = 4.6",
     "UPDATE measurement SET cycle = 7",
-    "DELETE FROM _sqlite_migrations WHERE name > '0005'",
+    "DELETE FROM _sqlite_migrations WHERE name > '0005' AND name < '0007'",
 )
 
 

@@ -53,7 +53,7 @@ async def test_status_says_that_the_disk_is_full_for_as_long_as_it_is(rig: Rig, 
         fail_for(failing_store, 1000.0)
         await asyncio.sleep(200)
         assert service.troubles == ["the disk is full"]
-        found = {"undecided": [], "unreachable": [], "troubles": service.troubles, "channels": []}
+        found = {"simulated": None, "undecided": [], "unreachable": [], "troubles": service.troubles, "channels": []}
         assert notes(found) == ["the disk is full"]
         await asyncio.sleep(1000)
         assert service.troubles == []

@@ -14,7 +14,7 @@ from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Origins, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class RunSummary:
     ``cycles`` counts charge-discharge pairs that are whole, up to the last one that passed more than next to nothing
     (``NOTHING``): what a tester counts on an empty holder is not the cell's. Capacities are those of discharge, in
     mAh/g, None without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of
-    the last reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``).
+    the last reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``). ``simulated``: no cell was real; None
+    where that was not kept.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class RunSummary:
     recipe: str
     cell: str
     channel: str
+    simulated: bool | None
     state: RunState
     ended_because: str
     hours: float
@@ -66,6 +68,7 @@ class RunSummary:
         return {
             "cell": self.label,
             "recipe": self.recipe,
+            "simulated": self.simulated,
             "hours": self.hours,
             "cycles": self.cycles,
             "ended_because": self.ended_because,
@@ -94,6 +97,7 @@ def _summary(data: RunData) -> RunSummary:
         recipe=run.recipe,
         cell=run.cell,
         channel=run.channel,
+        simulated=run.simulated,
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
@@ -131,7 +135,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run with its events, its last executed steps and cycles, reservoir tests and gaps, ready for JSON.
+    """Return a run with where it comes from, its events, last executed steps and cycles, reservoir tests and gaps.
 
     Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
     """
@@ -143,6 +147,8 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     kept = [step.as_dict() for step in steps[len(steps) - min(last_steps, len(steps)) :]]
     return {
         "run": _summary(data).as_dict(),
+        "program_sha256": data.run.program_sha256,
+        "origin": Origins(store).of(run_id).as_dict(),
         "events": events,
         "steps": kept,
         "cycles": [_plain(asdict(cycle)) for cycle in cycles[len(cycles) - min(last_cycles, len(cycles)) :]],

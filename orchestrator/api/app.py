@@ -15,7 +15,7 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from drivers.errors import ConnectionFailed, DriverError, OutcomeUnknown
-from orchestrator.api import browser, commands, reference_page, routes, told_errors
+from orchestrator.api import browser, commands, origins, reference_page, routes, told_errors
 from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.places import Places
@@ -79,14 +79,14 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(service.store)
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    for router in (routes.open_router, routes.router, commands.router, commands.bodiless_router):
+    for router in (routes.open_router, routes.router, origins.router, commands.router, commands.bodiless_router):
         for route in router.routes:
             if isinstance(route, APIRoute):
                 route.response_description = _ANSWERED if route.methods == {"GET"} else _CARRIED_OUT
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)
     told = told_errors.GUARDED
-    for router in (routes.router, commands.bodiless_router):
+    for router in (routes.router, origins.router, commands.bodiless_router):
         app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told)
     app.include_router(commands.router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
     app.get(browser.PAGE, include_in_schema=False, dependencies=known, response_class=HTMLResponse)(_docs)

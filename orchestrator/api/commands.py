@@ -12,6 +12,7 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import JSONResponse
 
 from orchestrator.api import models, told_errors
+from orchestrator.api.pages import check_run
 from orchestrator.api.routes import ChannelName, RunId, TheService, channel_now, channel_stopped
 from orchestrator.api.tags import Tag
 from orchestrator.clock.scaled import in_loop_time
@@ -21,9 +22,11 @@ from orchestrator.rack.order_keys import OrderKey
 from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
+from orchestrator.runs.order_files import EarlierRun, order_files
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.store import StoreError
+from orchestrator.store import Origins, StoreError
+from protocols.document import Document
 
 router = APIRouter()
 # Its orders have no body.
@@ -77,22 +80,31 @@ def _explaining_unstored_stop() -> Iterator[None]:
         raise type(err)(f"{NOT_WRITTEN}: {err}") from err
 
 
-def _request(order: models.StartOrder) -> RunRequest:
+def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
     """Convert an order into a run's program. Only shipped names are allowed: no client reads this machine's files."""
     from protocols.errors import UnknownName
-    from protocols.loading import load_cell, load_recipe, parse_cell, parse_recipe, shipped_cells, shipped_recipes
-    from protocols.resolve import resolve
+    from protocols.loading import cell_document, recipe_document, shipped_cells, shipped_recipes
 
     for what, name, known in (("recipe", order.recipe, shipped_recipes()), ("cell", order.cell, shipped_cells())):
         if name is not None and name not in known:
             raise UnknownName(f"there is no shipped {what} {name!r}; there are {', '.join(known)}")
-    recipe = load_recipe(order.recipe) if order.recipe else parse_recipe(order.recipe_yaml or "", "recipe_yaml")
-    cell = load_cell(order.cell) if order.cell else parse_cell(order.cell_yaml or "", "cell_yaml")
+    recipe = recipe_document(order.recipe) if order.recipe else None
+    cell = cell_document(order.cell) if order.cell else None
+    if order.recipe_yaml:
+        recipe = Document(order.recipe_file or "recipe_yaml", order.recipe_yaml)
+    if order.cell_yaml:
+        cell = Document(order.cell_file or "cell_yaml", order.cell_yaml)
+    settings = order.model_dump(exclude_defaults=True, exclude=_NO_SETTINGS)
+    files = order_files(recipe, cell, like, order.set, settings)
     confirmed_by = order.confirm_implausible or ""
-    program = resolve(recipe, cell)
+    program = files.program()
     if order.accept_voltage:
         program = program.started_at_any_voltage(order.accept_voltage)
-    return RunRequest(program, order.channel, order.label, confirmed_by)
+    return RunRequest(program, order.channel, order.label, confirmed_by, files=files)
+
+
+# Parts of an order that are kept with the run in other places.
+_NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "cell", "cell_yaml", "cell_file", "channel", "by"}
 
 
 @router.post(
@@ -113,15 +125,20 @@ async def start(
     name of the cell that is there now, or ``same_cell``.
 
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
-    ``confirm_implausible`` names the person who takes it on.
+    ``confirm_implausible`` names the person who takes it on. What the order does not give, recipe or cell, is that of
+    the run ``like``, out of the store.
     """
     key = OrderKey.of(idempotency_key, order.model_dump(exclude_defaults=True)) if idempotency_key else None
     if key is not None and (answer := service.order_keys.answered(key)) is not None:
         return JSONResponse(answer, 201)
     service.supervisor_of(order.channel)
+    like = None
+    if order.like is not None:
+        check_run(service.store, order.like)
+        like = EarlierRun(order.like, Origins(service.store).of(order.like))
     try:
         async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
-            request = await asyncio.to_thread(_request, order)
+            request = await asyncio.to_thread(_request, order, like)
     except TimeoutError:
         late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
         raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None

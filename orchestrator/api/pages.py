@@ -70,7 +70,7 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
 
 _RUN = (
     "SELECT number, run_id, recipe, cell.name AS cell, channel, label, state, reason, created_unix_s, state_unix_s, "
-    "program_sha256 FROM run JOIN cell ON cell.id = run.cell_id"
+    "simulated, program_sha256 FROM run JOIN cell ON cell.id = run.cell_id"
 )
 
 

@@ -139,6 +139,7 @@ async def status(service: TheService) -> models.Status:
     return models.Status(
         observe_only=service.observe_only,
         observes_until_unix_s=service.observes_until_unix_s,
+        simulated=service.simulated,
         troubles=service.troubles,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
         undecided=sentences.undecided(service),

@@ -101,7 +101,8 @@ def waiting(service: Service, channel: str) -> list[str]:
 
 
 def _run_words(update: RunUpdate) -> str:
-    run = update.run_id + (f" ({update.label})" if update.label else "")
+    said = ", ".join(filter(None, (update.label, "simulated" if update.simulated else "")))
+    run = update.run_id + (f" ({said})" if said else "")
     hours = f"{update.time_s / 3600:.1f} of at most {update.planned_s / 3600:.1f} h"
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
     why = f": {update.reason}" if update.reason else ""

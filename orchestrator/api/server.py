@@ -93,7 +93,7 @@ async def _serve_owned(
         async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
             keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
             bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
-            service = Service(store, testers, Bus(), keeper, station, bands, holders)
+            service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)
             words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())

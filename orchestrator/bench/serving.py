@@ -156,6 +156,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         return f"{seconds * max(1.0, clock.speed):.17g}"
 
     return (
+        f"simulated = true\n\n"
         f"[clock]\nspeed = {clock.speed!r}\nepoch_unix_s = {clock.epoch_unix_s!r}\norigin_s = {clock.origin_s!r}\n\n"
         f'[[tester]]\nname = "simulated-ct4008"\nhost = "{host}"\nport = {port}\n'
         f"poll_period_s = {max(5.0, _POLL_S * clock.speed)!r}\nreply_timeout_s = {real(30)}\n"

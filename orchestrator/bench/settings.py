@@ -71,7 +71,7 @@ class BenchSettings(TableSettings):
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``plausibility``: bands of this laboratory in
     the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than real ones,
-    ``holders`` are theirs.
+    ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run on them is marked so.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -82,6 +82,7 @@ class BenchSettings(TableSettings):
     plausibility: PlausibilitySettings = PlausibilitySettings()
     clock: ScaledClock | None = None
     holders: SimulatedHoldersSettings | None = None
+    simulated: bool = False
 
     @model_validator(mode="after")
     def _has_channels(self) -> BenchSettings:
@@ -119,6 +120,11 @@ class BenchSettings(TableSettings):
                     )
                 owners[channel.lower()] = channel, tester.name
         return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no cell here is real: it is said so, or the instruments have a clock of their own."""
+        return self.simulated or self.clock is not None
 
     @property
     def cycling_potentiostat(self) -> CyclingSettings | None:

@@ -25,6 +25,7 @@ from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
+from protocols.bounded_file import BadFile, read_bounded
 from protocols.cell import Cell, CellKind
 from protocols.program import Program
 from protocols.usual_bands import BANDS, UsualBands
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
 
 
+# Of the file of a cell model; the shipped ones are a tenth of it.
+_MODEL_BYTES = 64 * 1024
 # The built-in simulated rack: one unit that can go below zero volts, and one that cannot.
 SIMULATED_DEVID = 21
 
@@ -64,6 +67,11 @@ class SimulatedRack:
     poll_period_s: float = 600.0
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether no cell here is real."""
+        return True
+
+    @property
     def usual_bands(self) -> UsualBands:
         """The bands in which values must lie, or a person confirms them."""
         return BANDS
@@ -74,13 +82,52 @@ class SimulatedRack:
 
 
 def rack_with(
-    cell: Cell, channel: str, model: str | None, seed: int, variation: Mapping[str, Any] | None = None
+    cell: Cell, channel: str, model: str | None, seed: int, variation: Mapping[str, Any] | None = None, text: str = ""
 ) -> SimulatedRack:
-    """Return the rack with one cell for a channel: ``model``, else the cell's own, else the usual one of its kind."""
+    """Return the rack with one cell for a channel: ``model``, else the cell's own, else the usual one of its kind.
+
+    ``text`` is that of the model's file where the file itself is not to be read: it has every parameter, so that it
+    replaces all of a shipped model of its kind.
+    """
+    if text:
+        table = _model_table(text)
+        model, variation = model_of("", str(table.get("kind"))), _merged(table, variation or {})
+        if model is None:
+            raise SettingsError(
+                f"no simulated cell is of kind {table.get('kind')!r}, which the cell model's file names"
+            )
     if model is None and (model := model_of(cell.name, cell.kind)) is None:
         raise SettingsError(f"no simulated cell is of kind {cell.kind.value}: say which one to take with --cell-model")
     holder = SIMULATED_CHI_CELL if channel == SIMULATED_CHI else channel
     return SimulatedRack({holder: model}, {holder: variation or {}}, seed)
+
+
+def _merged(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with values replaced, those of inner tables too."""
+    inner = {key: _merged(table[key], value) for key, value in over.items() if _are_tables(table.get(key), value)}
+    return {**table, **over, **inner}
+
+
+def _are_tables(*values: object) -> bool:
+    return all(isinstance(value, Mapping) for value in values)
+
+
+def model_text(model: str) -> str:
+    """Return the text of a cell model's file, to be kept with a run; empty for a shipped one. Raises SettingsError."""
+    if model in simulated_models():
+        return ""
+    try:
+        return read_bounded(model, _MODEL_BYTES).decode("utf-8")
+    except (BadFile, UnicodeDecodeError) as err:
+        raise SettingsError(f"cell model {model}: {err}; shipped are {', '.join(simulated_models())}") from err
+
+
+def _model_table(text: str) -> dict[str, Any]:
+    """Read the text of a cell model's file. Raises SettingsError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(f"the file of the cell model is no TOML: {err}") from err
 
 
 def read_variation(lines: Sequence[str]) -> dict[str, Any]:

@@ -51,15 +51,25 @@ def complete_channel(context: typer.Context, incomplete: str) -> list[str]:
     return _matching(tuple(name for tester in bench.with_channels for name in tester.channel_names()), incomplete)
 
 
+MaybeRecipe = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE", help="Shipped recipe or file; else that of --like.", autocompletion=complete_recipe
+    ),
+]
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe)
 ]
 CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
-ChannelName = Annotated[
-    str,
+MaybeCell = Annotated[
+    str | None,
+    typer.Option("--cell", help="Shipped cell or file; else that of --like.", autocompletion=complete_cell),
+]
+MaybeChannel = Annotated[
+    str | None,
     typer.Option(
         "--channel",
-        help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e.",
+        help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e; else that of --like.",
         autocompletion=complete_channel,
     ),
 ]
@@ -89,6 +99,30 @@ AcceptVoltage = Annotated[
         "--accept-voltage",
         metavar="REASON",
         help="Why a cell outside the open-circuit window is started (within the host's limits); kept with the run.",
+    ),
+]
+Like = Annotated[
+    str,
+    typer.Option(
+        "--like", metavar="RUN", help="An earlier run: what is not given, recipe, cell or channel, is as it was there."
+    ),
+]
+LikeFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="FILE", parser=store_file, help="The store of the run that --like names; else --store."
+    ),
+]
+ModelSeed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="With --simulate: the same seed gives the same samples; else 1.")
+]
+SetValues = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A value in place of the file's: cell.active_mass='1.21 mg', recipe.steps[2].until.voltage='4.1 V'; may "
+        "be repeated.",
     ),
 ]
 Queue = Annotated[

@@ -36,8 +36,8 @@ Url = Annotated[
 By = Annotated[str, typer.Option("--by", envvar="CELLRIG_BY", help="Your name; else the login name.")]
 
 
-def named(by: str) -> str:
-    """Return the operator's name as given, else the login name; a command without any name is refused."""
+def named(by: str, *, needed: bool = True) -> str:
+    """Return the operator's name as given, else the login name; without any a command that needs one is refused."""
     import getpass
 
     if by:
@@ -47,6 +47,8 @@ def named(by: str) -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
+        if not needed:
+            return ""
         fail("say who you are with --by NAME", WRONG_USE)
 
 

@@ -39,11 +39,11 @@ def exit_status(err: Exception) -> int | None:
     """Return the exit status of a user's or an instrument's error, None for a defect of cellrig."""
     from drivers.errors import ConnectionFailed, DriverError, SettingsError
     from orchestrator.store.errors import StoreError
-    from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName
+    from protocols.errors import Implausible, RecipeError, ResolveError, UnknownName, WrongChange
 
     if isinstance(err, ConnectionFailed):
         return UNREACHABLE
-    if isinstance(err, SettingsError | UnknownName):
+    if isinstance(err, SettingsError | UnknownName | WrongChange):
         return WRONG_USE
     if isinstance(err, DriverError | Implausible | RecipeError | ResolveError | StoreError):
         return FAILED

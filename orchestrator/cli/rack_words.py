@@ -7,7 +7,8 @@ from typing import Any
 
 def notes(found: dict[str, Any]) -> list[str]:
     """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
-    lines = [*found["undecided"]]
+    lines = ["simulated instruments: no cell is real"] if found["simulated"] else []
+    lines += found["undecided"]
     lines += [f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]]
     lines += found["troubles"]
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]

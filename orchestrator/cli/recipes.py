@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import BenchFile, CellName, Json, RecipeName, complete_channel
-from orchestrator.cli.output import DONE, FAILED, print_json, print_table
+from orchestrator.cli.arguments import (
+    DEFAULT_STORE,
+    BenchFile,
+    CellName,
+    Json,
+    RecipeName,
+    StoreFile,
+    complete_channel,
+    complete_recipe,
+)
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
@@ -35,11 +44,41 @@ def list_recipes(json: Json = False) -> None:
 
 
 @app.command()
-def show(recipe: RecipeName) -> None:
-    """Print a recipe's file."""
-    from protocols.loading import recipe_text
+def show(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe),
+    ] = None,
+    run: Annotated[
+        str, typer.Option("--run", metavar="RUN", help="In place of RECIPE: the recipe with which a run was ordered.")
+    ] = "",
+    cell: Annotated[bool, typer.Option("--cell", help="With --run: the file of its cell.")] = False,
+    store: StoreFile = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Print a recipe's file; with --run that of a stored run, as it was then, with what was set in it."""
+    if (recipe is None) == (not run):
+        raise typer.BadParameter("say either RECIPE or --run RUN")
+    if not run and (cell or json):
+        raise typer.BadParameter("--cell and --json are for --run")
+    if recipe is not None:
+        from protocols.loading import recipe_text
 
-    typer.echo(recipe_text(recipe), nl=False)
+        typer.echo(recipe_text(recipe), nl=False)
+        return
+    from orchestrator.store import Origins, open_store
+
+    with open_store(store, read_only=True) as opened:
+        origin = Origins(opened).of(run)
+    if json:
+        print_json({"run": run, **origin.as_dict()})
+        return
+    what, document = ("cell", origin.cell) if cell else ("recipe", origin.recipe)
+    if document is None:
+        fail(
+            f"the {what} file of {run} was not kept: the run is of an older cellrig, or was ordered without one", FAILED
+        )
+    typer.echo(document.text, nl=not document.text.endswith("\n"))
 
 
 @app.command()

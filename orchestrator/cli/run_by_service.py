@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import ServiceClient, named
+from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
 from orchestrator.cli.step_table import step_table
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
@@ -20,8 +22,7 @@ from orchestrator.states import RunState
 class Order:
     """The order of a run. Recipe and cell are shipped names or files, which are read here."""
 
-    recipe: str
-    cell: str
+    given: Given
     channel: str
     label: str
     by: str
@@ -29,34 +30,52 @@ class Order:
     confirm_implausible: str = ""
     accept_voltage: str = ""
 
-    def as_json(self) -> dict[str, str | bool]:
-        """Return the order for the service, with the text of the files: it reads no files of its clients."""
-        from protocols.loading import cell_text, load_cell, recipe_text, shipped_cells, shipped_recipes
+    def as_json(self, store: Path) -> dict[str, Any]:
+        """Return the order for the service, with the text of the files: it reads no files of its clients.
 
-        load_cell(self.cell)
-        recipe = {"recipe": self.recipe}
-        if self.recipe not in shipped_recipes():
-            recipe = {"recipe_yaml": recipe_text(self.recipe)}
-        cell = {"cell": self.cell}
-        if self.cell not in shipped_cells():
-            cell = {"cell_yaml": cell_text(self.cell)}
+        An earlier run is the service's own, unless the order names another store, which is read here.
+        """
         words = {"confirm_implausible": self.confirm_implausible, "accept_voltage": self.accept_voltage}
         confirmed = {key: word for key, word in words.items() if word}
         head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
-        said: dict[str, str | bool] = {"queue": self.terms.queue, "same_cell": self.terms.same_cell}
+        said: dict[str, Any] = {"queue": self.terms.queue, "same_cell": self.terms.same_cell}
         if self.terms.mounted:
             said["mounted"] = self.terms.mounted
-        return {**recipe, **cell, **head, **confirmed, **said}
+        return {**self._files(store), **head, **confirmed, **said}
+
+    def _files(self, store: Path) -> dict[str, Any]:
+        from protocols.loading import cell_document, load_cell, recipe_document, shipped_cells, shipped_recipes
+
+        given = self.given
+        if given.like_from is not None:
+            files = gathered(given, store, {}).files
+            named_files = {"recipe_file": files.recipe.file, "cell_file": files.cell.file}
+            return {"recipe_yaml": files.recipe.text, "cell_yaml": files.cell.text, **named_files}
+        body: dict[str, Any] = {"like": given.like} if given.like else {}
+        if given.changes:
+            body["set"] = list(given.changes)
+        if given.cell is not None and not given.changes:
+            load_cell(given.cell)
+        parts = (("recipe", given.recipe, shipped_recipes(), recipe_document),)
+        for what, name, shipped, read in (*parts, ("cell", given.cell, shipped_cells(), cell_document)):
+            if name is not None and name in shipped:
+                body[what] = name
+            elif name is not None:
+                body |= {f"{what}_yaml": read(name).text, f"{what}_file": name}
+        return body
 
 
-def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> int:
+def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json: bool) -> int:
     """Queue a run at the service; return the exit status."""
-    body = order.as_json()
+    body = order.as_json(store)
     if not client.answers():
         client.no_service()
+    if not order.channel:
+        order = replace(order, channel=_channel_of(order.given, client, store))
+        body = {**body, "channel": order.channel}
     if not json:
         there = client.get(f"/channels/{order.channel}")
-        body = replace(order, terms=asked(order.terms, _left_on(there), order.channel, order.label)).as_json()
+        body = replace(order, terms=asked(order.terms, _left_on(there), order.channel, order.label)).as_json(store)
     run = client.post("/runs", body)
     if not json:
         typer.echo(step_table(run["steps"]), err=True)
@@ -73,6 +92,13 @@ def order_run(order: Order, client: ServiceClient, wait: bool, json: bool) -> in
         then = run["reason"] or run["waits"] or "see 'cellrig status'"
         typer.echo(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
+
+
+def _channel_of(given: Given, client: ServiceClient, store: Path) -> str:
+    """Return the channel of the earlier run that an order names."""
+    if given.like_from is not None:
+        return gathered(given, store, {}).channel
+    return str(client.get(f"/runs/{given.like}")["channel"])
 
 
 def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str, Any] | None:

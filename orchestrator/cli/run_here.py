@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import named
+from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, stopped_by_ctrl_c
 from orchestrator.cli.step_table import step_table
 from orchestrator.rack.mounted_cells import Terms
@@ -18,53 +19,73 @@ from orchestrator.states import RunState
 if TYPE_CHECKING:
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.bench.simulated import SimulatedRack
+    from orchestrator.cli.given import Gathered
     from orchestrator.rack.launch import Launch
+    from orchestrator.runs.order_files import OrderFiles
+    from protocols.cell import Cell
 
 
 @dataclass(frozen=True, slots=True)
 class OrderHere:
     """The order of a run that is made by this process: on a bench file's instruments, or (None) simulated ones."""
 
-    recipe: str
-    cell: str
-    channel: str
+    given: Given
     bench: Path | None
     cell_model: str | None
     vary: tuple[str, ...]
-    seed: int
+    seed: int | None
     confirm_implausible: str
     terms: Terms
     by: str
     accept_voltage: str = ""
     label: str = ""
 
-    def loaded(self) -> Launch:
-        """Read the files of the order."""
+    def loaded(self, store: Path) -> Launch:
+        """Read the files of the order, and the earlier run that it names, from ``store`` if no other is named."""
         from orchestrator.bench.settings import load_bench
-        from orchestrator.bench.simulated import rack_with, read_variation
         from orchestrator.rack.launch import Launch
-        from protocols.loading import load_cell, load_recipe
+        from protocols.loading import parse_cell, parse_recipe
 
-        cell = load_cell(self.cell)
-        is_real = self.bench is not None
+        found = gathered(self.given, store, self._settings())
+        files = found.files
+        cell, accept = parse_cell(files.cell.text, files.cell.file), self.accept_voltage
         if self.bench:
             where: BenchSettings | SimulatedRack = load_bench(self.bench)
         else:
-            where = rack_with(cell, self.channel, self.cell_model, self.seed, read_variation(self.vary))
-        # A simulated run asks nobody for a name, and keeps one that is given.
-        by = named(self.by) if is_real or self.by else ""
-        recipe = load_recipe(self.recipe)
-        return Launch(
-            recipe,
-            cell,
-            self.channel,
-            where,
-            self.confirm_implausible,
-            self.terms,
-            by,
-            accept_voltage=self.accept_voltage,
-            label=self.label,
-        )
+            # A simulated cell is as it was: what was said of its voltage then holds again.
+            accept = accept or str(found.before.get("accept_voltage", ""))
+            where, files = self._simulated(cell, found, accept)
+        recipe = parse_recipe(files.recipe.text, files.recipe.file)
+        by = named(self.by, needed=self.bench is not None)
+        launched = Launch(recipe, cell, found.channel, where, self.confirm_implausible, self.terms, by, accept)
+        return replace(launched, label=self.label, files=files)
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what was said of this run besides its files; what was not said is left out later."""
+        return {
+            "bench": str(self.bench or ""),
+            "label": self.label,
+            "accept_voltage": self.accept_voltage,
+            "confirm_implausible": self.confirm_implausible,
+            "mounted": self.terms.mounted,
+            "same_cell": self.terms.same_cell,
+        }
+
+    def _simulated(self, cell: Cell, found: Gathered, accept: str) -> tuple[SimulatedRack, OrderFiles]:
+        """Return the rack, with the cell model and the seed of the order, else those of the earlier simulated run."""
+        from orchestrator.bench.simulated import model_text, rack_with, read_variation
+
+        before = found.before
+        model = self.cell_model or before.get("cell_model")
+        vary = self.vary or tuple(before.get("vary", ()))
+        seed = int(before.get("seed", 1)) if self.seed is None else self.seed
+        # The file of a model is kept too: a run like this one does not need it.
+        text = model_text(self.cell_model) if self.cell_model else str(before.get("cell_model_toml", ""))
+        rack = rack_with(cell, found.channel, model, seed, read_variation(vary), text)
+        told = {"simulate": True, "cell_model": model, "vary": list(vary), "seed": seed, "accept_voltage": accept}
+        told["cell_model_toml"] = text
+        kept = {name: value for name, value in told.items() if value not in (None, [], "")}
+        return rack, replace(found.files, settings={**found.files.settings, **kept})
 
 
 def run_here(order: OrderHere, store: Path, json: bool) -> int:
@@ -72,7 +93,7 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
     from orchestrator.rack.launch import launch, mounted_before
     from orchestrator.rack.lock import AlreadyOwned
 
-    loaded = order.loaded()
+    loaded = order.loaded(store)
     _tell_currents(loaded)
     if not json:
         before = mounted_before(loaded, store)
@@ -86,8 +107,10 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
     if json:
         print_json(row)
     else:
-        typer.echo(f"{result.run_id} {row['state']}: {row['ended_because']}")
+        simulated = " (simulated)" if row["simulated"] else ""
+        typer.echo(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
         typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
+        typer.echo(f"look with: cellrig show {result.run_id} --store {store}")
     return DONE if row["state"] == RunState.COMPLETED else FAILED
 
 

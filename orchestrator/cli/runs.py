@@ -12,20 +12,25 @@ from orchestrator.cli.arguments import (
     AcceptVoltage,
     BenchFile,
     CellModel,
-    CellName,
-    ChannelName,
     ConfirmImplausible,
     Json,
     Label,
+    Like,
+    LikeFrom,
+    MaybeCell,
+    MaybeChannel,
+    MaybeRecipe,
+    ModelSeed,
     Mounted,
     Queue,
-    RecipeName,
     SameCell,
-    Seed,
+    SetValues,
     StoreFile,
     Vary,
 )
 from orchestrator.cli.client import By, ServiceClient, Url
+from orchestrator.cli.given import Given
+from orchestrator.cli.origin_lines import origin_lines
 from orchestrator.cli.output import print_json, print_table
 
 # What a run has shown, as ``show`` names it where there is something.
@@ -42,15 +47,19 @@ _RESULTS = {
 
 
 def run(
-    recipe: RecipeName,
-    cell: CellName,
-    channel: ChannelName,
+    context: typer.Context,
+    recipe: MaybeRecipe = None,
+    cell: MaybeCell = None,
+    channel: MaybeChannel = None,
+    like: Like = "",
+    like_from: LikeFrom = None,
+    set_values: SetValues = None,
     bench: BenchFile = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
     cell_model: CellModel = None,
     vary: Vary = None,
     store: StoreFile = DEFAULT_STORE,
-    seed: Seed = 1,
+    seed: ModelSeed = None,
     label: Label = "",
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
     by: By = "",
@@ -68,26 +77,40 @@ def run(
     What is implausible for the cell is refused, unless --confirm-implausible says who takes it on; a cell outside the
     open-circuit window of the recipe too, unless --accept-voltage says why it is the right one. A busy channel is
     refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
-    which cell is there now.
+    which cell is there now. --like takes recipe, cell and channel of an earlier run out of its store. A simulated run
+    goes into a store of its own, beside the usual one: cellrig-simulated.db.
     """
     from orchestrator.rack.mounted_cells import Terms
 
     varied = tuple(vary or ())
-    _check(bench, simulate, cell_model is not None or bool(varied) or seed != 1, queue, mounted, same_cell)
+    _check(bench, simulate, cell_model is not None or bool(varied) or seed is not None, queue, mounted, same_cell)
+    given = Given(recipe, cell, channel, like, like_from, tuple(set_values or ()))
+    given.check()
     terms = Terms(queue, mounted, same_cell)
     if bench is None and not simulate:
         from orchestrator.cli.run_by_service import Order, order_run
 
-        ordered = Order(recipe, cell, channel, label, by, terms, confirm_implausible, accept_voltage)
-        raise typer.Exit(order_run(ordered, ServiceClient(store, url), wait, json))
+        ordered = Order(given, channel or "", label, by, terms, confirm_implausible, accept_voltage)
+        raise typer.Exit(order_run(ordered, ServiceClient(store, url), store, wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
+    if simulate:
+        store = own_store(context, store)
     words = {"by": by, "confirm_implausible": confirm_implausible, "accept_voltage": accept_voltage, "mounted": mounted}
     check_names(channel=channel, label=label, **{key: word or None for key, word in words.items()})
-    here = OrderHere(
-        recipe, cell, channel, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage, label
-    )
+    here = OrderHere(given, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage, label)
     raise typer.Exit(run_here(here, store, json))
+
+
+def own_store(context: typer.Context, store: Path) -> Path:
+    """Return the store of a simulated run: the one that was typed, else one beside the usual. Raises CannotOpen."""
+    from orchestrator.rack.simulated_store import check_takes_simulated
+    from orchestrator.store.companion_files import simulated_path
+
+    source = context.get_parameter_source("store")
+    chosen = store if source is not None and source.name == "COMMANDLINE" else simulated_path(store)
+    check_takes_simulated(chosen)
+    return chosen
 
 
 def _check(
@@ -121,6 +144,8 @@ def list_runs(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
         return
     columns = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended because")
     keys = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended_because")
+    for row in rows:
+        row["state"] = f"{row['state']} (simulated)" if row["simulated"] else row["state"]
     print_table(columns, [tuple(_shown(row[key]) for key in keys) for row in rows])
 
 
@@ -129,6 +154,8 @@ def _milli(value: float | None) -> float | None:
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return round(value, 2) if isinstance(value, float) else value
 
 
@@ -158,7 +185,9 @@ def show(
         if key in _RESULTS and value is None:
             continue
         shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
-        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {shown}")
+        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
+    for key, value in origin_lines(found["origin"]):
+        typer.echo(f"{key:32} {value or '-'}")
     print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
     print_table(
         ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),

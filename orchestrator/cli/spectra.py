@@ -53,7 +53,7 @@ def spectra(
     print_table(
         ("test", "measured", "cycle", "electrolyte ohm", "interface ohm", "conductivity S/cm", "steady", "remark"),
         [_row(report, index) for index in range(len(report.rows))],
-        f"Spectra of {run_id}",
+        f"Spectra of {run_id} (simulated)" if report.simulated else f"Spectra of {run_id}",
     )
     if report.assessment is not None:
         typer.echo(f"\n{report.sentence}")

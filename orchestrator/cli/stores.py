@@ -1,4 +1,4 @@
-"""``cellrig store``: check and back up the file that holds every record."""
+"""``cellrig store``: check, back up and upgrade the file that holds every record."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
-from orchestrator.cli.output import DONE, FAILED, print_json
+from orchestrator.cli.output import DONE, FAILED, fail, print_json
 
-app = typer.Typer(help="Check and back up a store.", no_args_is_help=True)
+app = typer.Typer(help="Check, back up and upgrade a store.", no_args_is_help=True)
 
 
 @app.command()
@@ -62,3 +62,26 @@ def backup(
     typer.echo(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
     for path in made.removed:
         typer.echo(f"removed {path.name}; the newest {keep} are kept")
+
+
+@app.command()
+def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
+    """Bring the layout of an older cellrig's store up to date; a verified copy of before is kept beside it.
+
+    'serve' and 'run' do it by themselves when they open a store, and commands that only look need none.
+    """
+    from orchestrator.rack.lock import owner_of
+    from orchestrator.store.companion_files import before_name
+    from orchestrator.store.older import pending_layouts
+    from orchestrator.store.opening import open_store
+
+    if not (pending := pending_layouts(store)):
+        typer.echo(f"{store} is up to date")
+        return
+    if (owner := owner_of(store)) is not None:
+        fail(
+            f"{store} is served by {owner}, an older cellrig: end it first, then upgrade and serve with this one",
+            FAILED,
+        )
+    open_store(store).close()
+    typer.echo(f"{store} is up to date now; as it was before: {store.with_name(before_name(store, pending[0]))}")

@@ -122,7 +122,8 @@ class _Lines:
         voltage = "" if update["voltage_v"] is None else f"  {update['voltage_v']:+.4f} V"
         hours = f"{update['time_s'] / 3600:8.1f} h"
         run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
-        self.say(f"{run}{hours}  cycle {update['cycle']}{voltage}")
+        simulated = "  simulated" if update["simulated"] else ""
+        self.say(f"{run}{hours}  cycle {update['cycle']}{voltage}{simulated}")
 
     def say(self, sentence: str) -> None:
         typer.echo(sentence)

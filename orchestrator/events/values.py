@@ -18,7 +18,10 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 
 @dataclass(frozen=True, slots=True)
 class RunUpdate:
-    """The position of a run after a tick: test time in seconds, voltage in volts, number of samples stored."""
+    """The position of a run after a tick: test time in seconds, voltage in volts, number of samples stored.
+
+    ``simulated``: no cell is real; None where that is not known.
+    """
 
     run_id: str
     label: str
@@ -30,6 +33,7 @@ class RunUpdate:
     cycle: int
     voltage_v: float | None
     samples: int
+    simulated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
 from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.order_files import OrderFiles
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import CannotOpen, open_store
@@ -41,7 +42,7 @@ class Launch:
     ``confirmed_by`` is the person who takes on what is implausible in it, ``by`` who orders it, ``label`` the name of
     its very cell, else that of the cell's file, ``accept_voltage`` the reason why that cell is started at any voltage
     within the host's limits. On a bench, ``terms`` say which cell is on the channel; a simulated channel has no other
-    cell than the order's.
+    cell than the order's. ``files`` are those of which recipe and cell were read.
     """
 
     recipe: Recipe
@@ -53,6 +54,7 @@ class Launch:
     by: str = ""
     accept_voltage: str = ""
     label: str = ""
+    files: OrderFiles | None = None
 
 
 def checked_program(order: Launch) -> Program:
@@ -72,7 +74,14 @@ def checked_program(order: Launch) -> Program:
 def requested(order: Launch) -> RunRequest:
     """Give the checked and judged order of a run. Raises what ``checked_program`` does, and Implausible."""
     label = order.label or (order.cell.name if isinstance(order.bench, SimulatedRack) else "")
-    request = RunRequest(checked_program(order), order.channel, label, order.confirmed_by)
+    request = RunRequest(
+        checked_program(order),
+        order.channel,
+        label,
+        order.confirmed_by,
+        files=order.files,
+        simulated=order.bench.is_simulated,
+    )
     return request.judged(order.bench.usual_bands)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import isnan
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError
@@ -65,10 +66,13 @@ class Service:
         station: Station | None = None,
         bands: UsualBands = BANDS,
         holders: SimulatedHolders | None = None,
+        simulated: bool | None = None,
     ) -> None:
         self.store = store
         self._holders = holders
         self._bands = bands
+        # Whether the instruments only simulate; None where that is not known.
+        self.simulated = simulated
         self.station = station
         self.bus = bus or Bus()
         store.bus = self.bus
@@ -240,7 +244,8 @@ class Service:
         if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
             raise CommandRefused("\n".join(reasons))
         admitted, word = self.cells.admitted(request, terms)
-        run = supervisor.submit(admitted.judged(self._bands), by, word, keep)
+        ordered = replace(admitted.judged(self._bands), simulated=self.simulated)
+        run = supervisor.submit(ordered, by, word, keep)
         self._double_orders.taken(request, run, by)
         return run
 

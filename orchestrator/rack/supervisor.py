@@ -88,7 +88,7 @@ class Supervisor:
     def submit(self, request: RunRequest, by: str = "", word: Word = ON_EMPTY, keep: Keep = keep_nothing) -> Run:
         """Queue a run for its channel; one that could not be stored completely, with what ``keep`` adds, is not."""
         with self._store.transaction():
-            run = Run(self._store, self.tester, request, request.add_to(self._store), tell=self._bus.tell)
+            run = Run(self._store, self.tester, request, request.add_to(self._store, by), tell=self._bus.tell)
             run.journal.ordered(by)
             self.queue.say(run, word, by)
             keep(run)

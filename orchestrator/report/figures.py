@@ -37,9 +37,17 @@ class Trace:
     label: str
 
 
+def marked(store: Store, traces: Sequence[Trace], title: str) -> str:
+    """Return the title of a picture with a mark if its runs, or which of them, are simulated."""
+    simulated = [trace.label for trace in traces if store.run(trace.run_id).simulated]
+    if not simulated:
+        return title
+    return f"{title} (simulated)" if len(simulated) == len(traces) else f"{title} (simulated: {', '.join(simulated)})"
+
+
 def voltage_over_time(store: Store, traces: Sequence[Trace], path: Path, title: str, limit_v: float) -> None:
     """Draw cell voltage (V) over test time (h), as figures 3a and 3b do for Li/Li cells."""
-    figure, axes = _figure(title, "time / h", "cell voltage / V")
+    figure, axes = _figure(marked(store, traces, title), "time / h", "cell voltage / V")
     drawn = [(trace, times_and_voltages(store, trace.run_id)) for trace in traces]
     for (trace, (hours, volts)), colour in zip(drawn, COLOURS, strict=False):
         axes.plot(hours, volts, color=colour, linewidth=0.5, label=trace.label, rasterized=True)
@@ -60,7 +68,7 @@ def capacity_over_cycles(store: Store, traces: Sequence[Trace], path: Path, titl
 
     The axis says which half-cycle was divided by which.
     """
-    figure, axes = _figure(title, "cycle number", "discharge capacity / mAh g$^{-1}$")
+    figure, axes = _figure(marked(store, traces, title), "cycle number", "discharge capacity / mAh g$^{-1}$")
     right = axes.twinx()
     ratios: dict[str, None] = {}
     for trace, colour in zip(traces, COLOURS, strict=False):
@@ -87,7 +95,7 @@ def _plain(values: Iterable[float | None]) -> list[float]:
 
 def voltage_over_capacity(store: Store, traces: Sequence[Trace], cycles: Sequence[int], path: Path, title: str) -> None:
     """Draw voltage (V) over specific capacity (mAh/g) of chosen cycles, charge and discharge, as figure 5b does."""
-    figure, axes = _figure(title, "specific capacity / mAh g$^{-1}$", "cell voltage / V")
+    figure, axes = _figure(marked(store, traces, title), "specific capacity / mAh g$^{-1}$", "cell voltage / V")
     styles = ("-", "--", ":", "-.")
     for trace, colour in zip(traces, COLOURS, strict=False):
         for number, style in zip(cycles, styles, strict=False):

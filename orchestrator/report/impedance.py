@@ -32,6 +32,7 @@ class ImpedanceReport:
 
     run_id: str
     label: str
+    simulated: bool | None
     spectra: tuple[MeasuredSpectrum, ...]
     rows: tuple[InterfaceRow, ...]
     fits: tuple[CircuitFit, ...]
@@ -56,6 +57,7 @@ class ImpedanceReport:
         """Return the report for JSON: resistances in ohm, conductivities in S/cm; null is what is not known."""
         return {
             "run": self.run_id,
+            "simulated": self.simulated,
             "spectra": [self._spectrum_as_dict(n) for n in range(len(self.spectra))],
             "assessment": None if self.assessment is None else asdict(self.assessment),
         }
@@ -115,6 +117,7 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
     return ImpedanceReport(
         run_id,
         run.label or run.cell,
+        run.simulated,
         spectra,
         tuple(interface_row(measured.cycle, fit, check) for measured, fit, check in rows),
         fits,
@@ -147,11 +150,12 @@ def draw(report: ImpedanceReport, folder: Path) -> list[Path]:
     drawn = [Drawn(measured.cycle, measured.spectrum, fit if fit.fitted else None) for measured, fit in pairs]
     names = ("nyquist", "bode", "resistances")
     paths = [folder / f"{report.run_id}-{name}.png" for name in names]
+    simulated = " (simulated)" if report.simulated else ""
     # Voltage over current is a resistance only in a cell that rests at 0 V, which are those with a verdict on shorts.
     halves = report.half_cycles if report.assessment is not None else ()
-    resistance_over_cycles(report.rows, halves, paths[2], f"{report.label}: resistances")
+    resistance_over_cycles(report.rows, halves, paths[2], f"{report.label}: resistances{simulated}")
     if not any(one.points for one in drawn):
         return paths[2:]
-    nyquist(drawn, paths[0], f"{report.label}: impedance")
-    bode(drawn, paths[1], f"{report.label}: impedance")
+    nyquist(drawn, paths[0], f"{report.label}: impedance{simulated}")
+    bode(drawn, paths[1], f"{report.label}: impedance{simulated}")
     return paths

@@ -167,7 +167,7 @@ class Recovery:
 
     def run_of(self, row: RunRow, program: Program) -> Run:
         """Return a run as the store has it, without its tests: ``Run.restore`` adds them."""
-        request = RunRequest(program, row.channel, row.label)
+        request = RunRequest(program, row.channel, row.label, simulated=row.simulated)
         status = RunStatus(row.state, row.reason)
         return Run(self._store, self._tester, request, row.run_id, tell=self._tell, status=status)
 

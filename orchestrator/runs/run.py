@@ -131,19 +131,19 @@ class Run:
 
     def update(self) -> RunUpdate:
         """Return the run's state and position as an update for listeners and clients."""
-        last = self.last
         return RunUpdate(
             run_id=self.run_id,
             label=self.request.label,
             channel=self.request.channel,
             state=self.status.state,
             reason=self.status.reason,
-            time_s=self._before_s + (last.time_s if last else 0.0),
+            time_s=self._before_s + (last.time_s if (last := self.last) else 0.0),
             planned_s=self.forecast.planned_duration_s,
             cycle=self.progress.cycle(last),
             # A listener's JSON has no NaN.
             voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,
             samples=self._samples_before + (self.records.samples if self.records else 0),
+            simulated=self.request.simulated,
         )
 
     def publish(self) -> None:

@@ -17,6 +17,7 @@ from orchestrator.store.errors import (
 )
 from orchestrator.store.mountings import Mounting, Mountings, RunOnChannel
 from orchestrator.store.opening import open_store
+from orchestrator.store.origins import Origin, Origins
 from orchestrator.store.rows import (
     DeviationCategory,
     DeviationRow,
@@ -52,6 +53,8 @@ __all__ = [
     "NewEvent",
     "NewerStore",
     "NotAStore",
+    "Origin",
+    "Origins",
     "Refused",
     "RunOnChannel",
     "RunRow",

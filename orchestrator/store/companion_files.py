@@ -29,6 +29,15 @@ def newest_path(store: Path) -> Path:
     return store.with_name(f"{store.name}-newest")
 
 
+def simulated_path(store: Path) -> Path:
+    """Return the store of the runs of ``run --simulate``, beside the usual one.
+
+    >>> simulated_path(Path("cellrig.db")).name
+    'cellrig-simulated.db'
+    """
+    return store.with_name(f"{store.stem}-simulated{store.suffix}")
+
+
 def partial_path(backup: Path) -> Path:
     """Return the name of a backup before it is verified."""
     return backup.with_name(f"{backup.name}.partial")

@@ -6,6 +6,7 @@ import sqlite3
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.store.companion_files import simulated_path
 from orchestrator.store.errors import CannotOpen, NotAStore
 
 # How long a write waits for another program's lock before it says so, in seconds.
@@ -24,7 +25,9 @@ class Access(StrEnum):
 def connect(file: Path, access: Access, busy_timeout_s: float = 0.0) -> sqlite3.Connection:
     """Connect to an absolute path; only WRITE creates a file. The caller manages transactions."""
     if access is not Access.WRITE and not file.exists():
-        raise CannotOpen(f"{file} does not exist; check the path, or let the service make the store first")
+        there = simulated_path(file)
+        simulated = f". Simulated runs are in another store: --store {there.name}" if there.exists() else ""
+        raise CannotOpen(f"{file} does not exist; check the path, or let the service make the store first{simulated}")
     connection = sqlite3.connect(f"{file.as_uri()}?{access}", uri=True, timeout=busy_timeout_s, isolation_level=None)
     # Every page that is read has its layout checked first: damage becomes an error, not a wrong row.
     connection.execute("PRAGMA cell_size_check = ON").close()

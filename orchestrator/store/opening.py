@@ -31,6 +31,7 @@ from orchestrator.store.errors import (
     explained,
 )
 from orchestrator.store.locations import network_share, sync_service
+from orchestrator.store.older import in_memory
 from orchestrator.store.place import check_one_name, check_path, real_path
 from orchestrator.store.store import Store
 
@@ -58,7 +59,8 @@ def open_store(
     A store belongs to the thread that opened it. One process writes; any number may open it ``read_only`` meanwhile. A
     write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
     gigabyte) and refuses one that is damaged; before an older layout is brought up to date a verified copy is made
-    beside it. ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``migrations`` None are those
+    beside it. Opened ``read_only``, a store of an older layout is not changed: what is read is a copy in memory.
+    ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``migrations`` None are those
     of this cellrig. Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or ``StoreBusy``.
     """
     check_path(path)
@@ -162,11 +164,7 @@ def _prepare(connection: sqlite3.Connection, place: Path, read_only: bool, migra
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     pending = migrations.pending(db)
     if read_only:
-        if pending:
-            raise CannotOpen(
-                f"{place} has the layout of an older cellrig; open it once for writing to bring it up to date"
-            )
-        return db
+        return in_memory(connection, place, migrations) if pending else db
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise damaged(place, problem)

@@ -49,7 +49,10 @@ class MountingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One program executed for one cell. ``facts_json`` are the cell's facts as they were when the run was added."""
+    """One program executed for one cell. ``facts_json`` are the cell's facts as they were when the run was added.
+
+    ``simulated`` is None where it was not kept: runs of older versions.
+    """
 
     run_id: str
     recipe: str
@@ -63,6 +66,7 @@ class RunRow:
     state: RunState
     reason: str
     state_unix_s: float
+    simulated: bool | None
 
 
 @dataclass(frozen=True, slots=True)

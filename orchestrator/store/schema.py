@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.cycle_numbers import cycle_of
+from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
 
@@ -377,6 +378,7 @@ _LAYOUTS = {
     "0003_barcodes": _barcodes,
     "0004_mounted_cells": _mounted_cells,
     "0006_one_cycle_number": _one_cycle_number,
+    "0007_origins": add_origins,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

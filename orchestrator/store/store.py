@@ -94,10 +94,12 @@ class Store(Transactional):
         program_sha256: str,
         created_unix_s: float,
         label: str = "",
+        simulated: bool | None = None,
     ) -> str:
         """Add a queued run with a barcode of its own, and return its id, such as ``R000001``.
 
-        A cell that nobody has added is kept with the facts that the program carries.
+        A cell that nobody has added is kept with the facts that the program carries. ``simulated``: no cell is real;
+        None if that is not known.
         """
         with self.transaction() as connection:
             connection.execute(
@@ -106,10 +108,11 @@ class Store(Transactional):
                 {"cell": cell, "program": program_json},
             )
             number = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM run").fetchone()[0]
-            run_id, created = f"R{number:06d}", created_unix_s
+            run_id = f"R{number:06d}"
+            at_first = program_sha256, created_unix_s, created_unix_s
             barcode = new_barcode(
                 run_id,
-                created_unix_s=created,
+                created_unix_s=created_unix_s,
                 recipe=recipe,
                 cell=cell,
                 channel=channel,
@@ -117,10 +120,10 @@ class Store(Transactional):
                 program_sha256=program_sha256,
             )
             connection.execute(
-                "INSERT INTO run (number, run_id, barcode, recipe, cell_id, channel, label, program_json, "
+                "INSERT INTO run (number, run_id, barcode, recipe, cell_id, channel, label, simulated, program_json, "
                 "program_sha256, created_unix_s, state, reason, state_unix_s) "
-                "VALUES (?, ?, ?, ?, (SELECT max(id) FROM cell WHERE name = ?), ?, ?, ?, ?, ?, 'queued', '', ?)",
-                (number, run_id, barcode, recipe, cell, channel, label, program_json, program_sha256, created, created),
+                "VALUES (?, ?, ?, ?, (SELECT max(id) FROM cell WHERE name = ?), ?, ?, ?, ?, ?, ?, 'queued', '', ?)",
+                (number, run_id, barcode, recipe, cell, channel, label, simulated, program_json, *at_first),
             )
         return run_id
 
@@ -369,7 +372,8 @@ def _with_nan(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _run(row: dict[str, Any]) -> RunRow:
-    return RunRow(**{**row, "state": RunState(row["state"])})
+    simulated = None if row["simulated"] is None else bool(row["simulated"])
+    return RunRow(**{**row, "state": RunState(row["state"]), "simulated": simulated})
 
 
 def _new_id(cursor: sqlite3.Cursor) -> int:

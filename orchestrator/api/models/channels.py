@@ -13,6 +13,7 @@ from orchestrator.api.models.fields import (
     TheReason,
     TheRunId,
     TheRunLabel,
+    TheSimulation,
     TheState,
     iso_of,
     said,
@@ -127,6 +128,7 @@ class Status(BaseModel):
 
     observe_only: _ObserveOnly
     observes_until_unix_s: _ObservesUntil
+    simulated: TheSimulation
     troubles: Annotated[
         list[str], said("What keeps the rack from working as it should, a sentence each", ["the disk is nearly full"])
     ]

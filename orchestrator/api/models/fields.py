@@ -70,6 +70,8 @@ CellLabel = Annotated[str, Field(max_length=64, pattern=_ONE_LINE), AfterValidat
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Channel = Annotated[str, Field(min_length=1, max_length=64)]
 Label = Annotated[str, Field(max_length=64, pattern=_ONE_LINE)]
+FileName = Annotated[str, Field(min_length=1, max_length=4096, pattern=_ONE_LINE)]
+ChangeText = Annotated[str, Field(max_length=1000)]
 Document = Annotated[str, Field(min_length=1, max_length=200_000)]
 
 _AN_UNIX_TIME_S = 1795797643.125
@@ -93,3 +95,6 @@ TheRunLabel = Annotated[
     str, said("Name of the cell in tables and pictures: that of the order, else that of the cell file", "A17")
 ]
 More = Annotated[bool, said("Whether there are rows behind this page", False)]
+TheSimulation = Annotated[
+    bool | None, said("Whether the instrument only simulates, and no cell is real; null where that is not known", False)
+]

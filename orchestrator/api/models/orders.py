@@ -6,7 +6,18 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from orchestrator.api.models.fields import CellLabel, Channel, Document, Label, Name, Person, Reason, said
+from orchestrator.api.models.fields import (
+    CellLabel,
+    ChangeText,
+    Channel,
+    Document,
+    FileName,
+    Label,
+    Name,
+    Person,
+    Reason,
+    said,
+)
 
 CLAIM_MAX_S = 3600.0
 
@@ -21,17 +32,34 @@ class StartOrder(_Order):
     """A run to queue: a recipe for a cell on a channel. Recipe and cell are shipped names, or the text of a file."""
 
     recipe: Annotated[
-        Name | None, said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`", "li-li-0.2")
+        Name | None,
+        said("Name of a shipped recipe (`GET /recipes`); either this or `recipe_yaml`, or `like`", "li-li-0.2"),
     ] = None
     recipe_yaml: Annotated[
         Document | None, said("Text of a recipe file in YAML; either this or `recipe`", "name: mine\nfor: li-li\n...")
     ] = None
     cell: Annotated[
-        Name | None, said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`", "coated-li-li")
+        Name | None,
+        said("Name of a shipped cell (`GET /cells`); either this or `cell_yaml`, or `like`", "coated-li-li"),
     ] = None
     cell_yaml: Annotated[
         Document | None, said("Text of a cell file in YAML; either this or `cell`", "name: A17\nkind: li-li\n...")
     ] = None
+    recipe_file: Annotated[
+        FileName | None, said("What the client calls the file in `recipe_yaml`; kept with the run", "two-cycles.yaml")
+    ] = None
+    cell_file: Annotated[
+        FileName | None, said("What the client calls the file in `cell_yaml`; kept with the run", "A17.yaml")
+    ] = None
+    like: Annotated[
+        Name | None,
+        said("Id of an earlier run: the recipe or cell that is not given is the one of that run", "R000001"),
+    ] = None
+    set: Annotated[
+        list[ChangeText],
+        Field(max_length=64),
+        said("Values to set in the texts, as recipe.KEY=VALUE or cell.KEY=VALUE", ["cell.active_mass=1.21 mg"]),
+    ] = []
     channel: Annotated[Channel, said("Name of the channel that the cell is on (`GET /channels`)", "21-1-3")]
     label: Annotated[Label, said("Name of the cell in tables and pictures; else that of the cell file", "A17")] = ""
     by: _By
@@ -58,15 +86,16 @@ class StartOrder(_Order):
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         for what, name, text in (("recipe", self.recipe, self.recipe_yaml), ("cell", self.cell, self.cell_yaml)):
-            if (name is None) == (text is None):
-                raise ValueError(f"give either {what} or {what}_yaml")
+            given = (name is not None) + (text is not None)
+            if given > 1 or (given == 0 and self.like is None):
+                raise ValueError(f"give either {what} or {what}_yaml, or an earlier run as like")
         return self
 
 
 class LocalOrder(_Order):
     """The names in an order that ``cellrig run`` carries out itself: those of an order to the service, as strict."""
 
-    channel: Channel
+    channel: Channel | None
     label: Label = ""
     by: Person | None = None
     confirm_implausible: Person | None = None

@@ -13,6 +13,7 @@ from orchestrator.api.models.fields import (
     TheReason,
     TheRunId,
     TheRunLabel,
+    TheSimulation,
     TheState,
     iso_of,
     said,
@@ -37,6 +38,7 @@ class RunNow(BaseModel):
         float | None, said("Voltage of the newest record, null before the first or if it is no number", 0.0412, "V")
     ]
     samples: Annotated[int, said("Number of records that are stored", 1204)]
+    simulated: TheSimulation
 
 
 class StepValues(BaseModel):
@@ -99,6 +101,7 @@ class RunItem(BaseModel):
     reason: TheReason
     created_unix_s: Annotated[float, time_of("When the run was ordered")]
     state_unix_s: Annotated[float, time_of("Since when the run is in its state")]
+    simulated: TheSimulation
     created_utc: ClassVar[object] = iso_of("created_unix_s", "When the run was ordered")
     state_utc: ClassVar[object] = iso_of("state_unix_s", "Since when the run is in its state")
 

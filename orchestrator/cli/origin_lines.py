@@ -1,0 +1,49 @@
+"""The lines of ``cellrig show`` on where a run comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_HASH_SHOWN = 12
+
+
+def origin_lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield names and values; empty is what was not kept."""
+    yield "ordered by", origin["ordered_by"] or ""
+    where = f"{origin['host']}, user {origin['login'] or '-'}" if origin["host"] else ""
+    yield "on", f"{where}, cellrig {origin['version'] or '-'}" if where else ""
+    for what in ("recipe", "cell"):
+        sha256 = str(origin[f"{what}_sha256"] or "")
+        yield f"{what} file", f"{origin[f'{what}_file']} (SHA-256 {sha256[:_HASH_SHOWN]})" if sha256 else ""
+    yield "given", _settings(origin["settings"] or {})
+    yield "checked", _check(origin["check"]) if origin["check"] else ""
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    """Return settings as they would be typed."""
+    typed: list[str] = []
+    for name, value in settings.items():
+        if name == "cell_model_toml":
+            continue  # a whole file
+        option = f"--{name.replace('_', '-')}"
+        values = value if isinstance(value, list) else [value]
+        typed += [option if one is True else f"{option} {_quoted(str(one))}" for one in values if one is not False]
+    return " ".join(typed)
+
+
+def _quoted(value: str) -> str:
+    import shlex
+
+    return shlex.quote(value)
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    usual, longest = (_hours(check[name]) for name in ("expected_h", "longest_h"))
+    found = check["implausible"]
+    said = f"{len(found)} implausible, confirmed by {check['confirmed_by']}" if found else "nothing implausible"
+    return f"{said}; about {usual}, at most {longest}"
+
+
+def _hours(hours: float | None) -> str:
+    return "no known time" if hours is None else f"{hours:.1f} h"

@@ -1,0 +1,31 @@
+"""Keeps simulated runs out of the stores of real cells: ``run --simulate`` has a store of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orchestrator.events import EventKind
+from orchestrator.rack.lock import owner_of
+from orchestrator.store import CannotOpen, open_store
+from orchestrator.store.companion_files import simulated_path
+from orchestrator.store.errors import explained
+
+_SERVED = "SELECT 1 FROM event WHERE kind = ? AND run_id IS NULL LIMIT 1"
+# Runs of older versions, whose cells may have been real, count as real.
+_REAL = "SELECT run_id FROM run WHERE simulated IS NOT 1 ORDER BY number LIMIT 1"
+
+
+def check_takes_simulated(store: Path) -> None:
+    """Check that a store may take a simulated run. Raises CannotOpen for a service's, or one of real runs."""
+    if not store.is_file():
+        return
+    own = f"a simulated run does not go there: leave --store out ({simulated_path(store).name}), or name another file"
+    if (owner := owner_of(store)) is not None:
+        raise CannotOpen(f"{store} is the store of a service ({owner}); {own}")
+    with open_store(store, read_only=True) as opened, explained(opened.path):
+        served = opened.connection.execute(_SERVED, (EventKind.SERVICE_STARTED.value,)).fetchone()
+        real = opened.connection.execute(_REAL).fetchone()
+    if served:
+        raise CannotOpen(f"{store} is the store of a service; {own}")
+    if real:
+        raise CannotOpen(f"{store} holds runs that are not known to be simulated, such as {real[0]}; {own}")

@@ -1,0 +1,91 @@
+"""Simulated runs are kept out of the stores of real cells, and pictures say what is simulated."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from orchestrator.bench.settings import load_bench
+from orchestrator.events import EventKind
+from orchestrator.rack.lock import owning
+from orchestrator.rack.simulated_store import check_takes_simulated
+from orchestrator.report.figures import Trace, marked
+from orchestrator.store import CannotOpen, Store, open_store
+from tests.command_line import cellrig, refused
+from tests.storing import PROGRAM, add_run
+from tests.two_cycles import RECIPE
+
+PLACE = ("--cell", "coated-li-li", "--channel", "21-1-3", "--simulate")
+
+
+def test_simulated_run_goes_into_a_store_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the usual store, also where the environment names that; a look into the usual one says where it is."""
+    monkeypatch.setenv("CELLRIG_STORE", str(tmp_path / "lab.sqlite"))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
+    ran = cellrig("run", recipe, *PLACE)
+    assert f"look with: cellrig show R000001 --store {tmp_path / 'lab-simulated.sqlite'}" in ran.stdout
+    assert not (tmp_path / "lab.sqlite").exists()
+    refused(cellrig("runs"), 1, "Simulated runs are in another store: --store", "lab-simulated.sqlite")
+
+
+def test_store_of_a_service_takes_no_simulated_run(tmp_path: Path) -> None:
+    """While it is served, and ever after."""
+    path = tmp_path / "lab.db"
+    with open_store(path) as store:
+        store.add_event(None, EventKind.SERVICE_STARTED, "", 1.0)
+    refused(cellrig("run", "li-li-0.2", *PLACE, "--store", path), 1, "is the store of a service", "lab-simulated.db")
+
+    async def served() -> None:
+        async with owning(tmp_path / "new.db"):
+            open_store(tmp_path / "new.db").close()
+            with pytest.raises(CannotOpen, match="is the store of a service"):
+                check_takes_simulated(tmp_path / "new.db")
+
+    asyncio.run(served())
+
+
+@pytest.mark.parametrize("simulated", [False, None])
+def test_store_of_real_runs_takes_no_simulated_one(store: Store, simulated: bool | None) -> None:
+    """Nor one whose cells may have been real."""
+    with store.transaction() as connection:
+        connection.execute("UPDATE run SET simulated = ? WHERE run_id = ?", (simulated, add_run(store)))
+    with pytest.raises(CannotOpen, match="R000001"):
+        check_takes_simulated(store.path)
+    store.connection.execute("UPDATE run SET simulated = 1")
+    check_takes_simulated(store.path)
+
+
+def test_title_of_a_picture_says_what_is_simulated(store: Store) -> None:
+    """All of it, some of it by name, or nothing of it."""
+    for simulated in (True, True, False):
+        sha256 = "0" * 64
+        store.add_run(
+            recipe="a",
+            cell="b",
+            channel="c",
+            program_json=PROGRAM,
+            program_sha256=sha256,
+            created_unix_s=1.0,
+            simulated=simulated,
+        )
+    first, second, real = (Trace(f"R00000{n}", f"cell {n}") for n in (1, 2, 3))
+    assert marked(store, [first, second], "Li/Li") == "Li/Li (simulated)"
+    assert marked(store, [first, real], "Li/Li") == "Li/Li (simulated: cell 1)"
+    assert marked(store, [real], "Li/Li") == "Li/Li"
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("", False),
+        ("simulated = true\n", True),
+        ("[clock]\nspeed = 60.0\nepoch_unix_s = 0.0\norigin_s = 0.0\n", True),
+    ],
+)
+def test_bench_says_whether_it_simulates(tmp_path: Path, head: str, expected: bool) -> None:
+    """By its own key, or because its instruments have a clock of their own."""
+    file = tmp_path / "bench.toml"
+    tester = '[[tester]]\nstep_files = "."\nstep_files_on_bts_pc = "."\n[[tester.units]]\ndevid = 21\nsubdevid = 1\n'
+    file.write_text(head + tester, encoding="utf-8")
+    assert load_bench(file).is_simulated is expected
