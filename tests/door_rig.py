@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from orchestrator.api.access import Guard, Receive, Scope, Send
-from orchestrator.api.http_server import http_server, listen
+from orchestrator.api.address import listen
+from orchestrator.api.http_server import http_server
 from orchestrator.api.places import Bounds, Places
-from orchestrator.bench.settings import ServiceSettings
+from orchestrator.bench.service_settings import ServiceSettings
 from tests.api_client import TOKEN
 
 LONG_ANSWER = 4 * 2**20

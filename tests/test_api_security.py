@@ -11,11 +11,14 @@ from fastapi.routing import APIRoute
 from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.api.access import BODY_LIMIT, Guard, Message, Scope
+from orchestrator.api.address import check_exposure, reserved
 from orchestrator.api.app import OPENAPI, build_routes
 from orchestrator.api.live_stream import LiveClients
-from orchestrator.api.server import ServePlan, check_exposure, check_rights, reserved, serve
-from orchestrator.api.token import Redaction, ensure_token, read_token, token_path
-from orchestrator.bench.settings import BenchSettings, ServiceSettings, load_bench
+from orchestrator.api.logs import Redaction
+from orchestrator.api.server import ServePlan, check_rights, serve
+from orchestrator.api.token import ensure_token, read_token, token_path
+from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.events import Bus
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store

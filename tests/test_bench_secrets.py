@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
-from orchestrator.bench.settings import BENCH_FILE_BYTES, BenchSettings, load_bench
+from orchestrator.bench.service_settings import BENCH_FILE_BYTES
+from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.wrong_settings import HARMLESS
 
 SECRET = "Hunter2-Hunter2"  # noqa: S105 - what must not be shown

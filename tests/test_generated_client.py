@@ -9,10 +9,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from orchestrator.api.address import listen, url_of
 from orchestrator.api.app import build_routes, create_app
-from orchestrator.api.http_server import http_server, listen, url_of
+from orchestrator.api.http_server import http_server
 from orchestrator.api.live_stream import LiveClients
-from orchestrator.bench.settings import ServiceSettings
+from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.clock.scaled import in_loop_time, run_scaled
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S
 from orchestrator.rack.service import Service

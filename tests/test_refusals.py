@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.api.refusals import Refusals, person_in
+from orchestrator.api.refusals import Refusals, into, person_in
 from orchestrator.cli.app import app
 from orchestrator.events import EventKind
 from orchestrator.store import Store
@@ -67,7 +67,7 @@ def test_by_is_never_blank_on_the_command_line(tmp_path: Path, name: str) -> Non
 async def test_a_flood_of_refusals_is_counted(store: Store) -> None:
     """Twenty in a minute are stored, the others are counted with the next."""
     now_s = [0.0]
-    refusals = Refusals(store, lambda: now_s[0])
+    refusals = Refusals(into(store), lambda: now_s[0])
     for _ in range(1000):
         refusals.note("GET", "/api/v1/" + "x" * 1000, "10.0.0.9", "no token " * 1000)
     assert len(traces(store)) == 20
@@ -80,7 +80,7 @@ async def test_a_flood_of_refusals_is_counted(store: Store) -> None:
 async def test_a_flood_of_a_day_hides_no_order_and_fills_no_store(store: Store) -> None:
     """A wrong token each second: some hundred events a day; a refused order among them is stored all the same."""
     now_s = [0.0]
-    refusals = Refusals(store, lambda: now_s[0])
+    refusals = Refusals(into(store), lambda: now_s[0])
     for second in range(86_400):
         now_s[0] = float(second)
         refusals.note_log_in("GET", "/", "10.0.0.9", "no token")

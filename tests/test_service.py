@@ -6,8 +6,7 @@ import pytest
 
 from orchestrator.clock.virtual import clock_date, wall_time
 from orchestrator.events import EventKind
-from orchestrator.rack.claims import CommandRefused
-from orchestrator.rack.service import NoSuchThing
+from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.neware.settings import Trouble

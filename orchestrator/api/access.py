@@ -160,7 +160,7 @@ class Guard:
         kind, _, given = (headers.only("authorization", 401) or "").partition(" ")
         signature = proof.Signature.read(given.strip()) if kind.lower() == proof.SCHEME else None
         if signature is not None:
-            if not self._challenges.admits(signature, scope["method"], _target(scope)):
+            if not self._challenges.admits(signature, scope["method"], target_of(scope)):
                 raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
         else:
             self._check_token(scope, kind.lower(), given.strip())
@@ -208,7 +208,7 @@ class _Gone(Exception):
     """The client has gone before its request was whole; nothing of it is carried out."""
 
 
-def _target(scope: Scope) -> str:
+def target_of(scope: Scope) -> str:
     """Return a request's path and query as they were sent."""
     path = bytes(scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
     query = bytes(scope.get("query_string", b"")).decode("latin-1")

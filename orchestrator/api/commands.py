@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 
 from orchestrator.api import models, told_errors
 from orchestrator.api.pages import check_run
-from orchestrator.api.routes import ChannelName, RunId, TheService, channel_now, channel_stopped
+from orchestrator.api.parameters import ChannelName, RunId
+from orchestrator.api.routes import TheService, channel_now, channel_stopped
 from orchestrator.api.tags import Tag
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import sys
 from collections.abc import Iterator
 
 import uvicorn
 
-from drivers.errors import SettingsError
 from orchestrator.api.access import Guard
 from orchestrator.api.connection import HEAD_S, Connection
 from orchestrator.api.places import Places
-from orchestrator.bench.settings import ServiceSettings
+from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.clock.scaled import in_loop_time
 
 # Longer than the ladder of a stop takes to be confirmed: an order under way is carried out before the end.
@@ -25,8 +23,6 @@ _HANDSHAKE_S = 5.0
 _ACCEPTED_AT_ONCE = 32
 # Who knocks while many do waits here: a client whom the system turns away knocks again only after a second.
 _KNOCKING = 2048
-# What the system keeps of an answer that is not read, for each connection.
-_SENT_AHEAD = 256 * 1024
 
 
 class HttpServer(uvicorn.Server):
@@ -65,30 +61,6 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Install no signal handlers."""
         yield
-
-
-def listen(settings: ServiceSettings) -> socket.socket:
-    """Listen at the address of the settings. Raises SettingsError."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family)
-    if sys.platform != "win32":
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD)
-    try:
-        listening.bind((settings.host, settings.port))
-        # Who is told the address may connect at once: the system keeps him waiting until HTTP is up.
-        listening.listen()
-    except OSError as err:
-        listening.close()
-        raise SettingsError(f"cannot listen at {settings.host}:{settings.port}: {err.strerror}; try --port") from err
-    return listening
-
-
-def url_of(settings: ServiceSettings, listening: socket.socket) -> str:
-    """Return the address that clients are told."""
-    scheme = "https" if settings.tls_certificate else "http"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{scheme}://{host}:{listening.getsockname()[1]}"
 
 
 def http_server(app: Guard, settings: ServiceSettings) -> HttpServer:

@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from math import isfinite
 
 from orchestrator.clock.scaled import in_loop_time
@@ -99,15 +100,21 @@ async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncGenerator[str,
     with live.client() as client:
         told = 0
         for update in now:
-            yield _event("run", asdict(update))
+            yield _run_event(update)
         while (updates := await client.take(in_loop_time(KEEP_ALIVE_S))) is not None:
             for update in updates:
-                yield _event("run", asdict(update))
+                yield _run_event(update)
             if client.dropped > told:
                 told = client.dropped
                 yield _event("dropped", {"dropped": told})
             if not updates:
                 yield ": alive\n\n"
+
+
+@lru_cache(maxsize=MOST_CLIENTS)
+def _run_event(update: RunUpdate) -> str:
+    """Return the text of an update: made once, whoever follows."""
+    return _event("run", asdict(update))
 
 
 def _event(kind: str, data: dict[str, object]) -> str:

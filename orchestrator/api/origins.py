@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from orchestrator.api import pages, told_errors
 from orchestrator.api.models.fields import TheRunId, TheSimulation, said
-from orchestrator.api.routes import RunId, TheService
+from orchestrator.api.parameters import RunId, TheStore
 from orchestrator.api.tags import Tag
 from orchestrator.store import Origins
 
@@ -47,8 +47,8 @@ class RunOrigin(BaseModel):
 
 
 @router.get("/runs/{run_id}/origin", response_model=RunOrigin, tags=[Tag.RUNS], responses=told_errors.NO_RUN)
-async def run_origin(run_id: RunId, service: TheService) -> dict[str, Any]:
+async def run_origin(run_id: RunId, store: TheStore) -> dict[str, Any]:
     """Return where a run comes from: the recipe and the cell file with which it was ordered, by whom, and where."""
-    pages.check_run(service.store, run_id)
-    simulated = service.store.run(run_id).simulated
-    return {"run_id": run_id, "simulated": simulated, **Origins(service.store).of(run_id).as_dict()}
+    pages.check_run(store, run_id)
+    simulated = store.run(run_id).simulated
+    return {"run_id": run_id, "simulated": simulated, **Origins(store).of(run_id).as_dict()}

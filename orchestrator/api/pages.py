@@ -9,7 +9,7 @@ from drivers.interfaces import Sample
 from orchestrator.api import filters
 from orchestrator.api.models import EventQuery, Page, RunQuery
 from orchestrator.judging.cycles import Cycle
-from orchestrator.rack.service import NoSuchThing
+from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import SpectrumPoint, Store
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.errors import explained

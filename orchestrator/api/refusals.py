@@ -7,12 +7,15 @@ import logging
 import time
 from collections.abc import Callable
 
+from orchestrator.api.browser import API
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
+# Where the web process hands its sentences to control; no operation for clients.
+REFUSALS_PATH = f"{API}/refusals"
 # A flood of wrong tokens must not fill the store, nor hide the trace of an order: so many events in a period, then one
 # with the count. While the flood goes on the period doubles, up to an hour: 480 events a day.
 _MOST, _PERIOD_S, _LONGEST_PERIOD_S = 20, 60.0, 3600.0
@@ -39,10 +42,10 @@ class _Budget:
 
 
 class Refusals:
-    """The trace of refusals in one store. ``clock`` is in real seconds."""
+    """The trace of refusals, each a sentence for ``add``. ``clock`` is in real seconds."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store = store
+    def __init__(self, add: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._add = add
         self._clock = clock
         self._log_ins, self._orders = _Budget(clock()), _Budget(clock())
 
@@ -60,10 +63,19 @@ class Refusals:
         more = f" ({unseen} more before it)" if unseen else ""
         said = " ".join(sentence.split())[:_SENTENCE_SHOWN]
         message = f"{method} {_printable(path)[:_PATH_SHOWN]} of {who or 'nobody named'} was refused: {said}{more}"
+        self._add(message)
+
+
+def into(store: Store) -> Callable[[str], None]:
+    """Return a function that stores a sentence as the event of a refusal; where that fails it is logged."""
+
+    def add(sentence: str) -> None:
         try:
-            self._store.add_event(None, EventKind.REFUSED, message, wall_time())
+            store.add_event(None, EventKind.REFUSED, sentence, wall_time())
         except StoreError as err:
-            logger.warning("%s; not stored: %s", message, err)
+            logger.warning("%s; not stored: %s", sentence, err)
+
+    return add
 
 
 def person_in(body: bytes) -> str:

@@ -1,32 +1,37 @@
-"""Runs the service: lock, token, store, testers, HTTP and the watchdog, in one process and one event loop."""
+"""Runs control: lock, token, store, testers, HTTP and the watchdog, in one process and one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
+import os
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from drivers.errors import SettingsError
 from orchestrator.api import sentences as words
 from orchestrator.api.access import LOOPBACK_HOSTS
+from orchestrator.api.address import reserved, url_of
 from orchestrator.api.app import create_app
 from orchestrator.api.connection import descriptors
-from orchestrator.api.http_server import HttpServer, http_server, listen, url_of
+from orchestrator.api.http_server import HttpServer, http_server
 from orchestrator.api.live_stream import LiveClients
+from orchestrator.api.logs import Redaction, redact_logs
+from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.places import Bounds, Places
-from orchestrator.api.token import Redaction, ensure_token, must_be_private, read_token, token_path
-from orchestrator.api.watchdog import keep_alive, notify
+from orchestrator.api.system_notice import notify
+from orchestrator.api.token import ensure_token, must_be_private, read_token, token_path
+from orchestrator.api.watchdog import keep_alive
 from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import bench_testers, open_station
-from orchestrator.bench.settings import BenchSettings, ServiceSettings
+from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.rack.housekeeping import Housekeeping
@@ -43,10 +48,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ServePlan:
-    """The settings of one service process: its bench, its store and its options."""
+    """The settings of one service process: its bench, its store, and the address that people are told, if another."""
 
     bench: BenchSettings
     store: Path
+    public_url: str = ""
 
     @property
     def settings(self) -> ServiceSettings:
@@ -54,42 +60,51 @@ class ServePlan:
         return self.bench.service
 
 
-def reserved(settings: ServiceSettings) -> socket.socket:
-    """Listen at the service's address, before anything is made that a refusal would leave behind.
-
-    Raises SettingsError for an address that is taken, or that other machines reach without TLS, and for a certificate
-    or a key that cannot be used.
-    """
-    check_exposure(settings)
-    if settings.tls_certificate is not None:
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
-        except OSError as err:
-            raise SettingsError(f"[service] tls_certificate and tls_key cannot be used: {err.strerror or err}") from err
-    return listen(settings)
-
-
-async def serve(plan: ServePlan, announce: Callable[[str], None], at: socket.socket | None = None) -> None:
+async def serve(
+    plan: ServePlan,
+    announce: Callable[[str], None],
+    at: socket.socket | None = None,
+    parent: ParentLink | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C; the testers continue. Raises AlreadyOwned, SettingsError or CannotOpen.
 
-    ``at`` is the socket of an address that was ``reserved``; it is closed in the end.
+    ``at`` is the socket of an address that was ``reserved``; it is closed in the end. With a ``parent`` this is
+    control: it answers on loopback only, tells its address to the parent, and ends when that says so too.
     """
-    settings = plan.settings
+    settings = plan.settings if parent is None else ServiceSettings(port=0)
+    around = _Around(settings, parent, asyncio.Event())
+    if parent is not None:
+        parent.listen(lambda word, _: around.told.set() if word is Word.END else None)
     with contextlib.closing(at or reserved(settings)) as listening:
         async with owning(plan.store) as instance:
-            await _serve_owned(plan, announce, listening, instance)
+            await _serve_owned(plan, announce, listening, instance, around)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What surrounds the service: its address, its parent, if it has one, and whether it was told to end."""
+
+    settings: ServiceSettings
+    parent: ParentLink | None
+    told: asyncio.Event
+
+    def tell_system(self, message: str) -> None:
+        """Tell the service manager, which listens to the parent only."""
+        if self.parent is None:
+            notify(message)
+        else:
+            self.parent.tell(Word.SYSTEM, message)
 
 
 async def _serve_owned(
-    plan: ServePlan, announce: Callable[[str], None], listening: socket.socket, instance: Instance
+    plan: ServePlan, announce: Callable[[str], None], listening: socket.socket, instance: Instance, around: _Around
 ) -> None:
-    settings = plan.settings
     check_rights(plan.store)
     token = _token(plan, announce)
     redact_logs(Redaction({token} | plan.bench.secrets()))
     with open_store(plan.store) as store:
-        url = url_of(settings, listening)
-        instance.write_owner(url)
+        url = url_of(around.settings, listening)
+        instance.write_owner(url, plan.public_url, 0 if around.parent is None else os.getppid())
         async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
             keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
             bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
@@ -102,34 +117,16 @@ async def _serve_owned(
                 instance.beat()
                 newest.remember(wall_time())
 
-            hosts = LOOPBACK_HOSTS | {host.lower() for host in (settings.host, *settings.allowed_hosts)}
+            hosts = LOOPBACK_HOSTS
+            if around.parent is None:
+                hosts |= {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
             app = create_app(service, live, token, hosts, Places(Bounds.within(descriptors())))
-            server = http_server(app, settings)
-            await _until_signal(service, beat, live, server, listening, lambda: announce(url))
+            server = http_server(app, around.settings)
+            ready = partial(announce, url) if around.parent is None else partial(around.parent.tell, Word.READY, url)
+            await _until_signal(service, beat, live, server, listening, around, ready)
             in_order = f"the service was ended in order; {words.meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
         newest.remember(wall_time())
-
-
-def check_exposure(settings: ServiceSettings) -> None:
-    """Refuse to answer other machines without TLS and a separate token file. Raises SettingsError."""
-    try:
-        local = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        local = settings.host == "localhost"
-    if (settings.tls_certificate is None) != (settings.tls_key is None):
-        raise SettingsError("TLS needs both tls_certificate and tls_key")
-    if settings.tls_key is not None:
-        try:
-            # The group may read it: many systems have one for keys.
-            must_be_private(settings.tls_key, 0o037)
-        except OSError as err:
-            raise SettingsError(f"[service] tls_key cannot be read: {err.strerror}") from err
-    if not local and (settings.tls_key is None or settings.token_file is None):
-        raise SettingsError(
-            f"the service answers this machine only: {settings.host} needs tls_certificate, tls_key and token_file "
-            "under [service] in the bench file; see docs/operate.md"
-        )
 
 
 def check_rights(store: Path) -> None:
@@ -154,39 +151,25 @@ def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:
     return token
 
 
-def redact_logs(redaction: Redaction) -> None:
-    """Remove secrets from all records that the handlers of the root logger write."""
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(redaction)
-        handler.addFilter(_named_plainly)
-
-
-def _named_plainly(record: logging.LogRecord) -> bool:
-    """Rename the logger of uvicorn's ordinary lines, which is called an error: what is no alarm reads like none."""
-    if record.name == "uvicorn.error":
-        record.name = "uvicorn"
-    return True
-
-
 async def _until_signal(
     service: Service,
     beat: Callable[[], None],
     live: LiveClients,
     server: HttpServer,
     listening: socket.socket,
+    around: _Around,
     ready: Callable[[], None],
 ) -> None:
     """Run all tasks until a signal comes, then end HTTP first, so that no order is lost, and the polls last."""
-    told = asyncio.Event()
-    with _signals(told):
+    with _signals(around.told):
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[listening]), name="http")
             tasks = [group.create_task(service.run(), name="service")]
-            tasks.append(group.create_task(keep_alive(service.supervisors, beat), name="watchdog"))
-            notify("READY=1")
+            tasks.append(group.create_task(keep_alive(service.supervisors, beat, around.tell_system), name="watchdog"))
+            around.tell_system("READY=1")
             ready()
-            await told.wait()
-            notify("STOPPING=1")
+            await around.told.wait()
+            around.tell_system("STOPPING=1")
             logger.info("ending")
             live.close()
             server.should_exit = True

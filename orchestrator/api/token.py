@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import stat
@@ -53,27 +52,3 @@ def ensure_token(path: Path) -> tuple[str, bool]:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(f"{token}\n")
     return token, True
-
-
-class Redaction(logging.Filter):
-    """Removes secrets from every log line of any module."""
-
-    def __init__(self, hidden: set[str]) -> None:
-        super().__init__()
-        # A password as short as these is in half of all words.
-        self._secrets = sorted((secret for secret in hidden if len(secret) > 3), key=len, reverse=True)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Remove the secrets from a log record."""
-        if record.exc_info and not record.exc_text:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
-        message = self.clean(record.getMessage())
-        record.msg, record.args = message, ()
-        record.exc_text = self.clean(record.exc_text) if record.exc_text else None
-        return True
-
-    def clean(self, text: str) -> str:
-        """Remove the secrets from a text."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text

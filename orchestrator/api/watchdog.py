@@ -1,4 +1,4 @@
-"""Reports to systemd that the service is ready and alive: one datagram to the socket that systemd names.
+"""Reports to systemd that the service is alive.
 
 Alive means that every tester's loop goes on, not that this process exists: one that hangs is restarted. systemd and the
 lock's file are told in real time, however fast the loop's time runs.
@@ -9,30 +9,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import socket
 from collections.abc import Callable, Sequence
 
+from orchestrator.api.system_notice import notify
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
 _BEAT_S = 5.0
-
-
-def notify(message: str) -> None:
-    """Send one message to systemd; without it do nothing."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address or not hasattr(socket, "AF_UNIX"):
-        return
-    # A leading @ stands for the abstract namespace.
-    name = f"\0{address[1:]}" if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
-            link.connect(name)
-            link.sendall(message.encode())
-    except OSError as err:
-        logger.warning("systemd could not be told %s: %s", message.partition("=")[0], err)
 
 
 class TickWatch:
@@ -52,8 +37,10 @@ class TickWatch:
         return [name for name, (_, since_s) in self._seen.items() if now_s - since_s > self._patience_s]
 
 
-async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]) -> None:
-    """Update the store's lock file and systemd's watchdog regularly, as long as every loop advances."""
+async def keep_alive(
+    supervisors: Sequence[Supervisor], beat: Callable[[], None], tell: Callable[[str], None] = notify
+) -> None:
+    """Update the store's lock file and (``tell``) systemd's watchdog regularly, as long as every loop advances."""
     loop = asyncio.get_running_loop()
     patience_s = int(os.environ.get("WATCHDOG_USEC", "600000000")) / 1e6 / 2
     watch = TickWatch(supervisors, in_loop_time(patience_s), loop.time())
@@ -62,7 +49,7 @@ async def keep_alive(supervisors: Sequence[Supervisor], beat: Callable[[], None]
         beat()
         stalled = watch.stalled(loop.time())
         if not stalled:
-            notify("WATCHDOG=1")
+            tell("WATCHDOG=1")
         elif stalled != complained:
             logger.error("no poll of %s for %.0f s: the watchdog is fed no more", ", ".join(stalled), patience_s)
         complained = stalled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,32 +11,15 @@ from drivers.chi660e.cycling_settings import CyclingSettings, cycling_settings
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
-from drivers.table_settings import Host, TableSettings
+from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.plausibility import PlausibilitySettings
+from orchestrator.bench.service_settings import ServiceSettings, read_document
 from orchestrator.bench.wrong_settings import sentences
 from orchestrator.clock.scaled import ScaledClock
-from protocols.bounded_file import BadFile, read_bounded
 from protocols.program import Program
 from protocols.usual_bands import UsualBands
-
-# A rack of a hundred units takes less than a tenth of this.
-BENCH_FILE_BYTES = 1024 * 1024
-
-
-class ServiceSettings(TableSettings):
-    """The address of ``cellrig serve``. Any but this machine's own needs certificate, key and a token file.
-
-    ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
-    """
-
-    host: Host = "127.0.0.1"
-    port: int = Field(default=8765, ge=0, le=65535)
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    token_file: Path | None = None
-    allowed_hosts: tuple[str, ...] = ()
 
 
 class SimulatedHoldersSettings(TableSettings):
@@ -166,28 +148,16 @@ class BenchSettings(TableSettings):
 
 def load_bench(path: Path) -> BenchSettings:
     """Read a bench file (TOML). Raises SettingsError with every problem and its place in the file."""
-    document = _document(path)
+    return bench_of(read_document(path), path)
+
+
+def bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
+    """Return the settings of a bench file that is read already. Raises SettingsError as ``load_bench``."""
     try:
         return BenchSettings.model_validate(document)
     except ValidationError as err:
         # Not chained: pydantic's own message shows what was typed, passwords too.
         raise SettingsError("\n".join(sentences(err, document, path))) from None
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        text = read_bounded(path, BENCH_FILE_BYTES).decode("utf-8")
-    except BadFile as err:
-        raise SettingsError(f"cannot read the bench file: {err}") from err
-    except UnicodeDecodeError as err:
-        # Not chained: the exception holds the whole file.
-        raise SettingsError(f"{path} is not UTF-8 text at byte {err.start}; save it as UTF-8") from None
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
-        raise SettingsError(f"{path} is not valid TOML: {err}") from None
-    except RecursionError:
-        raise SettingsError(f"{path} is not valid TOML: tables stand in one another too deep") from None
 
 
 def _listed(channels: tuple[str, ...]) -> str:

@@ -1,14 +1,20 @@
-"""``cellrig serve``: the process that owns the instruments."""
+"""``cellrig serve``: the processes that own the instruments and answer clients."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
 from orchestrator.cli.output import FAILED, fail
+
+if TYPE_CHECKING:
+    import socket
+
+    from orchestrator.bench.settings import BenchSettings
+    from orchestrator.serving.processes import Served
 
 
 def serve(
@@ -38,38 +44,95 @@ def serve(
 ) -> None:
     """Own the instruments and run what clients order; running tests continue when this ends, and are found again."""
     import logging
-    from contextlib import closing
 
-    from orchestrator.api.server import ServePlan, reserved
-    from orchestrator.api.server import serve as serve_plan
-    from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
-    from orchestrator.bench.settings import ServiceSettings, load_bench
-    from orchestrator.clock.scaled import run_by
-    from orchestrator.rack.lock import AlreadyOwned, last_alive_unix_s, owner_of
+    from orchestrator.serving.child import LOG_FORMAT
 
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --bench FILE or --simulate")
     if not simulate and (cells is not None or speed is not None):
         raise typer.BadParameter("--cells and --speed are for --simulate: real cells are what they are")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
-    if (owner := owner_of(store)) is not None:
-        fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
-    real = load_bench(bench) if bench is not None else None
-    before = standing_rack(store) if bench is None else real
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    if bench is not None:
+        status = _serve_bench(bench, store, changed)
+    else:
+        status = _serve_simulated(store, speed, cells, changed)
+    raise typer.Exit(status)
+
+
+def _serve_bench(bench: Path, store: Path, changed: dict[str, Any]) -> int:
+    """Serve real instruments. Only control reads what the bench file says of them."""
+    from functools import partial
+
+    from pydantic import ValidationError
+
+    from orchestrator.bench.service_settings import read_document, service_in
+    from orchestrator.serving.processes import Served
+
+    document = read_document(bench)
+    try:
+        service = service_in(document).model_copy(update=changed)
+    except ValidationError:
+        # With everything else that is wrong in the file, in words.
+        _bench_of(document, bench)
+        raise
+    return _serve(Served(service, store, partial(_bench_of, document, bench)))
+
+
+def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
+    from orchestrator.bench.settings import bench_of
+
+    return bench_of(document, path)
+
+
+def _serve_simulated(store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any]) -> int:
+    """Serve a simulated rack, which is started if none stands from before."""
+    from contextlib import closing
+    from functools import partial
+
+    from orchestrator.api.address import reserved
+    from orchestrator.bench.service_settings import ServiceSettings
+    from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
+    from orchestrator.rack.lock import last_alive_unix_s
+    from orchestrator.serving.processes import Served
+
+    _refuse_second(store)
+    before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     # Before a rack, a store or a token is made: where the address is taken, nothing is left behind.
     with closing(reserved(service)) as listening:
-        if real is not None:
-            settings = real
-        else:
-            settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
-            _announce(where)
-        settings = settings.model_copy(update={"service": service})
-        try:
-            run_by(settings.clock, serve_plan(ServePlan(settings, store), _announce, listening))
-        except AlreadyOwned as err:
+        settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
+        _announce(where)
+        return _serve(Served(service, store, partial(_itself, settings)), listening)
+
+
+def _itself(settings: BenchSettings) -> BenchSettings:
+    return settings
+
+
+def _serve(served: Served, listening: socket.socket | None = None) -> int:
+    from drivers.errors import SettingsError
+    from orchestrator.serving.processes import serve as serve_by_two
+
+    try:
+        return serve_by_two(served, _announce, listening)
+    except SettingsError:
+        # Of a second service of the store it matters more whose it is than that its port is taken.
+        _refuse_second(served.store)
+        raise
+    except Exception as err:
+        from orchestrator.rack.lock import AlreadyOwned
+
+        if isinstance(err, AlreadyOwned):
             fail(str(err), FAILED)
+        raise
+
+
+def _refuse_second(store: Path) -> None:
+    from orchestrator.rack.lock import owner_of
+
+    if (owner := owner_of(store)) is not None:
+        fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
 
 
 def _announce(line: str) -> None:

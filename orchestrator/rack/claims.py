@@ -12,6 +12,10 @@ class CommandRefused(Exception):
     """A client's command is not allowed now; the message gives the reason and the remedy."""
 
 
+class NoSuchThing(CommandRefused):
+    """A client named a run or channel that does not exist."""
+
+
 class Claimed(CommandRefused):
     """Another client has claimed the channel; the message names the client and the seconds left."""
 

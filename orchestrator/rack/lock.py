@@ -49,15 +49,21 @@ class AlreadyOwned(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that holds a store's lock."""
+    """The process that holds a store's lock. Commands ask it at ``url``, people are told ``public_url``.
+
+    ``parent_pid`` is the process that a user has started, ends and sees. Both are empty where they are the same.
+    """
 
     pid: int
     host: str
     started_utc: str
     url: str
+    public_url: str = ""
+    parent_pid: int = 0
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, started {self.started_utc}, at {self.url or 'no address'}"
+        at = self.public_url or self.url or "no address"
+        return f"process {self.parent_pid or self.pid} on {self.host}, started {self.started_utc}, at {at}"
 
 
 def lock_path(store: Path) -> Path:
@@ -79,10 +85,10 @@ class Instance:
         # When the owner before this one, if it died, was last alive.
         self.last_alive_unix_s = last_alive_unix_s
 
-    def write_owner(self, url: str) -> None:
-        """Write the lock's owner and the service's address into the file."""
+    def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0) -> None:
+        """Write the lock's owner and the service's addresses into the file."""
         now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
+        self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url, public_url, parent_pid))))
 
     def beat(self) -> None:
         """Set the file's time to now, by the owner's clock; after a crash it shows when the owner was last alive.

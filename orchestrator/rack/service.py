@@ -22,7 +22,7 @@ from orchestrator.events import Bus, EventKind
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.channel_queue import Keep, keep_nothing
 from orchestrator.rack.channel_watch import BY_HAND
-from orchestrator.rack.claims import Claims, CommandRefused
+from orchestrator.rack.claims import Claims, CommandRefused, NoSuchThing
 from orchestrator.rack.double_orders import DoubleOrders
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.mounted_cells import NO_TERMS, Terms
@@ -48,10 +48,6 @@ _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
 # Where millions of records were judged again, nobody has seen the channels meanwhile.
 _LONG_RECOVERY_S = 1.0
-
-
-class NoSuchThing(CommandRefused):
-    """A client named a run or channel that does not exist."""
 
 
 class Service:

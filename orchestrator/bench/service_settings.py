@@ -1,0 +1,52 @@
+"""The table ``[service]`` of a bench file, which is read without the settings of any instrument."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from drivers.errors import SettingsError
+from drivers.table_settings import Host, TableSettings
+from protocols.bounded_file import BadFile, read_bounded
+
+# A rack of a hundred units takes less than a tenth of this.
+BENCH_FILE_BYTES = 1024 * 1024
+
+
+class ServiceSettings(TableSettings):
+    """The address of ``cellrig serve``. Any but this machine's own needs certificate, key and a token file.
+
+    ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
+    """
+
+    host: Host = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65535)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    token_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+
+def service_in(document: dict[str, Any]) -> ServiceSettings:
+    """Return the table of a bench file, all of its defaults where there is none. Raises pydantic's ValidationError."""
+    return ServiceSettings.model_validate(document.get("service", {}))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a bench file as TOML. Raises SettingsError for what is no such file."""
+    try:
+        text = read_bounded(path, BENCH_FILE_BYTES).decode("utf-8")
+    except BadFile as err:
+        raise SettingsError(f"cannot read the bench file: {err}") from err
+    except UnicodeDecodeError as err:
+        # Not chained: the exception holds the whole file.
+        raise SettingsError(f"{path} is not UTF-8 text at byte {err.start}; save it as UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(f"{path} is not valid TOML: {err}") from None
+    except RecursionError:
+        raise SettingsError(f"{path} is not valid TOML: tables stand in one another too deep") from None

@@ -1,0 +1,61 @@
+"""What control and web each do, out of what ``cellrig serve`` was told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.api.address import reserved, url_of
+from orchestrator.api.parent_link import ParentLink
+from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.serving.parent import Parent
+
+if TYPE_CHECKING:
+    from orchestrator.bench.settings import BenchSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A store that is served: the public address, and the bench, which only control reads as such."""
+
+    service: ServiceSettings
+    store: Path
+    bench: Callable[[], BenchSettings]
+
+
+def serve(served: Served, announce: Callable[[str], None], at: socket.socket | None = None) -> int:
+    """Serve until SIGTERM, Ctrl-C or a closed terminal, by two processes; return the exit status.
+
+    ``at`` is the socket of an address that was ``reserved``. Raises AlreadyOwned, SettingsError and StoreError of a
+    start that fails.
+    """
+    with closing(at or reserved(served.service)) as listening:
+        url = url_of(served.service, listening)
+        control = partial(_be_control, served, url, announce, listening)
+        web = partial(_be_web, served.service, served.store, listening)
+        return Parent(control, web, lambda: announce(url)).run()
+
+
+def _be_control(
+    served: Served, url: str, announce: Callable[[str], None], listening: socket.socket, parent: ParentLink
+) -> None:
+    from orchestrator.api.server import ServePlan
+    from orchestrator.api.server import serve as serve_control
+    from orchestrator.clock.scaled import run_by
+
+    # The public address is web's.
+    listening.close()
+    bench = served.bench().model_copy(update={"service": served.service})
+    run_by(bench.clock, serve_control(ServePlan(bench, served.store, url), announce, None, parent))
+
+
+def _be_web(service: ServiceSettings, store: Path, listening: socket.socket, parent: ParentLink) -> None:
+    from orchestrator.web.server import WebPlan, serve_web
+
+    asyncio.run(serve_web(WebPlan(service, store), listening, parent))

@@ -1,0 +1,136 @@
+"""The application of the web process: stored pages are read here, everything else is asked of control."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import Response
+
+from orchestrator.api import browser, live_routes, origins, stored_routes
+from orchestrator.api.access import BODY, Guard, Message, Receive, Scope, Send, target_of
+from orchestrator.api.application import Statuses, answer, new_application
+from orchestrator.api.live_stream import TooManyClients
+from orchestrator.api.places import Places
+from orchestrator.api.query_keys import only_known_keys
+from orchestrator.api.refusals import Refusals
+from orchestrator.rack.claims import NoSuchThing
+from orchestrator.store import StoreError
+from orchestrator.web.control_link import ControlLink, ControlSilent
+from orchestrator.web.live_fan import LiveFan
+from orchestrator.web.loopback_client import Answer
+from orchestrator.web.reading import KeptAnswers, Reading
+from orchestrator.web.snapshots import Snapshots
+
+HEALTH = "/health"
+_STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
+# What only the living control knows.
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status"))
+_QUESTIONS = frozenset({"GET", "HEAD"})
+# Of a request and of an answer: all else is of one connection, or of the door's.
+_ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})
+_ANSWERED_WITH = frozenset({b"content-type", b"cache-control", b"allow", b"retry-after", *(
+    name.encode() for name in browser.HEADERS
+)})  # fmt: skip
+
+_App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class WebApp:
+    """Answers what the store answers, and asks control for the rest."""
+
+    def __init__(self, link: ControlLink, fan: LiveFan, reading: Reading) -> None:
+        self._link = link
+        self._reading = reading
+        self._kept = KeptAnswers()
+        self._state = Snapshots(link)
+        # The document of the API is the same for the whole life of a control; it is long, and dear to make.
+        self._documents = Snapshots(link, max_age_s=float("inf"))
+        self._documents_of = link.url
+        self._stored = _stored_pages(fan, reading, self._state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that the guard has let through."""
+        method, path = scope["method"], scope["path"]
+        try:
+            if method not in _QUESTIONS or (method == "HEAD" and _is_of_control(path)):
+                await _give(send, await self._ordered(scope))
+            elif path in browser.PATHS:
+                await _give(send, await self._document(target_of(scope)))
+            elif _is_of_control(path):
+                await _give(send, await self._state.get(target_of(scope)))
+            elif method == "GET" and path.startswith(browser.API) and not path.startswith(f"{browser.API}/live"):
+                await self._page(scope, receive, send)
+            else:
+                await self._stored(scope, receive, send)
+        except ControlSilent as err:
+            await answer(503, str(err))(scope, receive, send)
+
+    async def _ordered(self, scope: Scope) -> Answer:
+        """Hand an order to control, with the name in it of who gave it."""
+        headers = [(name, value) for name, value in scope["headers"] if name in _ASKED_WITH]
+        try:
+            return await self._link.ask(scope["method"], target_of(scope), headers, scope.get(BODY, b""))
+        finally:
+            self._state.spoil()
+
+    async def _document(self, target: str) -> Answer:
+        if self._documents_of != self._link.url:
+            self._documents.spoil()
+            self._documents_of = self._link.url
+        return await self._documents.get(target)
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer out of the store; the same question with nothing committed since has the same answer."""
+        target = target_of(scope)
+        try:
+            version = self._reading.version()
+        except StoreError as err:
+            await answer(503, str(err))(scope, receive, send)
+            return
+        if (kept := self._kept.get(target, version)) is not None:
+            await _give(send, kept)
+            return
+        pieces: list[Message] = []
+
+        async def sending(message: Message) -> None:
+            pieces.append(message)
+            await send(message)
+
+        await self._stored(scope, receive, sending)
+        if pieces and pieces[0]["status"] == 200:
+            body = b"".join(piece.get("body", b"") for piece in pieces[1:])
+            self._kept.keep(target, version, Answer(200, tuple(pieces[0]["headers"]), body))
+
+
+def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, places: Places) -> Guard:
+    """Put the guard of a service around the application."""
+    return Guard(app, token, hosts, refusals.note_log_in, places)
+
+
+def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
+    app = new_application(_STATUS, lambda request, sentence: None)
+    app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
+    known = [Depends(only_known_keys)]
+
+    async def health(request: Request) -> Response:
+        """Pass on what control says of itself."""
+        said = await state.get(HEALTH)
+        return Response(said.body, said.status, media_type="application/json")
+
+    app.get(HEALTH, dependencies=known)(health)
+    for router in (stored_routes.router, live_routes.router, origins.router):
+        app.include_router(router, prefix=browser.API, dependencies=known)
+    return app
+
+
+def _is_of_control(path: str) -> bool:
+    return path in _LIVE_STATE or path.startswith(f"{_LIVE_STATE[0]}/")
+
+
+async def _give(send: Send, told: Answer) -> None:
+    headers: list[Any] = [(name, value) for name, value in told.headers if name in _ANSWERED_WITH]
+    headers.append((b"content-length", b"%d" % len(told.body)))
+    await send({"type": "http.response.start", "status": told.status, "headers": headers})
+    await send({"type": "http.response.body", "body": told.body})

@@ -1,0 +1,81 @@
+"""Follows the one live stream of control, and fans it out to all clients: they cost control nothing.
+
+When control is lost every client's stream ends, as that of a service that ends does; a new one is refused until control
+is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from orchestrator.api import browser
+from orchestrator.api.live_stream import LiveClients
+from orchestrator.events import Bus, RunUpdate
+from orchestrator.states import RunState
+from orchestrator.web.control_link import SILENT, ControlLink, ControlSilent
+
+logger = logging.getLogger(__name__)
+
+_LIVE = f"{browser.API}/live"
+# From the loss of control to the next look for it, in seconds.
+_RETRY_S = 0.2
+# Control says at least that it is there, every 15 s (``orchestrator.api.live_stream``); three times that is silence.
+_SILENT_S = 45.0
+
+
+class LiveFan:
+    """The live values of control, for any number of clients."""
+
+    def __init__(self, link: ControlLink) -> None:
+        self._link = link
+        self._bus = Bus()
+        self._runs: dict[str, RunUpdate] = {}
+        self._is_followed = False
+        self.clients = LiveClients(self._bus)
+
+    def now(self) -> list[RunUpdate]:
+        """Return every run as it is now. Raises ControlSilent while control does not answer."""
+        if not self._is_followed:
+            raise ControlSilent(SILENT)
+        return list(self._runs.values())
+
+    async def run(self) -> None:
+        """Follow control, and whoever comes after it, until cancelled."""
+        while True:
+            try:
+                async with self._link.follow(_LIVE) as lines:
+                    self._runs.clear()
+                    self._is_followed = True
+                    await self._pass_on(lines)
+            except ControlSilent as err:
+                if self._is_followed:
+                    logger.warning("%s", err)
+            finally:
+                self._is_followed = False
+                self.clients.close()
+            await asyncio.sleep(_RETRY_S)
+
+    async def _pass_on(self, lines: Any) -> None:  # noqa: ANN401 - an asynchronous iterator
+        kind = b""
+        while True:
+            async with asyncio.timeout(_SILENT_S):
+                line = await anext(lines, None)
+            if line is None:
+                return
+            name, _, value = line.partition(b": ")
+            if name == b"event":
+                kind = value
+            elif name == b"data" and kind == b"run":
+                self._tell(json.loads(value))
+            elif name == b"data" and kind == b"dropped":
+                logger.warning(
+                    "control has left out values for this process, which read too slowly: %s", value.decode()
+                )
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        update = RunUpdate(**{**told, "state": RunState(told["state"])})
+        self._runs[update.run_id] = update
+        self._bus.tell(update)
