@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.figures import Aim, Figure
@@ -43,13 +44,13 @@ voltage_low_v = -5.0
 """
 
 
-class _Clients:
+class Clients:
     """The clients of one service."""
 
     def __init__(self, url: str, token: str) -> None:
         where = urlsplit(url)
         self._host, self._port = where.hostname or "", where.port or 0
-        self._token = token
+        self.token = token
 
     def connect(self, sent: bytes = b"", timeout_s: float = 10.0) -> socket.socket:
         """Open a connection and send some bytes."""
@@ -59,15 +60,26 @@ class _Clients:
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
         """Give the bytes of a request."""
-        head = f"{method} /api/v1/{path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {self._token}\r\n"
+        head = f"{method} /api/v1/{path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: Bearer {self.token}\r\n"
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
         return f"{head}{kind}\r\n".encode() + body
 
-    def stop(self) -> float:
+    def answer(self, method: str, path: str, order: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Ask on a connection of its own, and give the answer."""
+        body = b"" if order is None else json.dumps(order).encode()
+        with self.connect(self.request(method, path, body)) as link, link.makefile("rb") as reply:
+            assert b" 20" in reply.readline(), f"{method} {path} was refused"
+            length = 0
+            while line := reply.readline().strip():
+                name, _, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            return json.loads(reply.read(length))
+
+    def stop(self, channel: str = _CHANNEL) -> float:
         """Stop a channel on a connection of its own, and give how long that took, in seconds."""
         began = time.monotonic()
         body = json.dumps({"by": "benchmark"}).encode()
-        with self.connect(self.request("POST", f"channels/{_CHANNEL}/stop", body)) as link:
+        with self.connect(self.request("POST", f"channels/{channel}/stop", body)) as link:
             first = link.recv(65536).partition(b"\r\n")[0]
         assert b" 200 " in first, f"the stop was answered with {first.decode()!r}"
         return time.monotonic() - began
@@ -95,7 +107,7 @@ def measure(quick: bool) -> list[Figure]:
         with child("timed_service", str(bench), str(store)) as service:
             while not (url := line_of(service)).startswith("http"):
                 pass
-            clients = _Clients(url, token_path(store).read_text("ascii").strip())
+            clients = Clients(url, token_path(store).read_text("ascii").strip())
             time.sleep(2.0)
             alone = [clients.stop() for _ in range(stops)]
             crowded = []

@@ -8,6 +8,7 @@ Three processes, so that what each uses is told apart: the simulated rack (``lat
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -177,10 +178,13 @@ def _records(store: Path) -> int:
 
 
 @contextmanager
-def child(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a module of this package as a process; the end of its stdin is its end."""
+def child(module: str, *arguments: str, folder: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run a module of this package as a process; the end of its stdin is its end. ``folder``: another checkout's."""
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    environment = os.environ | ({} if folder is None else {"PYTHONPATH": str(folder)})
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=environment
+    ) as process:
         try:
             yield process
             if process.stdin is not None:

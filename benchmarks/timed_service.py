@@ -1,4 +1,4 @@
-"""The service itself, with what it does timed: ``python -m benchmarks.timed_service BENCH STORE``, until stdin ends.
+"""The service itself, with control timed: ``python -m benchmarks.timed_service BENCH STORE``, until stdin ends.
 
 It says where it answers; at its end it prints what it has measured as one line of JSON. Times are of the system's
 monotonic clock, which all processes of a machine share. What is timed is called a few times a second.
@@ -9,18 +9,26 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import os
 import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orchestrator.api.address import reserved, url_of
+from orchestrator.api.parent_link import ParentLink
 from orchestrator.api.server import ServePlan, serve
 from orchestrator.bench.settings import load_bench
 from orchestrator.rack.supervisor import Supervisor
+from orchestrator.serving.parent import Parent
+from orchestrator.serving.processes import be_web
 from orchestrator.store import Store
 
 # How often the loop is asked to wake a task up; how late it does is the loop's delay.
@@ -72,22 +80,37 @@ class Timings:
             self.cpu.append((due, time.process_time()))
 
 
-async def main(bench: Path, store: Path) -> None:
-    """Serve and measure."""
+def main(bench: Path, store: Path) -> None:
+    """Serve by two processes, and measure control."""
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    settings = load_bench(bench)
+    with closing(reserved(settings.service)) as listening:
+        url = url_of(settings.service, listening)
+        control = partial(_timed_control, ServePlan(settings, store, url), listening)
+        web = partial(be_web, settings.service, store, listening)
+        Parent(control, web, lambda: print(url, flush=True)).run()
+
+
+def _timed_control(plan: ServePlan, listening: socket.socket, parent: ParentLink) -> None:
+    listening.close()
+    asyncio.run(_timed(plan, parent))
+
+
+async def _timed(plan: ServePlan, parent: ParentLink) -> None:
     timings = Timings()
     timings.watch()
     probing = asyncio.ensure_future(timings.probe())
-    ending = asyncio.ensure_future(_end_with_stdin())
-    await serve(ServePlan(load_bench(bench), store), lambda line: print(line, flush=True))
-    await ending
+    await serve(plan, lambda line: print(line, flush=True), None, parent)
     probing.cancel()
     print(json.dumps(asdict(timings)), flush=True)
 
 
-async def _end_with_stdin() -> None:
-    await asyncio.to_thread(sys.stdin.read)
-    signal.raise_signal(signal.SIGTERM)
+def _end_with_stdin() -> None:
+    # Not ``sys.stdin``: a child that is forked meanwhile would inherit its lock.
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.cli import main
 from orchestrator.cli.client import ServiceClient
+from orchestrator.rack.lock import owner_of
 from orchestrator.store import open_store
 from tests import forked_program
 from tests.command_line import refused
@@ -140,6 +142,26 @@ class Bench:
         return ServiceClient(self.store, None).url
 
 
+def asked(bench: Bench, path: str) -> tuple[int, str]:
+    """Ask at the address that people are told, and give status and text."""
+    url = re.findall(r"^http://\S+$", bench.output, re.MULTILINE)[-1]
+    token = (bench.folder / "cellrig.db.token").read_text(encoding="ascii").strip()
+    reply = httpx.get(f"{url}{path}", headers={"Authorization": f"Bearer {token}"}, timeout=60.0, trust_env=False)
+    return reply.status_code, reply.text
+
+
+def until_answered(bench: Bench, path: str) -> None:
+    """Wait until a question is answered with 200."""
+    while asked(bench, path)[0] != 200:
+        time.sleep(0.05)
+
+
+def children_of(pid: int) -> set[int]:
+    """Give the processes that a process has started."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], check=False, capture_output=True, text=True)
+    return {int(word) for word in found.stdout.split()}
+
+
 def is_running(update: dict[str, Any]) -> bool:
     """Tell whether a run goes on."""
     return bool(update["state"] == "running")
@@ -201,6 +223,38 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
     assert token not in bench.output
     assert token not in bench.log
     assert "run R000001 on 21-1-3" in bench.log
+
+
+@pytest.mark.needs("ps")
+def test_each_of_the_two_processes_is_started_again_while_the_other_goes_on(bench: Bench) -> None:
+    """Commands need no web, and no run notices its death; with control dead it is said, and what is stored is shown."""
+    bench.serve()
+    bench.done(*RUN)
+    bench.until(is_running)
+    assert bench.service is not None
+    assert bench.service.pid is not None
+    owner = owner_of(bench.store)
+    assert owner is not None
+    (web,) = children_of(bench.service.pid) - {owner.pid, bench.rack}
+    os.kill(web, signal.SIGSTOP)
+    assert "runs R000001" in bench.done("status")
+    os.kill(web, signal.SIGKILL)
+    until_answered(bench, "/api/v1/status")
+    assert bench.url() == owner.url
+    # The parent cannot start it again before it is looked at.
+    os.kill(bench.service.pid, signal.SIGSTOP)
+    os.kill(owner.pid, signal.SIGKILL)
+    assert asked(bench, "/api/v1/runs/R000001")[0] == 200
+    status, said = asked(bench, "/api/v1/status")
+    assert (status, "what is stored is shown" in said) == (503, True)
+    os.kill(bench.service.pid, signal.SIGCONT)
+    until_answered(bench, "/api/v1/status")
+    assert "went on in the tester by itself" in bench.done("status")
+    assert "web has ended with -9" in bench.log
+    assert "control has ended with -9" in bench.log
+    assert bench.end(signal.SIGTERM) == 0
+    with open_store(bench.store, read_only=True) as store:
+        assert store.events()[-1].message.startswith("the service was ended in order")
 
 
 def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None:

@@ -155,12 +155,14 @@ class Guard:
         name = _without_port(headers.only("host", 400) or "").lower()
         if name not in self._hosts:
             raise Refusal(400, "this service does not answer under that host name; use 127.0.0.1")
-        if scope["path"] in OPEN_PATHS:
-            return None
         kind, _, given = (headers.only("authorization", 401) or "").partition(" ")
         signature = proof.Signature.read(given.strip()) if kind.lower() == proof.SCHEME else None
+        is_right = signature is not None and self._challenges.admits(signature, scope["method"], target_of(scope))
+        if scope["path"] in OPEN_PATHS:
+            # Nobody needs one here; who brings one wants the answer proved.
+            return signature if is_right else None
         if signature is not None:
-            if not self._challenges.admits(signature, scope["method"], target_of(scope)):
+            if not is_right:
                 raise Refusal(401, "the signature of this request is not right, or its challenge is used or too old")
         else:
             self._check_token(scope, kind.lower(), given.strip())

@@ -17,6 +17,7 @@ from orchestrator.api import (
     origins,
     reference_page,
     routes,
+    series,
     stored_routes,
     told_errors,
 )
@@ -63,11 +64,12 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     """Build the application without its guard: for the guard, and for lists of all routes."""
     app = new_application(_STATUS, _trace)
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
+    app.state.columns = series.RunColumns()
     app.state.stored = lambda: service.store
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    reads = (routes.router, stored_routes.router, live_routes.router, origins.router)
+    reads = (routes.router, stored_routes.router, series.router, live_routes.router, origins.router)
     describe_answers((routes.open_router, *reads, commands.router, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)

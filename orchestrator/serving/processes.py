@@ -37,14 +37,15 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
     """
     with closing(at or reserved(served.service)) as listening:
         url = url_of(served.service, listening)
-        control = partial(_be_control, served, url, announce, listening)
-        web = partial(_be_web, served.service, served.store, listening)
+        control = partial(be_control, served, url, announce, listening)
+        web = partial(be_web, served.service, served.store, listening)
         return Parent(control, web, lambda: announce(url)).run()
 
 
-def _be_control(
+def be_control(
     served: Served, url: str, announce: Callable[[str], None], listening: socket.socket, parent: ParentLink
 ) -> None:
+    """Be control: own the instruments, answer on loopback, until the parent says that it is over."""
     from orchestrator.api.server import ServePlan
     from orchestrator.api.server import serve as serve_control
     from orchestrator.clock.scaled import run_by
@@ -55,7 +56,8 @@ def _be_control(
     run_by(bench.clock, serve_control(ServePlan(bench, served.store, url), announce, None, parent))
 
 
-def _be_web(service: ServiceSettings, store: Path, listening: socket.socket, parent: ParentLink) -> None:
+def be_web(service: ServiceSettings, store: Path, listening: socket.socket, parent: ParentLink) -> None:
+    """Be web: answer at the public address until the parent says that it is over."""
     from orchestrator.web.server import WebPlan, serve_web
 
     asyncio.run(serve_web(WebPlan(service, store), listening, parent))

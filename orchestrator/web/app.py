@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from orchestrator.api import browser, live_routes, origins, stored_routes
+from orchestrator.api import browser, live_routes, origins, series, stored_routes
 from orchestrator.api.access import BODY, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
@@ -112,6 +112,7 @@ def guarded(app: WebApp, token: str, hosts: frozenset[str], refusals: Refusals, 
 def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
     app = new_application(_STATUS, lambda request, sentence: None)
     app.state.live, app.state.now, app.state.stored = fan.clients, fan.now, reading
+    app.state.columns = series.RunColumns()
     known = [Depends(only_known_keys)]
 
     async def health(request: Request) -> Response:
@@ -120,7 +121,7 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    for router in (stored_routes.router, live_routes.router, origins.router):
+    for router in (stored_routes.router, series.router, live_routes.router, origins.router):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

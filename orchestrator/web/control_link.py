@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlsplit
 
 from orchestrator.api import proof
-from orchestrator.web.loopback_client import Answer, Broken, Headers, LoopbackClient, connected
+from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers, connected
 
 # Control answers every order within 5 s, with what it knows by then.
 _ANSWER_S = 10.0
@@ -29,6 +29,10 @@ _NOT_KNOWN = (
 )
 
 
+# Connects to a host and a port.
+Connect = Callable[[str, int], AbstractAsyncContextManager[Exchange]]
+
+
 class ControlSilent(Exception):
     """Control does not answer; the message says what that means for what was asked."""
 
@@ -36,8 +40,9 @@ class ControlSilent(Exception):
 class ControlLink:
     """The way to the control that lives now, if one does."""
 
-    def __init__(self, token: str, url: str | None = None) -> None:
+    def __init__(self, token: str, url: str | None = None, connect: Connect = connected) -> None:
         self._key = proof.key_of(token)
+        self._connect = connect
         self.url = url
 
     async def ask(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> Answer:
@@ -72,12 +77,12 @@ class ControlLink:
             raise ControlSilent(SILENT) from err
 
     @asynccontextmanager
-    async def _proved(self) -> AsyncIterator[tuple[LoopbackClient, str]]:
+    async def _proved(self) -> AsyncIterator[tuple[Exchange, str]]:
         """Connect, and ask for the proof that this is control, and for a challenge."""
         if self.url is None:
             raise Broken("control is not there")
         where = urlsplit(self.url)
-        async with connected(where.hostname or "", where.port or 0) as client:
+        async with self._connect(where.hostname or "", where.port or 0) as client:
             nonce = proof.new_nonce()
             async with asyncio.timeout(_HEAD_S):
                 await client.send("GET", f"{proof.PROOF_PATH}?nonce={nonce}")
@@ -101,7 +106,7 @@ def _authorization(signature: proof.Signature) -> tuple[bytes, bytes]:
     return b"authorization", f"{proof.SCHEME} {signature}".encode()
 
 
-async def _lines(client: LoopbackClient) -> AsyncIterator[bytes]:
+async def _lines(client: Exchange) -> AsyncIterator[bytes]:
     rest = b""
     async for data in client.data():
         *lines, rest = (rest + data).split(b"\n")

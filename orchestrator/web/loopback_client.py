@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import h11
 
@@ -32,6 +33,22 @@ class Answer:
     def header(self, name: bytes) -> bytes:
         """Return the value of a header, empty when there is none."""
         return next((value for key, value in self.headers if key == name), b"")
+
+
+class Exchange(Protocol):
+    """A connection by which requests are sent one after another, and their answers come."""
+
+    async def send(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> None:
+        """Send a request. Raises OSError."""
+
+    async def head(self) -> Answer:
+        """Return the head of the answer, without its body. Raises Broken and OSError."""
+
+    def data(self) -> AsyncIterator[bytes]:
+        """Yield the body of the answer as it comes. Raises Broken and OSError."""
+
+    async def answer(self) -> Answer:
+        """Return the whole answer. Raises Broken and OSError."""
 
 
 class LoopbackClient:

@@ -19,7 +19,7 @@ from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, Star
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
-from orchestrator.api.models.tables import CycleTable, SampleTable, SpectrumTable, StepTable
+from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable, SpectrumTable, StepTable
 
 __all__ = [
     "LIMIT_MAX",
@@ -51,6 +51,7 @@ __all__ = [
     "RunQuery",
     "RunStopped",
     "SampleTable",
+    "SeriesTable",
     "SpectrumTable",
     "StartOrder",
     "StartedRun",

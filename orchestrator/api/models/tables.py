@@ -126,6 +126,8 @@ CYCLE_COLUMNS = (
     Column("polarisation_v", _MAYBE, "Mean voltage of the charge minus that of the discharge", 0.081, "V"),
     *_PAIRS[8:],
 )
+_SERIES = ("test", "sequence", "step_count", "time_s", "voltage_v", "current_a")
+SERIES_COLUMNS = tuple(next(column for column in SAMPLE_COLUMNS if column.name == name) for name in _SERIES)
 SPECTRUM_COLUMNS = (
     _TEST,
     Column("sequence", _INTEGER, "Number of the point in the order measured, counted from 1", 7),
@@ -164,6 +166,14 @@ class SampleTable(Table):
 
     columns: Annotated[list[str], _names(SAMPLE_COLUMNS)]
     rows: Annotated[list[_Row], _rows(SAMPLE_COLUMNS)]
+
+
+class SeriesTable(BaseModel):
+    """The records of a run, thinned: minima, maxima and the ends of executed steps, oldest first."""
+
+    columns: Annotated[list[str], _names(SERIES_COLUMNS)]
+    rows: Annotated[list[_Row], _rows(SERIES_COLUMNS)]
+    records: Annotated[int, said("Number of records that the run has in all", 72000)]
 
 
 class StepTable(Table):

@@ -1,0 +1,129 @@
+"""The thinned series of a run, for pictures: whole runs of any length in few points, and without holding up anybody.
+
+The columns of the runs that were asked for last stay in memory, so that only new records are read. They are read by
+short statements with pauses, each over before the next: no snapshot of the store stays open meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+
+from orchestrator.api import models, pages
+from orchestrator.api.parameters import OF_RUN, RunId, TheStore
+from orchestrator.store import Store
+from orchestrator.store.errors import explained
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.thinning import Columns
+
+router = APIRouter()
+
+# Records that are read by one statement: about a millisecond, in which nothing else is answered.
+_READ_AT_ONCE = 1000
+# Records whose columns stay in memory, 48 bytes each: four runs of 600 h with a record every 30 s.
+_KEPT_RECORDS = 300_000
+_COLUMNS = ("test", "sequence", "step_count", "time_s", "voltage_v", "current_a")
+_SQL = (
+    f"SELECT {', '.join(_COLUMNS)} FROM sample WHERE test = ? AND sequence > ? "  # noqa: S608 names of ours
+    f"ORDER BY sequence LIMIT {_READ_AT_ONCE}"
+)
+
+Points = Annotated[
+    int | None,
+    Query(ge=2, le=20_000, description="How many rows at most, but for the ends of steps.", examples=[2000]),
+]
+Every = Annotated[
+    float | None,
+    Query(gt=0, le=1e7, allow_inf_nan=False, description="The extremes of so many seconds each.", examples=[60.0]),
+]
+
+
+class RunColumns:
+    """The columns of the runs of one store that were asked for last."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Columns] = OrderedDict()
+        self._store: Store | None = None
+        self._reading = asyncio.Lock()
+
+    async def of(self, store: Store, run_id: str) -> Columns:
+        """Return the columns of a run as it is stored now. Raises StoreError."""
+        async with self._reading:
+            if store is not self._store:
+                # It was opened anew: another file may stand in its place.
+                self._kept.clear()
+                self._store = store
+            kept = self._kept.pop(run_id, None)
+            new = await self._behind(store, run_id, kept)
+            self._kept[run_id] = columns = await asyncio.to_thread(_joined, kept, new)
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > _KEPT_RECORDS:
+                self._kept.popitem(last=False)
+            return columns
+
+    async def _behind(self, store: Store, run_id: str, kept: Columns | None) -> list[tuple[Any, ...]]:
+        last_test, last = (int(kept.test[-1]), int(kept.sequence[-1])) if kept is not None and len(kept) else (0, 0)
+        rows: list[tuple[Any, ...]] = []
+        for test in store.tests(run_id):
+            after = last if test.id == last_test else 0
+            while test.id >= last_test:
+                with explained(store.path):
+                    page = store.connection.execute(_SQL, (test.id, after)).fetchall()
+                rows += page
+                await asyncio.sleep(0)
+                if len(page) < _READ_AT_ONCE:
+                    break
+                after = page[-1][1]
+        return rows
+
+
+def _joined(kept: Columns | None, new: list[tuple[Any, ...]]) -> Columns:
+    import numpy as np
+
+    from orchestrator.analysis.thinning import Columns
+
+    if kept is not None and not new:
+        return kept
+    table = np.array(new, dtype=np.float64).reshape(-1, len(_COLUMNS)).T
+    added = [column.astype(np.int64) for column in table[:3]] + list(table[3:])
+    if kept is not None:
+        added = [np.concatenate((getattr(kept, name), more)) for name, more in zip(_COLUMNS, added, strict=True)]
+    return Columns(*added)
+
+
+@router.get("/runs/{run_id}/series", response_model=models.SeriesTable, **OF_RUN)
+async def series(
+    run_id: RunId, store: TheStore, request: Request, points: Points = None, every: Every = None
+) -> Response:
+    """Return a run's records thinned for a picture: minima, maxima and the ends of steps stay; 2000 points unless said.
+
+    ``every`` gives the extremes of each so many seconds of test time instead.
+    """
+    if points is not None and every is not None:
+        said = "give points or every, not both"
+        raise RequestValidationError([{"type": "series", "loc": ("query", "every"), "msg": said}])
+    pages.check_run(store, run_id)
+    kept: RunColumns = request.app.state.columns
+    columns = await kept.of(store, run_id)
+    return Response(await asyncio.to_thread(as_answer, columns, points, every), media_type="application/json")
+
+
+def as_answer(columns: Columns, points: int | None = None, every_s: float | None = None) -> bytes:
+    """Return the JSON of a run's columns, thinned to so many points or by so many seconds."""
+    import numpy as np
+
+    from orchestrator.analysis.thinning import thinned_by, thinned_to
+
+    chosen = thinned_to(columns, points or 2000) if every_s is None else thinned_by(columns, every_s)
+    told = [getattr(columns, name)[chosen] for name in _COLUMNS]
+    # JSON has no word for what was not measured.
+    lists = [np.where(np.isfinite(column), column.astype(object), None).tolist() for column in told]
+    rows = list(zip(*lists, strict=True))
+    document = {"columns": list(_COLUMNS), "rows": rows, "records": len(columns)}
+    return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()

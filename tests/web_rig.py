@@ -1,0 +1,154 @@
+"""Web before control, both in this process, and a client of each."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from orchestrator.api.access import Guard, Message
+from orchestrator.api.app import create_app
+from orchestrator.api.live_stream import LiveClients
+from orchestrator.api.places import Places
+from orchestrator.api.refusals import Refusals
+from orchestrator.rack.service import Service
+from orchestrator.store import Store, open_store
+from orchestrator.web.app import WebApp, guarded
+from orchestrator.web.control_link import ControlLink
+from orchestrator.web.live_fan import LiveFan
+from orchestrator.web.loopback_client import Answer, Exchange, Headers
+from orchestrator.web.reading import Reading
+from orchestrator.web.trace import TraceToControl
+from tests.api_client import TOKEN
+from tests.rig import Rig, open_rig
+
+_URL = "http://127.0.0.1"
+
+
+@dataclass
+class WebRig:
+    """Web, the control behind it, and the store that both have open."""
+
+    rig: Rig
+    store: Store
+    service: Service
+    link: ControlLink
+    fan: LiveFan
+    # Of both addresses, each with the token.
+    web: httpx.AsyncClient
+    control: httpx.AsyncClient
+    # How often web has asked control, by path.
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+        """Read through web, and assert the status."""
+        reply = await self.web.get(f"/api/v1{path}")
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    async def post(self, path: str, body: object, status: int = 200) -> Any:  # noqa: ANN401 - JSON
+        """Order through web, and assert the status."""
+        reply = await self.web.post(f"/api/v1{path}", json=body)
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    def lose_control(self) -> None:
+        """Let web hear that control is gone."""
+        self.link.url = None
+
+    def bring_control_back(self) -> None:
+        """Let web hear where control answers."""
+        self.link.url = _URL
+
+
+@asynccontextmanager
+async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
+    """Run a service with web before it on a rig of eight channels."""
+    async with open_rig(poll_period_s=60.0) as rig:
+        with open_store(path) as store, contextlib.closing(Reading(path)) as reading:
+            service = Service(store, [rig.tester])
+            asked: Counter[str] = Counter()
+            app = create_app(service, LiveClients(service.bus), TOKEN)
+
+            @asynccontextmanager
+            async def connect(host: str, port: int) -> AsyncIterator[Exchange]:
+                async with asyncio.TaskGroup() as group:
+                    exchange = _InProcess(app, asked, group)
+                    yield exchange
+                    exchange.end()
+
+            link = ControlLink(TOKEN, _URL, connect)
+            fan, trace = LiveFan(link), TraceToControl(link)
+            tasks = [asyncio.ensure_future(it) for it in (service.run(), fan.run(), trace.run())]
+            web = guarded(WebApp(link, fan, reading), TOKEN, frozenset({"127.0.0.1"}), Refusals(trace), Places())
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            async with (
+                httpx.AsyncClient(transport=_to(web), base_url=_URL, headers=headers) as of_web,
+                httpx.AsyncClient(transport=_to(app), base_url=_URL, headers=headers) as of_control,
+            ):
+                await asyncio.sleep(1)
+                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+class _InProcess:
+    """A connection to an application of this process."""
+
+    def __init__(self, app: Guard, asked: Counter[str], group: asyncio.TaskGroup) -> None:
+        self._app, self._asked, self._group = app, asked, group
+        self._told: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def send(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> None:
+        """Give the application a request."""
+        path, _, query = target.partition("?")
+        self._asked[path] += 1
+        length = [(b"content-length", b"%d" % len(body))] if body else []
+        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
+                 "raw_path": path.encode(), "query_string": query.encode(), "root_path": "", "scheme": "http",
+                 "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 1),
+                 "headers": [(b"host", b"127.0.0.1"), *headers, *length]}  # fmt: skip
+        pieces: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            if not pieces:
+                await asyncio.Event().wait()
+            return pieces.pop()
+
+        self._task = self._group.create_task(self._app(scope, receive, self._told.put))
+
+    def end(self) -> None:
+        """Close the connection: what is being answered is not answered any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def head(self) -> Answer:
+        """Return the head of the answer."""
+        start = await self._told.get()
+        return Answer(start["status"], tuple(start["headers"]), b"")
+
+    async def data(self) -> AsyncIterator[bytes]:
+        """Yield the body of the answer."""
+        while True:
+            piece = await self._told.get()
+            yield piece.get("body", b"")
+            if not piece.get("more_body", False):
+                return
+
+    async def answer(self) -> Answer:
+        """Return the whole answer."""
+        head = await self.head()
+        return Answer(head.status, head.headers, b"".join([data async for data in self.data()]))
+
+
+def _to(app: Guard) -> httpx.ASGITransport:
+    return httpx.ASGITransport(app)
