@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ _TURNS, _QUICK_TURNS = 5, 1
 _LASTS_S, _QUICK_S = 15.0, 5.0
 _UNREAD = 50
 _STOP_EVERY_S = 0.25
-_POLL_S = 2.0
+_POLL_S = 5.0
 _BENCH = """
 [service]
 port = 0
@@ -177,9 +177,13 @@ def _series() -> list[Figure]:
     n = 600 * 120
     at = np.arange(n)
     step = at // 120 + 1
-    volts = 0.04 * np.where(step % 2, 1, -1) + 0.002 * np.sin(at / 7)
-    columns = Columns(np.ones(n, dtype=np.int64), at + 1, step, at * 30.0, volts, 1e-3 * np.where(step % 2, 1.0, -1.0))
-    ways = {"chosen by columns": lambda: thinned_to(columns, 2000), "made an answer": lambda: as_answer(columns, 2000)}
+    sign = np.where(step % 2, 1.0, -1.0)
+    volts = (0.04 * sign + 0.002 * np.sin(at / 7.0)).astype(np.float64)
+    columns = Columns(np.ones(n, dtype=np.int64), at + 1, step, at.astype(np.float64) * 30.0, volts, 1e-3 * sign)
+    ways: dict[str, Callable[[], object]] = {
+        "chosen by columns": lambda: thinned_to(columns, 2000),
+        "made an answer": lambda: as_answer(columns, 2000),
+    }
     figures = []
     for name, work in ways.items():
         times = []

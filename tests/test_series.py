@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,9 @@ def columns(draw: st.DrawFn) -> Columns:
     volts = draw(st.lists(st.one_of(st.floats(-5, 5), st.just(float("nan"))), min_size=n, max_size=n))
     amps = draw(st.lists(st.sampled_from([-1e-3, 0.0, 1e-3]), min_size=n, max_size=n))
     test = np.where(np.arange(n) < draw(st.integers(1, n)), 1, 2)
-    return Columns(test, np.arange(1, n + 1), count, np.arange(n) * 30.0, np.array(volts), np.array(amps))
+    return Columns(
+        test, np.arange(1, n + 1), count, np.arange(n, dtype=np.float64) * 30.0, np.array(volts), np.array(amps)
+    )
 
 
 @given(columns(), st.integers(2, 60))
@@ -56,6 +60,7 @@ async def test_series_of_a_running_run_grows_by_what_is_recorded(client: Client)
 
     await client.post("/runs", ORDER, 201)
     seen = 0
+    told: dict[str, Any] = {}
     for _ in range(2):
         await asyncio.sleep(900)
         whole = await client.get("/runs/R000001/samples?limit=2000")

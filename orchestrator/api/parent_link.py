@@ -41,6 +41,11 @@ class ParentLink:
         with contextlib.suppress(OSError):
             self._connection.send((word, value))
 
+    def hear(self) -> tuple[Word, object]:
+        """Wait for the next word of the parent. Raises EOFError or OSError when it is gone."""
+        word, value = self._connection.recv()
+        return word, value
+
     def listen(self, hear: Callable[[Word, object], None]) -> None:
         """Call a function in the running loop with each word of the parent, from now on."""
         loop = asyncio.get_running_loop()
@@ -48,7 +53,7 @@ class ParentLink:
         def reading() -> None:
             while True:
                 try:
-                    word, value = self._connection.recv()
+                    word, value = self.hear()
                 except (EOFError, OSError):
                     os._exit(PARENT_IS_GONE)
                 # A loop that is closed belongs to a process that is ending.

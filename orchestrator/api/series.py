@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -123,7 +124,7 @@ def as_answer(columns: Columns, points: int | None = None, every_s: float | None
     chosen = thinned_to(columns, points or 2000) if every_s is None else thinned_by(columns, every_s)
     told = [getattr(columns, name)[chosen] for name in _COLUMNS]
     # JSON has no word for what was not measured.
-    lists = [np.where(np.isfinite(column), column.astype(object), None).tolist() for column in told]
+    lists = [it.tolist() if np.isfinite(it).all() else [x if isfinite(x) else None for x in it.tolist()] for it in told]
     rows = list(zip(*lists, strict=True))
     document = {"columns": list(_COLUMNS), "rows": rows, "records": len(columns)}
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()

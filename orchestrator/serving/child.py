@@ -92,6 +92,9 @@ class Child:
         if self._process is None or (code := self._process.exitcode) is None:
             return None
         self._process.join()
+        # What it said last, an error above all, may have come since it was listened to.
+        for _ in self.said():
+            pass
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None
@@ -110,7 +113,8 @@ def _be(work: Work, connection: Connection, foreign: Sequence[Connection], handl
         signal.signal(kind, handler)
     for end in foreign:
         end.close()
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
+    if not _FORKS:
+        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
     parent = ParentLink(connection)
     try:
         work(parent)

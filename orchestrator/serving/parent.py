@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 # From a death to the next start, in seconds: longer when the life was short, so that a process that cannot start costs
 # little. Two deaths of control within ten minutes let the next one only observe (``orchestrator.rack.start_gate``).
 _AGAIN_S, _LONGEST_AGAIN_S = 0.1, 15.0
-_WEB_LONGEST_AGAIN_S = 1.0
+_WEB_LONGEST_AGAIN_S = 0.5
 # A life of so many seconds was no short one.
 _LONG_LIFE_S = 60.0
 # An order that is being carried out when the end is told is answered within a minute (``api.http_server``).

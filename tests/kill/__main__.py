@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     if chosen.seed is not None:
-        outcomes = [play(plan(chosen.seed))]
+        outcomes = [play(plan(chosen.seed), looked_at=True)]
     else:
         outcomes = list(_campaign(chosen.kills, chosen.workers, chosen.first))
     _say(table(outcomes))
@@ -45,7 +45,7 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
     # Processes, not threads: ``Process.start`` looks at the children of all threads, and a child whose end is read
     # twice seems to have ended with 255.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        playing: set[Future[Outcome]] = {pool.submit(play, plan(next(seeds))) for _ in range(workers)}
+        playing: set[Future[Outcome]] = {pool.submit(play, plan(next(seeds)), looked_at=True) for _ in range(workers)}
         while playing:
             over, playing = wait(playing, return_when=FIRST_COMPLETED)
             for future in over:
@@ -55,7 +55,7 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
                 _progress(f"{done} of {kills} kills, seed {outcome.seed}{wrong}", keep=bool(wrong))
                 yield outcome
                 if done < kills:
-                    playing.add(pool.submit(play, plan(next(seeds))))
+                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True))
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -68,6 +68,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows += [("restarts with runs to decide", str(sum(outcome.restarts for outcome in outcomes)))]
     rows += [("starts that only observed", str(sum(outcome.observing for outcome in outcomes)))]
     rows += [("records compared", str(sum(outcome.findings.records for outcome in outcomes)))]
+    rows += [("records shown by web, and compared", str(sum(outcome.rows_shown for outcome in outcomes)))]
     rows += [("runs", str(ends.total()))] + [(f"  {name}", str(number)) for name, number in sorted(ends.items())]
     rows += [(f"violations: {kind}", str(wrong[kind])) for kind in KINDS]
     for name, times in (("decided", "decided_s"), ("first good poll", "good_s")):
@@ -76,6 +77,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
             p50, p99 = (values[min(len(values) - 1, int(len(values) * part))] for part in (0.5, 0.99))
             rows += [(f"restart to {name}, p50 / p99", f"{p50 * 1e3:.0f} / {p99 * 1e3:.0f} ms real")]
             rows += [("", f"{p50 * SPEED:.0f} / {p99 * SPEED:.0f} s simulated")]
+    if back := sorted(value for outcome in outcomes for value in outcome.back_s):
+        rows += [("deaths of web", str(len(back)))]
+        rows += [("web back, p50 / longest", f"{back[len(back) // 2]:.2f} / {back[-1]:.2f} s")]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 

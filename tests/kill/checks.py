@@ -26,7 +26,19 @@ _ENDS = {
 }
 # Several lives in a row may die before their first poll; a stop that is late all the same ends in stopped.
 STOPPED_WITHIN_S = 3600.0
-KINDS = ("lost", "duplicates", "double starts", "beyond limits", "repeated", "stops", "intents", "ends", "died")
+KINDS = (
+    "lost",
+    "duplicates",
+    "double starts",
+    "beyond limits",
+    "repeated",
+    "stops",
+    "intents",
+    "ends",
+    "died",
+    "shown",
+    "web",
+)
 # From 100 kHz to 10 Hz at 12 a decade, with the point at the top.
 SPECTRUM_POINTS = 49
 _COLUMNS = "sequence, step, tester_cycle, mode, step_time_s, voltage_v, current_a, capacity_ah, energy_wh"

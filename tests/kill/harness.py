@@ -7,17 +7,20 @@ import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.api.token import ensure_token, token_path
 from orchestrator.rack.start_gate import WINDOW_S
 from simulators.faults import Fault
 from simulators.tcp_serving import ChiBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
+from tests.kill.looking import Looker, be_parent
 from tests.kill.plan import SPACED_S, Life, Plan
 from tests.kill.witness import Witness
 
@@ -35,6 +38,7 @@ class Process(Protocol):
     """What is used of a process of ours."""
 
     exitcode: int | None
+    pid: int | None
 
     def start(self) -> None:
         """Start it."""
@@ -57,25 +61,46 @@ class Outcome:
     observing: int = 0
     decided_s: list[float] = field(default_factory=list)
     good_s: list[float] = field(default_factory=list)
+    rows_shown: int = 0
+    back_s: list[float] = field(default_factory=list)
 
 
-def play(plan: Plan) -> Outcome:
-    """Play a scenario to its end and check it."""
+def play(plan: Plan, *, looked_at: bool = False) -> Outcome:
+    """Play a scenario to its end and check it; ``looked_at``: a web process shows the store meanwhile."""
     outcome = Outcome(plan.seed)
     with tempfile.TemporaryDirectory(prefix="cellrig-kill-") as folder:
         server, world = _serve(plan, Path(folder))
         try:
-            _Scenario(plan, world, outcome).play()
+            with _looking(world, plan.seed, outcome) if looked_at else nullcontext():
+                _Scenario(plan, world, outcome).play()
         finally:
             server.kill()
             server.join()
     return outcome
 
 
+@contextmanager
+def _looking(world: World, seed: int, outcome: Outcome) -> Iterator[None]:
+    """Let somebody look at the store from the beginning to the end, then check what was shown."""
+    ensure_token(token_path(world.store))
+    mine, its = multiprocessing.Pipe(duplex=False)
+    parent = _process(be_parent, its, world.store)
+    try:
+        with Looker(world.store, mine.recv(), parent.pid or 0, seed) as looker:
+            yield
+        looker.check(outcome.findings)
+        outcome.rows_shown, outcome.back_s = len(looker.shown), looker.back_s
+    finally:
+        parent.kill()
+        parent.join()
+
+
 def _process(target: Any, *args: object) -> Process:  # noqa: ANN401 - any function
     context: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
     if _FORKS:
-        context.set_forkserver_preload(["tests.kill.harness", "orchestrator.store.schema", "sqlite_utils"])
+        context.set_forkserver_preload(
+            ["tests.kill.harness", "orchestrator.web.server", "orchestrator.store.schema", "sqlite_utils"]
+        )
     process: Process = context.Process(target=target, args=args)
     process.start()
     return process
