@@ -114,7 +114,7 @@ def test_floors_of_the_pages_are_those_that_are_enforced() -> None:
     contracts = project["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in contracts if contract["id"] == "floors-of-the-orchestrator"]
     floors = [floor.split(" | ") for floor in layers]
-    rows = re.findall(r"^\| \d \| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| \d+ \| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
     assert [re.findall(r"`(\w+)`", row) for row in rows] == floors
     drawn = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition(" orchestrator/ ")[2].splitlines()
     assert [line[:65].split() for line in (" " * 15 + drawn[0], *drawn[1 : len(floors)])] == floors
