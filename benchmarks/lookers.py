@@ -1,6 +1,6 @@
 """What clients that look cost the process that owns the instruments, and how much they are given.
 
-A rack of eight channels that records, and stops of a channel that works on nothing, each on a connection of its own:
+A rack of 64 channels, seven of which record, and stops of one that does not, each on a connection of its own:
 with nobody else there; with fifty clients that ask without a pause; with fifty that never read. Then a run of 600 h in
 2,000 points. With ``CELLRIG_BENCH_BEFORE=FOLDER``, a checkout of another revision, the same is measured there by turns,
 and the ratios are given.
@@ -41,11 +41,9 @@ port = {port}
 poll_period_s = {poll_s}
 step_files = {folder}
 step_files_on_bts_pc = {folder}
-[[tester.units]]
-devid = 21
-subdevid = 1
-voltage_low_v = -5.0
 """
+_UNIT = "[[tester.units]]\ndevid = 21\nsubdevid = {unit}\nvoltage_low_v = -5.0\n"
+_UNITS = 8
 ALONE, ASKING, UNREAD = "nobody looks", "50 clients without a pause", "50 clients that never read"
 
 
@@ -94,9 +92,10 @@ def _figures(name: str, seen: Seen) -> list[Figure]:
 
 def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
     """Start a rack and a service, and let each kind of clients look at it for a time."""
-    with tempfile.TemporaryDirectory() as folder, child("late_rack", "1", "1") as rack:
+    with tempfile.TemporaryDirectory() as folder, child("late_rack", str(_UNITS), "1") as rack:
         store, bench = Path(folder) / "rack.db", Path(folder) / "bench.toml"
-        bench.write_text(_BENCH.format(port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder)), "utf-8")
+        text = _BENCH.format(port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder))
+        bench.write_text(text + "".join(_UNIT.format(unit=unit + 1) for unit in range(_UNITS)), "utf-8")
         with child("timed_service", str(bench), str(store), folder=checkout) as service:
             while not (url := line_of(service)).startswith("http"):
                 pass

@@ -69,6 +69,25 @@ async def test_any_number_of_clients_asks_control_once(rig: WebRig) -> None:
     assert not [path for path in rig.asked if "samples" in path]
 
 
+async def test_one_stream_of_control_feeds_all_who_follow(rig: WebRig) -> None:
+    """Each gets every run, and each change; when control is lost their streams end, and a new one is refused."""
+    with rig.fan.clients.client() as one, rig.fan.clients.client() as other:
+        await asyncio.sleep(300)
+        updates = await one.take(1.0)
+        assert updates
+        assert updates == await other.take(1.0)
+        assert rig.fan.now() == [rig.service.runs[0].update()]
+        assert rig.asked["/api/v1/live"] == 1
+        rig.lose_control()
+        await asyncio.sleep(1)
+        assert await one.take(1.0) is None
+        assert await other.take(1.0) is None
+    assert "what is stored is shown" in (await rig.get("/live", 503))["error"]
+    rig.bring_control_back()
+    await asyncio.sleep(1)
+    assert [update.run_id for update in rig.fan.now()] == ["R000001"]
+
+
 async def test_with_control_gone_what_is_stored_is_shown_and_the_rest_is_said(rig: WebRig) -> None:
     """Stored pages as before; live questions and orders get 503 and words; all is back with control."""
     before = {path: await rig.get(f"/{path}") for path in _STORED}

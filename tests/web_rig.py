@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from orchestrator.store import Store, open_store
 from orchestrator.web.app import WebApp, guarded
 from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
-from orchestrator.web.loopback_client import Answer, Exchange, Headers
+from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
 from tests.api_client import TOKEN
@@ -46,6 +46,7 @@ class WebRig:
     control: httpx.AsyncClient
     # How often web has asked control, by path.
     asked: Counter[str] = field(default_factory=Counter)
+    open: set[InProcess] = field(default_factory=set)
 
     async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Read through web, and assert the status."""
@@ -60,8 +61,10 @@ class WebRig:
         return reply.json()
 
     def lose_control(self) -> None:
-        """Let web hear that control is gone."""
+        """Let web hear that control is gone, which breaks what is open."""
         self.link.url = None
+        for exchange in self.open:
+            exchange.break_off()
 
     def bring_control_back(self) -> None:
         """Let web hear where control answers."""
@@ -75,14 +78,18 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
         with open_store(path) as store, contextlib.closing(Reading(path)) as reading:
             service = Service(store, [rig.tester])
             asked: Counter[str] = Counter()
+            exchanges: set[InProcess] = set()
             app = create_app(service, LiveClients(service.bus), TOKEN)
 
             @asynccontextmanager
             async def connect(host: str, port: int) -> AsyncIterator[Exchange]:
-                async with asyncio.TaskGroup() as group:
-                    exchange = _InProcess(app, asked, group)
+                exchange = InProcess(app, asked)
+                exchanges.add(exchange)
+                try:
                     yield exchange
-                    exchange.end()
+                finally:
+                    exchanges.discard(exchange)
+                    await exchange.close()
 
             link = ControlLink(TOKEN, _URL, connect)
             fan, trace = LiveFan(link), TraceToControl(link)
@@ -94,18 +101,18 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                 httpx.AsyncClient(transport=_to(app), base_url=_URL, headers=headers) as of_control,
             ):
                 await asyncio.sleep(1)
-                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked)
+                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked, exchanges)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
 
-class _InProcess:
+class InProcess:
     """A connection to an application of this process."""
 
-    def __init__(self, app: Guard, asked: Counter[str], group: asyncio.TaskGroup) -> None:
-        self._app, self._asked, self._group = app, asked, group
-        self._told: asyncio.Queue[Message] = asyncio.Queue()
+    def __init__(self, app: Guard, asked: Counter[str]) -> None:
+        self._app, self._asked = app, asked
+        self._told: asyncio.Queue[Message | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
     async def send(self, method: str, target: str, headers: Headers = (), body: bytes = b"") -> None:
@@ -124,22 +131,32 @@ class _InProcess:
                 await asyncio.Event().wait()
             return pieces.pop()
 
-        self._task = self._group.create_task(self._app(scope, receive, self._told.put))
+        self._task = asyncio.ensure_future(_answering(self._app(scope, receive, self._told.put)))
 
-    def end(self) -> None:
+    async def close(self) -> None:
         """Close the connection: what is being answered is not answered any more."""
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def break_off(self) -> None:
+        """Let the connection break."""
+        self._told.put_nowait(None)
+
+    async def _next(self) -> Message:
+        if (told := await self._told.get()) is None:
+            raise Broken("the connection ended before it was over")
+        return told
 
     async def head(self) -> Answer:
         """Return the head of the answer."""
-        start = await self._told.get()
+        start = await self._next()
         return Answer(start["status"], tuple(start["headers"]), b"")
 
     async def data(self) -> AsyncIterator[bytes]:
         """Yield the body of the answer."""
         while True:
-            piece = await self._told.get()
+            piece = await self._next()
             yield piece.get("body", b"")
             if not piece.get("more_body", False):
                 return
@@ -148,6 +165,10 @@ class _InProcess:
         """Return the whole answer."""
         head = await self.head()
         return Answer(head.status, head.headers, b"".join([data async for data in self.data()]))
+
+
+async def _answering(answer: Awaitable[None]) -> None:
+    await answer
 
 
 def _to(app: Guard) -> httpx.ASGITransport:

@@ -36,6 +36,8 @@ _TRACED = frozenset({400, 401, 403})
 BODY = "cellrig.body"
 # Where it holds the connection that it came by, if that is bounded.
 CONNECTION = "cellrig.connection"
+# Where a question's scope holds a function that lets the next one begin, for an answer that waits for somebody else.
+PASS_ON = "cellrig.turn"  # noqa: S105 - no password
 _BODILESS = frozenset({"GET", "HEAD"})
 
 
@@ -145,6 +147,7 @@ class Guard:
             pass_on()
             await send(message)
 
+        scope[PASS_ON] = pass_on
         try:
             await self._app(scope, receive, sending)
         finally:

@@ -87,19 +87,14 @@ class NoPlace(Exception):
 class Places:
     """The connections and requests of one service. ``clock`` is in real seconds."""
 
-    def __init__(
-        self,
-        bounds: Bounds | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        reads_at_once: int = _READS_AT_ONCE,
-    ) -> None:
+    def __init__(self, bounds: Bounds | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.bounds = bounds or Bounds()
         self._clock = clock
         # The oldest first.
         self._waiting: dict[str, dict[Holder, None]] = {}
         self._reading: list[Holder | None] = []
         self._commanding = {Kind.COMMAND: 0, Kind.STOP: 0}
-        self.turns = asyncio.Semaphore(reads_at_once)
+        self.turns = asyncio.Semaphore(_READS_AT_ONCE)
         self._closed = 0
         self._told_s = -_TOLD_EVERY_S
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from orchestrator.serving.parent import Parent
 
 if TYPE_CHECKING:
     from orchestrator.bench.settings import BenchSettings
+
+# How much web gives way to control on a machine that has too much to do.
+_WEB_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +65,7 @@ def be_web(service: ServiceSettings, store: Path, listening: socket.socket, pare
     """Be web: answer at the public address until the parent says that it is over."""
     from orchestrator.web.server import WebPlan, serve_web
 
+    if sys.platform != "win32":
+        # Where there is not enough for both, control goes first.
+        os.nice(_WEB_NICENESS)
     asyncio.run(serve_web(WebPlan(service, store), listening, parent))

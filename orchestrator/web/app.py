@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from orchestrator.api import browser, live_routes, origins, series, stored_routes
-from orchestrator.api.access import BODY, Guard, Message, Receive, Scope, Send, target_of
+from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
 from orchestrator.api.places import Places
@@ -57,9 +57,9 @@ class WebApp:
             if method not in _QUESTIONS or (method == "HEAD" and _is_of_control(path)):
                 await _give(send, await self._ordered(scope))
             elif path in browser.PATHS:
-                await _give(send, await self._document(target_of(scope)))
+                await _give(send, await self._document(scope))
             elif _is_of_control(path):
-                await _give(send, await self._state.get(target_of(scope)))
+                await _give(send, await self._state.get(target_of(scope), scope[PASS_ON]))
             elif method == "GET" and path.startswith(browser.API) and not path.startswith(f"{browser.API}/live"):
                 await self._page(scope, receive, send)
             else:
@@ -75,11 +75,11 @@ class WebApp:
         finally:
             self._state.spoil()
 
-    async def _document(self, target: str) -> Answer:
+    async def _document(self, scope: Scope) -> Answer:
         if self._documents_of != self._link.url:
             self._documents.spoil()
             self._documents_of = self._link.url
-        return await self._documents.get(target)
+        return await self._documents.get(target_of(scope), scope[PASS_ON])
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer out of the store; the same question with nothing committed since has the same answer."""

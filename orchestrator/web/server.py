@@ -30,9 +30,6 @@ from orchestrator.web.trace import TraceToControl
 
 logger = logging.getLogger(__name__)
 
-# No order is carried out in this process: more answers to questions may be made at once than control makes.
-_READS_AT_ONCE = 16
-
 
 @dataclass(frozen=True, slots=True)
 class WebPlan:
@@ -81,7 +78,7 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
     link = control.link = ControlLink(token, control.url)
     fan, reading, trace = LiveFan(link), Reading(plan.store), TraceToControl(link)
     hosts = LOOPBACK_HOSTS | {host.lower() for host in (plan.settings.host, *plan.settings.allowed_hosts)}
-    places = Places(Bounds.within(descriptors()), reads_at_once=_READS_AT_ONCE)
+    places = Places(Bounds.within(descriptors()))
     app = guarded(WebApp(link, fan, reading), token, hosts, Refusals(trace), places)
     server = http_server(app, plan.settings)
     with contextlib.closing(reading), _ended_by_parent(told):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.web.control_link import ControlLink
@@ -39,8 +40,11 @@ class Snapshots:
         """Give nothing any more that was asked before now."""
         self._generation += 1
 
-    async def get(self, target: str) -> Answer:
-        """Return the answer to ``GET target``, of now or of half a second ago. Raises ControlSilent."""
+    async def get(self, target: str, waits: Callable[[], None] = lambda: None) -> Answer:
+        """Return the answer to ``GET target``, of now or of half a second ago. Raises ControlSilent.
+
+        ``waits`` is called before control has to be waited for.
+        """
         kept = self._kept.get(target)
         if kept is not None and self._is_fresh(kept):
             return kept.answer
@@ -48,6 +52,7 @@ class Snapshots:
         if asking is None or generation != self._generation:
             asking = asyncio.ensure_future(self._ask(target, self._generation))
             self._asking[target] = self._generation, asking
+        waits()
         # Whoever gives up waiting does not end the question of the others.
         return await asyncio.shield(asking)
 
