@@ -45,6 +45,7 @@ class WebApp:
         self._reading = reading
         self._kept = KeptAnswers()
         self._state = Snapshots(link)
+        fan.lost = self._state.spoil
         # The document of the API is the same for the whole life of a control; it is long, and dear to make.
         self._documents = Snapshots(link, max_age_s=float("inf"))
         self._documents_of = link.url

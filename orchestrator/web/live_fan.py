@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from orchestrator.api import browser
@@ -35,6 +36,8 @@ class LiveFan:
         self._runs: dict[str, RunUpdate] = {}
         self._is_followed = False
         self.clients = LiveClients(self._bus)
+        # Called when control is lost.
+        self.lost: Callable[[], None] = lambda: None
 
     def now(self) -> list[RunUpdate]:
         """Return every run as it is now. Raises ControlSilent while control does not answer."""
@@ -56,6 +59,7 @@ class LiveFan:
             finally:
                 self._is_followed = False
                 self.clients.close()
+                self.lost()
             await asyncio.sleep(_RETRY_S)
 
     async def _pass_on(self, lines: Any) -> None:  # noqa: ANN401 - an asynchronous iterator
