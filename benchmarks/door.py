@@ -48,6 +48,7 @@ class Clients:
     """The clients of one service."""
 
     def __init__(self, url: str, token: str) -> None:
+        self.url = url
         where = urlsplit(url)
         self._host, self._port = where.hostname or "", where.port or 0
         self.token = token

@@ -54,6 +54,7 @@ class Seen:
     delays: dict[str, list[float]] = field(default_factory=dict)
     stops: dict[str, list[float]] = field(default_factory=dict)
     answers: list[float] = field(default_factory=list)
+    cpu_an_answer_s: list[float] = field(default_factory=list)
     cpu: dict[str, list[float]] = field(default_factory=dict)
     memory_mib: list[float] = field(default_factory=list)
 
@@ -69,6 +70,8 @@ def measure(quick: bool) -> list[Figure]:
     if before:
         ratio = median(seen["now"].answers) / median(seen["before"].answers)
         figures.append(Figure("answers, to before", ratio, "x", Aim(3.0, at_most=False)))
+        cpu = median(seen["before"].cpu_an_answer_s) / median(seen["now"].cpu_an_answer_s)
+        figures.append(Figure("answers for the same CPU, to before", cpu, "x"))
     return [*figures, *_series()]
 
 
@@ -86,6 +89,7 @@ def _figures(name: str, seen: Seen) -> list[Figure]:
             Figure(f"{name}, {stretch}: CPU of control", 100 * median(seen.cpu[stretch]), "%"),
         ]
     figures.append(Figure(f"{name}: answers to 50 clients without a pause", median(seen.answers), "1/s"))
+    figures.append(Figure(f"{name}: CPU of all its processes an answer", 1e3 * median(seen.cpu_an_answer_s), "ms"))
     figures.append(Figure(f"{name}: memory of all its processes, shared pages once", median(seen.memory_mib), "MiB"))
     return figures
 
@@ -103,7 +107,7 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
             _start_runs(clients)
             spans = {}
             for stretch, crowd in ((ALONE, _nobody), (ASKING, _asking), (UNREAD, _never_reading)):
-                with crowd(clients, url, lasts_s, seen):
+                with crowd(clients, service.pid, lasts_s, seen):
                     began, ends = time.monotonic(), time.monotonic() + lasts_s
                     while time.monotonic() < ends:
                         seen.stops.setdefault(stretch, []).append(clients.stop("21-1-8"))
@@ -132,28 +136,44 @@ def _start_runs(clients: Clients) -> None:
 
 
 @contextmanager
-def _nobody(clients: Clients, url: str, lasts_s: float, seen: Seen) -> Iterator[None]:
+def _nobody(clients: Clients, service: int, lasts_s: float, seen: Seen) -> Iterator[None]:
     yield
 
 
 @contextmanager
-def _asking(clients: Clients, url: str, lasts_s: float, seen: Seen) -> Iterator[None]:
-    command = [sys.executable, "-m", "benchmarks.reading_clients", url, clients.token, str(lasts_s), "0"]
+def _asking(clients: Clients, service: int, lasts_s: float, seen: Seen) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.reading_clients", clients.url, clients.token, str(lasts_s), "0"]
+    used_s = _cpu_s(service)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as crowd:
         yield
         told, _ = crowd.communicate(timeout=lasts_s + 60)
     found = json.loads(told)
     assert found["refused"] == 0, "the service refused what a client asked"
     seen.answers.append(len(found["latencies_s"]) / lasts_s)
+    seen.cpu_an_answer_s.append((_cpu_s(service) - used_s) / len(found["latencies_s"]))
 
 
 @contextmanager
-def _never_reading(clients: Clients, url: str, lasts_s: float, seen: Seen) -> Iterator[None]:
+def _never_reading(clients: Clients, service: int, lasts_s: float, seen: Seen) -> Iterator[None]:
     with ExitStack() as held:
         for n in range(_UNREAD):
             path = "live" if n % 2 else "events?limit=2000"
             held.enter_context(clients.connect(clients.request("GET", path) * (1 if n % 2 else 100)))
         yield
+
+
+def _cpu_s(pid: int) -> float:
+    """Give the CPU that a process and its children have used; 0 where the system does not tell."""
+    told = Path(f"/proc/{pid}/stat")
+    if not told.exists():
+        return 0.0
+    fields = told.read_text().rpartition(") ")[2].split()
+    mine = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return mine + sum(_cpu_s(it) for it in _children(pid))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _memory_mib(pid: int) -> float:
@@ -162,8 +182,7 @@ def _memory_mib(pid: int) -> float:
     if not told.exists():
         return 0.0
     mine = sum(int(line.split()[1]) for line in told.read_text().splitlines() if line.startswith("Pss:")) / 1024
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return mine + sum(_memory_mib(int(it)) for it in children)
+    return mine + sum(_memory_mib(it) for it in _children(pid))
 
 
 def _series() -> list[Figure]:

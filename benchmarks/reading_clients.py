@@ -50,7 +50,8 @@ class Crowd:
             writer.write(self._request(path))
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             length = int(head.partition("content-length:")[2].partition("\r\n")[0])
-            self.bytes += len(await reader.readexactly(length))
+            body = await reader.readexactly(length)
+            self.bytes += len(body)
             self.latencies_s.append(time.monotonic() - began)
             self.refused += " 200 " not in head.partition("\r\n")[0]
             await asyncio.sleep(self._pause_s)
