@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.door import Clients
 from benchmarks.figures import Aim, Figure, percentile_99
-from benchmarks.rack import child, line_of
+from benchmarks.rack import BENCH, UNIT, child, line_of
 from orchestrator.api.token import token_path
 
 _TURNS, _QUICK_TURNS = 5, 1
@@ -31,18 +31,6 @@ _LASTS_S, _QUICK_S = 15.0, 5.0
 _UNREAD = 50
 _STOP_EVERY_S = 0.25
 _POLL_S = 5.0
-_BENCH = """
-[service]
-port = 0
-[[tester]]
-name = "late-ct4008"
-host = "127.0.0.1"
-port = {port}
-poll_period_s = {poll_s}
-step_files = {folder}
-step_files_on_bts_pc = {folder}
-"""
-_UNIT = "[[tester.units]]\ndevid = 21\nsubdevid = {unit}\nvoltage_low_v = -5.0\n"
 _UNITS = 8
 ALONE, ASKING, UNREAD = "nobody looks", "50 clients without a pause", "50 clients that never read"
 
@@ -98,8 +86,10 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
     """Start a rack and a service, and let each kind of clients look at it for a time."""
     with tempfile.TemporaryDirectory() as folder, child("late_rack", str(_UNITS), "1") as rack:
         store, bench = Path(folder) / "rack.db", Path(folder) / "bench.toml"
-        text = _BENCH.format(port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder))
-        bench.write_text(text + "".join(_UNIT.format(unit=unit + 1) for unit in range(_UNITS)), "utf-8")
+        text = "[service]\nport = 0\n" + BENCH.format(
+            port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder)
+        )
+        bench.write_text(text + "".join(UNIT.format(unit=unit + 1) for unit in range(_UNITS)), "utf-8")
         with child("timed_service", str(bench), str(store), folder=checkout) as service:
             while not (url := line_of(service)).startswith("http"):
                 pass

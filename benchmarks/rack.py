@@ -31,7 +31,7 @@ CHANNELS = tuple(f"21-{unit}-{n}" for unit in range(1, UNITS + 1) for n in range
 POLL_S = 10.0
 # The shipped recipe records every 30 s: its runs are started over one such interval, so that records come evenly.
 RECORD_S = 30.0
-_BENCH = """
+BENCH = """
 [[tester]]
 name = "late-ct4008"
 host = "127.0.0.1"
@@ -40,7 +40,7 @@ poll_period_s = {poll_s}
 step_files = {folder}
 step_files_on_bts_pc = {folder}
 """
-_UNIT = "[[tester.units]]\ndevid = 21\nsubdevid = {unit}\nvoltage_low_v = -5.0\n"
+UNIT = "[[tester.units]]\ndevid = 21\nsubdevid = {unit}\nvoltage_low_v = -5.0\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ def _live(folder: Path, phase_s: float, start_over_s: float = RECORD_S) -> tuple
     with child("late_rack", str(UNITS), "1") as rack:
         port = int(line_of(rack))
         quoted = json.dumps(str(folder))
-        units = "".join(_UNIT.format(unit=unit) for unit in range(1, UNITS + 1))
-        bench.write_text(_BENCH.format(port=port, poll_s=POLL_S, folder=quoted) + units, "utf-8")
+        units = "".join(UNIT.format(unit=unit) for unit in range(1, UNITS + 1))
+        bench.write_text(BENCH.format(port=port, poll_s=POLL_S, folder=quoted) + units, "utf-8")
         with child("timed_service", str(bench), str(store)) as service:
             while not (url := line_of(service)).startswith("http"):
                 pass

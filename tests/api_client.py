@@ -23,6 +23,13 @@ TOKEN = "t" * 43
 ORDER = {"recipe_yaml": RECIPE, "cell": "coated-li-li", "channel": CHANNEL, "by": "ada"}
 
 
+async def answered(http: httpx.AsyncClient, method: str, path: str, status: int, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Give the answer to a request, and assert its status."""
+    reply = await http.request(method, f"/api/v1{path}", json=body)
+    assert reply.status_code == status, reply.text
+    return reply.json()
+
+
 @dataclass
 class Client:
     """A client of a service on a rig."""
@@ -34,15 +41,11 @@ class Client:
 
     async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Read, and assert the status."""
-        reply = await self.http.get(f"/api/v1{path}")
-        assert reply.status_code == status, reply.text
-        return reply.json()
+        return await answered(self.http, "GET", path, status)
 
     async def post(self, path: str, body: object, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Order, and assert the status."""
-        reply = await self.http.post(f"/api/v1{path}", json=body)
-        assert reply.status_code == status, reply.text
-        return reply.json()
+        return await answered(self.http, "POST", path, status, body)
 
     async def stopped(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Order a stop as ada, and give its channel's report once the stop has ended, as the command line does."""

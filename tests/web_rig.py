@@ -26,7 +26,7 @@ from orchestrator.web.live_fan import LiveFan
 from orchestrator.web.loopback_client import Answer, Broken, Exchange, Headers
 from orchestrator.web.reading import Reading
 from orchestrator.web.trace import TraceToControl
-from tests.api_client import TOKEN
+from tests.api_client import TOKEN, answered
 from tests.rig import Rig, open_rig
 
 _URL = "http://127.0.0.1"
@@ -50,15 +50,11 @@ class WebRig:
 
     async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Read through web, and assert the status."""
-        reply = await self.web.get(f"/api/v1{path}")
-        assert reply.status_code == status, reply.text
-        return reply.json()
+        return await answered(self.web, "GET", path, status)
 
     async def post(self, path: str, body: object, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Order through web, and assert the status."""
-        reply = await self.web.post(f"/api/v1{path}", json=body)
-        assert reply.status_code == status, reply.text
-        return reply.json()
+        return await answered(self.web, "POST", path, status, body)
 
     def lose_control(self) -> None:
         """Let web hear that control is gone, which breaks what is open."""
