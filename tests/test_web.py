@@ -43,7 +43,9 @@ async def test_web_answers_as_control_does(rig: WebRig, paths: tuple[str, ...]) 
 
 async def test_order_through_web_is_carried_out_once_under_the_name_in_it(rig: WebRig) -> None:
     """The very next question shows it; who gave it is stored; what control refuses is told in control's words."""
-    await rig.get("/channels")
+    assert (await rig.get("/channels/21-1-5"))["claim"] is None
+    await rig.post("/channels/21-1-5/claim", {"owner": "night script", "duration_s": 60})
+    assert (await rig.get("/channels/21-1-5"))["claim"]["owner"] == "night script"
     report = await rig.post("/runs/R000001/hold", {"by": "ada"})
     assert report["state"] == (await rig.get("/channels/21-1-3"))["run"]["state"]
     said = [event["message"] for event in (await rig.get("/runs/R000001/events"))["events"]]
