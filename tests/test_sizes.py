@@ -98,6 +98,17 @@ def test_a_file_that_grows_while_it_is_read_is_still_bounded(tmp_path: Path) -> 
         read_bounded(path, 9)
     with pytest.raises(NoSuchFile):
         read_bounded(tmp_path / "none", 9)
-    # Files of the system say that they have no bytes, and have some.
-    with pytest.raises(BadFile, match="at most 9"):
-        read_bounded("/proc/self/status", 9)
+
+
+def test_a_file_is_not_read_beyond_its_bound() -> None:
+    """Files of the system tell no size and may have no end: what is taken in is the bound, not the file."""
+    endless = Path("/proc/self/smaps")
+    size = len(endless.read_bytes())
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFile, match="at most 9 are read"):
+            read_bounded(endless, 9)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < size / 2
