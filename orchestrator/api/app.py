@@ -140,6 +140,11 @@ async def _http_error(request: Request, err: Exception) -> JSONResponse:
         raise err
     if err.status_code == 404:
         return _answer(404, f"there is nothing at this address; {OPENAPI} lists what there is, {browser.PAGE} shows it")
+    if err.status_code == 400:
+        # FastAPI's word for a body on which its reader of JSON gave up otherwise than at a wrong letter.
+        unread = "the body cannot be read: it has too many levels, or a number with too many digits"
+        _trace(request, unread)
+        return _answer(422, unread)
     return _answer(err.status_code, str(err.detail), dict(err.headers or {}))
 
 
