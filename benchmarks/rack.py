@@ -117,7 +117,7 @@ def _live(folder: Path, phase_s: float, start_over_s: float = RECORD_S) -> tuple
             ]
             api.check_all_run()
             service.stdin.close()  # type: ignore[union-attr]  # opened as a pipe
-            measured: dict[str, Any] = json.loads(service.stdout.read().splitlines()[-1])  # type: ignore[union-attr]
+            measured: dict[str, Any] = json.loads(service.stdout.read().splitlines()[-1])  # type: ignore[union-attr]  # it is a pipe
     return phases, measured
 
 
@@ -131,7 +131,7 @@ class _Api:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = None if order is None else json.dumps(order).encode()
         request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers)  # noqa: S310 - our own service
-        with closing(urllib.request.urlopen(request, timeout=30)) as answer:  # noqa: S310
+        with closing(urllib.request.urlopen(request, timeout=30)) as answer:  # noqa: S310 - a loopback address
             return json.load(answer)
 
     def _is_ready(self) -> bool:

@@ -205,7 +205,7 @@ class _Riding:
 async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     if as_before:
-        RecordPipeline.replay = _replay_at_once  # type: ignore[method-assign,assignment]
+        RecordPipeline.replay = _replay_at_once  # type: ignore[method-assign,assignment]  # of a tester what a restart asks
     with open_store(path) as store:
         rows = store.connection.execute(
             "SELECT channel, barcode, tester_test_id, (SELECT max(sequence) FROM sample WHERE test = test.id) FROM test"
@@ -213,7 +213,7 @@ async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
         firsts = {test.channel: next(iter(store.samples(test.id, limit=1))) for test in _tests(store)}
         opened_s = time.monotonic()
         riding = _Riding({row[0]: tuple(row[1:]) for row in rows}, firsts)
-        service = Service(store, [riding])  # type: ignore[list-item]
+        service = Service(store, [riding])  # type: ignore[list-item]  # of a tester what a restart asks
         serving = asyncio.ensure_future(service.run())
         polled: dict[str, float] = {}
         block_s = 0.0

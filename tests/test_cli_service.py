@@ -155,6 +155,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         if made.service is not None:
             made.end(signal.SIGKILL)
         if made.rack is not None:
+            # It may have ended with its service.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(made.rack, signal.SIGKILL)
 

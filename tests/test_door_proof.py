@@ -126,6 +126,7 @@ class Hearing(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         """Answer each request with the next answer, the last one for ever."""
         server: Any = self.server
+        # Whoever is told something wrong hangs up.
         with contextlib.suppress(OSError):
             while heard := self.request.recv(65536):
                 server.heard += heard

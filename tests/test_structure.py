@@ -187,6 +187,19 @@ def test_tracked_files_name_no_machine() -> None:
     assert found == {}
 
 
+def test_waived_check_says_why() -> None:
+    """Where a rule of the linter or of the type checker does not hold, its line gives the reason."""
+    waiver = re.compile(r"# *(?:noqa: *[A-Z]+[0-9]+(?:, *[A-Z]+[0-9]+)*|type: *ignore(?:\[[a-z, -]+\])?)")
+    found = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for folder in (*PACKAGES, "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (at := waiver.search(line)) and not re.search("[A-Za-z]{2}", waiver.sub("", line[at.start() :]))
+    ]
+    assert found == []
+
+
 def test_no_test_file_imports_from_a_test_file() -> None:
     """What several share stands in a module of its own: a test can be moved or deleted alone."""
     found = [

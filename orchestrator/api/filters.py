@@ -60,7 +60,7 @@ def of_events(query: EventQuery) -> Conditions:
         found.one_of("run_id", query.run)
         if query.channel:
             marks = _marks(query.channel)
-            found.add(f"run_id IN (SELECT run_id FROM run WHERE channel IN ({marks}))", *query.channel)  # noqa: S608
+            found.add(f"run_id IN (SELECT run_id FROM run WHERE channel IN ({marks}))", *query.channel)  # noqa: S608 - marks only
     return found
 
 

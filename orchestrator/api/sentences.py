@@ -157,7 +157,7 @@ def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
     for kind in (EventKind.SERVICE_AWAY, EventKind.STORE_DOUBTED):
         if before and before[0][1] == kind:
             first = before.pop(0)[0]
-    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - names of ours and marks
     found = store.connection.execute(sql, (first, *sorted(_TOLD), most))
     return [EventRow(*row) for row in reversed(found.fetchall())]
 

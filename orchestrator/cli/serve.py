@@ -74,4 +74,4 @@ def serve(
 
 def _announce(line: str) -> None:
     # Scripts wait for these lines: they must not sit in a buffer.
-    print(line, flush=True)  # noqa: T201
+    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

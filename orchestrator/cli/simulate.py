@@ -51,6 +51,7 @@ def mux(
 
     from orchestrator.bench.serving import serve_simulated_mux
 
+    # As above.
     with suppress(KeyboardInterrupt):
         serve_simulated_mux(
             port=port,
@@ -62,4 +63,4 @@ def mux(
 
 def _announce(address: str) -> None:
     # Scripts wait for this line: it must not sit in a buffer.
-    print(address, flush=True)  # noqa: T201
+    print(address, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

@@ -39,6 +39,7 @@ def watch(
             typer.echo(line)
         print_table(("channel", "what it does"), channel_rows(found))
         return
+    # Ctrl-C is how a watch ends.
     with contextlib.suppress(KeyboardInterrupt):
         if not sys.stdout.isatty():
             _follow(store, url, found, _Lines())

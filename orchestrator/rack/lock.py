@@ -211,6 +211,7 @@ def _owner_by_system(store: Path) -> Owner | None:
     pid = holder_of(store)
     if pid is None or pid == os.getpid():
         return None
+    # What its lock file says is more than its number, and may be gone or not ours to read.
     with contextlib.suppress(OSError, CannotOpen):
         path = lock_file_of(pid, store)
         if path is not None:
@@ -222,6 +223,7 @@ def _owner_by_system(store: Path) -> Owner | None:
 
 def owner_that_died(store: Path) -> Owner | None:
     """Return the process that held a store's lock until it died; None when the last owner ended in order."""
+    # Only for words and an address: whether a service lives, ``owner_of`` says.
     with contextlib.suppress(OSError, CannotOpen), _open(lock_path(store), "r+") as file:
         return _read(file)
     return None
@@ -238,7 +240,7 @@ def _open(path: Path, mode: str) -> IO[str]:
     """Open a lock file. Raises FileNotFoundError, or CannotOpen for what is no file or may not be opened."""
     flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        file = open(path, mode, encoding="utf-8", opener=lambda name, _: os.open(name, flags | _made(mode), 0o600))  # noqa: SIM115
+        file = open(path, mode, encoding="utf-8", opener=lambda name, _: os.open(name, flags | _made(mode), 0o600))  # noqa: SIM115 - the caller closes it
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as err:

@@ -138,12 +138,12 @@ _Row = list[float | int | str | None]
 
 
 # Any: a field's metadata, as in ``said``.
-def _names(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401
+def _names(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401 - a field's metadata, as in ``said``
     names = [column.name for column in columns]
     return said("Names of the columns, with their units, in the order of a row's values", names)
 
 
-def _rows(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401
+def _rows(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401 - a field's metadata, as in ``said``
     example = [column.example for column in columns]
     items: dict[str, Any] = {"type": "array", "prefixItems": [column.as_schema() for column in columns]}
     return Field(description="The rows, the oldest first.", examples=[[example]], json_schema_extra={"items": items})
