@@ -83,7 +83,7 @@ def _read(name_or_path: str) -> dict[str, Any]:
         text = _text(name_or_path)
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:
         raise ValueError(f"cell model {name_or_path} is not TOML: {err}") from err
 
 
