@@ -63,13 +63,19 @@ def lose_the_cutoffs(path: Path) -> None:
     path.write_bytes(re.sub(rb"<Stop_Volt [^>]*/>", b"", path.read_bytes()))
 
 
+def make_it_a_pipe(path: Path) -> None:
+    """Put a pipe, which nobody writes to, in the file's place."""
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lose_the_cutoffs, "not what was intended"),
         (lambda path: os.truncate(path, path.stat().st_size - 40), "not well-formed"),
         (lambda path: os.truncate(path, 1 << 30), "has 1073741824 bytes"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "is a pipe"),
+        (make_it_a_pipe, "is a pipe"),
         (lambda path: path.unlink(), "there is no file"),
     ],
     ids=["changed", "cut off", "grown", "pipe", "gone"],
