@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--quick] [--json]``: measure, then print one table."""
+"""``python -m benchmarks [NAME ...] [--quick] [--json] [--compare REV]``: measure, then print one table."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from benchmarks import (
     backfill,
+    compare,
     demo,
     door,
     guards,
@@ -49,9 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
     parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards and spectra")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--compare", metavar="REV", help="the same figures of another revision beside, as ratios")
+    parser.add_argument(
+        "--turns", type=int, default=5, choices=range(1, 100), metavar="N", help="turns of --compare (5)"
+    )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if options.compare:
+        return _compare(options)
     where = conditions()
     results: dict[str, list[Figure]] = {}
     measures: dict[str, Callable[[bool], list[Figure]]] = {
@@ -70,6 +78,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print(", ".join(f"{key} {value}" for key, value in where.items()))
         print(table(results))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Measure another revision by turns with this one, and print the ratios."""
+    arguments = [*options.names, "--seed", options.seed, *(["--quick"] if options.quick else [])]
+    where = conditions()
+    found = compare.compare(options.compare, arguments, options.turns)
+    if options.json:
+        print(json.dumps({"conditions": where, "figures": [asdict(it) for it in found]}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in where.items()))
+        print(compare.table(options.compare, found))
     return 0
 
 
