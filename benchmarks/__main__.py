@@ -25,9 +25,9 @@ from benchmarks import (
     spectra,
     whole_path,
 )
-from benchmarks.figures import Figure, conditions, table
+from benchmarks.figures import Figure, Size, conditions, table
 
-BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
+BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "demo": demo.measure,
     "backfill": backfill.measure,
     "path": whole_path.measure,
@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
+    parser.add_argument("--smoke", action="store_true", help="just enough to see that each benchmark still runs")
     parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards and spectra")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--compare", metavar="REV", help="the same figures of another revision beside, as ratios")
@@ -60,9 +61,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
     if options.compare:
         return _compare(options)
+    size = Size.SMOKE if options.smoke else Size.QUICK if options.quick else Size.FULL
     where = conditions()
     results: dict[str, list[Figure]] = {}
-    measures: dict[str, Callable[[bool], list[Figure]]] = {
+    measures: dict[str, Callable[[Size], list[Figure]]] = {
         **BENCHMARKS,
         "shorts": partial(shorts.measure, seed=options.seed),
         "guards": partial(guards.measure, seed=options.seed),
@@ -71,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, measure in measures.items():
         if not options.names or name in options.names:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
-            results[name] = measure(options.quick)
+            results[name] = measure(size)
     if options.json:
         figures = [figure.as_dict(name) for name, found in results.items() for figure in found]
-        print(json.dumps({"conditions": where, "quick": options.quick, "figures": figures}, indent=2))
+        print(json.dumps({"conditions": where, "size": size.name.lower(), "figures": figures}, indent=2))
     else:
         print(", ".join(f"{key} {value}" for key, value in where.items()))
         print(table(results))

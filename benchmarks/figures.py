@@ -7,8 +7,23 @@ import platform
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from statistics import quantiles
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Size(IntEnum):
+    """How much a benchmark does: enough to say that it runs, rough figures in a minute, or figures to quote."""
+
+    SMOKE = 0
+    QUICK = 1
+    FULL = 2
+
+    def of(self, full: T, quick: T, smoke: T) -> T:
+        """Give the value of this size."""
+        return (smoke, quick, full)[self]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.measured_command import own_bytes
 from drivers.interfaces import Sample
 from orchestrator.analysis.run_data import RunData
@@ -28,9 +28,9 @@ _STEP_ROWS = 3600
 _BATCH = 20_000
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Write a run once and read it in chunks; give rows a second, beside SQLite alone, and memory."""
-    rows = 200_000 if quick else 1_000_000
+    rows = size.of(1_000_000, 200_000, 5_000)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reader.db"
         run_id = write(path, rows)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
@@ -49,16 +49,16 @@ _FIRST_POLL_S, _PEAK_MIB = 10.0, 400.0
 _PROBE_S = 0.005
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Write a store once, start a service on it, and give when each channel is polled, the memory, and the blocks."""
-    samples = 200_000 if quick else 5_000_000
+    samples = size.of(5_000_000, 200_000, 8_000)
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "restart.db"
         write(store, samples // len(_CHANNELS))
         figures += _figures(f"{samples:,} samples in 8 live runs", _restart(store, ""))
         # As before, all of them would take gigabytes.
-        few = samples if quick else samples // 5
+        few = size.of(samples // 5, samples, samples)
         small = Path(folder) / "small.db"
         write(small, few // len(_CHANNELS))
         figures += _figures(f"{few:,} samples in 8 live runs, as before", _restart(small, "--as-before"))
