@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from benchmarks.figures import columns, shown
 
 HERE = Path(__file__).resolve().parents[1]
 
-# A figure by its benchmark and name.
-Name = tuple[str, str]
+# A figure by its benchmark, its name, and which of those with that name it is: "  found" stands below several others.
+Name = tuple[str, str, int]
+# The figures of one turn of one revision, as ``--json`` tells them.
+Turn = dict[Name, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Revision:
     folder: Path
     python: Path
 
-    def measure(self, arguments: Sequence[str]) -> dict[Name, dict[str, Any]]:
+    def measure(self, arguments: Sequence[str]) -> Turn:
         """Run benchmarks in a process of their own and return their figures. Raises SystemExit where they fail."""
         command = [str(self.python), "-m", "benchmarks", *arguments, "--json"]
         done = subprocess.run(command, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=False)
@@ -43,7 +46,7 @@ class Revision:
                 f"benchmarks of {self.name} ended with status {done.returncode}; a benchmark that it does not have is "
                 f"left out by naming the others: {' '.join(command)}"
             )
-        return {(it["benchmark"], it["name"]): it for it in json.loads(done.stdout)["figures"]}
+        return numbered(json.loads(done.stdout)["figures"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,27 @@ class Compared:
         values = [shown(median(values)) if values else "-" for values in (self.these, self.others)]
         ratios = self.ratios()
         if not ratios:
-            return (*self.name, *values, self.unit, "-", "")
+            return (*self.name[:2], *values, self.unit, "-", "")
         spread = f"{shown(min(ratios))} to {shown(max(ratios))}"
-        return (*self.name, *values, self.unit, shown(median(ratios)), spread)
+        return (*self.name[:2], *values, self.unit, shown(median(ratios)), spread)
+
+
+def numbered(figures: Sequence[dict[str, Any]]) -> Turn:
+    """Return figures by their names, in their order."""
+    named: Turn = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for figure in figures:
+        name = figure["benchmark"], figure["name"]
+        named[*name, seen[name]] = figure
+        seen[name] += 1
+    return named
 
 
 def compare(revision: str, arguments: Sequence[str], turns: int) -> list[Compared]:
     """Measure this checkout and another revision by turns; which of the two begins changes with each turn."""
     here = Revision("this checkout", HERE, Path(sys.executable))
     with checked_out(revision) as other:
-        found: dict[Revision, list[dict[Name, dict[str, Any]]]] = {here: [], other: []}
+        found: dict[Revision, list[Turn]] = {here: [], other: []}
         for turn in range(turns):
             for it in (here, other) if turn % 2 == 0 else (other, here):
                 print(f"turn {turn + 1} of {turns}: {it.name}", file=sys.stderr, flush=True)
@@ -81,9 +95,7 @@ def compare(revision: str, arguments: Sequence[str], turns: int) -> list[Compare
     return matched(found[here], found[other])
 
 
-def matched(
-    these: Sequence[dict[Name, dict[str, Any]]], others: Sequence[dict[Name, dict[str, Any]]]
-) -> list[Compared]:
+def matched(these: Sequence[Turn], others: Sequence[Turn]) -> list[Compared]:
     """Match the figures of the turns of two revisions by benchmark and name, this one's order first."""
     units = {name: it["unit"] for turn in (*these, *others) for name, it in turn.items()}
     return [

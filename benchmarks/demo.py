@@ -44,7 +44,8 @@ def measure(size: Size) -> list[Figure]:
     ]
     if peak is not None:
         figures.append(Figure("peak memory", peak / 2**20, "MiB"))
-    return [*figures, *(Figure(f"time: {part}", 100 * share, "%") for part, share in _shares().items())]
+    shares = {} if size is Size.SMOKE else _shares()
+    return [*figures, *(Figure(f"time: {part}", 100 * share, "%") for part, share in shares.items())]
 
 
 def _run() -> tuple[float, int | None, int]:

@@ -73,6 +73,8 @@ def shown(value: float) -> str:
 
 def percentile_99(values: Sequence[float]) -> float:
     """Give the value that one in a hundred exceeds."""
+    if len(values) == 1:
+        return values[0]
     return quantiles(values, n=100, method="inclusive")[98]
 
 

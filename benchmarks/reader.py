@@ -144,7 +144,7 @@ def _select(store: Store, data: RunData) -> float:
     """Read the stored columns of all samples by SQLite alone and drop them."""
     columns = (
         "sequence, time_s, step_time_s, mode, voltage_v, current_a, capacity_ah, energy_wh, unix_time_s, step, "
-        "step_count, cycle"
+        "step_count, tester_cycle"
     )
     began = time.process_time()
     for test in data.tests:

@@ -74,11 +74,13 @@ class Timings:
 
 async def main(bench: Path, store: Path) -> None:
     """Serve and measure."""
+    # A wrong bench file ends the process here, before a thread waits for stdin.
+    plan = ServePlan(load_bench(bench), store)
     timings = Timings()
     timings.watch()
     probing = asyncio.ensure_future(timings.probe())
     ending = asyncio.ensure_future(_end_with_stdin())
-    await serve(ServePlan(load_bench(bench), store), lambda line: print(line, flush=True))
+    await serve(plan, lambda line: print(line, flush=True))
     await ending
     probing.cancel()
     print(json.dumps(asdict(timings)), flush=True)
