@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import cells, demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores, watch
+from orchestrator.cli import (
+    cell_files,
+    cells,
+    demo,
+    extensions,
+    operate,
+    recipes,
+    runs,
+    serve,
+    simulate,
+    spectra,
+    stores,
+    watch,
+)
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "run"]
@@ -21,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.add_typer(recipes.app, name="recipe")
+app.add_typer(cell_files.app, name="cell")
 app.command()(serve.serve)
 app.command()(runs.run)
 app.command("runs")(runs.list_runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ from orchestrator.cli.arguments import (
     complete_recipe,
 )
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
+from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
@@ -105,9 +107,14 @@ def check(
     Each step's current is shown in mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
     """
     from protocols import resolve
-    from protocols.errors import ResolveError
+    from protocols.errors import RecipeError, ResolveError
     from protocols.loading import load_cell, load_recipe
 
+    if faults := file_faults(partial(load_recipe, recipe), partial(load_cell, cell)):
+        if not json:
+            raise RecipeError(faults)
+        print_json({"recipe": recipe, "cell": cell, "channel": channel, **faults_as_json(faults), **_Check().as_json()})
+        raise typer.Exit(FAILED)
     loaded, what = load_recipe(recipe), load_cell(cell)
     try:
         found = _looked_at(resolve(loaded, what), bench, channel)
@@ -116,25 +123,20 @@ def check(
     reasons = [*found.problems, *found.implausible]
     where = f"{what.name} on {channel}" if channel else what.name
     if json:
-        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons}
-        told = {"implausible": found.implausible, "notes": found.notes, "steps": found.steps}
-        print_json({**heads, "open_circuit_v": found.open_circuit_v, **told})
+        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons, "faults": []}
+        print_json({**heads, **found.as_json()})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
         typer.echo(step_table(found.steps, found.untold))
     for note in found.notes:
         typer.echo(f"note: {note}")
-    if reasons:
-        verdict = "must not run" if found.problems else "is implausible"
-        typer.echo(f"{loaded.name} {verdict} with {where}:", err=True)
-        for reason in reasons:
-            typer.echo(f"- {reason}", err=True)
-    else:
+    if not reasons:
         typer.echo(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
             typer.echo(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
-    raise typer.Exit(FAILED if reasons else DONE)
+    verdict = "must not run" if found.problems else "is implausible"
+    raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,11 @@ class _Check:
     open_circuit_v: tuple[float, float] | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is told besides the problems."""
+        told = {"implausible": self.implausible, "notes": self.notes, "steps": self.steps}
+        return {"open_circuit_v": self.open_circuit_v, **told}
 
 
 def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Check:
