@@ -10,11 +10,14 @@ from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.analysis.run_steps import RunStep
 from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
 from orchestrator.store import Origins, Store
+from orchestrator.store.step_names import names_of_run
+from protocols.step_names import CHECK_AGAIN, StepNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +140,16 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
     """Return a run with where it comes from, its events, last executed steps and cycles, reservoir tests and gaps.
 
-    Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
+    Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
+    number of a repeated contact check is 0.
     """
     data = RunData(store, run_id)
     events = [
         {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
     ]
     steps, cycles = data.steps, data.cycles
-    kept = [step.as_dict() for step in steps[len(steps) - min(last_steps, len(steps)) :]]
+    names = names_of_run(store, run_id, data.program)
+    kept = [_step(step, names) for step in steps[len(steps) - min(last_steps, len(steps)) :]]
     return {
         "run": _summary(data).as_dict(),
         "program_sha256": data.run.program_sha256,
@@ -155,6 +160,13 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "reservoir": [_plain(asdict(test)) for test in reservoir_tests(data)],
         "gaps": [_gap(gap) for gap in data.gaps],
     }
+
+
+def _step(step: RunStep, names: StepNames) -> dict[str, Any]:
+    """Return an executed step with its name, and the place in the recipe where it is written, if that was kept."""
+    at = step.place
+    name = CHECK_AGAIN if at.is_repeated_check else names.of(at.segment, at.step)
+    return {**step.as_dict(), "step_name": name, "recipe_step": names.place(at.segment, at.step)}
 
 
 def _plain(value: object) -> object:

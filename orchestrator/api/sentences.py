@@ -109,7 +109,7 @@ def _run_words(update: RunUpdate) -> str:
     match update.state:
         case RunState.RUNNING:
             doing = f": {update.reason};" if update.reason else ","
-            return f"runs {run}{doing} {hours}, cycle {update.cycle}{voltage}"
+            return f"runs {run}{doing} {hours}, cycle {update.cycle}{_step(update)}{voltage}"
         case RunState.UNSEEN:
             return f"{run} is out of sight after {hours}, the tester goes on by itself{why}"
         case RunState.PREFLIGHT | RunState.ARMED:
@@ -126,6 +126,10 @@ def _run_words(update: RunUpdate) -> str:
             return f"{run} waits to be started"
         case _:
             return f"{run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
+
+
+def _step(update: RunUpdate) -> str:
+    return f", {update.step_name}" if update.step_name else ""
 
 
 def stop_words(service: Service, channel: str) -> str:

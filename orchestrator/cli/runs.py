@@ -168,9 +168,9 @@ def show(
 ) -> None:
     """Show one run: its end and the reason, its events, and its last steps and cycles.
 
-    Modes are the tester's: cc and cv charge at constant current and voltage, dc and dv discharge, cccv does one after
-    the other. V/I is mean voltage over mean current of the second half of a step: the resistance of a Li/Li or Li/Cu
-    cell, but not of a cell that has a voltage of its own.
+    Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
+    number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:
+    the resistance of a Li/Li or Li/Cu cell, but not of a cell that has a voltage of its own.
     """
     from orchestrator.analysis.summary import details
     from orchestrator.cli.cycle_tables import print_cycles, print_reservoirs
@@ -190,12 +190,12 @@ def show(
         typer.echo(f"{key:32} {value or '-'}")
     print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
     print_table(
-        ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),
+        ("no.", "step", "cycle", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),
         [
             (
-                s["step"] or "check",
+                s["step"] or None,
+                s["step_name"] or s["mode"],
                 s["cycle"],
-                s["mode"],
                 round(s["start_s"] / 3600, 3),
                 round(s["duration_s"], 1),
                 _milli(s["capacity_ah"]),

@@ -51,7 +51,17 @@ def spectra(
         print_json({**report.as_dict(), "pictures": [str(path) for path in pictures]})
         return
     print_table(
-        ("test", "measured", "cycle", "electrolyte ohm", "interface ohm", "conductivity S/cm", "steady", "remark"),
+        (
+            "test",
+            "step",
+            "measured",
+            "cycle",
+            "electrolyte ohm",
+            "interface ohm",
+            "conductivity S/cm",
+            "steady",
+            "remark",
+        ),
         [_row(report, index) for index in range(len(report.rows))],
         f"Spectra of {run_id} (simulated)" if report.simulated else f"Spectra of {run_id}",
     )
@@ -66,6 +76,7 @@ def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
     at = datetime.fromtimestamp(measured.started_unix_s, UTC).strftime("%Y-%m-%d %H:%M")
     return (
         measured.test,
+        report.step_names[index],
         at,
         row.cycle,
         _with_error(row.electrolyte),

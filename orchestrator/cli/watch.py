@@ -123,8 +123,9 @@ class _Lines:
         voltage = "" if update["voltage_v"] is None else f"  {update['voltage_v']:+.4f} V"
         hours = f"{update['time_s'] / 3600:8.1f} h"
         run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
+        step = f"  {update['step_name']}" if update["step_name"] else ""
         simulated = "  simulated" if update["simulated"] else ""
-        self.say(f"{run}{hours}  cycle {update['cycle']}{voltage}{simulated}")
+        self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}")
 
     def say(self, sentence: str) -> None:
         typer.echo(sentence)

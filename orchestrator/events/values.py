@@ -20,7 +20,8 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 class RunUpdate:
     """The position of a run after a tick: test time in seconds, voltage in volts, number of samples stored.
 
-    ``simulated``: no cell is real; None where that is not known.
+    ``simulated``: no cell is real; None where that is not known. ``step_name``: of the step of the newest record, or of
+    the measurement that is due (``protocols.step_names``); empty before the first.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class RunUpdate:
     voltage_v: float | None
     samples: int
     simulated: bool | None = None
+    step_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

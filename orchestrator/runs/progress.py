@@ -10,7 +10,7 @@ from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
 from orchestrator.judging.resuming import Placement, Position, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
-from protocols.execution_order import length, nest
+from protocols.execution_order import length, nest, place
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
@@ -72,6 +72,16 @@ class Progress:
         """Return the run's cycle of a step of the present test."""
         nearest = self._placement.nearest(step_count)
         return self._numbers.at(self._numbers.steps_before(self.index) + nearest).cycle
+
+    def step(self, last: Sample) -> int:
+        """Return the number in the whole segment of the step of a sample of the present test; 0 for none of its own."""
+        if self.tested is None:
+            return 0
+        # The usual case first, by identity: every poll asks.
+        if self.tested is self.whole:
+            return last.step
+        own = self._placement.count(last.step_count)
+        return place(self.whole.steps, own).step if own and own <= length(nest(self.whole.steps)) else 0
 
     @property
     def _numbers(self) -> CycleNumbers:

@@ -140,10 +140,10 @@ class Run:
             time_s=self._before_s + (last.time_s if (last := self.last) else 0.0),
             planned_s=self.forecast.planned_duration_s,
             cycle=self.progress.cycle(last),
-            # A listener's JSON has no NaN.
-            voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,
+            voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,  # a listener's JSON has no NaN
             samples=self._samples_before + (self.records.samples if self.records else 0),
             simulated=self.request.simulated,
+            step_name=self.journal.step_name(self.progress, last),
         )
 
     def publish(self) -> None:

@@ -39,6 +39,14 @@ class RunNow(BaseModel):
     ]
     samples: Annotated[int, said("Number of records that are stored", 1204)]
     simulated: TheSimulation
+    step_name: Annotated[
+        str,
+        said(
+            "Name of the step of the newest record, or of the measurement that is due: kind and direction as in the "
+            "recipe, with a number where it has several alike; empty before the first record",
+            "constant_current charge",
+        ),
+    ] = ""
 
 
 class StepValues(BaseModel):

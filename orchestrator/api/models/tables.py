@@ -87,6 +87,12 @@ STEP_COLUMNS = (
     Column("end_reason", _TEXT, f"Why it ended: one of {_END_REASONS}", "time"),
     Column("first_sequence", _INTEGER, "Number of its first record", 89),
     Column("last_sequence", _INTEGER, "Number of its last record", 209),
+    Column(
+        "step_name",
+        _TEXT,
+        "Name of the step: kind and direction as the recipe writes them, with a number where it has several alike",
+        "constant_current charge",
+    ),
 )
 
 
