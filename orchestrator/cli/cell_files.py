@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile, complete_cell
+from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from protocols.document import Document
     from protocols.program import CellFacts
 
-app = typer.Typer(help="List, show and check cells.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and check cells.",
+    epilog=examples("cellrig cell list", "cellrig cell show bare-lfp"),
+    no_args_is_help=True,
+)
 
 _WIDTH = 30
 # The lines of a cell's file that are words, with the terms of ``cell show``.
@@ -33,7 +38,7 @@ _LINES = {
 }
 
 
-@app.command("list")
+@app.command("list", epilog=examples("cellrig cell list", "cellrig cell list --json"))
 def list_cells(context: typer.Context, store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
     """List the shipped cells, and those that were tested.
 
@@ -57,7 +62,14 @@ def list_cells(context: typer.Context, store: StoreFile = DEFAULT_STORE, json: J
         )
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig cell show bare-lfp",
+        "cellrig cell show bare-lfp --text > lfp-17.yaml",
+        "cellrig cell show A17 --store cellrig.db",
+        needs="for the last a store in which a cell of that label was tested",
+    )
+)
 def show(
     context: typer.Context,
     cell: Annotated[
@@ -72,7 +84,9 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Show a cell: what its file says, what follows from it, and what is assumed of its kind.
+    """Show a cell: what its file says and what follows from it.
+
+    What is assumed of its kind is shown too.
 
     With --store typed, CELL is looked up among the labels of that store first, and the file that was kept with the
     newest run of that cell is shown.
@@ -93,7 +107,9 @@ def show(
     _show(found.facts, found.cell)
 
 
-@app.command()
+@app.command(
+    epilog=examples("cellrig cell show bare-lfp --text > lfp-17.yaml", "cellrig cell check lfp-17.yaml --json")
+)
 def check(
     cell: Annotated[
         str, typer.Argument(metavar="FILE", help="Cell file, or shipped cell.", autocompletion=complete_cell)
@@ -101,9 +117,10 @@ def check(
     bench: BenchFile = None,
     json: Json = False,
 ) -> None:
-    """List every fault of a cell's file, with line and remedy; exit status 1 when there is one.
+    """Check a cell's file: every fault with its line and remedy.
 
-    Values that are implausible for a cell of its kind are told too: such a run must be confirmed by name.
+    Exit status 1 when there is one. Values that are implausible for a cell of its kind are told too: such a run must be
+    confirmed by name.
     """
     from orchestrator.bench.settings import load_bench
     from protocols.errors import RecipeError

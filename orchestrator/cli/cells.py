@@ -26,7 +26,10 @@ def mounted(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Say that the cell of a queued run is on its channel: the run may start."""
+    """Say that a queued run's cell is on its channel.
+
+    The run may start then.
+    """
     now = ServiceClient(store, url).post(f"/runs/{run}/mounted", {"by": named(by)})
     if json:
         print_json(now)
@@ -43,7 +46,10 @@ def empty(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Say that no cell is on a channel: it is free, and the next order there needs no further word."""
+    """Say that no cell is on a channel: it is free.
+
+    The next order there needs no further word.
+    """
     now = ServiceClient(store, url).post(f"/channels/{channel}/empty", {"by": named(by)})
     if json:
         print_json(now)

@@ -20,7 +20,10 @@ def demo(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Run the paper's cells at once on a simulated CT-4008 and show the result of each."""
+    """Run the paper's cells at once on a simulated CT-4008.
+
+    The result of each stands beside that of the paper; a store and pictures are left in a folder.
+    """
     need("report")
     from orchestrator.demo import run_demo
 

@@ -10,13 +10,20 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url, named
+from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
 from orchestrator.cli.rack_words import channel_rows, notes
 from orchestrator.cli.stops import order_stop
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
 
-bench_app = typer.Typer(help="Look at the instruments of a bench file.", no_args_is_help=True)
+_BENCH = "a bench file (docs/bench.md), or a service"
+
+bench_app = typer.Typer(
+    help="Look at the instruments of a bench file.",
+    epilog=examples("cellrig bench check --bench bench.toml", needs=_BENCH),
+    no_args_is_help=True,
+)
 
 
 @bench_app.callback()
@@ -25,7 +32,10 @@ def _bench() -> None:
 
 
 def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Show what every channel does, and the events since the service started."""
+    """Show what every channel does now.
+
+    Below stands what happened since the service started.
+    """
     found = ServiceClient(store, url).get("/status")
     if json:
         print_json(found)
@@ -119,7 +129,10 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
 
 
 def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Stop a run's current and keep the run: 'cellrig resume RUN' goes on with what is left."""
+    """Stop a run's current and keep the run.
+
+    'cellrig resume RUN' goes on with what is left.
+    """
     order_stop(ServiceClient(store, url), f"/runs/{run}/hold", named(by), json)
 
 
@@ -129,15 +142,18 @@ def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url =
 
 
 def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Acknowledge a safety stop by name, after looking at the cell: its channel may be used again."""
+    """Acknowledge a safety stop, after a look at the cell.
+
+    The name is kept, and the channel may be used again.
+    """
     _tell([ServiceClient(store, url).post(f"/runs/{run}/acknowledge", {"by": named(by)})], json)
 
 
-@bench_app.command()
+@bench_app.command(epilog=examples("cellrig bench check --bench bench.toml", "cellrig bench check", needs=_BENCH))
 def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Show which instruments answer, and what happens to each channel when this machine stops working.
+    """Show which instruments answer.
 
-    Without --bench the running service is asked.
+    Also what happens to each channel when this machine stops working. Without --bench the running service is asked.
     """
     if bench is None:
         rows = [{**row, "problem": None} for row in ServiceClient(store, url).get("/instruments")]

@@ -20,6 +20,7 @@ from orchestrator.cli.arguments import (
     complete_channel,
     complete_recipe,
 )
+from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
@@ -27,10 +28,14 @@ from orchestrator.cli.step_table import step_table
 if TYPE_CHECKING:
     from protocols.program import Program
 
-app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show and check recipes.",
+    epilog=examples("cellrig recipe list", "cellrig recipe check li-li-0.4 --cell bare-li-li"),
+    no_args_is_help=True,
+)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("cellrig recipe list"))
 def list_recipes(json: Json = False) -> None:
     """List the shipped recipes."""
     from protocols.loading import load_recipe, shipped_recipes
@@ -45,7 +50,13 @@ def list_recipes(json: Json = False) -> None:
         print_table(("recipe", "for", "what it does"), [(r["name"], ", ".join(r["for"]), r["title"]) for r in rows])
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig recipe show li-li-0.2 > mine.yaml",
+        "cellrig recipe show --run R000001 --store cellrig-simulated.db",
+        needs="for the last a store with runs; cellrig run --simulate makes one",
+    )
+)
 def show(
     recipe: Annotated[
         str | None,
@@ -58,7 +69,10 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Print a recipe's file; with --run that of a stored run, as it was then, with what was set in it."""
+    """Print a recipe's file, or that of a stored run.
+
+    With --run it is as it was then, with what was set in it.
+    """
     if (recipe is None) == (not run):
         raise typer.BadParameter("say either RECIPE or --run RUN")
     if not run and (cell or json):
@@ -83,7 +97,7 @@ def show(
     typer.echo(document.text, nl=not document.text.endswith("\n"))
 
 
-@app.command()
+@app.command(epilog=examples("cellrig recipe schema > recipe.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of recipe files, for editors."""
     from protocols.schema import recipe_schema
@@ -91,7 +105,13 @@ def schema() -> None:
     print_json(recipe_schema())
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig recipe check li-li-0.4 --cell bare-li-li --channel 21-1-3",
+        "cellrig recipe check mine.yaml --cell lfp-17.yaml --json",
+        needs="for the last files of your own",
+    )
+)
 def check(
     recipe: RecipeName,
     cell: CellName,
@@ -102,9 +122,10 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one.
+    """Check a recipe for a cell, and for a channel of a bench.
 
-    Each step's current is shown in mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
+    Every reason why it must not run is listed; exit status 1 when there is one. Each step's current is shown in
+    mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
     """
     from protocols import resolve
     from protocols.errors import RecipeError, ResolveError

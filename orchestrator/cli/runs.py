@@ -166,7 +166,7 @@ def show(
     cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
     json: Json = False,
 ) -> None:
-    """Show one run: its end and the reason, its events, and its last steps and cycles.
+    """Show one run: its end, events, last steps and cycles.
 
     Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
     number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:

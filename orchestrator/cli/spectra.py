@@ -28,11 +28,15 @@ def spectra(
         Path | None, typer.Option("--out", "-o", help="Folder for pictures: Nyquist, Bode, resistances.")
     ] = None,
     series_ohm: Annotated[
-        float, typer.Option("--series-ohm", min=0, help="Resistance of contacts and leads, for the conductivity.")
+        float,
+        typer.Option("--series-ohm", min=0, help="Resistance of contacts and leads in ohm, for the conductivity."),
     ] = 0.0,
     json: Json = False,
 ) -> None:
-    """Fit a run's impedance spectra, check them, report the state of the cell, and draw them."""
+    """Fit, check and draw a run's impedance spectra.
+
+    The resistances of the cell and their errors are told, and what they say of its state.
+    """
     need("report")
     # The matrices of a spectrum are small: threads over them only wait for each other. Read when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
+from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, fail, print_json
 
-app = typer.Typer(help="Check, back up and upgrade a store.", no_args_is_help=True)
+_STORE = "a store; cellrig run --simulate makes cellrig-simulated.db"
+
+app = typer.Typer(
+    help="Check, back up and upgrade a store.",
+    epilog=examples("cellrig store check", "cellrig store backup --to backups", needs=_STORE),
+    no_args_is_help=True,
+)
 
 
-@app.command()
+@app.command(epilog=examples("cellrig store check --store cellrig-simulated.db", needs=_STORE))
 def check(
     store: StoreFile = DEFAULT_STORE,
     backups: Annotated[
@@ -21,7 +28,10 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check for damage, missing records, unfinished runs, old backups and a full disk; exit status 1 for any fault."""
+    """Check a store for damage, missing records and a full disk.
+
+    Unfinished runs and old backups are told too; exit status 1 for any fault.
+    """
     import time
 
     from orchestrator.store.health import check_store
@@ -35,7 +45,7 @@ def check(
     raise typer.Exit(DONE if health.sound else FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("cellrig store backup --to backups --keep 14", needs=_STORE))
 def backup(
     store: StoreFile = DEFAULT_STORE,
     to: Annotated[
@@ -64,11 +74,12 @@ def backup(
         typer.echo(f"removed {path.name}; the newest {keep} are kept")
 
 
-@app.command()
+@app.command(epilog=examples("cellrig store upgrade --store cellrig.db", needs="the store of an older cellrig"))
 def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
-    """Bring the layout of an older cellrig's store up to date; a verified copy of before is kept beside it.
+    """Bring an older cellrig's store up to date.
 
-    'serve' and 'run' do it by themselves when they open a store, and commands that only look need none.
+    A verified copy of before is kept beside it. 'serve' and 'run' do it by themselves when they open a store,
+    and commands that only look need none.
     """
     from orchestrator.rack.lock import owner_of
     from orchestrator.store.companion_files import before_name

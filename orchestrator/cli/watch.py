@@ -29,9 +29,10 @@ def watch(
     url: Url = None,
     once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
 ) -> None:
-    """Show the rack continuously: a table in a terminal, lines elsewhere, until Ctrl-C.
+    """Show the rack as it changes, until Ctrl-C.
 
-    When the service ends, that is shown with its time, and the rack again when the service is back.
+    That is a table in a terminal, and lines elsewhere. When the service ends, that is shown with its
+    time, and the rack again when the service is back.
     """
     found = ServiceClient(store, url).get("/status")
     if once:
@@ -123,7 +124,7 @@ class _Lines:
         voltage = "" if update["voltage_v"] is None else f"  {update['voltage_v']:+.4f} V"
         hours = f"{update['time_s'] / 3600:8.1f} h"
         run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
-        step = f"  {update['step_name']}" if update["step_name"] else ""
+        step = f"  {update['step_name']}" if update.get("step_name") else ""
         simulated = "  simulated" if update["simulated"] else ""
         self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}")
 
