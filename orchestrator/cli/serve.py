@@ -36,10 +36,7 @@ def serve(
         typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
     ] = None,
 ) -> None:
-    """Own the instruments and run what clients order.
-
-    Running tests continue when this ends, and are found again.
-    """
+    """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
     import logging
     from contextlib import closing
 
