@@ -20,7 +20,7 @@ import pytest
 
 from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.cli import main
-from orchestrator.cli.client import ServiceClient
+from orchestrator.client import ServiceClient
 from orchestrator.store import open_store
 from tests import forked_program
 from tests.command_line import refused

@@ -114,12 +114,12 @@ def _options(
 
 def run() -> None:
     """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
-    from orchestrator.cli.client import NotServed
+    from orchestrator.cli.client import NotServed, exit_status_of
 
     try:
         app()
     except NotServed as err:
-        fail(str(err), err.status)
+        fail(str(err), exit_status_of(err))
     except Exception as err:  # the task's root: what is no error of ours shows its trace
         status = exit_status(err)
         if status is None:

@@ -14,6 +14,7 @@ from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
 from orchestrator.cli.step_table import step_table
+from orchestrator.client.order_body import order_of_files
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
 from orchestrator.states import RunState
 
@@ -44,25 +45,12 @@ class Order:
         return {**self._files(store), **head, **confirmed, **said}
 
     def _files(self, store: Path) -> dict[str, Any]:
-        from protocols.loading import cell_document, load_cell, recipe_document, shipped_cells, shipped_recipes
-
         given = self.given
         if given.like_from is not None:
             files = gathered(given, store, {}).files
-            named_files = {"recipe_file": files.recipe.file, "cell_file": files.cell.file}
-            return {"recipe_yaml": files.recipe.text, "cell_yaml": files.cell.text, **named_files}
+            return order_of_files(files.recipe, files.cell)
         body: dict[str, Any] = {"like": given.like} if given.like else {}
-        if given.changes:
-            body["set"] = list(given.changes)
-        if given.cell is not None and not given.changes:
-            load_cell(given.cell)
-        parts = (("recipe", given.recipe, shipped_recipes(), recipe_document),)
-        for what, name, shipped, read in (*parts, ("cell", given.cell, shipped_cells(), cell_document)):
-            if name is not None and name in shipped:
-                body[what] = name
-            elif name is not None:
-                body |= {f"{what}_yaml": read(name).text, f"{what}_file": name}
-        return body
+        return body | order_of_files(given.recipe, given.cell, given.changes)
 
 
 def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json: bool) -> int:
