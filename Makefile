@@ -2,7 +2,7 @@
 # On Windows, where make is rare, CONTRIBUTING.md has the same commands one by one.
 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
-CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
+CODE := cellrig protocols drivers orchestrator simulators tests $(wildcard benchmarks)
 
 .PHONY: help demo check test faults bench chaos lock clean
 .DEFAULT_GOAL := help

@@ -16,6 +16,7 @@ from benchmarks import (
     door,
     guards,
     help_start,
+    import_start,
     listeners,
     rack,
     reader,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "guards": guards.measure,
     "spectra": spectra.measure,
     "help": help_start.measure,
+    "import": import_start.measure,
 }
 
 

@@ -73,19 +73,20 @@ class OrderHere:
 
     def _simulated(self, cell: Cell, found: Gathered, accept: str) -> tuple[SimulatedRack, OrderFiles]:
         """Return the rack, with the cell model and the seed of the order, else those of the earlier simulated run."""
-        from orchestrator.bench.simulated import model_text, rack_with, read_variation
+        from orchestrator.rack.simulated_order import simulated_order
 
         before = found.before
         model = self.cell_model or before.get("cell_model")
-        vary = self.vary or tuple(before.get("vary", ()))
-        seed = int(before.get("seed", 1)) if self.seed is None else self.seed
-        # The file of a model is kept too: a run like this one does not need it.
-        text = model_text(self.cell_model) if self.cell_model else str(before.get("cell_model_toml", ""))
-        rack = rack_with(cell, found.channel, model, seed, read_variation(vary), text)
-        told = {"simulate": True, "cell_model": model, "vary": list(vary), "seed": seed, "accept_voltage": accept}
-        told["cell_model_toml"] = text
-        kept = {name: value for name, value in told.items() if value not in (None, [], "")}
-        return rack, replace(found.files, settings={**found.files.settings, **kept})
+        return simulated_order(
+            cell,
+            found.channel,
+            found.files,
+            model=model,
+            vary=self.vary or tuple(before.get("vary", ())),
+            seed=int(before.get("seed", 1)) if self.seed is None else self.seed,
+            accept_voltage=accept,
+            text=None if self.cell_model else str(before.get("cell_model_toml", "")),
+        )
 
 
 def run_here(order: OrderHere, store: Path, json: bool) -> int:

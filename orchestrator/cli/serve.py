@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
+from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail
 
 
@@ -40,6 +41,7 @@ def serve(
     import logging
     from contextlib import closing
 
+    need("service")
     from orchestrator.api.server import ServePlan, reserved
     from orchestrator.api.server import serve as serve_plan
     from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
