@@ -16,8 +16,8 @@ A name is loaded when it is first used, so that ``import cellrig`` alone loads n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# Type checkers know the name; ``typing`` itself would take most of the time of ``import cellrig``.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cellrig.errors import MissingLibrary
     from cellrig.frames import to_pandas, to_polars
@@ -156,22 +156,25 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name when it is first used. Raises ImportError where another package stands in place of ours."""
-    from importlib import import_module
+# Hidden from type checkers: to them every name that is not public is a mistake.
+if not TYPE_CHECKING:
 
-    if name == "__version__":
-        from importlib.metadata import version
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used. Raises ImportError where another package has the place of ours."""
+        from importlib import import_module
 
-        return version("cellrig")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'cellrig' has no attribute {name!r}")
-    from orchestrator.cli.neighbours import foreign_package
+        if name == "__version__":
+            from importlib.metadata import version
 
-    if problem := foreign_package():
-        raise ImportError(problem, name=name)
-    found = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
-    return found
+            return version("cellrig")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'cellrig' has no attribute {name!r}")
+        from orchestrator.cli.neighbours import foreign_package
+
+        if problem := foreign_package():
+            raise ImportError(problem, name=name)
+        found = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:

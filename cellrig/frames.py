@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from importlib import import_module
 from typing import Any, TypeAlias
 
@@ -48,4 +49,9 @@ def _columns(table: Table) -> dict[str, Any]:
     first = table[0]
     if not is_dataclass(first) or any(type(row) is not type(first) for row in table):
         raise TypeError(f"a table is columns by name or a list of values of one class, not {type(first).__name__}")
-    return {field.name: [getattr(row, field.name) for row in table] for field in fields(first)}
+    return {field.name: [_plain(getattr(row, field.name)) for row in table] for field in fields(first)}
+
+
+def _plain(value: object) -> object:
+    """Return a word of an enum as text: a store of a newer cellrig may have words that the enum has not."""
+    return value.value if isinstance(value, Enum) else value

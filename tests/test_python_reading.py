@@ -75,6 +75,7 @@ def test_frames_have_the_columns_and_their_types(path: Path) -> None:
     assert frame["voltage_v"].dtype == np.float64
     assert set(frame["mode"]) == {"constant_current", "rest"}
     assert cycles["cycle"].tolist() == [1, 2, 3, 4, 5]
+    assert {type(reason) for reason in cycles["charge_end_reason"]} == {str}
     assert len(cellrig.to_pandas([])) == 0
     with pytest.raises(TypeError, match="a list of values of one class, not int"):
         cellrig.to_pandas([1, 2])
