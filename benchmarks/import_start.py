@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 
 _AIM = Aim(60, at_most=True)
 _BARE = "python -c pass"
@@ -22,14 +22,14 @@ _PROGRAMS = {
 }
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Start all by turns, each in a process of its own; the first turn warms the disk and is dropped.
 
     Processor time stands beside wall time: on a machine that does something else it is the honest one.
     """
     wall_ms: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
     processor_ms: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
-    for turn in range(6 if quick else 31):
+    for turn in range(size.of(31, 6, 2)):
         for name, program in _PROGRAMS.items():
             began_s, before_s = time.perf_counter(), _children_s()
             subprocess.run([sys.executable, "-c", program], check=True)
