@@ -148,6 +148,14 @@ class RunData:
         for test, steps in self._read:
             yield from chunks(self.store, test, steps, names, rows)
 
+    def chunks_of(self, step: RunStep, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
+        """Yield the samples of one executed step, or of one part of it, as ``chunks`` does."""
+        from orchestrator.analysis.sample_columns import chunks
+
+        for test, steps in self._read:
+            if test.row.id == step.test:
+                yield from chunks(self.store, test, steps, names, rows, step)
+
     def columns(self, *names: str) -> Columns:
         """Return complete columns of all samples: those named, or all."""
         from orchestrator.analysis.sample_columns import concatenated

@@ -12,6 +12,7 @@ from orchestrator.cli import (
     demo,
     extensions,
     operate,
+    plot,
     recipes,
     runs,
     serve,
@@ -76,6 +77,14 @@ app.command(
         "cellrig spectra R000001 --store cellrig-simulated.db --out pictures",
     )
 )(spectra.spectra)
+app.command(
+    epilog=examples(
+        "cellrig plot R000001 --store cellrig-simulated.db",
+        "cellrig plot R000005 R000006 --over cycle -o capacity.pdf",
+        "cellrig plot R000005 --over capacity --cycles 1,10,last --width double",
+        needs=_STORE,
+    )
+)(plot.plot)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(
