@@ -6,7 +6,7 @@ Axes fit what was measured, and nothing of it is left outside; what a reader cou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.run_data import RunData
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+    from orchestrator.report.spectra import Colour
+
 _MARKERS = {MarkKind.SHORT: "x", MarkKind.TRIP: "s", MarkKind.GAP: "|", MarkKind.GOING_ON: ">"}
 _ZERO_LINE = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
 # With more curves of one run their colours are read from a bar.
@@ -62,7 +64,7 @@ class _Drawn:
 
     data: RunData
     name: str
-    colour: str
+    colour: str | Colour
     dash: Dash
 
 
@@ -244,11 +246,12 @@ def _draw_capacity(sheet: _Sheet) -> None:
             raise NothingToDraw(
                 f"{len(numbers)} cycles of several runs cannot be told apart; name at most {len(DASHES)} in --cycles"
             )
-        looks = _by_cycle(sheet, axes, drawn, numbers) if one else dict(zip(numbers, DASHES, strict=False))
+        colours = _by_cycle(sheet, axes, numbers) if one else {}
+        dashes = {} if one else dict(zip(numbers, DASHES, strict=False))
         curves = over_capacity(drawn.data, numbers, unit, stripes_of(sheet.order.page.width_mm))
         for curve in curves:
-            colour, dash = (looks[curve.cycle], "-") if one else (drawn.colour, looks[curve.cycle])
-            own = _Drawn(drawn.data, drawn.name, colour, dash)
+            colour, dash = colours.get(curve.cycle, drawn.colour), dashes.get(curve.cycle, drawn.dash)
+            own = replace(drawn, colour=colour, dash=dash)
             _line(axes, own, curve.capacity, curve.volts, sheet.order.page.line_pt(1))
         if curves:
             sheet.shown.append(drawn)
@@ -281,7 +284,7 @@ def _chosen(sheet: _Sheet, data: RunData) -> list[int]:
     return sheet.order.cycles.of(there, whole or there)
 
 
-def _by_cycle(sheet: _Sheet, axes: Axes, drawn: _Drawn, numbers: Sequence[int]) -> dict[int, Any]:
+def _by_cycle(sheet: _Sheet, axes: Axes, numbers: Sequence[int]) -> dict[int, Colour]:
     """Return a colour for each cycle of a single run, explained in the legend, or by a bar where they are many."""
     from matplotlib.lines import Line2D
 

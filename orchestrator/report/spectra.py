@@ -293,7 +293,8 @@ def colour_scale(numbers: Sequence[int]) -> ScalarMappable:
 
 def colour_of(scale: ScalarMappable, number: int) -> Colour:
     """Return the colour of a cycle."""
-    red, green, blue, opaque = scale.get_cmap()(float(scale.norm(number)))
+    low, high = scale.get_clim()
+    red, green, blue, opaque = scale.get_cmap()((number - (low or 0.0)) / ((high or 1.0) - (low or 0.0)))
     return red, green, blue, opaque
 
 

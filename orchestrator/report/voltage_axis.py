@@ -51,7 +51,7 @@ def stretched_by(run_id: str, hours: Numbers, volts: Numbers) -> list[str]:
 
 
 def mark_outside(
-    axes: Axes, run_id: str, x: Numbers, volts: Numbers, range_v: tuple[float, float], colour: str
+    axes: Axes, run_id: str, x: Numbers, volts: Numbers, range_v: tuple[float, float], colour: str | tuple[float, ...]
 ) -> list[str]:
     """Mark on the edges what lies outside a range that was asked for, and say it."""
     notes = []
