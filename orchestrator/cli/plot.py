@@ -19,47 +19,53 @@ if TYPE_CHECKING:
 _LEAST_DPI, _USUAL_DPI, _MOST_DPI = 72, 300, 1200
 _LEAST_HEIGHT_MM, _MOST_HEIGHT_MM = 40.0, 600.0
 
+RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
+MaybeOver = Annotated[
+    Over | None,
+    typer.Option("--over", help="The horizontal axis; else time for Li/Li cells, cycle for others with a whole cycle."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="A .png, .svg or .pdf; else RUN-OVER.png in this folder."),
+]
+Cycles = Annotated[
+    str | None,
+    typer.Option("--cycles", help="For --over capacity: 1,5,48-50 or last; else a few over the whole run."),
+]
+Width = Annotated[
+    str, typer.Option("--width", metavar="single|double|MM", help="Columns of a journal (89, 183 mm), or mm.")
+]
+Height = Annotated[
+    float | None,
+    typer.Option("--height", metavar="MM", min=_LEAST_HEIGHT_MM, max=_MOST_HEIGHT_MM, help="Else by the width."),
+]
+Dpi = Annotated[int, typer.Option("--dpi", min=_LEAST_DPI, max=_MOST_DPI, help="Dots per inch of a .png.")]
+VoltageRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option("--voltage-range", metavar="LOW HIGH", help="Axis of voltage in V; else it fits all data."),
+]
+
 
 def plot(
-    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")],
-    over: Annotated[
-        Over | None,
-        typer.Option(
-            "--over", help="The horizontal axis; else time for Li/Li cells, cycle for others that have a whole cycle."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="A .png, .svg or .pdf; else RUN-OVER.png in this folder."),
-    ] = None,
-    cycles: Annotated[
-        str | None,
-        typer.Option("--cycles", help="For --over capacity: 1,5,48-50 or last; else a few over the whole run."),
-    ] = None,
-    width: Annotated[
-        str, typer.Option("--width", metavar="single|double|MM", help="Columns of a journal (89, 183 mm), or mm.")
-    ] = "single",
-    height: Annotated[
-        float | None,
-        typer.Option("--height", metavar="MM", min=_LEAST_HEIGHT_MM, max=_MOST_HEIGHT_MM, help="Else by the width."),
-    ] = None,
-    dpi: Annotated[int, typer.Option("--dpi", min=_LEAST_DPI, max=_MOST_DPI, help="Dots per inch of a .png.")] = (
-        _USUAL_DPI
-    ),
+    run_ids: RunIds,
+    over: MaybeOver = None,
+    out: Out = None,
+    cycles: Cycles = None,
+    width: Width = "single",
+    height: Height = None,
+    dpi: Dpi = _USUAL_DPI,
     title: Annotated[str, typer.Option("--title", help="A title above the picture; none unless said.")] = "",
-    voltage_range: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--voltage-range", metavar="LOW HIGH", help="Axis of voltage in V; else it fits all data."),
-    ] = None,
+    voltage_range: VoltageRange = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Draw runs over time, over cycles or over capacity.
 
-    Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage. Several runs are laid over each other, named by their labels. Of Li/Li cells the mean overpotential is drawn over
-    cycles. Axes fit all data; what could mislead is told on stderr. Nothing is averaged: of long runs the highest and
-    the lowest value of each stripe are drawn.
+    Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage. Several runs are laid
+    over each other, named by their labels. Of Li/Li cells the mean overpotential is drawn over cycles. Axes fit all
+    data; what could mislead is told on stderr. Nothing is averaged: of long runs the highest and the lowest value of
+    each stripe are drawn.
     """
     need("report")
     from orchestrator.report.journal_page import encoded, style
@@ -67,13 +73,11 @@ def plot(
     from orchestrator.store import open_store
 
     chosen, page, kind = _cycles(cycles, over), _page(width, height, title), _kind(out)
-    if voltage_range is not None and not voltage_range[0] < voltage_range[1]:
-        raise typer.BadParameter(f"--voltage-range {voltage_range[0]:g} {voltage_range[1]:g}: the lower voltage first")
+    _check_range(voltage_range, over)
     runs = list(dict.fromkeys(run_ids))
     with open_store(store, read_only=True) as opened, style():
         over = over or (usual_over(opened, runs) if chosen is None else Over.CAPACITY)
-        if over is Over.CYCLE and voltage_range is not None:
-            raise typer.BadParameter("--voltage-range is for --over time and capacity: no voltage is drawn over cycles")
+        _check_range(voltage_range, over)
         file = out if out is not None else Path(_usual_name(runs, over))
         if file.exists() and not force:
             fail(f"{file} is there already; give another -o, or --force to replace it", FAILED)
@@ -92,6 +96,14 @@ def plot(
         print_json({"picture": str(file), "runs": runs, "over": over.value, "notes": notes})
     else:
         typer.echo(str(file))
+
+
+def _check_range(range_v: tuple[float, float] | None, over: Over | None) -> None:
+    """Check --voltage-range. Raises BadParameter."""
+    if range_v is not None and not range_v[0] < range_v[1]:
+        raise typer.BadParameter(f"--voltage-range {range_v[0]:g} {range_v[1]:g}: the lower voltage first")
+    if range_v is not None and over is Over.CYCLE:
+        raise typer.BadParameter("--voltage-range is for --over time and capacity: no voltage is drawn over cycles")
 
 
 def _cycles(text: str | None, over: Over | None) -> ChosenCycles | None:

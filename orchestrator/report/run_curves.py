@@ -38,7 +38,7 @@ class MarkKind(StrEnum):
 
     SHORT = "shorted"
     TRIP = "tripped"
-    GAP = "records missing"
+    GAP = "interrupted"
     GOING_ON = "not ended yet"
 
 
@@ -96,7 +96,7 @@ def heading_of(runs: Sequence[RunData]) -> str:
 
 
 def marks_of(data: RunData) -> list[Mark]:
-    """Return what is marked of a run: its hard short, its trip, spans without records, and that it goes on."""
+    """Return what is marked of a run: its hard short, its trip, unplanned spans without records, that it goes on."""
     run, end_h = data.run, data.duration_s / 3600
     newest = data.cycles[-1].cycle if data.cycles else None
     found = [Mark(MarkKind.GAP, gap.time_s / 3600, None) for gap in data.gaps if gap.lost or gap.deviations]

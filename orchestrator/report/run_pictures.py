@@ -5,6 +5,7 @@ Axes fit what was measured, and nothing of it is left outside; what a reader cou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -253,6 +254,9 @@ def _draw_capacity(sheet: _Sheet) -> None:
             colour, dash = colours.get(curve.cycle, drawn.colour), dashes.get(curve.cycle, drawn.dash)
             own = replace(drawn, colour=colour, dash=dash)
             _line(axes, own, curve.capacity, curve.volts, sheet.order.page.line_pt(1))
+        low, high = sheet.order.voltage_v or (-math.inf, math.inf)
+        if any(((curve.volts < low) | (curve.volts > high)).any() for curve in curves):
+            sheet.notes.append(f"{drawn.data.run.run_id}: some voltages lie outside --voltage-range and are not drawn")
         if curves:
             sheet.shown.append(drawn)
         if not one:
@@ -265,7 +269,6 @@ def _draw_capacity(sheet: _Sheet) -> None:
     axes.set_ylabel("cell voltage / V")
     if sheet.order.voltage_v is not None:
         axes.set_ylim(*sheet.order.voltage_v)
-        sheet.notes.append("what lies outside --voltage-range is not drawn")
     _finish(sheet, axes, None)
 
 
