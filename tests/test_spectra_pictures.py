@@ -80,11 +80,20 @@ def test_nyquist_has_equal_axes_and_the_imaginary_part_upside_down(
     assert bar.get_ylabel() == "cycle number"
 
 
+def _arc(ohm: float) -> Spectrum:
+    """Give the spectrum of one arc that begins close to the axis."""
+
+    def impedance_ohm(hertz: float) -> complex:
+        return 20 + ohm / (1 + 6e-4j * hertz)
+
+    return spectrum_of(impedance_ohm)
+
+
 def test_words_of_nyquist_stay_inside_and_the_bar_is_as_high_as_the_axes(
     tmp_path: Path, drawn: list[matplotlib.figure.Figure]
 ) -> None:
     """A mark's words lay across the axis, and the bar of colours was as high as the figure."""
-    nyquist(cold_and_warm(), tmp_path / "n.png", "title")
+    nyquist([Drawn(1, _arc(400.0)), Drawn(2, _arc(600.0))], tmp_path / "n.png", "title")
     (axes,) = drawn[0].axes
     (bar,) = axes.child_axes
     frame, beside = axes.get_window_extent(), bar.get_window_extent()
