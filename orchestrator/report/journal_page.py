@@ -100,6 +100,12 @@ class Page:
         lines = math.ceil(len(names) / most)
         return max(1, math.ceil(len(names) / max(1, lines)))
 
+    def make_room(self, figure: Figure, legend_lines: int) -> None:
+        """Make a figure higher by what a long legend takes, unless its height was asked for."""
+        if self.height_mm is None and legend_lines > 2:
+            more_inches = (legend_lines - 2) * 1.3 * _TICKS_PT / 72
+            figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + more_inches)
+
     def line_pt(self, turns: float) -> float:
         """Return how wide a line is that goes up and down so many times: so that it leaves others visible behind it."""
         # About three quarters of the page are the axes.

@@ -200,10 +200,12 @@ def _draw_cycles(sheet: _Sheet) -> None:
     has_efficiency = not symmetric and any((curve.efficiency_percent > 0).any() for _, curve in curves)
     _, lower = panels = sheet.figure.subplots(2, 1, sharex=True) if has_efficiency else [sheet.figure.subplots()] * 2
     upper: Axes = panels[0]
+    size = _size(sheet, max(len(curve.cycles) for _, curve in curves))
+    _explain_points(sheet)
     for drawn, curve in curves:
-        _points(sheet, upper, drawn, curve)
+        _points(upper, drawn, curve, size)
         if has_efficiency:
-            lower.plot(curve.cycles, curve.efficiency_percent, "^", **_size(sheet, curve), color=drawn.colour)
+            lower.plot(curve.cycles, curve.efficiency_percent, "^", **size, color=drawn.colour)
     sheet.shown = [drawn for drawn, _ in curves]
     first, last = (end(float(end(curve.cycles)) for _, curve in curves) for end in (min, max))
     room = max(0.5, 0.02 * (last - first))
@@ -219,19 +221,22 @@ def _draw_cycles(sheet: _Sheet) -> None:
     _finish(sheet, upper, lambda mark: mark.cycle)
 
 
-def _size(sheet: _Sheet, curve: CycleCurve) -> dict[str, Any]:
+def _size(sheet: _Sheet, cycles: int) -> dict[str, Any]:
     """Return the size of markers, in points, at which neighbours hardly meet."""
-    size_pt = min(3.2, max(1.2, 1.6 * sheet.order.page.width_mm / len(curve.cycles)))
+    size_pt = min(3.2, max(1.2, 1.6 * sheet.order.page.width_mm / cycles))
     return {"ms": size_pt, "mew": 0.2 * size_pt}
 
 
-def _points(sheet: _Sheet, axes: Axes, drawn: _Drawn, curve: CycleCurve) -> None:
-    """Draw charge as open and discharge as filled dots, open ones below, and explain them in the legend."""
-    from matplotlib.lines import Line2D
-
-    size = _size(sheet, curve)
+def _points(axes: Axes, drawn: _Drawn, curve: CycleCurve, size: dict[str, Any]) -> None:
+    """Draw charge as open and discharge as filled dots, open ones below."""
     axes.plot(curve.cycles, curve.charge, "o", **size, mfc="white", color=drawn.colour, label="_")
     axes.plot(curve.cycles, curve.discharge, "o", **size, color=drawn.colour, label="_")
+
+
+def _explain_points(sheet: _Sheet) -> None:
+    """Explain filled and open dots in the legend."""
+    from matplotlib.lines import Line2D
+
     for name, face in (("discharge", "black"), ("charge", "white")):
         sheet.more[name] = Line2D([], [], linestyle="", marker="o", ms=3.2, mfc=face, color="black", label=name)
 
@@ -340,4 +345,5 @@ def _finish(sheet: _Sheet, axes: Axes, place: Callable[[Any], float | None] | No
         heading = f"{sheet.shown[0].name}, {heading}" if heading else sheet.shown[0].name
     heading = sheet.order.page.heading(heading)
     columns = sheet.order.page.columns_of_legend(names)
+    sheet.order.page.make_room(sheet.figure, math.ceil(len(names) / columns))
     sheet.figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=heading or None)
