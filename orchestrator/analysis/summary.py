@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.clock.iso_time import iso_utc
 from orchestrator.analysis.run_steps import RunStep
 from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
@@ -145,7 +145,13 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     """
     data = RunData(store, run_id)
     events = [
-        {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
+        {
+            "at": iso_utc(event.at_unix_s),
+            "at_unix_s": event.at_unix_s,
+            "kind": event.kind,
+            "message": event.message,
+        }
+        for event in store.events(run_id)
     ]
     steps, cycles = data.steps, data.cycles
     names = names_of_run(store, run_id, data.program)
@@ -180,14 +186,12 @@ def _plain(value: object) -> object:
 
 def _gap(gap: Gap) -> dict[str, Any]:
     return {
-        "from": _utc(gap.started_unix_s),
-        "to": _utc(gap.ended_unix_s),
+        "from": iso_utc(gap.started_unix_s),
+        "to": iso_utc(gap.ended_unix_s),
+        "from_unix_s": gap.started_unix_s,
+        "to_unix_s": gap.ended_unix_s,
         "time_s": gap.time_s,
         "lost_records": gap.lost,
         "deviations": [row.category.value for row in gap.deviations],
         "effects": [row.effect for row in gap.deviations],
     }
-
-
-def _utc(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

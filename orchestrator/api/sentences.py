@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from drivers.interfaces import BatteryTester
 from orchestrator.clock.durations import duration_words
-from orchestrator.clock.virtual import clock_date
+from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
@@ -81,7 +81,7 @@ def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Se
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
     if last is not None and last.run_id == mounted.run_id:
         ended = _run_words(last)
-    return f"idle, cell {mounted.label} still mounted; {ended}; since {clock_date(mounted.state_unix_s)}"
+    return f"idle, cell {mounted.label} still mounted; {ended}; since {local_time(mounted.state_unix_s)}"
 
 
 def channel_use(

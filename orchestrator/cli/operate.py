@@ -14,6 +14,7 @@ from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
 from orchestrator.cli.rack_words import channel_rows, notes
 from orchestrator.cli.stops import order_stop
+from orchestrator.clock.local_time import local_time
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
 
@@ -44,14 +45,10 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
         typer.echo(line)
     print_table(("channel", "what it does"), channel_rows(found))
     if found["since_start"]:
-        rows = [(_clock(row["at_unix_s"]), row["run_id"], row["what"]) for row in found["since_start"]]
+        rows = [
+            (local_time(row["at_unix_s"], seconds=True), row["run_id"], row["what"]) for row in found["since_start"]
+        ]
         print_table(("when", "run", "what"), rows, "Since the service started")
-
-
-def _clock(unix_s: float) -> str:
-    from datetime import datetime
-
-    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def stop(

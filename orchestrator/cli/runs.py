@@ -32,6 +32,7 @@ from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.given import Given
 from orchestrator.cli.origin_lines import origin_lines
 from orchestrator.cli.output import print_json, print_table
+from orchestrator.clock.local_time import local_time
 
 # What a run has shown, as ``show`` names it where there is something.
 _RESULTS = {
@@ -188,7 +189,8 @@ def show(
         typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
     for key, value in origin_lines(found["origin"]):
         typer.echo(f"{key:32} {value or '-'}")
-    print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
+    events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
+    print_table(("when", "event", "what"), events, "Events")
     print_table(
         ("no.", "step", "cycle", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),
         [
@@ -214,7 +216,13 @@ def show(
         print_table(
             ("from", "to", "at h", "lost records", "why"),
             [
-                (g["from"], g["to"], round(g["time_s"] / 3600, 3), g["lost_records"], "; ".join(g["effects"]))
+                (
+                    local_time(g["from_unix_s"], seconds=True),
+                    local_time(g["to_unix_s"], seconds=True),
+                    round(g["time_s"] / 3600, 3),
+                    g["lost_records"],
+                    "; ".join(g["effects"]),
+                )
                 for g in unplanned
             ],
             "Gaps",

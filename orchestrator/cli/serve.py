@@ -46,6 +46,7 @@ def serve(
     from orchestrator.api.server import serve as serve_plan
     from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
     from orchestrator.bench.settings import ServiceSettings, load_bench
+    from orchestrator.clock.local_time import LocalTimeFormatter
     from orchestrator.clock.scaled import run_by
     from orchestrator.rack.lock import AlreadyOwned, last_alive_unix_s, owner_of
 
@@ -53,7 +54,9 @@ def serve(
         raise typer.BadParameter("say either --bench FILE or --simulate")
     if not simulate and (cells is not None or speed is not None):
         raise typer.BadParameter("--cells and --speed are for --simulate: real cells are what they are")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    log = logging.StreamHandler()
+    log.setFormatter(LocalTimeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[log], force=True)
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
     real = load_bench(bench) if bench is not None else None

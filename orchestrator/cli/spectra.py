@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table
+from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
     from orchestrator.analysis.impedance import Quantity
@@ -77,11 +77,10 @@ def spectra(
 
 def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
     measured, row, sigma = report.spectra[index], report.rows[index], report.conductivities[index]
-    at = datetime.fromtimestamp(measured.started_unix_s, UTC).strftime("%Y-%m-%d %H:%M")
     return (
         measured.test,
         report.step_names[index],
-        at,
+        local_time(measured.started_unix_s),
         row.cycle,
         _with_error(row.electrolyte),
         _with_error(row.interface),

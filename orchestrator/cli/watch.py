@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -15,6 +14,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
 from orchestrator.cli.output import print_table
 from orchestrator.cli.rack_words import channel_rows, notes
+from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -79,12 +79,13 @@ def _follow(store: Path, url: str | None, found: dict[str, Any], view: _View) ->
             if not is_followed:
                 raise
             ended = "does not answer any more"
+        now = local_time(time.time(), seconds=True)
         view.say(
-            f"{_now()}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
+            f"{now}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
             "waiting for it to come back (Ctrl-C leaves)"
         )
         client, found = _when_it_is_back(store, url)
-        view.say(f"{_now()}  the service is back at {client.url}")
+        view.say(f"{local_time(time.time(), seconds=True)}  the service is back at {client.url}")
 
 
 def _when_it_is_back(store: Path, url: str | None) -> tuple[ServiceClient, dict[str, Any]]:
@@ -99,10 +100,6 @@ def _when_it_is_back(store: Path, url: str | None) -> tuple[ServiceClient, dict[
             client = ServiceClient(store, url)
             if client.answers():
                 return client, client.get("/status")
-
-
-def _now() -> str:
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 class _Lines:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from orchestrator.clock.virtual import clock_date, wall_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import MountedCells, Terms, Word
@@ -122,7 +123,7 @@ class CellOrders:
             if run.run_id == run_id and run.state.is_live:
                 update = run.update()
                 left_s = max(0.0, update.planned_s - update.time_s)
-                return f", until {clock_date(wall_time() + left_s)} at the latest"
+                return f", until {local_time(wall_time() + left_s)} at the latest"
         return ""
 
 

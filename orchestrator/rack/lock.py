@@ -16,15 +16,17 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from orchestrator.clock.iso_time import iso_utc, unix_time
+from orchestrator.clock.local_time import local_time
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.lock_holder import holder_of, lock_file_of
@@ -57,7 +59,10 @@ class Owner:
     url: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, started {self.started_utc}, at {self.url or 'no address'}"
+        started = self.started_utc
+        with contextlib.suppress(ValueError):  # an earlier cellrig wrote it in words
+            started = local_time(unix_time(started), seconds=True)
+        return f"process {self.pid} on {self.host}, started {started}, at {self.url or 'no address'}"
 
 
 def lock_path(store: Path) -> Path:
@@ -81,7 +86,7 @@ class Instance:
 
     def write_owner(self, url: str) -> None:
         """Write the lock's owner and the service's address into the file."""
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        now = iso_utc(time.time())
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url))))
 
     def beat(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from orchestrator.analysis.run_data import MeasuredSpectrum, RunData
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.analysis.summary import stored_short
+from orchestrator.clock.iso_time import iso_utc
 from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
 from protocols.cell import CellKind
@@ -70,7 +70,7 @@ class ImpedanceReport:
         return {
             "test": measured.test,
             "step_name": self.step_names[n],
-            "measured_at": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(timespec="seconds"),
+            "measured_at": iso_utc(measured.started_unix_s),
             "points": len(measured.spectrum.frequency_hz),
             "cycle": row.cycle,
             "circuit": row.circuit or None,

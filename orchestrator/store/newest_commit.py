@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime
 
+from orchestrator.clock.local_time import local_time
 from orchestrator.store.companion_files import newest_path
 from orchestrator.store.store import Store
 from protocols.bounded_file import BadFile, read_bounded
@@ -34,7 +34,7 @@ class NewestCommit:
         try:
             told = json.loads(read_bounded(self._path, _BYTES_MAX))
             newest, first_unix_s = int(told["event"]), float(told["first_unix_s"])
-            at = datetime.fromtimestamp(float(told["at_unix_s"]), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            at = local_time(float(told["at_unix_s"]), seconds=True)
         except (BadFile, OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return ""
         there, begun_unix_s = self._head()
