@@ -67,7 +67,7 @@ def test_time_for_people_is_that_of_the_machine_and_names_its_zone(
 
 
 def test_hour_that_a_clock_shows_twice_is_told_apart() -> None:
-    """Where summer time ends, half past two of before and of after differ in their offsets; in spring none is skipped."""
+    """Where summer time ends, half past two before and after differ in their offsets; in spring none is skipped."""
     berlin = ZoneInfo("Europe/Berlin")
     assert local_time(BEFORE_THE_CHANGE_UNIX_S, berlin) == "2026-10-25 02:30 +0200"
     assert local_time(BEFORE_THE_CHANGE_UNIX_S + 3600, berlin) == "2026-10-25 02:30 +0100"

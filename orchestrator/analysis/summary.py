@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.analysis.run_steps import RunStep
 from orchestrator.judging.cycles import NOTHING, Cycle
@@ -138,7 +139,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run with where it comes from, its events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, origin, events, last executed steps and cycles, reservoir tests and gaps.
 
     Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
     number of a repeated contact check is 0.
@@ -158,6 +159,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
     kept = [_step(step, names) for step in steps[len(steps) - min(last_steps, len(steps)) :]]
     return {
         "run": _summary(data).as_dict(),
+        "ahead": time_ahead(data),
         "program_sha256": data.run.program_sha256,
         "origin": Origins(store).of(run_id).as_dict(),
         "events": events,

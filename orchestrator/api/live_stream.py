@@ -9,9 +9,9 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from math import isfinite
 
+from orchestrator.api.models import RunNow
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, Inbox, RunUpdate, Told
 
@@ -99,15 +99,19 @@ async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncGenerator[str,
     with live.client() as client:
         told = 0
         for update in now:
-            yield _event("run", asdict(update))
+            yield _event("run", _told(update))
         while (updates := await client.take(in_loop_time(KEEP_ALIVE_S))) is not None:
             for update in updates:
-                yield _event("run", asdict(update))
+                yield _event("run", _told(update))
             if client.dropped > told:
                 told = client.dropped
                 yield _event("dropped", {"dropped": told})
             if not updates:
                 yield ": alive\n\n"
+
+
+def _told(update: RunUpdate) -> dict[str, object]:
+    return RunNow.model_validate(update).model_dump(mode="json")
 
 
 def _event(kind: str, data: dict[str, object]) -> str:

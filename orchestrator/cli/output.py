@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import typer
 
+from orchestrator.states import RunState
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -86,11 +88,13 @@ class ProgressView:
         if sys.stderr.isatty() and not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
+            from rich.table import Column
 
             self._bars = Progress(
-                TextColumn("{task.fields[label]}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[where]}"),
+                TextColumn("{task.fields[label]}", table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=16),
+                # The end of the line is what a narrow terminal leaves out.
+                TextColumn("{task.fields[where]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=Console(stderr=True),
                 refresh_per_second=8,
             )
@@ -111,19 +115,29 @@ class ProgressView:
             self.show(told)
 
     def show(self, update: RunUpdate) -> None:
-        """Show the progress of a run."""
-        part = min(1.0, update.time_s / update.planned_s) if update.planned_s else 0.0
+        """Show the progress of a run: the part that is done, by the time left; no part where nothing tells that."""
+        from orchestrator.events.time_left import part_done
+
+        part = 1.0 if update.state is RunState.COMPLETED else part_done(update.time_s, update.time_left_s)
         if self._bars is not None:
             if update.run_id not in self._tasks:
                 self._tasks[update.run_id] = self._bars.add_task("", total=1.0, label=update.label, where="")
-            self._bars.update(self._tasks[update.run_id], completed=part, where=_where(update))
+            task, total = self._tasks[update.run_id], None if part is None else 1.0
+            self._bars.update(task, completed=part or 0.0, total=total, where=_where(update))
             return
-        step = (int(part * 10), update.state.value)
-        if self._tenths.get(update.run_id) != step:
-            self._tenths[update.run_id] = step
+        # An estimate may take back a tenth: that is no news.
+        tenth, state = self._tenths.get(update.run_id, (-1, ""))
+        if (part is not None and int(part * 10) > tenth) or state != update.state.value:
+            self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), update.state.value
             typer.echo(f"{update.label}: {_where(update)}", err=True)
 
 
 def _where(update: RunUpdate) -> str:
+    from orchestrator.events.time_left import left_words
+
+    # Simulated time passes in no time: the date of its end means nothing.
+    end_unix_s = None if update.simulated else update.expected_end_unix_s
+    left = left_words(update.time_left_s, end_unix_s, update.end_known_by)
     voltage = "" if update.voltage_v is None else f"{update.voltage_v:+.4f} V"
-    return f"{update.state.value:10} {update.time_s / 3600:7.1f} h  cycle {update.cycle:4d}  {voltage}"
+    said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)
+    return f"{update.state.value}  {'  '.join(filter(None, said))}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -160,6 +160,17 @@ def _shown(value: object) -> object:
     return round(value, 2) if isinstance(value, float) else value
 
 
+def _time_left(ahead: dict[str, Any], simulated: bool | None) -> str:
+    """Say how long a run still takes, as of its newest record."""
+    from orchestrator.events.time_left import left_words
+    from orchestrator.states import EndBasis
+
+    end_unix_s = None if simulated else ahead["expected_end_unix_s"]
+    left = left_words(ahead["time_left_s"], end_unix_s, EndBasis(ahead["end_known_by"]))
+    at = "" if ahead["at_unix_s"] is None or simulated else f", by its record of {local_time(ahead['at_unix_s'])}"
+    return f"{left}{at}"
+
+
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig runs' lists it.")],
     store: StoreFile = DEFAULT_STORE,
@@ -187,6 +198,8 @@ def show(
             continue
         shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
         typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
+    if found["ahead"]:
+        typer.echo(f"{'time left':32} {_time_left(found['ahead'], found['run']['simulated'])}")
     for key, value in origin_lines(found["origin"]):
         typer.echo(f"{key:32} {value or '-'}")
     events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
