@@ -24,6 +24,7 @@ from benchmarks import (
     shorts,
     softshort,
     spectra,
+    time_left,
     whole_path,
 )
 from benchmarks.figures import Figure, Size, conditions, table
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "shorts": shorts.measure,
     "guards": guards.measure,
     "spectra": spectra.measure,
+    "timeleft": time_left.measure,
     "help": help_start.measure,
     "import": import_start.measure,
 }
