@@ -46,6 +46,13 @@ def executed(duration_s: float, reason: EndReason = EndReason.VOLTAGE) -> Execut
     return ExecutedStep(1, 1, 1, "cc", 0.0, duration_s, 0.0, 0.0, None, None, reason, 1, 2)
 
 
+def left(times: StepTimes, begun: int, step_time_s: float = 0.0) -> float:
+    """Give the time left, where there is an end."""
+    left_s = times.left_s(begun, step_time_s)
+    assert left_s is not None
+    return left_s
+
+
 def lfp(recipe: str = "lfp-200mA-g") -> Program:
     """Give the program of an LFP cell: a rest, then 50 times charge and discharge, each ended by a voltage."""
     return resolve(load_recipe(recipe), load_cell("bare-lfp"))
@@ -62,12 +69,12 @@ def fed(times: StepTimes, durations_s: Sequence[float]) -> StepTimes:
 def test_time_left_counts_every_pass_of_nested_loops() -> None:
     """Wherever a run is in loops in loops, what is left is the sum of the steps that are still to be executed."""
     times, order = StepTimes(program_of(segment_of(*NESTED))), [place.step for place in flow(NESTED)]
-    lengths_s = [NESTED[number - 1].until.time_s for number in order]  # type: ignore[union-attr]
-    assert times.left_s(0, 0.0) == sum(lengths_s)
+    lengths_s = [7.0, *3 * [11.0, *4 * [13.0], 17.0], 19.0]
+    assert left(times, 0) == sum(lengths_s)
     for begun, before_s in enumerate(accumulate(lengths_s), 1):
-        assert times.left_s(begun, 2.0) == pytest.approx(sum(lengths_s) - before_s + lengths_s[begun - 1] - 2.0)
+        assert left(times, begun, 2.0) == pytest.approx(sum(lengths_s) - before_s + lengths_s[begun - 1] - 2.0)
         assert begun_of_each(nest(NESTED), begun) == {n: order[:begun].count(n) for n in set(order[:begun])}
-    assert times.left_s(len(order) + 1, 0.0) == 0.0
+    assert left(times, len(order) + 1) == 0.0
 
 
 def test_first_step_of_a_cell_corrects_the_forecast_of_those_that_have_not_run() -> None:
@@ -75,37 +82,37 @@ def test_first_step_of_a_cell_corrects_the_forecast_of_those_that_have_not_run()
     program = lfp()
     times = StepTimes(program)
     forecast_s = expected_duration_s(program)
-    assert times.left_s(0, 0.0) == pytest.approx(forecast_s)
-    assert times.basis is EndBasis.FORECAST
+    assert left(times, 0) == pytest.approx(forecast_s)
+    assert times.basis.value == "forecast"
     half_s = (forecast_s - 600.0) / 100
     fed(times, [0.8 * half_s])
-    assert times.left_s(3, 0.0) == pytest.approx(99 * 0.8 * half_s)
-    assert times.basis is EndBasis.MEASURED
+    assert left(times, 3) == pytest.approx(99 * 0.8 * half_s)
+    assert times.basis.value == "measured"
     # A step that is late ends at any moment: those behind it take no less for that.
-    assert times.left_s(3, 5 * half_s) == pytest.approx(98 * 0.8 * half_s)
+    assert left(times, 3, 5 * half_s) == pytest.approx(98 * 0.8 * half_s)
 
 
 def test_fading_cell_goes_on_to_fade_and_a_formation_does_not() -> None:
     """Half-cycles that fall by 1 % a cycle sum up as such a row does; those that fell at first and stay, stay."""
     fading = [3000.0 * 0.99 ** (n // 2) for n in range(100)]
-    left_s = fed(StepTimes(lfp()), fading[:30]).left_s(32, 0.0)
+    left_s = left(fed(StepTimes(lfp()), fading[:30]), 32)
     assert left_s == pytest.approx(sum(fading[30:]), rel=0.01)
     formed = [*(4000.0, 4000.0, 3300.0, 3300.0, 3050.0, 3050.0), *([3000.0] * 94)]
-    left_s = fed(StepTimes(lfp()), formed[:18]).left_s(20, 0.0)
+    left_s = left(fed(StepTimes(lfp()), formed[:18]), 20)
     assert left_s == pytest.approx(sum(formed[18:]), rel=0.005)
     growing = [3000.0 * 1.02 ** (n // 2) for n in range(20)]
-    assert fed(StepTimes(lfp()), growing).left_s(22, 0.0) <= 80 * growing[-1] * 1.02
+    assert left(fed(StepTimes(lfp()), growing), 22) <= 80 * growing[-1] * 1.02
 
 
 def test_cut_step_counts_when_its_last_part_has_ended() -> None:
     """A step that an interruption cut in two took the time of both parts, and a part alone says nothing."""
     times = StepTimes(lfp())
     fed(times, [])
-    before_s = times.left_s(2, 0.0)
+    before_s = left(times, 2)
     times.feed(2, executed(1000.0, EndReason.EXTERNAL))
-    assert times.left_s(2, 0.0) == before_s
+    assert left(times, 2) == before_s
     times.feed(2, executed(1500.0))
-    assert times.left_s(3, 0.0) == pytest.approx(99 * 2500.0)
+    assert left(times, 3) == pytest.approx(99 * 2500.0)
 
 
 def test_end_that_the_cell_brings_about_is_only_bounded() -> None:
@@ -124,10 +131,9 @@ def test_visit_to_the_potentiostat_takes_as_long_as_those_before_it() -> None:
     program = program_of(cycling(1), SPECTRUM, cycling(1), SPECTRUM)
     times = StepTimes(program)
     planned_s = SPECTRUM.rest_s + SPECTRUM.technique.expected_s
-    whole_s = times.left_s(0, 0.0)
-    assert whole_s is not None
+    whole_s = left(times, 0)
     times.visited(1, planned_s + 500.0)
-    assert times.left_s(0, 0.0) == pytest.approx(whole_s + 1000.0)
+    assert left(times, 0) == pytest.approx(whole_s + 1000.0)
 
 
 @pytest.mark.parametrize("cuts_s", [(), CUTS_S])

@@ -9,9 +9,9 @@ from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.analysis.run_steps import RunStep
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.iso_time import iso_utc
-from orchestrator.analysis.run_steps import RunStep
 from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind

@@ -193,15 +193,7 @@ def show(
     if json:
         print_json(found)
         return
-    for key, value in found["run"].items():
-        if key in _RESULTS and value is None:
-            continue
-        shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
-        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
-    if found["ahead"]:
-        typer.echo(f"{'time left':32} {_time_left(found['ahead'], found['run']['simulated'])}")
-    for key, value in origin_lines(found["origin"]):
-        typer.echo(f"{key:32} {value or '-'}")
+    _print_facts(found)
     events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
     print_table(("when", "event", "what"), events, "Events")
     print_table(
@@ -225,7 +217,25 @@ def show(
     if found["cycles"]:
         print_cycles(found["cycles"])
     print_reservoirs(found["reservoir"])
-    if unplanned := [gap for gap in found["gaps"] if gap["lost_records"] or gap["effects"]]:
+    _print_gaps(found["gaps"])
+
+
+def _print_facts(found: dict[str, Any]) -> None:
+    """Print a run in lines: what was ordered and came of it, the time left, where it comes from."""
+    for key, value in found["run"].items():
+        if key in _RESULTS and value is None:
+            continue
+        shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
+        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
+    if found["ahead"]:
+        typer.echo(f"{'time left':32} {_time_left(found['ahead'], found['run']['simulated'])}")
+    for key, value in origin_lines(found["origin"]):
+        typer.echo(f"{key:32} {value or '-'}")
+
+
+def _print_gaps(gaps: list[dict[str, Any]]) -> None:
+    """Print the gaps in which something happened or was lost."""
+    if unplanned := [gap for gap in gaps if gap["lost_records"] or gap["effects"]]:
         print_table(
             ("from", "to", "at h", "lost records", "why"),
             [

@@ -46,7 +46,6 @@ def serve(
     from orchestrator.api.server import serve as serve_plan
     from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
     from orchestrator.bench.settings import ServiceSettings, load_bench
-    from orchestrator.clock.local_time import LocalTimeFormatter
     from orchestrator.clock.scaled import run_by
     from orchestrator.rack.lock import AlreadyOwned, last_alive_unix_s, owner_of
 
@@ -54,9 +53,7 @@ def serve(
         raise typer.BadParameter("say either --bench FILE or --simulate")
     if not simulate and (cells is not None or speed is not None):
         raise typer.BadParameter("--cells and --speed are for --simulate: real cells are what they are")
-    log = logging.StreamHandler()
-    log.setFormatter(LocalTimeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[log], force=True)
+    _log()
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
     real = load_bench(bench) if bench is not None else None
@@ -80,3 +77,14 @@ def serve(
 def _announce(line: str) -> None:
     # Scripts wait for these lines: they must not sit in a buffer.
     print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it
+
+
+def _log() -> None:
+    """Log to stderr, each line with the time at which it was written."""
+    import logging
+
+    from orchestrator.clock.local_time import LocalTimeFormatter
+
+    log = logging.StreamHandler()
+    log.setFormatter(LocalTimeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[log], force=True)
