@@ -38,7 +38,6 @@ def serve(
     ] = None,
 ) -> None:
     """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
-    import logging
     from contextlib import closing
 
     need("service")

@@ -123,11 +123,22 @@ class _Lines:
         run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
         step = f"  {update['step_name']}" if update.get("step_name") else ""
         simulated = "  simulated" if update["simulated"] else ""
-        self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}")
+        self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}{_left(update)}")
 
     def say(self, sentence: str) -> None:
         typer.echo(sentence)
         sys.stdout.flush()
+
+
+def _left(update: dict[str, Any]) -> str:
+    """Return the time left of a run, for its line; empty for one that has ended."""
+    from orchestrator.events.time_left import left_words
+    from orchestrator.states import EndBasis, RunState
+
+    if RunState(update["state"]).has_ended:
+        return ""
+    end_unix_s = None if update["simulated"] else update["expected_end_unix_s"]
+    return f"  {left_words(update['time_left_s'], end_unix_s, EndBasis(update['end_known_by']))}"
 
 
 class _Table:
