@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, open_simulated_station
 from orchestrator.clock.virtual import run_virtual, wall_time
 from orchestrator.events import Bus
@@ -56,9 +56,9 @@ class _Told:
         return 100 * (left_s - (self.ended_unix_s - at_unix_s)) / whole_s
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Run the recipes once, and give the errors of each, and what an update costs."""
-    cases = QUICK if quick else ALL
+    cases = size.of(ALL, QUICK, QUICK[2:])
     with tempfile.TemporaryDirectory() as folder, open_store(Path(folder) / "cellrig.db") as store:
         told, update_us = run_virtual(_run_all(store, cases))
     figures = [

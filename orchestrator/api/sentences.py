@@ -10,7 +10,7 @@ from drivers.interfaces import BatteryTester
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.events.time_left import left_words
+from orchestrator.events.time_left import left_of
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -107,7 +107,7 @@ def waiting(service: Service, channel: str) -> list[str]:
 def _run_words(update: RunUpdate) -> str:
     said = ", ".join(filter(None, (update.label, "simulated" if update.simulated else "")))
     run = update.run_id + (f" ({said})" if said else "")
-    hours, left = f"{update.time_s / 3600:.1f} h", _left(update)
+    hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
     why = f": {update.reason}" if update.reason else ""
     match update.state:
@@ -130,12 +130,6 @@ def _run_words(update: RunUpdate) -> str:
             return f"{run} waits to be started"
         case _:
             return f"{run} {update.state.value} after {hours}{why}"
-
-
-def _left(update: RunUpdate) -> str:
-    """Say how long a run still works and when it ends; simulated time has no date that means anything to people."""
-    end_unix_s = None if update.simulated else update.expected_end_unix_s
-    return left_words(update.time_left_s, end_unix_s, update.end_known_by)
 
 
 def _step(update: RunUpdate) -> str:

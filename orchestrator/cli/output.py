@@ -133,11 +133,9 @@ class ProgressView:
 
 
 def _where(update: RunUpdate) -> str:
-    from orchestrator.events.time_left import left_words
+    from orchestrator.events.time_left import left_of
 
-    # Simulated time passes in no time: the date of its end means nothing.
-    end_unix_s = None if update.simulated else update.expected_end_unix_s
-    left = left_words(update.time_left_s, end_unix_s, update.end_known_by)
+    left = left_of(update)
     voltage = "" if update.voltage_v is None else f"{update.voltage_v:+.4f} V"
     said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)
     return f"{update.state.value}  {'  '.join(filter(None, said))}"

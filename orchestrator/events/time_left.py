@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
+from orchestrator.events.values import RunUpdate
 from orchestrator.states import EndBasis
 
 # Less is the time between two looks, or a step that takes longer than those before it.
@@ -31,6 +32,12 @@ def left_words(left_s: float | None, end_unix_s: float | None, known_by: EndBasi
             return f"{left} by the forecast" + (f" (ends {end})" if end else "")
         case _:
             return left + (f" (ends {end})" if end else "")
+
+
+def left_of(update: RunUpdate) -> str:
+    """Say how long a run still works; of simulated time, which passes at another speed, without the date of its end."""
+    end_unix_s = None if update.simulated else update.expected_end_unix_s
+    return left_words(update.time_left_s, end_unix_s, update.end_known_by)
 
 
 def part_done(time_s: float, left_s: float | None) -> float | None:

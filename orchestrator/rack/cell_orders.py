@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.events.time_left import left_words
+from orchestrator.events.time_left import left_of
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import MountedCells, Terms, Word
 from orchestrator.rack.queue_times import QueueTimes, queue_times
@@ -128,7 +128,7 @@ class CellOrders:
         for run in self._rack.runs:
             if run.run_id == run_id and run.state.is_live:
                 update = run.update()
-                return f", {left_words(update.time_left_s, update.expected_end_unix_s, update.end_known_by)}"
+                return f", {left_of(update)}"
         return ""
 
 
