@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,12 @@ import typer
 
 # Where a store is when nothing else is said: in the folder where the command is given.
 DEFAULT_STORE = Path("cellrig.db")
+
+
+class EveryColumnOf(StrEnum):
+    """The word for tables with all their columns, however wide: a row is one line then."""
+
+    ALL = "all"
 
 
 def _matching(names: tuple[str, ...], incomplete: str) -> list[str]:
@@ -92,6 +99,18 @@ StoreFile = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+ColumnNames = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="NAMES",
+        help="The columns to show, such as 'run,label,state', or 'all', a line a row; else what the width allows.",
+    ),
+]
+EveryColumn = Annotated[
+    EveryColumnOf | None,
+    typer.Option("--columns", help="With 'all': every column, a line a row; else what the width allows."),
+]
 ConfirmImplausible = Annotated[
     str,
     typer.Option(

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, ServiceClient, Url, named
-from orchestrator.cli.output import WRONG_USE, fail, print_json
+from orchestrator.cli.output import WRONG_USE, fail, print_json, say
 
 if TYPE_CHECKING:
     from orchestrator.rack.mounted_cells import Terms
@@ -34,7 +34,7 @@ def mounted(
     if json:
         print_json(now)
     else:
-        typer.echo(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
+        say(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
 
 
 def empty(
@@ -54,7 +54,7 @@ def empty(
     if json:
         print_json(now)
     else:
-        typer.echo(f"{channel}: {now['words']}")
+        say(f"{channel}: {now['words']}")
 
 
 def asked(terms: Terms, before: str, channel: str, label: str) -> Terms:

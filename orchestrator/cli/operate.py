@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,14 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.examples import examples
-from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
-from orchestrator.cli.rack_words import channel_rows, notes
+from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table, say
+from orchestrator.cli.rack_words import print_rack
 from orchestrator.cli.stops import order_stop
 from orchestrator.clock.local_time import local_time
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
+# What belongs to a line stands below it, so far in.
+_INDENT = 2
 
 _BENCH = "a bench file (docs/bench.md), or a service"
 
@@ -41,9 +44,12 @@ def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False
     if json:
         print_json(found)
         return
-    for line in notes(found):
-        typer.echo(line)
-    print_table(("channel", "what it does"), channel_rows(found))
+    print_status(found)
+
+
+def print_status(found: Mapping[str, Any]) -> None:
+    """Print the rack, as ``/status`` answers it, and the events since the service started."""
+    print_rack(found)
     if found["since_start"]:
         rows = [
             (local_time(row["at_unix_s"], seconds=True), row["run_id"], row["what"]) for row in found["since_start"]
@@ -113,7 +119,7 @@ def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
         outcome = run_by(settings.clock, stop_directly(settings, store, channel, by))
     except CommandRefused as err:
         fail(str(err), FAILED)
-    typer.echo(outcome.words)
+    say(outcome.words)
     raise typer.Exit(DONE if outcome.is_off else FAILED)
 
 
@@ -122,7 +128,7 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
         print_json({"runs": runs})
         return
     for row in runs:
-        typer.echo(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "))
+        say(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "), _INDENT)
 
 
 def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
@@ -161,9 +167,8 @@ def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = 
         print_json({"instruments": rows})
     else:
         for row in rows:
-            typer.echo(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}")
-            for channel in row["channels"]:
-                typer.echo(f"  {channel}")
+            say(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}", _INDENT)
+            say(" " * _INDENT + ", ".join(row["channels"]), _INDENT)
     raise typer.Exit(UNREACHABLE if any(row["problem"] for row in rows) else DONE)
 
 

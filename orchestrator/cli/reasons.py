@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from orchestrator.cli.output import DONE, FAILED
+from orchestrator.cli.output import DONE, FAILED, say
 
 if TYPE_CHECKING:
     from protocols.errors import RecipeProblem
+
+# What belongs to a line stands below it, so far in.
+_INDENT = 2
 
 
 def file_faults(*loads: Callable[[], object]) -> list[RecipeProblem]:
@@ -39,7 +40,7 @@ def tell_reasons(head: str, reasons: Sequence[str]) -> int:
     """Write what is wrong to stderr, a line each behind ``head``, and return the exit status."""
     if not reasons:
         return DONE
-    typer.echo(f"{head}:", err=True)
+    say(f"{head}:", err=True)
     for reason in reasons:
-        typer.echo(f"- {reason}", err=True)
+        say(f"- {reason}", _INDENT, err=True)
     return FAILED

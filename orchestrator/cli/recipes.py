@@ -21,12 +21,15 @@ from orchestrator.cli.arguments import (
     complete_recipe,
 )
 from orchestrator.cli.examples import examples
-from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table, say
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
     from protocols.program import Program
+
+# What belongs to a line stands below it, so far in.
+_INDENT = 2
 
 app = typer.Typer(
     help="List, show and check recipes.",
@@ -150,12 +153,12 @@ def check(
     if found.steps:
         typer.echo(step_table(found.steps, found.untold))
     for note in found.notes:
-        typer.echo(f"note: {note}")
+        say(f"note: {note}", _INDENT)
     if not reasons:
-        typer.echo(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
+        say(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
-            typer.echo(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
+            say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
     verdict = "must not run" if found.problems else "is implausible"
     raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
 

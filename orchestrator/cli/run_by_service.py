@@ -12,7 +12,7 @@ import typer
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.given import Given, gathered
-from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
+from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json, say
 from orchestrator.cli.step_table import step_table
 from orchestrator.client.order_body import order_of_files
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
@@ -71,7 +71,7 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
     if not json:
         typer.echo(step_table(run["steps"]), err=True)
         for sentence in run["implausible"]:
-            typer.echo(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
+            say(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
     if wait:
         over = followed(client.live(), run)
         if over is None:
@@ -81,7 +81,7 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
         print_json(run)
     else:
         then = run["reason"] or run["waits"] or "see 'cellrig status'"
-        typer.echo(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
+        say(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 
 

@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import named
 from orchestrator.cli.given import Given, gathered
-from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, stopped_by_ctrl_c
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, say, stopped_by_ctrl_c
 from orchestrator.cli.step_table import step_table
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
@@ -109,9 +109,9 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         print_json(row)
     else:
         simulated = " (simulated)" if row["simulated"] else ""
-        typer.echo(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
-        typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
-        typer.echo(f"look with: cellrig show {result.run_id} --store {store}")
+        say(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
+        say(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
+        say(f"look with: cellrig show {result.run_id} --store {store}")
     return DONE if row["state"] == RunState.COMPLETED else FAILED
 
 
@@ -135,7 +135,7 @@ def _tell_currents(order: Launch) -> None:
     seen = plausibility(checked_program(order), order.bench.usual_bands)
     typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
     for sentence in seen.sentences if order.confirmed_by else ():
-        typer.echo(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
+        say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

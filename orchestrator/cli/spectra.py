@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
+from orchestrator.cli.arguments import DEFAULT_STORE, EveryColumn, Json, StoreFile
 from orchestrator.cli.extras import need
-from orchestrator.cli.output import FAILED, fail, print_json, print_table
+from orchestrator.cli.output import FAILED, fail, print_json, print_table, say
+from orchestrator.cli.tables import Column
 from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 # By the verdict of the Kramers-Kronig test.
 _STEADY = {"steady": "yes", "changed": "no", "unknown": "not known"}
+
+_COLUMNS = (
+    Column("test"),
+    Column("step", goes=2),
+    Column("measured", least=10),
+    Column("cycle"),
+    Column("electrolyte", "ohm"),
+    Column("interface", "ohm"),
+    Column("conductivity", "S/cm", goes=1),
+    Column("steady"),
+    Column("remark", least=24),
+)
 
 
 def spectra(
@@ -31,6 +44,7 @@ def spectra(
         float,
         typer.Option("--series-ohm", min=0, help="Resistance of contacts and leads in ohm, for the conductivity."),
     ] = 0.0,
+    columns: EveryColumn = None,
     json: Json = False,
 ) -> None:
     """Fit, check and draw a run's impedance spectra.
@@ -54,25 +68,19 @@ def spectra(
     if json:
         print_json({**report.as_dict(), "pictures": [str(path) for path in pictures]})
         return
-    print_table(
-        (
-            "test",
-            "step",
-            "measured",
-            "cycle",
-            "electrolyte ohm",
-            "interface ohm",
-            "conductivity S/cm",
-            "steady",
-            "remark",
-        ),
-        [_row(report, index) for index in range(len(report.rows))],
-        f"Spectra of {run_id} (simulated)" if report.simulated else f"Spectra of {run_id}",
-    )
-    if report.assessment is not None:
-        typer.echo(f"\n{report.sentence}")
+    print_spectra(report, columns.value if columns else "")
     for path in pictures:
         typer.echo(str(path))
+
+
+def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
+    """Print the fits of a run's spectra, and what they say of the cell."""
+    title = f"Spectra of {report.run_id}"
+    rows = [_row(report, index) for index in range(len(report.rows))]
+    print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen)
+    if report.assessment is not None:
+        typer.echo()
+        say(report.sentence)
 
 
 def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
@@ -86,7 +94,7 @@ def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
         _with_error(row.interface),
         None if sigma is None else f"{sigma.value.value:.3g}",
         _STEADY[row.steady.value],
-        row.remark,
+        row.remark or None,
     )
 
 

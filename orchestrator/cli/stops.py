@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from orchestrator.cli.output import DONE, FAILED, print_json
+from orchestrator.cli.output import DONE, FAILED, print_json, say
 from orchestrator.client.stops import followed_stops
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def order_stop(client: ServiceClient, path: str, by: str, json: bool) -> NoRetur
     if json:
         print_json({"runs": rows})
     elif not rows:
-        typer.echo("nothing was running")
+        say("nothing was running")
     raise typer.Exit(exit_status(rows))
 
 
@@ -36,4 +36,4 @@ def _tell(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         who = f"{row['run_id']} on {row['channel']}" if row["run_id"] else row["channel"]
         state = f" is {row['state']}" if row["state"] else ""
-        typer.echo(f"{who}{state}: {row['words']}")
+        say(f"{who}{state}: {row['words']}")

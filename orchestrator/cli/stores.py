@@ -9,7 +9,9 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.examples import examples
-from orchestrator.cli.output import DONE, FAILED, fail, print_json
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, say
+
+_LEVEL_WIDTH = 6
 
 _STORE = "a store; cellrig run --simulate makes cellrig-simulated.db"
 
@@ -41,7 +43,7 @@ def check(
         print_json(health.as_dict())
     else:
         for finding in health.findings:
-            typer.echo(f"{finding.level.value:6}{finding.sentence}")
+            say(f"{finding.level.value:{_LEVEL_WIDTH}}{finding.sentence}", _LEVEL_WIDTH)
     raise typer.Exit(DONE if health.sound else FAILED)
 
 
@@ -65,13 +67,13 @@ def backup(
     with folder_for(to) as is_new:
         made = back_up(store, to, now_unix_s=time.time(), keep=keep)
     if is_new:
-        typer.echo(f"cellrig: the folder {to} was not there and was made: is it on the disk that you mean?", err=True)
+        say(f"cellrig: the folder {to} was not there and was made: is it on the disk that you mean?", err=True)
     if json:
         print_json(made.as_dict())
         return
-    typer.echo(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
+    say(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
     for path in made.removed:
-        typer.echo(f"removed {path.name}; the newest {keep} are kept")
+        say(f"removed {path.name}; the newest {keep} are kept")
 
 
 @app.command(epilog=examples("cellrig store upgrade --store cellrig.db", needs="the store of an older cellrig"))
@@ -87,7 +89,7 @@ def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
     from orchestrator.store.opening import open_store
 
     if not (pending := pending_layouts(store)):
-        typer.echo(f"{store} is up to date")
+        say(f"{store} is up to date")
         return
     if (owner := owner_of(store)) is not None:
         fail(
@@ -95,4 +97,4 @@ def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
             FAILED,
         )
     open_store(store).close()
-    typer.echo(f"{store} is up to date now; as it was before: {store.with_name(before_name(store, pending[0]))}")
+    say(f"{store} is up to date now; as it was before: {store.with_name(before_name(store, pending[0]))}")

@@ -12,13 +12,14 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
-from orchestrator.cli.output import print_table
-from orchestrator.cli.rack_words import channel_rows, notes
+from orchestrator.cli.output import say
+from orchestrator.cli.rack_words import CHANNELS, channel_rows, notes, print_rack
+from orchestrator.cli.tables import hanging, laid_out
 from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
-    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
 # How often a service that has ended is asked for, in real time.
 _ASK_EVERY_S = 2.0
@@ -36,9 +37,7 @@ def watch(
     """
     found = ServiceClient(store, url).get("/status")
     if once:
-        for line in notes(found):
-            typer.echo(line)
-        print_table(("channel", "what it does"), channel_rows(found))
+        print_rack(found)
         return
     # Ctrl-C is how a watch ends.
     with contextlib.suppress(KeyboardInterrupt):
@@ -112,7 +111,7 @@ class _Lines:
         for line in notes(found):
             self.say(line)
         for channel, words in channel_rows(found):
-            self.say(f"{channel}  {words}")
+            say(f"{channel}  {words}", len(channel) + 2)
 
     def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
         if update is None or self._told.get(update["run_id"]) == (update["state"], update["cycle"]):
@@ -126,7 +125,7 @@ class _Lines:
         self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}{_left(update)}")
 
     def say(self, sentence: str) -> None:
-        typer.echo(sentence)
+        say(sentence)
         sys.stdout.flush()
 
 
@@ -161,16 +160,22 @@ class _Table:
         self._show()
 
     def _show(self) -> None:
-        self._view.update(_picture(self._found, self._sentence), refresh=True)
+        size = self._view.console.size
+        self._view.update(picture(self._found, self._sentence, size.width, size.height), refresh=True)
 
 
-def _picture(found: dict[str, Any], sentence: str) -> Group:
-    from rich.console import Group
-    from rich.table import Table
+def picture(found: dict[str, Any], sentence: str, width: int, height: int) -> Text:
+    """Return the rack for a whole screen. What the screen has no lines for is said on its last one."""
     from rich.text import Text
 
-    table = Table("channel", "what it does", box=None, expand=True)
-    for row, (channel, words) in zip(found["channels"], channel_rows(found), strict=True):
-        table.add_row(channel, Text(words, style="bold red" if row["needs_person"] else ""))
-    said = [Text(sentence, style="bold")] if sentence else []
-    return Group(*said, *(Text(line, style="bold red") for line in notes(found)), table)
+    table = laid_out(CHANNELS, channel_rows(found), width)
+    lines = [(hanging(sentence, width, 0), "bold")] if sentence else []
+    lines += [(hanging(line, width, 0), "bold red") for line in notes(found)]
+    lines += [(table.head, "bold")]
+    for row, shown in zip(found["channels"], table.rows, strict=True):
+        lines += [(line, "bold red" if row["needs_person"] else "") for line in shown]
+    each = [(line, style) for text, style in lines for line in text.splitlines()]
+    if len(each) > height:
+        left = len(each) - height + 1
+        each = [*each[: height - 1], (f"and {left} lines more: a higher window, or cellrig status", "bold")]
+    return Text("\n").join(Text(line, style=style) for line, style in each)
