@@ -12,18 +12,18 @@ Row = Mapping[str, Any]
 
 _CYCLES = (
     Column("cycle"),
-    Column("start", "h", decimals=3, goes=2),
-    Column("charge", "mAh"),
-    Column("charge", "mAh/g", goes=4),
-    Column("charge", "mAh/cm2", goes=6),
+    Column("start", "h", decimals=3, goes=3),
+    Column("charge", "mAh", goes=1),
+    Column("charge", "mAh/g", goes=5),
+    Column("charge", "mAh/cm2", goes=7),
     Column("discharge", "mAh"),
     Column("discharge", "mAh/g"),
-    Column("discharge", "mAh/cm2", goes=5),
+    Column("discharge", "mAh/cm2", goes=6),
     Column("efficiency", "%", decimals=2),
-    Column("of", goes=3),
+    Column("of", goes=4),
     Column("charge", "V", decimals=4),
     Column("discharge", "V", decimals=4),
-    Column("polarisation", "V", decimals=4, goes=1),
+    Column("polarisation", "V", decimals=4, goes=2),
 )
 _PARTS = (
     Column("part"),

@@ -56,7 +56,8 @@ def print_results(result: DemoResult) -> None:
     ends = [(row.cell.label, row.summary.ended_because) for row in result.rows]
     print_table(("cell", "ended because"), ends, "Ends")
     typer.echo()
-    say(f"{result.samples} samples in {result.store}; look with: cellrig runs --store {result.store}")
+    say(f"{result.samples} samples in {result.store}")
+    say(f"look with: cellrig runs --store {result.store}")
     say(f"pictures: {', '.join(str(path) for path in result.pictures)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -166,10 +166,16 @@ def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = 
     if json:
         print_json({"instruments": rows})
     else:
-        for row in rows:
-            say(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}", _INDENT)
-            say(" " * _INDENT + ", ".join(row["channels"]), _INDENT)
+        print_instruments(rows)
     raise typer.Exit(UNREACHABLE if any(row["problem"] for row in rows) else DONE)
+
+
+def print_instruments(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print each instrument with its problem, what becomes of its channels without this machine, and their names."""
+    for row in rows:
+        say(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}", _INDENT)
+        if row["channels"]:
+            say(" " * _INDENT + ", ".join(row["channels"]), _INDENT)
 
 
 _HOST_LOSS = {

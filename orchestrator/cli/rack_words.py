@@ -13,8 +13,9 @@ CHANNELS = (Column("channel"), Column("what it does", least=20))
 
 def print_rack(found: Mapping[str, Any]) -> None:
     """Print what concerns all channels, and what each does."""
-    for line in notes(found):
-        say(line)
+    if lines := notes(found):
+        say("\n".join(lines))
+        say("")
     print_table(CHANNELS, channel_rows(found))
 
 

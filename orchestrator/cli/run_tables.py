@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.analysis.summary import RunSummary
 
 _NAME_WIDTH = 19
-_DATE_WIDTH = 10  # a date, with its time of day below
+# A date, with its time of day below it or beside it.
+_DATE_WIDTH = 10
+_MOMENT_WIDTH = 16
+
 
 _RUNS = (
     Column("run"),
@@ -26,13 +29,13 @@ _RUNS = (
     Column("recipe", least=10, goes=3),
     Column("channel", goes=4),
     Column("state", least=11),
-    Column("ordered", least=_DATE_WIDTH, goes=7),
-    Column("started", least=_DATE_WIDTH),
-    Column("ended", least=_DATE_WIDTH, goes=5),
+    Column("ordered", least=_DATE_WIDTH, wants=_MOMENT_WIDTH, goes=7),
+    Column("started", least=_DATE_WIDTH, wants=_MOMENT_WIDTH),
+    Column("ended", least=_DATE_WIDTH, wants=_MOMENT_WIDTH, goes=5),
     Column("tested", "h", decimals=2),
     Column("cycles", goes=2),
     Column("samples", goes=6),
-    Column("reason", least=18),
+    Column("reason", least=18, wants=30, below=True),
 )
 _STEPS = (
     Column("no.", goes=3),
@@ -42,7 +45,7 @@ _STEPS = (
     Column("duration", "s", decimals=1),
     Column("capacity", "mAh"),
     Column("mean", "V", decimals=4),
-    Column("V/I", "ohm", figures=4, goes=1),
+    Column("V/I", "ohm", figures=4, goes=1, uneven=True),
     Column("ended by"),
 )
 # Cells whose voltage is the current's alone: V/I of any other is no resistance.
@@ -58,7 +61,8 @@ def _run_row(run: RunSummary) -> tuple[object, ...]:
     times = (_date(moment) for moment in (run.ordered_unix_s, run.started_unix_s, run.ended_unix_s))
     state = _state(run.state.value, run.simulated)
     place = (run.run_id, run.label or run.cell, run.recipe, run.channel)
-    return (*place, state, *times, run.hours, run.cycles, run.samples, run.ended_because or None)
+    done = (None, None, None) if run.started_unix_s is None else (run.hours, run.cycles, run.samples)
+    return (*place, state, *times, *done, run.ended_because or None)
 
 
 def _date(unix_s: float | None) -> str | None:

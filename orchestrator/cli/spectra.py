@@ -24,13 +24,12 @@ _STEADY = {"steady": "yes", "changed": "no", "unknown": "not known"}
 _COLUMNS = (
     Column("test"),
     Column("step", goes=2),
-    Column("measured", least=10),
+    Column("measured", goes=1),
     Column("cycle"),
     Column("electrolyte", "ohm"),
     Column("interface", "ohm"),
-    Column("conductivity", "S/cm", goes=1),
+    Column("conductivity", "S/cm"),
     Column("steady"),
-    Column("remark", least=24),
 )
 
 
@@ -78,6 +77,9 @@ def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
     title = f"Spectra of {report.run_id}"
     rows = [_row(report, index) for index in range(len(report.rows))]
     print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen)
+    for measured, row in zip(report.spectra, report.rows, strict=True):
+        if row.remark:
+            say(f"test {measured.test}, cycle {row.cycle}: {row.remark}", 2)
     if report.assessment is not None:
         typer.echo()
         say(report.sentence)
@@ -94,7 +96,6 @@ def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
         _with_error(row.interface),
         None if sigma is None else f"{sigma.value.value:.3g}",
         _STEADY[row.steady.value],
-        row.remark or None,
     )
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, say
+
+if TYPE_CHECKING:
+    from orchestrator.store.row_checks import Finding
 
 _LEVEL_WIDTH = 6
 
@@ -42,9 +46,14 @@ def check(
     if json:
         print_json(health.as_dict())
     else:
-        for finding in health.findings:
-            say(f"{finding.level.value:{_LEVEL_WIDTH}}{finding.sentence}", _LEVEL_WIDTH)
+        print_findings(health.findings)
     raise typer.Exit(DONE if health.sound else FAILED)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print each finding in a sentence behind its level."""
+    for finding in findings:
+        say(f"{finding.level.value:{_LEVEL_WIDTH}}{finding.sentence}", _LEVEL_WIDTH)
 
 
 @app.command(epilog=examples("cellrig store backup --to backups --keep 14", needs=_STORE))

@@ -20,8 +20,15 @@ _USUAL_WIDTH = 80
 _SENTENCE_WIDTH = 20
 # Testers measure to some 0.1 % of their range: five figures lose none of that.
 _FIGURES = 5
+# What stands for a value that is not there.
+_NOTHING = "-"
+# A row of more lines is hard to read beside the others.
+_HIGH = 3
 # A SHA-256 is wider than a column of sentences: its first digits tell it, and a pipe has it whole.
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[mk]?V|[mu]?Ah?|mA/cm2|mAh/cm2|mAh?/g|[mk]?ohm|[mk]?Hz|h|min|s|d|C|%)(?!\w))")
+_TIE = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +36,21 @@ class Column:
     """A column of a table: its name, with its unit behind it in the head.
 
     Where the width does not suffice, columns with the largest ``goes`` are left out first; 0 stays. ``least`` is the
-    width down to which the column is wrapped at spaces; 0 is never wrapped. Fractions of a column have the same
-    decimals: at most ``decimals``, else as many as give its largest value ``figures`` significant figures.
+    width down to which the column is wrapped at spaces; 0 is never wrapped. For the last one, of sentences, others go
+    until it has the width ``wants``; if it becomes high all the same, and is ``below``, it has lines of its own below
+    each row. Fractions of all columns of a unit have the same decimals: ``decimals``, else as many as give the largest
+    of them ``figures`` significant figures; each value has these figures if the column is ``uneven``.
     """
 
     name: str
     unit: str = ""
     goes: int = 0
     least: int = 0
+    wants: int = 0
+    below: bool = False
     decimals: int | None = None
     figures: int = _FIGURES
+    uneven: bool = False
 
     @property
     def head(self) -> str:
@@ -84,18 +96,21 @@ def one_line(value: object) -> str:
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return a text in lines that are at most so wide, broken at spaces; a longer word has a line of its own."""
+    """Return a text in lines that are at most so wide, broken at spaces, but not between a number and its unit.
+
+    A longer word has a line of its own.
+    """
     if width is None or cell_width(text) <= width:
         return [text]
     lines: list[str] = []
     line = ""
-    for word in text.split(" "):
+    for word in _BEFORE_UNIT.sub(_TIE, text).split(" "):
         if line and cell_width(line) + 1 + cell_width(word) > width:
             lines.append(line)
             line = word
         else:
             line = f"{line} {word}" if line else word
-    return [*lines, line]
+    return [piece.replace(_TIE, " ") for piece in (*lines, line)]
 
 
 def hanging(text: str, width: int | None, indent: int) -> str:
@@ -111,8 +126,11 @@ def hanging(text: str, width: int | None, indent: int) -> str:
 
 
 def significant(value: float, figures: int = 4) -> str:
-    """Return a number with so many significant figures and no exponent."""
-    return f"{value:z.{_decimals([value], figures)}f}" if isfinite(value) else "-"
+    """Return a number with so many significant figures at most, without zeros at its end, and no exponent."""
+    if not isfinite(value):
+        return _NOTHING
+    text = f"{value:z.{_decimals(abs(value), figures)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: int | None) -> Table:
@@ -122,21 +140,39 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[object]], width:
     the last one may that holds words.
     """
     kept = [n for n in range(len(columns)) if not rows or any(row[n] is not None for row in rows)]
-    texts = {n: _texts(columns[n], [row[n] for row in rows]) for n in kept}
+    texts = _texts(columns, kept, rows)
     if width is not None:
         texts = {n: [_HASH.sub(r"\1...", text) for text in told] for n, told in texts.items()}
     numeric = {n for n in kept if any(isinstance(row[n], int | float) for row in rows)}
     told = _with_a_wrapped(columns, [n for n in kept if n not in numeric])
     natural = {n: max(map(cell_width, (told[n].head, *texts[n]))) for n in kept}
     least = {n: _least(told[n], natural[n], texts[n], is_last=n == kept[-1]) for n in kept}
+    wanted = {n: min(natural[n], max(least[n], told[n].wants)) for n in kept}
     shown = list(kept)
-    while width is not None and _total(least, shown) > width and any(told[n].goes for n in shown):
+    while width is not None and _total(wanted, shown) > width and any(told[n].goes for n in shown):
         shown.remove(max(shown, key=lambda n: told[n].goes))
-    widths = _widths(natural, least, shown, width)
+    widths = _widths([least, wanted, natural], shown, width)
     made = [tuple(_row(row, shown, widths, numeric)) for row in zip(*(texts[n] for n in shown), strict=True)]
+    is_high = any(len(row) > _HIGH for row in made) and shown[-1] == len(columns) - 1
+    if width is not None and is_high and told[-1].below:
+        return _with_last_below(columns, rows, width, texts[shown[-1]])
     head = "\n".join(_row([told[n].head for n in shown], shown, widths, numeric))
     rule = _GAP.join("-" * min(widths[n], natural[n]) for n in shown)
     return Table(head, rule, tuple(made), tuple(columns[n] for n in kept if n not in shown))
+
+
+def _with_last_below(
+    columns: Sequence[Column], rows: Sequence[Sequence[object]], width: int, sentences: Sequence[str]
+) -> Table:
+    """Lay out a table with the sentences of its last column below each row, from the second column on."""
+    table = laid_out(columns[:-1], [row[:-1] for row in rows], width)
+    indent = len(table.rule.split(_GAP)[0]) + len(_GAP)
+    below = [wrapped(sentence, width - indent) for sentence in sentences]
+    made = [
+        (*row, *(" " * indent + line for line in lines if line != _NOTHING))
+        for row, lines in zip(table.rows, below, strict=True)
+    ]
+    return replace(table, head=f"{table.head}\n{' ' * indent}{columns[-1].head}", rows=tuple(made))
 
 
 def _with_a_wrapped(columns: Sequence[Column], words: Sequence[int]) -> list[Column]:
@@ -158,16 +194,18 @@ def _total(widths: dict[int, int], shown: Sequence[int]) -> int:
     return sum(widths[n] for n in shown) + len(_GAP) * (len(shown) - 1)
 
 
-def _widths(natural: dict[int, int], least: dict[int, int], shown: Sequence[int], width: int | None) -> dict[int, int]:
-    """Return the width of each column: what is to spare goes to those that are wrapped, from the left."""
+def _widths(rising: Sequence[dict[int, int]], shown: Sequence[int], width: int | None) -> dict[int, int]:
+    """Return the width of each column: all have the first, the others are reached one by one while there is room."""
+    first, *more = rising
     if width is None:
-        return natural
-    widths = {n: least[n] for n in shown}
+        return rising[-1]
+    widths = {n: first[n] for n in shown}
     spare = max(0, width - _total(widths, shown))
-    for n in shown:
-        more = min(spare, natural[n] - widths[n])
-        widths[n] += more
-        spare -= more
+    for aims in more:
+        for n in shown:
+            added = min(spare, aims[n] - widths[n])
+            widths[n] += added
+            spare -= added
     return widths
 
 
@@ -185,23 +223,28 @@ def _row(texts: Sequence[str], shown: Sequence[int], widths: dict[int, int], num
     return lines
 
 
-def _texts(column: Column, values: Sequence[object]) -> list[str]:
-    fractions = [value for value in values if isinstance(value, float) and isfinite(value)]
-    decimals = _decimals(fractions, column.figures, column.decimals)
-    return [_text(value, decimals) for value in values]
+def _texts(columns: Sequence[Column], kept: Sequence[int], rows: Sequence[Sequence[object]]) -> dict[int, list[str]]:
+    """Return the values of each column as texts."""
+    largest: dict[str, float] = {}
+    for n in kept:
+        sizes = [abs(value) for row in rows if isinstance(value := row[n], float) and isfinite(value)]
+        largest[columns[n].unit] = max([largest.get(columns[n].unit, 0.0), *sizes])
+    texts = {}
+    for n in kept:
+        column = columns[n]
+        decimals = _decimals(largest[column.unit], column.figures) if column.decimals is None else column.decimals
+        texts[n] = [_text(row[n], None if column.uneven else decimals, column.figures) for row in rows]
+    return texts
 
 
-def _text(value: object, decimals: int) -> str:
-    if value is None:
-        return "-"
+def _text(value: object, decimals: int | None, figures: int) -> str:
+    if value is None or (isinstance(value, float) and not isfinite(value)):
+        return _NOTHING
     if isinstance(value, float):
-        return f"{value:z.{decimals}f}" if isfinite(value) else "-"
+        return f"{value:z.{_decimals(abs(value), figures) if decimals is None else decimals}f}"
     return one_line(value)
 
 
-def _decimals(values: Sequence[float], figures: int, most: int | None = None) -> int:
-    """Return the decimals of values that stand together; zeros at the end of all of them are spared."""
-    largest = max(map(abs, values), default=0.0)
-    if most is None:
-        most = max(0, figures - 1 - floor(log10(largest))) if largest else 0
-    return next(d for d in range(most + 1) if d == most or all(round(v, d) == round(v, most) for v in values))
+def _decimals(largest: float, figures: int) -> int:
+    """Return how many decimals give a magnitude so many significant figures."""
+    return max(0, figures - 1 - floor(log10(largest))) if largest else 0
