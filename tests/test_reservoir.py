@@ -186,12 +186,12 @@ def test_show_prints_each_part_in_its_place(store: Store) -> None:
     assert shown.returncode == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     for line in (
-        "4 0.022 1.0 1.0 1 1 0.1 0.1 0",
-        "plating 1 1 5 - -",
-        "strip 1 1 - 4.5 time",
-        "reservoir 2 5 - -",
-        "3 cycles of 1 mAh - 3 3.0 -",
-        "final strip 5 - 4.8 voltage",
+        "4 0.022 1.0000 1.0000 1.0000 1.0000 0.1000 0.1000 0.0000",
+        "plating 1 1 5.0000 - -",
+        "strip 1 1 - 4.5000 time",
+        "reservoir 2 5.0000 - -",
+        "3 cycles of 1 mAh - 3.0000 3.0000 -",
+        "final strip 5 - 4.8000 voltage",
         "Reservoir test: mean efficiency 97.5 %",
     ):
         assert line in lines, shown.stdout

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import re
 import struct
-import termios
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, significant, wrapped
+from orchestrator.cli.watch import picture
 from tests.command_line import cellrig, refused
 from tests.terminal_pictures import FOLDER, WIDTHS, command, pictures, surroundings, written
 from tests.terminal_rack import Rack, make_rack
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="zones and pseudo-terminals are POSIX's")
 
 ANEW = "look at it, and if it is right make all anew: python -m tests.terminal_pictures"
 
@@ -47,6 +48,10 @@ def test_pictures_are_those_that_were_looked_at(rack: Rack, name: str) -> None:
 
 def _on_a_terminal(rack: Rack, columns: int) -> str:
     """Give what ``cellrig runs`` writes to a terminal of so many columns."""
+    import fcntl
+    import pty
+    import termios
+
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with os.fdopen(theirs, "w", encoding="utf-8") as terminal, os.fdopen(ours, "rb", 0) as screen:
@@ -69,6 +74,15 @@ def test_terminal_has_its_own_width_and_bold_heads(rack: Rack) -> None:
     for plain in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}):
         with surroundings(**plain):
             assert _on_a_terminal(rack, 80) == golden
+
+
+def test_screen_says_what_it_has_no_lines_for(rack: Rack) -> None:
+    """``watch`` on a low terminal: the last line counts the others, and where a person is needed stands first."""
+    whole = picture(dict(rack.status), "", 80, 100).plain.splitlines()
+    shown = picture(dict(rack.status), "", 80, 6).plain.splitlines()
+    assert shown[:5] == whole[:5]
+    assert shown[0] == "a person is needed at 21-1-6"
+    assert shown[5:] == [f"and {len(whole) - 5} lines more: a higher window, or cellrig status"]
 
 
 _WORDS = st.text(st.characters(categories=["L", "N"], include_characters=" "), max_size=40)

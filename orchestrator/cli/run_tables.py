@@ -84,7 +84,8 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
     heading("Order")
     _print_lines(origin_lines(found["origin"]))
     events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
-    print_table((Column("when"), Column("event"), Column("what", least=30)), events, "Events", chosen)
+    if events:
+        print_table((Column("when"), Column("event"), Column("what", least=30)), events, "Events", chosen)
     if found["steps"]:
         rows = [_step_row(step, found["run"]["cell_kind"]) for step in found["steps"]]
         print_table(_STEPS, rows, _last(len(rows), "step"), chosen)
