@@ -125,7 +125,7 @@ class _Lines:
         self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}{_left(update)}")
 
     def say(self, sentence: str) -> None:
-        say(sentence)
+        typer.echo(sentence)
         sys.stdout.flush()
 
 
