@@ -157,7 +157,9 @@ def _draw_spectra(_: Rack) -> None:
     sigma = Conductivity(Quantity(2.44e-4, 1.0e-6, "S/cm"), ohm(27.31), "the film's arc")
     reasons = ("the interface fell from 261 to 83 ohm within 20 cycles", "the voltage of a half-cycle sagged by 31 %")
     short = Assessment(Verdict.SOFT_SHORT, 41, reasons, True, ())
-    report = ImpedanceReport("R000008", "A21", True, tuple(spectra), rows, (), (), (sigma, sigma, None), (), short)
+    report = ImpedanceReport(
+        "R000008", "A21", True, tuple(spectra), rows, (), (), (sigma, sigma, None), (), short, ("eis",) * 3
+    )
     print_spectra(report)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.cycle_tables import milli, print_cycles, print_reservoirs
@@ -37,6 +38,8 @@ _RUNS = (
     Column("samples", goes=6),
     Column("reason", least=18, wants=30, below=True),
 )
+# Where the times stand in these.
+_MOMENTS = range(5, 8)
 _STEPS = (
     Column("no.", goes=3),
     Column("step"),
@@ -53,11 +56,22 @@ _WITHOUT_OWN_VOLTAGE = frozenset({"li-li", "li-cu"})
 
 
 def print_runs(runs: Sequence[RunSummary], chosen: str) -> None:
-    """Print a list of runs."""
-    print_table(_RUNS, [_run_row(run) for run in runs], chosen=chosen)
+    """Print a list of runs; the offset of their times stands in the heads where it is the same for all."""
+    rows = [_run_row(run) for run in runs]
+    offsets = {row[n][_MOMENT_WIDTH:] for row in rows for n in _MOMENTS if row[n]}
+    columns = list(_RUNS)
+    if len(offsets) == 1:
+        (offset,) = offsets
+        for n in _MOMENTS:
+            columns[n] = replace(columns[n], unit=offset.strip())
+        rows = [
+            tuple(cell.removesuffix(offset) if n in _MOMENTS and cell else cell for n, cell in enumerate(row))
+            for row in rows
+        ]
+    print_table(columns, rows, chosen=chosen)
 
 
-def _run_row(run: RunSummary) -> tuple[object, ...]:
+def _run_row(run: RunSummary) -> tuple[Any, ...]:
     times = (_date(moment) for moment in (run.ordered_unix_s, run.started_unix_s, run.ended_unix_s))
     state = _state(run.state.value, run.simulated)
     place = (run.run_id, run.label or run.cell, run.recipe, run.channel)

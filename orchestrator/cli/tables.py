@@ -27,7 +27,11 @@ _HIGH = 3
 # A SHA-256 is wider than a column of sentences: its first digits tell it, and a pipe has it whole.
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[mk]?V|[mu]?Ah?|mA/cm2|mAh/cm2|mAh?/g|[mk]?ohm|[mk]?Hz|h|min|s|d|C|%)(?!\w))")
+# Where no line breaks: before a unit, before a time's offset, within days and hours.
+_BEFORE_UNIT = re.compile(
+    r"(?<=\d) (?=(?:[mk]?V|[mu]?Ah?|mA/cm2|mAh/cm2|mAh?/g|[mk]?ohm|[mk]?Hz|h|min|s|d|C|%)(?!\w))"
+    r"|(?<=:\d\d) (?=[+-]\d{4}\b)|(?<=\d d) (?=\d+ h\b)"
+)
 _TIE = "\N{NO-BREAK SPACE}"
 
 
