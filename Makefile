@@ -2,7 +2,7 @@
 # On Windows, where make is rare, CONTRIBUTING.md has the same commands one by one.
 
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
-CODE := protocols drivers orchestrator simulators tests $(wildcard benchmarks)
+CODE := cellrig protocols drivers orchestrator simulators tests $(wildcard benchmarks)
 
 .PHONY: help demo check test faults bench chaos lock clean
 .DEFAULT_GOAL := help
@@ -29,8 +29,8 @@ faults: .venv/test.stamp ## let the tester lie, the disk fail, three people orde
 	.venv/bin/python -m tests.orders
 	.venv/bin/python -m tests.kill
 
-bench: .venv/test.stamp ## measure speed
-	.venv/bin/python -m benchmarks
+bench: .venv/test.stamp ## measure speed; COMPARE=REV beside another revision, BENCH="demo path" only these
+	.venv/bin/python -m benchmarks $(BENCH) $(if $(COMPARE),--compare $(COMPARE))
 
 chaos: .venv/test.stamp ## 30 simulated days x 8 channels under random faults, for each of NIGHTS=3 seeds from SEED=1
 	.venv/bin/python -m tests.chaos --seed $(or $(SEED),1) --nights $(or $(NIGHTS),3)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--quick] [--json]``: measure, then print one table."""
+"""``python -m benchmarks [NAME ...] [--quick] [--json] [--compare REV]``: measure, then print one table."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from benchmarks import (
     backfill,
+    compare,
     demo,
     door,
     guards,
     help_start,
+    import_start,
     listeners,
     lookers,
     rack,
@@ -22,11 +25,12 @@ from benchmarks import (
     shorts,
     softshort,
     spectra,
+    time_left,
     whole_path,
 )
-from benchmarks.figures import Figure, conditions, table
+from benchmarks.figures import Figure, Size, conditions, table
 
-BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
+BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "demo": demo.measure,
     "backfill": backfill.measure,
     "path": whole_path.measure,
@@ -40,7 +44,9 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "shorts": shorts.measure,
     "guards": guards.measure,
     "spectra": spectra.measure,
+    "timeleft": time_left.measure,
     "help": help_start.measure,
+    "import": import_start.measure,
 }
 
 
@@ -49,14 +55,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure how fast cellrig is.")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
+    parser.add_argument("--smoke", action="store_true", help="just enough to see that each benchmark still runs")
     parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards and spectra")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--compare", metavar="REV", help="the same figures of another revision beside, as ratios")
+    parser.add_argument(
+        "--turns", type=int, default=5, choices=range(1, 100), metavar="N", help="turns of --compare (5)"
+    )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if options.compare:
+        return _compare(options)
+    size = Size.SMOKE if options.smoke else Size.QUICK if options.quick else Size.FULL
     where = conditions()
     results: dict[str, list[Figure]] = {}
-    measures: dict[str, Callable[[bool], list[Figure]]] = {
+    measures: dict[str, Callable[[Size], list[Figure]]] = {
         **BENCHMARKS,
         "shorts": partial(shorts.measure, seed=options.seed),
         "guards": partial(guards.measure, seed=options.seed),
@@ -65,13 +79,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, measure in measures.items():
         if not options.names or name in options.names:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
-            results[name] = measure(options.quick)
+            results[name] = measure(size)
     if options.json:
         figures = [figure.as_dict(name) for name, found in results.items() for figure in found]
-        print(json.dumps({"conditions": where, "quick": options.quick, "figures": figures}, indent=2))
+        print(json.dumps({"conditions": where, "size": size.name.lower(), "figures": figures}, indent=2))
     else:
         print(", ".join(f"{key} {value}" for key, value in where.items()))
         print(table(results))
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Measure another revision by turns with this one, and print the ratios."""
+    arguments = [*options.names, "--seed", options.seed, *(["--quick"] if options.quick else [])]
+    where = conditions()
+    found = compare.compare(options.compare, arguments, options.turns)
+    if options.json:
+        print(json.dumps({"conditions": where, "figures": [asdict(it) for it in found]}, indent=2))
+    else:
+        print(", ".join(f"{key} {value}" for key, value in where.items()))
+        print(compare.table(options.compare, found))
     return 0
 
 

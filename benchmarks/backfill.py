@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bare_codecs import Bare
-from benchmarks.figures import Aim, Figure, percentile_99
+from benchmarks.figures import Aim, Figure, Size, percentile_99
 from benchmarks.programs import BLOCK_SIZE, CELL, CHANNELS, RECORDS_PER_CYCLE, add_test, seconds_program
 from drivers.interfaces import BatteryTester, Sample, TestIdentity
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
@@ -22,11 +22,11 @@ _FSYNC_BYTES = 128 * 1024
 """About what the commit of a thousand rows appends to the write-ahead log."""
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Fetch and commit blocks of one long test, each from the driver's request to the end of the commit."""
     with tempfile.TemporaryDirectory() as folder:
-        whole_ms, bare_ms = run_virtual(_blocks(Path(folder), 60 if quick else 200))
-        fsync_ms = _fsync_ms(Path(folder) / "fsync", 50)
+        whole_ms, bare_ms = run_virtual(_blocks(Path(folder), size.of(200, 60, 3)))
+        fsync_ms = _fsync_ms(Path(folder) / "fsync", size.of(50, 50, 3))
     return [
         Figure(f"{BLOCK_SIZE} records, request to commit, median", median(whole_ms), "ms", Aim(30, at_most=True)),
         Figure(f"{BLOCK_SIZE} records, request to commit, p99", percentile_99(whole_ms), "ms"),

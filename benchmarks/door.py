@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.rack import child, line_of
 from orchestrator.api.connection import descriptors
 from orchestrator.api.token import token_path
@@ -98,9 +98,9 @@ class Clients:
                 link.close()
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Time stops with nobody else there, then in the crowd."""
-    stops = 10 if quick else 40
+    stops = size.of(40, 10, 2)
     descriptors()
     with tempfile.TemporaryDirectory() as folder, child("late_rack", "1", "1") as rack:
         store, bench = Path(folder) / "door.db", Path(folder) / "bench.toml"

@@ -5,10 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from statistics import quantiles
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Size(IntEnum):
+    """How much a benchmark does: enough to say that it runs, rough figures in a minute, or figures to quote."""
+
+    SMOKE = 0
+    QUICK = 1
+    FULL = 2
+
+    def of(self, full: T, quick: T, smoke: T) -> T:
+        """Give the value of this size."""
+        return (smoke, quick, full)[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ def shown(value: float) -> str:
 
 def percentile_99(values: Sequence[float]) -> float:
     """Give the value that one in a hundred exceeds."""
+    if len(values) == 1:
+        return values[0]
     return quantiles(values, n=100, method="inclusive")[98]
 
 
@@ -75,16 +92,21 @@ def conditions() -> dict[str, Any]:
 
 def table(results: Mapping[str, Sequence[Figure]]) -> str:
     """Lay all figures out in plain columns, one line each."""
-    rows = [("", "figure", "value", "unit", "aim", "")]
+    rows: list[tuple[str, ...]] = [("", "figure", "value", "unit", "aim", "")]
     for benchmark, figures in results.items():
         for n, figure in enumerate(figures):
             aim = figure.aim
             verdict = "" if aim is None else "met" if aim.met_by(figure.value) else "MISSED"
             label = benchmark if n == 0 else ""
             rows.append((label, figure.name, shown(figure.value), figure.unit, str(aim or ""), verdict))
-    widths = [max(len(row[n]) for row in rows) for n in range(6)]
+    return columns(rows, right={2})
+
+
+def columns(rows: Sequence[Sequence[str]], right: Collection[int]) -> str:
+    """Lay rows out in plain columns under a line below the first; the columns ``right`` stand at their right edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        cells = [cell.rjust(widths[n]) if n == 2 else cell.ljust(widths[n]) for n, cell in enumerate(row)]
+        cells = [cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)]
         lines.append("  ".join(cells).rstrip())
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

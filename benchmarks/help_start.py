@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.demo import cellrig
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 
 # The same help format as cellrig's: without it typer loads rich to draw boxes.
 _SMALLEST = '''
@@ -29,7 +29,7 @@ app()
 '''
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Start all three by turns, at least ten times each; the first turn warms the disk and is dropped."""
     with tempfile.TemporaryDirectory() as folder:
         smallest = Path(folder) / "smallest.py"
@@ -40,7 +40,7 @@ def measure(quick: bool) -> list[Figure]:
             "python -c pass": [sys.executable, "-c", "pass"],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for turn in range(11 if quick else 31):
+        for turn in range(size.of(31, 11, 2)):
             for name, command in commands.items():
                 taken_ms = _time_ms(command)
                 if turn:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from benchmarks.figures import Figure, percentile_99
+from benchmarks.figures import Figure, Size, percentile_99
 from benchmarks.programs import CELL, CHANNELS, seconds_program
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
@@ -80,13 +80,13 @@ _CASES: dict[str, tuple[Callable[[], Listener] | None, bool]] = {
 }
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Measure every case in each of several turns, so that what else the machine does falls on all alike."""
     logging.getLogger("orchestrator.events").setLevel(logging.CRITICAL)
     # What the first turn of all pays for, imports and caches, is nobody's.
     _turn(Timed(), None, bursts=False)
     found: dict[str, Timed] = defaultdict(Timed)
-    for _ in range(2 if quick else 5):
+    for _ in range(size.of(5, 2, 1)):
         for name, (make, bursts) in _CASES.items():
             _turn(found[name], make() if make else None, bursts)
     figures = []

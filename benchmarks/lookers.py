@@ -22,12 +22,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.door import Clients
-from benchmarks.figures import Aim, Figure, percentile_99
+from benchmarks.figures import Aim, Figure, Size, percentile_99
 from benchmarks.rack import BENCH, UNIT, child, line_of
 from orchestrator.api.token import token_path
 
-_TURNS, _QUICK_TURNS = 5, 1
-_LASTS_S, _QUICK_S = 15.0, 5.0
 _UNREAD = 50
 _STOP_EVERY_S = 0.25
 _POLL_S = 5.0
@@ -47,13 +45,13 @@ class Seen:
     memory_mib: list[float] = field(default_factory=list)
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Measure this revision, and by turns the one in ``CELLRIG_BENCH_BEFORE``."""
     before = os.environ.get("CELLRIG_BENCH_BEFORE")
     seen = {name: Seen() for name in ("now", *(["before"] if before else []))}
-    for _ in range(_QUICK_TURNS if quick else _TURNS):
+    for _ in range(size.of(5, 1, 1)):
         for name, found in seen.items():
-            _turn(found, Path(before) if before and name == "before" else None, _QUICK_S if quick else _LASTS_S)
+            _turn(found, Path(before) if before and name == "before" else None, size.of(15.0, 5.0, 1.0))
     figures = [figure for name, found in seen.items() for figure in _figures(name, found)]
     if before:
         ratio = median(seen["now"].answers) / median(seen["before"].answers)

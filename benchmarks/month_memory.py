@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import linear_regression
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, Size
 from benchmarks.measured_command import own_bytes
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings, UnitSettings
@@ -47,9 +47,9 @@ _CYCLES = 11
 _WARM_DAYS = 3
 
 
-def measure(quick: bool) -> list[Figure]:
-    """Live through a month, or (quick) a week, and give what the memory grows by a day."""
-    days = 8 if quick else 30
+def measure(size: Size) -> list[Figure]:
+    """Live through a month, or less, and give what the memory grows by a day."""
+    days = size.of(30, 8, 5)
     command = [sys.executable, "-m", "benchmarks.month_memory", str(days)]
     found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
     assert found["polls"] > 0.85 * days * _DAY_S / _POLL_S, f"there were only {found['polls']} polls"

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.measured_command import own_bytes
 from drivers.interfaces import Sample
 from orchestrator.analysis.run_data import RunData
@@ -28,9 +28,9 @@ _STEP_ROWS = 3600
 _BATCH = 20_000
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Write a run once and read it in chunks; give rows a second, beside SQLite alone, and memory."""
-    rows = 200_000 if quick else 1_000_000
+    rows = size.of(1_000_000, 200_000, 5_000)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "reader.db"
         run_id = write(path, rows)
@@ -144,11 +144,11 @@ def _select(store: Store, data: RunData) -> float:
     """Read the stored columns of all samples by SQLite alone and drop them."""
     columns = (
         "sequence, time_s, step_time_s, mode, voltage_v, current_a, capacity_ah, energy_wh, unix_time_s, step, "
-        "step_count, cycle"
+        "step_count, tester_cycle"
     )
     began = time.process_time()
     for test in data.tests:
-        cursor = store.connection.execute(f"SELECT {columns} FROM sample WHERE test = ?", (test.row.id,))  # noqa: S608
+        cursor = store.connection.execute(f"SELECT {columns} FROM sample WHERE test = ?", (test.row.id,))  # noqa: S608 - names of ours
         while cursor.fetchmany(_BATCH):
             pass
     return time.process_time() - began

@@ -17,7 +17,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
@@ -49,16 +49,18 @@ _FIRST_POLL_S, _PEAK_MIB = 10.0, 400.0
 _PROBE_S = 0.005
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Write a store once, start a service on it, and give when each channel is polled, the memory, and the blocks."""
-    samples = 200_000 if quick else 5_000_000
+    samples = size.of(5_000_000, 200_000, 8_000)
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "restart.db"
         write(store, samples // len(_CHANNELS))
         figures += _figures(f"{samples:,} samples in 8 live runs", _restart(store, ""))
+        if size is Size.SMOKE:
+            return figures
         # As before, all of them would take gigabytes.
-        few = samples if quick else samples // 5
+        few = size.of(samples // 5, samples, samples)
         small = Path(folder) / "small.db"
         write(small, few // len(_CHANNELS))
         figures += _figures(f"{few:,} samples in 8 live runs, as before", _restart(small, "--as-before"))
@@ -205,7 +207,7 @@ class _Riding:
 async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
     began_s, began_cpu_s = time.monotonic(), time.process_time()
     if as_before:
-        RecordPipeline.replay = _replay_at_once  # type: ignore[method-assign,assignment]
+        RecordPipeline.replay = _replay_at_once  # type: ignore[method-assign,assignment]  # of a tester what a restart asks
     with open_store(path) as store:
         rows = store.connection.execute(
             "SELECT channel, barcode, tester_test_id, (SELECT max(sequence) FROM sample WHERE test = test.id) FROM test"
@@ -213,7 +215,7 @@ async def _serve(path: Path, *, as_before: bool) -> dict[str, float]:
         firsts = {test.channel: next(iter(store.samples(test.id, limit=1))) for test in _tests(store)}
         opened_s = time.monotonic()
         riding = _Riding({row[0]: tuple(row[1:]) for row in rows}, firsts)
-        service = Service(store, [riding])  # type: ignore[list-item]
+        service = Service(store, [riding])  # type: ignore[list-item]  # of a tester what a restart asks
         serving = asyncio.ensure_future(service.run())
         polled: dict[str, float] = {}
         block_s = 0.0

@@ -20,7 +20,7 @@ from importlib.resources import files
 from itertools import groupby
 from statistics import median
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from drivers.interfaces import EndReason, Spectrum
 from orchestrator.analysis.half_cycle_slices import HalfCycle, parts
 from orchestrator.analysis.soft_short import Episode, Rule, SoftShortWatch, Verdict
@@ -248,11 +248,11 @@ def scores(course: Sequence[Measured]) -> tuple[Score, Score]:
     return scored(*called), scored(Verdict.SUSPECTED, *called)
 
 
-def measure(quick: bool) -> list[Figure]:
-    """Judge 100 cells (30 when quick), and a few that were shunted before their test began."""
-    count = 30 if quick else CELLS
+def measure(size: Size) -> list[Figure]:
+    """Judge 100 cells or fewer, and a few that were shunted before their test began."""
+    count = size.of(CELLS, 30, 2)
     courses = [list(cycled(JUDGED_ON, number)) for number in range(count)]
-    return [*figures(courses), *_shunted(JUDGED_ON, count // 5)]
+    return [*figures(courses), *_shunted(JUDGED_ON, max(1, count // 5))]
 
 
 def figures(courses: Sequence[Sequence[Measured]]) -> list[Figure]:

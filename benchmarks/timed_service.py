@@ -68,8 +68,8 @@ class Timings:
                 yield given
             self.commits.append((began, time.monotonic() - began))
 
-        Supervisor._tick_safely = timed  # type: ignore[method-assign,assignment]  # noqa: SLF001
-        Store.transaction = timed_block  # type: ignore[method-assign,assignment]
+        Supervisor._tick_safely = timed  # type: ignore[method-assign,assignment]  # noqa: SLF001 - what is timed is the loop as it is
+        Store.transaction = timed_block  # type: ignore[method-assign,assignment]  # timed in the place of the real one
 
     async def probe(self) -> None:
         """Measure how late the loop wakes up a task, and how much CPU the process has used."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bare_codecs import Bare
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.programs import BLOCK_SIZE, CELL, CHANNELS, add_test, seconds_program
 from benchmarks.time_shares import CELLS, by_part
 from drivers.interfaces import Sample
@@ -66,11 +66,11 @@ class Whole:
         return self.shares[CELLS]
 
 
-def measure(quick: bool) -> list[Figure]:
+def measure(size: Size) -> list[Figure]:
     """Run both by turns and keep the fastest of each: other work on the machine only ever adds time."""
-    program = seconds_program(2 if quick else 3)
+    program = seconds_program(size.of(3, 2, 1))
     turns = []
-    for _ in range(2 if quick else 5):
+    for _ in range(size.of(5, 2, 1)):
         whole = _whole(program)
         turns.append((whole, _alone(program, whole)))
     best = min((whole for whole, _ in turns), key=lambda whole: whole.seconds)

@@ -364,7 +364,7 @@ class Multiplexer(Protocol):
         """Connect, check that it is the switch that the settings name, and leave every port open-circuit."""
 
     async def close(self) -> None:
-        """Open every port and close the connection."""
+        """Open every port, unless none was ever ordered, and close the connection."""
 
     async def select(self, port: int | None) -> None:
         """Open the present port, then connect another; None leaves all open. Confirmed by reading back."""

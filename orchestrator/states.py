@@ -125,6 +125,20 @@ MOVES: dict[RunState, frozenset[RunState]] = {
 }
 
 
+class EndBasis(StrEnum):
+    """What the end of a run is estimated by.
+
+    ``MEASURED``: what this run has done so far; ``FORECAST``: the program alone, as long as nothing is measured;
+    ``BOUND``: the end of its program, where the run ends with the cell, of which no time is known, and earlier;
+    ``UNKNOWN``: nothing, because a step has no bound.
+    """
+
+    MEASURED = "measured"
+    FORECAST = "forecast"
+    BOUND = "bound"
+    UNKNOWN = "unknown"
+
+
 class IllegalMove(Exception):
     """A change of a run's state that the table does not allow."""
 

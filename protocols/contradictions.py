@@ -32,18 +32,24 @@ def of_cell(cell: CellFacts, bands: KindBands) -> KindBands:
 
 def contradictions(program: Program) -> Iterator[str]:
     """Give a sentence for each contradiction between the material, the electrolyte and what the program asks."""
-    cell = program.cell
+    yield from in_the_file(program.cell, program.cycling[0].guards.resistance_high_ohm)
+    resistance_ohm = electrolyte_ohm(program.cell)
+    if resistance_ohm is not None:
+        yield from _voltage(program, resistance_ohm)
+
+
+def in_the_file(cell: CellFacts, check_ohm: float | None) -> Iterator[str]:
+    """Give a sentence for each contradiction that stands in a cell's file, whatever is done with the cell.
+
+    ``check_ohm``: the most that the contact check may find; None without one.
+    """
     if cell.material and specific_capacity_mah_per_g(cell.kind) is not None:
         kind = f"is of the kind {cell.kind}, whose limits and capacity are taken for it"
         yield f"Cell {cell.name}: its working electrode is {cell.material}, and it {kind}."
     resistance_ohm = electrolyte_ohm(cell)
-    if resistance_ohm is None:
-        return
-    own = f"{plain(resistance_ohm)} ohm of its electrolyte alone ({_sizes(cell)})"
-    high_ohm = program.cycling[0].guards.resistance_high_ohm
-    if high_ohm is not None and resistance_ohm >= high_ohm:
-        yield f"Cell {cell.name}: {own} are beyond what the contact check may find, at most {plain(high_ohm)} ohm."
-    yield from _voltage(program, resistance_ohm, own)
+    if check_ohm is not None and resistance_ohm is not None and resistance_ohm >= check_ohm:
+        beyond = f"beyond what the contact check may find, at most {plain(check_ohm)} ohm"
+        yield f"Cell {cell.name}: {_own(cell, resistance_ohm)} are {beyond}."
 
 
 def electrolyte_ohm(cell: CellFacts) -> float | None:
@@ -54,16 +60,18 @@ def electrolyte_ohm(cell: CellFacts) -> float | None:
     return thickness_um * _CM_PER_UM / (conductivity * area_cm2)
 
 
-def _sizes(cell: CellFacts) -> str:
+def _own(cell: CellFacts, resistance_ohm: float) -> str:
     ms_per_cm = plain((cell.electrolyte_s_per_cm or 0.0) * 1000)
     thickness, area = plain(cell.electrolyte_thickness_um or 0.0), plain(cell.area_cm2 or 0.0)
-    return f"{thickness} um at {ms_per_cm} mS/cm on {area} cm2"
+    sizes = f"{thickness} um at {ms_per_cm} mS/cm on {area} cm2"
+    return f"{plain(resistance_ohm)} ohm of its electrolyte alone ({sizes})"
 
 
-def _voltage(program: Program, resistance_ohm: float, own: str) -> Iterator[str]:
+def _voltage(program: Program, resistance_ohm: float) -> Iterator[str]:
     """Find the first step of a cell at rest at 0 V whose current takes its whole voltage in the electrolyte."""
     if program.cell.kind not in SYMMETRIC:
         return
+    own = _own(program.cell, resistance_ohm)
     for segment in program.cycling:
         for number, step in powered(segment.steps):
             current_a = step.largest_a or 0.0

@@ -15,6 +15,7 @@ Place(step=2, cycle=3)
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -168,6 +169,30 @@ def flow(steps: Sequence[Step]) -> Iterator[Place]:
         else:
             done[number] = 0
             number += 1
+
+
+def begun_of_each(nodes: Sequence[Node], count: int) -> Counter[int]:
+    """Tell how often each step, by its number, has begun when ``count`` executions have.
+
+    >>> from protocols.program import Loop, Rest, Until
+    >>> steps = (Rest(Until(time_s=60.0)), Rest(Until(time_s=1.0)), Loop(back_to=1, times=3))
+    >>> sorted(begun_of_each(nest(steps), 3).items())
+    [(1, 2), (2, 1)]
+    """
+    found: Counter[int] = Counter()
+    for node in nodes:
+        if count <= 0:
+            break
+        if isinstance(node, Leaf):
+            found[node.number] += 1
+        else:
+            inside = length(node.body)
+            passes, left = divmod(min(count, node.length), inside)
+            whole = begun_of_each(node.body, inside) if passes else Counter()
+            found.update({number: passes * times for number, times in whole.items()})
+            found.update(begun_of_each(node.body, left))
+        count -= node.length
+    return found
 
 
 def place(steps: Sequence[Step], count: int) -> Place:

@@ -38,8 +38,7 @@ class Forecast:
 def forecast(program: Program) -> Forecast:
     """Give the whole forecast of a program."""
     planned_s = expected_s = charge_ah = records = 0.0
-    # A symmetric cell is never full: its charge is what the program sets.
-    full_ah = None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
+    full_ah = full_charge_ah(program)
     for segment in program.segments:
         if isinstance(segment, MeasurementSegment):
             measured_s = segment.technique.expected_s
@@ -51,11 +50,11 @@ def forecast(program: Program) -> Forecast:
             times = passes[number - 1]
             longest_s, most_ah = longest(step)
             largest_a = step.largest_a or 0.0
-            usual_s = _usual_s(step, largest_a, full_ah)
+            expected_step_s = usual_s(step, full_ah)
             planned_s += times * longest_s
-            expected_s += times * usual_s
-            charge_ah += times * min(largest_a * usual_s / 3600, most_ah) if largest_a else 0.0
-            records += times * _records(step, segment, usual_s)
+            expected_s += times * expected_step_s
+            charge_ah += times * min(largest_a * expected_step_s / 3600, most_ah) if largest_a else 0.0
+            records += times * _records(step, segment, expected_step_s)
     return Forecast(planned_s, expected_s, charge_ah, records, CycleNumbers.of(program).cycles)
 
 
@@ -85,11 +84,17 @@ def expected_duration_s(program: Program) -> float:
     return forecast(program).expected_duration_s
 
 
-def _usual_s(step: RecordedStep, largest_a: float, full_ah: float | None) -> float:
+def full_charge_ah(program: Program) -> float | None:
+    """Give the charge that fills a program's cell; None for a symmetric cell, whose charge is what the program sets."""
+    return None if program.cell.kind in SYMMETRIC else program.cell.nominal_capacity_ah
+
+
+def usual_s(step: RecordedStep, full_ah: float | None) -> float:
     """Give the shortest of: set time, time to pass the set charge or to fill the cell; else half the time ceiling.
 
-    A step that strips plated lithium is over when that is gone, whatever the cell holds.
+    A step that strips plated lithium is over when that is gone, whatever the cell holds. Infinite without any of them.
     """
+    largest_a = step.largest_a or 0.0
     expected_ah = full_ah if step.ceiling.expected_ah is None else step.ceiling.expected_ah
     charges = (step.until.capacity_ah, expected_ah) if step.sets_current and largest_a else ()
     times = [step.until.time_s, *(charge_ah * 3600 / largest_a for charge_ah in charges if charge_ah is not None)]

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 
-from protocols.cell import SYMMETRIC
-from protocols.contradictions import contradictions, of_cell
+from protocols.cell import SYMMETRIC, CellKind, resistance_window
+from protocols.contradictions import contradictions, in_the_file, of_cell
 from protocols.errors import Implausible
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
 from protocols.normalised import capacity_mah, currents, plain, sizes
@@ -87,6 +88,14 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
     doubts = [*contradictions(program), *doubts]
     rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
     return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes))
+
+
+def cell_doubts(cell: CellFacts, bands: UsualBands = BANDS) -> tuple[str, ...]:
+    """Judge a cell by its file alone: give a sentence for each value that is implausible or contradicts another one."""
+    window = resistance_window(CellKind(cell.kind), Decimal(str(cell.area_cm2)) if cell.area_cm2 else None)
+    findings = _cell(cell, of_cell(cell, usual(cell.kind, bands)))
+    check_ohm = None if window is None else float(window[1])
+    return (*(finding.sentence for finding in findings), *in_the_file(cell, check_ohm))
 
 
 def confirmed(program: Program, bands: UsualBands, by: str) -> Plausibility:

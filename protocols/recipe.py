@@ -83,6 +83,15 @@ def pieces(steps: Sequence[RecipeStep]) -> list[Piece]:
     return found
 
 
+def segments_of(recipe: Recipe) -> list[Piece]:
+    """Give what becomes the segments of a program, in order.
+
+    A program begins on the tester: it shows whose cell is on the channel, and at which voltage it rests.
+    """
+    found = pieces(recipe.steps)
+    return [Cycling(()), *found] if isinstance(found[0], Measuring) else found
+
+
 def _walk(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, RecipeStep]]:
     """Walk through measurements, and through steps and loops that hold none.
 

@@ -34,7 +34,7 @@ from protocols.program import (
     VoltageBand,
 )
 from protocols.quantities import Dimension, Quantity
-from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Piece, Recipe, pieces
+from protocols.recipe import SEGMENTS_MAX, Cycling, Measuring, Piece, Recipe, segments_of
 from protocols.recipe_steps import (
     Contradiction,
     Path,
@@ -69,10 +69,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
         kinds = " and ".join(recipe.for_kinds)
         raise ResolveError([f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}."])
     work = _Resolver(recipe, cell)
-    found = pieces(recipe.steps)
-    if isinstance(found[0], Measuring):
-        # A program begins on the tester: it shows whose cell is on the channel, and at which voltage it rests.
-        found = [Cycling(()), *found]
+    found = segments_of(recipe)
     if len(found) > SEGMENTS_MAX:
         work.refuse("The recipe", f"changes the instrument more than {SEGMENTS_MAX} times: measure more rarely")
         found = []

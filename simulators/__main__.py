@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mux.set_defaults(serve=_mux)
     chosen = parser.parse_args(arguments)
     try:
+        # Ctrl-C is how a server ends.
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(chosen.serve(chosen))
     except (OSError, ValueError) as error:

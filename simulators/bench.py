@@ -142,7 +142,7 @@ def read_entries(path: str | Path) -> dict[str, CellEntry]:
     path = Path(path)
     try:
         table = tomllib.loads(read_small(path).decode("utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise ValueError(f"cells file {path}: {err}") from err
     return {channel: _read_entry(path.parent, channel, entry) for channel, entry in table.items()}
 

@@ -119,11 +119,12 @@ async def open_mux_rig(
         finally:
             # What the driver leaves open after this is a ResourceWarning, and that is an error.
             mux.wire.mend()
+            # What a test left on the line is no fault of the end.
             with contextlib.suppress(DriverError):
                 await rig.multiplexer.close()
 
 
-def in_virtual_time(work: Callable[[MuxRig], Awaitable[None]], transport: str = "memory", **changes: Any) -> None:  # noqa: ANN401
+def in_virtual_time(work: Callable[[MuxRig], Awaitable[None]], transport: str = "memory", **changes: Any) -> None:  # noqa: ANN401 - fields of RelayMuxSettings
     """Run a test's body against an opened rig in virtual time."""
 
     async def main() -> None:

@@ -135,7 +135,7 @@ async def _live(rig: Rig, store: FailingStore) -> list[str]:
         await service.stop(ids["unwanted"], "ada")
 
     for name in _CHANNELS:
-        await insist(lambda name=name: submit(name))  # type: ignore[misc]
+        await insist(lambda name=name: submit(name))  # type: ignore[misc]  # mypy infers no type of a default
     await asyncio.sleep(500)
     rig.bench.tester.make_trouble(_CHANNELS["overdue"], Trouble(ignore_end_conditions=True))
     await asyncio.sleep(200)
@@ -226,7 +226,7 @@ class PickyStore(Store):
 
     refused = 1
 
-    def tick(self, batches: dict[int, Sequence[Sample]], events: Sequence[object] = ()) -> TickResult:  # type: ignore[override]
+    def tick(self, batches: dict[int, Sequence[Sample]], events: Sequence[object] = ()) -> TickResult:  # type: ignore[override]  # never called with ``changes``
         """Refuse the whole commit when the test is in it."""
         if self.refused in batches:
             raise Refused("these values are wrong")

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 
 # The package takes seconds to import: here that happens before any test's clock runs.
-from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped] # noqa: F401
+from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped] # noqa: F401 - the library is loaded for its registry of elements
 
 from drivers.interfaces import Spectrum
 

@@ -47,7 +47,7 @@ class Faults:
     def fail(self, method: str, error: BaseException, only: Callable[..., bool] = lambda *_: True) -> None:
         """Raise in place of each call, or of those whose arguments fit."""
 
-        async def around(proceed: Call, args: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, args: Args) -> object:
             if not only(*args):
                 return await proceed()
             raise error
@@ -57,7 +57,7 @@ class Faults:
     def silence(self, after_s: float = 0.0) -> None:
         """Let the instrument answer no question about its channels, each after so many seconds."""
 
-        async def around(_: Call, __: Args) -> Any:  # noqa: ANN401
+        async def around(_: Call, __: Args) -> object:
             await asyncio.sleep(after_s)
             raise NoReply("silent")
 
@@ -67,7 +67,7 @@ class Faults:
         """Let the call with this number happen, and its reply be lost; ``then`` is done at that moment."""
         calls = 0
 
-        async def around(proceed: Call, _: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, _: Args) -> object:
             nonlocal calls
             calls += 1
             result = await proceed()
@@ -81,7 +81,7 @@ class Faults:
     def delay(self, method: str, before_s: float = 0.0, after_s: float = 0.0) -> None:
         """Let each call begin, and its reply come, so much later."""
 
-        async def around(proceed: Call, _: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, _: Args) -> object:
             await asyncio.sleep(before_s)
             result = await proceed()
             await asyncio.sleep(after_s)
@@ -92,7 +92,7 @@ class Faults:
     def answer(self, method: str, result: object) -> None:
         """Give this in place of what the instrument would say."""
 
-        async def around(_: Call, __: Args) -> Any:  # noqa: ANN401
+        async def around(_: Call, __: Args) -> object:
             return result
 
         self._add(method, around)
@@ -100,7 +100,7 @@ class Faults:
     def change(self, method: str, into: Callable[[Any], object]) -> None:
         """Give what this makes of each reply."""
 
-        async def around(proceed: Call, _: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, _: Args) -> object:
             return into(await proceed())
 
         self._add(method, around)
@@ -108,7 +108,7 @@ class Faults:
     def before(self, method: str, does: Callable[..., object]) -> None:
         """Do something with the arguments of each call before it begins."""
 
-        async def around(proceed: Call, args: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, args: Args) -> object:
             does(*args)
             return await proceed()
 
@@ -117,7 +117,7 @@ class Faults:
     def after(self, method: str, does: Callable[[], object]) -> None:
         """Do something when a call has succeeded, before its caller knows."""
 
-        async def around(proceed: Call, _: Args) -> Any:  # noqa: ANN401
+        async def around(proceed: Call, _: Args) -> object:
             result = await proceed()
             does()
             return result
@@ -129,7 +129,7 @@ class Faults:
 
 
 def _wrapped(around: Around, inner: Call, args: Args) -> Call:
-    async def call() -> Any:  # noqa: ANN401
+    async def call() -> object:
         return await around(inner, args)
 
     return call

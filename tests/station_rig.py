@@ -127,6 +127,7 @@ async def open_station_rig(
                 yield StationRig(rig.tester, rig.bench, station, relays, control, launched, cfg, settings, another)
             finally:
                 if station.switch is not None:
+                    # A test may have pulled it out.
                     with contextlib.suppress(DriverError):
                         await station.switch.close()
                 for process in launched:

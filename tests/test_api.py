@@ -25,6 +25,8 @@ async def test_run_is_started_read_and_over(client: Client) -> None:
     channel = await client.get(f"/channels/{CHANNEL}")
     assert channel["run"]["state"] == "running"
     assert "runs R000001 (my cell)" in channel["words"]
+    assert f", {channel['run']['step_name']}, " in channel["words"]
+    assert channel["run"]["step_name"].startswith("constant_current ")
     await asyncio.sleep(6000)
     run = await client.get("/runs/R000001")
     assert (run["state"], run["recipe"]) == ("completed", "two-cycles")

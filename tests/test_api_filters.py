@@ -36,6 +36,8 @@ async def test_runs_are_filtered_by_what_is_known_of_them(client: Client) -> Non
         "label=coated-li-li": [second],
         "cell=coated-li-li&recipe=two-cycles": [first, second, third],
         "cell=another": [],
+        "simulated=true": [],
+        "simulated=false": [first, second, third],
         "channel=21-1-5&state=stopped": [],
         f"since={then}": [second, third],
         f"before={then}": [first],

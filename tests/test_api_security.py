@@ -125,7 +125,7 @@ async def test_websocket_is_closed_at_the_door() -> None:
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "lab.example"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "lab.example"])  # noqa: S104 - addresses that are refused
 def test_other_addresses_need_tls_and_a_token(tmp_path: Path, host: str) -> None:
     """The service answers this machine only, unless certificate, key and token file are named."""
     for settings in (

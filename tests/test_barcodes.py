@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 
 from drivers.errors import BadReply
-from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
 from orchestrator.runs import ownership
 from orchestrator.states import RunState
 from orchestrator.store import Store, barcodes, open_store
@@ -84,7 +85,7 @@ async def test_test_that_began_before_our_start_was_sent_is_left_alone(
         await asyncio.sleep(700)
         row = store.run(run_id)
         assert row.state is (RunState.HOLDING if is_resumed else RunState.FAILED)
-        assert "has the barcode of R000001, but it began at 2026-01-05 00:00 UTC" in row.reason
+        assert f"has the barcode of R000001, but it began at {local_time(DEMO_EPOCH_UNIX_S)}" in row.reason
         assert "left alone" in row.reason
         if not ended:
             assert "has the barcode of R000001, but" in service.supervisors[0].watch.words(CHANNEL)

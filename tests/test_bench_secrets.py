@@ -103,9 +103,10 @@ def test_only_keys_that_exist_are_called_harmless() -> None:
         (lambda path: path.write_bytes(b"#" * (BENCH_FILE_BYTES + 1)), "at most 1048576 are read"),
         (lambda path: path.write_bytes(b'a = "\xe4"'), "not UTF-8"),
         (lambda path: path.write_bytes(b"a = " + b"[" * 100_000), "not valid TOML"),
+        (lambda path: path.write_bytes(b"a = " + b"9" * 5000), "not valid TOML"),
         (lambda path: path.symlink_to(path), "cannot be read"),
     ],
-    ids=["folder", "pipe", "device", "too long", "not text", "too deep", "link to itself"],
+    ids=["folder", "pipe", "device", "too long", "not text", "too deep", "endless number", "link to itself"],
 )
 def test_what_is_no_bench_file_gets_a_sentence(tmp_path: Path, make: Callable[[Path], object], words: str) -> None:
     """Nothing waits for a pipe's other end, reads a device without end, or ends in a trace."""

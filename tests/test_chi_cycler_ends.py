@@ -29,7 +29,7 @@ async def test_limit_trips_the_run(cycler_rig: CyclerRig, store: Store) -> None:
     """ISTEP ends at a limit and nothing follows: the rows before it are kept, and the reason names step and limits."""
     run = await cycler_rig.supervise(store, short_program(cutoff_v=0.04))
     assert run.state is RunState.TRIPPED
-    assert "step 4 ended at 0.0400 V by the limits of -0.04 to 0.04 V" in run.reason
+    assert "step 4 (constant_current charge) ended at 0.0400 V by the limits of -0.04 to 0.04 V" in run.reason
     assert executed(store, run)[-1].end_reason is EndReason.VOLTAGE
     assert await state_of(cycler_rig) is ChannelState.PROTECTED
 

@@ -207,25 +207,6 @@ def test_json_is_alone_on_stdout(tmp_path: Path, recipe: Path) -> None:
     assert "coated-li-li: " in result.stderr
 
 
-def test_help_lists_every_command() -> None:
-    """Every command has a help text of its own."""
-    for command in (
-        (),
-        ("run",),
-        ("runs",),
-        ("show",),
-        ("demo",),
-        ("recipe",),
-        ("recipe", "check"),
-        ("simulate", "ct4008"),
-        ("simulate", "mux"),
-        ("extensions",),
-    ):
-        result = cellrig(*command, "--help")
-        assert result.returncode == 0
-        assert "Usage" in result.stdout
-
-
 def test_help_imports_nothing_heavy() -> None:
     """``--help`` stays quick because no command's own imports are made."""
     script = (

@@ -21,7 +21,7 @@ import pytest
 
 from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.cli import main
-from orchestrator.cli.client import ServiceClient
+from orchestrator.client import ServiceClient
 from orchestrator.rack.lock import owner_of
 from orchestrator.store import open_store
 from tests import forked_program
@@ -177,6 +177,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         if made.service is not None:
             made.end(signal.SIGKILL)
         if made.rack is not None:
+            # It may have ended with its service.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(made.rack, signal.SIGKILL)
 

@@ -56,3 +56,13 @@ def test_exit_status_says_whether_the_channel_is_off(
     result = CliRunner().invoke(app, words)
     assert result.exit_code == status, result.output
     assert ("may still arrive" in result.output) is (status == FAILED)
+
+
+async def test_a_store_that_cannot_be_read_leaves_open_whether_a_start_may_still_arrive(
+    rig: Rig, tmp_path: Path, store_path: Path
+) -> None:
+    """The channel is at rest, and nobody knows for how long: that is no "off", and the reason is told."""
+    await asyncio.to_thread(store_path.write_bytes, b"no store" * 1000)
+    outcome = await stop_directly(bench_of(rig, tmp_path), store_path, CHANNEL, "ada")
+    assert not outcome.is_off
+    assert "that may still arrive is not known" in outcome.words

@@ -16,7 +16,7 @@ REFERENCES = {name: ROOT / "docs" / "reference" / f"{name}.md" for name in ("new
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The references speak of other people's files, decisions of the tree as it was when they were made.
 OF_TODAY = [page for page in PAGES if page.parent.name not in {"reference", "decisions"}]
-FOLDERS = ("protocols", "drivers", "orchestrator", "simulators", "benchmarks", "tests")
+FOLDERS = ("cellrig", "protocols", "drivers", "orchestrator", "simulators", "benchmarks", "tests")
 NUMBER = r"\d+(?:\.\d+)?"
 MENTION = re.compile(
     rf"\breference,?(?: (?P<name>neware-ct4008|chi660e))?,?(?: sections?)? "

@@ -153,13 +153,22 @@ async def test_a_part_of_an_order_is_not_carried_out() -> None:
 async def test_what_is_no_request_is_refused_without_a_line_in_the_log(
     noise: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Bytes of another protocol, and a head without end: 400, and the connection is closed."""
+    """Bytes of another protocol, and a head without end: 400 before its time is over, and the connection is closed."""
     async with open_door(SMALL) as door:
+        began_s = asyncio.get_running_loop().time()
         reply = await door.connect(noise)
         assert await door.status_of(reply) in {0, 400}
+        assert asyncio.get_running_loop().time() - began_s < HEAD_S / 2
         await asyncio.sleep(1)
         assert door.places.waiting == 0
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_body_that_is_announced_too_long_is_not_waited_for() -> None:
+    """It is refused by its head: not a letter of it needs to come."""
+    async with open_door(SMALL) as door:
+        reply = await door.connect(request(*STOP)[:-13].replace(b"Length: 13", b"Length: 999999999"))
+        assert await door.status_of(reply) == 413
 
 
 async def test_a_refused_request_takes_no_place() -> None:

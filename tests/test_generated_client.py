@@ -5,22 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from orchestrator.api.address import listen, url_of
-from orchestrator.api.app import build_routes, create_app
-from orchestrator.api.http_server import http_server
-from orchestrator.api.live_stream import LiveClients
-from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.api.app import build_routes
 from orchestrator.clock.scaled import in_loop_time, run_scaled
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S
-from orchestrator.rack.service import Service
-from orchestrator.store import open_store
 from tests.api_client import TOKEN
 from tests.javascript_client import javascript_client
-from tests.rig import open_rig
+from tests.served_rig import served
 
 PROGRAM = Path(__file__).parent / "order_follow_stop.mjs"
 # Ten minutes of the rack in a second of node's.
@@ -29,27 +22,16 @@ SPEED = 600.0
 
 async def _worked(folder: Path) -> tuple[str, str | None]:
     """Serve a rig, generate a client of the document that is served, and give it and what node's work with it wrote."""
-    settings = ServiceSettings(port=0)
-    async with open_rig(poll_period_s=60.0) as rig:
-        with open_store(folder / "cellrig.db") as store, closing(listen(settings)) as listening:
-            service = Service(store, [rig.tester])
-            live = LiveClients(service.bus)
-            server = http_server(create_app(service, live, TOKEN), settings)
-            module = folder / "client.mjs"
-            module.write_text(javascript_client(build_routes(service, live).openapi()), "utf-8")
-            tasks = [asyncio.ensure_future(service.run()), asyncio.ensure_future(server.serve(sockets=[listening]))]
-            said = None
-            if node := shutil.which("node"):
-                arguments = (str(PROGRAM), url_of(settings, listening), TOKEN, module.as_uri())
-                process = await asyncio.create_subprocess_exec(node, *arguments, stdout=asyncio.subprocess.PIPE)
-                async with asyncio.timeout(in_loop_time(60)):
-                    said = (await process.communicate())[0].decode()
-            live.close()
-            server.should_exit = True
-            await tasks[1]
-            tasks[0].cancel()
-            await asyncio.wait(tasks)
-            return module.read_text("utf-8"), said
+    async with served(folder) as there:
+        module = folder / "client.mjs"
+        module.write_text(javascript_client(build_routes(there.service, there.live).openapi()), "utf-8")
+        said = None
+        if node := shutil.which("node"):
+            arguments = (str(PROGRAM), there.url, TOKEN, module.as_uri())
+            process = await asyncio.create_subprocess_exec(node, *arguments, stdout=asyncio.subprocess.PIPE)
+            async with asyncio.timeout(in_loop_time(60)):
+                said = (await process.communicate())[0].decode()
+        return module.read_text("utf-8"), said
 
 
 def test_client_generated_for_node_orders_follows_and_stops_a_run(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ async def test_order_for_a_busy_channel_is_refused_with_who_runs_what_until_when
     async with serving(rig, store) as service:
         first = service.submit(of("A17", 3), "ada")
         await asyncio.sleep(1000)
-        busy = rf"{CHANNEL} is busy: {first.run_id} \(A17\) runs, ordered by ada, until \d{{4}}-\d\d-\d\d \d\d:\d\d at"
+        busy = rf"{CHANNEL} is busy: {first.run_id} \(A17\) runs, ordered by ada, at most about"
         with pytest.raises(CommandRefused, match=busy + ".* --queue"):
             service.submit(of("A18"), "bob")
         with pytest.raises(CommandRefused, match="A18 can be mounted there when it is over"):

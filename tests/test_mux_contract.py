@@ -108,6 +108,15 @@ async def test_driver_that_was_never_opened_closes_without_a_word() -> None:
         assert rig.mux.received == []
 
 
+async def test_driver_that_only_asked_switches_nothing_when_it_closes() -> None:
+    """``bench check`` asks beside a service that measures: the cell stays where it is."""
+    async with open_mux_rig() as rig:
+        rig.mux.relays.close([6])
+        assert await rig.multiplexer.selected() == 6
+        await rig.multiplexer.close()
+        assert rig.mux.received == ["*IDN?", "ROUT:CLOS?", "ROUT:CLOS?"]
+
+
 async def test_chi684_remembers_the_port_for_the_next_macro() -> None:
     """It is switched by the potentiostat's macro, never takes the tester off, and ignores no wrong port silently."""
     chi684 = Chi684Multiplexer(Chi684Settings(ports=16))

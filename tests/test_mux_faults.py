@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,8 @@ from drivers.errors import (
 )
 from drivers.mux import RelayMultiplexer, streams
 from drivers.transport.line import PortLine, Streams
+from orchestrator.bench.opening import open_station
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import run_virtual
 from simulators.faults import Fault, Spoil
 from simulators.memory_streams import connect_memory
@@ -311,3 +315,24 @@ async def test_close_on_a_lost_line_says_so_and_can_be_repeated(mux_rig: MuxRig)
     with pytest.raises(DriverError):
         await mux_rig.multiplexer.close()
     await mux_rig.multiplexer.close()
+
+
+@pytest.mark.real_time
+async def test_cell_that_may_still_be_on_the_leads_is_told_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A switch that cannot be reached when a program ends is named in its log: somebody must look at the leads."""
+    mux = SimulatedMux(8, lambda _: None, "ACME,RM8,RM0001,1.0")
+    server = await asyncio.start_server(mux.handle, "127.0.0.1", 0)
+    port = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    times = {"settle_s": 0.0, "reply_timeout_s": 0.2, "reconnect_first_s": 0.01}
+    switch = {"kind": "relay-mux", "identity": "RM0001", "port": port, "ports": 8, "channels": {"1": "21-1-1"}} | times
+    folders = {"step_files": tmp_path, "step_files_on_bts_pc": "S:/steps"}
+    tester = {"kind": "neware-ct4008", "units": [{"devid": 21, "subdevid": 1}]} | folders
+    potentiostat = {"program": sys.executable, "jobs": tmp_path}
+    bench = BenchSettings.model_validate({"tester": [tester], "potentiostat": potentiostat, "multiplexer": switch})
+    async with server, open_station(bench) as station:
+        assert station is not None
+        mux.wire.refuse_connections()
+        mux.wire.spoil(Fault(Spoil.CLOSED))
+    assert "a cell may still be on the leads that relay-mux switches" in caplog.text

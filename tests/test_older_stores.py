@@ -34,7 +34,7 @@ def test_store_of_an_older_version_shows_its_runs_and_is_left_as_it_is(old: Path
         ("R000003", "stopped", None),
     ]
     shown = " ".join(cellrig("show", "R000003", "--store", old).stdout.split())
-    assert "ordered by ada on - recipe file - " in shown
+    assert "ordered by ada not kept on, recipe file, cell file, check Events" in shown
     refused(cellrig("recipe", "show", "--run", "R000003", "--store", old), 1, "R000003 was not kept", "older cellrig")
     assert old.read_bytes() == before
 

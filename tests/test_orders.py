@@ -88,8 +88,8 @@ def _latch_while_it_works(shift: Shift) -> None:
 def _hide(shift: Shift) -> None:
     assert shift.life is not None
     shift.life.service.supervisors[0].runs.clear()
-    shift.life.service.supervisors[0].watch.stray = lambda channel: None  # type: ignore[method-assign]
-    shift.life.service.supervisors[0].watch.is_unseen = lambda channel: False  # type: ignore[method-assign]
+    shift.life.service.supervisors[0].watch.stray = lambda channel: None  # type: ignore[method-assign]  # an offender: the checks must see it
+    shift.life.service.supervisors[0].watch.is_unseen = lambda channel: False  # type: ignore[method-assign]  # an offender: the checks must see it
 
 
 def _answer_late(shift: Shift) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from drivers.errors import BadReply, OutcomeUnknown
+from drivers.errors import BadReply, NoReply, OutcomeUnknown
 from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.claims import CommandRefused
@@ -18,7 +18,7 @@ from orchestrator.store import Store, StoreError
 from protocols.program import Ceiling, ConstantCurrent, Loop, Until
 from simulators.neware.settings import Trouble
 from tests.outage import FailingStore, Outage, PickyStore, fail_for, open_failing_store
-from tests.rig import CHANNEL, Rig, li_li_program, open_rig
+from tests.rig import CHANNEL, Rig, li_li_program, open_rig, short_segment
 from tests.service_rig import NEXT, OTHER, check_rows, request, serving, state
 
 _ENDLESS = Trouble(ignore_end_conditions=True)
@@ -176,6 +176,21 @@ async def test_held_run_whose_stop_is_not_written_down_is_not_resumed(rig: Rig, 
             await service.resume(run.run_id, "ada")
         await asyncio.sleep(100)
         assert state(run) is RunState.STOPPED
+
+
+async def test_ordered_stop_of_a_channel_is_repeated_while_the_store_takes_nothing(
+    rig: Rig, failing_store: FailingStore
+) -> None:
+    """A test by hand that cannot be written down keeps no stop of another from being sent again."""
+    async with serving(rig, failing_store) as service:
+        for channel in (CHANNEL, OTHER):
+            await rig.tester.start(await rig.tester.load(channel, short_segment(50_000.0), "x"), "by-hand")
+        fail_for(failing_store, 10_000.0)
+        rig.tester.faults.fail("stop", NoReply("silent"))
+        assert not (await service.supervisors[0].watch.stop(OTHER, "ada")).is_off
+        rig.tester.faults.mend()
+        await asyncio.sleep(300)
+        assert (rig.bench.tester.channel(CHANNEL).busy, rig.bench.tester.channel(OTHER).busy) == (True, False)
 
 
 def test_trip_that_only_the_last_step_shows_survives_every_write_that_fails(tmp_path: Path) -> None:

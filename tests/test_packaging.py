@@ -62,13 +62,23 @@ def test_package_that_is_missing_is_named(tmp_path: Path) -> None:
     assert foreign_package() == ""
 
 
-@pytest.mark.parametrize("arguments", [("demo", "--out", "pictures"), ("spectra", "R000001")])
-def test_command_without_its_extra_says_what_to_install(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Nothing is measured for minutes only to fail at its picture: the command ends at once, with one sentence."""
-    status, said = _cellrig(tmp_path, *arguments, without=("matplotlib",))
+@pytest.mark.parametrize(
+    ("arguments", "without", "words"),
+    [
+        (("demo", "--out", "pictures"), "matplotlib", "is not installed; install it with: python -m pip install"),
+        (("spectra", "R000001"), "matplotlib", "matplotlib is not installed; install it with: python -m pip install"),
+        (("serve", "--simulate"), "uvicorn", "uvicorn is not installed; install it with: python -m pip install"),
+    ],
+)
+def test_command_without_its_extra_says_what_to_install(
+    tmp_path: Path, arguments: tuple[str, ...], without: str, words: str
+) -> None:
+    """Nothing is measured or served only to fail at its library: the command ends at once, with one sentence."""
+    (extra,) = (extra for extra, names in EXTRAS.items() if without in names)
+    status, said = _cellrig(tmp_path, *arguments, without=(without,))
     assert status == 2
     assert said.count("\n") == 1
-    assert "matplotlib is not installed; install it with: python -m pip install '.[report]'" in said
+    assert f"{words} '.[{extra}]'" in said
     assert list(tmp_path.iterdir()) == []
 
 
@@ -85,7 +95,40 @@ def test_extras_are_those_of_the_project() -> None:
     declared = {
         extra: {Requirement(text).name for text in texts} for extra, texts in PROJECT["optional-dependencies"].items()
     }
+    assert declared.pop("all") == {PROJECT["name"]}
     assert {extra: set(names) for extra, names in EXTRAS.items()} == declared
+    (everything,) = PROJECT["optional-dependencies"]["all"]
+    assert Requirement(everything).extras == set(declared)
+
+
+# Of a program that only simulates or reads: what an extra brings, and what costs it memory and time for nothing.
+HEAVY = {*(name for names in EXTRAS.values() for name in names), "pandas", "polars", "impedance"}
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import cellrig", HEAVY | {"numpy", "pydantic", "httpx", "typer", "orchestrator", "protocols", "simulators"}),
+        ("import simulators.__main__, simulators.bench", HEAVY | {"numpy", "pydantic", "typer"}),
+        ("import simulators.chi660e.__main__", HEAVY | {"numpy", "pydantic", "asyncio", "typer"}),
+        ("import orchestrator.cli.simulate, orchestrator.bench.serving", HEAVY),
+        ("import cellrig; cellrig.Service, cellrig.simulate, cellrig.open_store, cellrig.forecast", HEAVY),
+    ],
+    ids=["import cellrig", "simulators", "chi660e-sim", "cellrig simulate", "every part of the interface"],
+)
+def test_simulators_and_the_interface_import_nothing_heavy(code: str, heavy: set[str]) -> None:
+    """The simulators, their commands and ``import cellrig`` load no library of an extra, though all are installed."""
+    script = f"{code}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(result.stdout.split()) & heavy == set()
+
+
+def test_wheel_has_every_package_that_the_contracts_hold_for() -> None:
+    """What is checked is what is shipped: the wheel's packages are those of the import contracts, types included."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    packages = project["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert packages == project["importlinter"]["root_packages"]
+    assert all((ROOT / package / "py.typed").is_file() for package in packages)
 
 
 def test_pythons_that_the_project_names_are_those_it_installs_on() -> None:
@@ -103,7 +146,7 @@ def test_source_archive_has_what_a_checkout_has(tmp_path: Path) -> None:
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
     wanted = ["Makefile", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "README.md", ".ci/run", "findings/README.md"]
-    for folder in ("protocols", "drivers", "orchestrator", "simulators", "tests", "benchmarks", "docs"):
+    for folder in ("cellrig", "protocols", "drivers", "orchestrator", "simulators", "tests", "benchmarks", "docs"):
         wanted += [
             str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*.*") if "__pycache__" not in path.parts
         ]

@@ -321,7 +321,7 @@ def test_kind_of_a_newer_cellrig_has_the_bands_of_other() -> None:
 def test_bands_of_a_bench_stand_in_the_place_of_the_usual() -> None:
     """A laboratory that drives Li/Li at 40 mA/cm2 says so once, with its reason; other kinds keep their bands."""
     own = {"li-li": {Judged.CURRENT_DENSITY: UsualBand(0.005, 50.0, "ramp tests of this laboratory")}}
-    bands = replaced(BANDS, own)  # type: ignore[arg-type]
+    bands = replaced(BANDS, own)  # type: ignore[arg-type]  # a cell's kind is a word
     assert not plausibility(program("li-li", DISC, "40 mA/cm2"), bands).findings
     assert plausibility(program("li-li", DISC, "60 mA/cm2"), bands).findings
     assert plausibility(program("li-cu", "area 1.13 cm2", "40 mA/cm2"), bands).findings

@@ -180,7 +180,7 @@ def test_run_refuses_and_with_a_name_runs(tmp_path: Path) -> None:
 def test_bench_file_widens_a_band(tmp_path: Path) -> None:
     """An end that is left out stays, and the sentence gives the bench file as the source."""
     bands = load_bench(bench_file(tmp_path, WIDER)).usual_bands
-    band = bands["li-li"][Judged.CURRENT_DENSITY]  # type: ignore[index]
+    band = bands["li-li"][Judged.CURRENT_DENSITY]  # type: ignore[index]  # a cell's kind is a word
     assert (band.low, band.high) == (0.005, 50)
     assert band.source == "the bench file, ramp tests of this laboratory, 2026"
     recipe = tmp_path / "forty.yaml"
@@ -220,4 +220,4 @@ def test_example_of_the_page_is_read(tmp_path: Path) -> None:
     page = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     bands = load_bench(bench_file(tmp_path, example)).usual_bands
-    assert bands["li-li"][Judged.CURRENT_DENSITY].high == 30  # type: ignore[index]
+    assert bands["li-li"][Judged.CURRENT_DENSITY].high == 30  # type: ignore[index]  # a cell's kind is a word

@@ -45,6 +45,16 @@ async def test_refused_orders_and_claims_leave_a_trace_with_the_name(client: Cli
     assert "eve" in seen[0]
 
 
+@pytest.mark.parametrize("value", [b"[" * 100_000, b"9" * 5000], ids=["deep", "long"])
+async def test_order_that_no_reader_of_json_takes_is_refused_with_a_trace(client: Client, value: bytes) -> None:
+    """Too many levels, a number of thousands of digits: it is said what is wrong, as of any other wrong body."""
+    kind = {"content-type": "application/json"}
+    for path in ("/api/v1/runs", "/api/v1/rack/stop"):
+        answer = await client.http.post(path, content=b'{"by": ' + value + b"}", headers=kind)
+        assert (answer.status_code, "too many levels" in answer.json()["error"]) == (422, True)
+    assert len(traces(client.service.store)) == 2
+
+
 @pytest.mark.parametrize("name", ["", " ", "  \t", "\u00a0", "\u200b", "--", "."])
 async def test_by_is_never_blank(client: Client, name: str) -> None:
     """A name has a letter or a digit, whatever blanks there are."""

@@ -83,10 +83,10 @@ def state(it: object) -> object:
 def judges(records: RecordPipeline) -> str:
     """Give all that the judges of a pipeline keep in mind, and where it stands."""
     limits, guards, cycles = records._limits, records._guards, records._cycles  # noqa: SLF001 - all of it must be equal
-    opened = records._steps._open  # noqa: SLF001
+    opened = records._steps._open  # noqa: SLF001 - as above
     parts = [state(it) for it in (limits, guards, cycles)]
     where = (records.last, records.stored, records.samples, opened and vars(opened))
-    findings = sorted(repr(it) for it in records._findings if it.action is not Action.MARK)  # noqa: SLF001
+    findings = sorted(repr(it) for it in records._findings if it.action is not Action.MARK)  # noqa: SLF001 - as above
     return repr((parts, where, findings))
 
 

@@ -26,6 +26,7 @@ from tests.rig import CHANNEL, open_rig
 from tests.run_maker import program_of
 from tests.segments import segment_of
 from tests.service_rig import serving
+from tests.terminal_rack import LI_CU
 
 CU = CellFacts("cu", "li-cu", area_cm2=1.0)
 FULL, SET, TIME, CUT = EndReason.VOLTAGE, EndReason.CAPACITY, EndReason.TIME, EndReason.EXTERNAL
@@ -186,12 +187,12 @@ def test_show_prints_each_part_in_its_place(store: Store) -> None:
     assert shown.returncode == 0
     lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
     for line in (
-        "4 0.022 1.0 1.0 - - 0.1 0.1",
-        "plating 1 1 5.0 - -",
-        "strip 1 1 - 4.5 time",
-        "reservoir 2 5.0 - -",
-        "3 cycles of 1.0 mAh - 3.0 3.0 -",
-        "final strip 5 - 4.8 voltage",
+        "4 0.022 1.0000 1.0000 1.0000 1.0000 0.1000 0.1000 0.0000",
+        "plating 1 1 5.0000 - -",
+        "strip 1 1 - 4.5000 time",
+        "reservoir 2 5.0000 - -",
+        "3 cycles of 1 mAh - 3.0000 3.0000 -",
+        "final strip 5 - 4.8000 voltage",
         "Reservoir test: mean efficiency 97.5 %",
     ):
         assert line in lines, shown.stdout
@@ -200,24 +201,7 @@ def test_show_prints_each_part_in_its_place(store: Store) -> None:
 
 async def test_a_plated_cell_has_the_efficiency_that_its_charges_give(store: Store, tmp_path: Path) -> None:
     """On copper in a simulated tester: the pairs in the middle have no efficiency, the method and the first pair do."""
-    recipe = """
-name: reservoir
-title: A small reservoir
-for: [li-cu]
-record: {every: 30 s}
-limits: {host: {low: -0.5 V, high: 3.3 V}, tester: {low: -0.6 V, high: 3.4 V}, absolute: {low: -1 V, high: 3.5 V}}
-steps:
-  - {step: constant_current, direction: discharge, current: 1 mA/cm2, until: {capacity: 0.06 mAh/cm2}}
-  - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {voltage: 1 V, time: 1 h}}
-  - {step: constant_current, direction: discharge, current: 1 mA/cm2, until: {capacity: 0.06 mAh/cm2}}
-  - step: repeat
-    times: 3
-    steps:
-      - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {capacity: 0.02 mAh/cm2, voltage: 1 V}}
-      - {step: constant_current, direction: discharge, current: 1 mA/cm2, until: {capacity: 0.02 mAh/cm2}}
-  - {step: constant_current, direction: charge, current: 1 mA/cm2, until: {voltage: 1 V, time: 1 h}}
-"""
-    program = resolve(parse_recipe(recipe), load_cell("conditioned-li-cu"))
+    program = resolve(parse_recipe(LI_CU), load_cell("conditioned-li-cu"))
     async with open_rig(cells={CHANNEL: "conditioned-li-cu"}) as rig, serving(rig, store) as service:
         run = service.submit(RunRequest(program, CHANNEL, CHANNEL), "ada")
         await asyncio.sleep(1800)

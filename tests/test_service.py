@@ -1,10 +1,12 @@
 """The service: what becomes of runs when it dies, what clients may order, and what waits for a person."""
 
 import asyncio
+import re
 
 import pytest
 
-from orchestrator.clock.virtual import clock_date, wall_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.states import RunState
@@ -188,7 +190,7 @@ async def test_third_start_after_two_deaths_only_observes_until_the_time_it_says
     async with serving(rig, store) as service:
         assert service.observe_only
         assert service.observes_until_unix_s == wall_time() + 600
-        until = clock_date(wall_time() + 600)
+        until = re.escape(local_time(wall_time() + 600))
         with pytest.raises(CommandRefused, match=f"died 2 times within 10 minutes: it only observes until {until}"):
             service.submit(request("21-1-6"), "ada")
         await asyncio.sleep(599)

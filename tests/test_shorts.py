@@ -285,9 +285,9 @@ def samples_of(program: Program, ohm_of_half: list[float]) -> list[Sample]:
     for count, number in enumerate(numbers, 1):
         step = segment.steps[number - 1]
         ohm = ohm_of_half[count - 4] if count >= 4 else ohm_of_half[0]
-        lasts_s = step.until.time_s or 0.0  # type: ignore[union-attr]
+        lasts_s = step.until.time_s or 0.0  # type: ignore[union-attr]  # every step of these programs has it
         times = [*range(0, int(lasts_s), 30), lasts_s]
-        set_a = step.constant_a or 0.0  # type: ignore[union-attr]
+        set_a = step.constant_a or 0.0  # type: ignore[union-attr]  # every step of these programs has it
         for time_s in times:
             samples.append(
                 Sample(

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from impedance.preprocessing import readCHInstruments  # type: ignore[import-untyped]
+from impedance.preprocessing import readCHInstruments  # type: ignore[import-untyped]  # impedance has no types
 
 from simulators.cells import load_cell
 from simulators.cells.model import CellModel

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from drivers.chi660e import textfile
-from drivers.errors import MeasurementFailed, WrongFile
+from drivers.errors import MeasurementFailed, SettingsError, WrongFile
+from orchestrator.bench.simulated import read_variation
 from protocols.bounded_file import BadFile, NoSuchFile, read_bounded
 from protocols.errors import InputError, RecipeError, UnknownName
 from protocols.loading import load_cell, load_recipe
+from simulators.bench import read_entries
+from simulators.cells.loading import load_cell as load_cell_model
+from simulators.chi660e.settings import read_settings
 from tests.chi_texts import Text
 
 HEAD = Text("ocpt", [(0.1, 3.2)]).bytes().partition(b"1.000e-1")[0]
@@ -98,6 +102,32 @@ def test_a_file_that_grows_while_it_is_read_is_still_bounded(tmp_path: Path) -> 
         read_bounded(path, 9)
     with pytest.raises(NoSuchFile):
         read_bounded(tmp_path / "none", 9)
-    # Files of the system say that they have no bytes, and have some.
-    with pytest.raises(BadFile, match="at most 9"):
-        read_bounded("/proc/self/status", 9)
+
+
+def test_a_file_is_not_read_beyond_its_bound() -> None:
+    """Files of the system tell no size and may have no end: what is taken in is the bound, not the file."""
+    endless = Path("/proc/self/smaps")
+    size = len(endless.read_bytes())
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFile, match="at most 9 are read"):
+            read_bounded(endless, 9)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < size / 2
+
+
+@pytest.mark.parametrize("value", ["[" * 3000, "9" * 5000], ids=["too deep", "endless number"])
+def test_simulated_cells_and_instruments_refuse_odd_toml_with_a_sentence(tmp_path: Path, value: str) -> None:
+    """Levels and digits without end in a file of a cell model, of cells or of a potentiostat, or behind ``--vary``."""
+    path = tmp_path / "odd.toml"
+    path.write_text(f"model = {value}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"cell model .*odd\.toml is not TOML"):
+        load_cell_model(str(path), seed=1)
+    with pytest.raises(ValueError, match=r"cells file .*odd\.toml"):
+        read_entries(path)
+    with pytest.raises(ValueError, match=r"cfg .*odd\.toml"):
+        read_settings(str(path))
+    with pytest.raises(SettingsError, match="settings of the cell model are no TOML"):
+        read_variation([f"model = {value}"])

@@ -100,7 +100,7 @@ def test_parameters_of_made_up_circuits_are_recovered(circuit: str, noise: float
 def test_elements_mean_what_the_package_means() -> None:
     """Our arithmetic and the ``impedance`` package's own agree on every element."""
     import numpy as np
-    from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]
+    from impedance.models.circuits import CustomCircuit  # type: ignore[import-untyped]  # impedance has no types
 
     frequency = np.array(GRID_HZ)
     for circuit, values in MADE_UP.items():

@@ -70,13 +70,39 @@ def test_nyquist_has_equal_axes_and_the_imaginary_part_upside_down(
     """An ohm is as long upwards as sideways, arcs stand upright, and a bar tells the cycles' colours."""
     spectra = cold_and_warm()
     nyquist(spectra, tmp_path / "n.png", "title")
-    axes, bar = drawn[0].axes
+    (axes,) = drawn[0].axes
+    (bar,) = axes.child_axes
     assert axes.get_aspect() == 1.0
     points, fit = axes.lines[0], axes.lines[1]
     assert numbers(points.get_ydata()) == [-z.imag for z in spectra[0].spectrum.impedance_ohm]
     assert points.get_color() == fit.get_color() != axes.lines[2].get_color()
     assert {"1 MHz", "100 Hz", "10 mHz"} <= {text.get_text() for text in axes.texts}
     assert bar.get_ylabel() == "cycle number"
+
+
+def _arc(ohm: float) -> Spectrum:
+    """Give the spectrum of one arc that begins close to the axis."""
+
+    def impedance_ohm(hertz: float) -> complex:
+        return 20 + ohm / (1 + 6e-4j * hertz)
+
+    return spectrum_of(impedance_ohm)
+
+
+def test_words_of_nyquist_stay_inside_and_the_bar_is_as_high_as_the_axes(
+    tmp_path: Path, drawn: list[matplotlib.figure.Figure]
+) -> None:
+    """A mark's words lay across the axis, and the bar of colours was as high as the figure."""
+    nyquist([Drawn(1, _arc(400.0)), Drawn(2, _arc(600.0))], tmp_path / "n.png", "title")
+    (axes,) = drawn[0].axes
+    (bar,) = axes.child_axes
+    frame, beside = axes.get_window_extent(), bar.get_window_extent()
+    for text in axes.texts:
+        words = text.get_window_extent()
+        assert frame.x0 < words.x0
+        assert words.x1 < frame.x1
+        assert frame.y0 < words.y0
+    assert (beside.y0, beside.y1) == pytest.approx((frame.y0, frame.y1))
 
 
 def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
@@ -89,6 +115,9 @@ def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
     assert (upper.get_xscale(), upper.get_yscale(), lower.get_yscale()) == ("log", "log", "linear")
     assert numbers(upper.lines[0].get_ydata()) == pytest.approx([abs(z) for z in spectra[0].spectrum.impedance_ohm])
     assert max(numbers(lower.lines[0].get_ydata())) > 10.0
+    labels = [text.get_text() for text in upper.get_yticklabels()]
+    assert {"100", "200"} <= set(labels)
+    assert not any(text.get_text() for text in upper.get_yticklabels(minor=True))
 
 
 def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
@@ -107,7 +136,8 @@ def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
 def test_spectra_of_one_cycle_are_told_apart(tmp_path: Path, drawn: list[matplotlib.figure.Figure]) -> None:
     """Two spectra of a cycle have colours by their order, and their resistances stand beside each other."""
     nyquist([Drawn(3, one.spectrum, one.fit) for one in cold_and_warm()], tmp_path / "n.png", "title")
-    axes, bar = drawn[0].axes
+    (axes,) = drawn[0].axes
+    (bar,) = axes.child_axes
     assert axes.lines[0].get_color() != axes.lines[2].get_color()
     assert bar.get_ylabel() == "spectrum, in the order measured"
     resistance_over_cycles([row(3, 49.0, 150.0), row(3, 48.0, None)], (), tmp_path / "r.png", "title")

@@ -91,7 +91,7 @@ async def _lose_the_start(rig: Rig, reached: bool) -> None:
         start = rig.bench.tester.start
         rig.bench.tester.start = lambda *_: None  # type: ignore[method-assign]  # the simulator, not code of ours
         await asyncio.sleep(20)
-        rig.bench.tester.start = start  # type: ignore[method-assign]
+        rig.bench.tester.start = start  # type: ignore[method-assign]  # as above
     else:
         await asyncio.sleep(20)
     rig.bench.wire.spoil(Fault(Spoil.SILENT, None, None))

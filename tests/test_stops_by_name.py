@@ -10,9 +10,10 @@ import typer
 from drivers.interfaces import ChannelState
 from orchestrator.api.places import Bounds
 from orchestrator.api.routes import channel_now
-from orchestrator.cli.client import ServiceClient
 from orchestrator.cli.output import DONE, FAILED
-from orchestrator.cli.stops import exit_status, is_worth_waiting, order_stop
+from orchestrator.cli.stops import exit_status, order_stop
+from orchestrator.client import ServiceClient
+from orchestrator.client.stops import is_worth_waiting
 from orchestrator.events import EventKind
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.store import Store

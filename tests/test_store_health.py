@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -239,6 +240,21 @@ def test_store_that_went_back_is_told(store_path: Path, tmp_path: Path) -> None:
     with open_store(other) as store:
         store.add_event(None, EventKind.COMMAND, "another store's first", NOW + 1)
         assert NewestCommit(store).missing() == ""
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/zero"),
+        lambda path: path.write_text('{"event": Infinity, "first_unix_s": 1, "at_unix_s": 1}'),
+    ],
+    ids=["pipe", "device", "no number"],
+)
+def test_a_note_that_is_none_keeps_no_store_from_being_opened(store: Store, spoil: Callable[[Path], object]) -> None:
+    """Whatever stands beside a store in the place of its note is not waited for, read without end or believed."""
+    spoil(newest_path(store.path))
+    assert NewestCommit(store).missing() == ""
 
 
 def test_what_is_no_store_is_not_checked(tmp_path: Path) -> None:

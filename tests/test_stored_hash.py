@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from drivers.errors import NoReply
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.runs.request import stored_program
 from orchestrator.states import RunState
@@ -75,3 +76,24 @@ async def test_a_held_run_is_not_resumed_from_a_spoiled_program(rig: Rig, store:
         with pytest.raises(Damaged):
             await service.resume(run.run_id, "ada")
         assert state(run) is RunState.HOLDING
+
+
+async def test_a_held_run_that_works_again_is_not_watched_by_a_spoiled_program(rig: Rig, store: Store) -> None:
+    """Continued at the tester it stays held, the channel says why, a stop there is repeated, and its name stops it."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(900)
+        rig.bench.tester.reboot(keep_program=True)
+        await asyncio.sleep(200)
+        assert state(run) is RunState.HOLDING
+        spoil(store, run.run_id)
+        assert rig.bench.tester.resume(CHANNEL)
+        await asyncio.sleep(300)
+        assert state(run) is RunState.HOLDING
+        watch = service.supervisors[0].watch
+        assert "not the one that was ordered" in watch.words(CHANNEL)
+        rig.tester.faults.fail("stop", NoReply("silent"))
+        assert not (await watch.stop(CHANNEL, "ada")).is_off
+        rig.tester.faults.mend()
+        await asyncio.sleep(300)
+        assert rig.bench.tester.channels[CHANNEL].machine.status is not Status.WORKING

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.guards.channel import SLICE_S, Judges, SimulatedChannel, segments
 from benchmarks.guards.pulling import During, Look, Pulled, pulled
 from benchmarks.guards.tests_of_cells import DrawnTest, drawn_test
@@ -45,13 +45,13 @@ class Sound:
         return [finding for finding in self.findings if finding.action is not Action.MARK]
 
 
-def measure(quick: bool, seed: str = SEED) -> list[Figure]:
+def measure(size: Size, seed: str = SEED) -> list[Figure]:
     """Run sound tests and pulled-out cells."""
     sound: list[Sound] = []
     out: list[Pulled | None] = []
     back: list[Pulled | None] = []
     shown: list[Pulled | None] = []
-    for number in range(_QUICK if quick else TESTS):
+    for number in range(size.of(TESTS, _QUICK, 2)):
         test = drawn_test(seed, number)
         ran = _sound(test, number)
         sound.append(ran)

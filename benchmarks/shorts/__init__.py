@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.shorts.population import Event, drawn_case
 from benchmarks.shorts.schedules import TestKind
 from benchmarks.shorts.scoring import Score, scored
@@ -35,9 +35,11 @@ CELLS = {
 _QUICK = 10
 
 
-def measure(quick: bool, seed: str = SEED) -> list[Figure]:
-    """Judge a population; a tenth of it when quick."""
-    scores = {event: _population(seed, event, count // (_QUICK if quick else 1)) for event, count in CELLS.items()}
+def measure(size: Size, seed: str = SEED) -> list[Figure]:
+    """Judge a population; a part of it where less is enough."""
+    scores = {
+        event: _population(seed, event, max(1, count // size.of(1, _QUICK, count))) for event, count in CELLS.items()
+    }
     everything = [score for group in scores.values() for score in group]
     records = sum(score.records for score in everything)
     return [

@@ -188,7 +188,7 @@ def _event(
     if event is Event.MENDED:
         mends = _moment(draws, spans)
         gained = ohm * (log_uniform(draws, 1.5, 10.0) - 1.0)
-        contacts = facts.parts.contacts if facts.parts is not None else cell.contacts  # type: ignore[attr-defined]
+        contacts = facts.parts.contacts if facts.parts is not None else cell.contacts  # type: ignore[attr-defined]  # these cells have them
         contacts.append((-1.0, mends, gained))
     return None, ()
 

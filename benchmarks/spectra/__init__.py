@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.spectra.population import drawn_case
 from benchmarks.spectra.scoring import Score, scored
 
@@ -26,9 +26,9 @@ MUST_BE_FOUND, TIMES_NOISE = 0.05, 10.0
 _SIZES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, math.inf)
 
 
-def measure(quick: bool, seed: str = SEED) -> list[Figure]:
+def measure(size: Size, seed: str = SEED) -> list[Figure]:
     """Judge and fit a population."""
-    scores = [scored(drawn_case(seed, number)) for number in range(QUICK_SPECTRA if quick else SPECTRA)]
+    scores = [scored(drawn_case(seed, number)) for number in range(size.of(SPECTRA, QUICK_SPECTRA, 4))]
     return [*_verdicts(scores), *_fits(scores), *_times(scores)]
 
 

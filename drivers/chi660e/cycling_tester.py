@@ -47,6 +47,7 @@ from drivers.interfaces import (
 )
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Program
+from protocols.step_names import told
 from protocols.techniques import CurrentSteps, OpenCircuit
 
 logger = logging.getLogger(__name__)
@@ -294,7 +295,7 @@ class PotentiostatCycler:
         if time_digits.covers(trace.time_s, seconds, technique.interval_s):
             return True
         last = test.memory.last
-        where = f"step {last.step}" if last else "its first step"
+        where = told(test.samples.steps, last.step) if last else "its first step"
         test.detail = (
             f"{where} ended at {self._voltage_v:.4f} V by the limits of {technique.low_v:g} to {technique.high_v:g} V, "
             "and a potentiostat does not go on after a limit"

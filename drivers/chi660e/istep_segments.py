@@ -218,12 +218,13 @@ def samples_of(
 class SegmentSamples:
     """Turns the traces of a segment's measurements into samples, as one measurement after the other is made.
 
-    Capacity is current times time, energy follows the voltage between rows. ``jobs`` are what is to be measured.
+    Capacity is current times time, energy follows the voltage between rows. ``jobs`` are what is to be measured,
+    ``steps`` the segment's.
     """
 
     def __init__(self, segment: CyclingSegment, cycles_per_job: int = _CYCLES_MAX) -> None:
         """Begin at the segment's first step. Raises CannotRun for one that ISTEP cannot carry out."""
-        plan = _plan(segment, cycles_per_job)
+        plan, self.steps = _plan(segment, cycles_per_job), segment.steps
         self.jobs = tuple(_technique(job, segment) for job in plan)
         self._to_come = iter(zip(plan, self.jobs, strict=True))
         self._samples: list[Sample] = []

@@ -35,7 +35,7 @@ class RelayMultiplexer:
         self._settings = settings
         self._client = MuxClient(settings, lines or ports_of(settings))
         self._lock = asyncio.Lock()
-        self._used = False
+        self._has_ordered = False
 
     async def open(self) -> None:
         """Connect, check the identity, and open every port.
@@ -45,13 +45,15 @@ class RelayMultiplexer:
         await self.select(None)
 
     async def close(self) -> None:
-        """Open every port and drop the line, also when that fails; without an earlier use nothing is done."""
-        if not self._used:
-            return
+        """Open every port and drop the line, also when that fails; without an earlier order nothing is switched.
+
+        Who only asked leaves the ports as they are: another program may be measuring through them.
+        """
         try:
-            await self.select(None)
+            if self._has_ordered:
+                await self.select(None)
         finally:
-            self._used = False
+            self._has_ordered = False
             async with self._lock:
                 await self._client.drop()
 
@@ -75,7 +77,6 @@ class RelayMultiplexer:
     async def selected(self) -> int | None:
         """Ask which port is connected. Raises NotConfirmed when several are."""
         async with self._lock:
-            self._used = True
             ports = await self._client.closed()
         if len(ports) > 1:
             raise NotConfirmed(f"{self.name}: {_words(ports)} are closed at the same time")
@@ -83,7 +84,7 @@ class RelayMultiplexer:
 
     async def _order(self, data: bytes, expected: tuple[int, ...]) -> None:
         """Send a command once, wait for the relays to settle, and read back."""
-        self._used = True
+        self._has_ordered = True
         said = await self._client.order(data)
         await asyncio.sleep(self._settings.settle_s)
         try:

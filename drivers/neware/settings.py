@@ -14,7 +14,7 @@ from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 
 # In every manual of the vendor's, and so no secret (reference neware-ct4008, section 2.2).
-_VENDORS_PASSWORD = "neware"  # noqa: S105
+_VENDORS_PASSWORD = "neware"  # noqa: S105 - the vendor's published default
 _CHANNELS_OF_A_UNIT = 8
 
 

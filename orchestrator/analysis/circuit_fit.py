@@ -148,7 +148,7 @@ def _known(found: Found) -> dict[str, tuple[float, float] | None]:
 
 def _stated(value: float, variance: float, freedom: int) -> float:
     """Return a standard error of which twice holds what two standard deviations hold, however few the points are."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
 
     if not 0.0 <= variance < math.inf:
         return math.inf

@@ -147,7 +147,7 @@ class _Problem:
     ) -> list[list[tuple[float, ...]]]:
         """Return the best places of all terms, with a new one tried everywhere and the amplitudes solved for."""
         import numpy as np
-        from scipy.optimize import nnls  # type: ignore[import-untyped]
+        from scipy.optimize import nnls  # type: ignore[import-untyped]  # scipy has no types
 
         at = None if new is None else list(wanted).index(new)
         shapes = [

@@ -103,6 +103,12 @@ class RunData:
         return [step for test, steps in self._read if not test.row.is_measurement for step in steps if step.is_over]
 
     @property
+    def newest_step(self) -> RunStep | None:
+        """The step of the original program that ran last on a tester, over or not; None before the first."""
+        steps = [step for test, found in self._read if not test.row.is_measurement for step in found]
+        return next((step for step in reversed(steps) if not step.place.is_repeated_check), None)
+
+    @property
     def whole_steps(self) -> list[tuple[RunStep, ...]]:
         """The executed steps of the original program, each with its parts; repeated contact checks are omitted."""
         return parts_together(self.steps)
@@ -147,6 +153,14 @@ class RunData:
 
         for test, steps in self._read:
             yield from chunks(self.store, test, steps, names, rows)
+
+    def chunks_of(self, step: RunStep, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
+        """Yield the samples of one executed step, or of one part of it, as ``chunks`` does."""
+        from orchestrator.analysis.sample_columns import chunks
+
+        for test, steps in self._read:
+            if test.row.id == step.test:
+                yield from chunks(self.store, test, steps, names, rows, step)
 
     def columns(self, *names: str) -> Columns:
         """Return complete columns of all samples: those named, or all."""

@@ -75,11 +75,21 @@ the store. The next seven are those of ``orchestrator.judging.placing.RunPlace``
 """
 
 
-def chunks(store: Store, test: RunTest, steps: Sequence[RunStep], names: Sequence[str], rows: int) -> Iterator[Columns]:
-    """Return one test's samples as columns, in chunks of at most ``rows`` rows."""
+def chunks(
+    store: Store,
+    test: RunTest,
+    steps: Sequence[RunStep],
+    names: Sequence[str],
+    rows: int,
+    only: RunStep | None = None,
+) -> Iterator[Columns]:
+    """Return one test's samples, or those of one of its steps, as columns, in chunks of at most ``rows`` rows."""
     wanted = _checked(names)
     if test.last is None or not steps:
         return
+    after, last = -1, test.last.sequence
+    if only is not None:
+        after, last = only.executed.first_sequence - 1, min(last, only.executed.last_sequence)
     # The sequence number tells the step, also where nobody asked for it.
     stored = ["sequence", *(name for name in wanted if name in _STORED and name != "sequence")]
     firsts = np.array([step.executed.first_sequence for step in steps])
@@ -87,7 +97,7 @@ def chunks(store: Store, test: RunTest, steps: Sequence[RunStep], names: Sequenc
     earlier = {name: np.array([getattr(step.earlier, name) for step in steps]) for name in _CONTINUED}
     modes: dict[str, str] = {}
     with explained(store.path):
-        for page in column_pages(store.connection, test.row.id, stored, test.last.sequence, rows):
+        for page in column_pages(store.connection, test.row.id, stored, last, rows, after):
             found: Columns = {name: _array(name, values, modes) for name, values in zip(stored, page, strict=True)}
             at = np.searchsorted(firsts, found["sequence"], side="right") - 1
             if "time_s" in found:

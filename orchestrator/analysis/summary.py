@@ -5,21 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.run_data import Gap, RunData
+from orchestrator.analysis.run_steps import RunStep
+from orchestrator.analysis.time_ahead import time_ahead
+from orchestrator.clock.iso_time import iso_utc
+from orchestrator.events import EventKind
 from orchestrator.judging.cycles import NOTHING, Cycle
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
-from orchestrator.store import Origins, Store
+from orchestrator.store import Origins, RunRow, Store
+from orchestrator.store.step_names import names_of_run
+from protocols.step_names import CHECK_AGAIN, StepNames
+
+# The words with which events tell these states.
+_SETTLED = frozenset(state.value for state in RunState if state.is_settled)
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """The summary of one run: times in hours of test time; ``hours_to_short`` is None without a short.
+    """The summary of one run: ``hours`` of test time, ``hours_to_short`` too, which is None without a short.
+
+    ``cell_kind`` is that of the cell's file. ``ended_unix_s`` is when the run came to its end, not when that was
+    acknowledged; None while it may go on, as ``started_unix_s`` is before the first test.
 
     ``density_at_short_ma_cm2`` is that of the step in which it lies (the critical current density of a ramp),
     ``charge_to_short_mah`` what had passed in all, both ways, ``step_charge_at_short_mah`` what of it in that step.
@@ -36,7 +47,11 @@ class RunSummary:
     recipe: str
     cell: str
     channel: str
+    cell_kind: str
     simulated: bool | None
+    ordered_unix_s: float
+    started_unix_s: float | None
+    ended_unix_s: float | None
     state: RunState
     ended_because: str
     hours: float
@@ -60,6 +75,9 @@ class RunSummary:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``cellrig runs --json`` prints."""
         row = asdict(self)
+        for moment in ("ordered", "started", "ended"):
+            unix_s = row.pop(f"{moment}_unix_s")
+            row[f"{moment}_utc"] = None if unix_s is None else iso_utc(unix_s)
         kept = self.retention_percent_cycle_5_to_50
         return {"run": row.pop("run_id"), **row, "retention_percent_cycle_5_to_50": kept, "state": self.state.value}
 
@@ -97,7 +115,11 @@ def _summary(data: RunData) -> RunSummary:
         recipe=run.recipe,
         cell=run.cell,
         channel=run.channel,
+        cell_kind=data.program.cell.kind,
         simulated=run.simulated,
+        ordered_unix_s=run.created_unix_s,
+        started_unix_s=data.tests[0].row.started_unix_s if data.tests else None,
+        ended_unix_s=_ended_unix_s(run, store),
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
@@ -111,6 +133,18 @@ def _summary(data: RunData) -> RunSummary:
         capacity_mah_g_cycle_50=capacities.get(50),
         reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,
     )
+
+
+def _ended_unix_s(run: RunRow, store: Store) -> float | None:
+    """Return since when the run is at its end. A run whose end was doubted, and that went on, has ended later."""
+    if not run.state.is_settled:
+        return None
+    ended_unix_s: float | None = None
+    for event in store.events(run.run_id):
+        if event.kind == EventKind.STATE:
+            is_settled = event.message.partition(":")[0] in _SETTLED
+            ended_unix_s = (ended_unix_s or event.at_unix_s) if is_settled else None
+    return run.state_unix_s if ended_unix_s is None else ended_unix_s
 
 
 def _of_the_cell(cycles: Sequence[Cycle]) -> Sequence[Cycle]:
@@ -135,18 +169,27 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run with where it comes from, its events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, origin, events, last executed steps and cycles, reservoir tests and gaps.
 
-    Steps bear run time and the numbers of the original program; the step number of a repeated contact check is 0.
+    Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
+    number of a repeated contact check is 0.
     """
     data = RunData(store, run_id)
     events = [
-        {"at": _utc(event.at_unix_s), "kind": event.kind, "message": event.message} for event in store.events(run_id)
+        {
+            "at": iso_utc(event.at_unix_s),
+            "at_unix_s": event.at_unix_s,
+            "kind": event.kind,
+            "message": event.message,
+        }
+        for event in store.events(run_id)
     ]
     steps, cycles = data.steps, data.cycles
-    kept = [step.as_dict() for step in steps[len(steps) - min(last_steps, len(steps)) :]]
+    names = names_of_run(store, run_id, data.program)
+    kept = [_step(step, names) for step in steps[len(steps) - min(last_steps, len(steps)) :]]
     return {
         "run": _summary(data).as_dict(),
+        "ahead": time_ahead(data),
         "program_sha256": data.run.program_sha256,
         "origin": Origins(store).of(run_id).as_dict(),
         "events": events,
@@ -155,6 +198,13 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "reservoir": [_plain(asdict(test)) for test in reservoir_tests(data)],
         "gaps": [_gap(gap) for gap in data.gaps],
     }
+
+
+def _step(step: RunStep, names: StepNames) -> dict[str, Any]:
+    """Return an executed step with its name, and the place in the recipe where it is written, if that was kept."""
+    at = step.place
+    name = CHECK_AGAIN if at.is_repeated_check else names.of(at.segment, at.step)
+    return {**step.as_dict(), "step_name": name, "recipe_step": names.place(at.segment, at.step)}
 
 
 def _plain(value: object) -> object:
@@ -168,14 +218,12 @@ def _plain(value: object) -> object:
 
 def _gap(gap: Gap) -> dict[str, Any]:
     return {
-        "from": _utc(gap.started_unix_s),
-        "to": _utc(gap.ended_unix_s),
+        "from": iso_utc(gap.started_unix_s),
+        "to": iso_utc(gap.ended_unix_s),
+        "from_unix_s": gap.started_unix_s,
+        "to_unix_s": gap.ended_unix_s,
         "time_s": gap.time_s,
         "lost_records": gap.lost,
         "deviations": [row.category.value for row in gap.deviations],
         "effects": [row.effect for row in gap.deviations],
     }
-
-
-def _utc(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -54,8 +54,21 @@ def new_application(statuses: Statuses, trace: Trace) -> FastAPI:
         trace(request, "; ".join(told))
         return answer(422, "\n".join(told))
 
+    async def http_error(request: Request, err: Exception) -> JSONResponse:
+        if not isinstance(err, HTTPException):
+            raise err
+        if err.status_code == 404:
+            there = f"{browser.OPENAPI} lists what there is, {browser.PAGE} shows it"
+            return answer(404, f"there is nothing at this address; {there}")
+        if err.status_code == 400:
+            # FastAPI's word for a body on which its reader of JSON gave up otherwise than at a wrong letter.
+            unread = "the body cannot be read: it has too many levels, or a number with too many digits"
+            trace(request, unread)
+            return answer(422, unread)
+        return answer(err.status_code, str(err.detail), dict(err.headers or {}))
+
     app.add_exception_handler(RequestValidationError, wrong_input)
-    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, _defect)
     for kind, _ in statuses:
         app.add_exception_handler(kind, known)
@@ -77,15 +90,6 @@ def answer(status: int, sentence: str, headers: dict[str, str] | None = None) ->
 
 def _words(error: dict[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ")
-
-
-async def _http_error(request: Request, err: Exception) -> JSONResponse:
-    if not isinstance(err, HTTPException):
-        raise err
-    if err.status_code == 404:
-        there = f"{browser.OPENAPI} lists what there is, {browser.PAGE} shows it"
-        return answer(404, f"there is nothing at this address; {there}")
-    return answer(err.status_code, str(err.detail), dict(err.headers or {}))
 
 
 async def _defect(request: Request, err: Exception) -> JSONResponse:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from orchestrator.api.models import EventQuery, RackEventQuery, RunQuery
 from orchestrator.events import SEVERITY_KEY, EventKind, Severity
+from orchestrator.store import Store
+from orchestrator.store.errors import explained
 
 
 @dataclass(slots=True)
@@ -45,8 +47,18 @@ def of_runs(query: RunQuery) -> Conditions:
     found.one_of("coalesce(nullif(run.label, ''), cell.name)", query.label)
     found.one_of("run.channel", query.channel)
     found.one_of("run.recipe", query.recipe)
+    if query.simulated is not None:
+        found.add("coalesce(run.simulated, 0) = ?", int(query.simulated))
     found.between("run.created_unix_s", query.since, query.before)
     return found
+
+
+def run_ids(store: Store, query: RunQuery) -> list[str]:
+    """Return the ids of all runs that pass every filter of a question, the oldest first; its page does not count."""
+    passes = of_runs(query)
+    sql = f"SELECT run_id FROM run JOIN cell ON cell.id = run.cell_id WHERE {passes} ORDER BY number"  # noqa: S608 as above
+    with explained(store.path):
+        return [run_id for (run_id,) in store.connection.execute(sql, passes.values)]
 
 
 def of_events(query: EventQuery) -> Conditions:
@@ -60,7 +72,7 @@ def of_events(query: EventQuery) -> Conditions:
         found.one_of("run_id", query.run)
         if query.channel:
             marks = _marks(query.channel)
-            found.add(f"run_id IN (SELECT run_id FROM run WHERE channel IN ({marks}))", *query.channel)  # noqa: S608
+            found.add(f"run_id IN (SELECT run_id FROM run WHERE channel IN ({marks}))", *query.channel)  # noqa: S608 - marks only
     return found
 
 

@@ -9,10 +9,10 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import lru_cache
 from math import isfinite
 
+from orchestrator.api.models import RunNow
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, Inbox, RunUpdate, Told
 
@@ -114,7 +114,7 @@ async def stream(live: LiveClients, now: list[RunUpdate]) -> AsyncGenerator[str,
 @lru_cache(maxsize=MOST_CLIENTS)
 def _run_event(update: RunUpdate) -> str:
     """Return the text of an update: made once, whoever follows."""
-    return _event("run", asdict(update))
+    return _event("run", RunNow.model_validate(update).model_dump(mode="json"))
 
 
 def _event(kind: str, data: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from drivers.interfaces import Sample
+from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.api import filters
 from orchestrator.api.models import EventQuery, Page, RunQuery
 from orchestrator.judging.cycles import Cycle
@@ -20,19 +21,27 @@ from orchestrator.store.statements import STEP_COLUMNS
 class Kind:
     """A table of a test's rows: its name, the column that counts them, and all columns.
 
-    ``more`` are columns that are made of others, each by its name in SQL.
+    ``more`` are columns that are made of others, each by its name in SQL. ``has_step_names``: each row is named by its
+    test and its key.
     """
 
     table: str
     key: str
     columns: tuple[str, ...]
     more: tuple[tuple[str, str], ...] = ()
+    has_step_names: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns of an answer, in their order."""
+        named = ["step_name"] if self.has_step_names else []
+        return ["test", *self.columns, *(name for name, _ in self.more), *named]
 
 
 _SAMPLE_UTC = ("time_utc", "strftime('%Y-%m-%dT%H:%M:%SZ', unix_time_s, 'unixepoch')")
 # The run's number of a cycle stands where the tester's counter stands in the table.
 SAMPLES = Kind("sample", "sequence", tuple(name.removeprefix("tester_") for name in Sample._fields), (_SAMPLE_UTC,))
-STEPS = Kind("step", "step_count", tuple(name.removeprefix("tester_") for name in STEP_COLUMNS))
+STEPS = Kind("step", "step_count", tuple(name.removeprefix("tester_") for name in STEP_COLUMNS), has_step_names=True)
 SPECTRA = Kind("spectrum", "sequence", SpectrumPoint._fields)
 CYCLES = Kind("cycle", "cycle", tuple(Cycle.__dataclass_fields__))
 
@@ -59,8 +68,11 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
                 rows += store.connection.execute(sql, (test, since, limit + 1 - len(rows))).fetchall()
     kept = rows[:limit]
     position = 1 + kind.columns.index(kind.key)
+    if kind.has_step_names:
+        namer = StepNamer(store, run_id)
+        kept = [(*row, namer.name(row[0], row[position])) for row in kept]
     return {
-        "columns": ["test", *kind.columns, *(name for name, _ in kind.more)],
+        "columns": kind.names,
         "rows": kept,
         "after_test": kept[-1][0] if kept else after_test,
         "after": kept[-1][position] if kept else after,

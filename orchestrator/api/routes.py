@@ -84,7 +84,10 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     report, stop = service.stops.last.get(channel), sentences.stop_words(service, channel)
     mounted = service.cells.on(channel)
     use = sentences.channel_use(update, queued, mounted, works)
-    words = sentences.channel_words(update, queued, channel, works, stop, mounted)
+    times = service.cells.queue_times(channel, update)
+    # By a simulated rack's clock no date means anything to people.
+    begins = {} if service.simulated else times.begins
+    words = sentences.channel_words(update, queued, channel, works, stop, mounted, begins)
     if supervisor.watch.is_unseen(channel):
         use = ChannelUse.UNKNOWN
         words = f"whether it works is being asked of {tester.name}; by what is stored: {words}"
@@ -101,6 +104,7 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         mounted=models.MountedNow.model_validate(mounted) if mounted else None,
         run=models.RunNow.model_validate(update) if update else None,
         queued=queued,
+        expected_free_unix_s=times.free_unix_s,
         claim=models.ClaimNow(owner=claim[0], left_s=claim[1]) if claim else None,
         works_without_run=works,
         stop=channel_stopped(report) if report else None,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from drivers.interfaces import BatteryTester
 from orchestrator.clock.durations import duration_words
-from orchestrator.clock.virtual import clock_date
+from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, RunUpdate
+from orchestrator.events.time_left import left_of
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -57,10 +59,11 @@ def channel_words(
     works: str = "",
     stop: str = "",
     mounted: RunOnChannel | None = None,
+    begins: Mapping[str, float] = MappingProxyType({}),
 ) -> str:
     """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours.
 
-    ``mounted``: the run whose cell is on it. An empty channel is free.
+    ``mounted``: the run whose cell is on it. An empty channel is free. ``begins``: when waiting runs begin, by run id.
     """
     goes_on = update is not None and not update.state.is_over
     said = _run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued)
@@ -68,7 +71,8 @@ def channel_words(
         before = f" (its run before: {_run_words(update)})" if update is not None else ""
         said = f"{works}. If it must be off: cellrig stop --channel {channel}{before}"
     said += f"; {stop}" if stop else ""
-    return f"{said}; {len(queued)} waiting ({', '.join(queued)})" if queued else said
+    rows = [f"{run}, from about {local_time(begins[run])}" if run in begins else run for run in queued]
+    return f"{said}; {len(queued)} waiting ({'; '.join(rows) if begins else ', '.join(rows)})" if queued else said
 
 
 def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Sequence[str]) -> str:
@@ -81,7 +85,7 @@ def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Se
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
     if last is not None and last.run_id == mounted.run_id:
         ended = _run_words(last)
-    return f"idle, cell {mounted.label} still mounted; {ended}; since {clock_date(mounted.state_unix_s)}"
+    return f"idle, cell {mounted.label} still mounted; {ended}; since {local_time(mounted.state_unix_s)}"
 
 
 def channel_use(
@@ -103,21 +107,21 @@ def waiting(service: Service, channel: str) -> list[str]:
 def _run_words(update: RunUpdate) -> str:
     said = ", ".join(filter(None, (update.label, "simulated" if update.simulated else "")))
     run = update.run_id + (f" ({said})" if said else "")
-    hours = f"{update.time_s / 3600:.1f} of at most {update.planned_s / 3600:.1f} h"
+    hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
     why = f": {update.reason}" if update.reason else ""
     match update.state:
         case RunState.RUNNING:
             doing = f": {update.reason};" if update.reason else ","
-            return f"runs {run}{doing} {hours}, cycle {update.cycle}{voltage}"
+            return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"
         case RunState.UNSEEN:
-            return f"{run} is out of sight after {hours}, the tester goes on by itself{why}"
+            return f"{run} is out of sight after {hours}, the tester goes on by itself, {left}{why}"
         case RunState.PREFLIGHT | RunState.ARMED:
             return f"{run} is being checked and started"
         case RunState.HOLDING:
-            return f"{run} is held at open circuit{why}"
+            return f"{run} is held at open circuit after {hours}, {left} when it goes on{why}"
         case RunState.AWAITING_OPERATOR:
-            return f"{run} waits for a person{why}"
+            return f"{run} waits for a person after {hours}, {left} when it goes on{why}"
         case RunState.TRIPPED:
             return f"{run} was stopped for safety{why}. Look at the cell, then: cellrig ack {update.run_id}"
         case RunState.UNKNOWN:
@@ -125,7 +129,11 @@ def _run_words(update: RunUpdate) -> str:
         case RunState.QUEUED:
             return f"{run} waits to be started"
         case _:
-            return f"{run} {update.state.value} after {update.time_s / 3600:.1f} h{why}"
+            return f"{run} {update.state.value} after {hours}{why}"
+
+
+def _step(update: RunUpdate) -> str:
+    return f", {update.step_name}" if update.step_name else ""
 
 
 def stop_words(service: Service, channel: str) -> str:
@@ -157,7 +165,7 @@ def _newest_told(store: Store, start: int, most: int) -> list[EventRow]:
     for kind in (EventKind.SERVICE_AWAY, EventKind.STORE_DOUBTED):
         if before and before[0][1] == kind:
             first = before.pop(0)[0]
-    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608
+    sql = f"SELECT {columns} FROM event WHERE id >= ? AND kind IN ({kinds}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - names of ours and marks
     found = store.connection.execute(sql, (first, *sorted(_TOLD), most))
     return [EventRow(*row) for row in reversed(found.fetchall())]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import Any
 
@@ -55,8 +54,7 @@ async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:
         except DriverError as err:
             problem = problem or str(err)
         finally:
-            with contextlib.suppress(DriverError):
-                await station.switch.close()
+            await station.switch.close()
         if station.needs_a_person:
             shown.append("somebody must take the tester's leads off: the switch does not say that it isolates them")
     host_loss = station.potentiostat.host_loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,8 +52,10 @@ async def open_station(bench: BenchSettings) -> AsyncIterator[Station | None]:
         yield station
     finally:
         if station is not None and station.switch is not None:
-            with contextlib.suppress(DriverError):
+            try:
                 await station.switch.close()
+            except DriverError as err:
+                logger.error("a cell may still be on the leads that %s switches: %s", station.switch.name, err)
 
 
 @asynccontextmanager

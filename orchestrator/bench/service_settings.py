@@ -46,7 +46,8 @@ def read_document(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not UTF-8 text at byte {err.start}; save it as UTF-8") from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except ValueError as err:
+        # Also of a number with thousands of digits.
         raise SettingsError(f"{path} is not valid TOML: {err}") from None
     except RecursionError:
         raise SettingsError(f"{path} is not valid TOML: tables stand in one another too deep") from None

@@ -126,7 +126,7 @@ def _model_table(text: str) -> dict[str, Any]:
     """Read the text of a cell model's file. Raises SettingsError."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:
         raise SettingsError(f"the file of the cell model is no TOML: {err}") from err
 
 
@@ -134,7 +134,7 @@ def read_variation(lines: Sequence[str]) -> dict[str, Any]:
     """Read the settings of a cell model from lines of TOML, such as ``short.ohm = 3``. Raises SettingsError."""
     try:
         return tomllib.loads("\n".join(lines))
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:
         raise SettingsError(f"settings of the cell model are no TOML: {'; '.join(lines)}: {err}") from err
 
 

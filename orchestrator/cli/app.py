@@ -6,38 +6,99 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import cells, demo, extensions, operate, recipes, runs, serve, simulate, spectra, stores, watch
+from orchestrator.cli import (
+    cell_files,
+    cells,
+    demo,
+    extensions,
+    operate,
+    plot,
+    recipes,
+    runs,
+    serve,
+    simulate,
+    spectra,
+    stores,
+    watch,
+)
+from orchestrator.cli.examples import examples
 from orchestrator.cli.output import exit_status, fail
 
 __all__ = ["app", "run"]
 
+# What a command needs that only looks, and one that asks the service.
+_STORE = "a store with runs; cellrig run --simulate makes one"
+_SERVICE = "a service: cellrig serve --simulate --speed 3600, in another terminal"
+_RUN = f"{_SERVICE},\nand one of its runs, as 'cellrig status' names it"
+
 app = typer.Typer(
     name="cellrig",
     help="Tests coin cells on a battery tester, watches them, keeps every record; also with simulated instruments.",
+    epilog=examples(
+        "cellrig demo",
+        "cellrig recipe list",
+        "cellrig run li-li-0.4 --cell bare-li-li --channel 21-1-3 --simulate",
+        "cellrig show R000001 --store cellrig-simulated.db",
+        "cellrig run --help",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
+app.command(epilog=examples("cellrig demo", "cellrig demo --out figures --seed 7"))(demo.demo)
 app.add_typer(recipes.app, name="recipe")
-app.command()(serve.serve)
-app.command()(runs.run)
-app.command("runs")(runs.list_runs)
-app.command()(runs.show)
-app.command()(spectra.spectra)
-app.command()(operate.status)
-app.command()(watch.watch)
-app.command()(operate.stop)
-app.command()(operate.hold)
-app.command()(operate.resume)
-app.command()(operate.ack)
-app.command()(cells.mounted)
-app.command()(cells.empty)
+app.add_typer(cell_files.app, name="cell")
+app.command(
+    epilog=examples(
+        "cellrig serve --simulate --speed 3600",
+        "cellrig serve --bench bench.toml --store cellrig.db   # real instruments",
+    )
+)(serve.serve)
+app.command(
+    epilog=examples(
+        "cellrig run li-li-0.4 --cell bare-li-li --channel 21-1-3 --simulate",
+        "cellrig run --like R000001 --simulate --set 'cell.area=1.131 cm2'",
+        "cellrig run lfp-200mA-g --cell lfp-17.yaml --channel 21-1-4 --label A17",
+        needs="for the last a service (cellrig serve) and a cell's file of your own",
+    )
+)(runs.run)
+app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(
+    runs.list_runs
+)
+app.command(
+    epilog=examples(
+        "cellrig show R000001 --store cellrig-simulated.db", "cellrig show R000001 --steps 50 --cycles 0", needs=_STORE
+    )
+)(runs.show)
+app.command(
+    epilog=examples(
+        "cellrig run li-li-eis --cell bare-li-li --channel 21-1-1 --simulate",
+        "cellrig spectra R000001 --store cellrig-simulated.db --out pictures",
+    )
+)(spectra.spectra)
+app.command(
+    epilog=examples(
+        "cellrig plot R000001 --store cellrig-simulated.db",
+        "cellrig plot R000005 R000006 --over cycle -o capacity.pdf",
+        "cellrig plot R000005 --over capacity --cycles 1,10,last --width double",
+        needs=_STORE,
+    )
+)(plot.plot)
+app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
+app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
+app.command(
+    epilog=examples("cellrig stop R000002", "cellrig stop --channel 21-1-3", "cellrig stop --rack --yes", needs=_RUN)
+)(operate.stop)
+app.command(epilog=examples("cellrig hold R000002 --by ada", needs=_RUN))(operate.hold)
+app.command(epilog=examples("cellrig resume R000002 --by ada", needs=_RUN))(operate.resume)
+app.command(epilog=examples("cellrig ack R000002 --by ada", needs=_RUN))(operate.ack)
+app.command(epilog=examples("cellrig mounted R000003 --by ada", needs=_RUN))(cells.mounted)
+app.command(epilog=examples("cellrig empty 21-1-3 --by ada", needs=_SERVICE))(cells.empty)
 app.add_typer(operate.bench_app, name="bench")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
-app.command()(extensions.extensions)
+app.command(epilog=examples("cellrig extensions", "cellrig extensions --json"))(extensions.extensions)
 
 
 def _version(value: bool) -> None:
@@ -62,12 +123,12 @@ def _options(
 
 def run() -> None:
     """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
-    from orchestrator.cli.client import NotServed
+    from orchestrator.cli.client import NotServed, exit_status_of
 
     try:
         app()
     except NotServed as err:
-        fail(str(err), err.status)
+        fail(str(err), exit_status_of(err))
     except Exception as err:  # the task's root: what is no error of ours shows its trace
         status = exit_status(err)
         if status is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,12 @@ import typer
 
 # Where a store is when nothing else is said: in the folder where the command is given.
 DEFAULT_STORE = Path("cellrig.db")
+
+
+class EveryColumnOf(StrEnum):
+    """The word for tables with all their columns, however wide: a row is one line then."""
+
+    ALL = "all"
 
 
 def _matching(names: tuple[str, ...], incomplete: str) -> list[str]:
@@ -60,20 +67,27 @@ MaybeRecipe = Annotated[
 RecipeName = Annotated[
     str, typer.Argument(metavar="RECIPE", help="Shipped recipe or file.", autocompletion=complete_recipe)
 ]
-CellName = Annotated[str, typer.Option("--cell", help="Shipped cell or file.", autocompletion=complete_cell)]
+CellName = Annotated[
+    str, typer.Option("--cell", metavar="CELL", help="Shipped cell or file.", autocompletion=complete_cell)
+]
 MaybeCell = Annotated[
     str | None,
-    typer.Option("--cell", help="Shipped cell or file; else that of --like.", autocompletion=complete_cell),
+    typer.Option(
+        "--cell", metavar="CELL", help="Shipped cell or file; else that of --like.", autocompletion=complete_cell
+    ),
 ]
 MaybeChannel = Annotated[
     str | None,
     typer.Option(
         "--channel",
+        metavar="CHANNEL",
         help="A channel of the bench, such as 21-1-3 (devid-subdevid-chlid) or chi660e; else that of --like.",
         autocompletion=complete_channel,
     ),
 ]
-BenchFile = Annotated[Path | None, typer.Option("--bench", help="Bench file (TOML) that names the instruments.")]
+BenchFile = Annotated[
+    Path | None, typer.Option("--bench", metavar="FILE", help="Bench file (TOML) that names the instruments.")
+]
 StoreFile = Annotated[
     Path,
     typer.Option(
@@ -85,6 +99,18 @@ StoreFile = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+ColumnNames = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="NAMES",
+        help="The columns to show, such as 'run,label,state', or 'all', a line a row; else what the width allows.",
+    ),
+]
+EveryColumn = Annotated[
+    EveryColumnOf | None,
+    typer.Option("--columns", help="With 'all': every column, a line a row; else what the width allows."),
+]
 ConfirmImplausible = Annotated[
     str,
     typer.Option(
@@ -114,7 +140,8 @@ LikeFrom = Annotated[
     ),
 ]
 ModelSeed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="With --simulate: the same seed gives the same samples; else 1.")
+    int | None,
+    typer.Option("--seed", metavar="N", min=0, help="With --simulate: the same seed gives the same samples; else 1."),
 ]
 SetValues = Annotated[
     list[str] | None,
@@ -140,11 +167,14 @@ Mounted = Annotated[
 SameCell = Annotated[
     bool, typer.Option("--same-cell", help="It is the next test of the cell of the run before, which is still mounted.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same samples, row for row.")]
+Seed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="The same seed gives the same samples, row for row.")
+]
 CellModel = Annotated[
     str | None,
     typer.Option(
         "--cell-model",
+        metavar="MODEL",
         help="With --simulate: the model in the channel, of its own size; else that of the cell's name, or kind.",
     ),
 ]
@@ -157,5 +187,8 @@ Vary = Annotated[
     ),
 ]
 Label = Annotated[
-    str, typer.Option("--label", help="Name of this very cell, for tables and --same-cell; else the cell's.")
+    str,
+    typer.Option(
+        "--label", metavar="NAME", help="Name of this very cell, for tables and --same-cell; else the cell's."
+    ),
 ]

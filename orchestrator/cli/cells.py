@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, ServiceClient, Url, named
-from orchestrator.cli.output import WRONG_USE, fail, print_json
+from orchestrator.cli.output import WRONG_USE, fail, print_json, say
 
 if TYPE_CHECKING:
     from orchestrator.rack.mounted_cells import Terms
@@ -26,12 +26,15 @@ def mounted(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Say that the cell of a queued run is on its channel: the run may start."""
+    """Say that a queued run's cell is on its channel.
+
+    The run may start then.
+    """
     now = ServiceClient(store, url).post(f"/runs/{run}/mounted", {"by": named(by)})
     if json:
         print_json(now)
     else:
-        typer.echo(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
+        say(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
 
 
 def empty(
@@ -43,12 +46,15 @@ def empty(
     url: Url = None,
     json: Json = False,
 ) -> None:
-    """Say that no cell is on a channel: it is free, and the next order there needs no further word."""
+    """Say that no cell is on a channel: it is free.
+
+    The next order there needs no further word.
+    """
     now = ServiceClient(store, url).post(f"/channels/{channel}/empty", {"by": named(by)})
     if json:
         print_json(now)
     else:
-        typer.echo(f"{channel}: {now['words']}")
+        say(f"{channel}: {now['words']}")
 
 
 def asked(terms: Terms, before: str, channel: str, label: str) -> Terms:

@@ -9,10 +9,21 @@ import typer
 
 from orchestrator.cli.arguments import Json, Seed
 from orchestrator.cli.extras import need
-from orchestrator.cli.output import ProgressView, print_json, print_table, stopped_by_ctrl_c
+from orchestrator.cli.output import ProgressView, print_json, print_table, say, stopped_by_ctrl_c
+from orchestrator.cli.tables import Column
 
 if TYPE_CHECKING:
     from orchestrator.analysis.summary import RunSummary
+    from orchestrator.demo import DemoResult
+
+# The paper's words are wrapped before this run's numbers are.
+_CELLS = (
+    Column("cell"),
+    Column("tested", "h", decimals=1),
+    Column("cycles"),
+    Column("this run", least=15),
+    Column("the paper", least=15),
+)
 
 
 def demo(
@@ -20,7 +31,10 @@ def demo(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Run the paper's cells at once on a simulated CT-4008 and show the result of each."""
+    """Run the paper's cells at once on a simulated CT-4008.
+
+    The result of each stands beside that of the paper; a store and pictures are left in a folder.
+    """
     need("report")
     from orchestrator.demo import run_demo
 
@@ -29,15 +43,22 @@ def demo(
     if json:
         print_json({"cells": [row.summary.demo_row() for row in result.rows]})
         return
-    columns = ("cell", "hours", "cycles", "this run", "the paper")
-    table = [
-        (row.cell.label, f"{row.summary.hours:.1f}", row.summary.cycles, _found(row.summary), row.cell.paper)
+    print_results(result)
+
+
+def print_results(result: DemoResult) -> None:
+    """Print what became of each cell, beside the paper's result."""
+    rows = [
+        (row.cell.label, row.summary.hours, row.summary.cycles, _found(row.summary), row.cell.paper)
         for row in result.rows
     ]
-    print_table(columns, table)
-    print_table(("cell", "ended because"), [(row.cell.label, row.summary.ended_because) for row in result.rows])
-    typer.echo(f"{result.samples} samples in {result.store}; look with: cellrig runs --store {result.store}")
-    typer.echo(f"pictures: {', '.join(str(path) for path in result.pictures)}")
+    print_table(_CELLS, rows)
+    ends = [(row.cell.label, row.summary.ended_because) for row in result.rows]
+    print_table(("cell", "ended because"), ends, "Ends")
+    typer.echo()
+    say(f"{result.samples} samples in {result.store}")
+    say(f"look with: cellrig runs --store {result.store}")
+    say(f"pictures: {', '.join(str(path) for path in result.pictures)}")
 
 
 def _found(summary: RunSummary) -> str:

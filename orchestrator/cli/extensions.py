@@ -9,7 +9,10 @@ from orchestrator.cli.output import DONE, FAILED, print_json, print_table
 
 
 def extensions(json: Json = False) -> None:
-    """List the kinds of testers and the export formats that are installed; exit status 1 when one cannot be used."""
+    """List the installed kinds of testers and export formats.
+
+    Exit status 1 when one cannot be used.
+    """
     from orchestrator.bench.kinds import offered_kinds
     from orchestrator.extensions import FORMATS, installed
 

@@ -7,14 +7,16 @@ from importlib.util import find_spec
 from orchestrator.cli.output import WRONG_USE, fail
 
 # The libraries of each extra of pyproject.toml, by the names under which Python imports them.
-EXTRAS = {"report": ("impedance", "matplotlib", "pandas", "scipy")}
+EXTRAS = {"report": ("matplotlib", "scipy"), "service": ("fastapi", "uvicorn")}
+_DOES = {"report": "draws and fits", "service": "answers clients"}
 
 
 def need(extra: str) -> None:
     """End the command before its work begins if a library of ``extra`` is missing."""
     if missing := [name for name in EXTRAS[extra] if find_spec(name) is None]:
+        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         fail(
-            f"this command draws and fits, and {', '.join(missing)} is not installed; "
-            f"install it with: python -m pip install '.[{extra}]' in the folder of cellrig",
+            f"this command {_DOES[extra]}, and {' and '.join(missing)} {are} not installed; "
+            f"install {them} with: python -m pip install '.[{extra}]' in the folder of cellrig",
             WRONG_USE,
         )

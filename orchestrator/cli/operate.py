@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +11,23 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, ServiceClient, Url, named
-from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table
-from orchestrator.cli.rack_words import channel_rows, notes
+from orchestrator.cli.examples import examples
+from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table, say
+from orchestrator.cli.rack_words import print_rack
 from orchestrator.cli.stops import order_stop
+from orchestrator.clock.local_time import local_time
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
+# What belongs to a line stands below it, so far in.
+_INDENT = 2
 
-bench_app = typer.Typer(help="Look at the instruments of a bench file.", no_args_is_help=True)
+_BENCH = "a bench file (docs/bench.md), or a service"
+
+bench_app = typer.Typer(
+    help="Look at the instruments of a bench file.",
+    epilog=examples("cellrig bench check --bench bench.toml", needs=_BENCH),
+    no_args_is_help=True,
+)
 
 
 @bench_app.callback()
@@ -25,23 +36,25 @@ def _bench() -> None:
 
 
 def status(store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Show what every channel does, and the events since the service started."""
+    """Show what every channel does now.
+
+    Below stands what happened since the service started.
+    """
     found = ServiceClient(store, url).get("/status")
     if json:
         print_json(found)
         return
-    for line in notes(found):
-        typer.echo(line)
-    print_table(("channel", "what it does"), channel_rows(found))
+    print_status(found)
+
+
+def print_status(found: Mapping[str, Any]) -> None:
+    """Print the rack, as ``/status`` answers it, and the events since the service started."""
+    print_rack(found)
     if found["since_start"]:
-        rows = [(_clock(row["at_unix_s"]), row["run_id"], row["what"]) for row in found["since_start"]]
+        rows = [
+            (local_time(row["at_unix_s"], seconds=True), row["run_id"], row["what"]) for row in found["since_start"]
+        ]
         print_table(("when", "run", "what"), rows, "Since the service started")
-
-
-def _clock(unix_s: float) -> str:
-    from datetime import datetime
-
-    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def stop(
@@ -106,7 +119,7 @@ def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
         outcome = run_by(settings.clock, stop_directly(settings, store, channel, by))
     except CommandRefused as err:
         fail(str(err), FAILED)
-    typer.echo(outcome.words)
+    say(outcome.words)
     raise typer.Exit(DONE if outcome.is_off else FAILED)
 
 
@@ -115,11 +128,14 @@ def _tell(runs: list[dict[str, Any]], json: bool) -> None:
         print_json({"runs": runs})
         return
     for row in runs:
-        typer.echo(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "))
+        say(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "), _INDENT)
 
 
 def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Stop a run's current and keep the run: 'cellrig resume RUN' goes on with what is left."""
+    """Stop a run's current and keep the run.
+
+    'cellrig resume RUN' goes on with what is left.
+    """
     order_stop(ServiceClient(store, url), f"/runs/{run}/hold", named(by), json)
 
 
@@ -129,15 +145,18 @@ def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url =
 
 
 def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Acknowledge a safety stop by name, after looking at the cell: its channel may be used again."""
+    """Acknowledge a safety stop, after a look at the cell.
+
+    The name is kept, and the channel may be used again.
+    """
     _tell([ServiceClient(store, url).post(f"/runs/{run}/acknowledge", {"by": named(by)})], json)
 
 
-@bench_app.command()
+@bench_app.command(epilog=examples("cellrig bench check --bench bench.toml", "cellrig bench check", needs=_BENCH))
 def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
-    """Show which instruments answer, and what happens to each channel when this machine stops working.
+    """Show which instruments answer.
 
-    Without --bench the running service is asked.
+    Also what happens to each channel when this machine stops working. Without --bench the running service is asked.
     """
     if bench is None:
         rows = [{**row, "problem": None} for row in ServiceClient(store, url).get("/instruments")]
@@ -147,11 +166,16 @@ def check(bench: BenchFile = None, store: StoreFile = DEFAULT_STORE, url: Url = 
     if json:
         print_json({"instruments": rows})
     else:
-        for row in rows:
-            typer.echo(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}")
-            for channel in row["channels"]:
-                typer.echo(f"  {channel}")
+        print_instruments(rows)
     raise typer.Exit(UNREACHABLE if any(row["problem"] for row in rows) else DONE)
+
+
+def print_instruments(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print each instrument with its problem, what becomes of its channels without this machine, and their names."""
+    for row in rows:
+        say(f"{row['name']}: {row['problem'] or 'answers'}; {_HOST_LOSS[str(row['host_loss'])]}", _INDENT)
+        if row["channels"]:
+            say(" " * _INDENT + ", ".join(row["channels"]), _INDENT)
 
 
 _HOST_LOSS = {

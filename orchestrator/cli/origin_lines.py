@@ -6,18 +6,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _HASH_SHOWN = 12
+# An order may give nothing besides its files.
+_GIVEN = "given"
 
 
 def origin_lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield names and values; empty is what was not kept."""
+    """Yield names and values of what was kept, and at last what was not: a run of an older cellrig lacks some."""
+    lines = list(_lines(origin))
+    yield from ((name, value) for name, value in lines if value)
+    if lost := [name for name, value in lines if not value and name != _GIVEN]:
+        yield "not kept", ", ".join(lost)
+
+
+def _lines(origin: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "ordered by", origin["ordered_by"] or ""
     where = f"{origin['host']}, user {origin['login'] or '-'}" if origin["host"] else ""
     yield "on", f"{where}, cellrig {origin['version'] or '-'}" if where else ""
     for what in ("recipe", "cell"):
         sha256 = str(origin[f"{what}_sha256"] or "")
         yield f"{what} file", f"{origin[f'{what}_file']} (SHA-256 {sha256[:_HASH_SHOWN]})" if sha256 else ""
-    yield "given", _settings(origin["settings"] or {})
-    yield "checked", _check(origin["check"]) if origin["check"] else ""
+    yield _GIVEN, _settings(origin["settings"] or {})
+    yield "check", _check(origin["check"]) if origin["check"] else ""
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

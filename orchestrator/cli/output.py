@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import typer
 
+from orchestrator.cli.tables import Column, hanging, laid_out, width_of
+from orchestrator.states import RunState
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -18,11 +22,13 @@ if TYPE_CHECKING:
 
 # Exit status (a contract with users' scripts).
 DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
+# The word of ``--columns`` for every column.
+ALL_COLUMNS = "all"
 
 
 def fail(message: str, status: int) -> NoReturn:
     """Write an error to stderr and exit with its status."""
-    typer.echo(f"cellrig: {message}", err=True)
+    say(f"cellrig: {message}", err=True)
     raise SystemExit(status)
 
 
@@ -55,22 +61,55 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """Write a table to stdout; numbers are right-aligned, None is a dash."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def say(sentence: str, indent: int = 0, *, err: bool = False) -> None:
+    """Write a sentence to stdout, or to stderr, wrapped at spaces; lines but the first are indented."""
+    typer.echo(hanging(sentence, width_of(sys.stderr if err else sys.stdout), indent), err=err)
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for n, column in enumerate(columns):
-        numeric = any(isinstance(row[n], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        # Text, not markup: a label or an instrument's words may hold brackets.
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(table)
+
+def heading(title: str) -> None:
+    """Write the title of what follows, with an empty line before it."""
+    typer.echo(f"\n{_bold(title)}")
+
+
+def print_table(
+    columns: Sequence[Column | str], rows: Sequence[Sequence[object]], title: str | None = None, chosen: str = ""
+) -> None:
+    """Write a table to stdout, and below it which columns the width has left out, and how to see them.
+
+    ``chosen``: ``all``, or the names of the columns to show, with commas; a row is one line then, however wide. Raises
+    BadParameter for a name that is none.
+    """
+    told = [Column(column) if isinstance(column, str) else column for column in columns]
+    width = width_of(sys.stdout)
+    if chosen:
+        places, width = _chosen(told, chosen), None
+        told, rows = [told[n] for n in places], [[row[n] for n in places] for row in rows]
+    table = laid_out(told, rows, width)
+    if title is not None:
+        heading(title)
+    typer.echo("\n".join([_bold(table.head), table.rule, *(line for row in table.rows for line in row)]))
+    if table.left_out:
+        names = ", ".join(column.head for column in table.left_out)
+        say(f"Left out at {width} columns: {names}. To see them: --columns all, a wider terminal, or --json.")
+
+
+def _chosen(columns: Sequence[Column], names: str) -> list[int]:
+    if names.strip() == ALL_COLUMNS:
+        return list(range(len(columns)))
+    known = {name: n for n, column in enumerate(columns) for name in (column.head, column.name)}
+    asked = [name.strip() for name in names.split(",")]
+    if unknown := [name for name in asked if name not in known]:
+        there = ", ".join(column.name for column in columns)
+        raise typer.BadParameter(
+            f"there is no column {unknown[0]!r}; say '{ALL_COLUMNS}', or some of: {there}", param_hint="--columns"
+        )
+    return [known[name] for name in asked]
+
+
+def _bold(text: str) -> str:
+    """Return text for stdout: bold on a terminal that shows it, unless NO_COLOR is set."""
+    is_shown = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return typer.style(text, bold=True) if is_shown else text
 
 
 class ProgressView:
@@ -86,11 +125,13 @@ class ProgressView:
         if sys.stderr.isatty() and not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
+            from rich.table import Column
 
             self._bars = Progress(
-                TextColumn("{task.fields[label]}"),
-                BarColumn(bar_width=24),
-                TextColumn("{task.fields[where]}"),
+                TextColumn("{task.fields[label]}", table_column=Column(no_wrap=True)),
+                BarColumn(bar_width=16),
+                # The end of the line is what a narrow terminal leaves out.
+                TextColumn("{task.fields[where]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=Console(stderr=True),
                 refresh_per_second=8,
             )
@@ -111,19 +152,27 @@ class ProgressView:
             self.show(told)
 
     def show(self, update: RunUpdate) -> None:
-        """Show the progress of a run."""
-        part = min(1.0, update.time_s / update.planned_s) if update.planned_s else 0.0
+        """Show the progress of a run: the part that is done, by the time left; no part where nothing tells that."""
+        from orchestrator.events.time_left import part_done
+
+        part = 1.0 if update.state is RunState.COMPLETED else part_done(update.time_s, update.time_left_s)
         if self._bars is not None:
             if update.run_id not in self._tasks:
                 self._tasks[update.run_id] = self._bars.add_task("", total=1.0, label=update.label, where="")
-            self._bars.update(self._tasks[update.run_id], completed=part, where=_where(update))
+            task, total = self._tasks[update.run_id], None if part is None else 1.0
+            self._bars.update(task, completed=part or 0.0, total=total, where=_where(update))
             return
-        step = (int(part * 10), update.state.value)
-        if self._tenths.get(update.run_id) != step:
-            self._tenths[update.run_id] = step
+        # An estimate may take back a tenth: that is no news.
+        tenth, state = self._tenths.get(update.run_id, (-1, ""))
+        if (part is not None and int(part * 10) > tenth) or state != update.state.value:
+            self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), update.state.value
             typer.echo(f"{update.label}: {_where(update)}", err=True)
 
 
 def _where(update: RunUpdate) -> str:
+    from orchestrator.events.time_left import left_of
+
+    left = left_of(update)
     voltage = "" if update.voltage_v is None else f"{update.voltage_v:+.4f} V"
-    return f"{update.state.value:10} {update.time_s / 3600:7.1f} h  cycle {update.cycle:4d}  {voltage}"
+    said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)
+    return f"{update.state.value}  {'  '.join(filter(None, said))}"

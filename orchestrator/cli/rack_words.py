@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.cli.output import print_table, say
+from orchestrator.cli.tables import Column
 
-def notes(found: dict[str, Any]) -> list[str]:
+CHANNELS = (Column("channel"), Column("what it does", least=20))
+
+
+def print_rack(found: Mapping[str, Any]) -> None:
+    """Print what concerns all channels, and what each does."""
+    if lines := notes(found):
+        say("\n".join(lines))
+        say("")
+    print_table(CHANNELS, channel_rows(found))
+
+
+def notes(found: Mapping[str, Any]) -> list[str]:
     """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
     lines = ["simulated instruments: no cell is real"] if found["simulated"] else []
     lines += found["undecided"]
@@ -15,7 +29,7 @@ def notes(found: dict[str, Any]) -> list[str]:
     return [*lines, f"a person is needed at {', '.join(acting)}"] if acting else lines
 
 
-def channel_rows(found: dict[str, Any]) -> list[tuple[str, str]]:
+def channel_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return each channel with what it does."""
     return [(row["channel"], _with_claim(row)) for row in found["channels"]]
 

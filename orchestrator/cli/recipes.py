@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,16 +20,25 @@ from orchestrator.cli.arguments import (
     complete_channel,
     complete_recipe,
 )
-from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
+from orchestrator.cli.examples import examples
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table, say
+from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
     from protocols.program import Program
 
-app = typer.Typer(help="List, show and check recipes.", no_args_is_help=True)
+# What belongs to a line stands below it, so far in.
+_INDENT = 2
+
+app = typer.Typer(
+    help="List, show and check recipes.",
+    epilog=examples("cellrig recipe list", "cellrig recipe check li-li-0.4 --cell bare-li-li"),
+    no_args_is_help=True,
+)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("cellrig recipe list"))
 def list_recipes(json: Json = False) -> None:
     """List the shipped recipes."""
     from protocols.loading import load_recipe, shipped_recipes
@@ -43,7 +53,13 @@ def list_recipes(json: Json = False) -> None:
         print_table(("recipe", "for", "what it does"), [(r["name"], ", ".join(r["for"]), r["title"]) for r in rows])
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig recipe show li-li-0.2 > mine.yaml",
+        "cellrig recipe show --run R000001 --store cellrig-simulated.db",
+        needs="for the last a store with runs; cellrig run --simulate makes one",
+    )
+)
 def show(
     recipe: Annotated[
         str | None,
@@ -56,7 +72,10 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Print a recipe's file; with --run that of a stored run, as it was then, with what was set in it."""
+    """Print a recipe's file, or that of a stored run.
+
+    With --run it is as it was then, with what was set in it.
+    """
     if (recipe is None) == (not run):
         raise typer.BadParameter("say either RECIPE or --run RUN")
     if not run and (cell or json):
@@ -81,7 +100,7 @@ def show(
     typer.echo(document.text, nl=not document.text.endswith("\n"))
 
 
-@app.command()
+@app.command(epilog=examples("cellrig recipe schema > recipe.schema.json"))
 def schema() -> None:
     """Print the JSON Schema of recipe files, for editors."""
     from protocols.schema import recipe_schema
@@ -89,7 +108,13 @@ def schema() -> None:
     print_json(recipe_schema())
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig recipe check li-li-0.4 --cell bare-li-li --channel 21-1-3",
+        "cellrig recipe check mine.yaml --cell lfp-17.yaml --json",
+        needs="for the last files of your own",
+    )
+)
 def check(
     recipe: RecipeName,
     cell: CellName,
@@ -100,14 +125,20 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """List every reason why a recipe must not run with a cell, or on a channel; exit status 1 when there is one.
+    """Check a recipe for a cell, and for a channel of a bench.
 
-    Each step's current is shown in mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
+    Every reason why it must not run is listed; exit status 1 when there is one. Each step's current is shown in
+    mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
     """
     from protocols import resolve
-    from protocols.errors import ResolveError
+    from protocols.errors import RecipeError, ResolveError
     from protocols.loading import load_cell, load_recipe
 
+    if faults := file_faults(partial(load_recipe, recipe), partial(load_cell, cell)):
+        if not json:
+            raise RecipeError(faults)
+        print_json({"recipe": recipe, "cell": cell, "channel": channel, **faults_as_json(faults), **_Check().as_json()})
+        raise typer.Exit(FAILED)
     loaded, what = load_recipe(recipe), load_cell(cell)
     try:
         found = _looked_at(resolve(loaded, what), bench, channel)
@@ -116,25 +147,20 @@ def check(
     reasons = [*found.problems, *found.implausible]
     where = f"{what.name} on {channel}" if channel else what.name
     if json:
-        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons}
-        told = {"implausible": found.implausible, "notes": found.notes, "steps": found.steps}
-        print_json({**heads, "open_circuit_v": found.open_circuit_v, **told})
+        heads = {"recipe": loaded.name, "cell": what.name, "channel": channel, "problems": reasons, "faults": []}
+        print_json({**heads, **found.as_json()})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
         typer.echo(step_table(found.steps, found.untold))
     for note in found.notes:
-        typer.echo(f"note: {note}")
-    if reasons:
-        verdict = "must not run" if found.problems else "is implausible"
-        typer.echo(f"{loaded.name} {verdict} with {where}:", err=True)
-        for reason in reasons:
-            typer.echo(f"- {reason}", err=True)
-    else:
-        typer.echo(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
+        say(f"note: {note}", _INDENT)
+    if not reasons:
+        say(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
-            typer.echo(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
-    raise typer.Exit(FAILED if reasons else DONE)
+            say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
+    verdict = "must not run" if found.problems else "is implausible"
+    raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +175,11 @@ class _Check:
     open_circuit_v: tuple[float, float] | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is told besides the problems."""
+        told = {"implausible": self.implausible, "notes": self.notes, "steps": self.steps}
+        return {"open_circuit_v": self.open_circuit_v, **told}
 
 
 def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Check:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.given import Given, gathered
-from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json
+from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json, say
 from orchestrator.cli.step_table import step_table
+from orchestrator.client.order_body import order_of_files
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
-from orchestrator.states import RunState
+from orchestrator.states import EndBasis, RunState
+
+if TYPE_CHECKING:
+    from orchestrator.events import RunUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +48,12 @@ class Order:
         return {**self._files(store), **head, **confirmed, **said}
 
     def _files(self, store: Path) -> dict[str, Any]:
-        from protocols.loading import cell_document, load_cell, recipe_document, shipped_cells, shipped_recipes
-
         given = self.given
         if given.like_from is not None:
             files = gathered(given, store, {}).files
-            named_files = {"recipe_file": files.recipe.file, "cell_file": files.cell.file}
-            return {"recipe_yaml": files.recipe.text, "cell_yaml": files.cell.text, **named_files}
+            return order_of_files(files.recipe, files.cell)
         body: dict[str, Any] = {"like": given.like} if given.like else {}
-        if given.changes:
-            body["set"] = list(given.changes)
-        if given.cell is not None and not given.changes:
-            load_cell(given.cell)
-        parts = (("recipe", given.recipe, shipped_recipes(), recipe_document),)
-        for what, name, shipped, read in (*parts, ("cell", given.cell, shipped_cells(), cell_document)):
-            if name is not None and name in shipped:
-                body[what] = name
-            elif name is not None:
-                body |= {f"{what}_yaml": read(name).text, f"{what}_file": name}
-        return body
+        return body | order_of_files(given.recipe, given.cell, given.changes)
 
 
 def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json: bool) -> int:
@@ -80,7 +71,7 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
     if not json:
         typer.echo(step_table(run["steps"]), err=True)
         for sentence in run["implausible"]:
-            typer.echo(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
+            say(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
     if wait:
         over = followed(client.live(), run)
         if over is None:
@@ -90,7 +81,7 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
         print_json(run)
     else:
         then = run["reason"] or run["waits"] or "see 'cellrig status'"
-        typer.echo(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
+        say(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 
 
@@ -107,8 +98,6 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
     What a queued run waits for is said on stderr: the program goes on only when somebody does it. None when the updates
     end before the run.
     """
-    from orchestrator.events import RunUpdate
-
     over: dict[str, Any] | None = None
     told = ""
     with ProgressView() as view:
@@ -117,11 +106,20 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
                 if now["state"] == RunState.QUEUED and now["reason"] != told:
                     told = now["reason"]
                     typer.echo(f"{run['run_id']} on {run['channel']} is queued: {told}".rstrip(": "), err=True)
-                view.show(RunUpdate(**{**now, "state": RunState(now["state"])}))
+                view.show(_update(now))
                 over = now if RunState(now["state"]).needs_no_supervision else None
             if over is not None:
                 break
     return over
+
+
+def _update(now: dict[str, Any]) -> RunUpdate:
+    """Return an update of the live stream as a value; a service of another version may say more, or less."""
+    from orchestrator.events import RunUpdate
+
+    known = {field.name: now[field.name] for field in fields(RunUpdate) if field.name in now}
+    basis = EndBasis(now.get("end_known_by", EndBasis.UNKNOWN))
+    return RunUpdate(**{**known, "state": RunState(now["state"]), "end_known_by": basis})
 
 
 def _left_on(channel: dict[str, Any]) -> str:

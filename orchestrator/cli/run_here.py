@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.cells import asked
 from orchestrator.cli.client import named
 from orchestrator.cli.given import Given, gathered
-from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, stopped_by_ctrl_c
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, say, stopped_by_ctrl_c
 from orchestrator.cli.step_table import step_table
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
@@ -73,19 +73,20 @@ class OrderHere:
 
     def _simulated(self, cell: Cell, found: Gathered, accept: str) -> tuple[SimulatedRack, OrderFiles]:
         """Return the rack, with the cell model and the seed of the order, else those of the earlier simulated run."""
-        from orchestrator.bench.simulated import model_text, rack_with, read_variation
+        from orchestrator.rack.simulated_order import simulated_order
 
         before = found.before
         model = self.cell_model or before.get("cell_model")
-        vary = self.vary or tuple(before.get("vary", ()))
-        seed = int(before.get("seed", 1)) if self.seed is None else self.seed
-        # The file of a model is kept too: a run like this one does not need it.
-        text = model_text(self.cell_model) if self.cell_model else str(before.get("cell_model_toml", ""))
-        rack = rack_with(cell, found.channel, model, seed, read_variation(vary), text)
-        told = {"simulate": True, "cell_model": model, "vary": list(vary), "seed": seed, "accept_voltage": accept}
-        told["cell_model_toml"] = text
-        kept = {name: value for name, value in told.items() if value not in (None, [], "")}
-        return rack, replace(found.files, settings={**found.files.settings, **kept})
+        return simulated_order(
+            cell,
+            found.channel,
+            found.files,
+            model=model,
+            vary=self.vary or tuple(before.get("vary", ())),
+            seed=int(before.get("seed", 1)) if self.seed is None else self.seed,
+            accept_voltage=accept,
+            text=None if self.cell_model else str(before.get("cell_model_toml", "")),
+        )
 
 
 def run_here(order: OrderHere, store: Path, json: bool) -> int:
@@ -108,9 +109,9 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         print_json(row)
     else:
         simulated = " (simulated)" if row["simulated"] else ""
-        typer.echo(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
-        typer.echo(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
-        typer.echo(f"look with: cellrig show {result.run_id} --store {store}")
+        say(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
+        say(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
+        say(f"look with: cellrig show {result.run_id} --store {store}")
     return DONE if row["state"] == RunState.COMPLETED else FAILED
 
 
@@ -134,7 +135,7 @@ def _tell_currents(order: Launch) -> None:
     seen = plausibility(checked_program(order), order.bench.usual_bands)
     typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
     for sentence in seen.sentences if order.confirmed_by else ():
-        typer.echo(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
+        say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

@@ -12,7 +12,9 @@ from orchestrator.cli.arguments import (
     AcceptVoltage,
     BenchFile,
     CellModel,
+    ColumnNames,
     ConfirmImplausible,
+    EveryColumn,
     Json,
     Label,
     Like,
@@ -30,20 +32,8 @@ from orchestrator.cli.arguments import (
 )
 from orchestrator.cli.client import By, ServiceClient, Url
 from orchestrator.cli.given import Given
-from orchestrator.cli.origin_lines import origin_lines
-from orchestrator.cli.output import print_json, print_table
-
-# What a run has shown, as ``show`` names it where there is something.
-_RESULTS = {
-    "hours_to_short": "hours to the short",
-    "density_at_short_ma_cm2": "mA/cm2 at the short",
-    "charge_to_short_mah": "mAh to the short, in all",
-    "step_charge_at_short_mah": "mAh to the short, in its step",
-    "capacity_mah_g_cycle_5": "mAh/g, discharge of cycle 5",
-    "capacity_mah_g_cycle_50": "mAh/g, discharge of cycle 50",
-    "retention_percent_cycle_5_to_50": "% of cycle 5 left in cycle 50",
-    "reservoir_efficiency_percent": "% efficiency, reservoir method",
-}
+from orchestrator.cli.output import print_json, say
+from orchestrator.cli.run_filters import Channels, Labels, Last, Recipes, RunFilters, Simulated, Since, States, Until
 
 
 def run(
@@ -132,31 +122,37 @@ def _check(
         raise typer.BadParameter("--mounted and --same-cell are for real channels: a simulated one has the model on it")
 
 
-def list_runs(store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
-    """List the runs in a store, newest last."""
+def list_runs(
+    store: StoreFile = DEFAULT_STORE,
+    state: States = None,
+    channel: Channels = None,
+    recipe: Recipes = None,
+    label: Labels = None,
+    since: Since = "",
+    until: Until = "",
+    simulated: Simulated = None,
+    last: Last = None,
+    columns: ColumnNames = "",
+    json: Json = False,
+) -> None:
+    """List the runs in a store, newest last.
+
+    Times are those of this machine. What a run is told by its filters holds together: '--state stopped --since
+    2026-11-27' lists what was ordered since that day and was stopped.
+    """
     from orchestrator.analysis.summary import summarize
+    from orchestrator.cli.run_tables import print_runs
     from orchestrator.store import open_store
 
+    filters = RunFilters(state or (), channel or (), recipe or (), label or (), since, until, simulated, last)
     with open_store(store, read_only=True) as opened:
-        rows = [summarize(opened, run.run_id).as_dict() for run in opened.runs()]
+        rows = [summarize(opened, run_id) for run_id in filters.ids(opened)]
     if json:
-        print_json({"runs": rows})
-        return
-    columns = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended because")
-    keys = ("run", "label", "recipe", "channel", "state", "hours", "cycles", "samples", "ended_because")
-    for row in rows:
-        row["state"] = f"{row['state']} (simulated)" if row["simulated"] else row["state"]
-    print_table(columns, [tuple(_shown(row[key]) for key in keys) for row in rows])
-
-
-def _milli(value: float | None) -> float | None:
-    return None if value is None else round(value * 1e3, 5)
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return round(value, 2) if isinstance(value, float) else value
+        print_json({"runs": [row.as_dict() for row in rows]})
+    elif rows:
+        print_runs(rows, columns)
+    else:
+        say(f"no run in {store} passes {filters.words}" if filters.words else f"there is no run in {store}")
 
 
 def show(
@@ -164,58 +160,22 @@ def show(
     store: StoreFile = DEFAULT_STORE,
     steps: Annotated[int, typer.Option("--steps", min=0, help="How many of the last executed steps to list.")] = 10,
     cycles: Annotated[int, typer.Option("--cycles", min=0, help="How many of the last cycles to list.")] = 10,
+    columns: EveryColumn = None,
     json: Json = False,
 ) -> None:
-    """Show one run: its end and the reason, its events, and its last steps and cycles.
+    """Show one run: its end, events, last steps and cycles.
 
-    Modes are the tester's: cc and cv charge at constant current and voltage, dc and dv discharge, cccv does one after
-    the other. V/I is mean voltage over mean current of the second half of a step: the resistance of a Li/Li or Li/Cu
-    cell, but not of a cell that has a voltage of its own.
+    Steps are named as in the recipe, and numbered from the top of its file where it has several of a name; no. is the
+    number in the program and in the sample table. V/I is mean voltage over mean current of the second half of a step:
+    the resistance of a Li/Li or Li/Cu cell, but not of a cell that has a voltage of its own.
     """
     from orchestrator.analysis.summary import details
-    from orchestrator.cli.cycle_tables import print_cycles, print_reservoirs
+    from orchestrator.cli.run_tables import print_run
     from orchestrator.store import open_store
 
     with open_store(store, read_only=True) as opened:
         found = details(opened, run_id, steps, cycles)
     if json:
         print_json(found)
-        return
-    for key, value in found["run"].items():
-        if key in _RESULTS and value is None:
-            continue
-        shown = f"{value:.4g}" if key in _RESULTS else _shown(value)
-        typer.echo(f"{_RESULTS.get(key, key.replace('_', ' ')):32} {'-' if value is None else shown}")
-    for key, value in origin_lines(found["origin"]):
-        typer.echo(f"{key:32} {value or '-'}")
-    print_table(("when", "event", "what"), [(e["at"], e["kind"], e["message"]) for e in found["events"]], "Events")
-    print_table(
-        ("step", "cycle", "mode", "start h", "duration s", "mAh", "mean V", "V/I ohm", "ended by"),
-        [
-            (
-                s["step"] or "check",
-                s["cycle"],
-                s["mode"],
-                round(s["start_s"] / 3600, 3),
-                round(s["duration_s"], 1),
-                _milli(s["capacity_ah"]),
-                None if s["mean_voltage_v"] is None else round(s["mean_voltage_v"], 4),
-                None if s["resistance_ohm"] is None else round(s["resistance_ohm"], 1),
-                s["end_reason"],
-            )
-            for s in found["steps"]
-        ],
-        f"Last {len(found['steps'])} steps",
-    )
-    if found["cycles"]:
-        print_cycles(found["cycles"])
-    print_reservoirs(found["reservoir"])
-    if unplanned := [gap for gap in found["gaps"] if gap["lost_records"] or gap["effects"]]:
-        print_table(
-            ("from", "to", "at h", "lost records", "why"),
-            [
-                (g["from"], g["to"], round(g["time_s"] / 3600, 3), g["lost_records"], "; ".join(g["effects"]))
-                for g in unplanned
-            ],
-            "Gaps",
-        )
+    else:
+        print_run(found, columns.value if columns else "")

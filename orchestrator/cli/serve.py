@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
+from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail
 
 if TYPE_CHECKING:
@@ -42,16 +43,15 @@ def serve(
         typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
     ] = None,
 ) -> None:
-    """Own the instruments and run what clients order; running tests continue when this ends, and are found again."""
-    import logging
-
-    from orchestrator.serving.child import LOG_FORMAT
+    """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
+    need("service")
+    from orchestrator.serving.child import log_to_stderr
 
     if simulate == (bench is not None):
         raise typer.BadParameter("say either --bench FILE or --simulate")
     if not simulate and (cells is not None or speed is not None):
         raise typer.BadParameter("--cells and --speed are for --simulate: real cells are what they are")
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
+    log_to_stderr()
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     if bench is not None:
         status = _serve_bench(bench, store, changed)
@@ -137,4 +137,4 @@ def _refuse_second(store: Path) -> None:
 
 def _announce(line: str) -> None:
     # Scripts wait for these lines: they must not sit in a buffer.
-    print(line, flush=True)  # noqa: T201
+    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

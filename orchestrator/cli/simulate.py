@@ -8,11 +8,22 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.arguments import Seed
+from orchestrator.cli.examples import examples
 
-app = typer.Typer(help="Simulated instruments that speak the real ones' bytes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Serve simulated instruments that speak the real ones' bytes.",
+    epilog=examples("cellrig simulate ct4008 --port 0 --speed 3600", "cellrig simulate mux --ports 8"),
+    no_args_is_help=True,
+)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "cellrig simulate ct4008 --port 0 --speed 3600 --negative-voltage",
+        "cellrig simulate ct4008 --cells cells.toml",
+        needs='for the last a file such as:  21-1-3 = "bare-lfp"',
+    )
+)
 def ct4008(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5020,
     units: Annotated[int, typer.Option("--units", min=1, max=64, help="Units of eight channels.")] = 1,
@@ -23,7 +34,10 @@ def ct4008(
     ] = False,
     cells: Annotated[Path | None, typer.Option("--cells", help="TOML file: channel to cell model.")] = None,
 ) -> None:
-    """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1; the first line printed is its address."""
+    """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1.
+
+    The first line printed is its address.
+    """
     from contextlib import suppress
 
     from orchestrator.bench.serving import serve_simulated_ct4008
@@ -41,16 +55,20 @@ def ct4008(
         )
 
 
-@app.command()
+@app.command(epilog=examples("cellrig simulate mux --port 0 --ports 8"))
 def mux(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5025,
     ports: Annotated[int, typer.Option("--ports", min=1, max=1024, help="Cells that it can reach.")] = 8,
 ) -> None:
-    """Serve a simulated relay switch on 127.0.0.1; its address is printed first, then each port it connects."""
+    """Serve a simulated relay switch on 127.0.0.1.
+
+    Its address is printed first, then each port that it connects.
+    """
     from contextlib import suppress
 
     from orchestrator.bench.serving import serve_simulated_mux
 
+    # As above.
     with suppress(KeyboardInterrupt):
         serve_simulated_mux(
             port=port,
@@ -62,4 +80,4 @@ def mux(
 
 def _announce(address: str) -> None:
     # Scripts wait for this line: it must not sit in a buffer.
-    print(address, flush=True)  # noqa: T201
+    print(address, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

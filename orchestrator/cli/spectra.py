@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
+from orchestrator.cli.arguments import DEFAULT_STORE, EveryColumn, Json, StoreFile
 from orchestrator.cli.extras import need
-from orchestrator.cli.output import FAILED, fail, print_json, print_table
+from orchestrator.cli.output import FAILED, fail, print_json, print_table, say
+from orchestrator.cli.tables import Column
+from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
     from orchestrator.analysis.impedance import Quantity
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 
 # By the verdict of the Kramers-Kronig test.
 _STEADY = {"steady": "yes", "changed": "no", "unknown": "not known"}
+
+_COLUMNS = (
+    Column("test"),
+    Column("step", goes=2),
+    Column("measured", goes=1),
+    Column("cycle"),
+    Column("electrolyte", "ohm"),
+    Column("interface", "ohm"),
+    Column("conductivity", "S/cm"),
+    Column("steady"),
+)
 
 
 def spectra(
@@ -28,11 +40,16 @@ def spectra(
         Path | None, typer.Option("--out", "-o", help="Folder for pictures: Nyquist, Bode, resistances.")
     ] = None,
     series_ohm: Annotated[
-        float, typer.Option("--series-ohm", min=0, help="Resistance of contacts and leads, for the conductivity.")
+        float,
+        typer.Option("--series-ohm", min=0, help="Resistance of contacts and leads in ohm, for the conductivity."),
     ] = 0.0,
+    columns: EveryColumn = None,
     json: Json = False,
 ) -> None:
-    """Fit a run's impedance spectra, check them, report the state of the cell, and draw them."""
+    """Fit, check and draw a run's impedance spectra.
+
+    The resistances of the cell and their errors are told, and what they say of its state.
+    """
     need("report")
     # The matrices of a spectrum are small: threads over them only wait for each other. Read when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -50,29 +67,35 @@ def spectra(
     if json:
         print_json({**report.as_dict(), "pictures": [str(path) for path in pictures]})
         return
-    print_table(
-        ("test", "measured", "cycle", "electrolyte ohm", "interface ohm", "conductivity S/cm", "steady", "remark"),
-        [_row(report, index) for index in range(len(report.rows))],
-        f"Spectra of {run_id} (simulated)" if report.simulated else f"Spectra of {run_id}",
-    )
-    if report.assessment is not None:
-        typer.echo(f"\n{report.sentence}")
+    print_spectra(report, columns.value if columns else "")
     for path in pictures:
         typer.echo(str(path))
 
 
+def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
+    """Print the fits of a run's spectra, and what they say of the cell."""
+    title = f"Spectra of {report.run_id}"
+    rows = [_row(report, index) for index in range(len(report.rows))]
+    print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen)
+    for measured, row in zip(report.spectra, report.rows, strict=True):
+        if row.remark:
+            say(f"test {measured.test}, cycle {row.cycle}: {row.remark}", 2)
+    if report.assessment is not None:
+        typer.echo()
+        say(report.sentence)
+
+
 def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
     measured, row, sigma = report.spectra[index], report.rows[index], report.conductivities[index]
-    at = datetime.fromtimestamp(measured.started_unix_s, UTC).strftime("%Y-%m-%d %H:%M")
     return (
         measured.test,
-        at,
+        report.step_names[index],
+        local_time(measured.started_unix_s),
         row.cycle,
         _with_error(row.electrolyte),
         _with_error(row.interface),
         None if sigma is None else f"{sigma.value.value:.3g}",
         _STEADY[row.steady.value],
-        row.remark,
     )
 
 

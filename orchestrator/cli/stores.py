@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
-from orchestrator.cli.output import DONE, FAILED, fail, print_json
+from orchestrator.cli.examples import examples
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, say
 
-app = typer.Typer(help="Check, back up and upgrade a store.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from orchestrator.store.row_checks import Finding
+
+_LEVEL_WIDTH = 6
+
+_STORE = "a store; cellrig run --simulate makes cellrig-simulated.db"
+
+app = typer.Typer(
+    help="Check, back up and upgrade a store.",
+    epilog=examples("cellrig store check", "cellrig store backup --to backups", needs=_STORE),
+    no_args_is_help=True,
+)
 
 
-@app.command()
+@app.command(epilog=examples("cellrig store check --store cellrig-simulated.db", needs=_STORE))
 def check(
     store: StoreFile = DEFAULT_STORE,
     backups: Annotated[
@@ -21,7 +34,10 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Check for damage, missing records, unfinished runs, old backups and a full disk; exit status 1 for any fault."""
+    """Check a store for damage, missing records and a full disk.
+
+    Unfinished runs and old backups are told too; exit status 1 for any fault.
+    """
     import time
 
     from orchestrator.store.health import check_store
@@ -30,12 +46,17 @@ def check(
     if json:
         print_json(health.as_dict())
     else:
-        for finding in health.findings:
-            typer.echo(f"{finding.level.value:6}{finding.sentence}")
+        print_findings(health.findings)
     raise typer.Exit(DONE if health.sound else FAILED)
 
 
-@app.command()
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print each finding in a sentence behind its level."""
+    for finding in findings:
+        say(f"{finding.level.value:{_LEVEL_WIDTH}}{finding.sentence}", _LEVEL_WIDTH)
+
+
+@app.command(epilog=examples("cellrig store backup --to backups --keep 14", needs=_STORE))
 def backup(
     store: StoreFile = DEFAULT_STORE,
     to: Annotated[
@@ -55,20 +76,21 @@ def backup(
     with folder_for(to) as is_new:
         made = back_up(store, to, now_unix_s=time.time(), keep=keep)
     if is_new:
-        typer.echo(f"cellrig: the folder {to} was not there and was made: is it on the disk that you mean?", err=True)
+        say(f"cellrig: the folder {to} was not there and was made: is it on the disk that you mean?", err=True)
     if json:
         print_json(made.as_dict())
         return
-    typer.echo(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
+    say(f"{made.path}: {made.rows} rows, {made.size_bytes / 1e6:.1f} MB, verified")
     for path in made.removed:
-        typer.echo(f"removed {path.name}; the newest {keep} are kept")
+        say(f"removed {path.name}; the newest {keep} are kept")
 
 
-@app.command()
+@app.command(epilog=examples("cellrig store upgrade --store cellrig.db", needs="the store of an older cellrig"))
 def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
-    """Bring the layout of an older cellrig's store up to date; a verified copy of before is kept beside it.
+    """Bring an older cellrig's store up to date.
 
-    'serve' and 'run' do it by themselves when they open a store, and commands that only look need none.
+    A verified copy of before is kept beside it. 'serve' and 'run' do it by themselves when they open a store,
+    and commands that only look need none.
     """
     from orchestrator.rack.lock import owner_of
     from orchestrator.store.companion_files import before_name
@@ -76,7 +98,7 @@ def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
     from orchestrator.store.opening import open_store
 
     if not (pending := pending_layouts(store)):
-        typer.echo(f"{store} is up to date")
+        say(f"{store} is up to date")
         return
     if (owner := owner_of(store)) is not None:
         fail(
@@ -84,4 +106,4 @@ def upgrade(store: StoreFile = DEFAULT_STORE) -> None:
             FAILED,
         )
     open_store(store).close()
-    typer.echo(f"{store} is up to date now; as it was before: {store.with_name(before_name(store, pending[0]))}")
+    say(f"{store} is up to date now; as it was before: {store.with_name(before_name(store, pending[0]))}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -13,12 +12,14 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
-from orchestrator.cli.output import print_table
-from orchestrator.cli.rack_words import channel_rows, notes
+from orchestrator.cli.output import say
+from orchestrator.cli.rack_words import CHANNELS, channel_rows, notes, print_rack
+from orchestrator.cli.tables import hanging, laid_out
+from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
-    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
 # How often a service that has ended is asked for, in real time.
 _ASK_EVERY_S = 2.0
@@ -29,16 +30,16 @@ def watch(
     url: Url = None,
     once: Annotated[bool, typer.Option("--once", help="Show the rack once and leave.")] = False,
 ) -> None:
-    """Show the rack continuously: a table in a terminal, lines elsewhere, until Ctrl-C.
+    """Show the rack as it changes, until Ctrl-C.
 
-    When the service ends, that is shown with its time, and the rack again when the service is back.
+    That is a table in a terminal, and lines elsewhere. When the service ends, that is shown with its
+    time, and the rack again when the service is back.
     """
     found = ServiceClient(store, url).get("/status")
     if once:
-        for line in notes(found):
-            typer.echo(line)
-        print_table(("channel", "what it does"), channel_rows(found))
+        print_rack(found)
         return
+    # Ctrl-C is how a watch ends.
     with contextlib.suppress(KeyboardInterrupt):
         if not sys.stdout.isatty():
             _follow(store, url, found, _Lines())
@@ -77,12 +78,13 @@ def _follow(store: Path, url: str | None, found: dict[str, Any], view: _View) ->
             if not is_followed:
                 raise
             ended = "does not answer any more"
+        now = local_time(time.time(), seconds=True)
         view.say(
-            f"{_now()}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
+            f"{now}  the service at {client.url} {ended}: what goes on in the testers is not watched meanwhile; "
             "waiting for it to come back (Ctrl-C leaves)"
         )
         client, found = _when_it_is_back(store, url)
-        view.say(f"{_now()}  the service is back at {client.url}")
+        view.say(f"{local_time(time.time(), seconds=True)}  the service is back at {client.url}")
 
 
 def _when_it_is_back(store: Path, url: str | None) -> tuple[ServiceClient, dict[str, Any]]:
@@ -99,10 +101,6 @@ def _when_it_is_back(store: Path, url: str | None) -> tuple[ServiceClient, dict[
                 return client, client.get("/status")
 
 
-def _now() -> str:
-    return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
 class _Lines:
     """Lines for pipes and files: each channel at first, then a line for each run's new state or cycle."""
 
@@ -113,7 +111,7 @@ class _Lines:
         for line in notes(found):
             self.say(line)
         for channel, words in channel_rows(found):
-            self.say(f"{channel}  {words}")
+            say(f"{channel}  {words}", len(channel) + 2)
 
     def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
         if update is None or self._told.get(update["run_id"]) == (update["state"], update["cycle"]):
@@ -122,12 +120,24 @@ class _Lines:
         voltage = "" if update["voltage_v"] is None else f"  {update['voltage_v']:+.4f} V"
         hours = f"{update['time_s'] / 3600:8.1f} h"
         run = f"{update['channel']}  {update['run_id']}  {update['state']:10}"
+        step = f"  {update['step_name']}" if update.get("step_name") else ""
         simulated = "  simulated" if update["simulated"] else ""
-        self.say(f"{run}{hours}  cycle {update['cycle']}{voltage}{simulated}")
+        self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}{_left(update)}")
 
     def say(self, sentence: str) -> None:
         typer.echo(sentence)
         sys.stdout.flush()
+
+
+def _left(update: dict[str, Any]) -> str:
+    """Return the time left of a run, for its line; empty for one that has ended."""
+    from orchestrator.events.time_left import left_words
+    from orchestrator.states import EndBasis, RunState
+
+    if RunState(update["state"]).has_ended:
+        return ""
+    end_unix_s = None if update["simulated"] else update["expected_end_unix_s"]
+    return f"  {left_words(update['time_left_s'], end_unix_s, EndBasis(update['end_known_by']))}"
 
 
 class _Table:
@@ -150,16 +160,22 @@ class _Table:
         self._show()
 
     def _show(self) -> None:
-        self._view.update(_picture(self._found, self._sentence), refresh=True)
+        size = self._view.console.size
+        self._view.update(picture(self._found, self._sentence, size.width, size.height), refresh=True)
 
 
-def _picture(found: dict[str, Any], sentence: str) -> Group:
-    from rich.console import Group
-    from rich.table import Table
+def picture(found: dict[str, Any], sentence: str, width: int, height: int) -> Text:
+    """Return the rack for a whole screen. What the screen has no lines for is said on its last one."""
     from rich.text import Text
 
-    table = Table("channel", "what it does", box=None, expand=True)
-    for row, (channel, words) in zip(found["channels"], channel_rows(found), strict=True):
-        table.add_row(channel, Text(words, style="bold red" if row["needs_person"] else ""))
-    said = [Text(sentence, style="bold")] if sentence else []
-    return Group(*said, *(Text(line, style="bold red") for line in notes(found)), table)
+    table = laid_out(CHANNELS, channel_rows(found), width)
+    lines = [(hanging(sentence, width, 0), "bold")] if sentence else []
+    lines += [(hanging(line, width, 0), "bold red") for line in notes(found)]
+    lines += [(table.head, "bold")]
+    for row, shown in zip(found["channels"], table.rows, strict=True):
+        lines += [(line, "bold red" if row["needs_person"] else "") for line in shown]
+    each = [(line, style) for text, style in lines for line in text.splitlines()]
+    if len(each) > height:
+        left = len(each) - height + 1
+        each = [*each[: height - 1], (f"and {left} lines more: a higher window, or cellrig status", "bold")]
+    return Text("\n").join(Text(line, style=style) for line, style in each)

@@ -15,8 +15,13 @@ _ZONE_AFTER_SPACE = re.compile(r"(T.*\d) (\d\d(:?\d\d)?)$")
 
 def iso_utc(unix_s: float) -> str:
     """Return a moment as ISO 8601 text in UTC, to the millisecond; one outside of years 1 to 9999 as the nearest."""
-    within_s = min(max(unix_s, _FIRST_UNIX_S), _LAST_UNIX_S)
-    return datetime.fromtimestamp(within_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(within_years(unix_s), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def within_years(unix_s: float) -> float:
+    """Return the nearest moment that has a date: within the years 1 to 9999, in UTC."""
+    return min(max(unix_s, _FIRST_UNIX_S), _LAST_UNIX_S)
 
 
 def unix_time(text: str) -> float:

@@ -24,7 +24,6 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures import Future as ThreadFuture
 from contextvars import Context
-from datetime import datetime
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from orchestrator.clock.deliveries import Deliveries, Work
@@ -261,13 +260,3 @@ def wall_time() -> float:
     loop = asyncio.get_running_loop()
     epoch_unix_s: float | None = getattr(loop, "epoch_unix_s", None)
     return time.time() if epoch_unix_s is None else epoch_unix_s + loop.time()
-
-
-def clock_time(unix_s: float) -> str:
-    """Return a moment as this machine's local time of day, for sentences about the next minutes."""
-    return datetime.fromtimestamp(unix_s).astimezone().strftime("%H:%M:%S")
-
-
-def clock_date(unix_s: float) -> str:
-    """Return a moment as this machine's local date and time, for sentences about days."""
-    return datetime.fromtimestamp(unix_s).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from orchestrator.events.kinds import EventKind, Severity
-from orchestrator.states import RunState
+from orchestrator.states import EndBasis, RunState
 
 # The key of an event's data that says how much it matters, where that is not what its kind says.
 SEVERITY_KEY = "severity"
@@ -20,7 +20,10 @@ _SEVERITIES = {severity.value: severity for severity in Severity}
 class RunUpdate:
     """The position of a run after a tick: test time in seconds, voltage in volts, number of samples stored.
 
-    ``simulated``: no cell is real; None where that is not known.
+    ``simulated``: no cell is real; None where that is not known. ``step_name``: of the step of the newest record, or of
+    the measurement that is due (``protocols.step_names``); empty before the first. ``time_left_s`` is an estimate of
+    the time for which the run still works, None where it is over or nothing tells; ``expected_end_unix_s`` of its end,
+    None also where it stands still until a person does something. ``end_known_by`` says what they rest on.
     """
 
     run_id: str
@@ -34,6 +37,10 @@ class RunUpdate:
     voltage_v: float | None
     samples: int
     simulated: bool | None = None
+    time_left_s: float | None = None
+    expected_end_unix_s: float | None = None
+    end_known_by: EndBasis = EndBasis.UNKNOWN
+    step_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

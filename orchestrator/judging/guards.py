@@ -11,6 +11,7 @@ from orchestrator.judging.open_circuit import OpenCircuitWatch, Passage, passage
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_before
 from protocols.program import CyclingSegment, PoweredStep, Purpose
+from protocols.step_names import told
 
 # A contact check that is repeated finds the cell that it found before, or an aged one: up to this multiple of what the
 # last half-cycle's voltage and current made, which hold the gradient as well, it has the same contact.
@@ -65,7 +66,7 @@ class StepWatch:
             self._end_s = executed.start_s + executed.duration_s
             if executed.end_reason is EndReason.CEILING:
                 message = (
-                    f"step {executed.step} (cycle {executed.cycle}) ran into its ceiling: "
+                    f"{told(self._segment.steps, tested.step)} of cycle {executed.cycle} ran into its ceiling: "
                     f"{executed.capacity_ah * 1e3:.4f} mAh in {executed.duration_s / 3600:.3f} h"
                 )
                 findings.append(Finding(FindingKind.CEILING, Action.TRIP, message, executed.start_s))

@@ -16,6 +16,7 @@ from protocols.channel_envelope import ChannelEnvelope
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Limits, VoltageBand
 from protocols.program_steps import Purpose, longest, recorded
+from protocols.step_names import told
 
 
 class Verdict(IntEnum):
@@ -207,7 +208,7 @@ class LimitWatch:
     wrong_current_in_a_row = 2
 
     def __init__(self, segment: CyclingSegment, envelope: ChannelEnvelope) -> None:
-        self._limits = segment.limits
+        self._limits, self._steps = segment.limits, segment.steps
         self._windows = step_windows(segment, envelope)
         self._outside = {Verdict.OUTSIDE_HOST: 0, Verdict.INVALID: 0}
         self._wrong_current = 0
@@ -280,17 +281,20 @@ class LimitWatch:
             return [Finding(kind, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
         if sample.step_time_s > window.time_s or sample.capacity_ah > window.capacity_ah:
             message = (
-                f"step {sample.step} goes on after {sample.step_time_s:.0f} s and {sample.capacity_ah * 1e3:.4f} mAh; "
-                "the tester should have ended it"
+                f"{self._told(sample)} goes on after {sample.step_time_s:.0f} s and "
+                f"{sample.capacity_ah * 1e3:.4f} mAh; the tester should have ended it"
             )
             return [Finding(FindingKind.OVERDUE, Action.TRIP, message, sample.time_s)]
         if window.low_a <= sample.current_a <= window.high_a:
-            message = f"{seen}; a reading of step {sample.step} is not a number"
+            message = f"{seen}; a reading of {self._told(sample)} is not a number"
             return [Finding(FindingKind.INVALID_VALUE, Action.MARK, message, sample.time_s)]
         self._wrong_current += 1
         enough = self._wrong_current >= self.wrong_current_in_a_row
-        message = f"{seen}; step {sample.step} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"
+        message = f"{seen}; {self._told(sample)} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"
         return [Finding(FindingKind.WRONG_CURRENT, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
+
+    def _told(self, sample: Sample) -> str:
+        return told(self._steps, sample.step)
 
 
 def _question(sample: Sample, band: VoltageBand, *, is_open: bool) -> str:

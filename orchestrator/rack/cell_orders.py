@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Protocol
 
-from orchestrator.clock.virtual import clock_date, wall_time
-from orchestrator.events import EventKind
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind, RunUpdate
+from orchestrator.events.time_left import left_of
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import MountedCells, Terms, Word
+from orchestrator.rack.queue_times import QueueTimes, queue_times
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -64,6 +66,11 @@ class CellOrders:
             return f"it starts by itself when {before[-1]} has completed"
         return f"it waits behind {before[-1]}; when its cell is on {channel}, then: cellrig mounted {run.run_id}"
 
+    def queue_times(self, channel: str, present: RunUpdate | None) -> QueueTimes:
+        """Return when the runs that wait behind the present one are expected to begin, and the channel to be free."""
+        waiting = [run for run in self._rack.runs if run.request.channel == channel and run.state is RunState.QUEUED]
+        return queue_times(present, waiting, Mountings(self._rack.store))
+
     def mounted(self, run_id: str, by: str) -> Run:
         """Store that the cell of a queued run is on its channel: it may start. Raises CommandRefused."""
         supervisor, run = self._rack.find(run_id)
@@ -117,12 +124,11 @@ class CellOrders:
             Mountings(self._rack.store).add(channel, MountingKind.EMPTY, None, by, now)
 
     def _until(self, run_id: str) -> str:
-        """Say until when a run goes on at most; empty when it does not go on, or when that is not known."""
+        """Say how long a run goes on; empty when it does not go on."""
         for run in self._rack.runs:
             if run.run_id == run_id and run.state.is_live:
                 update = run.update()
-                left_s = max(0.0, update.planned_s - update.time_s)
-                return f", until {clock_date(wall_time() + left_s)} at the latest"
+                return f", {left_of(update)}"
         return ""
 
 

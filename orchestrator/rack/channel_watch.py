@@ -20,7 +20,7 @@ from orchestrator.runs.late_start import LateStarts
 from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import Store, StoreError
+from orchestrator.store import Damaged, Store, StoreError
 from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class ChannelWatch:
         self._late = late
         self._runs = runs
         self._shown: dict[str, ChannelStatus] = {}
-        # Channels whose test has a barcode of ours and cannot be ours, with the reason.
+        # Channels whose test has a barcode of ours and is not looked after as ours, with the reason.
         self._foreign: dict[str, str] = {}
         # The tests that were seen to be over, by channel, and are no late starts.
         self._at_rest: dict[str, tuple[int, str]] = {}
@@ -138,14 +138,17 @@ class ChannelWatch:
         found: list[Run] = []
         statuses = await self._ask(channels) if channels else {}
         self._shown, self._foreign = statuses, {}
-        for channel in list(statuses):
-            status = self.stray(channel)
-            late = self._come_and_gone(statuses[channel]) if status is None else self._taken_back(status)
-            if (run := await late) is not None:
-                found.append(run)
-                self.begins(channel)
-        for channel in [channel for channel in self.ordered if channel in statuses]:
-            await self.carry_out(channel)
+        try:
+            for channel in list(statuses):
+                status = self.stray(channel)
+                late = self._come_and_gone(statuses[channel]) if status is None else self._taken_back(status)
+                if (run := await late) is not None:
+                    found.append(run)
+                    self.begins(channel)
+        finally:
+            # What hinders the look, as a store that takes nothing, keeps no channel under current.
+            for channel in [channel for channel in self.ordered if channel in statuses]:
+                await self.carry_out(channel)
         return found
 
     def _take_over_stops(self) -> None:
@@ -164,7 +167,10 @@ class ChannelWatch:
             await self._late.take(run, status)
             return run
         elif own is not None and own.state is RunState.HOLDING and status.state is ChannelState.WORKING:
-            return await self._late.watch_again(own.run_id, status)
+            try:
+                return await self._late.watch_again(own.run_id, status)
+            except Damaged as err:
+                self._foreign[status.channel] = str(err)
         elif own is not None and own.state is RunState.TRIPPED:
             self.ordered.setdefault(status.channel, f"the trip of {own.run_id}")
         self._tell(status)

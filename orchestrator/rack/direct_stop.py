@@ -53,15 +53,22 @@ async def stop_directly(bench: BenchSettings, store: Path, channel: str, by: str
 
 
 def _at_rest(store: Path, status: ChannelStatus, arrives_within_s: float) -> StopOutcome:
-    """Report on a channel that is off; a start of this store that may still arrive there is told of."""
+    """Report on a channel that is off; a start that may still arrive there, as far as the store tells, is told of."""
     channel, at_rest = status.channel, f"channel {status.channel} is {status.state.value} already"
-    with contextlib.suppress(StoreError), open_store(store, read_only=True) as opened:
-        for intent in opened.open_intents():
-            is_young = wall_time() < intent.opened_unix_s + arrives_within_s
-            if intent.channel == channel and intent.command == "start" and is_young:
-                late = f"a start of {intent.run_id} was sent there and may still arrive"
-                return StopOutcome(False, f"{at_rest}, but {late}: look at it again, or switch it off by hand")
-    return StopOutcome(True, at_rest)
+    if not store.exists():
+        return StopOutcome(True, at_rest)
+    late = ""
+    try:
+        with open_store(store, read_only=True) as opened:
+            for intent in opened.open_intents():
+                is_young = wall_time() < intent.opened_unix_s + arrives_within_s
+                if intent.channel == channel and intent.command == "start" and is_young:
+                    late = f"a start of {intent.run_id} was sent there and may still arrive"
+    except StoreError as err:
+        late = f"whether a start was sent there that may still arrive is not known ({err})"
+    return StopOutcome(
+        not late, f"{at_rest}, but {late}: look at it again, or switch it off by hand" if late else at_rest
+    )
 
 
 def refuse_while_served(store: Path) -> None:
@@ -97,6 +104,7 @@ async def _stop(tester: BatteryTester, status: ChannelStatus, test: TesterTestRo
 
 async def _known_test(store: Path, tester: BatteryTester, status: ChannelStatus) -> TesterTestRow | None:
     """Find the test on a channel in the store, if there is one that can be read and that nothing contradicts."""
+    # A test that no store tells of is stopped as one by hand is.
     with contextlib.suppress(StoreError), open_store(store, read_only=True) as opened:
         for run in opened.runs():
             for test in opened.tests(run.run_id) if run.channel == status.channel else ():

@@ -16,15 +16,17 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from orchestrator.clock.iso_time import iso_utc, unix_time
+from orchestrator.clock.local_time import local_time
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.lock_holder import holder_of, lock_file_of
@@ -62,8 +64,11 @@ class Owner:
     parent_pid: int = 0
 
     def __str__(self) -> str:
+        started = self.started_utc
+        with contextlib.suppress(ValueError):  # an earlier cellrig wrote it in words
+            started = local_time(unix_time(started), seconds=True)
         at = self.public_url or self.url or "no address"
-        return f"process {self.parent_pid or self.pid} on {self.host}, started {self.started_utc}, at {at}"
+        return f"process {self.parent_pid or self.pid} on {self.host}, started {started}, at {at}"
 
 
 def lock_path(store: Path) -> Path:
@@ -87,7 +92,7 @@ class Instance:
 
     def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0) -> None:
         """Write the lock's owner and the service's addresses into the file."""
-        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        now = iso_utc(time.time())
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url, public_url, parent_pid))))
 
     def beat(self) -> None:
@@ -217,6 +222,7 @@ def _owner_by_system(store: Path) -> Owner | None:
     pid = holder_of(store)
     if pid is None or pid == os.getpid():
         return None
+    # What its lock file says is more than its number, and may be gone or not ours to read.
     with contextlib.suppress(OSError, CannotOpen):
         path = lock_file_of(pid, store)
         if path is not None:
@@ -228,6 +234,7 @@ def _owner_by_system(store: Path) -> Owner | None:
 
 def owner_that_died(store: Path) -> Owner | None:
     """Return the process that held a store's lock until it died; None when the last owner ended in order."""
+    # Only for words and an address: whether a service lives, ``owner_of`` says.
     with contextlib.suppress(OSError, CannotOpen), _open(lock_path(store), "r+") as file:
         return _read(file)
     return None
@@ -244,7 +251,7 @@ def _open(path: Path, mode: str) -> IO[str]:
     """Open a lock file. Raises FileNotFoundError, or CannotOpen for what is no file or may not be opened."""
     flags = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        file = open(path, mode, encoding="utf-8", opener=lambda name, _: os.open(name, flags | _made(mode), 0o600))  # noqa: SIM115
+        file = open(path, mode, encoding="utf-8", opener=lambda name, _: os.open(name, flags | _made(mode), 0o600))  # noqa: SIM115 - the caller closes it
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as err:

@@ -17,6 +17,7 @@ _SUFFIX = ".lock"
 def holder_of(file: Path) -> int | None:
     """Return the process that holds a lock on a file, under whatever name it has opened it; None if none is known."""
     found = file.stat()
+    # Only Linux has this list.
     with suppress(OSError):
         for line in _LOCKS.read_text("ascii").splitlines():
             # "1: FLOCK ADVISORY WRITE 4711 08:01:262147 0 EOF"; who waits for a lock has an arrow behind the number.
@@ -43,6 +44,7 @@ def lock_file_of(pid: int, file: Path) -> Path | None:
 def _open_files(pid: int) -> list[tuple[str, os.stat_result]]:
     """Return the files that a process has open, each with the name by which it was opened."""
     found = []
+    # Processes end and files close meanwhile, and those of other users are not shown.
     with suppress(OSError):
         for entry in os.scandir(f"/proc/{pid}/fd"):
             with suppress(OSError):

@@ -148,6 +148,7 @@ class Service:
         left = {row.run_id: row.channel for row in rows}
         supervisor.undecided = set(left.values())
         if supervisor.undecided - set(supervisor.tester.channels()):
+            # It is opened again at the next look; until then these runs are not decided.
             with suppress(DriverError):
                 await supervisor.tester.open()
         for row in rows:

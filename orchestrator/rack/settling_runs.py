@@ -24,6 +24,7 @@ from orchestrator.runs.run import Run
 from orchestrator.runs.silence import Silence
 from protocols.execution_order import length, nest
 from protocols.forecast import planned_duration_s
+from protocols.step_names import told
 
 logger = logging.getLogger(__name__)
 
@@ -251,5 +252,6 @@ def _left_undone(run: Run) -> str:
     if left is None:
         return ""
     left_h = planned_duration_s(replace(run.request.program, segments=(left,))) / 3600
-    where = f"after {run.last.time_s / 3600:.2f} h, in step {run.last.step}, cycle {run.progress.cycle(run.last)}"
+    step = told(run.segment.steps, run.last.step)
+    where = f"after {run.last.time_s / 3600:.2f} h, in {step}, cycle {run.progress.cycle(run.last)}"
     return f"its program was ended early {where}, by whom is not known: up to {left_h:.2f} h were left to do"

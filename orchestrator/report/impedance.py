@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from orchestrator.analysis.kramers_kronig import KramersKronig, Steadiness, kram
 from orchestrator.analysis.resistance_history import InterfaceRow, interface_row
 from orchestrator.analysis.run_data import MeasuredSpectrum, RunData
 from orchestrator.analysis.soft_short import Assessment, Verdict, assess
+from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.analysis.summary import stored_short
+from orchestrator.clock.iso_time import iso_utc
 from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
 from orchestrator.store import Store
 from protocols.cell import CellKind
@@ -27,7 +28,7 @@ from protocols.program import CellFacts
 class ImpedanceReport:
     """The results of a run's spectra, in the order measured; ``rows``, ``fits``, ``checks`` and ``conductivities`` too.
 
-    A run may have several spectra of one cycle: each has its test and its time.
+    A run may have several spectra of one cycle: each has its test, its time and its step of the recipe, ``step_names``.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class ImpedanceReport:
     conductivities: tuple[Conductivity | None, ...]
     half_cycles: tuple[HalfCycle, ...]
     assessment: Assessment | None
+    step_names: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -67,7 +69,8 @@ class ImpedanceReport:
         sigma = self.conductivities[n]
         return {
             "test": measured.test,
-            "measured_at": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(timespec="seconds"),
+            "step_name": self.step_names[n],
+            "measured_at": iso_utc(measured.started_unix_s),
             "points": len(measured.spectrum.frequency_hz),
             "cycle": row.cycle,
             "circuit": row.circuit or None,
@@ -104,7 +107,7 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
 
     Raises StoreError for an unknown run.
     """
-    data = RunData(store, run_id)
+    data, namer = RunData(store, run_id), StepNamer(store, run_id)
     run, facts = data.run, data.program.cell
     kind = CellKind(facts.kind)
     spectra = tuple(data.spectra)
@@ -125,6 +128,7 @@ def impedance_report(store: Store, run_id: str, series_ohm: float = 0.0) -> Impe
         tuple(_conductivity(fit, facts, series_ohm) for fit in fits),
         halves,
         assess(halves, pairs, hard=_hard(store, run_id)) if kind is CellKind.LI_LI else None,
+        tuple(namer.name(measured.test, 1) for measured in spectra),
     )
 
 

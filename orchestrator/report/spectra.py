@@ -23,10 +23,18 @@ from orchestrator.analysis.resistance_history import InterfaceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 _WIDTH_INCHES = 7.0
 _DPI = 150
+# What words and the colour bar leave of the width for the axes.
+_AXES_INCHES = 5.6
+_MARK_PT = 7
+# Over more decades there is room for their powers of ten alone.
+_FEW_DECADES = 3.0
+_LESS_THAN_A_DECADE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
 _COLOURS = "viridis"
 # The palest end of the colours is hard to see on white.
 _DARKEST_SHARE = 0.88
@@ -58,7 +66,7 @@ def nyquist(spectra: Sequence[Drawn], path: Path, title: str) -> None:
     shown = _Shown(spectra)
     left, right, low, high = _window(shown.points)
     # As high as equal axes need: the words around them take about 1.1 inches, the bar beside them as much.
-    figure = _figure(min(6.5, max(3.0, 1.1 + 5.6 * (high - low) / (right - left))))
+    figure = _figure(min(6.5, max(3.0, 1.1 + _AXES_INCHES * (high - low) / (right - left))))
     axes = figure.add_subplot()
     for drawn, points, colour in shown:
         axes.plot(
@@ -81,7 +89,8 @@ def nyquist(spectra: Sequence[Drawn], path: Path, title: str) -> None:
     axes.axhline(0, color="0.5", linewidth=0.5, zorder=0)
     _words(axes, title, "Z' / $\\Omega$", '\N{MINUS SIGN}Z" / $\\Omega$')
     _legend(axes, "upper left", shown.fitted)
-    shown.colour_bar(figure, axes)
+    # Equal axes are lower than their place in the figure, and the bar is as high as they are.
+    shown.colour_bar(figure, axes, axes.inset_axes((1.02, 0.0, 0.025, 1.0)))
     _save(figure, path)
 
 
@@ -113,21 +122,35 @@ def _mark_decades(axes: Axes, pairs: Points) -> None:
         if abs(math.log10(hertz) - decade) > 0.1 or any(abs(place - other) < apart for other in taken):
             continue
         taken.append(place)
-        if hertz > top_hz:
-            offset, side = (-5, 2), "right"
-        else:
-            offset, side = ((5, 2), "left") if place.imag > -0.2 * top.imag else ((0, -11), "center")
+        words = _hertz(decade)
+        offset, side = _beside(words, place, -top.imag, hertz > top_hz, axes)
         axes.plot([place.real], [place.imag], "o", ms=3.5, color="black", zorder=5)
         axes.annotate(
-            _hertz(decade),
+            words,
             (place.real, place.imag),
             offset,
             textcoords="offset points",
-            fontsize=7,
+            fontsize=_MARK_PT,
             ha=side,
             zorder=6,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
+
+
+def _beside(
+    words: str, place: complex, top_ohm: float, rising: bool, axes: Axes
+) -> tuple[tuple[float, float], Literal["left", "center", "right"]]:
+    """Return offset (points) and alignment of a mark's words: outside the arc, below it where that is off the axes."""
+    left, right = axes.get_xlim()
+    inches = _AXES_INCHES / (right - left)
+    # A letter is about 0.6 of its height wide; to the left of the mark come a gap and the axis.
+    needed_pt = 0.6 * _MARK_PT * len(words) + 8
+    if rising and (place.real - left) * inches * 72 > needed_pt:
+        return (-5, 2), "right"
+    if not rising and place.imag > 0.2 * top_ohm and (right - place.real) * inches * 72 > needed_pt:
+        return (5, 2), "left"
+    is_by_the_axis = (place.real - left) * inches * 72 < needed_pt / 2
+    return ((3, -11), "left") if is_by_the_axis else ((0, -11), "center")
 
 
 def _hertz(decade: int) -> str:
@@ -153,12 +176,25 @@ def bode(spectra: Sequence[Drawn], path: Path, title: str) -> None:
                 axes.plot(fit.frequency_hz, [of(z) for z in fit.fitted], "-", linewidth=1.1, color=colour)
     upper.set_xscale("log")
     upper.set_yscale("log")
+    _label_decades(upper.yaxis, [abs(z) for points in shown.points for _, z in points])
     lower.axhline(0, color="0.5", linewidth=0.5, zorder=0)
     _words(upper, title, "", "|Z| / $\\Omega$")
     _words(lower, "", "frequency / Hz", "\N{MINUS SIGN}phase / degrees")
     _legend(upper, "upper right", shown.fitted)
     shown.colour_bar(figure, [upper, lower])
     _save(figure, path)
+
+
+def _label_decades(axis: Axis, values: Sequence[float]) -> None:
+    """Label a logarithmic axis by plain numbers, so many that they can be read: 1, 2 and 5 of each of a few decades."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    positive = [value for value in values if value > 0]
+    decades = math.log10(max(positive) / min(positive)) if positive else 0.0
+    if decades < _FEW_DECADES:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades >= 1.0 else _LESS_THAN_A_DECADE))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _minus_phase_deg(impedance: complex) -> float:
@@ -243,14 +279,29 @@ def _figure(height_inches: float) -> Figure:
     return Figure(figsize=(_WIDTH_INCHES, height_inches), layout="constrained")
 
 
+def colour_scale(numbers: Sequence[int]) -> ScalarMappable:
+    """Return the colours of cycles, from the lowest number to the highest."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    shades = [colormaps[_COLOURS](_DARKEST_SHARE * n / 255) for n in range(256)]
+    low = min(numbers)
+    scale = Normalize(low, max(*numbers, low + 1))
+    return ScalarMappable(scale, LinearSegmentedColormap.from_list("cycles", shades))
+
+
+def colour_of(scale: ScalarMappable, number: int) -> Colour:
+    """Return the colour of a cycle."""
+    low, high = scale.get_clim()
+    red, green, blue, opaque = scale.get_cmap()((number - (low or 0.0)) / ((high or 1.0) - (low or 0.0)))
+    return red, green, blue, opaque
+
+
 class _Shown:
     """The spectra that have a point, with colours: by cycle, or by their order where a cycle has several."""
 
     def __init__(self, spectra: Sequence[Drawn]) -> None:
-        from matplotlib import colormaps
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import LinearSegmentedColormap, Normalize
-
         self._spectra = [drawn for drawn in spectra if drawn.points]
         if not self._spectra:
             raise ValueError("no spectrum to draw")
@@ -258,10 +309,7 @@ class _Shown:
         cycles = [drawn.cycle for drawn in self._spectra]
         self._by_cycle = len(set(cycles)) == len(cycles)
         self._numbers = cycles if self._by_cycle else list(range(1, len(cycles) + 1))
-        shades = [colormaps[_COLOURS](_DARKEST_SHARE * n / 255) for n in range(256)]
-        low = min(self._numbers)
-        scale = Normalize(low, max(*self._numbers, low + 1))
-        self._scale = ScalarMappable(scale, LinearSegmentedColormap.from_list("cycles", shades))
+        self._scale = colour_scale(self._numbers)
 
     @property
     def fitted(self) -> bool:
@@ -270,16 +318,19 @@ class _Shown:
 
     def __iter__(self) -> Iterator[tuple[Drawn, Points, Colour]]:
         """Yield each spectrum with its points and its colour."""
-        low, high = self._scale.get_clim()
         for drawn, points, number in zip(self._spectra, self.points, self._numbers, strict=True):
-            red, green, blue, opaque = self._scale.get_cmap()((number - (low or 0.0)) / (high - (low or 0.0)))
-            yield drawn, points, (red, green, blue, opaque)
+            yield drawn, points, colour_of(self._scale, number)
 
-    def colour_bar(self, figure: Figure, axes: Any) -> None:  # noqa: ANN401 - one or a list
-        """Draw a colour bar beside the axes; a single spectrum needs none."""
+    def colour_bar(self, figure: Figure, axes: Any, place: Axes | None = None) -> None:  # noqa: ANN401 - one or a list
+        """Draw a colour bar beside the axes, or in its ``place``; a single spectrum needs none."""
         if len(self._numbers) < 2:
+            if place is not None:
+                place.remove()
             return
-        bar = figure.colorbar(self._scale, ax=axes, pad=0.02, fraction=0.05, aspect=30)
+        if place is None:
+            bar = figure.colorbar(self._scale, ax=axes, pad=0.02, fraction=0.05, aspect=30)
+        else:
+            bar = figure.colorbar(self._scale, cax=place)
         bar.set_label("cycle number" if self._by_cycle else "spectrum, in the order measured")
         if len(self._numbers) <= 8:
             bar.set_ticks(self._numbers)

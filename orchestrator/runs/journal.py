@@ -6,7 +6,9 @@ import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from math import inf
+from typing import TYPE_CHECKING
 
 from drivers.errors import RecordsLost
 from drivers.interfaces import Sample
@@ -16,8 +18,13 @@ from orchestrator.judging.limits import Action, Finding, alike
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store, StoreError
+from orchestrator.store.step_names import names_of_run
 from protocols.program import CyclingSegment
 from protocols.program_steps import powered
+from protocols.step_names import CHECK_AGAIN, StepNames
+
+if TYPE_CHECKING:
+    from orchestrator.runs.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +41,18 @@ class RunJournal:
         self._request = request
         self._run_id = run_id
         self._commands = 0
+
+    @cached_property
+    def _names(self) -> StepNames:
+        return names_of_run(self._store, self._run_id, self._request.program)
+
+    def step_name(self, progress: Progress, last: Sample | None) -> str:
+        """Name the step of the present test's last sample, or the measurement that is due; empty for neither."""
+        if progress.measurement is not None:
+            return self._names.of(progress.index, 1)
+        if last is None or progress.tested is None:
+            return ""
+        return self._names.of(progress.index, number) if (number := progress.step(last)) else CHECK_AGAIN
 
     def note(
         self,

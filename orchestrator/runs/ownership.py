@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import inf
 
 from drivers.errors import BadReply, DriverError, RecordsLost
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, ExecutedStep, Sample, TestIdentity
+from orchestrator.clock.local_time import local_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.store import Store, StoreError, TesterTestRow
 from protocols.program import CyclingSegment, Loop
@@ -110,18 +110,19 @@ def _is_same(one: Sample, other: Sample) -> bool:
 def wrong_begin(expected: Expected, began_unix_s: list[float], tolerance_s: float) -> str:
     """Say when a test began, where no way of telling agrees with the time at which its start was sent, or seen.
 
-    >>> wrong_begin(Expected(sent_unix_s=7200.0), [3600.0], 300.0)
-    'it began at 1970-01-01 01:00 UTC, and its start was sent at 1970-01-01 02:00 UTC'
+    >>> wrong_begin(Expected(sent_unix_s=7200.0), [3600.0], 300.0).startswith("it began at 19")
+    True
     >>> wrong_begin(Expected(sent_unix_s=7200.0), [3600.0, 7205.0], 300.0)
     ''
     """
     earliest, latest = expected.sent_unix_s - tolerance_s, expected.seen_unix_s + tolerance_s
     if not began_unix_s or any(earliest <= it <= latest for it in began_unix_s):
         return ""
-    told = f"it began at {_time(began_unix_s[0])}"
+    # To the minute: the length that a tester shows is seconds old, and two looks must give one sentence.
+    told = f"it began at {local_time(began_unix_s[0])}"
     if max(began_unix_s) < earliest:
-        return f"{told}, and its start was sent at {_time(expected.sent_unix_s)}"
-    return f"{told}, and its own test was seen to work at {_time(expected.seen_unix_s)} already"
+        return f"{told}, and its start was sent at {local_time(expected.sent_unix_s)}"
+    return f"{told}, and its own test was seen to work at {local_time(expected.seen_unix_s)} already"
 
 
 def foreign_step(segment: CyclingSegment, steps: list[ExecutedStep]) -> str:
@@ -133,8 +134,3 @@ def foreign_step(segment: CyclingSegment, steps: list[ExecutedStep]) -> str:
         if not 1 <= row.step <= len(segment.steps) or isinstance(segment.steps[row.step - 1], Loop):
             return f"it has executed step {row.step}, which is no step of that run's program"
     return ""
-
-
-def _time(unix_s: float) -> str:
-    # To the minute: the length that a tester shows is seconds old, and two looks must give one sentence.
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M UTC")

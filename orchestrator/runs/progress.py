@@ -10,7 +10,8 @@ from drivers.interfaces import Sample
 from orchestrator.judging.cycles import Cycle, CycleBuilder
 from orchestrator.judging.resuming import Placement, Position, position, remaining_segment
 from orchestrator.judging.steps import ExecutedStep
-from protocols.execution_order import length, nest
+from orchestrator.judging.time_left import StepTimes
+from protocols.execution_order import length, nest, place
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, MeasurementSegment, Program
 
@@ -23,23 +24,27 @@ class Progress:
 
     ``segment`` is what the present test runs, or the next one is to run: the segment at ``index``, or what an
     interruption left of it. ``tested`` is what the present test runs, None before it: a start that is refused leaves
-    it unchanged. ``cycles`` builds the cycles of the whole run; the present test began at ``before_s`` of its time.
-    The present test began at the position ``base`` of the whole segment; the next one would begin at ``next``.
+    it unchanged. ``cycles`` builds the cycles of the whole run, ``times`` knows how long its steps take; the present
+    test began at ``before_s`` of its time. The present test began at the position ``base`` of the whole segment; the
+    next one would begin at ``next``. ``since_unix_s``: when the present test began; without one, when the segment was
+    reached.
     """
 
     program: Program
     segment: CyclingSegment
     cycles: CycleBuilder
+    times: StepTimes
     index: int = 0
     base: Position = _BEGINNING
     next: Position = _BEGINNING
     tested: CyclingSegment | None = None
     before_s: float = 0.0
+    since_unix_s: float = 0.0
 
     @classmethod
     def at_start(cls, program: Program) -> Progress:
         """Return the progress of a run that has not begun."""
-        return cls(program, program.cycling[0], CycleBuilder(program))
+        return cls(program, program.cycling[0], CycleBuilder(program), StepTimes(program))
 
     @property
     def is_over(self) -> bool:
@@ -73,6 +78,16 @@ class Progress:
         nearest = self._placement.nearest(step_count)
         return self._numbers.at(self._numbers.steps_before(self.index) + nearest).cycle
 
+    def step(self, last: Sample) -> int:
+        """Return the number in the whole segment of the step of a sample of the present test; 0 for none of its own."""
+        if self.tested is None:
+            return 0
+        # The usual case first, by identity: every poll asks.
+        if self.tested is self.whole:
+            return last.step
+        own = self._placement.count(last.step_count)
+        return place(self.whole.steps, own).step if own and own <= length(nest(self.whole.steps)) else 0
+
     @property
     def _numbers(self) -> CycleNumbers:
         return CycleNumbers.of(self.program)
@@ -92,27 +107,52 @@ class Progress:
             own = test.count(executed.step_count)
             if own is not None and own <= most:
                 cycles += self.cycles.feed(before + own, replace(executed, start_s=executed.start_s + self.before_s))
+                self.times.feed(before + own, executed)
             numbered.append(replace(executed, cycle=self.cycle_of(executed.step_count)))
         return numbered, cycles
 
     def aside(self) -> Progress:
         """Return a copy; feeding it does not change this one."""
-        return replace(self, cycles=copy(self.cycles))
+        return replace(self, cycles=copy(self.cycles), times=copy(self.times))
 
-    def advanced(self) -> Progress:
-        """Return the progress at the beginning of the next segment."""
-        there = replace(self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, tested=None)
+    def advanced(self, at_unix_s: float = 0.0) -> Progress:
+        """Return the progress at the beginning of the next segment, which was reached at this time."""
+        there = replace(
+            self, index=self.index + 1, base=_BEGINNING, next=_BEGINNING, tested=None, since_unix_s=at_unix_s
+        )
         if there.is_over or there.measurement is not None:
             return there
         return replace(there, segment=there.whole)
+
+    def visited(self, until_unix_s: float) -> Progress:
+        """Return the progress at the segment behind a measurement, which took until this time."""
+        times = copy(self.times)
+        times.visited(self.index, until_unix_s - self.since_unix_s)
+        return replace(self, times=times).advanced(until_unix_s)
+
+    def reached_unix_s(self, last: Sample | None) -> float:
+        """Return when the present test made its last record; without one, when it or the segment began."""
+        return self.since_unix_s + (last.time_s if self.tested is not None and last is not None else 0.0)
+
+    def begun(self, last: Sample | None) -> tuple[int, float]:
+        """Return how many steps of the whole run have begun, and for how long the last of them has gone on (s).
+
+        A measurement that is due has begun when its segment was reached: the cell rests for it. Of a run that has
+        carried out everything, one more step than there are.
+        """
+        before = self._numbers.steps_before(self.index)
+        if self.is_over or self.measurement is not None:
+            return before + 1, 0.0
+        there = self.next if self.tested is None else position(self.whole, self.base, self.tested, last)
+        return before + there.begun, there.step_time_s
 
     def running(self, segment: CyclingSegment) -> Progress:
         """Return the progress with ``segment``, a part of the present segment, as the program of the next test."""
         return replace(self, segment=segment)
 
-    def with_test(self, before_s: float = 0.0) -> Progress:
+    def with_test(self, before_s: float = 0.0, at_unix_s: float = 0.0) -> Progress:
         """Return the progress with a test of ``segment`` that begins where the one before ended, at this run time."""
-        return replace(self, base=self.next, tested=self.segment, before_s=before_s)
+        return replace(self, base=self.next, tested=self.segment, before_s=before_s, since_unix_s=at_unix_s)
 
     def after(self, last: Sample | None) -> Progress:
         """Return the progress with ``next`` at the position that the present test reached with its last sample.

@@ -279,8 +279,8 @@ class RecordPipeline:
 
         Where the store takes nothing, the step stays open: the test may still go on.
         """
-        mine = as_before(self, "_new_steps", "_new_cycles", "_findings")
-        with self._store.transaction(mine, self._steps.undo(), self._guards.undo(), self._cycles.undo()):
+        mine, times = as_before(self, "_new_steps", "_new_cycles", "_findings"), self._progress.times
+        with self._store.transaction(mine, self._steps.undo(), self._guards.undo(), self._cycles.undo(), times.undo()):
             self._findings += tuple(self._guards.feed((), self._keep(self._steps.finish()), 0))
             if run_is_over:
                 self._findings += tuple(self._guards.finish())

@@ -13,7 +13,8 @@ from enum import StrEnum
 
 from drivers.errors import BadReply, DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
-from orchestrator.clock.virtual import clock_time, wall_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOP_COMMANDS, STOPS
@@ -261,7 +262,7 @@ class Recovery:
         if known.stop_is_open:
             run.stopping.order(Ending(known.stop_ends_as, "a stop had been ordered"))
         if run.state is not RunState.UNKNOWN:
-            until = clock_time(self._arrives_until_unix_s(run))
+            until = local_time(self._arrives_until_unix_s(run), seconds=True)
             run.go(RunState.UNKNOWN, f"{reason} until {until}: look at channel {run.request.channel}")
 
     def _arrives_until_unix_s(self, run: Run) -> float:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from math import isnan
 
 from drivers.interfaces import BatteryTester, ChannelStatus, Sample, TestIdentity
 from orchestrator.clock.virtual import wall_time
@@ -24,6 +23,7 @@ from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run_guards import RunGuards
 from orchestrator.runs.starting import StartOrder
 from orchestrator.runs.stopping import StopOrder
+from orchestrator.runs.updates import Place, update_of
 from orchestrator.states import MOVES, Ending, RunState, RunStatus, move
 from orchestrator.store import Store, TesterTestRow
 from protocols.forecast import forecast
@@ -131,19 +131,13 @@ class Run:
 
     def update(self) -> RunUpdate:
         """Return the run's state and position as an update for listeners and clients."""
-        return RunUpdate(
-            run_id=self.run_id,
-            label=self.request.label,
-            channel=self.request.channel,
-            state=self.status.state,
-            reason=self.status.reason,
-            time_s=self._before_s + (last.time_s if (last := self.last) else 0.0),
-            planned_s=self.forecast.planned_duration_s,
-            cycle=self.progress.cycle(last),
-            # A listener's JSON has no NaN.
-            voltage_v=None if last is None or isnan(last.voltage_v) else last.voltage_v,
-            samples=self._samples_before + (self.records.samples if self.records else 0),
-            simulated=self.request.simulated,
+        samples = self._samples_before + (self.records.samples if self.records else 0)
+        return update_of(
+            self.run_id,
+            self.request,
+            self.status,
+            Place(self.progress, self.last, self._before_s, samples, self.journal.step_name(self.progress, self.last)),
+            self.forecast,
         )
 
     def publish(self) -> None:
@@ -310,6 +304,7 @@ class Run:
         """Store a started test as this run's own; if the store refuses, the run is unchanged."""
         undo = as_before(self, *_TAKEN), self._restoring("is_between", "start_is_unknown")
         with self._store.transaction(*undo):
+            began_unix_s = wall_time()
             test = self._store.add_test(
                 run_id=self.run_id,
                 segment=self.progress.index,
@@ -317,21 +312,21 @@ class Run:
                 channel=identity.channel,
                 tester_test_id=identity.test_id,
                 barcode=identity.barcode,
-                started_unix_s=wall_time(),
+                started_unix_s=began_unix_s,
                 program_json=self.segment.to_json(),
             )
-            self._adopt_test(identity, test)
+            self._adopt_test(identity, test, began_unix_s)
             self.journal.note(EventKind.STARTED, f"test {identity.test_id} on {identity.channel}")
             if len(self.tests) == 1 and not self._tester.traits.limits_read_back:
                 self.journal.note(EventKind.LIMITS_AS_LOADED, self._tester.traits.limits_note)
 
-    def _adopt_test(self, identity: TestIdentity, test: int) -> None:
+    def _adopt_test(self, identity: TestIdentity, test: int, began_unix_s: float) -> None:
         """Make a stored test the run's present test, after its earlier tests."""
         if self.records is not None and self.records.last is not None:
             self._before_s += self.records.last.time_s
             self._samples_before += self.records.samples
         self.status = replace(self.status, is_between=False, start_is_unknown=False)
-        self.progress = self.progress.with_test(self._before_s)
+        self.progress = self.progress.with_test(self._before_s, began_unix_s)
         self._guards.enter(self.segment, self._before_s)
         envelope = self._tester.envelope(identity.channel)
         self.records = RecordPipeline(
@@ -345,17 +340,17 @@ class Run:
         for row in self.tests:
             while self.progress.index < row.segment:
                 self._close_test()
-                self.progress = self.progress.advanced()
+                self.progress = self.progress.advanced(self.progress.reached_unix_s(self.last))
             if row.is_measurement:
                 self.count_trace(row.id)
-                if row.segment == self.progress.index:
+                if (part := self.progress.measurement) is not None and row.segment == self.progress.index:
                     self.status = replace(self.status, is_between=True)
-                    self.progress = self.progress.advanced()
+                    self.progress = self.progress.visited(row.started_unix_s + part.technique.expected_s)
                 continue
             self._close_test()
             self.run_next(CyclingSegment.from_json(row.program_json))
             identity = TestIdentity(row.channel, row.tester_test_id or 0, row.barcode, len(self.segment.steps) + 1)
-            self._adopt_test(identity, row.id)
+            self._adopt_test(identity, row.id, row.started_unix_s)
             if self.records is not None:
                 await self.records.replay()
 
@@ -388,7 +383,7 @@ class Run:
         """Advance to the next segment, or to the end: the present segment is done."""
         if self.records is not None:
             self.records.finish()
-        self.progress = self.progress.advanced()
+        self.progress = self.progress.advanced(wall_time())
         self.status = replace(self.status, is_between=True)
         failpoint("segment left")
 
@@ -397,4 +392,4 @@ class Run:
         """Commit the writes of the ``with`` block about a measurement together with the advance to the next segment."""
         with self._store.transaction(as_before(self, "progress", *_BEHIND)):
             yield
-            self.progress = self.progress.advanced()
+            self.progress = self.progress.visited(wall_time())

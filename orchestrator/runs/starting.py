@@ -9,7 +9,8 @@ from typing import Protocol
 
 from drivers.errors import BadReply, ChannelTaken, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, LoadedProgram, TestIdentity
-from orchestrator.clock.virtual import clock_time, wall_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.judging.preflight import reasons_not_to_start
@@ -116,7 +117,7 @@ class StartOrder:
         """Say until when the start may still reach its tester; nothing of a tester that this process drives."""
         traits = self._tester.traits
         until_unix_s = self._sent_unix_s + traits.start_arrives_within_s
-        return f"it may still arrive until {clock_time(until_unix_s)}: " if traits.is_remote else ""
+        return f"it may still arrive until {local_time(until_unix_s, seconds=True)}: " if traits.is_remote else ""
 
     async def _send(self) -> bool:
         """Check, load and send; False when nothing was sent. Raises DriverError and StoreError."""

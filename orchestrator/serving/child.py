@@ -15,15 +15,22 @@ from typing import Any
 
 from drivers.errors import DriverError
 from orchestrator.api.parent_link import ParentLink, Word
+from orchestrator.clock.local_time import LocalTimeFormatter
 from protocols.errors import InputError
 
 # Forked, a child has at once what its parent has imported. Other systems start it afresh, and it imports anew.
 _FORKS = sys.platform == "linux"
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 # What a process of the service does until it is over.
 Work = Callable[[ParentLink], None]
 Handlers = Mapping[int, Any]
+
+
+def log_to_stderr() -> None:
+    """Log to stderr, each line with the time at which it was written."""
+    log = logging.StreamHandler()
+    log.setFormatter(LocalTimeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[log], force=True)
 
 
 class Child:
@@ -45,6 +52,11 @@ class Child:
         return self._process is not None
 
     @property
+    def end(self) -> Connection | None:
+        """The parent's end of the pipe to it."""
+        return self._connection
+
+    @property
     def lived_s(self) -> float:
         """The time since it was started."""
         return time.monotonic() - self.began_s
@@ -55,7 +67,7 @@ class Child:
             stream.flush()
         mine, its = self._context.Pipe()
         # A fork has all of the parent's ends too: held open there, they would keep its end from being seen.
-        foreign = [mine, *(it._connection for it in beside if it._connection is not None)] if _FORKS else []  # noqa: SLF001
+        foreign = [mine, *(it.end for it in beside if it.end is not None)] if _FORKS else []
         arguments = (self._work, its, foreign, handlers if _FORKS else {})
         self._process = self._context.Process(target=_be, args=arguments, name=self.name)
         self._process.start()
@@ -114,7 +126,7 @@ def _be(work: Work, connection: Connection, foreign: Sequence[Connection], handl
     for end in foreign:
         end.close()
     if not _FORKS:
-        logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
+        log_to_stderr()
     parent = ParentLink(connection)
     try:
         work(parent)

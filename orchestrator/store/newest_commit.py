@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime
 
+from orchestrator.clock.local_time import local_time
 from orchestrator.store.companion_files import newest_path
 from orchestrator.store.store import Store
+from protocols.bounded_file import BadFile, read_bounded
 
 logger = logging.getLogger(__name__)
 
 # The number of the newest event, and the time of the first, which tells one store from another at the same path.
 _HEAD = "SELECT max(id), (SELECT at_unix_s FROM event ORDER BY id LIMIT 1) FROM event"
-_TEXT_MAX = 1000
+_BYTES_MAX = 1000
 
 
 class NewestCommit:
@@ -31,14 +32,14 @@ class NewestCommit:
     def missing(self) -> str:
         """Say what the store lacks that an earlier service has committed; empty when nothing is known to be missing."""
         try:
-            told = json.loads(self._path.read_text("utf-8")[:_TEXT_MAX])
-            newest, first_unix_s, at_unix_s = int(told["event"]), float(told["first_unix_s"]), float(told["at_unix_s"])
-        except (OSError, ValueError, KeyError, TypeError):
+            told = json.loads(read_bounded(self._path, _BYTES_MAX))
+            newest, first_unix_s = int(told["event"]), float(told["first_unix_s"])
+            at = local_time(float(told["at_unix_s"]), seconds=True)
+        except (BadFile, OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return ""
         there, begun_unix_s = self._head()
         if begun_unix_s != first_unix_s or there >= newest:
             return ""
-        at = datetime.fromtimestamp(at_unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         return (
             f"{self._store.path.name} has gone back: at {at} it had {newest} events, now it ends with event {there}; "
             "its log (-wal) was lost, or an older copy was put in its place. Runs and orders since then are not known: "

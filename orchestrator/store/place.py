@@ -29,7 +29,7 @@ def check_path(path: Path | str) -> None:
     try:
         place = real_path(path)
         # As the system sees the path; a link to itself is found here too.
-        special = special_kind(path) if os.path.lexists(path) and os.path.exists(path) else ""  # noqa: PTH110
+        special = special_kind(path) if os.path.lexists(path) and os.path.exists(path) else ""  # noqa: PTH110 - a link to itself is no error here
         broken = os.path.islink(place)  # noqa: PTH114 - what the links lead to is no link, but for a link to itself
         folder_is_there = place.parent.is_dir()
         name_bytes = len(os.fsencode(place.name))

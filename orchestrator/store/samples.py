@@ -83,9 +83,9 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
 
 
 def column_pages(
-    connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int
+    connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int, after: int = -1
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Return columns of the samples up to sequence number ``last``, in order, a page of at most ``rows`` at a time.
+    """Return columns of the samples above sequence number ``after`` up to ``last``, in order, in pages of ``rows``.
 
     Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
     cursor is open in between.
@@ -93,7 +93,6 @@ def column_pages(
     if names[0] != "sequence" or not set(names) <= set(Sample._fields):
         raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
     select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
-    after = -1
     while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():
         after = page[-1][0]
         yield list(zip(*page, strict=True))

@@ -1,7 +1,7 @@
 """Imports ``sqlite_utils`` without the libraries that it would import only because they are installed.
 
-It knows types of pandas and numpy, none of which a store of ours holds. Where the extra ``report`` has brought pandas,
-its import takes longer than everything else that a command does: half a second of ``cellrig run``, ``serve``, ``runs``.
+It knows types of pandas and numpy, none of which a store of ours holds. Where pandas is installed, its import takes
+longer than everything else that a command does: half a second of ``cellrig run``, ``serve``, ``runs``.
 """
 
 from __future__ import annotations

@@ -59,4 +59,4 @@ def executed_of(row: tuple[object, ...]) -> ExecutedStep:
     values = dict(zip(STEP_COLUMNS, row, strict=True))
     for name in ("capacity_ah", "energy_wh"):
         values[name] = nan if values[name] is None else values[name]
-    return ExecutedStep(**{**values, "end_reason": EndReason(str(values["end_reason"]))})  # type: ignore[arg-type]
+    return ExecutedStep(**{**values, "end_reason": EndReason(str(values["end_reason"]))})  # type: ignore[arg-type]  # the columns are the fields

@@ -229,7 +229,7 @@ class Store(Transactional):
 
     def steps(self, test: int) -> list[ExecutedStep]:
         """Return the executed steps of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count", test)  # noqa: S608 - names of ours
         read = [_with_nan(row, "capacity_ah", "energy_wh") for row in rows]
         return [ExecutedStep(**{**row, "end_reason": EndReason(row["end_reason"])}) for row in read]
 
@@ -242,7 +242,7 @@ class Store(Transactional):
 
     def cycles(self, test: int) -> list[Cycle]:
         """Return the per-cycle numbers of a test, in order."""
-        rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608
+        rows = self._query(f"SELECT {', '.join(CYCLE_COLUMNS)} FROM cycle WHERE test = ? ORDER BY cycle", test)  # noqa: S608 - names of ours
         return [cycle_from(row) for row in rows]
 
     def add_measurement(self, row: MeasurementRow) -> None:

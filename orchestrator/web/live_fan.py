@@ -10,17 +10,22 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from orchestrator.api import browser
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.events import Bus, RunUpdate
-from orchestrator.states import RunState
 from orchestrator.web.control_link import SILENT, ControlLink, ControlSilent
 
 logger = logging.getLogger(__name__)
 
 _LIVE = f"{browser.API}/live"
+# What clients are told is more: it is made of these.
+_FIELDS = tuple(field.name for field in fields(RunUpdate))
+_UPDATE = TypeAdapter(RunUpdate)
 # From the loss of control to the next look for it, in seconds.
 _RETRY_S = 0.2
 # Control says at least that it is there, every 15 s (``orchestrator.api.live_stream``); three times that is silence.
@@ -80,6 +85,6 @@ class LiveFan:
                 )
 
     def _tell(self, told: dict[str, Any]) -> None:
-        update = RunUpdate(**{**told, "state": RunState(told["state"])})
+        update = _UPDATE.validate_python({name: told.get(name) for name in _FIELDS})
         self._runs[update.run_id] = update
         self._bus.tell(update)

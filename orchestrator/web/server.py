@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +98,7 @@ async def serve_web(plan: WebPlan, listening: socket.socket, parent: ParentLink)
 
 
 @contextlib.contextmanager
-def _ended_by_parent(told: asyncio.Event):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _ended_by_parent(told: asyncio.Event) -> Iterator[None]:
     """Leave Ctrl-C and a closed terminal to the parent; end in order at SIGTERM."""
     loop = asyncio.get_running_loop()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,17 +8,15 @@ Equations and sources: docs/cell-models.md.
 from __future__ import annotations
 
 import math
-from operator import attrgetter
 
 from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2, sphere_s
 from simulators.cells.lfp_parameters import IronPhosphateParameters
 from simulators.cells.ocv import PlateauOcv
 from simulators.cells.random_draws import spread
-from simulators.cells.solving import solve_rising
+from simulators.cells.state import DrivenCell
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
-_MOST_A = 1e6
 _LEAST_RIM = 0.1
 _LEAST_FILLING, _MOST_FILLING = -0.5, 1.5
 # First root of tan(x) = x: the slowest mode of diffusion in a sphere. It carries 2/3 of its time constant, all
@@ -26,23 +24,24 @@ _LEAST_FILLING, _MOST_FILLING = -0.5, 1.5
 _SLOW_ROOT2, _FAST_ROOT2 = 4.493409457909064**2, 7.725251836937707**2
 _SLOW_SHARE = 2.0 / (3.0 * _SLOW_ROOT2)
 _FAST_SHARE = 1.0 / 15.0 - _SLOW_SHARE
-_STATE = (
-    "temperature_degc",
-    "_charge_c",
-    "_filling",
-    "_slow_x",
-    "_fast_x",
-    "_slow_v",
-    "_fast_v",
-    "_hysteresis",
-    "_rim",
-    "_deposit",
-)
-_read_state = attrgetter(*_STATE)
 
 
-class IronPhosphateCell:
+class IronPhosphateCell(DrivenCell):
     """A lithium iron phosphate working electrode, built discharged, against lithium; positive current charges it."""
+
+    NAME = "an LFP cell"
+    STATE = (
+        "temperature_degc",
+        "_charge_c",
+        "_filling",
+        "_slow_x",
+        "_fast_x",
+        "_slow_v",
+        "_fast_v",
+        "_hysteresis",
+        "_rim",
+        "_deposit",
+    )
 
     max_interval_s: float = 30.0
 
@@ -67,66 +66,36 @@ class IronPhosphateCell:
             lower_sharpness=p.lower_end_sharpness,
         )
         self._filling = p.initial_delithiated_fraction
-        self._charge_c = self._slow_x = self._fast_x = self._slow_v = self._fast_v = self._deposit = 0.0
+        self._slow_x = self._fast_x = self._slow_v = self._fast_v = self._deposit = 0.0
         self._hysteresis = -1.0
         self._rim = 1.0
-        self._temperature_degc = math.nan
-        self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
+        self._begin(p.reference_degc if temperature_degc is None else temperature_degc)
 
-    @property
-    def temperature_degc(self) -> float:
-        """Return the cell's temperature; setting it changes every rate and resistance from this moment on."""
-        return self._temperature_degc
-
-    @temperature_degc.setter
-    def temperature_degc(self, value: float) -> None:
-        """Set the temperature, and with it the rates and resistances."""
-        p = self._parameters
-        if value == self._temperature_degc:
-            return
-        film = self._electrolyte = electrolyte_at(p, value, self._thickness_um)
-        self._temperature_degc = value
-        self._thermal2_v = 2.0 * thermal_voltage_v(value)
-        exchange = 2.0 * arrhenius(p.exchange_activation_kj_per_mol, value, p.reference_degc)
+    def _warm(self, temperature_degc: float) -> None:
+        p, degc = self._parameters, temperature_degc
+        film = self._electrolyte = electrolyte_at(p, degc, self._thickness_um)
+        self._thermal2_v = 2.0 * thermal_voltage_v(degc)
+        exchange = 2.0 * arrhenius(p.exchange_activation_kj_per_mol, degc, p.reference_degc)
         self._exchange2_lithium = p.lithium_exchange_a_per_cm2 * exchange
         self._exchange2_positive = p.positive_exchange_a_per_cm2 * exchange
-        interface = arrhenius(p.interface_activation_kj_per_mol, value, p.reference_degc)
+        interface = arrhenius(p.interface_activation_kj_per_mol, degc, p.reference_degc)
         self._interface = self._interface_factor / interface
-        side = self._side_factor * arrhenius(p.side_activation_kj_per_mol, value, p.reference_degc)
+        side = self._side_factor * arrhenius(p.side_activation_kj_per_mol, degc, p.reference_degc)
         self._side_at_rest = side * p.side_current_at_rest_a_per_cm2
         self._side_per_a = side * p.side_current_fraction / self._area
-        solid = arrhenius(p.solid_activation_kj_per_mol, value, p.reference_degc) * p.solid_diffusivity_cm2_per_s
+        solid = arrhenius(p.solid_activation_kj_per_mol, degc, p.reference_degc) * p.solid_diffusivity_cm2_per_s
         self._solid_s = (p.particle_radius_nm * 1e-7) ** 2 / solid
         self._fixed_ohm_cm2 = film.ohmic_ohm_cm2 + film.rest_ohm_cm2 + self._area * self._contact_ohm
         self._step_duration_s, self._step_current_a = -1.0, 0.0
-
-    @property
-    def charge_c(self) -> float:
-        """Return the net charge passed through the terminals since the cell was built."""
-        return self._charge_c
 
     @property
     def active_fraction(self) -> float:
         """Return the share of the active material that is still connected."""
         return self._rim * self._rim
 
-    def voltage_v(self, current_a: float) -> float:
-        """Return the terminal voltage now, at this current."""
-        return self._rest_v() + self._driven_v(current_a / self._area)
-
-    def current_a(self, voltage_v: float) -> float:
-        """Return the current that a source holding this terminal voltage would pass now."""
-
-        def rising(density: float) -> tuple[float, float]:
-            return self._driven_v(density), self._slope_ohm_cm2(density)
-
-        return self._area * solve_rising(rising, self._linear_ohm_cm2(), voltage_v - self._rest_v())
-
     def advance(self, duration_s: float, current_a: float) -> None:
         """Advance the cell in time at a constant current."""
-        if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
-            raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
-        self._charge_c += current_a * duration_s
+        self._pass(duration_s, current_a)
         recede = self._isolation * (self._side_at_rest + self._side_per_a * abs(current_a))
         steps = self._steps(duration_s, current_a)
         if recede * duration_s < self._rim - _LEAST_RIM:
@@ -135,17 +104,6 @@ class IronPhosphateCell:
         receding_s = (self._rim - _LEAST_RIM) / recede if recede > 0.0 else 0.0
         self._evolve(self._steps(receding_s, current_a), self._rim - _LEAST_RIM)
         self._evolve(self._steps(duration_s - receding_s, current_a), 0.0)
-
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the whole state as numbers; nothing random happens after the cell is built."""
-        return _read_state(self)
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that ``snapshot`` kept."""
-        if len(state) != len(_STATE):
-            raise ValueError(f"state of {len(state)} numbers given, an LFP cell has {len(_STATE)}")
-        for name, value in zip(_STATE, state, strict=True):
-            setattr(self, name, value)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Return the impedance around zero current in the present state."""

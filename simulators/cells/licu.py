@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from operator import attrgetter
 
 from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2
 from simulators.cells.licu_parameters import LithiumCopperParameters
 from simulators.cells.random_draws import spread
-from simulators.cells.solving import solve_rising
+from simulators.cells.state import DrivenCell
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
-_MOST_A = 1e6
 # A loss law that current or drift carries beyond this leaves it: some lithium always comes back.
 _MOST_LOSS = 0.95
 # The logarithm of a factor by which every loss is beyond that.
@@ -28,22 +26,6 @@ _MOST_POWER = 50.0
 _SPIKE_S = 2.0
 _PLAIN_S = 30.0
 _COVERED = 6.0
-_STATE = (
-    "temperature_degc",
-    "_charge_c",
-    "_slow_v",
-    "_fast_v",
-    "_surface",
-    "_film",
-    "_active",
-    "_plated",
-    "_stripped",
-    "_dead",
-    "_consumed",
-    "_dissolved",
-    "_cover",
-)
-_read_state = attrgetter(*_STATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +47,25 @@ class ChargeBalance:
     dissolved: float
 
 
-class LithiumCopperCell:
+class LithiumCopperCell(DrivenCell):
     """A copper foil against lithium; negative current plates lithium onto the copper, positive current strips it."""
+
+    NAME = "a Li/Cu cell"
+    STATE = (
+        "temperature_degc",
+        "_charge_c",
+        "_slow_v",
+        "_fast_v",
+        "_surface",
+        "_film",
+        "_active",
+        "_plated",
+        "_stripped",
+        "_dead",
+        "_consumed",
+        "_dissolved",
+        "_cover",
+    )
 
     def __init__(self, parameters: LithiumCopperParameters, *, seed: int, temperature_degc: float | None) -> None:
         """Build a fresh cell: copper without lithium, its film not formed yet, no salt gradient."""
@@ -76,29 +75,18 @@ class LithiumCopperCell:
         self._interface_factor = spread(seed, 2, p.spread_fraction)
         self._loss_factor = spread(seed, 4, p.spread_fraction)
         self._film_charge = p.film_charge_c_per_cm2 * spread(seed, 6, p.spread_fraction)
-        self._charge_c = self._slow_v = self._fast_v = self._surface = self._film = self._active = 0.0
+        self._slow_v = self._fast_v = self._surface = self._film = self._active = 0.0
         self._plated = self._stripped = self._dead = self._consumed = self._dissolved = self._cover = 0.0
-        self._temperature_degc = math.nan
-        self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
+        self._begin(p.reference_degc if temperature_degc is None else temperature_degc)
 
-    @property
-    def temperature_degc(self) -> float:
-        """Return the cell's temperature; setting it changes every rate and resistance from this moment on."""
-        return self._temperature_degc
-
-    @temperature_degc.setter
-    def temperature_degc(self, value: float) -> None:
-        """Set the temperature, and with it the rates and resistances."""
-        p = self._parameters
-        if value == self._temperature_degc:
-            return
-        film = self._electrolyte = electrolyte_at(p, value, self._thickness_um)
-        self._temperature_degc = value
-        self._thermal2_v = 2.0 * thermal_voltage_v(value)
-        rate = arrhenius(p.exchange_activation_kj_per_mol, value, p.reference_degc)
+    def _warm(self, temperature_degc: float) -> None:
+        p, degc = self._parameters, temperature_degc
+        film = self._electrolyte = electrolyte_at(p, degc, self._thickness_um)
+        self._thermal2_v = 2.0 * thermal_voltage_v(degc)
+        rate = arrhenius(p.exchange_activation_kj_per_mol, degc, p.reference_degc)
         self._exchange2 = 2.0 * p.exchange_current_a_per_cm2 * rate
-        self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, value, p.reference_degc)
-        corrosion = arrhenius(p.corrosion_activation_kj_per_mol, value, p.reference_degc)
+        self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, degc, p.reference_degc)
+        corrosion = arrhenius(p.corrosion_activation_kj_per_mol, degc, p.reference_degc)
         self._corrosion = p.corrosion_a_per_cm2 * corrosion
         self._fixed_ohm_cm2 = film.ohmic_ohm_cm2 + film.rest_ohm_cm2 + self._area * self._contact_ohm
 
@@ -107,11 +95,6 @@ class LithiumCopperCell:
         """Return the longest interval with a monotonic voltage: short while the copper is bare or nearly so."""
         covered = self._active > _COVERED * self._parameters.nucleation_charge_c_per_cm2
         return _PLAIN_S if covered else _SPIKE_S
-
-    @property
-    def charge_c(self) -> float:
-        """Return the net charge passed through the terminals since the cell was built."""
-        return self._charge_c
 
     @property
     def balance(self) -> ChargeBalance:
@@ -127,23 +110,9 @@ class LithiumCopperCell:
             dissolved=self._dissolved,
         )
 
-    def voltage_v(self, current_a: float) -> float:
-        """Return the terminal voltage now, at this current."""
-        return self._rest_v() + self._driven_v(current_a / self._area)
-
-    def current_a(self, voltage_v: float) -> float:
-        """Return the current that a source holding this terminal voltage would pass now."""
-
-        def rising(density: float) -> tuple[float, float]:
-            return self._driven_v(density), self._slope_ohm_cm2(density)
-
-        return self._area * solve_rising(rising, self._linear_ohm_cm2(), voltage_v - self._rest_v())
-
     def advance(self, duration_s: float, current_a: float) -> None:
         """Advance the cell in time at a constant current, stage by stage."""
-        if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
-            raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
-        self._charge_c += current_a * duration_s
+        self._pass(duration_s, current_a)
         density = current_a / self._area
         self._relax(duration_s, density)
         left_s = duration_s
@@ -155,17 +124,6 @@ class LithiumCopperCell:
             else:
                 self._charge_surface(density * left_s)
                 left_s = 0.0
-
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the whole state as numbers; nothing random happens after the cell is built."""
-        return _read_state(self)
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that ``snapshot`` kept."""
-        if len(state) != len(_STATE):
-            raise ValueError(f"state of {len(state)} numbers given, a Li/Cu cell has {len(_STATE)}")
-        for name, value in zip(_STATE, state, strict=True):
-            setattr(self, name, value)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Return the impedance around zero current; copper without active lithium blocks like a capacitor."""

@@ -10,50 +10,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from operator import attrgetter
 
 from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.random_draws import erlang, spread, uniform
 from simulators.cells.solving import solve_rising
+from simulators.cells.state import CellState
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
 
 HOLD_S = 15.0
 """How long the ionic share of a shunted cell's current is held before it is worked out again."""
 
 _HOLDS_A_CALL = 1000
-_MOST_A = 1e6
 _FILAMENT_STEPS = 3
 _POSITIONS_A_SHORT = _FILAMENT_STEPS + 2
 _FIRST_SHORT = 16
 _SOUND, _SOFT, _HARD = 0.0, 1.0, 2.0
-_STATE = (
-    "temperature_degc",
-    "_charge_c",
-    "_slow_v",
-    "_fast_v",
-    "_film2_working",
-    "_film2_counter",
-    "_deposit_working",
-    "_deposit_counter",
-    "_cover_working",
-    "_cover_counter",
-    "_penetration",
-    "_soft_at",
-    "_draws",
-    "_short",
-    "_shunt_ohm",
-    "_fuse",
-    "_held_current",
-    "_held_ionic",
-    "_hold_left",
-)
-_read_state = attrgetter(*_STATE)
 
 
-class LithiumSymmetricCell:
+class LithiumSymmetricCell(CellState):
     """Two lithium discs with a polymer film between them; the working electrode is stripped by positive current."""
+
+    NAME = "a Li/Li cell"
+    STATE = (
+        "temperature_degc",
+        "_charge_c",
+        "_slow_v",
+        "_fast_v",
+        "_film2_working",
+        "_film2_counter",
+        "_deposit_working",
+        "_deposit_counter",
+        "_cover_working",
+        "_cover_counter",
+        "_penetration",
+        "_soft_at",
+        "_draws",
+        "_short",
+        "_shunt_ohm",
+        "_fuse",
+        "_held_current",
+        "_held_ionic",
+        "_hold_left",
+    )
 
     max_interval_s: float = 30.0
 
@@ -68,7 +68,7 @@ class LithiumSymmetricCell:
         self._interface_factor = spread(seed, 2, p.spread_fraction)
         self._tip_speed = p.tip_growth_um_per_s_at_1_ma_per_cm2 * spread(seed, 4, p.spread_fraction)
         self._bridge_at = spread(seed, 6, p.spread_fraction)
-        self._charge_c = self._penetration = self._slow_v = self._fast_v = 0.0
+        self._penetration = self._slow_v = self._fast_v = 0.0
         self._film2_working = self._film2_counter = p.film_ohm_cm2**2
         self._deposit_working = self._deposit_counter = 0.0
         self._cover_working = self._cover_counter = 0.0
@@ -76,36 +76,20 @@ class LithiumSymmetricCell:
         self._held_current = self._held_ionic = self._hold_left = 0.0
         self._draws = 0.0
         self._soft_at = self._next_soft_at()
-        self._temperature_degc = math.nan
-        self.temperature_degc = p.reference_degc if temperature_degc is None else temperature_degc
+        self._begin(p.reference_degc if temperature_degc is None else temperature_degc)
 
-    @property
-    def temperature_degc(self) -> float:
-        """Return the cell's temperature; setting it changes every rate and resistance from this moment on."""
-        return self._temperature_degc
-
-    @temperature_degc.setter
-    def temperature_degc(self, value: float) -> None:
-        """Set the temperature, and with it the rates and resistances."""
-        p = self._parameters
-        if value == self._temperature_degc:
-            return
-        film = electrolyte_at(p, value, self._thickness_um)
+    def _warm(self, temperature_degc: float) -> None:
+        p, degc = self._parameters, temperature_degc
+        film = electrolyte_at(p, degc, self._thickness_um)
         self._electrolyte = film
         self._electrolyte_ohm_cm2, self._rest_ohm_cm2 = film.ohmic_ohm_cm2, film.rest_ohm_cm2
-        self._temperature_degc = value
-        self._thermal2_v = 2.0 * thermal_voltage_v(value)
-        rate = arrhenius(p.exchange_activation_kj_per_mol, value, p.reference_degc)
+        self._thermal2_v = 2.0 * thermal_voltage_v(degc)
+        rate = arrhenius(p.exchange_activation_kj_per_mol, degc, p.reference_degc)
         self._exchange2 = 2.0 * p.exchange_current_a_per_cm2 * rate
-        self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, value, p.reference_degc)
-        self._growth = arrhenius(p.growth_activation_kj_per_mol, value, p.reference_degc)
+        self._interface = self._interface_factor / arrhenius(p.interface_activation_kj_per_mol, degc, p.reference_degc)
+        self._growth = arrhenius(p.growth_activation_kj_per_mol, degc, p.reference_degc)
         self._step_duration_s, self._step_density = -1.0, 0.0
         self._hold_left = 0.0
-
-    @property
-    def charge_c(self) -> float:
-        """Return the net charge passed through the terminals since the cell was built."""
-        return self._charge_c
 
     @property
     def penetration(self) -> float:
@@ -135,9 +119,7 @@ class LithiumSymmetricCell:
 
     def advance(self, duration_s: float, current_a: float) -> None:
         """Advance the cell in time at a constant current."""
-        if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
-            raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
-        self._charge_c += current_a * duration_s
+        self._pass(duration_s, current_a)
         if self._short == _SOUND:
             steps = self._steps(duration_s, current_a / self._area)
             after = self._penetration + steps[0]
@@ -146,19 +128,11 @@ class LithiumSymmetricCell:
                 return
         self._advance_by_events(duration_s, current_a)
 
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the whole state as numbers, with the position in the random stream and the numbers drawn already."""
-        return _read_state(self)
-
     def restore(self, state: tuple[float, ...]) -> None:
-        """Return to a moment that ``snapshot`` kept."""
-        if len(state) != len(_STATE):
-            raise ValueError(f"state of {len(state)} numbers given, a Li/Li cell has {len(_STATE)}")
-        *numbers, hold_left = state
-        for name, value in zip(_STATE, numbers, strict=False):
-            setattr(self, name, value)
-        # Last, because setting the temperature ends a hold.
-        self._hold_left = hold_left
+        """Return to a moment that ``snapshot`` kept, with the position in the random stream and what was drawn."""
+        super().restore(state)
+        # Setting the temperature has ended a hold.
+        self._hold_left = state[-1]
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Return the impedance around zero current in the present state; a short lies across all but the contact."""

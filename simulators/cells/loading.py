@@ -83,7 +83,7 @@ def _read(name_or_path: str) -> dict[str, Any]:
         text = _text(name_or_path)
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:
         raise ValueError(f"cell model {name_or_path} is not TOML: {err}") from err
 
 
@@ -98,7 +98,7 @@ def _text(path: str) -> str:
     raise ValueError(f"no cell model {path!r}: give a path to a .toml file or one of {', '.join(shipped_names())}")
 
 
-def _checked(source: str, parameter_type: Any, table: Mapping[str, Any]) -> dict[str, float]:  # noqa: ANN401
+def _checked(source: str, parameter_type: Any, table: Mapping[str, Any]) -> dict[str, float]:  # noqa: ANN401 - any dataclass of parameters
     expected = {field.name for field in fields(parameter_type)}
     if unknown := sorted(table.keys() - expected):
         raise ValueError(f"cell model {source}: unknown parameter {', '.join(unknown)}")

@@ -218,6 +218,7 @@ class _Session:
         return line
 
     def _greet(self, line: bytes) -> None:
+        # What only looks like a greeting is answered as any other line is.
         with contextlib.suppress(ValueError, KeyError, TypeError):
             request = json.loads(line)
             if request["do"] == "hello":

@@ -89,6 +89,7 @@ class Launcher:
     def _in_loop(self, call: Callable[[], T]) -> T:
         """Call something in the bench's loop, which keeps the clock's count."""
         loop = self._loop
+        # In a thread without a loop.
         with contextlib.suppress(RuntimeError):
             if asyncio.get_running_loop() is loop:
                 return call()

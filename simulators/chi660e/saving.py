@@ -86,8 +86,8 @@ class Saver:
         """Return the file's path; None when a fault keeps it from being written. Refused where it would overwrite."""
         if self._settings.faults.stale_file:
             return None
-        path = os.path.join(self.place.folder, name.partition(".")[0] + suffix)  # noqa: PTH118
-        if os.path.exists(path) and not self.place.override:  # noqa: PTH110
+        path = os.path.join(self.place.folder, name.partition(".")[0] + suffix)  # noqa: PTH118 - likewise
+        if os.path.exists(path) and not self.place.override:  # noqa: PTH110 - likewise
             raise Refused(_PROGRAM, f"{path} already exists. Do you want to replace it?")
         return path
 
@@ -95,7 +95,7 @@ class Saver:
         pieces = _PIECES if seconds > 0.0 else 1
         size = -(-len(data) // pieces) or 1
         try:
-            with open(path, "wb") as file:  # noqa: PTH123
+            with open(path, "wb") as file:  # noqa: PTH123 - likewise
                 for start in range(0, max(1, len(data)), size):
                     if start:
                         self._link.call("sleep", seconds=seconds / (pieces - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from simulators.chi660e.checking import FIRST_TECHNIQUE, Refused, number
 from simulators.chi660e.commands import COMMON, Takes
@@ -57,7 +57,7 @@ class Session:
         return self._quits
 
     def _do(self, line: Line) -> None:
-        act = _ACTS.get(line.name)
+        act = self._ACTS.get(line.name)
         if act is not None:
             act(self, line)
             return
@@ -130,28 +130,27 @@ class Session:
     def _internal(self, line: Line) -> None:
         self._dummy = line.name == "dummyon"
 
-
-_ACTS: Mapping[str, Callable[[Session, Line], None]] = {
-    "tech": Session._choose,  # noqa: SLF001 -- the table of its own methods
-    "run": Session._run,  # noqa: SLF001
-    "forcequit": Session._quit,  # noqa: SLF001
-    "folder": Session._enter,  # noqa: SLF001
-    "fileoverride": Session._override,  # noqa: SLF001
-    "header": Session._label,  # noqa: SLF001
-    "note": Session._label,  # noqa: SLF001
-    "save": Session._save,  # noqa: SLF001
-    "tsave": Session._save,  # noqa: SLF001
-    "csvsave": Session._save,  # noqa: SLF001
-    "delay": Session._wait,  # noqa: SLF001
-    "purge": Session._wait,  # noqa: SLF001
-    "stir": Session._wait,  # noqa: SLF001
-    "mch": Session._switch,  # noqa: SLF001
-    "mchn": Session._switch,  # noqa: SLF001
-    "cellon": Session._cell,  # noqa: SLF001
-    "celloff": Session._cell,  # noqa: SLF001
-    "dummyon": Session._internal,  # noqa: SLF001
-    "dummyoff": Session._internal,  # noqa: SLF001
-}
+    _ACTS: ClassVar[Mapping[str, Callable[[Session, Line], None]]] = {
+        "tech": _choose,
+        "run": _run,
+        "forcequit": _quit,
+        "folder": _enter,
+        "fileoverride": _override,
+        "header": _label,
+        "note": _label,
+        "save": _save,
+        "tsave": _save,
+        "csvsave": _save,
+        "delay": _wait,
+        "purge": _wait,
+        "stir": _wait,
+        "mch": _switch,
+        "mchn": _switch,
+        "cellon": _cell,
+        "celloff": _cell,
+        "dummyon": _internal,
+        "dummyoff": _internal,
+    }
 
 
 def _measuring(technique: str) -> Measure:

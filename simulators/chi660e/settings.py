@@ -121,7 +121,7 @@ def read_settings(path: str | None) -> Settings:
 
     try:
         table = tomllib.loads(read_small(path).decode("utf-8"))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise ValueError(f"cfg {path}: {err}") from err
     settings: Settings = _build(Settings, table, path)
     return settings

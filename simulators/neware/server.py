@@ -41,6 +41,7 @@ class SimulatedBts:
             logger.debug("connection ended: %s", err)
         finally:
             writer.close()
+            # The client may be gone.
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
 

@@ -72,7 +72,7 @@ class Invariants:
 
     def _check_owners(self) -> None:
         marks = ", ".join("?" * len(_ACTIVE))
-        sql = f"SELECT channel, group_concat(run_id) FROM run WHERE state IN ({marks}) GROUP BY channel"  # noqa: S608
+        sql = f"SELECT channel, group_concat(run_id) FROM run WHERE state IN ({marks}) GROUP BY channel"  # noqa: S608 - question marks only
         twice = self.query(f"{sql} HAVING count(*) > 1", *_ACTIVE)
         assert not twice, f"two active runs on one channel: {twice}"
 

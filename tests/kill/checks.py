@@ -101,7 +101,7 @@ def _is_held(store: Path, barcode: str) -> bool:
 
 def _check_test(store: Path, row: dict[str, Any], records: list[Record], findings: Findings) -> None:
     place = f"{row['barcode']}, test {row['tester_test_id']} on {row['channel']}"
-    stored = [tuple(r.values()) for r in read(store, f"SELECT {_COLUMNS} FROM sample WHERE test = ?", row["id"])]  # noqa: S608
+    stored = [tuple(r.values()) for r in read(store, f"SELECT {_COLUMNS} FROM sample WHERE test = ?", row["id"])]  # noqa: S608 - names of ours
     wanted = [(*record[:4], record.step_time_ms / 1000, *record[5:]) for record in records]
     findings.records += len(stored)
     _check_stop(store, row, place, findings)

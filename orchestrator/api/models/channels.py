@@ -104,13 +104,26 @@ class ChannelNow(BaseModel):
     mounted: Annotated[MountedNow | None, said("Cell on it, of a run that goes on or is over; null if empty")]
     run: Annotated[RunNow | None, said("Newest run that has begun there; null if this service has none")]
     queued: Annotated[list[str], said("Ids of the runs that wait for it, in order", ["R000002"])]
+    expected_free_unix_s: Annotated[
+        float | None,
+        time_of("When its run and all that wait have ended; null if nobody knows, as when a run waits for a person"),
+    ]
     claim: Annotated[ClaimNow | None, said("Client that has claimed it; null if nobody has")]
     works_without_run: Annotated[
         str, said("What the tester does there and this service has not ordered, in a sentence; else empty", "")
     ]
     stop: Annotated[ChannelStopped | None, said("Stop that was ordered there last; null if none was")]
-    words: Annotated[str, said("All of it in a sentence", "runs R000001 (A17), 1.5 of at most 400.0 h, cycle 1")]
+    words: Annotated[
+        str,
+        said(
+            "All of it in a sentence",
+            "runs R000001 (A17), 1.5 h so far, about 16 d 14 h left (ends 2026-12-14 09:30 +0100), cycle 1",
+        ),
+    ]
     needs_person: Annotated[bool, said("Whether somebody must act", False)]
+    expected_free_utc: ClassVar[object] = iso_of(
+        "expected_free_unix_s", "When its run and all that wait have ended", str | None
+    )
 
 
 class Happened(BaseModel):

@@ -18,7 +18,7 @@ UNIT = "x-unit"
 
 
 # Any: a field's metadata, which pydantic types as the value of the field.
-def said(words: str, example: object = None, unit: str = "") -> Any:  # noqa: ANN401
+def said(words: str, example: object = None, unit: str = "") -> Any:  # noqa: ANN401 - what pydantic takes for a field's metadata
     """Return the metadata of a field: its words, its unit if it has one, and an example.
 
     Fields that hold other values with fields of their own need no example.
@@ -28,13 +28,13 @@ def said(words: str, example: object = None, unit: str = "") -> Any:  # noqa: AN
     return Field(description=described, examples=examples, json_schema_extra={UNIT: unit} if unit else None)
 
 
-def made(words: str, example: object, kind: Any, value: Callable[[Any], object], **schema: JsonValue) -> Any:  # noqa: ANN401
+def made(words: str, example: object, kind: Any, value: Callable[[Any], object], **schema: JsonValue) -> Any:  # noqa: ANN401 - what pydantic takes for a field's metadata
     """Return a field of an answer that is made of its other fields: of a type, by a function of the answer."""
     field = computed_field(description=f"{words}.", examples=[example], return_type=kind, json_schema_extra=schema)
     return field(property(value))
 
 
-def iso_of(name: str, words: str, kind: Any = str) -> Any:  # noqa: ANN401
+def iso_of(name: str, words: str, kind: Any = str) -> Any:  # noqa: ANN401 - what pydantic takes for a field's metadata
     """Return the field that says the time in another field, which may be None, as ISO 8601 text in UTC."""
 
     def value(answer: Any) -> str | None:  # noqa: ANN401 - any model
@@ -77,7 +77,7 @@ Document = Annotated[str, Field(min_length=1, max_length=200_000)]
 _AN_UNIX_TIME_S = 1795797643.125
 
 
-def time_of(words: str) -> Any:  # noqa: ANN401
+def time_of(words: str) -> Any:  # noqa: ANN401 - what pydantic takes for a field's metadata
     """Return the metadata of a time as seconds since 1970 in UTC."""
     described = f"{words}, in s since 1970 in UTC."
     return Field(description=described, examples=[_AN_UNIX_TIME_S], json_schema_extra={UNIT: "s"})

@@ -50,6 +50,10 @@ class RunQuery(Page):
     label: Annotated[Texts, said("Name of the cell in tables and pictures", ["A17"])] = []
     channel: Annotated[Texts, said("Name of the channel", ["21-1-3"])] = []
     recipe: Annotated[Texts, said("Name of the recipe", ["li-li-0.2"])] = []
+    simulated: Annotated[
+        bool | None,
+        said("Whether simulated runs are given, or (false) those that are not known to be simulated", False),
+    ] = None
     since: Annotated[Moment, _moment_of("Runs ordered at this moment or later")] = None
     before: Annotated[Moment, _moment_of("Runs ordered before this moment")] = None
 

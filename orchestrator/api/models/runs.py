@@ -19,6 +19,7 @@ from orchestrator.api.models.fields import (
     said,
     time_of,
 )
+from orchestrator.states import EndBasis
 
 
 class RunNow(BaseModel):
@@ -39,6 +40,31 @@ class RunNow(BaseModel):
     ]
     samples: Annotated[int, said("Number of records that are stored", 1204)]
     simulated: TheSimulation
+    time_left_s: Annotated[
+        float | None,
+        said("Estimate of the time for which it still works, null if it is over or nothing tells", 43200.0, "s"),
+    ]
+    expected_end_unix_s: Annotated[
+        float | None, time_of("When it is expected to end; null also while it waits in a queue or for a person")
+    ]
+    end_known_by: Annotated[
+        EndBasis,
+        said(
+            "What the time left rests on. `measured`: the steps that this run has finished; `forecast`: its program "
+            "and cell, before any has; `bound`: the end of its program, and it ends earlier if its cell shorts, of "
+            "which no time is known; `unknown`: nothing, no time is known",
+            "measured",
+        ),
+    ]
+    expected_end_utc: ClassVar[object] = iso_of("expected_end_unix_s", "When it is expected to end", str | None)
+    step_name: Annotated[
+        str,
+        said(
+            "Name of the step of the newest record, or of the measurement that is due: kind and direction as in the "
+            "recipe, with a number where it has several alike; empty before the first record",
+            "constant_current charge",
+        ),
+    ] = ""
 
 
 class StepValues(BaseModel):

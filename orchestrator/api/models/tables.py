@@ -87,6 +87,12 @@ STEP_COLUMNS = (
     Column("end_reason", _TEXT, f"Why it ended: one of {_END_REASONS}", "time"),
     Column("first_sequence", _INTEGER, "Number of its first record", 89),
     Column("last_sequence", _INTEGER, "Number of its last record", 209),
+    Column(
+        "step_name",
+        _TEXT,
+        "Name of the step: kind and direction as the recipe writes them, with a number where it has several alike",
+        "constant_current charge",
+    ),
 )
 
 
@@ -140,12 +146,12 @@ _Row = list[float | int | str | None]
 
 
 # Any: a field's metadata, as in ``said``.
-def _names(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401
+def _names(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401 - a field's metadata, as in ``said``
     names = [column.name for column in columns]
     return said("Names of the columns, with their units, in the order of a row's values", names)
 
 
-def _rows(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401
+def _rows(columns: tuple[Column, ...]) -> Any:  # noqa: ANN401 - a field's metadata, as in ``said``
     example = [column.example for column in columns]
     items: dict[str, Any] = {"type": "array", "prefixItems": [column.as_schema() for column in columns]}
     return Field(description="The rows, the oldest first.", examples=[[example]], json_schema_extra={"items": items})

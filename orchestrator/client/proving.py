@@ -28,12 +28,16 @@ class NotProved(Exception):
 
 
 class ProvenService(httpx.Auth):
-    """Asks the service for its proof before each request, signs the request, and checks who answers it."""
+    """Asks the service for its proof before each request, signs the request, and checks who answers it.
+
+    ``has_sent`` is true once a request has left: whoever waits for its answer does not know whether it was carried out.
+    """
 
     requires_request_body = True
 
     def __init__(self, token: str) -> None:
         self._key = proof.key_of(token)
+        self.has_sent = False
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send a request between the two proofs. Raises NotProved."""
@@ -46,6 +50,7 @@ class ProvenService(httpx.Auth):
         target = request.url.raw_path.decode("ascii")
         signature = proof.signed(self._key, challenge, request.method, target, request.content)
         request.headers["authorization"] = f"{proof.SCHEME} {signature}"
+        self.has_sent = True
         reply = yield request
         expected = proof.answer_proof(self._key, signature, reply.status_code).encode()
         given = reply.headers.get(proof.ANSWER_HEADER, "").encode()
