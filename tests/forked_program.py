@@ -13,7 +13,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-_READ = ["orchestrator.api.server", "orchestrator.bench.opening", "orchestrator.cli", "orchestrator.store.schema"]
+_READ = [
+    "orchestrator.api.server",
+    "orchestrator.bench.opening",
+    "orchestrator.cli",
+    "orchestrator.store.schema",
+    "orchestrator.web.server",
+]
 
 
 def start(arguments: list[str], shown: Path, log: Path) -> BaseProcess:

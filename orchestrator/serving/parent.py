@@ -29,8 +29,9 @@ _AGAIN_S, _LONGEST_AGAIN_S = 0.1, 15.0
 _WEB_LONGEST_AGAIN_S = 0.5
 # A life of so many seconds was no short one.
 _LONG_LIFE_S = 60.0
-# An order that is being carried out when the end is told is answered within a minute (``api.http_server``).
-_GRACE_S = 75.0
+# Web gives an order up after 10 s (``web.control_link``); control carries out what is under way within a minute
+# (``api.http_server``) and lets the instruments go. Both together are less than systemd waits (docs/operate.md).
+_WEB_GRACE_S, _CONTROL_GRACE_S = 20.0, 90.0
 
 
 class _Stage(Enum):
@@ -160,7 +161,7 @@ class Parent:
         """Begin to end both in order; nothing is started again."""
         if self._stage is _Stage.SERVING:
             notify("STOPPING=1")
-            self._stage, self._deadline_s = _Stage.ENDING_WEB, time.monotonic() + _GRACE_S
+            self._stage, self._deadline_s = _Stage.ENDING_WEB, time.monotonic() + _WEB_GRACE_S
             for restart in self._restarts.values():
                 restart.due_s = None
             self._web.tell(Word.END)
@@ -172,7 +173,7 @@ class Parent:
             if is_late:
                 self._web.kill()
             if not self._web.lives:
-                self._stage, self._deadline_s = _Stage.ENDING_CONTROL, time.monotonic() + _GRACE_S
+                self._stage, self._deadline_s = _Stage.ENDING_CONTROL, time.monotonic() + _CONTROL_GRACE_S
                 self._control.tell(Word.END)
         elif self._stage is _Stage.ENDING_CONTROL and is_late:
             self._control.kill()
