@@ -51,7 +51,7 @@ def measure(size: Size) -> list[Figure]:
     seen = {name: Seen() for name in ("now", *(["before"] if before else []))}
     for _ in range(size.of(5, 1, 1)):
         for name, found in seen.items():
-            _turn(found, Path(before) if before and name == "before" else None, size.of(15.0, 5.0, 1.0))
+            _turn(found, Path(before) if before and name == "before" else None, size.of(15.0, 5.0, 3.0))
     figures = [figure for name, found in seen.items() for figure in _figures(name, found)]
     if before:
         ratio = median(seen["now"].answers) / median(seen["before"].answers)
@@ -137,6 +137,7 @@ def _asking(clients: Clients, service: int, lasts_s: float, seen: Seen) -> Itera
         told, _ = crowd.communicate(timeout=lasts_s + 60)
     found = json.loads(told)
     assert found["refused"] == 0, "the service refused what a client asked"
+    assert found["latencies_s"], "no client had an answer"
     seen.answers.append(len(found["latencies_s"]) / lasts_s)
     seen.cpu_an_answer_s.append((_cpu_s(service) - used_s) / len(found["latencies_s"]))
 
