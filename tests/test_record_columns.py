@@ -59,8 +59,7 @@ def reply(rows: list[tuple[int, int, int, int, float]], first: int) -> str:
 
 ROWS = st.lists(
     st.tuples(
-        *(st.integers(1, 2), st.integers(1, 2), st.integers(0, 9000), st.integers(60, 240)),
-        st.floats(-5, 5, width=32),
+        st.integers(1, 2), st.integers(1, 2), st.integers(0, 9000), st.integers(60, 240), st.floats(-5, 5, width=32)
     ),
     min_size=1,
     max_size=5,
@@ -74,7 +73,8 @@ def of_text(draw: st.DrawFn, text: str) -> str:
     old, new = draw(st.sampled_from(LAYOUTS))
     ways = (text[:at], text[:at] + text[until:], text[:at] + between + text[at:], text.replace(old, new))
     rows = (text.replace("    <data", f"{between}    <data", 1), text.replace("  </list>", f"{between}  </list>", 1))
-    return draw(st.sampled_from(ways + rows))
+    spoilt: str = draw(st.sampled_from(ways + rows))
+    return spoilt
 
 
 def of_attributes(draw: st.DrawFn, text: str) -> str:
@@ -82,12 +82,14 @@ def of_attributes(draw: st.DrawFn, text: str) -> str:
     found: list[tuple[str, int, int]] = [(m.group(), *m.span()) for m in ATTRIBUTE.finditer(text)]
     if not found:
         return text
-    (one, start, end), (other, _, there) = (draw(st.sampled_from(found)) for _ in "12")
+    one, start, end = draw(st.sampled_from(found))
+    other, _, there = draw(st.sampled_from(found))
     changed = f'{one.partition("=")[0]}="{draw(st.sampled_from(VALUES))}"'
     if draw(st.booleans()):
         return text[:start] + changed + text[end:]
     ways = (text[:end] + one + text[end:], text[:start] + other + text[end:], text[:there] + one + text[there:])
-    return draw(st.sampled_from((*ways, text[:start] + text[end:])))
+    spoilt: str = draw(st.sampled_from((*ways, text[:start] + text[end:])))
+    return spoilt
 
 
 @st.composite
