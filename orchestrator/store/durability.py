@@ -2,7 +2,7 @@
 
 A real cell's data cannot be measured again: each commit waits until the disk has it. A run in virtual time can be made
 again by its seed, and would wait for the disk half of its time: its commits end when the operating system has them, and
-the disk is waited for only when the log is folded into the store (decision 21).
+the disk is waited for only when the log is folded into the store (decision 22).
 """
 
 from __future__ import annotations
