@@ -139,7 +139,7 @@ class Recorder:
                 read_a = rest_a
             append(number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh)
             self._last_tick = tick
-            next_tick += interval
+            next_tick = tick - gone % interval + interval
         drive.tick, drive.voltage_v, drive.charge_ah, drive.energy_wh = tick, voltage_v, charge_ah, energy_wh
         self.tick = next_tick
         if crossing is not None:
