@@ -281,7 +281,7 @@ def records(
             time_s, step_s, at = (base_ms + row_ms) / 1000, row_ms / 1000, unix(atime)
             values = (sequence, time_s, step_s, step, step_count, cycle, mode, volt_v, curr_a, cap_ah, eng_wh, at)
             samples.append(Sample._make(values))
-    except (KeyError, ValueError) as err:
+    except (KeyError, ValueError, OverflowError) as err:
         raise BadReply(f"BTS sent a record that cannot be read ({address.channel}, {err})") from err
     return samples
 
