@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.figures import Aim, Figure
+from benchmarks.figures import Aim, Figure, Size
 from benchmarks.programs import seconds_program
 from benchmarks.time_shares import by_part
 from benchmarks.virtual_units import open_units
@@ -29,9 +29,9 @@ _RECORD_S = 60.0
 _POLL_PERIOD_S = 16 * 3600.0
 
 
-def measure(quick: bool) -> list[Figure]:
-    """Run eight units for 1,000 h, or (quick) one unit for 100 h, once."""
-    units, hours = (1, 100) if quick else (8, 1000)
+def measure(size: Size) -> list[Figure]:
+    """Run eight units for 1,000 h, or one unit for less, once."""
+    units, hours = size.of((8, 1000), (1, 100), (1, 10))
     with tempfile.TemporaryDirectory() as folder, by_part() as parts:
         began, began_cpu = time.perf_counter(), time.process_time()
         updates = run_virtual(_run(minutes_program(hours // _HOURS_A_CYCLE), range(1, units + 1), Path(folder)))
@@ -40,7 +40,12 @@ def measure(quick: bool) -> list[Figure]:
     assert all(update.state is RunState.COMPLETED for update in updates), {update.reason for update in updates}
     records, done = sum(update.samples for update in updates), len(updates) * hours
     return [
-        Figure(f"{len(updates)} channels, {hours} h each: wall time", wall_s, "s", None if quick else Aim(100, True)),
+        Figure(
+            f"{len(updates)} channels, {hours} h each: wall time",
+            wall_s,
+            "s",
+            Aim(100, True) if size is Size.FULL else None,
+        ),
         Figure("CPU time", cpu_s, "s"),
         Figure("records stored", records, "records"),
         Figure("records per second of CPU time", records / cpu_s, "records/s"),
