@@ -38,14 +38,10 @@ def measure(size: Size) -> list[Figure]:
         wall_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
         shares = parts.shares(wall_s)
     assert all(update.state is RunState.COMPLETED for update in updates), {update.reason for update in updates}
+    aim = Aim(100, at_most=True) if size is Size.FULL else None
     records, done = sum(update.samples for update in updates), len(updates) * hours
     return [
-        Figure(
-            f"{len(updates)} channels, {hours} h each: wall time",
-            wall_s,
-            "s",
-            Aim(100, True) if size is Size.FULL else None,
-        ),
+        Figure(f"{len(updates)} channels, {hours} h each: wall time", wall_s, "s", aim),
         Figure("CPU time", cpu_s, "s"),
         Figure("records stored", records, "records"),
         Figure("records per second of CPU time", records / cpu_s, "records/s"),
