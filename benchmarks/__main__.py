@@ -11,6 +11,7 @@ from functools import partial
 
 from benchmarks import (
     backfill,
+    channel_hours,
     compare,
     demo,
     door,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "demo": demo.measure,
     "backfill": backfill.measure,
     "path": whole_path.measure,
+    "hours": channel_hours.measure,
     "rack": rack.measure,
     "listeners": listeners.measure,
     "reader": reader.measure,

@@ -82,18 +82,28 @@ _CASES: dict[str, tuple[Callable[[], Listener] | None, bool]] = {
 
 def measure(size: Size) -> list[Figure]:
     """Measure every case in each of several turns, so that what else the machine does falls on all alike."""
-    logging.getLogger("orchestrator.events").setLevel(logging.CRITICAL)
+    logger = logging.getLogger("orchestrator.events")
+    usual = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        found = _all_turns(size)
+    finally:
+        logger.setLevel(usual)
+    figures = []
+    for name, timed in found.items():
+        beside = found["burst, no listener" if _CASES[name][1] else "no listener"]
+        figures += _figures(name, timed, None if beside is timed else beside)
+    return figures
+
+
+def _all_turns(size: Size) -> dict[str, Timed]:
     # What the first turn of all pays for, imports and caches, is nobody's.
     _turn(Timed(), None, bursts=False)
     found: dict[str, Timed] = defaultdict(Timed)
     for _ in range(size.of(5, 2, 1)):
         for name, (make, bursts) in _CASES.items():
             _turn(found[name], make() if make else None, bursts)
-    figures = []
-    for name, timed in found.items():
-        beside = found["burst, no listener" if _CASES[name][1] else "no listener"]
-        figures += _figures(name, timed, None if beside is timed else beside)
-    return figures
+    return found
 
 
 def _figures(name: str, timed: Timed, beside: Timed | None) -> list[Figure]:

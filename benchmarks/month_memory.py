@@ -20,10 +20,8 @@ from statistics import linear_regression
 
 from benchmarks.figures import Figure, Size
 from benchmarks.measured_command import own_bytes
-from drivers.neware.client import NewareClient
-from drivers.neware.settings import NewareSettings, UnitSettings
-from drivers.neware.tester import NewareTester
-from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
+from benchmarks.virtual_units import open_units
+from orchestrator.clock.virtual import run_virtual
 from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
@@ -31,10 +29,6 @@ from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe
 from protocols.program import Loop, Program
 from protocols.resolve import resolve
-from simulators.bench import SimulatedBench, cell_seed
-from simulators.cells import load_cell as load_model
-from simulators.memory_streams import connect_memory
-from simulators.neware.tester import Unit
 
 _DAY_S = 86_400.0
 _POLL_S = 600.0
@@ -84,42 +78,26 @@ def day_program() -> Program:
 
 async def _live(days: int, folder: Path) -> dict[str, object]:
     """Let a service live through the days; give what it did, and its memory each day in MiB."""
-    loop = asyncio.get_running_loop()
-    units = [Unit(subdevid=n) for n in _UNITS]
-    cells = {name: load_model("coated-li-li", seed=cell_seed(1, name)) for unit in units for name in unit.names()}
-    bench = SimulatedBench(loop.time, DEMO_EPOCH_UNIX_S, units, cells, seed=1, negative_voltage=True)
-    settings = NewareSettings(
-        step_files=folder,
-        step_files_on_bts_pc=str(folder),
-        poll_period_s=_POLL_S,
-        units=tuple(UnitSettings(devid=21, subdevid=n, voltage_low_v=-5.0) for n in _UNITS),
-    )
-
-    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return connect_memory(bench.handle)
-
-    client = NewareClient(connect, settings.username, settings.password, settings.reply_timeout_s)
-    tester = NewareTester(settings, client, wall_time)
     mib: list[float] = []
-    with open_store(folder / "month.db") as store:
-        store.connection.execute("PRAGMA cache_size = -1024").close()
-        service = Service(store, [tester])
-        serving = asyncio.ensure_future(service.run())
-        await asyncio.sleep(60)
-        program = day_program()
-        for day in range(days):
-            for channel in cells:
-                service.submit(RunRequest(program, channel, channel), "benchmark", Terms(mounted=channel))
-                del bench.tester.channels[channel].tests[:-1]
-            await asyncio.sleep(_DAY_S)
-            gc.collect()
-            if day >= _WARM_DAYS and (held := own_bytes()) is not None:
-                mib.append(held / 2**20)
-        serving.cancel()
-        await asyncio.wait({serving})
-        polls = sum(supervisor.ticks for supervisor in service.supervisors)
-        await tester.close()
-        return {"polls": polls, "mib": mib} | _stored(store)
+    async with open_units(_UNITS, folder, _POLL_S) as (tester, bench):
+        with open_store(folder / "month.db") as store:
+            store.connection.execute("PRAGMA cache_size = -1024").close()
+            service = Service(store, [tester])
+            serving = asyncio.ensure_future(service.run())
+            await asyncio.sleep(60)
+            program = day_program()
+            for day in range(days):
+                for channel in tester.channel_names():
+                    service.submit(RunRequest(program, channel, channel), "benchmark", Terms(mounted=channel))
+                    del bench.tester.channels[channel].tests[:-1]
+                await asyncio.sleep(_DAY_S)
+                gc.collect()
+                if day >= _WARM_DAYS and (held := own_bytes()) is not None:
+                    mib.append(held / 2**20)
+            serving.cancel()
+            await asyncio.wait({serving})
+            polls = sum(supervisor.ticks for supervisor in service.supervisors)
+            return {"polls": polls, "mib": mib} | _stored(store)
 
 
 def _stored(store: Store) -> dict[str, object]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
-from drivers.neware import replies, wire
+from drivers.neware import record_columns, wire
 from drivers.neware.framing import Framer
 from orchestrator import demo
 from orchestrator.judging.guards import StepWatch
@@ -28,7 +28,8 @@ _CALLS: tuple[tuple[str, Any, str], ...] = (
     ("format replies", Commands, "answer"),
     ("parse replies", Framer, "feed"),
     ("parse replies", wire, "parse"),
-    ("parse replies", replies, "records"),
+    ("parse replies", record_columns, "parse"),
+    ("parse replies", record_columns, "records"),
     ("judge samples", LimitWatch, "feed"),
     ("judge samples", StepBuilder, "feed"),
     ("judge samples", StepWatch, "feed"),

@@ -12,7 +12,7 @@ from orchestrator.events import Bus, Listener
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.order_files import OrderFiles
 from orchestrator.runs.request import RunRequest
-from orchestrator.store import CannotOpen, Store, open_store
+from orchestrator.store import CannotOpen, Durability, Store, open_store
 from protocols.loading import cell_document, recipe_document
 
 
@@ -60,7 +60,7 @@ def run_demo(folder: Path, seed: int, listener: Listener) -> DemoResult:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
         raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
-    with open_store(folder / "cellrig.db") as store:
+    with open_store(folder / "cellrig.db", durability=Durability.KILLED_PROCESS) as store:
         runs = run_virtual(_run_all(store, seed, listener))
         rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))
         pictures = draw(store, dict(zip((cell.label for cell in CELLS), runs, strict=True)), folder)

@@ -124,7 +124,7 @@ def _draw_screen(rack: Rack) -> None:
     import sys
 
     width = width_of(sys.stdout) or 80
-    print(picture(dict(rack.status), "", width, _SCREEN_LINES).plain)  # noqa: T201
+    print(picture(dict(rack.status), "", width, _SCREEN_LINES).plain)  # noqa: T201 - as other commands print
 
 
 def _draw_demo(_: Rack) -> None:

@@ -94,9 +94,20 @@ def test_placeholder_becomes_nan_and_never_zero(placeholder: str) -> None:
         downloaded(data_row(1, 1, 1, 0), data_row(2, 1, 1, 0).replace("testtime", "time")),
         downloaded(data_row(1, 1, 1, 0), data_row(2, 1, 1, 0, "0.1.2")),
         downloaded(data_row(1, 1, 1, 0), data_row(2, 1, 1, 0).replace("14:03", "14-03-")),
+        downloaded(data_row(1, 1, 1, 0), data_row(2, 1, 1, 10**400)),
         tree(f'<list count="2">{data_row(1, 1, 1, 0)}{data_row(2, 1, 1, 0)}</list>'),
     ],
-    ids=["fewer", "gap", "other test", "other start", "renamed attribute", "no number", "no time", "no echo"],
+    ids=[
+        "fewer",
+        "gap",
+        "other test",
+        "other start",
+        "renamed attribute",
+        "no number",
+        "no time",
+        "endless time",
+        "no echo",
+    ],
 )
 def test_records_that_were_not_asked_for_are_refused(root: ET.Element) -> None:
     """Fewer, others, of another test, unreadable: an error, never half a block (faults A08, A14, B11)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store import open_store
+from orchestrator.store import Durability, open_store
 from tests.storing import add_run, add_test, samples
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,9 +19,9 @@ ROWS = 40
 # Writes ticks of three tests for ever, and says after each commit which one it was.
 WRITER = f"""
 import sys
-from orchestrator.store import open_store
+from orchestrator.store import Durability, open_store
 from tests.storing import samples
-with open_store(sys.argv[1]) as store:
+with open_store(sys.argv[1], durability=Durability(sys.argv[2])) as store:
     tests = [row.id for row in store.tests("R000001")]
     tick = 0
     while True:
@@ -46,9 +46,9 @@ with open_store(sys.argv[1]) as store:
 
 
 @contextmanager
-def writing(program: str, path: Path) -> Iterator[subprocess.Popen[str]]:
+def writing(program: str, path: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Give a process that writes to a store; it is dead afterwards, whatever happened."""
-    command = [sys.executable, "-c", program, str(path)]
+    command = [sys.executable, "-c", program, str(path), *more]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -66,10 +66,21 @@ def crash_path(store_path: Path) -> Path:
     return store_path
 
 
-@pytest.mark.parametrize("acknowledged", [1, 8, 30])
-def test_killed_writer_leaves_whole_ticks(crash_path: Path, acknowledged: int) -> None:
-    """Killed somewhere in its work, the writer has kept all that it acknowledged, and the same ticks of each test."""
-    with writing(WRITER, crash_path) as process:
+@pytest.mark.parametrize(
+    ("acknowledged", "durability"),
+    [
+        (1, Durability.POWER_CUT),
+        (8, Durability.KILLED_PROCESS),
+        (30, Durability.POWER_CUT),
+        (80, Durability.KILLED_PROCESS),
+    ],
+)
+def test_killed_writer_leaves_whole_ticks(crash_path: Path, acknowledged: int, durability: Durability) -> None:
+    """Killed somewhere in its work, the writer has kept all that it acknowledged, and the same ticks of each test.
+
+    One that does not wait for the disk keeps it too, also after the log was folded back.
+    """
+    with writing(WRITER, crash_path, durability) as process:
         assert process.stdout is not None
         heard = [process.stdout.readline() for _ in range(acknowledged)]
         process.kill()

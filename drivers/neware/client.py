@@ -11,6 +11,7 @@ import asyncio
 import logging
 import xml.etree.ElementTree as ET
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply, OutcomeUnknown, Refused
 from drivers.neware import wire
@@ -20,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Link = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[], Awaitable[Link]]
+Reply = TypeVar("Reply")
+# Makes a frame a command name and what the reply says, or raises BadReply.
+Parse = Callable[[bytes], tuple[str, Reply]]
 
 _READ_ATTEMPTS = 2
 _CHUNK = 1 << 18
@@ -57,17 +61,21 @@ class NewareClient:
         self._lock = asyncio.Lock()
 
     async def ask(self, request: wire.Request) -> ET.Element:
-        """Send one request and return its reply's tree.
+        """Send one request and return its reply's tree; raises as ``ask_for`` does."""
+        return await self.ask_for(request, wire.parse)
+
+    async def ask_for(self, request: wire.Request, parse: Parse[Reply]) -> Reply:
+        """Send one request and return its reply, as ``parse`` makes it of a frame.
 
         Reads are tried on a second connection when the first fails (ConnectionFailed and its kinds are raised after
         that). A write whose reply does not come raises OutcomeUnknown.
         """
         async with self._lock:
             if request.command.writes:
-                return await self._write_once(request)
+                return await self._write_once(request, parse)
             for attempt in range(1, _READ_ATTEMPTS + 1):
                 try:
-                    return await self._exchange(await self._ensure_open(), request)
+                    return await self._exchange(await self._ensure_open(), request, parse)
                 except ConnectionFailed as err:
                     await self._drop()
                     logger.info("%s failed, attempt %d: %s", request.command.name, attempt, err)
@@ -82,10 +90,10 @@ class NewareClient:
 
     close = reconnect
 
-    async def _write_once(self, request: wire.Request) -> ET.Element:
+    async def _write_once(self, request: wire.Request, parse: Parse[Reply]) -> Reply:
         link = await self._ensure_open()
         try:
-            return await self._exchange(link, request)
+            return await self._exchange(link, request, parse)
         except ConnectionFailed as err:
             await self._drop()
             raise OutcomeUnknown(f"{request.command.name} was sent and its reply is lost: {err}") from err
@@ -103,7 +111,7 @@ class NewareClient:
             raise ConnectionFailed(f"no connection: {err}") from err
         self._framer, self._frames = Framer(), []
         try:
-            root = await self._exchange(link, wire.connect(*self._login))
+            root = await self._exchange(link, wire.connect(*self._login), wire.parse)
         except ConnectionFailed:
             await self._drop()
             raise
@@ -114,7 +122,7 @@ class NewareClient:
             raise Refused("BTS refused the log-in; check username and password in the bench file")
         return link
 
-    async def _exchange(self, link: Link, request: wire.Request) -> ET.Element:
+    async def _exchange(self, link: Link, request: wire.Request, parse: Parse[Reply]) -> Reply:
         reader, writer = link
         if request.command.name != "connect":  # the log-in holds the password
             logger.debug("-> %s", request.data)
@@ -124,10 +132,10 @@ class NewareClient:
                 writer.write(request.data)
                 await writer.drain()
                 while True:
-                    name, root = wire.parse(await self._frame(reader))
+                    name, reply = parse(await self._frame(reader))
                     if name in request.command.replies:
                         self._unread = False
-                        return root
+                        return reply
                     logger.warning("dropped a stray %s while waiting for %s", name, request.command.replies[0])
         except TimeoutError as err:
             raise NoReply(f"BTS gave no reply to {request.command.name} in {self._reply_timeout_s:g} s") from err

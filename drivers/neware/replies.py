@@ -19,6 +19,8 @@ from drivers.neware.wire import Address, number
 _WHOLE = re.compile(r"\s{0,9}[+-]?[0-9]{1,18}\s{0,9}", re.ASCII)
 # A BTS client serves a few middle machines of at most 64 channels each.
 _MOST_CHANNELS = 4096
+# The time of hour of nearly every record, ``MM:SS``, read once.
+_SECONDS_OF_HOUR = {f"{minute:02}:{second:02}": minute * 60 + second for minute in range(60) for second in range(60)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,9 @@ class TesterClock:
             if text[:13] != self._hour:
                 self._hour_unix_s = self._local(text).timestamp()
                 self._hour = text[:13]
-            seconds = int(text[14:16]) * 60 + int(text[17:19])
+            seconds = _SECONDS_OF_HOUR.get(text[14:])
+            if seconds is None:
+                seconds = int(text[14:16]) * 60 + int(text[17:19])
         except ValueError as err:
             raise BadReply(f"BTS sent {text!r} where a time belongs") from err
         if self._last_unix_s is not None and self._hour_unix_s + seconds < self._last_unix_s:
@@ -277,7 +281,7 @@ def records(
             time_s, step_s, at = (base_ms + row_ms) / 1000, row_ms / 1000, unix(atime)
             values = (sequence, time_s, step_s, step, step_count, cycle, mode, volt_v, curr_a, cap_ah, eng_wh, at)
             samples.append(Sample._make(values))
-    except (KeyError, ValueError) as err:
+    except (KeyError, ValueError, OverflowError) as err:
         raise BadReply(f"BTS sent a record that cannot be read ({address.channel}, {err})") from err
     return samples
 

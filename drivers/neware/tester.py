@@ -43,7 +43,7 @@ from drivers.interfaces import (
     Sample,
     TestIdentity,
 )
-from drivers.neware import replies, stepfile, wire
+from drivers.neware import record_columns, replies, stepfile, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
 from protocols.bounded_file import BadFile, read_bounded
@@ -317,11 +317,11 @@ class NewareTester:
         """Return exactly ``count`` samples (at most 1000, section 4.5) after ``last``; BadReply when others come."""
         address = self._address(identity.channel)
         first = 1 if last is None else last.sequence + 1
-        root = await self._client.ask(wire.download(address, identity.test_id, first, count))
-        if replies.first_record(root) is None and count > 0:
+        request = wire.download(address, identity.test_id, first, count)
+        reply = await self._client.ask_for(request, record_columns.parse)
+        if record_columns.first_record(reply) is None and count > 0:
             raise RecordsLost(first, await self._oldest(identity, first) - 1)
-        self._clock.follow(last.unix_time_s if last else None)
-        return replies.records(root, address, identity.test_id, last, count, self._clock.unix_time_s)
+        return record_columns.records(reply, address, identity.test_id, last, count, self._clock)
 
     async def _oldest(self, identity: TestIdentity, first: int) -> int:
         """Find the oldest record after ``first`` that the tester still has, by halving. BadReply when there is none."""

@@ -127,8 +127,11 @@ def inquiredf(addresses: Sequence[Address], test_id: int = 0) -> Request:
 
 def download(address: Address, test_id: int, first: int, count: int) -> Request:
     """Ask for ``count`` (at most 1000) records from sequence number ``first`` (section 4.5)."""
-    extra = {"auxid": "0", "testid": str(test_id), "startpos": str(first), "count": str(count)}
-    return _request("download", _element("download", address.without_ip | extra))
+    # Written as text, because it is asked once a channel and poll, and a whole number needs no escape.
+    place = " ".join(f'{name}="{value}"' for name, value in address.without_ip.items())
+    what = f'auxid="0" testid="{test_id:d}" startpos="{first:d}" count="{count:d}"'
+    body = f'<bts version="1.0"><cmd>download</cmd><download {place} {what} /></bts>'
+    return Request(COMMANDS["download"], _DECLARATION + body.encode("ascii") + TERMINATOR)
 
 
 def download_step_layer(address: Address, test_id: int) -> Request:

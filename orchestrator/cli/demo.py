@@ -33,7 +33,9 @@ def demo(
 ) -> None:
     """Run the paper's cells at once on a simulated CT-4008.
 
-    The result of each stands beside that of the paper; a store and pictures are left in a folder.
+    The result of each stands beside that of the paper; a store and pictures are left in a folder. The store does not
+    wait for the disk at each commit, as it does for real cells: a power cut may take the last records, a killed process
+    takes none. The same seed makes them again.
     """
     need("report")
     from orchestrator.demo import run_demo

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}")
 
 States = Annotated[
-    list[RunState] | None, typer.Option("--state", help="Runs in this state; may be repeated, as every filter by name.")
+    list[RunState] | None,
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help="Runs in this state, such as completed; may be repeated, as every filter by name.",
+    ),
 ]
 Channels = Annotated[
     list[str] | None, typer.Option("--channel", help="Runs on this channel.", autocompletion=complete_channel)

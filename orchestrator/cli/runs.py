@@ -68,7 +68,8 @@ def run(
     open-circuit window of the recipe too, unless --accept-voltage says why it is the right one. A busy channel is
     refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
     which cell is there now. --like takes recipe, cell and channel of an earlier run out of its store. A simulated run
-    goes into a store of its own, beside the usual one: cellrig-simulated.db.
+    goes into a store of its own, beside the usual one: cellrig-simulated.db, which does not wait for the disk at each
+    commit: a power cut may take the last records, a killed process takes none. The same seed makes them again.
     """
     from orchestrator.rack.mounted_cells import Terms
 

@@ -28,7 +28,7 @@ from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.order_files import OrderFiles
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
-from orchestrator.store import CannotOpen, open_store
+from orchestrator.store import CannotOpen, Durability, open_store
 from protocols.cell import Cell
 from protocols.program import Program
 from protocols.recipe import Recipe
@@ -149,6 +149,6 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
-        with open_store(store) as opened:
+        with open_store(store, durability=Durability.KILLED_PROCESS) as opened:
             (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request], by)
             return run.update()

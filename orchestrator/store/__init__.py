@@ -2,6 +2,7 @@
 
 from orchestrator.store.backup import Backup, back_up
 from orchestrator.store.disk_space import SpaceGuard, SpaceReport, SpaceVerdict, predicted_bytes, space_verdict
+from orchestrator.store.durability import Durability
 from orchestrator.store.errors import (
     BackupFailed,
     CannotOpen,
@@ -43,6 +44,7 @@ __all__ = [
     "Damaged",
     "DeviationCategory",
     "DeviationRow",
+    "Durability",
     "EventRow",
     "IntentRow",
     "MeasurementRow",

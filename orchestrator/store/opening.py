@@ -20,6 +20,7 @@ from orchestrator.store.backup import back_up_before
 from orchestrator.store.companion_files import wal_path
 from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store, connect
 from orchestrator.store.disk_space import Reserve
+from orchestrator.store.durability import Durability
 from orchestrator.store.errors import (
     CannotOpen,
     Damaged,
@@ -52,6 +53,7 @@ def open_store(
     read_only: bool = False,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
     reserve_bytes: int = 0,
+    durability: Durability = Durability.POWER_CUT,
     migrations: Migrations | None = None,
 ) -> Store:
     """Open a store, created on first use unless ``read_only``; close it with ``with`` or ``Store.close``.
@@ -60,7 +62,8 @@ def open_store(
     write waits ``busy_timeout_s`` for another program's lock. Opening for writing reads the file once (about 4 s a
     gigabyte) and refuses one that is damaged; before an older layout is brought up to date a verified copy is made
     beside it. Opened ``read_only``, a store of an older layout is not changed: what is read is a copy in memory.
-    ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``migrations`` None are those
+    ``reserve_bytes`` are kept free for the last commits (see ``SpaceGuard``). ``durability`` is what commits survive;
+    less than a power cut is for runs that can be made again by their seed. ``migrations`` None are those
     of this cellrig. Raises ``CannotOpen`` and its kinds, ``Damaged``, ``BackupFailed`` or ``StoreBusy``.
     """
     check_path(path)
@@ -73,6 +76,8 @@ def open_store(
         connection = connect(place, Access.READ if read_only else Access.WRITE, busy_timeout_s)
         try:
             db = _prepare(connection, place, read_only, migrations)
+            if not read_only:
+                durability.put_in_force(connection)
             if reserve_bytes and not read_only:
                 Reserve(place, reserve_bytes).fill()
             return Store(place, db, read_only=read_only)

@@ -125,15 +125,21 @@ class Drive:
             span = 1
         self._before = cell.snapshot()
         if self.holding:
-            span = self._look_holding(span)
-        else:
-            current_a = self.current_a
-            cell.advance(span / TICKS_PER_S, current_a)
-            voltage_v = cell.voltage_v(current_a)
-            if span > 1 and (voltage_v >= self.high or voltage_v <= self.low):
-                span, voltage_v = self._first_crossing(span, voltage_v)
-            self._next_voltage_v = voltage_v
-            self._next_current_a = self._through_a = current_a
+            self.end_tick = self.tick + self._look_holding(span)
+            return self.end_tick
+        cell.advance(span / TICKS_PER_S, self.current_a)
+        return self.look_back(self._before, span, cell.voltage_v(self.current_a))
+
+    def look_back(self, before: tuple[float, ...], span: int, voltage_v: float) -> int:
+        """Find where an interval ends through which the cell has gone, from ``before`` to ``voltage_v``.
+
+        As ``look`` for one that has been taken already: it ends at the first tick at or beyond a bound.
+        """
+        self._before = before
+        if span > 1 and (voltage_v >= self.high or voltage_v <= self.low):
+            span, voltage_v = self._first_crossing(span, voltage_v)
+        self._next_voltage_v = voltage_v
+        self._next_current_a = self._through_a = self.current_a
         self.end_tick = self.tick + span
         return self.end_tick
 

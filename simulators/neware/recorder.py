@@ -104,40 +104,46 @@ class Recorder:
         """Go from time record to time record while nothing else happens; the hot loop of long tests.
 
         It takes exactly the intervals that the drive's ``look`` and ``commit`` would take, and stops before the first
-        that crosses a bound, is not a whole grid step, or ends after ``stop_tick``.
+        that ends after ``stop_tick``, or that crosses a bound: at that one the drive has looked then.
         """
-        interval, test, tick = step.records.interval_ticks, self.test, drive.tick
+        interval, test, tick, next_tick = step.records.interval_ticks, self.test, drive.tick, self.tick
         if test is None or drive.holding or interval is None:
-            return
-        if self.tick - tick != interval or interval > tick - drive.changed_tick:
             return
         cell, current_a, low, high = drive.cell, drive.current_a, drive.low, drive.high
         snapshot, advance, voltage_at = cell.snapshot, cell.advance, cell.voltage_v
         read, append = self._readings.read, test.append
         number, cycle, kind = step.number, self.cycle, int(step.kind)
-        duration_s = interval / TICKS_PER_S
-        passed_ah = abs(current_a) * interval / (3600.0 * TICKS_PER_S)
         voltage_v, charge_ah, energy_wh = drive.voltage_v, drive.charge_ah, drive.energy_wh
         rest_a = None if step.direction else self.trouble.rest_current_a
-        while tick + interval <= stop_tick and interval <= Drive.longest_ticks(cell):
+        crossing: tuple[tuple[float, ...], int, float] | None = None
+        while True:
+            span = int(min(tick - drive.changed_tick or 1, Drive.longest_ticks(cell), next_tick - tick))
+            if span < 1 or tick + span > stop_tick:
+                break
             before = snapshot()
-            advance(duration_s, current_a)
+            advance(span / TICKS_PER_S, current_a)
             next_v = voltage_at(current_a)
             if not low < next_v < high:
-                cell.restore(before)
+                crossing = before, span, next_v
                 break
-            tick += interval
+            tick += span
+            passed_ah = abs(current_a) * span / (3600.0 * TICKS_PER_S)
             charge_ah += passed_ah
             energy_wh += passed_ah * abs(voltage_v + next_v) * 0.5
             voltage_v = next_v
+            if tick != next_tick:
+                continue
             gone = tick - start_tick
             read_v, read_a = read(voltage_v, current_a, gone)
             if rest_a is not None:
                 read_a = rest_a
             append(number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh)
             self._last_tick = tick
+            next_tick = tick - gone % interval + interval
         drive.tick, drive.voltage_v, drive.charge_ah, drive.energy_wh = tick, voltage_v, charge_ah, energy_wh
-        self.tick = tick + interval
+        self.tick = next_tick
+        if crossing is not None:
+            drive.look_back(*crossing)
 
     def close_step(self, step: Step, drive: Drive, start_tick: int, code: int | None) -> None:
         """Make the step's final record, its events and its row; ``code`` says why it ended by itself."""

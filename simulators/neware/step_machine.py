@@ -85,7 +85,7 @@ class StepMachine:
             if end_tick is None:
                 if self.step is not None and self.status is Status.WORKING and watch.violated_tick is None:
                     recorder.coast(self.step, drive, self.step_start_tick, watch.coast_end(drive, tick))
-                end_tick = drive.look(watch.limit_tick(drive, recorder.tick))
+                end_tick = drive.end_tick or drive.look(watch.limit_tick(drive, recorder.tick))
             if end_tick > tick:
                 return
             drive.commit()
