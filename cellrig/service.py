@@ -13,6 +13,7 @@ from typing import Any
 from cellrig.planning import Source
 from orchestrator.api.models import RunDetail, RunNow, RunStopped, StartedRun, Status
 from orchestrator.client import AnswerLost, CannotAsk, NoAnswer, ServiceClient
+from orchestrator.client.live_updates import update_of
 from orchestrator.client.order_body import order_of_files
 from orchestrator.client.stops import CONFIRMED_WITHIN_S, followed_stops
 from orchestrator.events import RunUpdate
@@ -114,9 +115,8 @@ class Service:
         for update in self._client.live():
             if update["run_id"] != run_id:
                 continue
-            state = RunState(update["state"])
-            yield RunUpdate(**{**update, "state": state})
-            if state.needs_no_supervision:
+            yield (now := update_of(update))
+            if now.state.needs_no_supervision:
                 return
         raise NoAnswer(f"the service at {self.url} has ended; {run_id} goes on in the tester")
 

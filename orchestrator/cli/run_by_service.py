@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -16,10 +16,7 @@ from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fai
 from orchestrator.cli.step_table import step_table
 from orchestrator.client.order_body import order_of_files
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
-from orchestrator.states import EndBasis, RunState
-
-if TYPE_CHECKING:
-    from orchestrator.events import RunUpdate
+from orchestrator.states import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,8 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
     What a queued run waits for is said on stderr: the program goes on only when somebody does it. None when the updates
     end before the run.
     """
+    from orchestrator.client.live_updates import update_of
+
     over: dict[str, Any] | None = None
     told = ""
     with ProgressView() as view:
@@ -106,20 +105,11 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
                 if now["state"] == RunState.QUEUED and now["reason"] != told:
                     told = now["reason"]
                     typer.echo(f"{run['run_id']} on {run['channel']} is queued: {told}".rstrip(": "), err=True)
-                view.show(_update(now))
+                view.show(update_of(now))
                 over = now if RunState(now["state"]).needs_no_supervision else None
             if over is not None:
                 break
     return over
-
-
-def _update(now: dict[str, Any]) -> RunUpdate:
-    """Return an update of the live stream as a value; a service of another version may say more, or less."""
-    from orchestrator.events import RunUpdate
-
-    known = {field.name: now[field.name] for field in fields(RunUpdate) if field.name in now}
-    basis = EndBasis(now.get("end_known_by", EndBasis.UNKNOWN))
-    return RunUpdate(**{**known, "state": RunState(now["state"]), "end_known_by": basis})
 
 
 def _left_on(channel: dict[str, Any]) -> str:
