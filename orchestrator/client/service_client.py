@@ -182,8 +182,8 @@ class ServiceClient:
     def no_service(self, detail: str = "") -> NoReturn:
         """Say that no service answers, and what to do, in the same words for every command."""
         raise NoAnswer(
-            f"no service answers at {self.url}{detail}; start it with 'cellrig serve', or run here and now: "
-            "'cellrig run' with --bench FILE or --simulate"
+            f"no service answers at {self.url}{detail}; start it with 'cellrig serve', or do without it: 'cellrig run' "
+            "with --bench FILE or --simulate runs here and now, 'cellrig stop --direct' stops a channel at its tester"
         )
 
 
