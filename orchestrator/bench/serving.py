@@ -95,17 +95,18 @@ def _told_of_standing(bench: BenchSettings, speed: float | None, cells: Path | N
         verb = "is" if len(unused) == 1 else "are"
         said += f"; it keeps its clock and its cells, so that {' and '.join(unused)} {verb} NOT used: for another "
         said += "rack end this service, and start it again when the rack has ended, ten minutes after its last client"
-    return f"{said}\n{_cells_in(bench)}"
+    return f"{said}\n{_cells_in(bench, standing=True)}"
 
 
-def _cells_in(bench: BenchSettings) -> str:
-    """Say which cells the holders of a simulated rack have, and get."""
+def _cells_in(bench: BenchSettings, *, standing: bool = False) -> str:
+    """Say which cells the holders of a simulated rack have, and get; orders may have put more into a standing one."""
     if bench.holders is None:
         return "its channels 1 to 4 hold coated-li-li, 5 to 8 coated-lfp, whatever is ordered"
     there = ", ".join(f"{channel} {words}" for channel, words in bench.holders.cells.items())
-    empty = "the other holders are empty" if there else "its holders are empty"
+    others = "the other holders" if there else "its holders"
     rule = "an order puts a fresh cell in: the model of the cell's name, else the usual one of its kind"
-    return f"cells of --cells: {there}; {empty}, and {rule}" if there else f"{empty}; {rule}"
+    said = f"{others} keep their cells; where one is empty, {rule}" if standing else f"{others} are empty; {rule}"
+    return f"cells of --cells: {there}; {said}" if there else said
 
 
 def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[int, list[str]]:
