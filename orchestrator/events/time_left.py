@@ -22,7 +22,9 @@ def left_words(left_s: float | None, end_unix_s: float | None, known_by: EndBasi
     """Say how long a run still works, when it ends, and if it is not its own steps that tell, what does."""
     if left_s is None:
         return _NO_END
-    left = f"about {duration_words(left_s)} left" if left_s >= _SOON_S else "about to end"
+    if left_s < _SOON_S:
+        return "about to end"
+    left = f"about {duration_words(left_s)} left"
     end = "" if end_unix_s is None else local_time(end_unix_s)
     match known_by:
         case EndBasis.BOUND:
