@@ -73,7 +73,9 @@ class RunFilters:
             query = RunQuery.model_validate({**asked, **times, "simulated": self.simulated})
         except ValidationError as err:
             first = err.errors()[0]
-            raise typer.BadParameter(first["msg"], param_hint=f"--{first['loc'][0]}") from None
+            raise typer.BadParameter(
+                first["msg"].removeprefix("Value error, "), param_hint=f"--{first['loc'][0]}"
+            ) from None
         return run_ids(store, query)[-self.last if self.last else 0 :]
 
     @property

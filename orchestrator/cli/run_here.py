@@ -124,7 +124,10 @@ def check_names(**names: str | None) -> None:
     try:
         LocalOrder.model_validate(names)
     except ValidationError as err:
-        fail("\n".join(f"{error['loc'][0]}: {error['msg']}" for error in err.errors()), WRONG_USE)
+        fail(
+            "\n".join(f"{error['loc'][0]}: {error['msg'].removeprefix('Value error, ')}" for error in err.errors()),
+            WRONG_USE,
+        )
 
 
 def _tell_currents(order: Launch) -> None:

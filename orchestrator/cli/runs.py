@@ -138,8 +138,8 @@ def list_runs(
 ) -> None:
     """List the runs in a store, newest last.
 
-    Times are those of this machine. What a run is told by its filters holds together: '--state stopped --since
-    2026-11-27' lists what was ordered since that day and was stopped.
+    Times are those of this machine. A run must pass every filter: '--state stopped --since 2026-11-27' lists what was
+    ordered since that day and was stopped. Where one filter is repeated, any of its values will do.
     """
     from orchestrator.analysis.summary import summarize
     from orchestrator.cli.run_tables import print_runs
