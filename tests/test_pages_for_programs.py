@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import re
@@ -23,6 +24,7 @@ from orchestrator.store import Store
 from simulators.bench import read_cells
 from simulators.faults import Spoil
 from simulators.neware.settings import Quirks, Trouble
+from tests.run_maker import PROGRAM, RunMaker
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -59,6 +61,19 @@ def test_page_of_the_store_reads_it_with_pandas(store: Store, monkeypatch: pytes
     example = blocks("store.md", "python")[0].replace("cellrig.db", store.path.name)
     exec(compile(example, "store.md", "exec"), names)  # noqa: S102 - the page's own words
     assert list(names["cycles"].columns) == ["cycle", "discharge_capacity_mah_g", "coulombic_efficiency"]
+
+
+def test_page_of_the_store_writes_a_run_for_a_spreadsheet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example without any library gives the heads that the page describes, and each record in order."""
+    monkeypatch.chdir(store.path.parent)
+    maker = RunMaker(store, PROGRAM)
+    run_id = maker.run()
+    (example,) = [block for block in blocks("store.md", "python") if "import csv" in block]
+    example = example.replace("cellrig.db", store.path.name).replace("R000001", run_id)
+    exec(compile(example, "store.md", "exec"), {})  # noqa: S102 - the page's own words
+    heads, *records = csv.reader(Path(f"{run_id}.csv").read_text("utf-8").splitlines())
+    assert heads[:2] == ["run_id", "cell"]
+    assert len(records) == store.connection.execute("SELECT count(*) FROM sample_readable").fetchone()[0]
 
 
 def test_page_of_the_simulated_tester_has_its_options_quirks_and_faults(tmp_path: Path) -> None:
