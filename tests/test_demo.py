@@ -51,7 +51,8 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if not printed.exists():
             place.mkdir(exist_ok=True)
             command = [program, "demo", *OPTIONS[request.param]]
-            ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+            # Without ``env`` the program gets what C code has set too: readline, which pytest imports, sets COLUMNS.
+            ran = subprocess.run(command, cwd=place, env=dict(os.environ), capture_output=True, text=True, check=False)
             assert ran.returncode == 0, ran.stderr
             printed.write_text(ran.stdout, encoding="utf-8")
     with open_store(place / "cellrig-demo" / "cellrig.db", read_only=True) as store:
