@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import typer
 
-from orchestrator.cli.tables import Column, hanging, laid_out, width_of
+from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, width_of
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.table import Column as BarsColumn
 
     from orchestrator.events import RunUpdate, Told
 
@@ -118,6 +119,7 @@ class ProgressView:
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._bars: Progress | None = None
+        self._labels: BarsColumn | None = None
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, tuple[int, str]] = {}
 
@@ -125,13 +127,14 @@ class ProgressView:
         if sys.stderr.isatty() and not self._quiet:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
-            from rich.table import Column
+            from rich.table import Column as BarsColumn
 
+            self._labels = BarsColumn(no_wrap=True)
             self._bars = Progress(
-                TextColumn("{task.fields[label]}", table_column=Column(no_wrap=True)),
+                TextColumn("{task.fields[label]}", table_column=self._labels),
                 BarColumn(bar_width=16),
                 # The end of the line is what a narrow terminal leaves out.
-                TextColumn("{task.fields[where]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+                TextColumn("{task.fields[where]}", table_column=BarsColumn(no_wrap=True, overflow="ellipsis")),
                 console=Console(stderr=True),
                 refresh_per_second=8,
             )
@@ -159,6 +162,9 @@ class ProgressView:
         if self._bars is not None:
             if update.run_id not in self._tasks:
                 self._tasks[update.run_id] = self._bars.add_task("", total=1.0, label=update.label, where="")
+                if self._labels is not None:
+                    # A narrow terminal leaves nothing of a name out: several runs are told apart by it.
+                    self._labels.min_width = max(self._labels.min_width or 0, cell_width(update.label))
             task, total = self._tasks[update.run_id], None if part is None else 1.0
             self._bars.update(task, completed=part or 0.0, total=total, where=_where(update))
             return
