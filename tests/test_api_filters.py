@@ -1,11 +1,12 @@
 """Questions with filters: what passes, page by page, and keys and values that mean nothing."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from urllib.parse import quote
 
 import pytest
 
+from orchestrator.cli.run_filters import moment
 from orchestrator.clock.iso_time import iso_utc, unix_time
 from orchestrator.events import EventKind, Severity
 from orchestrator.store import Store
@@ -151,3 +152,14 @@ def test_moments_are_read_in_the_forms_that_clients_send(text: str, expected: da
 def test_moments_are_told_in_utc(unix_s: float, text: str) -> None:
     """To the millisecond; what no date can say, from a damaged store, does not end the answer."""
     assert iso_utc(unix_s).startswith(text)
+
+
+def test_today_and_yesterday_are_days_of_this_machine() -> None:
+    """As a beginning each is its midnight, as an end the next one."""
+    days = {datetime.now().astimezone().date(), (datetime.now() + timedelta(seconds=5)).astimezone().date()}
+    for name, ago in (("today", 0), ("Yesterday ", 1)):
+        midnights = [datetime.combine(day - timedelta(days=ago), time()) for day in days]
+        assert moment("--since", name) in [it.astimezone().timestamp() for it in midnights]
+        assert moment("--until", name, is_end=True) in [
+            (it + timedelta(days=1)).astimezone().timestamp() for it in midnights
+        ]

@@ -194,7 +194,7 @@ def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> No
     refused(second, 1, "served already by process", str(bench.service.pid if bench.service else 0))
     with bench.watching() as seen:
         seen("21-1-8  free")
-        assert "R000001 on 21-1-3 is queued" in bench.done(*RUN)
+        assert "R000001 on 21-1-3 is ordered and starts now" in bench.done(*RUN)
         seen("R000001  running .* cycle [1-9]")
         assert bench.end(signal.SIGKILL) == -signal.SIGKILL
         assert "waiting for it to come back" in seen("does not answer any more|has ended")

@@ -18,6 +18,8 @@ from orchestrator.client.order_body import order_of_files
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
 from orchestrator.states import RunState
 
+_LOOK = "see 'cellrig status'"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -77,8 +79,10 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
     if json:
         print_json(run)
     else:
-        then = run["reason"] or run["waits"] or "see 'cellrig status'"
-        say(f"{run['run_id']} on {run['channel']} is {run['state']}: {then}")
+        why = run["reason"] or run["waits"]
+        starts_now = run["state"] == RunState.QUEUED and not why
+        state = "ordered and starts now" if starts_now else run["state"]
+        say(f"{run['run_id']} on {run['channel']} is {state}: {why or _LOOK}")
     return FAILED if wait and run["state"] != RunState.COMPLETED else DONE
 
 

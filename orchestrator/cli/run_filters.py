@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.arguments import complete_channel, complete_recipe
-from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from orchestrator.store import Store
 
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}")
 
 States = Annotated[
-    list[RunState] | None,
+    list[str] | None,
     typer.Option(
         "--state",
         metavar="STATE",
@@ -35,7 +35,7 @@ Recipes = Annotated[
 Labels = Annotated[list[str] | None, typer.Option("--label", help="Runs of the cell with this name.")]
 Since = Annotated[
     str,
-    typer.Option("--since", metavar="TIME", help="Runs ordered since then: 2026-11-27, or '2026-11-27 16:40'."),
+    typer.Option("--since", metavar="TIME", help="Runs ordered since then: yesterday, 2026-11-27, '2026-11-27 16:40'."),
 ]
 Until = Annotated[
     str,
@@ -51,7 +51,7 @@ Last = Annotated[int | None, typer.Option("--last", min=1, metavar="N", help="Th
 class RunFilters:
     """What selects runs, as it was typed. All of it holds together; several values of one let each through."""
 
-    state: Sequence[RunState]
+    state: Sequence[str]
     channel: Sequence[str]
     recipe: Sequence[str]
     label: Sequence[str]
@@ -68,14 +68,13 @@ class RunFilters:
         from orchestrator.api.models import RunQuery
 
         asked = {name: list(getattr(self, name)) for name in ("state", "channel", "recipe", "label")}
-        times = {"since": _moment("--since", self.since), "before": _moment("--until", self.until, is_end=True)}
+        times = {"since": moment("--since", self.since), "before": moment("--until", self.until, is_end=True)}
         try:
             query = RunQuery.model_validate({**asked, **times, "simulated": self.simulated})
         except ValidationError as err:
             first = err.errors()[0]
-            raise typer.BadParameter(
-                first["msg"].removeprefix("Value error, "), param_hint=f"--{first['loc'][0]}"
-            ) from None
+            told = f"{first['msg'].removeprefix('Value error, ')}, saw {first['input']!r}"
+            raise typer.BadParameter(told, param_hint=f"--{first['loc'][0]}") from None
         return run_ids(store, query)[-self.last if self.last else 0 :]
 
     @property
@@ -92,13 +91,15 @@ class RunFilters:
         return " ".join(typed)
 
 
-def _moment(option: str, text: str, *, is_end: bool = False) -> float | None:
-    """Read a moment: local time, unless it has a zone. As an end, a date means the end of that day."""
+def moment(option: str, text: str, *, is_end: bool = False) -> float | None:
+    """Read a moment: local time, unless it has a zone; or today, or yesterday. As an end, a day means its end."""
     from orchestrator.clock.iso_time import unix_time
 
     if not text:
         return None
-    typed = text.strip()
+    typed = text.strip().lower()
+    if (ago := _DAYS_AGO.get(typed)) is not None:
+        typed = (datetime.now().astimezone().date() - timedelta(days=ago)).isoformat()
     try:
         moment = _read(typed)
         if moment is None:
