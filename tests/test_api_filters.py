@@ -156,7 +156,7 @@ def test_moments_are_told_in_utc(unix_s: float, text: str) -> None:
 
 def test_today_and_yesterday_are_days_of_this_machine() -> None:
     """As a beginning each is its midnight, as an end the next one."""
-    days = {datetime.now().astimezone().date(), (datetime.now() + timedelta(seconds=5)).astimezone().date()}
+    days = {datetime.now().astimezone().date(), (datetime.now().astimezone() + timedelta(seconds=5)).date()}
     for name, ago in (("today", 0), ("Yesterday ", 1)):
         midnights = [datetime.combine(day - timedelta(days=ago), time()) for day in days]
         assert moment("--since", name) in [it.astimezone().timestamp() for it in midnights]
