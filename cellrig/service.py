@@ -15,6 +15,7 @@ from orchestrator.api.models import RunDetail, RunNow, RunStopped, StartedRun, S
 from orchestrator.client import AnswerLost, CannotAsk, NoAnswer, ServiceClient
 from orchestrator.client.live_updates import update_of
 from orchestrator.client.order_body import order_of_files
+from orchestrator.client.paths import run_path
 from orchestrator.client.stops import CONFIRMED_WITHIN_S, followed_stops
 from orchestrator.events import RunUpdate
 from orchestrator.states import RunState
@@ -98,7 +99,7 @@ class Service:
 
     def run(self, run_id: str) -> RunDetail:
         """Return a run as it is stored now, with its tests."""
-        return RunDetail.model_validate(self._client.get(f"/runs/{run_id}"))
+        return RunDetail.model_validate(self._client.get(run_path(run_id)))
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON
         """Return the answer to any other question of the REST API, as JSON is read: ``get("/channels")``."""
@@ -144,11 +145,11 @@ class Service:
 
     def hold(self, run_id: str, wait_s: float = CONFIRMED_WITHIN_S) -> RunStopped:
         """Stop a run's current and keep the run for ``resume``; returns as ``stop`` does."""
-        return self._stopped(f"/runs/{run_id}/hold", wait_s)
+        return self._stopped(run_path(run_id, "hold"), wait_s)
 
     def resume(self, run_id: str) -> RunNow:
         """Resume a held run, with the part that is not done yet."""
-        return RunNow.model_validate(self._client.post(f"/runs/{run_id}/resume", {"by": self._who()}))
+        return RunNow.model_validate(self._client.post(run_path(run_id, "resume"), {"by": self._who()}))
 
     def stop(self, run_id: str, wait_s: float = CONFIRMED_WITHIN_S) -> RunStopped:
         """Stop a run for good, and return what is known of it.
@@ -156,15 +157,15 @@ class Service:
         The stop is sent at once; its confirmation is waited for up to ``wait_s``, unless the tester does not answer.
         Only ``off`` says that the channel was seen to be off; else ``words`` says what is known and what to do by hand.
         """
-        return self._stopped(f"/runs/{run_id}/stop", wait_s)
+        return self._stopped(run_path(run_id, "stop"), wait_s)
 
     def mounted(self, run_id: str) -> RunNow:
         """Say that the cell of a queued run is on its channel: the run may start."""
-        return RunNow.model_validate(self._client.post(f"/runs/{run_id}/mounted", {"by": self._who()}))
+        return RunNow.model_validate(self._client.post(run_path(run_id, "mounted"), {"by": self._who()}))
 
     def acknowledge(self, run_id: str) -> RunNow:
         """Acknowledge a safety stop, after somebody has looked at the cell: its channel may be used again."""
-        return RunNow.model_validate(self._client.post(f"/runs/{run_id}/acknowledge", {"by": self._who()}))
+        return RunNow.model_validate(self._client.post(run_path(run_id, "acknowledge"), {"by": self._who()}))
 
     def _stopped(self, path: str, wait_s: float) -> RunStopped:
         row = self._client.post(path, {"by": self._who()})

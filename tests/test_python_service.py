@@ -79,6 +79,12 @@ def test_order_is_carried_out_once_and_its_end_is_waited_for(folder: Path, monke
             service.order(*what)
         with pytest.raises(cellrig.RequestRefused) as unknown:
             service.run("R000009")
+        # None of these names a run; as a piece of a path the first is the whole rack, the second the run itself.
+        for name in ("../rack", f"{runs[0]}/stop#", f"{runs[0]}?", ""):
+            with pytest.raises(cellrig.RequestRefused):
+                service.stop(name)
+            with pytest.raises(cellrig.RequestRefused):
+                service.hold(name)
         with pytest.raises(TimeoutError, match="R000002 has not ended within 0 s; it goes on"):
             service.wait(runs[0], 0.0)
         states: list[cellrig.RunState] = []

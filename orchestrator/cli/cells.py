@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.output import WRONG_USE, fail, print_json, say
+from orchestrator.client.paths import channel_path, run_path
 
 if TYPE_CHECKING:
     from orchestrator.rack.mounted_cells import Terms
@@ -30,7 +31,7 @@ def mounted(
 
     The run may start then.
     """
-    now = ServiceClient(store, url).post(f"/runs/{run}/mounted", {"by": named(by)})
+    now = ServiceClient(store, url).post(run_path(run, "mounted"), {"by": named(by)})
     if json:
         print_json(now)
     else:
@@ -50,7 +51,7 @@ def empty(
 
     The next order there needs no further word.
     """
-    now = ServiceClient(store, url).post(f"/channels/{channel}/empty", {"by": named(by)})
+    now = ServiceClient(store, url).post(channel_path(channel, "empty"), {"by": named(by)})
     if json:
         print_json(now)
     else:

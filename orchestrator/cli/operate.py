@@ -15,6 +15,7 @@ from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, WRONG_USE, fail, print_json, print_table, say
 from orchestrator.cli.rack_words import print_rack
 from orchestrator.cli.stops import order_stop
+from orchestrator.client.paths import channel_path, run_path
 from orchestrator.clock.local_time import local_time
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Run id, as 'cellrig status' names it.")]
@@ -88,7 +89,10 @@ def stop(
     client = ServiceClient(store, url)
     if not yes and not _is_sure(client, run, channel):
         fail("nothing is stopped", FAILED)
-    path = "/rack/stop" if rack else f"/channels/{channel}/stop" if channel is not None else f"/runs/{run}/stop"
+    if run is not None:
+        path = run_path(run, "stop")
+    else:
+        path = "/rack/stop" if channel is None else channel_path(channel, "stop")
     order_stop(client, path, named(by), json)
 
 
@@ -136,12 +140,12 @@ def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = N
 
     'cellrig resume RUN' goes on with what is left.
     """
-    order_stop(ServiceClient(store, url), f"/runs/{run}/hold", named(by), json)
+    order_stop(ServiceClient(store, url), run_path(run, "hold"), named(by), json)
 
 
 def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
     """Resume a held run, with the part that is not done yet."""
-    _tell([ServiceClient(store, url).post(f"/runs/{run}/resume", {"by": named(by)})], json)
+    _tell([ServiceClient(store, url).post(run_path(run, "resume"), {"by": named(by)})], json)
 
 
 def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
@@ -149,7 +153,7 @@ def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = No
 
     The name is kept, and the channel may be used again.
     """
-    _tell([ServiceClient(store, url).post(f"/runs/{run}/acknowledge", {"by": named(by)})], json)
+    _tell([ServiceClient(store, url).post(run_path(run, "acknowledge"), {"by": named(by)})], json)
 
 
 @bench_app.command(epilog=examples("cellrig bench check --bench bench.toml", "cellrig bench check", needs=_BENCH))

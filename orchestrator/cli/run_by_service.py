@@ -15,6 +15,7 @@ from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json, say
 from orchestrator.cli.step_table import step_table
 from orchestrator.client.order_body import order_of_files
+from orchestrator.client.paths import channel_path, run_path
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
 from orchestrator.states import RunState
 
@@ -64,7 +65,7 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
         order = replace(order, channel=_channel_of(order.given, client, store))
         body = {**body, "channel": order.channel}
     if not json:
-        there = client.get(f"/channels/{order.channel}")
+        there = client.get(channel_path(order.channel))
         body = replace(order, terms=asked(order.terms, _left_on(there), order.channel, order.label)).as_json(store)
     run = client.post("/runs", body)
     if not json:
@@ -90,7 +91,7 @@ def _channel_of(given: Given, client: ServiceClient, store: Path) -> str:
     """Return the channel of the earlier run that an order names."""
     if given.like_from is not None:
         return gathered(given, store, {}).channel
-    return str(client.get(f"/runs/{given.like}")["channel"])
+    return str(client.get(run_path(given.like))["channel"])
 
 
 def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str, Any] | None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.client.paths import channel_path
+
 if TYPE_CHECKING:
     from orchestrator.client.service_client import ServiceClient
 
@@ -30,7 +32,7 @@ def followed_stops(
         for n, row in enumerate(rows):
             if not is_worth_waiting(row):
                 continue
-            now = client.get(f"/channels/{row['channel']}")["stop"]
+            now = client.get(channel_path(row["channel"]))["stop"]
             if now is not None and not now["pending"]:
                 rows[n] = {**row, **now}
                 told(rows[n])
