@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator.cli.output import ProgressView
 from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, significant, wrapped
 from orchestrator.cli.watch import picture
+from orchestrator.events import RunUpdate
+from orchestrator.states import RunState
 from tests.command_line import cellrig, refused
 from tests.terminal_pictures import FOLDER, WIDTHS, command, pictures, surroundings, written
 from tests.terminal_rack import Rack, make_rack
@@ -113,6 +116,27 @@ def test_lines_break_at_spaces_but_not_before_a_unit() -> None:
     assert wrapped("对称 电池", 6) == ["对称", "电池"]
     assert wrapped("see /a/very/long/path now", 8) == ["see", "/a/very/long/path", "now"]
     assert hanging("note: one two three four five six", 28, 6) == "note: one two three four\n      five six"
+
+
+@pytest.mark.parametrize("width", [None, 20, 80])
+def test_escape_sequence_in_a_name_reaches_no_terminal(width: int | None) -> None:
+    """A file's name and an older store's label may hold one; spaces stand in its place, and lines stay lines."""
+    told = hanging("recipe file   \x1b[31mred\x1b]0;title\x07\x9b2J\r\u202e.yaml\nsecond line", width, 14)
+    assert [letter for letter in told if not letter.isprintable() and letter != "\n"] == []
+    assert told.startswith("recipe file")
+    assert told.endswith("second line")
+
+
+def test_label_that_looks_like_markup_is_shown_as_it_is() -> None:
+    """``[/x]`` closes nothing and ``[red]`` colours nothing on the bars of a terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, os.fdopen(ours, "rb", 0) as screen:
+        with contextlib.redirect_stderr(terminal), ProgressView() as view:
+            view.show(RunUpdate("R000001", "[/x][red]A", "21-1-3", RunState.RUNNING, "", 60.0, 3600.0, 1, 0.1, 2))
+        terminal.flush()
+        assert b"[/x][red]A" in screen.read(65536)
 
 
 def test_numbers_have_the_figures_that_mean_something() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import typer
 
-from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, width_of
+from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, printable, width_of
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
@@ -131,10 +131,12 @@ class ProgressView:
 
             self._labels = BarsColumn(no_wrap=True)
             self._bars = Progress(
-                TextColumn("{task.fields[label]}", table_column=self._labels),
+                TextColumn("{task.fields[label]}", markup=False, table_column=self._labels),
                 BarColumn(bar_width=16),
                 # The end of the line is what a narrow terminal leaves out.
-                TextColumn("{task.fields[where]}", table_column=BarsColumn(no_wrap=True, overflow="ellipsis")),
+                TextColumn(
+                    "{task.fields[where]}", markup=False, table_column=BarsColumn(no_wrap=True, overflow="ellipsis")
+                ),
                 console=Console(stderr=True),
                 refresh_per_second=8,
             )
@@ -172,7 +174,7 @@ class ProgressView:
         tenth, state = self._tenths.get(update.run_id, (-1, ""))
         if (part is not None and int(part * 10) > tenth) or state != update.state.value:
             self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), update.state.value
-            typer.echo(f"{update.label}: {_where(update)}", err=True)
+            typer.echo(printable(f"{update.label}: {_where(update)}"), err=True)
 
 
 def _where(update: RunUpdate) -> str:

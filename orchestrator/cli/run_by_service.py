@@ -14,6 +14,7 @@ from orchestrator.cli.client import ServiceClient, named
 from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, UNREACHABLE, ProgressView, fail, print_json, say
 from orchestrator.cli.step_table import step_table
+from orchestrator.cli.tables import printable
 from orchestrator.client.order_body import order_of_files
 from orchestrator.client.paths import channel_path, run_path
 from orchestrator.rack.mounted_cells import ChannelUse, Terms
@@ -109,7 +110,8 @@ def followed(updates: Iterable[dict[str, Any]], run: dict[str, Any]) -> dict[str
             if now["run_id"] == run["run_id"]:
                 if now["state"] == RunState.QUEUED and now["reason"] != told:
                     told = now["reason"]
-                    typer.echo(f"{run['run_id']} on {run['channel']} is queued: {told}".rstrip(": "), err=True)
+                    waits = f"{run['run_id']} on {run['channel']} is queued: {told}".rstrip(": ")
+                    typer.echo(printable(waits), err=True)
                 view.show(update_of(now))
                 over = now if RunState(now["state"]).needs_no_supervision else None
             if over is not None:

@@ -96,7 +96,12 @@ def cell_width(text: str) -> int:
 
 def one_line(value: object) -> str:
     """Return a value as text of one line: what is no letter, as an instrument's words may hold, is a space."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(value)).split())
+    return " ".join(printable(str(value)).split())
+
+
+def printable(text: str) -> str:
+    """Return a text with a space for what is no letter: an escape sequence in a name commands no terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
@@ -119,6 +124,7 @@ def wrapped(text: str, width: int | None) -> list[str]:
 
 def hanging(text: str, width: int | None, indent: int) -> str:
     """Return a text, each of its lines wrapped at spaces, with so many spaces before what follows in another line."""
+    text = "\n".join(printable(line) for line in text.splitlines())
     if width is None:
         return text
     indent = indent if width - indent >= _SENTENCE_WIDTH else 0

@@ -14,7 +14,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
 from orchestrator.cli.output import say
 from orchestrator.cli.rack_words import CHANNELS, channel_rows, notes, print_rack
-from orchestrator.cli.tables import hanging, laid_out
+from orchestrator.cli.tables import hanging, laid_out, printable
 from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class _Lines:
         self.say(f"{run}{hours}  cycle {update['cycle']}{step}{voltage}{simulated}{_left(update)}")
 
     def say(self, sentence: str) -> None:
-        typer.echo(sentence)
+        typer.echo(printable(sentence))
         sys.stdout.flush()
 
 
