@@ -19,6 +19,8 @@ from orchestrator.store.companion_files import newest_path
 from orchestrator.store.health import Health, check_store
 from orchestrator.store.newest_commit import NewestCommit
 from orchestrator.store.row_checks import Level
+from orchestrator.store.schema import MIGRATIONS
+from orchestrator.store.sqlite_library import Database, Migrations
 from tests.command_line import cellrig
 from tests.storing import add_run, add_test, samples
 
@@ -309,3 +311,18 @@ def test_command_on_a_missing_store_is_one_sentence(tmp_path: Path, command: str
     assert result.stderr.startswith("cellrig: ")
     assert "typo.db does not exist; check the path" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_store_of_an_older_layout_is_told_to_be_one(tmp_path: Path) -> None:
+    """Its columns have older names: it is whole, and its records are checked when it is up to date."""
+    old = Migrations("cellrig")
+    with Database(memory=True) as empty:
+        for migration in MIGRATIONS.pending(empty)[:2]:
+            old(name=migration.name)(migration.fn)
+    path = tmp_path / "store.sqlite"
+    open_store(path, migrations=old).close()
+    health = check_store(path, now_unix_s=NOW)
+    (told,) = [finding for finding in health.findings if finding.check == "layout"]
+    assert told.level is Level.NOTE
+    assert "0006_one_cycle_number" in told.sentence
+    assert told.sentence.endswith("its records are checked after that: cellrig store upgrade")

@@ -81,9 +81,10 @@ def check_store(
             findings += _integrity(connection, place)
             layout, layout_finding = _layout(connection)
             findings.append(layout_finding)
-            if layout_finding.level is not Level.WRONG:
+            if layout_finding.level is Level.OK:
                 for look in (references, gaps, loose_ends, open_intents, programs, records):
                     findings += look(connection, now_unix_s)
+            if layout_finding.level is not Level.WRONG:
                 findings += _backups(connection, place, known, now_unix_s)
     except Damaged as err:
         findings = [Finding("integrity", Level.WRONG, str(err))]
@@ -124,6 +125,7 @@ def _layout(connection: sqlite3.Connection) -> tuple[str | None, Finding]:
         )
     if pending := [migration.name for migration in MIGRATIONS.pending(db)]:
         sentence = f"an older cellrig wrote it; opening it for writing adds {', '.join(pending)}, after a copy was made"
+        sentence += "; its records are checked after that: cellrig store upgrade"
         return layout, Finding("layout", Level.NOTE, sentence)
     return layout, Finding("layout", Level.OK, f"its layout is {layout}")
 
