@@ -26,10 +26,12 @@ from orchestrator.analysis.run_data import MeasuredSpectrum
 from orchestrator.analysis.soft_short import Assessment, Verdict
 from orchestrator.analysis.summary import RunSummary
 from orchestrator.cli.app import app
+from orchestrator.cli.cells import print_empty, print_mounted
 from orchestrator.cli.demo import print_results
-from orchestrator.cli.operate import print_instruments, print_status
+from orchestrator.cli.operate import print_instruments, print_states, print_status
 from orchestrator.cli.rack_words import print_rack
 from orchestrator.cli.spectra import print_spectra
+from orchestrator.cli.stops import print_stops
 from orchestrator.cli.stores import print_findings
 from orchestrator.cli.tables import width_of
 from orchestrator.cli.watch import picture
@@ -116,6 +118,11 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "recipe-list": ("recipe", "list"),
     "recipe-check": ("recipe", "check", "li-li-eis", "--cell", "coated-li-li"),
     "recipe-check-refused": ("recipe", "check", "lfp-200mA-g", "--cell", "coated-li-li"),
+    "cell-list": ("cell", "list", *_STORE),
+    "cell-show": ("cell", "show", "coated-lfp"),
+    "cell-show-tested": ("cell", "show", "B2", *_STORE),
+    "cell-check": ("cell", "check", "coated-li-li"),
+    "plot": ("plot", "R000004", "R000005", "-o", "both.svg", "--force", *_STORE),
     "extensions": ("extensions",),
 }
 
@@ -194,6 +201,12 @@ _DRAWN: Mapping[str, Callable[[Rack], None]] = {
     "store-check": _draw_store_check,
     "spectra": _draw_spectra,
     "demo": _draw_demo,
+    "stop": lambda rack: print_stops(rack.answers["stop"]),
+    "hold": lambda rack: print_stops(rack.answers["hold"]),
+    "resume": lambda rack: print_states([rack.answers["resume"]]),
+    "ack": lambda rack: print_states([rack.answers["ack"]]),
+    "mounted": lambda rack: print_mounted(rack.answers["mounted"]),
+    "empty": lambda rack: print_empty(rack.answers["empty"]),
 }
 
 

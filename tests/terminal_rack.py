@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,11 +74,12 @@ CELLS = {"21-1-2": "coated-lfp", "21-1-3": "conditioned-li-cu", "21-1-4": "bare-
 
 @dataclass(frozen=True, slots=True)
 class Rack:
-    """A store, and what the service of it answered."""
+    """A store, and what the service of it answered; ``answers`` are those to orders, by the command that gives them."""
 
     store: Path
     status: Mapping[str, Any]
     instruments: list[dict[str, Any]]
+    answers: Mapping[str, Any]
 
 
 def make_rack(folder: Path) -> Rack:
@@ -96,7 +99,13 @@ async def _made(path: Path) -> Rack:
         with open_store(path) as store, store.transaction() as connection:
             # What the machine adds: pictures are the same on every one.
             connection.execute("UPDATE origin SET host = 'bench-pc', login = 'lab', version = '0.1.0'")
-    return Rack(path, status, instruments)
+        orders = path.with_name("orders.db")
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(orders)) as copy:
+            source.backup(copy)
+        with open_store(orders) as store:
+            async with client_of(Service(store, [rig.tester]), 900.0) as (http, _):
+                answers = await _answers(rig, http)
+    return Rack(path, status, instruments, answers)
 
 
 async def _ordered(rig: Rig, http: httpx.AsyncClient) -> None:
@@ -112,6 +121,35 @@ async def _ordered(rig: Rig, http: httpx.AsyncClient) -> None:
     reply = await http.post("/api/v1/runs/R000006/hold", json={"by": "Grace Hopper"})
     assert reply.status_code == 200, reply.text
     await asyncio.sleep(3600.0)
+
+
+async def _answers(rig: Rig, http: httpx.AsyncClient) -> dict[str, Any]:
+    """Give the daily orders, one after another; a stop's answer is the one after its confirmation."""
+    answers: dict[str, Any] = {}
+    answers["hold"] = [await _stopped(http, "runs/R000005/hold")]
+    answers["resume"] = await _posted(http, "runs/R000005/resume")
+    await asyncio.sleep(1500.0)  # its contact check is over
+    rig.bench.tester.pull_out_cell("21-1-5")
+    await asyncio.sleep(1500.0)
+    answers["ack"] = await _posted(http, "runs/R000005/acknowledge")
+    answers["mounted"] = await _posted(http, "runs/R000007/mounted")
+    answers["empty"] = await _posted(http, "channels/21-1-2/empty")
+    answers["stop"] = [await _stopped(http, "runs/R000006/stop")]
+    return answers
+
+
+async def _stopped(http: httpx.AsyncClient, what: str) -> Any:  # noqa: ANN401 - JSON
+    row = await _posted(http, what)
+    while row["pending"]:
+        await asyncio.sleep(1.0)
+        row = {**row, **(await _got(http, f"channels/{row['channel']}"))["stop"]}
+    return row
+
+
+async def _posted(http: httpx.AsyncClient, what: str) -> Any:  # noqa: ANN401 - JSON
+    reply = await http.post(f"/api/v1/{what}", json={"by": "ada"})
+    assert reply.status_code == 200, reply.text
+    return reply.json()
 
 
 async def _got(http: httpx.AsyncClient, what: str) -> Any:  # noqa: ANN401 - JSON

@@ -48,6 +48,7 @@ def test_list_names_the_tested_cells_and_where_they_are(lab: Path) -> None:
     """A cell has all its runs, and is mounted until somebody says that its channel is empty."""
     printed = cellrig("cell", "list", "--store", lab).stdout
     assert "conditioned-li-cu" in printed
+    assert cellrig("cell", "list", "--store", lab, "--columns", "all").stdout == printed
     assert printed.split("Tested, in ")[1].split()[-14:] == [
         *("A17", "coated-li-li", "2", "R000002", "21-1-3", "completed", "21-1-3"),
         *("bare-lfp", "bare-lfp", "1", "R000003", "21-1-4", "queued", "no"),

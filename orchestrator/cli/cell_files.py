@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile, complete_cell
+from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, EveryColumn, Json, StoreFile, complete_cell
 from orchestrator.cli.examples import examples
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
+from orchestrator.cli.tables import Column
 
 if TYPE_CHECKING:
     from orchestrator.analysis.tested_cells import TestedCell
@@ -37,9 +38,27 @@ _LINES = {
     "temperature": "temperature of the test",
 }
 
+_SHIPPED = (
+    Column("cell"),
+    Column("kind"),
+    Column("working electrode", least=20),
+    Column("counter electrode", least=20),
+)
+_TESTED = (
+    Column("label", least=10),
+    Column("cell", least=10, goes=3),
+    Column("runs", goes=2),
+    Column("last run"),
+    Column("channel", goes=1),
+    Column("state", least=11),
+    Column("mounted"),
+)
+
 
 @app.command("list", epilog=examples("cellrig cell list", "cellrig cell list --json"))
-def list_cells(context: typer.Context, store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
+def list_cells(
+    context: typer.Context, store: StoreFile = DEFAULT_STORE, columns: EveryColumn = None, json: Json = False
+) -> None:
     """List the shipped cells, and those that were tested.
 
     A tested cell has the label of its runs. It is mounted until somebody says that its channel is empty or has another
@@ -54,12 +73,10 @@ def list_cells(context: typer.Context, store: StoreFile = DEFAULT_STORE, json: J
         print_json({"cells": rows, "tested": [one.as_dict() for one in tested]})
         return
     electrodes = [(name, cell.kind.value, cell.working_electrode, cell.counter_electrode) for name, cell in shipped]
-    print_table(("cell", "kind", "working electrode", "counter electrode"), electrodes, "Shipped with cellrig")
+    print_table(_SHIPPED, electrodes, "Shipped with cellrig")
     if tested:
         rows_told = [_told(one) for one in tested]
-        print_table(
-            ("label", "cell", "runs", "last run", "channel", "state", "mounted"), rows_told, f"Tested, in {store}"
-        )
+        print_table(_TESTED, rows_told, f"Tested, in {store}", columns.value if columns else "")
 
 
 @app.command(

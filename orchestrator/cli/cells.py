@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,7 +36,12 @@ def mounted(
     if json:
         print_json(now)
     else:
-        say(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
+        print_mounted(now)
+
+
+def print_mounted(now: Mapping[str, Any]) -> None:
+    """Print a run whose cell is mounted, as the service answers it."""
+    say(f"{now['label']} is on {now['channel']}: {now['run_id']} may start; see 'cellrig status'")
 
 
 def empty(
@@ -55,7 +61,12 @@ def empty(
     if json:
         print_json(now)
     else:
-        say(f"{channel}: {now['words']}")
+        print_empty(now)
+
+
+def print_empty(now: Mapping[str, Any]) -> None:
+    """Print a channel that is empty, as the service answers it."""
+    say(f"{now['channel']}: {now['words']}")
 
 
 def asked(terms: Terms, before: str, channel: str, label: str) -> Terms:

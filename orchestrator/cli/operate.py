@@ -127,10 +127,15 @@ def _stop_directly(bench: Path, store: Path, channel: str, by: str) -> None:
     raise typer.Exit(DONE if outcome.is_off else FAILED)
 
 
-def _tell(runs: list[dict[str, Any]], json: bool) -> None:
+def _tell(run: Mapping[str, Any], json: bool) -> None:
     if json:
-        print_json({"runs": runs})
-        return
+        print_json({"runs": [run]})
+    else:
+        print_states([run])
+
+
+def print_states(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Print the state of each run, as ``/runs/.../resume`` and ``/acknowledge`` answer it."""
     for row in runs:
         say(f"{row['run_id']} on {row['channel']} is {row['state']}: {row['reason']}".rstrip(": "), _INDENT)
 
@@ -145,7 +150,7 @@ def hold(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = N
 
 def resume(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
     """Resume a held run, with the part that is not done yet."""
-    _tell([ServiceClient(store, url).post(run_path(run, "resume"), {"by": named(by)})], json)
+    _tell(ServiceClient(store, url).post(run_path(run, "resume"), {"by": named(by)}), json)
 
 
 def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = None, json: Json = False) -> None:
@@ -153,7 +158,7 @@ def ack(run: RunId, by: By = "", store: StoreFile = DEFAULT_STORE, url: Url = No
 
     The name is kept, and the channel may be used again.
     """
-    _tell([ServiceClient(store, url).post(run_path(run, "acknowledge"), {"by": named(by)})], json)
+    _tell(ServiceClient(store, url).post(run_path(run, "acknowledge"), {"by": named(by)}), json)
 
 
 @bench_app.command(epilog=examples("cellrig bench check --bench bench.toml", "cellrig bench check", needs=_BENCH))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -18,8 +19,8 @@ def order_stop(client: ServiceClient, path: str, by: str, json: bool) -> NoRetur
     found = client.post(path, {"by": by})
     rows = found if isinstance(found, list) else [found]
     if not json:
-        _tell(rows)
-    rows = followed_stops(client, rows, lambda row: None if json else _tell([row]))
+        print_stops(rows)
+    rows = followed_stops(client, rows, lambda row: None if json else print_stops([row]))
     if json:
         print_json({"runs": rows})
     elif not rows:
@@ -32,7 +33,8 @@ def exit_status(rows: list[dict[str, Any]]) -> int:
     return DONE if all(row["off"] for row in rows) else FAILED
 
 
-def _tell(rows: list[dict[str, Any]]) -> None:
+def print_stops(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what is known of each ordered stop, as the service answers it."""
     for row in rows:
         who = f"{row['run_id']} on {row['channel']}" if row["run_id"] else row["channel"]
         state = f" is {row['state']}" if row["state"] else ""
