@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.cli.output import ProgressView
+from orchestrator.cli.output import ProgressView, print_table
 from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, significant, wrapped
 from orchestrator.cli.watch import picture
 from orchestrator.events import RunUpdate
@@ -137,6 +137,14 @@ def test_label_that_looks_like_markup_is_shown_as_it_is() -> None:
             view.show(RunUpdate("R000001", "[/x][red]A", "21-1-3", RunState.RUNNING, "", 60.0, 3600.0, 1, 0.1, 2))
         terminal.flush()
         assert b"[/x][red]A" in screen.read(65536)
+
+
+def test_name_with_a_full_stop_ends_the_list_of_columns_left_out() -> None:
+    """As that of a step's number does: one full stop is enough."""
+    found: dict[str, str] = {}
+    with surroundings(COLUMNS="30"), written(found, "table"):
+        print_table((Column("no.", goes=1), Column("what", wants=28)), [(1, "a" * 28)])
+    assert "Left out at 30 columns: no. To" in " ".join(found["table"].split())
 
 
 def test_numbers_have_the_figures_that_mean_something() -> None:

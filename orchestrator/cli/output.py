@@ -90,7 +90,7 @@ def print_table(
         heading(title)
     typer.echo("\n".join([_bold(table.head), table.rule, *(line for row in table.rows for line in row)]))
     if table.left_out:
-        names = ", ".join(column.head for column in table.left_out)
+        names = ", ".join(column.head for column in table.left_out).removesuffix(".")
         say(f"Left out at {width} columns: {names}. To see them: --columns all, a wider terminal, or --json.")
 
 
