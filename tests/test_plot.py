@@ -167,6 +167,19 @@ def test_command_draws_files_that_say_what_they_are_and_replaces_none(tmp_path: 
     assert cellrig("plot", "R000001", "--store", path, "--dpi", "72", cwd=tmp_path).stdout == "R000001-time.png\n"
 
 
+def test_letters_that_no_font_has_are_told_once(tmp_path: Path) -> None:
+    """In a sentence, and not in warnings of the library; cuneiform is in no usual font."""
+    path = tmp_path / "lab.db"
+    with open_store(path) as store:
+        for label in ("A\U00012000\U00012001\U00012000", "A18"):
+            run_id = made_run(store).run.run_id
+            store.connection.execute("UPDATE run SET label = ? WHERE run_id = ?", (label, run_id))
+    ran = cellrig("plot", "R000001", "R000002", "--store", path, "-o", tmp_path / "a.png")
+    assert (ran.returncode, ran.stdout) == (0, f"{tmp_path / 'a.png'}\n"), ran.stderr
+    (line,) = [line for line in ran.stderr.splitlines() if "font" in line or "Glyph" in line]
+    assert line.startswith("cellrig: no font of this machine has \U00012000\U00012001: boxes stand for them")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

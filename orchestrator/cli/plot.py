@@ -68,7 +68,7 @@ def plot(
     each stripe are drawn.
     """
     need("report")
-    from orchestrator.report.journal_page import encoded, style
+    from orchestrator.report.journal_page import encoded, letters_without_a_font, style
     from orchestrator.report.run_pictures import NothingToDraw, PictureOrder, contents, draw_runs, usual_over
     from orchestrator.store import open_store
 
@@ -85,6 +85,8 @@ def plot(
             figure, notes = draw_runs(opened, runs, PictureOrder(over, page, chosen, voltage_range))
         except NothingToDraw as err:
             fail(str(err), FAILED)
+        if letters := letters_without_a_font(figure):
+            notes = [*notes, f"no font of this machine has {letters}: boxes stand for them; install Noto Sans CJK"]
         picture = encoded(figure, kind, dpi, title, contents(opened, runs, over))
     try:
         file.write_bytes(picture)

@@ -7,6 +7,7 @@ Matplotlib is imported when a picture is made; figures are drawn without pyplot,
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 MOST_RUNS = len(COLOURS) * len(DASHES)
 """So many runs can be told apart, by colour and dashes."""
 
+# Matplotlib brings its own; Chinese labels need one of the machine's.
+_USUAL_FONT = "DejaVu Sans"
+_CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "Heiti SC", "SimHei",
+    "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+)  # fmt: skip
 _STYLE: dict[Any, Any] = {
     "font.size": _WORDS_PT,
     "axes.labelsize": _WORDS_PT,
@@ -117,7 +124,26 @@ def style() -> AbstractContextManager[None]:
     """Return the context in which a picture of a ``Page`` is drawn and written."""
     import matplotlib as mpl
 
-    return mpl.rc_context(dict(_STYLE))
+    return mpl.rc_context({**_STYLE, "font.family": _families()})
+
+
+def _families() -> list[str]:
+    """Return the fonts of this machine to look for a letter in, one after another."""
+    from matplotlib import font_manager
+
+    there = set(font_manager.get_font_names())
+    return [_USUAL_FONT, *(name for name in _CHINESE_FONTS if name in there)]
+
+
+def letters_without_a_font(figure: Figure) -> str:
+    """Return the letters of a figure's words that no font has which it is drawn with: boxes stand for them."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in _families()]
+    words = "".join(text.get_text() for text in figure.findobj(Text))
+    letters = dict.fromkeys(letter for letter in words if letter.isprintable() and not letter.isspace())
+    return "".join(letter for letter in letters if not any(font.get_char_index(ord(letter)) for font in fonts))
 
 
 def width_mm(text: str) -> float:
@@ -144,5 +170,7 @@ def encoded(figure: Figure, kind: PictureKind, dpi: int, title: str, contents: s
         PictureKind.PDF: {"Creator": program, "Title": title, "Subject": contents, "CreationDate": None},
     }
     buffer = BytesIO()
-    figure.savefig(buffer, format=kind.value[1:], dpi=dpi, metadata=facts[kind])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # see letters_without_a_font
+        figure.savefig(buffer, format=kind.value[1:], dpi=dpi, metadata=facts[kind])
     return buffer.getvalue()
