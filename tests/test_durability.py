@@ -97,7 +97,7 @@ def test_only_runs_in_virtual_time_do_not_wait_for_the_disk(
 
 def test_nothing_else_opens_a_store_that_does_not_wait_for_the_disk() -> None:
     """The service, on simulated instruments too, the direct stop and every other command are not to be found."""
-    says = re.compile(r"Durability\.KILLED_PROCESS|durability=|synchronous")
+    says = re.compile(r"Durability\.KILLED_PROCESS|durability=|\bsynchronous\b")
     files = {
         path.relative_to(ORCHESTRATOR).as_posix()
         for path in ORCHESTRATOR.rglob("*.py")

@@ -99,7 +99,7 @@ def moment(option: str, text: str, *, is_end: bool = False) -> float | None:
         return None
     typed = text.strip().lower()
     if (ago := _DAYS_AGO.get(typed)) is not None:
-        typed = (datetime.now().astimezone().date() - timedelta(days=ago)).isoformat()
+        typed = str(datetime.now().astimezone().date() - timedelta(days=ago))
     try:
         moment = _read(typed)
         if moment is None:
