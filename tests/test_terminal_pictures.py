@@ -181,7 +181,7 @@ def test_runs_are_chosen_by_filters_with_local_times(rack: Rack, tmp_path: Path)
     ("arguments", "words"),
     [
         (("--state", "runing"), ["--state", "'running'"]),
-        (("--since", "yesterday"), ["--since", "2026-11-27", "'yesterday'"]),
+        (("--since", "tomorrow"), ["--since", "2026-11-27", "'tomorrow'"]),
         (("--until", "9999-12-31"), ["--until"]),
         (("--last", "0"), ["--last"]),
         (("--label", "x" * 300), ["--label", "200"]),

@@ -97,8 +97,8 @@ def moment(option: str, text: str, *, is_end: bool = False) -> float | None:
 
     if not text:
         return None
-    typed = text.strip().lower()
-    if (ago := _DAYS_AGO.get(typed)) is not None:
+    typed = text.strip()
+    if (ago := _DAYS_AGO.get(typed.lower())) is not None:
         typed = str(datetime.now().astimezone().date() - timedelta(days=ago))
     try:
         moment = _read(typed)
