@@ -15,7 +15,8 @@ from orchestrator.api.address import check_exposure, reserved
 from orchestrator.api.app import OPENAPI, build_routes
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.logs import Redaction
-from orchestrator.api.server import ServePlan, check_rights, serve
+from orchestrator.api.server import ServePlan, serve
+from orchestrator.api.store_rights import check_rights
 from orchestrator.api.token import ensure_token, read_token, token_path
 from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.bench.settings import BenchSettings, load_bench

@@ -1,6 +1,7 @@
 """Simulated runs are kept out of the stores of real cells, and pictures say what is simulated."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from orchestrator.rack.lock import owning
 from orchestrator.rack.simulated_store import check_takes_simulated
 from orchestrator.report.figures import Trace, marked
 from orchestrator.store import CannotOpen, Store, open_store
-from tests.command_line import cellrig, refused
+from tests.command_line import cellrig, cellrig_process, refused
 from tests.storing import PROGRAM, add_run
 from tests.two_cycles import RECIPE
 
@@ -89,3 +90,16 @@ def test_bench_says_whether_it_simulates(tmp_path: Path, head: str, expected: bo
     tester = '[[tester]]\nstep_files = "."\nstep_files_on_bts_pc = "."\n[[tester.units]]\ndevid = 21\nsubdevid = 1\n'
     file.write_text(head + tester, encoding="utf-8")
     assert load_bench(file).is_simulated is expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights as POSIX has them")
+def test_refused_store_leaves_no_simulated_rack_behind(tmp_path: Path) -> None:
+    """A store that others may read is refused before a rack is started, and nothing is made beside it."""
+    path = tmp_path / "lab.db"
+    open_store(path).close()
+    path.chmod(0o644)
+    before = sorted(tmp_path.iterdir())
+    result = cellrig_process("serve", "--simulate", "--port", "0", "--store", path)
+    refused(result, 2, "its rights are 644", "chmod 600")
+    assert result.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before

@@ -25,8 +25,9 @@ from orchestrator.api.live_stream import LiveClients
 from orchestrator.api.logs import Redaction, redact_logs
 from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.places import Bounds, Places
+from orchestrator.api.store_rights import check_rights
 from orchestrator.api.system_notice import notify
-from orchestrator.api.token import ensure_token, must_be_private, read_token, token_path
+from orchestrator.api.token import ensure_token, read_token, token_path
 from orchestrator.api.watchdog import keep_alive
 from orchestrator.bench.holders import holders_on
 from orchestrator.bench.opening import bench_testers, open_station
@@ -38,10 +39,8 @@ from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import Instance, owning
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
-from orchestrator.store.companion_files import logs_of
 from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
 from orchestrator.store.newest_commit import NewestCommit
-from orchestrator.store.place import real_path
 
 logger = logging.getLogger(__name__)
 
@@ -127,14 +126,6 @@ async def _serve_owned(
             in_order = f"the service was ended in order; {words.meanwhile(testers)}"
         store.add_event(None, EventKind.SERVICE_STOPPED, in_order, wall_time())
         newest.remember(wall_time())
-
-
-def check_rights(store: Path) -> None:
-    """Refuse a store that others may read; its group may, and only its owner may write. Raises SettingsError."""
-    place = real_path(store)
-    for path in (place, *logs_of(place)):
-        if path.exists():
-            must_be_private(path, 0o037, f"take that away: chmod 600 {path} (640, if your group is to read it)")
 
 
 def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:

@@ -91,15 +91,17 @@ def _serve_simulated(store: Path, speed: float | None, cells: Path | None, chang
     from functools import partial
 
     from orchestrator.api.address import reserved
+    from orchestrator.api.store_rights import check_rights
     from orchestrator.bench.service_settings import ServiceSettings
     from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
     from orchestrator.rack.lock import last_alive_unix_s
     from orchestrator.serving.processes import Served
 
     _refuse_second(store)
+    # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
+    check_rights(store)
     before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
-    # Before a rack, a store or a token is made: where the address is taken, nothing is left behind.
     with closing(reserved(service)) as listening:
         settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
