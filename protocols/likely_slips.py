@@ -106,12 +106,18 @@ def _cells_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
     for factor in (0.1, 10.0):
         if area:
             yield f"an area of {plain(area * factor)} cm2", replace(cell, area_cm2=area * factor)
+    yield from _electrolytes_meant(cell)
+
+
+def _electrolytes_meant(cell: CellFacts) -> Iterator[tuple[str, CellFacts]]:
     if cell.electrolyte_thickness_um:
         thin_um = cell.electrolyte_thickness_um / 1000
-        yield (
-            f"an electrolyte_thickness of {plain(thin_um)} um",
-            replace(cell, electrolyte_thickness_um=thin_um),
-        )
+        yield f"an electrolyte_thickness of {plain(thin_um)} um", replace(cell, electrolyte_thickness_um=thin_um)
+    for factor in (1e-3, 1e3):
+        if cell.electrolyte_s_per_cm:
+            meant = cell.electrolyte_s_per_cm * factor
+            words = f"an electrolyte_conductivity of {plain(meant * 1000)} mS/cm"
+            yield words, replace(cell, electrolyte_s_per_cm=meant)
 
 
 def _areas_meant(cell: CellFacts, area: float) -> Iterator[tuple[str, CellFacts]]:

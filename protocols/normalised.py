@@ -57,6 +57,8 @@ def sizes(cell: CellFacts) -> dict[Judged, float]:
         found[Judged.SPECIFIC_CAPACITY] = nominal_ah * 1e6 / mass_mg
     if cell.electrolyte_thickness_um:
         found[Judged.ELECTROLYTE_THICKNESS] = cell.electrolyte_thickness_um
+    if cell.electrolyte_s_per_cm:
+        found[Judged.ELECTROLYTE_CONDUCTIVITY] = cell.electrolyte_s_per_cm * 1000
     return found
 
 

@@ -194,6 +194,7 @@ def _cell(cell: CellFacts, bands: KindBands) -> Iterator[ImplausibleValue]:
         Judged.ACTIVE_MASS: "an active_mass of ",
         Judged.NOMINAL_CAPACITY: "a nominal_capacity of ",
         Judged.ELECTROLYTE_THICKNESS: "an electrolyte_thickness of ",
+        Judged.ELECTROLYTE_CONDUCTIVITY: "an electrolyte_conductivity of ",
     }
     for judged, band in beyond.items():
         told = f"{words[judged]}{plain(values[judged])} {judged.unit}"

@@ -91,6 +91,7 @@ _TEXT_MAX = 40
 _QUANTITY = re.compile(r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?) *([A-Za-z][A-Za-z0-9/]*)")
 _BARE_NUMBER = re.compile(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+ *[A-Za-z].*")
+_ABSOLUTE_ZERO_DEGC = Decimal("-273.15")
 _SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e15")
 _ASCII_FOR = {"\u00b5": "u", "\u03bc": "u", "\u03a9": "ohm", "\u2126": "ohm", "\u00b0": "deg", "\u00b2": "2"}
 
@@ -233,9 +234,11 @@ def _positive(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, P
     return PlainValidator(read), _schema(dimensions, signed=False), PlainSerializer(str)
 
 
-def _signed(*dimensions: Dimension) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
+def _signed(
+    *dimensions: Dimension, accepts: Callable[[Decimal], bool] = lambda exact: True, rule: str = ""
+) -> tuple[PlainValidator, WithJsonSchema, PlainSerializer]:
     return (
-        PlainValidator(_reader(dimensions, lambda exact: True, "")),
+        PlainValidator(_reader(dimensions, accepts, rule)),
         _schema(dimensions, signed=True),
         PlainSerializer(str),
     )
@@ -259,4 +262,11 @@ Area = Annotated[Quantity, *_positive(Dimension.AREA)]
 Mass = Annotated[Quantity, *_positive(Dimension.MASS)]
 Length = Annotated[Quantity, *_positive(Dimension.LENGTH)]
 Conductivity = Annotated[Quantity, *_positive(Dimension.CONDUCTIVITY)]
-Temperature = Annotated[Quantity, *_signed(Dimension.TEMPERATURE)]
+Temperature = Annotated[
+    Quantity,
+    *_signed(
+        Dimension.TEMPERATURE,
+        accepts=lambda exact: exact > _ABSOLUTE_ZERO_DEGC,
+        rule=f"more than {_ABSOLUTE_ZERO_DEGC} degC, absolute zero",
+    ),
+]

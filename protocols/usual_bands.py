@@ -35,6 +35,7 @@ class Judged(StrEnum):
     AREAL_CAPACITY = "areal_capacity_mah_per_cm2"
     SPECIFIC_CAPACITY = "specific_capacity_mah_per_g"
     ELECTROLYTE_THICKNESS = "electrolyte_thickness_um"
+    ELECTROLYTE_CONDUCTIVITY = "electrolyte_conductivity_ms_per_cm"
     AMPLITUDE = "amplitude_mv"
     SCAN_RATE = "scan_rate_mv_per_s"
 
@@ -57,6 +58,7 @@ _UNITS = {
     Judged.AREAL_CAPACITY: "mAh/cm2",
     Judged.SPECIFIC_CAPACITY: "mAh/g",
     Judged.ELECTROLYTE_THICKNESS: "um",
+    Judged.ELECTROLYTE_CONDUCTIVITY: "mS/cm",
     Judged.AMPLITUDE: "mV",
     Judged.SCAN_RATE: "mV/s",
 }
@@ -84,6 +86,12 @@ _ANY_CELL: dict[Judged, UsualBand] = {
     ),
     Judged.ELECTROLYTE_THICKNESS: UsualBand(
         1.0, 5000.0, "thin films have a few um, separators 10 to 25 um, glass fibre and pellets 0.3 to 2 mm"
+    ),
+    Judged.ELECTROLYTE_CONDUCTIVITY: UsualBand(
+        0.0001,
+        100.0,
+        "polymers have 0.001 mS/cm when cold and 1 when warm, liquid electrolytes 1 to 20, the best sulfides 30 (our "
+        "judgement)",
     ),
     Judged.AMPLITUDE: UsualBand(
         0.5,
@@ -169,6 +177,9 @@ _LI_CU: dict[Judged, UsualBand] = {
 }
 
 _OTHER: dict[Judged, UsualBand] = {
+    Judged.ELECTROLYTE_CONDUCTIVITY: UsualBand(
+        0.0001, 1000.0, "cold polymers have 0.001 mS/cm, organic liquids 1 to 20, KOH and H2SO4 in water 600 to 800"
+    ),
     Judged.CURRENT: UsualBand(0.00005, 60.0, "C/200 of 0.01 mAh to 20 mA/cm2 on the largest disc of a CR2032, 2.8 cm2"),
     Judged.ACTIVE_MASS: UsualBand(
         0.02, 100.0, "a thin film on 0.2 cm2 to a thick oxide on the largest disc of a CR2032"

@@ -104,6 +104,7 @@ def test_name_is_letters_digits_and_three_signs(name: str) -> None:
         ("area", "0.7854"),
         ("active_mass", "1.1 mAh"),
         ("temperature", "60 C"),
+        ("temperature", "-300 degC"),
         ("kind", "LFP"),
         ("electrolyte", "''"),
         ("electrolyte", '"a\\x1bb"'),

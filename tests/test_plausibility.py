@@ -170,6 +170,13 @@ IMPLAUSIBLE = [
         "0.1 C",
         ("3.15 mAh",),
     ),
+    (
+        "S/cm for mS/cm",
+        "lfp",
+        LFP + ", electrolyte_conductivity 2.4 S/cm, electrolyte_conductivity_at 60 degC",
+        "0.1 C",
+        ("an electrolyte_conductivity of 2 400 mS/cm", "conductivity of 2.4 mS/cm"),
+    ),
     ("mm for um", "lfp", LFP + ", electrolyte_thickness 90 mm", "0.1 C", ("90 000 um", "thickness of 90 um")),
     ("Li/Li at 40 mA/cm2", "li-li", DISC, "40 mA/cm2", ("31.4 mA is 40 mA/cm2", "10 mA/cm2", "40 uA/cm2")),
     ("Li/Li, mA for mA/cm2", "li-li", "area 0.05 cm2", "1 mA", ("20 mA/cm2", "1 mA/cm2 = 0.05 mA")),
