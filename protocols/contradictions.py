@@ -18,6 +18,8 @@ from protocols.program_steps import powered
 from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, usual
 
 _CM_PER_UM = 1e-4
+# How far a nominal capacity may lie from the theoretical one of its mass before it is told: more than rounding.
+_LIKE_THEORY = 0.05
 
 
 def of_cell(cell: CellFacts, bands: KindBands) -> KindBands:
@@ -50,6 +52,25 @@ def in_the_file(cell: CellFacts, check_ohm: float | None) -> Iterator[str]:
     if check_ohm is not None and resistance_ohm is not None and resistance_ohm >= check_ohm:
         beyond = f"beyond what the contact check may find, at most {plain(check_ohm)} ohm"
         yield f"Cell {cell.name}: {_own(cell, resistance_ohm)} are {beyond}."
+
+
+def capacity_notes(cell: CellFacts, bands: KindBands) -> Iterator[str]:
+    """Give a sentence where the nominal capacity is a usual one, and does not follow from the active mass.
+
+    It is sound where the capacity was measured; where a mass was changed alone, currents in C stay those of the other.
+    """
+    per_g, mass_mg, nominal_ah = specific_capacity_mah_per_g(cell.kind), cell.active_mass_mg, cell.nominal_capacity_ah
+    if per_g is None or not mass_mg or nominal_ah is None:
+        return
+    is_per_g, usual_band = nominal_ah * 1e6 / mass_mg, bands.get(Judged.SPECIFIC_CAPACITY)
+    less = 1 - is_per_g / per_g
+    if abs(less) > _LIKE_THEORY and (usual_band is None or usual_band.holds(is_per_g)):
+        nominal, theory = f"{plain(nominal_ah * 1000)} mAh", f"{plain(per_g * mass_mg / 1000)} mAh"
+        yield (
+            f"Cell {cell.name}: a nominal_capacity of {nominal} beside {plain(mass_mg)} mg is {plain(is_per_g)} mAh/g, "
+            f"{abs(less):.0%} {'less' if less > 0 else 'more'} than {cell.kind} holds in theory ({plain(per_g)} mAh/g, "
+            f"{theory}). Currents in C refer to the nominal capacity: if active_mass was changed, change it too."
+        )
 
 
 def electrolyte_ohm(cell: CellFacts) -> float | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from protocols.cell import SYMMETRIC, CellKind, resistance_window
-from protocols.contradictions import contradictions, in_the_file, of_cell
+from protocols.contradictions import capacity_notes, contradictions, in_the_file, of_cell
 from protocols.errors import Implausible
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
 from protocols.normalised import capacity_mah, currents, plain, sizes
@@ -86,6 +86,7 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
     ]
     doubts, notes = _order(program)
     doubts = [*contradictions(program), *doubts]
+    notes += capacity_notes(program.cell, kind)
     rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
     return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes))
 
@@ -96,6 +97,11 @@ def cell_doubts(cell: CellFacts, bands: UsualBands = BANDS) -> tuple[str, ...]:
     findings = _cell(cell, of_cell(cell, usual(cell.kind, bands)))
     check_ohm = None if window is None else float(window[1])
     return (*(finding.sentence for finding in findings), *in_the_file(cell, check_ohm))
+
+
+def cell_notes(cell: CellFacts, bands: UsualBands = BANDS) -> tuple[str, ...]:
+    """Give a sentence for what is sound in a cell's file and yet worth a look."""
+    return tuple(capacity_notes(cell, of_cell(cell, usual(cell.kind, bands))))
 
 
 def confirmed(program: Program, bands: UsualBands, by: str) -> Plausibility:

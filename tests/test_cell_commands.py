@@ -113,6 +113,21 @@ def test_check_tells_every_fault_at_once(tmp_path: Path) -> None:
     assert {one["file"] for one in json.loads(both.stdout)["faults"]} == {"bad.yaml", "recipe.yaml"}
 
 
+def test_check_notes_a_mass_that_was_changed_without_the_capacity(tmp_path: Path) -> None:
+    """Currents in C refer to the nominal capacity: a few per cent from the active mass's are told, and not refused."""
+    text = CELL.replace("nominal_capacity: 170 mAh/g", "nominal_capacity: 0.187 mAh")
+    (tmp_path / "cell.yaml").write_text(text.format(mass="1.3 mg"), encoding="utf-8")
+    known = json.loads(cellrig("cell", "check", "cell.yaml", "--json", cwd=tmp_path).stdout)
+    told = "Cell lfp-17: a nominal_capacity of 0.187 mAh beside 1.3 mg is 144 mAh/g, 15% less than lfp holds in theory"
+    assert (known["implausible"], [note.startswith(told) for note in known["notes"]]) == ([], [True])
+    shown = cellrig("cell", "check", "cell.yaml", cwd=tmp_path)
+    assert (shown.returncode, "note: Cell lfp-17" in shown.stdout) == (0, True)
+    run = cellrig("recipe", "check", "lfp-200mA-g", "--cell", "cell.yaml", "--json", cwd=tmp_path)
+    assert told in " ".join(json.loads(run.stdout)["notes"])
+    (tmp_path / "cell.yaml").write_text(text.format(mass="1.12 mg"), encoding="utf-8")
+    assert json.loads(cellrig("cell", "check", "cell.yaml", "--json", cwd=tmp_path).stdout)["notes"] == []
+
+
 def test_check_tells_what_is_implausible(tmp_path: Path) -> None:
     """A sound file of a cell that hardly anybody has is refused by ``check``, with what is usual."""
     (tmp_path / "cell.yaml").write_text(CELL.format(mass="112 mg"), encoding="utf-8")

@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, EveryColumn, Json, StoreFile, complete_cell
 from orchestrator.cli.examples import examples
-from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table
+from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table, say
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.tables import Column
 
@@ -142,21 +142,24 @@ def check(
     from orchestrator.bench.settings import load_bench
     from protocols.errors import RecipeError
     from protocols.loading import load_cell
-    from protocols.plausibility import cell_doubts
+    from protocols.plausibility import cell_doubts, cell_notes
     from protocols.usual_bands import BANDS
 
     bands = BANDS if bench is None else load_bench(bench).usual_bands
     if faults := file_faults(partial(load_cell, cell)):
         if not json:
             raise RecipeError(faults)
-        print_json({"cell": cell, **faults_as_json(faults), "implausible": []})
+        print_json({"cell": cell, **faults_as_json(faults), "implausible": [], "notes": []})
         raise typer.Exit(FAILED)
     loaded = load_cell(cell)
-    doubts = cell_doubts(loaded.facts(), bands)
+    doubts, notes = cell_doubts(loaded.facts(), bands), cell_notes(loaded.facts(), bands)
     if json:
-        print_json({**_as_json(loaded.facts(), loaded), **faults_as_json(()), "implausible": list(doubts)})
+        told = {"implausible": list(doubts), "notes": list(notes)}
+        print_json({**_as_json(loaded.facts(), loaded), **faults_as_json(()), **told})
         raise typer.Exit(FAILED if doubts else DONE)
     _show(loaded.facts(), loaded)
+    for note in notes:
+        say(f"note: {note}")
     if not doubts:
         typer.echo(f"{loaded.name} is sound")
     raise typer.Exit(tell_reasons(f"{loaded.name} is implausible", doubts))

@@ -137,6 +137,8 @@ def _tell_currents(order: Launch) -> None:
 
     seen = plausibility(checked_program(order), order.bench.usual_bands)
     typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
+    for note in seen.notes:
+        say(f"note: {note}", err=True)
     for sentence in seen.sentences if order.confirmed_by else ():
         say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
 
