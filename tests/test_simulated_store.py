@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.settings import load_bench
+from orchestrator.bench.simulated import rack_with
+from orchestrator.bench.simulated_sizes import other_sizes
 from orchestrator.events import EventKind
 from orchestrator.rack.lock import owning
 from orchestrator.rack.simulated_store import check_takes_simulated
 from orchestrator.report.figures import Trace, marked
 from orchestrator.store import CannotOpen, Store, open_store
+from protocols.changes import changed, parse_change
+from protocols.loading import cell_document, load_cell, parse_cell, shipped_cells
 from tests.command_line import cellrig, cellrig_process, refused
 from tests.storing import PROGRAM, add_run
 from tests.two_cycles import RECIPE
@@ -28,6 +32,24 @@ def test_simulated_run_goes_into_a_store_of_its_own(tmp_path: Path, monkeypatch:
     assert f"look with: cellrig show R000001 --store {tmp_path / 'lab-simulated.sqlite'}" in ran.stdout
     assert not (tmp_path / "lab.sqlite").exists()
     refused(cellrig("runs"), 1, "Simulated runs are in another store: --store", "lab-simulated.sqlite")
+
+
+def test_run_says_that_the_simulated_cell_has_another_size(tmp_path: Path) -> None:
+    """The model keeps its own area and mass: where the cell's file states others, the end of the run names both."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("times: 2", "times: 1"), encoding="utf-8")
+    ran = cellrig("run", recipe, *PLACE, "--set", "cell.area=1.131 cm2", "--store", tmp_path / "a.db")
+    assert " ".join(ran.stderr.split()).endswith(
+        "note: the simulated cell has 0.7854 cm2, the file says 1.131 cm2; a cell of that size is simulated with "
+        "--vary 'area_cm2 = 1.131'"
+    )
+    document = changed(cell_document("bare-lfp"), [parse_change("cell.active_mass=1.3 mg")])
+    heavier = parse_cell(document.text, document.file)
+    (told,) = other_sizes(rack_with(heavier, "21-1-3", None, 1), heavier)
+    assert told.startswith("the simulated cell has 1.1 mg, the file says 1.3 mg;")
+    assert not list(other_sizes(rack_with(heavier, "21-1-3", None, 1, {"active_mass_mg": 1.3}), heavier))
+    for name in shipped_cells():
+        assert not list(other_sizes(rack_with(load_cell(name), "21-1-3", None, 1), load_cell(name)))
 
 
 def test_store_of_a_service_takes_no_simulated_run(tmp_path: Path) -> None:

@@ -102,6 +102,13 @@ def rack_with(
     return SimulatedRack({holder: model}, {holder: variation or {}}, seed)
 
 
+def sizes_in(rack: SimulatedRack) -> list[dict[str, float]]:
+    """Return the active mass and area that the model of each cell of a rack states, by the names of its parameters."""
+    from simulators.cells import stated_sizes
+
+    return [stated_sizes(model, rack.variations.get(holder)) for holder, model in rack.cells.items()]
+
+
 def _merged(table: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return a table with values replaced, those of inner tables too."""
     inner = {key: _merged(table[key], value) for key, value in over.items() if _are_tables(table.get(key), value)}

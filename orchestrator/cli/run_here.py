@@ -112,6 +112,7 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         say(f"{result.run_id}{simulated} {row['state']}: {row['ended_because']}")
         say(f"{row['samples']} samples over {row['hours']:.2f} h in {store}")
         say(f"look with: cellrig show {result.run_id} --store {store}")
+    _tell_sizes(loaded)
     return DONE if row["state"] == RunState.COMPLETED else FAILED
 
 
@@ -141,6 +142,16 @@ def _tell_currents(order: Launch) -> None:
         say(f"note: {note}", err=True)
     for sentence in seen.sentences if order.confirmed_by else ():
         say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
+
+
+def _tell_sizes(order: Launch) -> None:
+    """Say on stderr where the simulated cell is not of the size that the file of the order's cell states."""
+    from orchestrator.bench.simulated import SimulatedRack
+    from orchestrator.bench.simulated_sizes import other_sizes
+
+    if isinstance(order.bench, SimulatedRack):
+        for sentence in other_sizes(order.bench, order.cell):
+            say(f"note: {sentence}", err=True)
 
 
 def _run_row(path: Path, run_id: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ True
 
 from __future__ import annotations
 
-from simulators.cells.loading import load_cell, shipped_names
+from simulators.cells.loading import load_cell, shipped_names, stated_sizes
 from simulators.cells.model import CellModel
 
-__all__ = ["CellModel", "load_cell", "shipped_names"]
+__all__ = ["CellModel", "load_cell", "shipped_names", "stated_sizes"]

@@ -67,6 +67,12 @@ def load_cell(
     return VariedCell(cell, variation, contact_ohm if variation.short else 0.0)
 
 
+def stated_sizes(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Give the active mass and the area that a cell's parameters state, as far as its model has them, by name."""
+    table = _merged(_read(name_or_path), overrides or {})
+    return {key: float(table[key]) for key in ("active_mass_mg", "area_cm2") if isinstance(table.get(key), int | float)}
+
+
 def _merged(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return a file's table with single values replaced, those of inner tables too."""
     merged = dict(table)
