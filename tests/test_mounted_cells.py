@@ -176,6 +176,17 @@ async def test_order_behind_an_ended_run_needs_a_word_on_the_cell(rig: Rig, stor
     ]
 
 
+async def test_an_ended_run_is_told_in_the_same_words_after_a_restart(rig: Rig, store: Store) -> None:
+    """How long it ran, and why it is over, are in the store: the next process says what the one before said."""
+    async with serving(rig, store) as service:
+        first = await ended(service)
+        told = channel_now(service, CHANNEL).words
+    assert f"{first.run_id} (A17) completed after 0.5 h: program finished; since" in told
+    async with serving(rig, store) as service:
+        await asyncio.sleep(60)
+        assert (channel_now(service, CHANNEL).run, channel_now(service, CHANNEL).words) == (None, told)
+
+
 async def test_channel_is_free_only_when_somebody_said_that_it_is_empty(rig: Rig, store: Store) -> None:
     """Not while a run is there; then an order needs no word, the same cell as none is refused, and a queue waits."""
     async with serving(rig, store) as service:
@@ -214,7 +225,10 @@ async def test_cell_of_an_acknowledged_trip_is_still_mounted(rig: Rig, store: St
         assert store.run(service.submit(of("A17"), "ada", NEXT).run_id).state is RunState.QUEUED
     async with serving(rig, store) as service:
         await asyncio.sleep(LONG_S)
-        assert f"idle, cell A17 still mounted; {first.run_id} stopped" in channel_now(service, CHANNEL).words
+        assert (
+            f"idle, cell A17 still mounted; {first.run_id} (A17) stopped after 0.3 h"
+            in channel_now(service, CHANNEL).words
+        )
         assert store.runs()[-1].state is RunState.QUEUED
 
 

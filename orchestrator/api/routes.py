@@ -13,6 +13,7 @@ from orchestrator.api.tags import Tag
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import StopReport
+from orchestrator.store import Mountings
 
 router = APIRouter()
 open_router = APIRouter()
@@ -87,7 +88,9 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     times = service.cells.queue_times(channel, update)
     # By a simulated rack's clock no date means anything to people.
     begins = {} if service.simulated else times.begins
-    words = sentences.channel_words(update, queued, channel, works, stop, mounted, begins)
+    is_older = mounted is not None and mounted.state.is_over and (update is None or update.run_id != mounted.run_id)
+    ended = Mountings(service.store).ended(mounted.run_id) if mounted is not None and is_older else None
+    words = sentences.channel_words(update, queued, channel, works, stop, mounted, begins, ended)
     if supervisor.watch.is_unseen(channel):
         use = ChannelUse.UNKNOWN
         words = f"whether it works is being asked of {tester.name}; by what is stored: {words}"

@@ -15,7 +15,7 @@ from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, EventRow, MountingKind, Mountings, RunOnChannel, Store
+from orchestrator.store import DeviationCategory, EndedRun, EventRow, MountingKind, Mountings, RunOnChannel, Store
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +60,15 @@ def channel_words(
     stop: str = "",
     mounted: RunOnChannel | None = None,
     begins: Mapping[str, float] = MappingProxyType({}),
+    ended: EndedRun | None = None,
 ) -> str:
     """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours.
 
     ``mounted``: the run whose cell is on it. An empty channel is free. ``begins``: when waiting runs begin, by run id.
+    ``ended``: what the store has of the mounted run where it is over.
     """
     goes_on = update is not None and not update.state.is_over
-    said = _run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued)
+    said = _run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued, ended)
     if works:
         before = f" (its run before: {_run_words(update)})" if update is not None else ""
         said = f"{works}. If it must be off: cellrig stop --channel {channel}{before}"
@@ -75,7 +77,9 @@ def channel_words(
     return f"{said}; {len(queued)} waiting ({'; '.join(rows) if begins else ', '.join(rows)})" if queued else said
 
 
-def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Sequence[str]) -> str:
+def _idle_words(
+    last: RunUpdate | None, mounted: RunOnChannel | None, queued: Sequence[str], over: EndedRun | None
+) -> str:
     """Describe a channel without a run that goes on: free when it is empty, else with the cell that is still on it."""
     if mounted is None:
         empty = "empty" if queued else "free"
@@ -85,6 +89,8 @@ def _idle_words(last: RunUpdate | None, mounted: RunOnChannel | None, queued: Se
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
     if last is not None and last.run_id == mounted.run_id:
         ended = _run_words(last)
+    elif over is not None:
+        ended = _over_words(over)
     return f"idle, cell {mounted.label} still mounted; {ended}; since {local_time(mounted.state_unix_s)}"
 
 
@@ -104,9 +110,19 @@ def waiting(service: Service, channel: str) -> list[str]:
     return [f"{run.run_id} {run.reason}" for run in runs]
 
 
+def _over_words(run: RunUpdate | EndedRun) -> str:
+    """Describe a run that is over, from its process or from the store: the same words of both."""
+    why = f": {run.reason}" if run.reason else ""
+    return f"{_named(run)} {run.state.value} after {run.time_s / 3600:.1f} h{why}"
+
+
+def _named(run: RunUpdate | EndedRun) -> str:
+    said = ", ".join(filter(None, (run.label, "simulated" if run.simulated else "")))
+    return run.run_id + (f" ({said})" if said else "")
+
+
 def _run_words(update: RunUpdate) -> str:
-    said = ", ".join(filter(None, (update.label, "simulated" if update.simulated else "")))
-    run = update.run_id + (f" ({said})" if said else "")
+    run = _named(update)
     hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
     why = f": {update.reason}" if update.reason else ""
@@ -129,7 +145,7 @@ def _run_words(update: RunUpdate) -> str:
         case RunState.QUEUED:
             return f"{run} waits to be started"
         case _:
-            return f"{run} {update.state.value} after {hours}{why}"
+            return _over_words(update)
 
 
 def _step(update: RunUpdate) -> str:

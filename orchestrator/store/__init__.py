@@ -16,7 +16,7 @@ from orchestrator.store.errors import (
     StoreError,
     WriteFailed,
 )
-from orchestrator.store.mountings import Mounting, Mountings, RunOnChannel
+from orchestrator.store.mountings import EndedRun, Mounting, Mountings, RunOnChannel
 from orchestrator.store.opening import open_store
 from orchestrator.store.origins import Origin, Origins
 from orchestrator.store.rows import (
@@ -45,6 +45,7 @@ __all__ = [
     "DeviationCategory",
     "DeviationRow",
     "Durability",
+    "EndedRun",
     "EventRow",
     "IntentRow",
     "MeasurementRow",

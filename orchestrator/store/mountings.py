@@ -30,6 +30,15 @@ _BROKEN_SINCE = """
 """
 
 
+# The run time is that of the last samples of all its tests.
+_ENDED = """
+    SELECT run_id, label, state, reason, simulated, (
+        SELECT coalesce(sum((SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1)), 0.0)
+        FROM test WHERE test.run_id = run.run_id
+    ) FROM run WHERE run_id = ?
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Mounting:
     """One stored row. ``follows`` is the run whose cell it is, ``event`` the newest event at that time."""
@@ -53,6 +62,18 @@ class RunOnChannel:
     cell: str
     state: RunState
     state_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """What is told of a run that is over; ``time_s`` is its run time at the last sample."""
+
+    run_id: str
+    label: str
+    state: RunState
+    reason: str
+    simulated: bool | None
+    time_s: float
 
 
 class Mountings:
@@ -89,6 +110,11 @@ class Mountings:
     def run(self, run_id: str) -> RunOnChannel:
         """Return a run and its cell."""
         return _run(self._rows(f"{_RUN} WHERE run.run_id = ?", run_id)[0])
+
+    def ended(self, run_id: str) -> EndedRun:
+        """Return what is told of a run that is over, which may be one of an earlier process."""
+        number, label, state, reason, simulated, time_s = self._rows(_ENDED, run_id)[0]
+        return EndedRun(number, label, RunState(state), reason, None if simulated is None else bool(simulated), time_s)
 
     def facts(self, run_id: str) -> dict[str, Any]:
         """Return the facts of a run's cell, as its program has them."""
