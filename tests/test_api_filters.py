@@ -1,10 +1,12 @@
 """Questions with filters: what passes, page by page, and keys and values that mean nothing."""
 
 import asyncio
+import time as clock
 from datetime import UTC, datetime, time, timedelta
 from urllib.parse import quote
 
 import pytest
+import typer
 
 from orchestrator.cli.run_filters import moment
 from orchestrator.clock.iso_time import iso_utc, unix_time
@@ -152,6 +154,29 @@ def test_moments_are_read_in_the_forms_that_clients_send(text: str, expected: da
 def test_moments_are_told_in_utc(unix_s: float, text: str) -> None:
     """To the millisecond; what no date can say, from a damaged store, does not end the answer."""
     assert iso_utc(unix_s).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first", "days"),
+    [("2026-W43-7", "2026-10-25", 1), ("2026w437", "2026-10-25", 1), ("2026-W43", "2026-10-19", 7)],
+)
+def test_a_week_or_a_day_of_it_counts_up_to_its_end(typed: str, first: str, days: int) -> None:
+    """As every date alone: what was ordered on that day, or in that week, is before ``--until``."""
+    midnight = datetime.fromisoformat(first)
+    assert moment("--since", typed) == midnight.astimezone().timestamp()
+    assert moment("--until", typed, is_end=True) == (midnight + timedelta(days=days)).astimezone().timestamp()
+
+
+@pytest.mark.skipif(not hasattr(clock, "tzset"), reason="this system's zone is not set by TZ")
+def test_a_date_at_the_end_of_the_calendar_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of Python's calendar, which knows no year 0 and no year 10000."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "CET-1")
+        clock.tzset()
+        for option, typed, is_end in (("--until", "9999-12-31", True), ("--since", "0001-01-01", False)):
+            with pytest.raises(typer.BadParameter, match=f"'{typed}' is at the end of the calendar.* leave {option}"):
+                moment(option, typed, is_end=is_end)
+    clock.tzset()
 
 
 def test_today_and_yesterday_are_days_of_this_machine() -> None:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.store import Store
 
 _DAYS_AGO = {"today": 0, "yesterday": 1}
-_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}")
+# A day, and a week, as ISO 8601 writes them without a time of day.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}")
+_WEEK = re.compile(r"\d{4}-?W\d\d")
 
 States = Annotated[
     list[str] | None,
@@ -92,23 +94,31 @@ class RunFilters:
 
 
 def moment(option: str, text: str, *, is_end: bool = False) -> float | None:
-    """Read a moment: local time, unless it has a zone; or today, or yesterday. As an end, a day means its end."""
+    """Read a moment: local time, unless it has a zone; or today, or yesterday. As an end, a day or week means its end.
+
+    Raises BadParameter.
+    """
     from orchestrator.clock.iso_time import unix_time
 
     if not text:
         return None
-    typed = text.strip()
+    typed = text.strip().upper()
     if (ago := _DAYS_AGO.get(typed.lower())) is not None:
         typed = str(datetime.now().astimezone().date() - timedelta(days=ago))
     try:
         moment = _read(typed)
         if moment is None:
-            return unix_time(typed)
-        if is_end and _DATE.fullmatch(typed):
-            moment += timedelta(days=1)
-        return (moment if moment.tzinfo else moment.astimezone()).timestamp()
-    except (ValueError, OverflowError, OSError) as err:
+            return unix_time(text.strip())
+    except ValueError as err:
         raise typer.BadParameter(str(err), param_hint=option) from None
+    days = 0 if not is_end else 1 if _DAY.fullmatch(typed) else 7 if _WEEK.fullmatch(typed) else 0
+    try:
+        moment += timedelta(days=days)
+        return (moment if moment.tzinfo else moment.astimezone()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        # The last day of the calendar has no end in it, and east of Greenwich the first has no beginning.
+        told = f"{text.strip()!r} is at the end of the calendar, which has the years 1 to 9999; leave {option} out"
+        raise typer.BadParameter(told, param_hint=option) from None
 
 
 def _read(typed: str) -> datetime | None:
