@@ -22,7 +22,7 @@ from protocols.contradictions import capacity_notes, contradictions, in_the_file
 from protocols.errors import Implausible
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
 from protocols.normalised import capacity_mah, currents, plain, sizes
-from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Program, Purpose
+from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Program, Purpose, Rest
 from protocols.program_steps import powered
 from protocols.techniques import CyclicVoltammetry, Impedance
 from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, UsualBands, outside, usual
@@ -59,7 +59,8 @@ class ImplausibleValue:
 class Plausibility:
     """What a program asks of its cell: its steps in all units, what is implausible, what could not be told and why.
 
-    ``doubts`` are sentences on steps that probably do nothing, ``notes`` on what is sound and yet worth a look.
+    ``doubts`` are sentences on steps that probably do nothing, ``notes`` on what is sound and yet worth a look,
+    ``rests`` on the steps that are not told because they pass no current.
     """
 
     steps: tuple[StepValues, ...]
@@ -67,6 +68,7 @@ class Plausibility:
     untold: tuple[str, ...]
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rests: tuple[str, ...] = ()
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def plausibility(program: Program, bands: UsualBands = BANDS) -> Plausibility:
     doubts = [*contradictions(program), *doubts]
     notes += capacity_notes(program.cell, kind)
     rows, untold = tuple(_rows(named, program.cell)), tuple(_untold(program.cell))
-    return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes))
+    return Plausibility(rows, tuple(findings), untold, tuple(doubts), tuple(notes), tuple(_rests(program)))
 
 
 def cell_doubts(cell: CellFacts, bands: UsualBands = BANDS) -> tuple[str, ...]:
@@ -122,6 +124,20 @@ def _named(program: Program) -> Iterator[_Named]:
         if not isinstance(segment, MeasurementSegment):
             for number, step in powered(segment.steps):
                 yield f"{test}.{number}" if several else f"{number}", step
+
+
+def _rests(program: Program) -> Iterator[str]:
+    """Say which steps are rests; none where there is no rest."""
+    several = len(program.segments) > 1
+    names = [
+        f"{test}.{number}" if several else f"{number}"
+        for test, segment in enumerate(program.segments, 1)
+        if not isinstance(segment, MeasurementSegment)
+        for number, step in enumerate(segment.steps, 1)
+        if isinstance(step, Rest)
+    ]
+    if names:
+        yield f"{_steps(names).lower()} {'are rests' if len(names) > 1 else 'is a rest'}, without a current"
 
 
 def _what(step: PoweredStep) -> str:

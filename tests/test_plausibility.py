@@ -334,6 +334,14 @@ def test_bands_of_a_bench_stand_in_the_place_of_the_usual() -> None:
     assert plausibility(program("li-cu", "area 1.13 cm2", "40 mA/cm2"), bands).findings
 
 
+def test_rests_are_named_beside_the_table_of_currents() -> None:
+    """They pass no current and have no row: which steps they are is said."""
+    assert plausibility(resolve(load_recipe("lfp-200mA-g"), load_cell("bare-lfp"))).rests == (
+        "step 1 is a rest, without a current",
+    )
+    assert seen("lfp", LFP, "0.1 C").rests == ()
+
+
 def test_every_band_has_a_source_and_its_ends_in_order() -> None:
     """No band without a reason: a technician is told where the number comes from."""
     for kind, bands in BANDS.items():

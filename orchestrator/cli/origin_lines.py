@@ -51,7 +51,7 @@ def _check(check: Mapping[str, Any]) -> str:
     usual, longest = (_hours(check[name]) for name in ("expected_h", "longest_h"))
     found = check["implausible"]
     said = f"{len(found)} implausible, confirmed by {check['confirmed_by']}" if found else "nothing implausible"
-    return f"{said}; about {usual}, at most {longest}"
+    return f"{said}; about {usual}" if usual == longest else f"{said}; about {usual}, at most {longest}"
 
 
 def _hours(hours: float | None) -> str:

@@ -151,11 +151,13 @@ def check(
         print_json({**heads, **found.as_json()})
         raise typer.Exit(FAILED if reasons else DONE)
     if found.steps:
-        typer.echo(step_table(found.steps, found.untold))
+        typer.echo(step_table(found.steps, (*found.untold, *found.rests)))
     for note in found.notes:
         say(f"note: {note}", _INDENT)
     if not reasons:
-        say(f"{loaded.name} can run with {where}: about {found.usual_h:.1f} h, at most {found.longest_h:.1f} h")
+        usual, longest = f"{found.usual_h:.1f} h", f"{found.longest_h:.1f} h"
+        bound = "" if usual == longest else f", at most {longest}"
+        say(f"{loaded.name} can run with {where}: about {usual}{bound}")
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
             say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
@@ -171,6 +173,7 @@ class _Check:
     implausible: Sequence[str] = ()
     steps: Sequence[dict[str, Any]] = ()
     untold: Sequence[str] = ()
+    rests: Sequence[str] = ()
     notes: Sequence[str] = ()
     open_circuit_v: tuple[float, float] | None = None
     usual_h: float = 0.0
@@ -196,6 +199,7 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
         implausible=seen.sentences,
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,
+        rests=seen.rests,
         notes=seen.notes,
         open_circuit_v=None if window is None else (window.low_v, window.high_v),
         usual_h=ahead.expected_duration_s / 3600,

@@ -137,7 +137,7 @@ def _tell_currents(order: Launch) -> None:
     from protocols.plausibility import plausibility
 
     seen = plausibility(checked_program(order), order.bench.usual_bands)
-    typer.echo(step_table([asdict(step) for step in seen.steps], seen.untold), err=True)
+    typer.echo(step_table([asdict(step) for step in seen.steps], (*seen.untold, *seen.rests)), err=True)
     for note in seen.notes:
         say(f"note: {note}", err=True)
     for sentence in seen.sentences if order.confirmed_by else ():

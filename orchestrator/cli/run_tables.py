@@ -103,6 +103,8 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
     if found["steps"]:
         rows = [_step_row(step, found["run"]["cell_kind"]) for step in found["steps"]]
         print_table(_STEPS, rows, _last(len(rows), "step"), chosen)
+        if any(step["end_reason"] == "external" for step in found["steps"]):
+            say("external: ended by none of the step's own conditions, but stopped, tripped or taken over")
     if found["cycles"]:
         print_cycles(found["cycles"], _last(len(found["cycles"]), "cycle"), chosen)
     print_reservoirs(found["reservoir"], chosen)
