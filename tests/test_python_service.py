@@ -120,3 +120,23 @@ def test_without_a_service_nothing_is_ordered(tmp_path: Path, monkeypatch: pytes
         there.wait("R000001")
     with pytest.raises(cellrig.CannotAsk, match="over https only"):
         cellrig.Service(tmp_path / "x.db", url="http://192.0.2.1:8765", token=TOKEN).status()
+
+
+@pytest.mark.parametrize("key", [" ", "a ", "a\r\nX: y", "a\x00", "日本"])
+def test_order_whose_key_cannot_be_sent_is_not_lost(tmp_path: Path, key: str) -> None:
+    """No header holds the key: nothing is sent, and nobody has to ask whether it was carried out."""
+    there = cellrig.Service(tmp_path / "x.db", url="http://127.0.0.1:9", token=TOKEN, by="ada")
+    with pytest.raises(cellrig.CannotAsk, match="the key .* cannot be sent, so nothing was"):
+        there.order("li-li-0.2", "coated-li-li", "21-1-3", key=key)
+
+
+def test_request_that_cannot_be_sent_is_a_sentence(tmp_path: Path) -> None:
+    """A label that is no text, a question longer than an address may be, an address that is none."""
+    there = cellrig.Service(tmp_path / "x.db", url="http://127.0.0.1:9", token=TOKEN, by="ada")
+    with pytest.raises(cellrig.CannotAsk, match="cannot be sent, so nothing was"):
+        there.order("li-li-0.2", "coated-li-li", "21-1-3", label="\ud800")
+    with pytest.raises(cellrig.CannotAsk, match="cannot be sent, so nothing was"):
+        there.get("/runs", label="x" * 70_000)
+    for url in ("http://[::1", "http://127.0.0.1:x"):
+        with pytest.raises(cellrig.CannotAsk, match="is no address of a service"):
+            cellrig.Service(tmp_path / "x.db", url=url, token=TOKEN).status()

@@ -3,7 +3,7 @@
 ::
 
     NotServed
-    +-- CannotAsk          nobody was asked: no token, or an address that gets none
+    +-- CannotAsk          nobody was asked: no token, an address that gets none, or values that cannot be sent
     +-- NoAnswer           no service answers: nothing was done, and the same request may be sent again
     +-- RequestRefused     the service answers and refuses; nothing was changed
     +-- AnswerLost         an order was sent and its answer is lost: ask the service, or send it again with the same key
@@ -17,7 +17,7 @@ class NotServed(Exception):
 
 
 class CannotAsk(NotServed):
-    """No request was sent: the operator's token is missing, or the address is one that must not be asked."""
+    """No request was sent: without a token, to an address that must not be asked, or of values that cannot be sent."""
 
 
 class NoAnswer(NotServed):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ _LONGEST_S = 10.0
 _NOT_KNOWN = "whether it was carried out is not known: ask 'cellrig status'"
 # By which the service knows an order that it was sent before.
 _KEY_HEADER = "Idempotency-Key"
+# What a header of HTTP holds.
+_KEY = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 class ServiceClient:
@@ -52,6 +55,11 @@ class ServiceClient:
 
         With a ``key`` of its own an order may be sent again, and is carried out once.
         """
+        if key and not _KEY.fullmatch(key):
+            raise CannotAsk(
+                f"the key {key!r} cannot be sent, so nothing was: a key has letters, digits and signs of ASCII, and no "
+                "space at its ends"
+            )
         return self._ask("POST", path, json=body, headers={_KEY_HEADER: key} if key else {})
 
     def answers(self) -> bool:
@@ -61,7 +69,7 @@ class ServiceClient:
         try:
             with self._open(5.0) as client, client.stream("GET", f"{self.url}/health") as reply:
                 return reply.status_code == 200
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
     def live(self) -> Iterator[dict[str, Any]]:
@@ -103,7 +111,11 @@ class ServiceClient:
 
         def ask() -> httpx.Response:
             with self._open(_LONGEST_S) as client:
-                return client.request(method, self._path(path), auth=auth, **what)
+                try:
+                    request = client.build_request(method, self._path(path), **what)
+                except (httpx.InvalidURL, ValueError) as err:
+                    raise CannotAsk(f"what is asked of {self.url} cannot be sent, so nothing was: {err}") from err
+                return client.send(request, auth=auth)
 
         try:
             # Two questions: the proof, and what is asked.
@@ -135,9 +147,14 @@ class ServiceClient:
         return f"{self.url}/api/v1{path}"
 
     def _token(self) -> str:
+        import httpx
+
         from orchestrator.api.token import read_token, token_path
 
-        parts = urlsplit(self.url)
+        try:
+            parts, _ = urlsplit(self.url), httpx.URL(self.url)
+        except (httpx.InvalidURL, ValueError) as err:
+            raise CannotAsk(f"{self.url!r} is no address of a service ({err}); one is {DEFAULT_URL}") from err
         if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
             raise CannotAsk(f"other machines are asked over https only, not at {self.url}")
         token = self._given_token or os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
