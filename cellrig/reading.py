@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Self
 
@@ -132,7 +133,9 @@ class StoredRun:
         return self._data.columns(*names)
 
     def chunks(self, *names: str, rows: int = CHUNK_ROWS) -> Iterator[Columns]:
-        """Yield the same columns piece by piece, each of at most ``rows`` rows."""
+        """Yield the same columns piece by piece, each of at most ``rows`` rows. Raises ValueError for less than one."""
+        if not isinstance(rows, Integral) or rows < 1:
+            raise ValueError(f"rows={rows!r}: say how many rows a piece may have, a whole number from 1")
         return self._data.chunks(names, rows)
 
     def cycles(self) -> list[Cycle]:

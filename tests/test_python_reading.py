@@ -137,3 +137,10 @@ def test_simulated_run_keeps_out_of_a_store_of_real_cells(path: Path) -> None:
         cellrig.simulate(TWO_CYCLES, "coated-li-li", path, label="a\nb")
     with open_store(path, read_only=True) as store:
         assert len(store.runs()) == 1
+
+
+@pytest.mark.parametrize("rows", [0, -1, 1.5])
+def test_pieces_without_a_row_are_refused(path: Path, rows: float) -> None:
+    """No piece, or half a row, is a mistake of the program that asks, and is said at once."""
+    with cellrig.open_store(path) as store, pytest.raises(ValueError, match="a whole number from 1"):
+        store.run("R000001").chunks("time_s", rows=rows)  # type: ignore[arg-type] - a program's mistake
