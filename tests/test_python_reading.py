@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,14 @@ def test_pieces_without_a_row_are_refused(path: Path, rows: float) -> None:
     """No piece, or half a row, is a mistake of the program that asks, and is said at once."""
     with cellrig.open_store(path) as store, pytest.raises(ValueError, match="a whole number from 1"):
         store.run("R000001").chunks("time_s", rows=rows)  # type: ignore[arg-type] - a program's mistake
+
+
+def test_closed_store_and_another_thread_are_named(path: Path) -> None:
+    """The disk is not to blame for a program that reads behind the end of its 'with', or in another thread."""
+    with cellrig.open_store(path) as store, ThreadPoolExecutor(1) as pool:
+        with pytest.raises(cellrig.StoreError, match="opened by another thread; open the store in each thread"):
+            pool.submit(store.runs).result()
+        run = store.run("R000001")
+    for read in (store.runs, run.samples, run.cycles):
+        with pytest.raises(cellrig.StoreError, match="is closed; open the store again"):
+            read()

@@ -106,6 +106,10 @@ def explain(err: sqlite3.Error | OverflowError, path: Path) -> StoreError:
         return CannotOpen(f"{path} cannot be written; check the rights of the file and of {folder}")
     if code.startswith("SQLITE_FULL"):
         return WriteFailed(f"the disk with {path} is full; free space, the run's records wait in the tester")
+    if "closed database" in str(err):
+        return StoreError(f"{path} is closed; open the store again, and read it before it is closed")
+    if "same thread" in str(err):
+        return StoreError(f"{path} was opened by another thread; open the store in each thread that reads it")
     if code.startswith("SQLITE_CORRUPT") or "Could not decode to UTF-8" in str(err):
         return damaged(path, str(err))
     return WriteFailed(f"{path} could not be used: {err}; check the disk")
