@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral
+from operator import index
 from pathlib import Path
 from typing import Self
 
@@ -134,7 +134,11 @@ class StoredRun:
 
     def chunks(self, *names: str, rows: int = CHUNK_ROWS) -> Iterator[Columns]:
         """Yield the same columns piece by piece, each of at most ``rows`` rows. Raises ValueError for less than one."""
-        if not isinstance(rows, Integral) or rows < 1:
+        try:
+            is_number = index(rows) >= 1
+        except TypeError:
+            is_number = False
+        if not is_number:
             raise ValueError(f"rows={rows!r}: say how many rows a piece may have, a whole number from 1")
         return self._data.chunks(names, rows)
 

@@ -126,7 +126,7 @@ def test_without_a_service_nothing_is_ordered(tmp_path: Path, monkeypatch: pytes
 def test_order_whose_key_cannot_be_sent_is_not_lost(tmp_path: Path, key: str) -> None:
     """No header holds the key: nothing is sent, and nobody has to ask whether it was carried out."""
     there = cellrig.Service(tmp_path / "x.db", url="http://127.0.0.1:9", token=TOKEN, by="ada")
-    with pytest.raises(cellrig.CannotAsk, match="the key .* cannot be sent, so nothing was"):
+    with pytest.raises(cellrig.CannotAsk, match=r"the key .* cannot be sent, so nothing was"):
         there.order("li-li-0.2", "coated-li-li", "21-1-3", key=key)
 
 
