@@ -137,6 +137,36 @@ def test_runs_without_samples_cycles_or_length_are_told_or_drawn(store: Store) -
             draw_runs(store, [one.run_id], PictureOrder(over))
 
 
+@pytest.mark.parametrize("over", [Over.TIME, Over.CAPACITY])
+def test_run_without_a_voltage_is_told_and_not_drawn(store: Store, over: Over) -> None:
+    """Empty axes look like a measurement of nothing; beside a run that has voltages it is a note."""
+    none, some = made_run(store).run.run_id, made_run(store).run.run_id
+    tests = ", ".join(str(test.row.id) for test in RunData(store, none).tests)
+    with store.transaction() as connection:
+        connection.execute(f"UPDATE sample SET voltage_v = NULL WHERE test IN ({tests})")  # noqa: S608 - ids
+    with pytest.raises(NothingToDraw, match=r"R000001 has no .*voltage"):
+        draw_runs(store, [none], PictureOrder(over))
+    _, notes = draw_runs(store, [none, some], PictureOrder(over))
+    assert [note for note in notes if "R000001 has no" in note]
+    with store.transaction() as connection:
+        connection.execute(f"DELETE FROM sample WHERE test IN ({tests})")  # noqa: S608 - ids
+    with pytest.raises(NothingToDraw, match="R000001 has no"):
+        draw_runs(store, [none], PictureOrder(over))
+
+
+def test_efficiencies_of_different_kinds_name_their_runs(store: Store) -> None:
+    """A Li/Cu cell's efficiency is charge by discharge, an LFP cell's discharge by charge: which is whose is said."""
+    kinds = [replace(PROGRAM, cell=replace(CELL, kind=kind)) for kind in ("li-cu", "lfp")]
+    runs = [RunMaker(store, program).run() for program in kinds]
+    with store.transaction() as connection:
+        connection.execute("UPDATE step SET end_reason = 'voltage'")
+    _, notes = draw_runs(store, runs, PictureOrder(Over.CYCLE))
+    (note,) = (note for note in notes if "coulombic" in note)
+    assert note == (
+        "coulombic efficiency is charge/discharge of the cycle before in R000001, discharge/charge in R000002"
+    )
+
+
 def test_cycles_and_widths_are_read_as_people_write_them() -> None:
     """Numbers, ranges and last; single, double and millimetres; anything else is answered with what would be right."""
     assert ChosenCycles.parse("1, 5,48-50,last").of(range(1, 61), range(1, 60)) == [1, 5, 48, 49, 50, 59]
@@ -188,10 +218,12 @@ def test_letters_that_no_font_has_are_told_once(tmp_path: Path) -> None:
         (("--cycles", "x"), 2, ["numbers from 1"]),
         (("--cycles", "1", "--over", "cycle"), 2, ["--over capacity"]),
         (("--voltage-range", "1", "0"), 2, ["the lower voltage first"]),
+        (("--title", "a\x1b[31m"), 2, ["one line, without control characters"]),
+        (("--title", "x" * 2000), 1, ["leave no room for the axes; shorten --title"]),
         (("R000009",), 1, ["R000009"]),
         (("-o", "no/such/folder.png"), 1, ["cannot be written"]),
     ],
-    ids=["ending", "width", "cycles", "over", "range", "run", "folder"],
+    ids=["ending", "width", "cycles", "over", "range", "escape", "title", "run", "folder"],
 )
 def test_wrong_use_is_one_clear_sentence(
     tmp_path: Path, arguments: tuple[str, ...], status: int, words: list[str]
@@ -201,3 +233,11 @@ def test_wrong_use_is_one_clear_sentence(
         made_run(store)
     refused(cellrig("plot", "R000001", "--store", "lab.db", *arguments, cwd=tmp_path), status, *words)
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_title_is_drawn_as_typed(tmp_path: Path) -> None:
+    """A dollar begins no formula."""
+    with open_store(tmp_path / "lab.db") as store:
+        made_run(store)
+    ran = cellrig("plot", "R000001", "--store", "lab.db", "--title", r"$\foo$", "--dpi", "72", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json
+from orchestrator.cli.tables import printable
 from orchestrator.report.picture_choices import ChosenCycles, Over
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def plot(
     each stripe are drawn.
     """
     need("report")
-    from orchestrator.report.journal_page import encoded, letters_without_a_font, style
+    from orchestrator.report.journal_page import NoRoom, encoded, letters_without_a_font, style
     from orchestrator.report.run_pictures import NothingToDraw, PictureOrder, contents, draw_runs, usual_over
     from orchestrator.store import open_store
 
@@ -83,21 +84,21 @@ def plot(
             fail(f"{file} is there already; give another -o, or --force to replace it", FAILED)
         try:
             figure, notes = draw_runs(opened, runs, PictureOrder(over, page, chosen, voltage_range))
-        except NothingToDraw as err:
+            picture = encoded(figure, kind, dpi, title, contents(opened, runs, over))
+        except (NothingToDraw, NoRoom) as err:
             fail(str(err), FAILED)
         if letters := letters_without_a_font(figure):
             notes = [*notes, f"no font of this machine has {letters}: boxes stand for them; install Noto Sans CJK"]
-        picture = encoded(figure, kind, dpi, title, contents(opened, runs, over))
     try:
         file.write_bytes(picture)
     except OSError as err:
         fail(f"{file} cannot be written ({err.strerror}); give another -o", FAILED)
     for note in notes:
-        typer.echo(f"cellrig: {note}", err=True)
+        typer.echo(printable(f"cellrig: {note}"), err=True)
     if json:
         print_json({"picture": str(file), "runs": runs, "over": over.value, "notes": notes})
     else:
-        typer.echo(str(file))
+        typer.echo(printable(str(file)))
 
 
 def _check_range(range_v: tuple[float, float] | None, over: Over | None) -> None:
@@ -121,9 +122,11 @@ def _cycles(text: str | None, over: Over | None) -> ChosenCycles | None:
 
 
 def _page(width: str, height: float | None, title: str) -> Page:
-    """Read --width. Raises BadParameter."""
+    """Read --width and --title. Raises BadParameter."""
     from orchestrator.report.journal_page import Page, width_mm
 
+    if not title.isprintable():
+        raise typer.BadParameter(f"--title {title!r}: a title is one line, without control characters")
     try:
         return Page(width_mm(width), height, title)
     except ValueError as err:

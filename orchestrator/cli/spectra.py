@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, EveryColumn, Json, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table, say
-from orchestrator.cli.tables import Column
+from orchestrator.cli.tables import Column, printable
 from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def spectra(
         return
     print_spectra(report, columns.value if columns else "")
     for path in pictures:
-        typer.echo(str(path))
+        typer.echo(printable(str(path)))
 
 
 def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:

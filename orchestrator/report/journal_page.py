@@ -159,8 +159,15 @@ def width_mm(text: str) -> float:
     return number
 
 
+class NoRoom(ValueError):
+    """The words above a picture leave no room for its axes; the message says what to do."""
+
+
 def encoded(figure: Figure, kind: PictureKind, dpi: int, title: str, contents: str) -> bytes:
-    """Return the file of a figure. It names its title, its contents and the version of cellrig."""
+    """Return the file of a figure. Raises NoRoom.
+
+    It names its title, its contents and the version of cellrig.
+    """
     from importlib.metadata import version
 
     program = f"cellrig {version('cellrig')}"
@@ -172,5 +179,11 @@ def encoded(figure: Figure, kind: PictureKind, dpi: int, title: str, contents: s
     buffer = BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # see letters_without_a_font
-        figure.savefig(buffer, format=kind.value[1:], dpi=dpi, metadata=facts[kind])
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            figure.savefig(buffer, format=kind.value[1:], dpi=dpi, metadata=facts[kind])
+        except UserWarning:
+            raise NoRoom(
+                "title and legend leave no room for the axes; shorten --title, or give more --height or --width"
+            ) from None
     return buffer.getvalue()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orchestrator.analysis.run_data import RunData
 from orchestrator.report import voltage_axis
 from orchestrator.report.journal_page import COLOURS, DASHES, MOST_RUNS, Dash, Page
@@ -128,7 +130,9 @@ def _draw_time(sheet: _Sheet) -> None:
     for drawn, curve in curves:
         if not len(curve.hours):
             sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state})")
-    curves = [(drawn, curve) for drawn, curve in curves if len(curve.hours)]
+        elif not np.isfinite(curve.volts).any():
+            sheet.notes.append(f"{drawn.data.run.run_id} has no voltage in any of its samples")
+    curves = [(drawn, curve) for drawn, curve in curves if np.isfinite(curve.volts).any()]
     if not curves:
         raise NothingToDraw("; ".join(sheet.notes))
     areas = [drawn.data.program.cell.area_cm2 for drawn, _ in curves]
@@ -216,9 +220,16 @@ def _draw_cycles(sheet: _Sheet) -> None:
     upper.set_ylabel("mean overpotential / mV" if unit is None else f"capacity / {unit.value}")
     if has_efficiency:
         lower.set_ylabel("coulombic\nefficiency / %")
-        ratios = dict.fromkeys(name for _, curve in curves for name in curve.efficiency_of)
-        sheet.notes.append(f"coulombic efficiency is {' or '.join(ratios)}")
+        sheet.notes.append(f"coulombic efficiency is {_ratios(curves)}")
     _finish(sheet, upper, lambda mark: mark.cycle)
+
+
+def _ratios(curves: Sequence[tuple[_Drawn, CycleCurve]]) -> str:
+    """Return which half was divided by which, of each run where the runs differ."""
+    ratios = {drawn.data.run.run_id: " or ".join(curve.efficiency_of) for drawn, curve in curves if curve.efficiency_of}
+    if len(set(ratios.values())) == 1:
+        return next(iter(ratios.values()))
+    return ", ".join(f"{ratio} in {run_id}" for run_id, ratio in ratios.items())
 
 
 def _size(sheet: _Sheet, cycles: int) -> dict[str, Any]:
@@ -262,8 +273,10 @@ def _draw_capacity(sheet: _Sheet) -> None:
         low, high = sheet.order.voltage_v or (-math.inf, math.inf)
         if any(((curve.volts < low) | (curve.volts > high)).any() for curve in curves):
             sheet.notes.append(f"{drawn.data.run.run_id}: some voltages lie outside --voltage-range and are not drawn")
-        if curves:
+        if any(np.isfinite(curve.volts).any() for curve in curves):
             sheet.shown.append(drawn)
+        elif curves:
+            sheet.notes.append(f"{drawn.data.run.run_id} has no sample with a voltage in the cycles to draw")
         if not one:
             _explain_dashes(sheet, numbers)
     if not sheet.shown:
@@ -346,4 +359,7 @@ def _finish(sheet: _Sheet, axes: Axes, place: Callable[[Any], float | None] | No
     heading = sheet.order.page.heading(heading)
     columns = sheet.order.page.columns_of_legend(names)
     sheet.order.page.make_room(sheet.figure, math.ceil(len(names) / columns))
-    sheet.figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=heading or None)
+    legend = sheet.figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=heading or None)
+    for text in (legend.get_title(), *legend.get_texts()):
+        # Titles and labels are people's: a dollar in them begins no formula.
+        text.set_parse_math(False)
