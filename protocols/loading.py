@@ -47,6 +47,13 @@ def recipe_text(name_or_path: str | Path) -> str:
     return _read(name_or_path, "recipe")[0]
 
 
+def recipe_bytes(name_or_path: str | Path) -> bytes:
+    """Give a recipe's file as it is, to the byte. Raises RecipeError or UnknownName as ``recipe_text`` does."""
+    data, file = _read_bytes(name_or_path, "recipe")
+    _decoded(data, file)
+    return data
+
+
 def cell_text(name_or_path: str | Path) -> str:
     """Give the text of a cell's file, comments included, whether or not it is sound."""
     return _read(name_or_path, "cell")[0]
@@ -89,23 +96,32 @@ def _shipped(what: str) -> tuple[str, ...]:
 
 def _read(name_or_path: str | Path, what: str) -> tuple[str, str]:
     """Give the text and what messages call the file."""
+    data, file = _read_bytes(name_or_path, what)
+    return _decoded(data, file), file
+
+
+def _decoded(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as err:
+        seen = f"a byte that is not UTF-8 at position {err.start}"
+        raise RecipeError([RecipeProblem(file, 1, "file", seen, "a text file in UTF-8")]) from None
+
+
+def _read_bytes(name_or_path: str | Path, what: str) -> tuple[bytes, str]:
     name = str(name_or_path)
     shipped = _shipped(what)
     if name in shipped and isinstance(name_or_path, str):
         resource = files("protocols") / f"{what}s" / f"{name}{_SUFFIX}"
-        return resource.read_text(encoding="utf-8"), f"{name}{_SUFFIX}"
+        return resource.read_bytes(), f"{name}{_SUFFIX}"
     try:
-        data = read_bounded(name_or_path, SIZE_MAX)
-        return data.decode("utf-8-sig"), name
+        return read_bounded(name_or_path, SIZE_MAX), name
     except NoSuchFile as err:
         near = get_close_matches(name, shipped, n=1, cutoff=0.5)
         meant = f" Did you mean {near[0]}?" if near else ""
         raise UnknownName(
             f"no {what} file or shipped {what} '{name[:_NAME_SHOWN]}': {err}.{meant} Shipped: {', '.join(shipped)}"
         ) from None
-    except UnicodeDecodeError as err:
-        seen = f"a byte that is not UTF-8 at position {err.start}"
-        raise RecipeError([RecipeProblem(name, 1, "file", seen, "a text file in UTF-8")]) from None
     except BadFile as err:
         raise RecipeError([RecipeProblem(name[:_NAME_SHOWN], 1, "file", str(err), "a text file")]) from None
 

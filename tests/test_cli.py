@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -249,3 +250,13 @@ def test_waiting_for_a_queued_run_says_what_it_waits_for(capsys: pytest.CaptureF
     assert over["state"] == "completed"
     assert capsys.readouterr().err.count(f"R000002 on 21-1-3 is queued: {why}") == 1
     assert followed([], row) is None
+
+
+@pytest.mark.parametrize("text", [b"\xef\xbb\xbfname: a\r\n# \xe2\x82\xac\r\n", b"name: a\n\n# no end"])
+def test_recipe_shown_into_a_pipe_is_its_file(tmp_path: Path, text: bytes) -> None:
+    """Mark of order, ends of lines and letters are those of the file, whatever the locale: a copy is the same file."""
+    (tmp_path / "mine.yaml").write_bytes(text)
+    command = [*PROGRAM, "recipe", "show", "mine.yaml"]
+    here = {"PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(command, cwd=tmp_path, env={**os.environ, **here}, capture_output=True, check=True)
+    assert shown.stdout == text

@@ -62,6 +62,14 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
+def print_file(data: bytes) -> None:
+    """Write a text file to stdout as it is, to the byte; to a terminal only what commands nothing there."""
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        typer.echo("\n".join(printable(line) for line in data.decode("utf-8-sig").splitlines()))
+    else:
+        typer.echo(data, nl=False)
+
+
 def say(sentence: str, indent: int = 0, *, err: bool = False) -> None:
     """Write a sentence to stdout, or to stderr, wrapped at spaces; lines but the first are indented."""
     typer.echo(hanging(sentence, width_of(sys.stderr if err else sys.stdout), indent), err=err)

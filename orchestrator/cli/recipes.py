@@ -21,7 +21,7 @@ from orchestrator.cli.arguments import (
     complete_recipe,
 )
 from orchestrator.cli.examples import examples
-from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table, say
+from orchestrator.cli.output import DONE, FAILED, fail, print_file, print_json, print_table, say
 from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
@@ -81,9 +81,9 @@ def show(
     if not run and (cell or json):
         raise typer.BadParameter("--cell and --json are for --run")
     if recipe is not None:
-        from protocols.loading import recipe_text
+        from protocols.loading import recipe_bytes
 
-        typer.echo(recipe_text(recipe), nl=False)
+        print_file(recipe_bytes(recipe))
         return
     from orchestrator.store import Origins, open_store
 
