@@ -260,3 +260,13 @@ def test_recipe_shown_into_a_pipe_is_its_file(tmp_path: Path, text: bytes) -> No
     here = {"PYTHONIOENCODING": "ascii"}
     shown = subprocess.run(command, cwd=tmp_path, env={**os.environ, **here}, capture_output=True, check=True)
     assert shown.stdout == text
+
+
+@pytest.mark.needs("sh")
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("arguments", [("recipe", "list"), ("recipe", "show", "li-li-0.2"), ("recipe", "schema")])
+def test_output_that_cannot_be_written_is_one_sentence(arguments: tuple[str, ...], where: str) -> None:
+    """A full disk or a closed output ends with a sentence and status 1: a script must not take half a table."""
+    command = ["sh", "-c", f'"$@" {where}', "-", *PROGRAM, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    refused(ran, 1, "cellrig: the output cannot be written")

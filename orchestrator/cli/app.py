@@ -23,6 +23,7 @@ from orchestrator.cli import (
 )
 from orchestrator.cli.examples import examples
 from orchestrator.cli.output import exit_status, fail
+from orchestrator.cli.streams import told_if_unwritten
 
 __all__ = ["app", "run"]
 
@@ -123,6 +124,11 @@ def _options(
 
 def run() -> None:
     """Run the command line; an error that a user can correct becomes one sentence on stderr and an exit status."""
+    with told_if_unwritten():
+        _run()
+
+
+def _run() -> None:
     from orchestrator.cli.client import NotServed, exit_status_of
 
     try:
