@@ -241,3 +241,11 @@ def test_title_is_drawn_as_typed(tmp_path: Path) -> None:
         made_run(store)
     ran = cellrig("plot", "R000001", "--store", "lab.db", "--title", r"$\foo$", "--dpi", "72", cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_path_of_a_picture_commands_no_terminal(tmp_path: Path) -> None:
+    """A file's name may hold an escape sequence: it is told with spaces in its place."""
+    with open_store(tmp_path / "lab.db") as store:
+        made_run(store)
+    ran = cellrig("plot", "R000001", "--store", "lab.db", "-o", "a\x1b[31m.png", "--dpi", "72", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (0, "a [31m.png\n"), ran.stderr
