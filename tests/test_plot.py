@@ -154,6 +154,15 @@ def test_run_without_a_voltage_is_told_and_not_drawn(store: Store, over: Over) -
         draw_runs(store, [none], PictureOrder(over))
 
 
+def test_cycles_without_a_mean_voltage_are_told_and_not_drawn(store: Store) -> None:
+    """Steps whose voltage was never read have no point over cycles."""
+    run_id = made_run(store).run.run_id
+    with store.transaction() as connection:
+        connection.execute("UPDATE step SET mean_voltage_v = NULL")
+    with pytest.raises(NothingToDraw, match="R000001 has no mean voltage in any of its cycles"):
+        draw_runs(store, [run_id], PictureOrder(Over.CYCLE))
+
+
 def test_efficiencies_of_different_kinds_name_their_runs(store: Store) -> None:
     """A Li/Cu cell's efficiency is charge by discharge, an LFP cell's discharge by charge: which is whose is said."""
     kinds = [replace(PROGRAM, cell=replace(CELL, kind=kind)) for kind in ("li-cu", "lfp")]

@@ -155,6 +155,11 @@ class CycleCurve:
     efficiency_of: tuple[str, ...]
     cut: tuple[int, ...]
 
+    @property
+    def has_values(self) -> bool:
+        """Whether any half-cycle has a value to draw."""
+        return bool(np.isfinite(self.charge).any() or np.isfinite(self.discharge).any())
+
 
 def over_cycles(data: RunData, unit: CapacityUnit | None) -> CycleCurve:
     """Read the cycles of a run: capacities in ``unit``, or with None the mean overpotential of each half-cycle."""

@@ -195,12 +195,14 @@ def _draw_cycles(sheet: _Sheet) -> None:
         run_id = drawn.data.run.run_id
         if not len(curve.cycles):
             sheet.notes.append(f"{run_id} has no whole cycle yet; --over time shows what there is")
+        elif not curve.has_values:
+            sheet.notes.append(f"{run_id} has {'no mean voltage' if symmetric else 'no capacity'} in any of its cycles")
         if curve.cut:
             numbers = ", ".join(map(str, curve.cut))
             sheet.notes.append(f"{run_id}: a half of cycle {numbers} was ended from outside and is left out")
-    curves = [(drawn, curve) for drawn, curve in curves if len(curve.cycles)]
+    curves = [(drawn, curve) for drawn, curve in curves if curve.has_values]
     if not curves:
-        raise NothingToDraw("; ".join(note for note in sheet.notes if "no whole cycle" in note))
+        raise NothingToDraw("; ".join(note for note in sheet.notes if " has no " in note))
     has_efficiency = not symmetric and any((curve.efficiency_percent > 0).any() for _, curve in curves)
     _, lower = panels = sheet.figure.subplots(2, 1, sharex=True) if has_efficiency else [sheet.figure.subplots()] * 2
     upper: Axes = panels[0]
