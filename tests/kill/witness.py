@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from tests.outsider import LOGIN, Outsider
 
 _BLOCK = 1000
 _TRIES = 6
+T = TypeVar("T")
 
 
 class Record(NamedTuple):
@@ -67,12 +70,8 @@ class Witness:
         self._outsider.socket.close()
 
     def channel(self, name: str) -> Channel:
-        """Ask what a channel shows, until two answers agree: one may be a lie of the scenario's."""
-        seen = [self._channel(name), self._channel(name)]
-        while seen[-1] != seen[-2]:
-            assert len(seen) < _TRIES, f"channel {name} shows something else each time: {seen}"
-            seen.append(self._channel(name))
-        return seen[-1]
+        """Ask what a channel shows."""
+        return _agreed(partial(self._channel, name))
 
     def _channel(self, name: str) -> Channel:
         row = f'<inquire ip="127.0.0.1" {_place(name)} aux="0" barcode="1">true</inquire>'
@@ -82,7 +81,7 @@ class Witness:
 
     def tests(self, name: str, newest: int) -> dict[int, int]:
         """Give the tests of a channel up to a number, with how many records each has."""
-        found = [self._file(name, number) for number in range(1, newest + 1)]
+        found = [_agreed(partial(self._file, name, number)) for number in range(1, newest + 1)]
         return {test_id: count for test_id, count in found if test_id}
 
     def records(self, name: str, test_id: int, count: int) -> list[Record]:
@@ -90,11 +89,14 @@ class Witness:
         rows: list[Record] = []
         while len(rows) < count:
             asked = f'auxid="0" testid="{test_id}" startpos="{len(rows) + 1}" count="{_BLOCK}"'
-            reply = self._ask(f"<cmd>download</cmd><download {_place(name)} {asked}/>")
-            block = [_record(line) for line in re.findall(r"<data (.*?) />", reply)]
-            assert block, f"the tester gives {len(rows)} records of {count}"
-            rows += block
+            download = f"<cmd>download</cmd><download {_place(name)} {asked}/>"
+            lines = _agreed(partial(self._lines, download))
+            assert lines, f"the tester gives {len(rows)} records of {count}"
+            rows += map(_record, lines)
         return rows
+
+    def _lines(self, download: str) -> list[str]:
+        return re.findall(r"<data (.*?) />", self._ask(download))
 
     def stop(self, name: str) -> None:
         """Stop a channel, as somebody at the tester does."""
@@ -106,6 +108,17 @@ class Witness:
         reply = self._ask(f'<cmd>inquiredf</cmd><list count="1">{row}</list>')
         found, count = re.findall(r'testid="(\d+)" count="(\d+)"', reply)[0]
         return int(found), int(count)
+
+
+def _agreed(ask: Callable[[], T]) -> T:
+    """Ask until two answers agree: one may be a lie of the scenario's that the service has not met."""
+    before = ask()
+    for _ in range(_TRIES):
+        now = ask()
+        if now == before:
+            return now
+        before = now
+    raise AssertionError(f"the tester says something else each time, at last {str(before)[:200]}")
 
 
 def _place(name: str) -> str:
