@@ -53,7 +53,7 @@ def _members(value: type) -> Iterator[str]:
             continue
         if isinstance(member, property | cached_property):
             function = member.fget if isinstance(member, property) else member.func
-            yield f"{name}: {inspect.signature(function).return_annotation}"  # type: ignore[arg-type]  # a name may be any object; this one is called
+            yield f"{name}: {inspect.signature(function).return_annotation}"  # type: ignore[arg-type]  # a property of ours always has a getter
         elif isinstance(member, classmethod):
             yield f"{name}{inspect.signature(member.__func__)}"
         elif inspect.isfunction(member):
