@@ -18,6 +18,49 @@ ASKERS = 40
 _PATHS = ("channels", "status", "runs", "runs/R000001/samples?limit=1000", "events?limit=100", "instruments")
 
 
+class _Answers(asyncio.BufferedProtocol):
+    """Receives one answer after another of a connection, and keeps none: a client should cost less than its answer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._buffer = memoryview(bytearray(1 << 18))
+        self._head = bytearray()
+        self._left = self._length = 0
+        self._status = b""
+        self._waits: asyncio.Future[tuple[bytes, int]] | None = None
+
+    async def next(self) -> tuple[bytes, int]:
+        """Wait for the next answer; give its status and the length of its body. Raises ConnectionError at its end."""
+        self._waits = self._loop.create_future()
+        return await self._waits
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Give the place for what comes next."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Count what has come."""
+        if not self._status:
+            self._head += self._buffer[:nbytes]
+            end = self._head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            head = bytes(self._head[:end]).lower()
+            self._status = head.split(b" ", 2)[1]
+            self._left = self._length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
+            nbytes = len(self._head) - end - 4
+            self._head.clear()
+        self._left -= nbytes
+        if self._left <= 0 and self._waits is not None:
+            self._waits.set_result((self._status, self._length))
+            self._status, self._waits = b"", None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits that nothing comes any more."""
+        if self._waits is not None and not self._waits.done():
+            self._waits.set_exception(ConnectionResetError("the service has closed the connection"))
+
+
 class Crowd:
     """What all clients have seen."""
 
@@ -43,17 +86,16 @@ class Crowd:
         """Ask for one page after another on one connection."""
         # People do not press reload all at the same moment.
         await asyncio.sleep(self._pause_s * number / ASKERS)
-        reader, writer = await asyncio.open_connection(self._host, self._port)
-        paths = cycle(_PATHS[number % len(_PATHS) :] + _PATHS[: number % len(_PATHS)])
-        for path in paths:
+        loop = asyncio.get_running_loop()
+        requests = [self._request(path) for path in _PATHS[number % len(_PATHS) :] + _PATHS[: number % len(_PATHS)]]
+        transport, answers = await loop.create_connection(lambda: _Answers(loop), self._host, self._port)
+        for request in cycle(requests):
             began = time.monotonic()
-            writer.write(self._request(path))
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = int(head.partition("content-length:")[2].partition("\r\n")[0])
-            body = await reader.readexactly(length)
-            self.bytes += len(body)
+            transport.write(request)
+            status, length = await answers.next()
+            self.bytes += length
             self.latencies_s.append(time.monotonic() - began)
-            self.refused += " 200 " not in head.partition("\r\n")[0]
+            self.refused += status != b"200"
             await asyncio.sleep(self._pause_s)
 
     async def follow(self) -> None:
