@@ -116,6 +116,7 @@ class Supervisor:
         for run in over:
             self._collector.forget(run)
             self._settler.forget(run)
+            self._silence.forget(run)
 
     async def run(self, requests: Sequence[RunRequest], by: str = "", word: Word = ON_EMPTY) -> list[Run]:
         """Start every request, supervise all runs until they end, hold or wait for a word, and return them.

@@ -69,6 +69,10 @@ class Silence:
                     )
         self._ahead_s = ahead_s
 
+    def forget(self, run: Run) -> None:
+        """Drop what is kept of a run that is over."""
+        self._grown = {key: grown for key, grown in self._grown.items() if key[0] != run.run_id}
+
     def left_s(self) -> float:
         """Return the seconds until three polls have passed without an answer."""
         allowed_s = SILENT_POLLS * self._tester.poll_period_s
