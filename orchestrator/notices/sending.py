@@ -1,0 +1,93 @@
+"""Sends messages to targets: each attempt is a short-lived process of its own, killed when its time is over.
+
+Apprise would wait for slow targets with threads that outlive its own deadline, and let them keep good ones waiting. A
+process that is killed keeps nobody. Addresses, which may hold secrets, go to it by its standard input: they are in no
+list of processes and in no log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.bench.notice_settings import NoticeSettings
+from orchestrator.notices.addresses import NoAddress, address_of
+from orchestrator.notices.values import Outcome, Status
+
+_PROGRAM = "orchestrator.notices.delivery_program"
+# What the process says is one line of some hundred bytes.
+_ANSWER_BYTES = 16 * 1024
+# A mail with pictures takes longer than an alarm, and nobody's stop waits for it.
+_MAIL_DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is sent: a title and a text, and where the target is a mail address, a page in the place of the text."""
+
+    title: str
+    text: str
+    html: str = ""
+
+
+async def deliver(settings: NoticeSettings, target: str, letter: Letter, deadline_s: float | None = None) -> Outcome:
+    """Send a letter to one target, and return what became of it within its time; raises for no target's fault."""
+    began_s = time.monotonic()
+    deadline_s = settings.deadline_s if deadline_s is None else deadline_s
+
+    def outcome(status: Status, detail: str = "") -> Outcome:
+        return Outcome(target, status, time.monotonic() - began_s, detail)
+
+    try:
+        address = address_of(settings.target(target))
+    except NoAddress as err:
+        return outcome(Status.NO_ADDRESS, str(err))
+    asked = {"address": address, "title": letter.title, "text": letter.text, "html": letter.html}
+    try:
+        async with asyncio.timeout(deadline_s):
+            told = await _asked(asked)
+    except TimeoutError:
+        return outcome(Status.LATE, f"it did not take the message within {deadline_s:g} s")
+    except (OSError, ValueError, KeyError) as err:
+        return outcome(Status.FAILED, f"the sending process ended without an answer ({type(err).__name__})")
+    return outcome(told[0], told[1])
+
+
+async def mail(
+    settings: NoticeSettings, targets: Sequence[str], title: str, text: str, html: str
+) -> tuple[Outcome, ...]:
+    """Send a text with its page to targets, all at the same time; return what became of each, in their order.
+
+    A mail has the page as its body and as an attachment for the browser; every other target gets the text. Raises
+    SettingsError for a target that is not in the bench file.
+    """
+    letter = Letter(title, text, html)
+    return tuple(await asyncio.gather(*(deliver(settings, target, letter, _MAIL_DEADLINE_S) for target in targets)))
+
+
+async def _asked(asked: Mapping[str, str]) -> tuple[Status, str]:
+    """Let a process of its own send something; it is gone when this returns, however it returns."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", _PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_ANSWER_BYTES,
+        start_new_session=os.name == "posix",
+    )
+    try:
+        out, _ = await process.communicate(json.dumps(asked).encode())
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    told = json.loads(out)
+    return Status(told["status"]), str(told["detail"])
