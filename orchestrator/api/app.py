@@ -14,6 +14,7 @@ from orchestrator.api import (
     browser,
     commands,
     live_routes,
+    notice_reports,
     origins,
     reference_page,
     routes,
@@ -78,6 +79,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
         app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told)
     app.include_router(commands.router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
     app.post(REFUSALS_PATH, include_in_schema=False, status_code=204, dependencies=known)(_refused_by_web)
+    app.include_router(notice_reports.router, prefix=API, dependencies=known)
     app.get(browser.PAGE, include_in_schema=False, dependencies=known, response_class=HTMLResponse)(_docs)
     return app
 

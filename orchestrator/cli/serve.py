@@ -14,6 +14,7 @@ from orchestrator.cli.output import FAILED, fail
 if TYPE_CHECKING:
     import socket
 
+    from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.serving.processes import Served
 
@@ -42,6 +43,10 @@ def serve(
         int | None,
         typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
     ] = None,
+    notices: Annotated[
+        Path | None,
+        typer.Option("--notices", metavar="FILE", help="TOML file whose [notices] says who is told; else --bench's."),
+    ] = None,
 ) -> None:
     """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
     need("service")
@@ -54,13 +59,13 @@ def serve(
     log_to_stderr()
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     if bench is not None:
-        status = _serve_bench(bench, store, changed)
+        status = _serve_bench(bench, store, changed, notices)
     else:
-        status = _serve_simulated(store, speed, cells, changed)
+        status = _serve_simulated(store, speed, cells, changed, notices)
     raise typer.Exit(status)
 
 
-def _serve_bench(bench: Path, store: Path, changed: dict[str, Any]) -> int:
+def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], notices: Path | None) -> int:
     """Serve real instruments. Only control reads what the bench file says of them."""
     from functools import partial
 
@@ -76,7 +81,27 @@ def _serve_bench(bench: Path, store: Path, changed: dict[str, Any]) -> int:
         # With everything else that is wrong in the file, in words.
         _bench_of(document, bench)
         raise
-    return _serve(Served(service, store, partial(_bench_of, document, bench)))
+    told = _notices_of(document, bench) if notices is None else _notices_in_file(notices)
+    return _serve(Served(service, store, partial(_bench_of, document, bench), told))
+
+
+def _notices_of(document: dict[str, Any], file: Path) -> NoticeSettings | None:
+    """Return who is told of what happens, None for nobody."""
+    from orchestrator.bench.notice_settings import notices_in
+
+    told = notices_in(document, file)
+    if told is not None:
+        need("notices")
+    return told
+
+
+def _notices_in_file(file: Path) -> NoticeSettings:
+    from orchestrator.bench.service_settings import read_document
+
+    told = _notices_of(read_document(file), file)
+    if told is None:
+        raise typer.BadParameter(f"{file} has no table [notices]; docs/notices.md shows one", param_hint="--notices")
+    return told
 
 
 def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
@@ -85,7 +110,9 @@ def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
     return bench_of(document, path)
 
 
-def _serve_simulated(store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any]) -> int:
+def _serve_simulated(
+    store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any], notices: Path | None
+) -> int:
     """Serve a simulated rack, which is started if none stands from before."""
     from contextlib import closing
     from functools import partial
@@ -97,6 +124,7 @@ def _serve_simulated(store: Path, speed: float | None, cells: Path | None, chang
     from orchestrator.rack.lock import last_alive_unix_s
     from orchestrator.serving.processes import Served
 
+    told = None if notices is None else _notices_in_file(notices)
     _refuse_second(store)
     # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
     check_rights(store)
@@ -105,7 +133,7 @@ def _serve_simulated(store: Path, speed: float | None, cells: Path | None, chang
     with closing(reserved(service)) as listening:
         settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
-        return _serve(Served(service, store, partial(_itself, settings)), listening)
+        return _serve(Served(service, store, partial(_itself, settings), told), listening)
 
 
 def _itself(settings: BenchSettings) -> BenchSettings:

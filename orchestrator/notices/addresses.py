@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
-from orchestrator.bench.notice_settings import TargetSettings
+from orchestrator.bench.notice_settings import NoticeSettings, TargetSettings
 from protocols.bounded_file import BadFile, read_bounded
 
 _LONGEST = 4096
@@ -41,3 +42,12 @@ def _read(target: TargetSettings) -> str:
     if len(lines) != 1:
         raise NoAddress(f"{path} has {len(lines)} lines with an address; write one address of apprise into it")
     return lines[0]
+
+
+def secrets_of(settings: NoticeSettings) -> frozenset[str]:
+    """Return the addresses of all targets, which no log may show whole."""
+    found = set()
+    for target in settings.targets:
+        with suppress(NoAddress):
+            found.add(address_of(target))
+    return frozenset(found)

@@ -6,13 +6,12 @@ Run as ``python -m orchestrator.notices.delivery_program``. It ends with its ans
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.notices.values import Status
+from orchestrator.notices.delivery_status import Status
 
 _MAILS = ("mailto", "mailtos")
 _DETAIL_LENGTH = 300
@@ -20,8 +19,6 @@ _DETAIL_LENGTH = 300
 
 def sent(asked: Mapping[str, str]) -> tuple[Status, str]:
     """Send a message by apprise, and return what it says of the one target, by its status and never by its truth."""
-    # Its lines may show addresses; what it says is in its result.
-    logging.disable(logging.CRITICAL)
     from apprise import Apprise, AppriseAsset, AppriseResultStatus, NotifyFormat
 
     scheme = asked["address"].partition(":")[0].lower()

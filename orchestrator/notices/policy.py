@@ -74,7 +74,10 @@ class Policy:
     def restore(self, incident: Incident) -> None:
         """Take up an incident that was open when the process of before ended."""
         self._incidents.append(incident)
-        self._numbers = max(self._numbers, incident.number)
+
+    def number_after(self, newest: int) -> None:
+        """Give new incidents numbers above those of earlier processes."""
+        self._numbers = max(self._numbers, newest)
 
     def close(self, is_over: Callable[[Incident], bool]) -> list[Incident]:
         """End incidents, and return them: they are repeated and escalated no more."""

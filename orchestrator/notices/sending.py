@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.notices.addresses import NoAddress, address_of
-from orchestrator.notices.values import Outcome, Status
+from orchestrator.notices.delivery_status import Status
+from orchestrator.notices.values import Outcome
 
 _PROGRAM = "orchestrator.notices.delivery_program"
 # What the process says is one line of some hundred bytes.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.events import Severity
+from orchestrator.notices.delivery_status import Status
 
 
 class Reason(StrEnum):
@@ -15,18 +16,6 @@ class Reason(StrEnum):
     REPEAT = "repeat"
     ESCALATION = "escalation"
     TEST = "test"
-
-
-class Status(StrEnum):
-    """What became of an attempt to deliver a message to a target."""
-
-    DELIVERED = "delivered"
-    # The target refused it, or nobody answered at its address.
-    FAILED = "failed"
-    # The target did not take it within its time.
-    LATE = "late"
-    # Apprise knows no service of such an address, or the address cannot be read.
-    NO_ADDRESS = "no address"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
 
 if TYPE_CHECKING:
+    from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
 
 # How much web gives way to control on a machine that has too much to do.
@@ -27,15 +29,19 @@ _WEB_NICENESS = 5
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A store that is served: the public address, and the bench, which only control reads as such."""
+    """A store that is served: the public address, and the bench, which only control reads as such.
+
+    ``notices``: who is told of what happens; None: nobody.
+    """
 
     service: ServiceSettings
     store: Path
     bench: Callable[[], BenchSettings]
+    notices: NoticeSettings | None = None
 
 
 def serve(served: Served, announce: Callable[[str], None], at: socket.socket | None = None) -> int:
-    """Serve until SIGTERM, Ctrl-C or a closed terminal, by two processes; return the exit status.
+    """Serve until SIGTERM, Ctrl-C or a closed terminal, by processes of their own; return the exit status.
 
     ``at`` is the socket of an address that was ``reserved``. Raises AlreadyOwned, SettingsError and StoreError of a
     start that fails.
@@ -44,7 +50,10 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
         url = url_of(served.service, listening)
         control = partial(be_control, served, url, announce, listening)
         web = partial(be_web, served.service, served.store, listening)
-        return Parent(control, web, lambda: announce(url)).run()
+        optional: dict[str, Work] = {}
+        if served.notices is not None:
+            optional["notices"] = partial(be_notices, served.notices, served.service, served.store, listening)
+        return Parent(control, web, lambda: announce(url), optional).run()
 
 
 def be_control(
@@ -69,3 +78,14 @@ def be_web(service: ServiceSettings, store: Path, listening: socket.socket, pare
         # Where there is not enough for both, control goes first.
         os.nice(_WEB_NICENESS)
     asyncio.run(serve_web(WebPlan(service, store), listening, parent))
+
+
+def be_notices(
+    notices: NoticeSettings, service: ServiceSettings, store: Path, listening: socket.socket, parent: ParentLink
+) -> None:
+    """Be the notices: tell people what happens, until the parent says that it is over."""
+    from orchestrator.serving.notices import serve_notices
+
+    # The public address is web's.
+    listening.close()
+    asyncio.run(serve_notices(notices, service, store, parent))
