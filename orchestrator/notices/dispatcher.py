@@ -19,6 +19,7 @@ from orchestrator.notices.event_reader import RunEvent
 from orchestrator.notices.incidents import (
     DATA_STOPPED,
     SEEN_BY,
+    SERVICE_DEAD,
     SERVICE_SILENT,
     Incident,
     ended_by,
@@ -212,6 +213,8 @@ class Dispatcher:
 
     def _take_up(self, now_s: float) -> None:
         """Take up the open incidents and the notices that nobody was told."""
+        # The watcher of a dead service has opened it, and this process lives.
+        self._state.close_key(SERVICE_DEAD, "the service lives again", wall_time())
         for row in self._state.open_incidents():
             if (kept := self._state.first_and_last(row["number"])) is None:
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -45,6 +46,16 @@ _BUSY_S = 2.0
 _KEPT_ROWS = 20_000
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideIncident:
+    """An incident that a process outside the service has opened, such as that the service is dead."""
+
+    number: int
+    opened_unix_s: float
+    is_new: bool
+    is_acknowledged: bool
 
 
 class StateFile:
@@ -132,6 +143,31 @@ class StateFile:
     def open_incidents(self) -> list[dict[str, Any]]:
         """Return the incidents that are not over, oldest first, each with its notices' count and gravest facts."""
         return self._rows(f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL ORDER BY incident.number")
+
+    def outside_incident(self, key: str, now_unix_s: float) -> OutsideIncident:
+        """Return the incident of a process outside the service, opened now if none is since the last that was closed.
+
+        Its number is below 0: those above are counted by the service. One that a person has acknowledged stays the one
+        incident until its cause is gone (``close_key``).
+        """
+        sql = "SELECT number, opened_unix_s, closed_unix_s FROM incident WHERE key = ? AND number < 0 ORDER BY number"
+        for row in self._rows(f"{sql} LIMIT 1", key):
+            if row["closed_unix_s"] is None or self.mark(f"{key} lasts") is not None:
+                is_acknowledged = row["closed_unix_s"] is not None
+                return OutsideIncident(row["number"], row["opened_unix_s"], False, is_acknowledged)
+        lowest = self._rows("SELECT min(0, min(number)) AS lowest FROM incident")
+        number = int((lowest[0]["lowest"] if lowest else 0) or 0) - 1
+        self._write(
+            "INSERT INTO incident (number, key, opened_unix_s, level) VALUES (?, ?, ?, 1)", number, key, now_unix_s
+        )
+        self.keep_mark(f"{key} lasts", now_unix_s)
+        return OutsideIncident(number, now_unix_s, True, False)
+
+    def close_key(self, key: str, by: str, at_unix_s: float) -> None:
+        """Keep that the cause of an incident of a process outside the service is gone."""
+        sql = "UPDATE incident SET closed_unix_s = ?, closed_by = ? WHERE key = ? AND closed_unix_s IS NULL"
+        self._write(sql, at_unix_s, by, key)
+        self.drop_mark(f"{key} lasts")
 
     def closed(self, numbers: Iterable[int]) -> frozenset[int]:
         """Return those of some incidents that are over, as a person who acknowledges one writes into the file."""

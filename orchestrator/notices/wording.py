@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Sequence
 
+from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import Severity
 from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
@@ -26,6 +28,11 @@ _TO_DO = {
     SERVICE_DEAD: "Start it on the rig's machine: cellrig serve. Nothing is watched or stopped by cellrig until then.",
 }
 _LOOK = "Look at the cell, then acknowledge."
+
+
+def rig_name(settings: NoticeSettings) -> str:
+    """Return the name by which people know the rig: that of the bench file, else this machine's."""
+    return settings.rig or socket.gethostname()
 
 
 def title_of(message: Message, rig: str) -> str:
@@ -58,8 +65,8 @@ def body_of(message: Message, rig: str) -> str:
 
 
 def _acknowledgement(notice: Notice) -> str:
-    what = notice.run_id or str(notice.number)
-    latched = f" (a safety stop: 'cellrig ack {notice.run_id}')" if notice.run_id else ""
+    what = notice.run_id or f"'{notice.kind}'"
+    latched = f"; a safety stop: cellrig ack {notice.run_id}" if notice.run_id else ""
     return f"To end the repeats: cellrig notices ack {what}{latched}"
 
 

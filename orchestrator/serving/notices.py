@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import logging
-import socket
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -25,6 +24,7 @@ from orchestrator.notices.dispatcher import Dispatcher
 from orchestrator.notices.event_reader import EventReader
 from orchestrator.notices.sending import deliver
 from orchestrator.notices.state_file import StateFile
+from orchestrator.notices.wording import rig_name
 from orchestrator.web.child_life import ChildLife
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
@@ -55,11 +55,6 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
             await life.is_over.wait()
             for task in tasks:
                 task.cancel()
-
-
-def rig_name(settings: NoticeSettings) -> str:
-    """Return the name by which people know the rig: that of the bench file, else this machine's."""
-    return settings.rig or socket.gethostname()
 
 
 def _now(fan: LiveFan) -> Sequence[RunUpdate] | None:
