@@ -52,7 +52,11 @@ _LATCHED = frozenset({RunState.TRIPPED, RunState.UNKNOWN})
 class Dispatcher:
     """Tells people what happens, until it is cancelled."""
 
-    def __init__(self, settings: NoticeSettings, rig: str, state: StateFile, around: Surroundings) -> None:
+    def __init__(
+        self, settings: NoticeSettings, rig: str, state: StateFile, around: Surroundings, poll_s: float = _POLL_S
+    ) -> None:
+        """Take who is told what, and what to see and act by; the store is read every ``poll_s``."""
+        self._poll_s = poll_s
         self._settings = settings
         self._state = state
         self._around = around
@@ -80,7 +84,7 @@ class Dispatcher:
                     group.create_task(self._courier.send(message), name=f"notice to {message.person}")
                 if (report := self._courier.undelivered_report()) is not None:
                     group.create_task(report, name="report of notices")
-                await asyncio.sleep(_POLL_S)
+                await asyncio.sleep(self._poll_s)
 
     # What has happened
 

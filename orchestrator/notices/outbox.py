@@ -12,8 +12,8 @@ _WINDOW_S = 60.0
 _KEPT_BACK = 2
 # What is no alarm waits so long for its kin; after a digest, longer: a flood is told once a minute.
 _GATHER_S, _GATHER_FLOOD_S = 10.0, 60.0
-# From a failure of a whole route to its next trial, in seconds; then twice as long each time.
-_RETRY_S, _LONGEST_RETRY_S = 30.0, 600.0
+# From a failure of a whole route to its next trial, in seconds; then twice as long each time, an alarm not so long.
+_RETRY_S, _LONGEST_RETRY_S, _LONGEST_ALARM_RETRY_S = 30.0, 600.0, 120.0
 # A night of a rack that floods; what is dropped is counted.
 _MOST_WAITING = 2_000
 
@@ -85,7 +85,7 @@ class Outbox:
             self.add(entry, now_s)
         self._dropped += dropped
         self._not_before_s = now_s + self._retry_s
-        self._retry_s = min(_LONGEST_RETRY_S, 2 * self._retry_s)
+        self._retry_s = min(_LONGEST_ALARM_RETRY_S if self._is_urgent else _LONGEST_RETRY_S, 2 * self._retry_s)
 
     def _pace_s(self) -> float:
         """Return when one more message keeps to the most of a minute: some at once, the others spaced."""
