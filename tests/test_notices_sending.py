@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.notices.addresses import NoAddress, address_of
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.sending import Letter, deliver, mail
+from orchestrator.notices.warm_program import CAN_FORK, WarmProgram
 from tests.notice_servers import endpoint, mail_server
 
 SECRET = "Hunter2-Hunter2"  # noqa: S105 - what must not be shown
@@ -52,11 +54,29 @@ async def test_each_target_is_told_by_its_status_whatever_the_others_do() -> Non
 
 @pytest.mark.real_time
 async def test_a_target_that_drips_costs_its_deadline_and_leaves_no_process() -> None:
-    """A byte every 0.1 s never ends the waits of a client: the process that waits is killed."""
+    """A byte every 0.1 s never ends the waits of a client: the program that was started for it is killed."""
     async with endpoint() as there:
         outcome = await deliver(settings(2.0, drips=there.url("drips")), "drips", LETTER)
     assert outcome.status is Status.LATE
     assert 2.0 <= outcome.took_s < 20.0
+    assert _children() == ""
+
+
+@pytest.mark.real_time
+@pytest.mark.skipif(not CAN_FORK, reason="processes cannot be forked here")
+async def test_a_program_that_is_kept_ready_forks_for_each_message_and_is_started_anew_when_it_dies() -> None:
+    """A dripping target holds up none that works; after the program is killed the next message starts another."""
+    async with endpoint() as there, WarmProgram() as program:
+        rules = settings(_PATIENT_S, works=there.url("works"), drips=there.url("drips"), refuses=there.url("refuses"))
+        dripping = asyncio.ensure_future(deliver(rules, "drips", LETTER, 3.0, program.ask))
+        works, refuses = [await deliver(rules, name, LETTER, None, program.ask) for name in ("works", "refuses")]
+        assert [works.status, refuses.status] == [Status.DELIVERED, Status.FAILED]
+        assert not dripping.done() or dripping.result().took_s >= 3.0
+        assert (await dripping).status is Status.LATE
+        os.kill(int(_children().split()[0]), signal.SIGKILL)
+        # It may not be seen yet that it is gone; the policy tries the next target, and this one again later.
+        outcomes = [await deliver(rules, "works", LETTER, 20.0, program.ask) for _ in range(2)]
+        assert outcomes[1].status is Status.DELIVERED
     assert _children() == ""
 
 

@@ -1,15 +1,17 @@
 """The process that sends one message to one target, by apprise: told on stdin what and where, it answers on stdout.
 
-Run as ``python -m orchestrator.notices.delivery_program``. It ends with its answer, whatever threads still wait.
+Run as ``python -m orchestrator.notices.delivery_program``. It ends with its answer, whatever threads still wait. With
+``--serve`` it is kept ready (``orchestrator.notices.warm_program``).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from orchestrator.notices.delivery_status import Status
 
@@ -17,7 +19,7 @@ _MAILS = ("mailto", "mailtos")
 _DETAIL_LENGTH = 300
 
 
-def sent(asked: Mapping[str, str]) -> tuple[Status, str]:
+def sent(asked: Mapping[str, Any]) -> tuple[Status, str]:
     """Send a message by apprise, and return what it says of the one target, by its status and never by its truth."""
     from apprise import Apprise, AppriseAsset, AppriseResultStatus, NotifyFormat
 
@@ -59,14 +61,36 @@ def _split(text: str) -> list[str]:
 
 
 def main() -> None:
-    """Read what to send, send it, answer, and end."""
-    asked = json.load(sys.stdin)
+    """Read what to send, send it, answer, and end; or serve one message a line, each by a forked process."""
+    if sys.argv[1:] == ["--serve"]:
+        serve()
+    _answer(json.load(sys.stdin))
+
+
+def serve() -> None:
+    """Fork a process for each line that comes, until there are no more."""
+    from apprise import Apprise
+
+    # Reading an address loads the modules of all services: every forked process has them then.
+    Apprise().add("json://127.0.0.1")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin.buffer:
+        if os.fork() == 0:
+            asked = json.loads(line)
+            # Whatever it waits for then, the system ends it.
+            signal.setitimer(signal.ITIMER_REAL, asked["deadline_s"])
+            _answer(asked)
+    os._exit(0)
+
+
+def _answer(asked: Mapping[str, Any]) -> NoReturn:
     try:
         status, detail = sent(asked)
     except Exception as err:  # noqa: BLE001 - the task's root: the answer says it, and an address may stand in a trace
         status, detail = Status.FAILED, f"apprise failed with {type(err).__name__}"
-    sys.stdout.write(json.dumps({"status": status.value, "detail": detail}))
-    sys.stdout.flush()
+    answer = {"number": asked.get("number", 0), "status": status.value, "detail": detail}
+    # One write: lines of several processes share the pipe.
+    os.write(1, json.dumps(answer).encode() + b"\n")
     os._exit(0)
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.bench.notice_settings import NoticeSettings
@@ -21,9 +21,11 @@ from orchestrator.notices.addresses import NoAddress, address_of
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.values import Outcome
 
-_PROGRAM = "orchestrator.notices.delivery_program"
+PROGRAM = "orchestrator.notices.delivery_program"
 # What the process says is one line of some hundred bytes.
 _ANSWER_BYTES = 16 * 1024
+# Sends what it is given within a time in seconds, and says what became of it.
+Ask = Callable[[Mapping[str, str], float], Awaitable[tuple[Status, str]]]
 # A mail with pictures takes longer than an alarm, and nobody's stop waits for it.
 _MAIL_DEADLINE_S = 60.0
 
@@ -37,8 +39,39 @@ class Letter:
     html: str = ""
 
 
-async def deliver(settings: NoticeSettings, target: str, letter: Letter, deadline_s: float | None = None) -> Outcome:
-    """Send a letter to one target, and return what became of it within its time; raises for no target's fault."""
+async def asked_once(asked: Mapping[str, str], deadline_s: float) -> tuple[Status, str]:
+    """Have something sent by a program that is started for it, and gone when this returns, however it returns.
+
+    Raises TimeoutError, OSError, or ValueError for no answer.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", PROGRAM),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_ANSWER_BYTES,
+        start_new_session=os.name == "posix",
+    )
+    try:
+        async with asyncio.timeout(deadline_s):
+            out, _ = await process.communicate(json.dumps(asked).encode())
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    told = json.loads(out)
+    return Status(told["status"]), str(told["detail"])
+
+
+async def deliver(
+    settings: NoticeSettings, target: str, letter: Letter, deadline_s: float | None = None, ask: Ask = asked_once
+) -> Outcome:
+    """Send a letter to one target, and return what became of it within its time.
+
+    ``ask`` is how the process is begun. Raises SettingsError for a target that is not in the bench file.
+    """
     began_s = time.monotonic()
     deadline_s = settings.deadline_s if deadline_s is None else deadline_s
 
@@ -51,13 +84,11 @@ async def deliver(settings: NoticeSettings, target: str, letter: Letter, deadlin
         return outcome(Status.NO_ADDRESS, str(err))
     asked = {"address": address, "title": letter.title, "text": letter.text, "html": letter.html}
     try:
-        async with asyncio.timeout(deadline_s):
-            told = await _asked(asked)
+        return outcome(*await ask(asked, deadline_s))
     except TimeoutError:
         return outcome(Status.LATE, f"it did not take the message within {deadline_s:g} s")
     except (OSError, ValueError, KeyError) as err:
         return outcome(Status.FAILED, f"the sending process ended without an answer ({type(err).__name__})")
-    return outcome(told[0], told[1])
 
 
 async def mail(
@@ -70,25 +101,3 @@ async def mail(
     """
     letter = Letter(title, text, html)
     return tuple(await asyncio.gather(*(deliver(settings, target, letter, _MAIL_DEADLINE_S) for target in targets)))
-
-
-async def _asked(asked: Mapping[str, str]) -> tuple[Status, str]:
-    """Let a process of its own send something; it is gone when this returns, however it returns."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", _PROGRAM),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=_ANSWER_BYTES,
-        start_new_session=os.name == "posix",
-    )
-    try:
-        out, _ = await process.communicate(json.dumps(asked).encode())
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    told = json.loads(out)
-    return Status(told["status"]), str(told["detail"])

@@ -24,6 +24,7 @@ from orchestrator.notices.dispatcher import Dispatcher
 from orchestrator.notices.event_reader import EventReader
 from orchestrator.notices.sending import deliver
 from orchestrator.notices.state_file import StateFile
+from orchestrator.notices.warm_program import WarmProgram
 from orchestrator.notices.wording import rig_name
 from orchestrator.web.child_life import ChildLife
 from orchestrator.web.control_link import ControlLink, ControlSilent
@@ -42,11 +43,10 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
     redact_logs(Redaction(set(secrets_of(settings))))
     fan = LiveFan(link)
     with closing(Reading(store)) as reading, StateFile(store) as state, life.ended_by_parent():
-        around = Surroundings(
-            EventReader(reading), partial(_now, fan), partial(_report, link), partial(deliver, settings)
-        )
-        dispatcher = Dispatcher(settings, rig_name(settings), state, around)
-        async with asyncio.TaskGroup() as group:
+        async with WarmProgram() as program, asyncio.TaskGroup() as group:
+            send = partial(deliver, settings, ask=program.ask)
+            around = Surroundings(EventReader(reading), partial(_now, fan), partial(_report, link), send)
+            dispatcher = Dispatcher(settings, rig_name(settings), state, around)
             tasks = [
                 group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (dispatcher.run(), "notices"))
             ]
