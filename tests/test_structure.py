@@ -55,6 +55,7 @@ def tree(tmp_path: Path) -> Path:
         ("simulators/cells/offender.py", "import protocols.program", "simulators import none of the others"),
         ("drivers/neware/offender.py", "import simulators.cells", "protocols and drivers never see the simulators"),
         ("orchestrator/web/offender.py", "import drivers.neware.client", "web imports no driver"),
+        ("orchestrator/notices/offender.py", "import drivers.neware.client", "notices import no driver"),
         ("orchestrator/cli/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
         ("orchestrator/bench/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
         ("orchestrator/clock/offender.py", "import orchestrator.judging.limits", FLOORS),

@@ -27,7 +27,7 @@ Settings = Annotated[
 ]
 
 app = typer.Typer(
-    help="Notices to people: what they were told, and whether they can be reached.",
+    help="Notices to people: test, list, acknowledge.",
     epilog=examples("cellrig notices test --bench bench.toml", "cellrig notices list", needs=_FILE),
     no_args_is_help=True,
 )
@@ -39,7 +39,10 @@ def list_notices(
     last: Annotated[int, typer.Option("--last", metavar="N", min=1, help="So many attempts to deliver.")] = 20,
     json: Json = False,
 ) -> None:
-    """Show the alarms that wait for an acknowledgement, and what was sent to whom last."""
+    """Show the open alarms, and what was sent.
+
+    The alarms wait for an acknowledgement; of what was sent it says to whom, and whether it was taken.
+    """
     from orchestrator.notices.state_file import StateFile
 
     with StateFile(store, create=False) as state:
@@ -83,9 +86,9 @@ def ack(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Say that an alarm is seen: it is told no more. A safety stop stays latched until 'cellrig ack RUN'.
+    """End the repeats of an alarm that is seen.
 
-    Works without the service.
+    A safety stop stays latched until 'cellrig ack RUN'. Works without the service.
     """
     import time
 
@@ -119,7 +122,10 @@ def send_test(
     bench: Settings = Path("bench.toml"),
     json: Json = False,
 ) -> None:
-    """Send a test message to each target now, from this machine. Status 1: one of them has not taken it."""
+    """Send a test message to each target now.
+
+    It goes from this machine, without the service. Status 1: one of them has not taken it.
+    """
     import asyncio
 
     settings = _settings(bench)
@@ -159,9 +165,9 @@ async def _tested(settings: NoticeSettings, targets: Sequence[str]) -> list[Outc
     "watch-service", epilog=examples("cellrig notices watch-service --bench bench.toml", needs=f"{_FILE}, and a store")
 )
 def watch_service(bench: Settings = Path("bench.toml"), store: StoreFile = DEFAULT_STORE, json: Json = False) -> None:
-    """Look once whether the service lives, and tell people if it is dead. Status 1: it is. For a timer, once a minute.
+    """Tell people if the service is dead.
 
-    docs/operate.md has the files for systemd.
+    One look, for a timer of the system that makes one a minute (docs/operate.md). Status 1: it is dead.
     """
     import asyncio
 

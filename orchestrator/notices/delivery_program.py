@@ -42,7 +42,8 @@ def sent(asked: Mapping[str, Any]) -> tuple[Status, str]:
 def _page(html: str) -> Any:  # noqa: ANN401 - an attachment of apprise, which has no types
     from apprise.attachment.memory import AttachMemory
 
-    return AttachMemory(content=html, name="cellrig.html", mimetype="text/html")  # type: ignore[no-untyped-call]
+    make: Any = AttachMemory
+    return make(content=html, name="cellrig.html", mimetype="text/html")
 
 
 def _without(address: str, detail: str) -> str:
