@@ -162,6 +162,8 @@ def _at(path: str, filled: dict[str, str]) -> str:
 def _body_of(path: str) -> _Dict:
     if path.endswith("/runs"):
         return {**ORDER, "channel": "21-1-5"}
+    if path.endswith("/notices/acknowledge"):
+        return {"what": "R000001", "by": "ada"}
     return {"owner": "ada", "duration_s": 5} if path.endswith("/claim") else {"by": "ada"}
 
 

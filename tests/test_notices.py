@@ -209,7 +209,7 @@ async def test_a_thousand_events_in_a_minute_become_a_digest_and_a_trip_among_th
     store: Store,
 ) -> None:
     """A flood of warnings is told in a few messages that count them, and holds up no alarm."""
-    run_id = add_run(store)
+    run_id, tripped_s = add_run(store), 0.0
     async with told(store, targets=[PHONE], repeat_s=86_400) as people:
         for number in range(1000):
             people.happen(EventKind.CEILING, run_id, Severity.WARNING)

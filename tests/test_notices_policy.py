@@ -130,13 +130,13 @@ def test_a_level_that_nobody_takes_calls_the_next_at_once() -> None:
     told.failed(first, 3.0)
     (second,) = told.due(3.0)
     assert second.route == ("boss",)
-    assert told.undelivered == ()
+    assert not told.undelivered
     told.failed(second, 5.0)
     assert [incident.key for incident in told.undelivered] == ["R000001"]
     again = told.due(40.0)
     assert sorted(routes(again)) == [("ada-phone", "ada-mail"), ("boss",)]
     told.delivered(again[0])
-    assert told.undelivered == ()
+    assert not told.undelivered
 
 
 def test_a_target_that_failed_lately_is_tried_behind_the_others() -> None:
@@ -153,7 +153,8 @@ def test_a_target_that_failed_lately_is_tried_behind_the_others() -> None:
 def test_a_thousand_events_in_a_minute_become_digests(severity: Severity) -> None:
     """At most six messages reach a person in any minute, and every event is in one of them."""
     told = policy(ADA_MAIL, repeat_s=86_400)
-    at_s, found = [], []
+    at_s: list[float] = []
+    found: list[Message] = []
     for tick in range(1800):
         now_s = tick * 0.1
         if tick < 600:

@@ -98,15 +98,14 @@ def ack(
         raise typer.BadParameter("say WHAT is acknowledged, or --all")
     person = named(by)
     with StateFile(store, create=False) as state:
-        found = [row for row in state.open_incidents() if every or what in {row["key"], row["run_id"], row["channel"]}]
-        done = [row for row in found if state.close_incident(row["number"], f"acknowledged by {person}", time.time())]
+        done = state.acknowledge(what, person, time.time())
     if json:
-        print_json({"acknowledged": [row["key"] for row in done], "by": person})
+        print_json({"acknowledged": done, "by": person})
     elif not done:
         fail(f"no open alarm is of {what or 'anything'}; see 'cellrig notices list'", FAILED)
     else:
-        for row in done:
-            say(f"{row['key']}: acknowledged by {person}", 2)
+        for key in done:
+            say(f"{key}: acknowledged by {person}", 2)
 
 
 @app.command(

@@ -140,6 +140,11 @@ class StateFile:
         sql = "UPDATE incident SET closed_unix_s = ?, closed_by = ? WHERE number = ? AND closed_unix_s IS NULL"
         return self._write(sql, at_unix_s, by, incident) > 0
 
+    def acknowledge(self, what: str | None, by: str, at_unix_s: float) -> list[str]:
+        """Keep that a person has seen open incidents: of a run, a channel or a key, None for all; return their keys."""
+        found = [row for row in self.open_incidents() if what in {None, row["key"], row["run_id"], row["channel"]}]
+        return [row["key"] for row in found if self.close_incident(row["number"], f"acknowledged by {by}", at_unix_s)]
+
     def open_incidents(self) -> list[dict[str, Any]]:
         """Return the incidents that are not over, oldest first, each with its notices' count and gravest facts."""
         return self._rows(f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL ORDER BY incident.number")

@@ -15,6 +15,7 @@ from orchestrator.api.models.channels import (
 )
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
+from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
@@ -24,6 +25,8 @@ from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable,
 __all__ = [
     "LIMIT_MAX",
     "UNIT",
+    "AcknowledgeNotices",
+    "AcknowledgedNotices",
     "ByOrder",
     "CellItem",
     "ChannelNow",
@@ -40,6 +43,7 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "NoticesNow",
     "Page",
     "Person",
     "Problem",
