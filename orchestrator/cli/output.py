@@ -124,15 +124,14 @@ def _bold(text: str) -> str:
 class ProgressView:
     """Shows the progress of runs: bars on a terminal, plain lines elsewhere, always on stderr."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self) -> None:
         self._bars: Progress | None = None
         self._labels: BarsColumn | None = None
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, tuple[int, str]] = {}
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and not self._quiet:
+        if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
             from rich.table import Column as BarsColumn
@@ -161,7 +160,7 @@ class ProgressView:
         """Show an update of a run, on the bus's thread: a terminal that blocks delays no poll."""
         from orchestrator.events import RunUpdate
 
-        if isinstance(told, RunUpdate) and not self._quiet:
+        if isinstance(told, RunUpdate):
             self.show(told)
 
     def show(self, update: RunUpdate) -> None:
