@@ -34,7 +34,7 @@ def log_to_stderr() -> None:
 
 
 class Child:
-    """One of the two processes, over all its lives."""
+    """One process of the service, over all its lives."""
 
     def __init__(self, name: str, work: Work) -> None:
         self.name = name

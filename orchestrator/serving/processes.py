@@ -1,4 +1,4 @@
-"""What control and web each do, out of what ``cellrig serve`` was told."""
+"""What each process of the service does, out of what ``cellrig serve`` was told."""
 
 from __future__ import annotations
 

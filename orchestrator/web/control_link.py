@@ -41,6 +41,7 @@ class ControlLink:
     """The way to the control that lives now, if one does."""
 
     def __init__(self, token: str, url: str | None = None, connect: Connect = connected) -> None:
+        self.token = token
         self._key = proof.key_of(token)
         self._connect = connect
         self.url = url
