@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from orchestrator.cli import (
     watch,
 )
 from orchestrator.cli.examples import examples
+from orchestrator.cli.narrowing import narrowed
 from orchestrator.cli.output import exit_status, fail
 from orchestrator.cli.streams import told_if_unwritten
 
@@ -132,7 +134,7 @@ def _run() -> None:
     from orchestrator.cli.client import NotServed, exit_status_of
 
     try:
-        app()
+        narrowed(app, sys.argv[1:])()
     except NotServed as err:
         fail(str(err), exit_status_of(err))
     except Exception as err:  # the task's root: what is no error of ours shows its trace

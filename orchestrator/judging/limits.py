@@ -235,6 +235,7 @@ class LimitWatch:
         low_v, high_v = self._limits.host.low_v, self._limits.host.high_v
         everything = StepWindow(-self._limits.host_current_a, self._limits.host_current_a)
         windows = self._windows
+        is_clear = False
         for sample in samples:
             window = windows.get(sample.step, everything)
             if (
@@ -243,8 +244,11 @@ class LimitWatch:
                 and sample.step_time_s <= window.time_s
                 and sample.capacity_ah <= window.capacity_ah
             ):
-                self.pass_over()
+                if not is_clear:
+                    self.pass_over()
+                    is_clear = True
                 continue
+            is_clear = False
             findings.extend(self._judge(sample, window))
         return findings
 
