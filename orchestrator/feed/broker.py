@@ -21,7 +21,7 @@ from orchestrator.feed.messages import Message
 
 # How long an answer of the broker is waited for, in seconds.
 ANSWER_S = 5.0
-# Messages that wait for an answer at a time; the library warns of more than ten.
+# Messages of one kind that wait for an answer at a time.
 AT_ONCE = 10
 # The library's own words are told here, in sentences.
 _SILENT = logging.getLogger("orchestrator.feed.paho")
@@ -44,7 +44,7 @@ class Link:
         try:
             await self._client.publish(message.topic, message.payload, message.qos, message.retain)
         except aiomqtt.MqttError as err:
-            raise BrokerLost(str(err)) from err
+            raise BrokerLost(f"no answer to a message: {err}") from err
 
     async def publish_all(self, messages: Sequence[Message]) -> tuple[int, BrokerLost | None]:
         """Send messages in their order, some at a time.
@@ -69,7 +69,7 @@ class Link:
             async for _ in self._client.messages:
                 pass
         except aiomqtt.MqttError as err:
-            raise BrokerLost(str(err.__cause__ or err)) from err
+            raise BrokerLost(f"the connection was lost: {err.__cause__ or err}") from err
 
 
 @asynccontextmanager
@@ -91,11 +91,13 @@ async def connected(settings: MqttSettings, client_id: str, will: Message) -> As
         max_queued_incoming_messages=1,
         logger=_SILENT,
     )
+    # The library warns of more; there are several kinds.
+    client.pending_calls_threshold = 10 * AT_ONCE
     try:
         async with client:
             yield Link(client)
     except aiomqtt.MqttError as err:
-        raise BrokerLost(str(err)) from err
+        raise BrokerLost(f"no connection: {err}") from err
 
 
 def _tls(settings: MqttSettings) -> ssl.SSLContext | None:

@@ -77,8 +77,7 @@ class Discovery:
             config = {"name": name, "state_topic": state, "value_template": value, "expire_after": self._expire_s}
             found.append(self._entity("sensor", channel, key, {**config, **more}))
         for name, key, more in _SAMPLE_SENSORS:
-            value = f"{{{{ value_json.samples[-1].{key} }}}}"
-            config = {"name": name, "state_topic": sample, "value_template": value}
+            config = {"name": name, "state_topic": sample, "value_template": f"{{{{ value_json.{key} }}}}"}
             found.append(self._entity("sensor", channel, key, {**config, **more}))
         config = {
             "name": "Needs a person",

@@ -6,6 +6,7 @@ is sent later up to a bound; older records are left out of the feed, and stay in
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ WHERE run.state NOT IN ('completed', 'stopped', 'failed') ORDER BY test.id
 _COLUMNS = ("sequence", "unix_time_s", "time_s", "step", "step_count", "voltage_v", "current_a", "capacity_ah",
             "energy_wh")  # fmt: skip
 _NAMES = ("sequence", "at_unix_s", *_COLUMNS[2:], "cycle")
+_NEWEST_VALUES = ("at_unix_s", "voltage_v", "current_a", "capacity_ah")
 _ROWS = (
     f"SELECT {', '.join(_COLUMNS)}, {cycle_of('sample')} FROM sample WHERE test = ? AND sequence > ? "  # noqa: S608 names of ours
     f"ORDER BY sequence LIMIT {MOST_SAMPLES}"
@@ -69,7 +71,10 @@ class LiveSamples:
     """The records of all tests that may still grow."""
 
     def __init__(self, store: Callable[[], Store], marks: Marks, topics: Topics, backlog: int, *, is_new: bool) -> None:
-        """Go on behind the records that were sent; a feed that never sent any (``is_new``) begins at the newest."""
+        """Go on behind the records that were sent; a feed that never sent any (``is_new``) begins at the newest.
+
+        Raises StoreError. Called in a running loop, whose time is that of all its calls.
+        """
         self._store, self._marks, self._topics, self._backlog = store, marks, topics, backlog
         self._tests: dict[int, _Followed] = {}
         self._due_s: dict[str, float] = {}
@@ -77,6 +82,7 @@ class LiveSamples:
         self._known = marks.samples()
         self._is_new = is_new
         self._is_first = True
+        self.look_for_tests(asyncio.get_running_loop().time())
 
     @property
     def dropped(self) -> int:
@@ -164,13 +170,15 @@ class LiveSamples:
         if not rows:
             return None
         newest = rows[-1][0]
+        samples = [dict(zip(_NAMES, row, strict=True)) for row in rows]
         body: dict[str, Any] = {
             "sequence": newest,
             "previous": it.sent or None,
             "channel": it.channel,
             "run_id": it.run_id,
             "test": it.test,
-            "samples": [dict(zip(_NAMES, row, strict=True)) for row in rows],
+            **{name: samples[-1][name] for name in _NEWEST_VALUES},
+            "samples": samples,
             "dropped": self._dropped.get(it.channel, 0),
             "backfill": rows[0][0] <= it.late_until,
             "repeat": rows[0][0] <= it.repeat_until,

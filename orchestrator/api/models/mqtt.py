@@ -110,13 +110,17 @@ class SampleRow(BaseModel):
 
 
 class SampleMessage(Head):
-    """The records of a channel since the message before: one message a second at most, sent at QoS 0."""
+    """The records of a channel since the message before, and the newest values: one message a second at most."""
 
     sequence: Annotated[int, said("Number of the newest record of the message, in its test", 1204)]
     previous: _Previous
     channel: TheChannel
     run_id: TheRunId
     test: Annotated[int, said("Number of the test in the store", 4)]
+    at_unix_s: Annotated[float, time_of("When the newest record was made")]
+    voltage_v: _Volt
+    current_a: _Ampere
+    capacity_ah: _Capacity
     samples: Annotated[list[SampleRow], Field(min_length=1), said("The records, the oldest first")]
     dropped: Annotated[int, said("Number of records of the channel left out in this session; all are stored", 0)]
     backfill: _Backfill
