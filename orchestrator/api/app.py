@@ -17,6 +17,7 @@ from orchestrator.api import (
     origins,
     reference_page,
     routes,
+    schema_routes,
     series,
     stored_routes,
     told_errors,
@@ -69,7 +70,8 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    reads = (routes.router, stored_routes.router, series.router, live_routes.router, origins.router)
+    stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
+    reads = (routes.router, *stored)
     describe_answers((routes.open_router, *reads, commands.router, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)

@@ -14,6 +14,7 @@ from orchestrator.cli.output import FAILED, fail
 if TYPE_CHECKING:
     import socket
 
+    from orchestrator.bench.mqtt_settings import MqttSettings
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.serving.processes import Served
 
@@ -42,6 +43,10 @@ def serve(
         int | None,
         typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option("--mqtt", help="HOST:PORT of the MQTT broker to publish to; else the bench file's [mqtt]."),
+    ] = None,
 ) -> None:
     """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
     need("service")
@@ -54,29 +59,42 @@ def serve(
     log_to_stderr()
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     if bench is not None:
-        status = _serve_bench(bench, store, changed)
+        status = _serve_bench(bench, store, changed, mqtt)
     else:
-        status = _serve_simulated(store, speed, cells, changed)
+        status = _serve_simulated(store, speed, cells, changed, mqtt)
     raise typer.Exit(status)
 
 
-def _serve_bench(bench: Path, store: Path, changed: dict[str, Any]) -> int:
+def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str | None) -> int:
     """Serve real instruments. Only control reads what the bench file says of them."""
     from functools import partial
 
     from pydantic import ValidationError
 
+    from orchestrator.bench.mqtt_settings import mqtt_in
     from orchestrator.bench.service_settings import read_document, service_in
     from orchestrator.serving.processes import Served
 
     document = read_document(bench)
     try:
         service = service_in(document).model_copy(update=changed)
+        mqtt = mqtt_in(document)
     except ValidationError:
         # With everything else that is wrong in the file, in words.
         _bench_of(document, bench)
         raise
-    return _serve(Served(service, store, partial(_bench_of, document, bench)))
+    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker)))
+
+
+def _feed_to(settings: MqttSettings | None, broker: str | None) -> MqttSettings | None:
+    """Return the settings of the feed with the broker of ``--mqtt``, None for no feed; its library must be there."""
+    from orchestrator.bench.mqtt_settings import with_broker
+
+    if broker is not None:
+        settings = with_broker(settings, broker)
+    if settings is not None:
+        need("mqtt")
+    return settings
 
 
 def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
@@ -85,7 +103,9 @@ def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
     return bench_of(document, path)
 
 
-def _serve_simulated(store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any]) -> int:
+def _serve_simulated(
+    store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any], broker: str | None
+) -> int:
     """Serve a simulated rack, which is started if none stands from before."""
     from contextlib import closing
     from functools import partial
@@ -100,12 +120,13 @@ def _serve_simulated(store: Path, speed: float | None, cells: Path | None, chang
     _refuse_second(store)
     # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
     check_rights(store)
+    feed = _feed_to(None, broker)
     before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     with closing(reserved(service)) as listening:
         settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
-        return _serve(Served(service, store, partial(_itself, settings)), listening)
+        return _serve(Served(service, store, partial(_itself, settings), feed), listening)
 
 
 def _itself(settings: BenchSettings) -> BenchSettings:

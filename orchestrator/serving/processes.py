@@ -16,26 +16,30 @@ from typing import TYPE_CHECKING
 from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.feed.plan import FeedPlan
+from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
 
 if TYPE_CHECKING:
+    from orchestrator.bench.mqtt_settings import MqttSettings
     from orchestrator.bench.settings import BenchSettings
 
-# How much web gives way to control on a machine that has too much to do.
-_WEB_NICENESS = 5
+# How much what only reads gives way to control on a machine that has too much to do.
+_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A store that is served: the public address, and the bench, which only control reads as such."""
+    """A store that is served: the public address, the bench, which only control reads as such, and a broker if any."""
 
     service: ServiceSettings
     store: Path
     bench: Callable[[], BenchSettings]
+    mqtt: MqttSettings | None = None
 
 
 def serve(served: Served, announce: Callable[[str], None], at: socket.socket | None = None) -> int:
-    """Serve until SIGTERM, Ctrl-C or a closed terminal, by two processes; return the exit status.
+    """Serve until SIGTERM, Ctrl-C or a closed terminal, by processes of their own; return the exit status.
 
     ``at`` is the socket of an address that was ``reserved``. Raises AlreadyOwned, SettingsError and StoreError of a
     start that fails.
@@ -44,7 +48,10 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
         url = url_of(served.service, listening)
         control = partial(be_control, served, url, announce, listening)
         web = partial(be_web, served.service, served.store, listening)
-        return Parent(control, web, lambda: announce(url)).run()
+        optional: dict[str, Work] = {}
+        if served.mqtt is not None:
+            optional["feed"] = partial(be_feed, FeedPlan(served.mqtt, served.store, url), served.service, listening)
+        return Parent(control, web, lambda: announce(url), optional).run()
 
 
 def be_control(
@@ -65,7 +72,23 @@ def be_web(service: ServiceSettings, store: Path, listening: socket.socket, pare
     """Be web: answer at the public address until the parent says that it is over."""
     from orchestrator.web.server import WebPlan, serve_web
 
-    if sys.platform != "win32":
-        # Where there is not enough for both, control goes first.
-        os.nice(_WEB_NICENESS)
+    _give_way()
     asyncio.run(serve_web(WebPlan(service, store), listening, parent))
+
+
+def be_feed(plan: FeedPlan, service: ServiceSettings, listening: socket.socket, parent: ParentLink) -> None:
+    """Be the feed: publish to a broker until the parent says that it is over."""
+    from orchestrator.feed.process import serve_feed
+
+    # The public address is web's.
+    listening.close()
+    _give_way()
+    # aiomqtt waits for sockets by readers, which the usual loop of Windows has not.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(serve_feed(plan, service, parent))
+
+
+def _give_way() -> None:
+    if sys.platform != "win32":
+        # Where there is not enough for all, control goes first.
+        os.nice(_NICENESS)
