@@ -137,19 +137,20 @@ def _service(live: LiveRack | None, no_service: str, live_runs: int) -> RigLine:
     if live is not None:
         return RigLine("service", f"answers at {live.url} and watches {live.channels} channels")
     if live_runs:
-        what = "cellrig watches and stops nothing now; each tester goes on as it does when this machine dies"
-        return RigLine("service", f"{no_service}. By the store {live_runs} runs go on: {what}", needs=True)
+        runs = "1 run goes on" if live_runs == 1 else f"{live_runs} runs go on"
+        what = "cellrig watches and stops nothing now, each tester goes on as it does when this machine dies"
+        return RigLine("service", f"{no_service}. By the store {runs}: {what}. Start it: cellrig serve", needs=True)
     return RigLine("service", f"{no_service}. By the store no run goes on")
 
 
 def _own_events(events: Sequence[Event]) -> Iterator[RigLine]:
-    """Yield what happened to the rig as a whole: deaths of the service, and each kind of warning with its last one."""
+    """Yield what happened to the rig as a whole: ends of the service, and each kind of warning with its last one."""
     own = [event for event in events if event.run_id is None]
     space = [event for event in own if event.kind in _SPACE]
     # Of the disk the newest word counts: there may be room again.
     own = [event for event in own if event.kind not in _SPACE] + space[-1:]
     for event in own:
-        if event.kind == EventKind.SERVICE_AWAY:
+        if event.kind in (EventKind.SERVICE_AWAY, EventKind.SERVICE_STOPPED):
             yield RigLine("service", f"{local_time(event.at_unix_s)}: {event.sentence}")
     starts = [event for event in own if event.kind == EventKind.SERVICE_STARTED]
     if len(starts) > 1:

@@ -54,13 +54,13 @@ svg { vertical-align: middle; max-width: 100%; }
 .line { fill: none; stroke: var(--trace); stroke-width: 1; stroke-linejoin: round; } .dot { fill: var(--trace); }
 .axis { stroke: var(--line); stroke-width: .5; }
 table { border-collapse: collapse; width: 100%; } tr { break-inside: avoid; }
-th { text-align: left; font-weight: normal; color: var(--quiet); font-size: .85rem; }
+th { text-align: left; overflow-wrap: normal; font-weight: normal; color: var(--quiet); font-size: .85rem; }
 th, td { padding: .3rem .7rem; vertical-align: top; border-bottom: 1px solid var(--ground); }
 td:first-child { white-space: nowrap; overflow-wrap: normal; } td:nth-child(2) { min-width: 9rem; }
 footer { margin-top: 1.5rem; color: var(--quiet); font-size: .85rem; }
 @media (min-width: 62rem) {
   article { display: grid; grid-template-columns: 1fr auto; column-gap: 1.2rem; } article > h3 { grid-column: 1 / -1; }
-  article > p { grid-column: 1; } article > .pictures { grid-column: 2; grid-row: 2 / span 3; align-items: start; } }
+  article > p { grid-column: 1; } article > .pictures { grid-column: 2; grid-row: 2 / span 3; flex-direction: column; } }
 @media (max-width: 44rem) {
   thead { display: none; } tr { display: block; padding: .3rem 0; border-bottom: 1px solid var(--line); }
   td { display: block; border: 0; padding: .1rem .7rem; }
