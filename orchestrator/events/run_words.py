@@ -74,7 +74,7 @@ def situation(update: RunUpdate) -> str:
     """Describe the present activity of a run in a sentence, without what a person does about it."""
     run = _named(update)
     hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
-    voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
+    voltage = "" if update.voltage_v is None else f", {update.voltage_v:+z.4f} V"
     why = f": {update.reason}" if update.reason else ""
     match update.state:
         case RunState.RUNNING:
