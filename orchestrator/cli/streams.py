@@ -61,6 +61,11 @@ def told_if_unwritten() -> Iterator[None]:
         raise
 
 
+def stdout_is_closed() -> bool:
+    """Return whether the program was started without an output, so that what it prints reaches nobody."""
+    return isinstance(getattr(getattr(sys.stdout, "buffer", None), "raw", None), _Nowhere)
+
+
 def _text_to(stream: _Nowhere) -> io.TextIOWrapper:
     return io.TextIOWrapper(io.BufferedWriter(stream), encoding="utf-8", errors="replace", write_through=True)
 
