@@ -65,7 +65,7 @@ def channel_words(
     """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours.
 
     ``mounted``: the run whose cell is on it. An empty channel is free. ``begins``: when waiting runs begin, by run id.
-    ``ended``: what the store has of the mounted run where it is over.
+    ``ended``: what the store has of the mounted run, or of the last run of an empty channel, where that is over.
     """
     goes_on = update is not None and not update.state.is_over
     said = run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued, ended)
@@ -83,7 +83,8 @@ def _idle_words(
     """Describe a channel without a run that goes on: free when it is empty, else with the cell that is still on it."""
     if mounted is None:
         empty = "empty" if queued else "free"
-        return empty if last is None else f"{empty}; {run_words(last)}"
+        before = run_words(last) if last is not None else over_words(over) if over is not None else ""
+        return f"{empty}; {before}" if before else empty
     ended = f"{mounted.run_id} {mounted.state.value}"
     if not mounted.state.is_over:
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
