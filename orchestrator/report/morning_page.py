@@ -114,7 +114,7 @@ def _card(section: ET.Element, run: RunLine, report: Morning, zone: tzinfo | Non
     pictures = ET.SubElement(card, "div", {"class": "pictures"})
     if (span := run.trace.span_v) is not None:
         drawn = voltage_picture(run.trace, report.since_unix_s, report.now_unix_s, zone)
-        _figure(pictures, drawn, f"voltage, {span[0]:+.4f} to {span[1]:+.4f} V")
+        _figure(pictures, drawn, f"voltage, {span[0]:+z.4f} to {span[1]:+z.4f} V")
     if run.over_cycles is not None:
         first, last = run.over_cycles.values[0][0], run.over_cycles.values[-1][0]
         name = f"{run.over_cycles.quantity} of cycle{'' if first == last else 's'} {first}"

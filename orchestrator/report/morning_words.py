@@ -106,7 +106,7 @@ def numbers_words(run: RunLine) -> str:
 def pace_words(run: RunLine, now_unix_s: float) -> str:
     """Say where a run is now: its state if it is not simply running, its cycle, its voltage, and how old that is."""
     state = "" if run.state.value == "running" else run.state.value
-    volts = "" if run.voltage_v is None else f"{run.voltage_v:+.4f} V"
+    volts = "" if run.voltage_v is None else f"{run.voltage_v:+z.4f} V"
     cycle = f"cycle {run.cycle}" if run.cycle else ""
     return ", ".join(filter(None, [state, cycle, volts, age_words(run, now_unix_s)]))
 
