@@ -164,7 +164,7 @@ class Morning:
         hands = len(self.needs) + len(self.elsewhere)
         parts = [f"{hands} {'cell needs' if hands == 1 else 'cells need'} hands" if hands else "no cell needs hands"]
         parts += [f"{len(self.stopped)} ended"] if self.stopped else []
-        parts += [f"{len(self.running)} {'runs' if len(self.running) == 1 else 'run'}"] if self.running else []
+        parts += [f"{len(self.running)} running"] if self.running else []
         parts += [f"{len(self.ending)} of them to end today"] if self.ending else []
         parts += [f"{len(self.waiting)} waiting"] if self.waiting else []
         return ", ".join(parts) if self.runs or self.waiting or hands else "no run went on"
