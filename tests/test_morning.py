@@ -141,6 +141,17 @@ def test_only_what_went_on_since_then_is_told(store: Store) -> None:
     assert min(at for piece in run.trace.pieces for at, _ in piece) >= since_unix_s
 
 
+def test_acknowledged_trip_is_told_at_its_own_time(store: Store) -> None:
+    """It ended when it tripped and not when somebody looked: a later report does not tell it again."""
+    maker = made(store, RunState.TRIPPED, "limit exceeded: 4.112 V")
+    acknowledged_unix_s = maker.now_unix_s + 3600.0
+    store.set_run_state(maker.run_id, RunState.STOPPED.value, "limit exceeded: 4.112 V", acknowledged_unix_s)
+    store.add_event(maker.run_id, EventKind.STATE, "stopped: limit exceeded: 4.112 V", acknowledged_unix_s)
+    (run,) = report_of(store, acknowledged_unix_s).stopped
+    assert run.since_unix_s == maker.now_unix_s
+    assert report_of(store, acknowledged_unix_s, since_unix_s=maker.now_unix_s + 60.0).stopped == ()
+
+
 def test_waiting_runs_need_hands_only_where_their_turn_has_come(store: Store) -> None:
     """A queued run asks for its cell when nothing else has its channel; before, it just waits."""
     reason = "waits for a word on its cell"

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.run_steps import RunTest
+from orchestrator.analysis.summary import ended_unix_s
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import RunUpdate
@@ -65,7 +66,7 @@ def run_line(
         said=situation(update),
         reason=update.reason,
         to_do=_to_do(store, update),
-        since_unix_s=run.state_unix_s,
+        since_unix_s=ended_unix_s(run, store) or run.state_unix_s,
         record_unix_s=_record_unix_s(data),
         tested_h=update.time_s / 3600,
         cycle=update.cycle,
