@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.run_by_service import followed
-from orchestrator.cli.serve import announce
-from orchestrator.cli.streams import told_if_unwritten
+from orchestrator.cli.streams import announce, told_if_unwritten
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store

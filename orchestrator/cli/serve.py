@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,13 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail
-from orchestrator.cli.streams import stdout_is_closed
+from orchestrator.cli.streams import announce as _announce
 
 if TYPE_CHECKING:
     import socket
 
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.serving.processes import Served
-
-logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -108,7 +105,7 @@ def _serve_simulated(store: Path, speed: float | None, cells: Path | None, chang
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     with closing(reserved(service)) as listening:
         settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
-        announce(where)
+        _announce(where)
         return _serve(Served(service, store, partial(_itself, settings)), listening)
 
 
@@ -121,7 +118,7 @@ def _serve(served: Served, listening: socket.socket | None = None) -> int:
     from orchestrator.serving.processes import serve as serve_by_two
 
     try:
-        return serve_by_two(served, announce, listening)
+        return serve_by_two(served, _announce, listening)
     except SettingsError:
         # Of a second service of the store it matters more whose it is than that its port is taken.
         _refuse_second(served.store)
@@ -139,12 +136,3 @@ def _refuse_second(store: Path) -> None:
 
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
-
-
-def announce(line: str) -> None:
-    """Write a line for scripts, which wait for it; of a service without an output, to its log."""
-    if stdout_is_closed():
-        logger.info("%s", line)
-        return
-    # It must not sit in a buffer.
-    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it
