@@ -12,6 +12,7 @@ from orchestrator.cli import (
     cells,
     demo,
     extensions,
+    morning,
     operate,
     plot,
     recipes,
@@ -90,6 +91,14 @@ app.command(
 )(plot.plot)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
+app.command(
+    epilog=examples(
+        "cellrig morning",
+        "cellrig morning --since 3d --out morning.html",
+        "cellrig morning --store cellrig-simulated.db --json",
+        needs=_STORE,
+    )
+)(morning.morning)
 app.command(
     epilog=examples("cellrig stop R000002", "cellrig stop --channel 21-1-3", "cellrig stop --rack --yes", needs=_RUN)
 )(operate.stop)

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail
+from orchestrator.cli.streams import announce as _announce
 
 if TYPE_CHECKING:
     import socket
@@ -156,8 +157,3 @@ def _refuse_second(store: Path) -> None:
 
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
-
-
-def _announce(line: str) -> None:
-    # Scripts wait for these lines: they must not sit in a buffer.
-    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it
