@@ -17,7 +17,6 @@ from pathlib import Path
 from benchmarks.figures import Figure, Size
 from benchmarks.time_shares import by_part
 from orchestrator.demo import run_demo
-from orchestrator.events import Told
 from orchestrator.store import open_store
 
 # A store of the demo holds this file (``orchestrator.demo``).
@@ -64,9 +63,5 @@ def _shares() -> dict[str, float]:
     """Give each part's share of the demo's time."""
     with tempfile.TemporaryDirectory() as folder, by_part() as parts:
         began = time.perf_counter()
-        run_demo(Path(folder), 1, _ignore)
+        run_demo(Path(folder), 1)
         return parts.shares(time.perf_counter() - began)
-
-
-async def _ignore(_: Told) -> None:
-    """Take an update and show nothing."""

@@ -51,7 +51,7 @@ class _Answers(asyncio.BufferedProtocol):
             nbytes = len(self._head) - end - 4
             self._head.clear()
         self._left -= nbytes
-        if self._left <= 0 and self._waits is not None:
+        if self._left <= 0 and self._waits is not None and not self._waits.done():
             self._waits.set_result((self._status, self._length))
             self._status, self._waits = b"", None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,20 +55,20 @@ class DemoResult:
     pictures: tuple[Path, ...]
 
 
-def run_demo(folder: Path, seed: int, listener: Listener) -> DemoResult:
+def run_demo(folder: Path, seed: int, listeners: Collection[Listener] = ()) -> DemoResult:
     """Run all cells to their ends and draw them. The store in ``folder`` keeps earlier demos' runs beside the new."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
         raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
     with open_store(folder / "cellrig.db", durability=Durability.KILLED_PROCESS) as store:
-        runs = run_virtual(_run_all(store, seed, listener))
+        runs = run_virtual(_run_all(store, seed, listeners))
         rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))
         pictures = draw(store, dict(zip((cell.label for cell in CELLS), runs, strict=True)), folder)
         return DemoResult(store.path, sum(row.summary.samples for row in rows), rows, pictures)
 
 
-async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
+async def _run_all(store: Store, seed: int, listeners: Collection[Listener]) -> list[str]:
     channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
     rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed=seed)
     requests = []
@@ -79,7 +80,7 @@ async def _run_all(store: Store, seed: int, listener: Listener) -> list[str]:
         request = RunRequest(program, channels[cell.label], cell.label, files=files, simulated=True)
         requests.append(request.judged(rack.usual_bands))
     async with open_simulated_rack(rack) as (tester, _):
-        return [run.run_id for run in await Supervisor(store, tester, Bus([listener])).run(requests)]
+        return [run.run_id for run in await Supervisor(store, tester, Bus(listeners)).run(requests)]
 
 
 def draw(store: Store, runs: dict[str, str], folder: Path) -> tuple[Path, ...]:

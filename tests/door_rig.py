@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from orchestrator.api.access import Guard, Receive, Scope, Send
+from orchestrator.api.access import CONNECTION, Guard, Receive, Scope, Send
 from orchestrator.api.address import listen
 from orchestrator.api.http_server import http_server
 from orchestrator.api.places import Bounds, Places
@@ -29,12 +29,16 @@ class Application:
 
     answer: bytes = b"{}"
     carried_out: list[str] = field(default_factory=list)
+    # For each of them, whether the system would hold a short part of the answer back until the one before has arrived.
+    held_back: list[bool] = field(default_factory=list)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that was let through."""
         await receive()
         self.carried_out.append(scope["path"])
+        link = scope[CONNECTION].transport.get_extra_info("socket")
+        self.held_back.append(not link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
         if scope["path"].endswith(("/slow", "/runs")):
             await self.may_go_on.wait()
         body = b"x" * LONG_ANSWER if scope["method"] == "GET" else self.answer

@@ -28,8 +28,9 @@ from orchestrator.analysis.summary import RunSummary
 from orchestrator.cli.app import app
 from orchestrator.cli.cells import print_empty, print_mounted
 from orchestrator.cli.demo import print_results
+from orchestrator.cli.morning_text import text_of
 from orchestrator.cli.operate import print_instruments, print_states, print_status
-from orchestrator.cli.rack_words import print_rack
+from orchestrator.cli.rack_words import print_rack, rack_notes
 from orchestrator.cli.spectra import print_spectra
 from orchestrator.cli.stops import print_stops
 from orchestrator.cli.stores import print_findings
@@ -37,7 +38,10 @@ from orchestrator.cli.tables import width_of
 from orchestrator.cli.watch import picture
 from orchestrator.demo import CELLS, DemoResult, DemoRow
 from orchestrator.report.impedance import ImpedanceReport
+from orchestrator.report.morning_live import live_rack
+from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.states import RunState
+from orchestrator.store import open_store
 from orchestrator.store.row_checks import Finding, Level
 from tests.terminal_rack import Rack, make_rack
 
@@ -47,6 +51,8 @@ WIDTHS: Mapping[str, int | None] = {"80": 80, "120": 120, "200": 200, "pipe": No
 # An hour ahead of UTC, as people's clocks may be; written so it needs no table of zones.
 _ZONE = "LAB-1"
 _SCREEN_LINES = 24
+# A moment after all that the rack has done.
+_MORNING_UNIX_S = 1_767_585_600.0
 
 
 @contextlib.contextmanager
@@ -193,6 +199,17 @@ def _draw_store_check(_: Rack) -> None:
     )
 
 
+def _draw_morning(rack: Rack) -> None:
+    import sys
+
+    live = live_rack("http://127.0.0.1:8765", rack.status, rack_notes(rack.status))
+    with open_store(rack.store, read_only=True) as store:
+        report = morning(store, Sources(_MORNING_UNIX_S, live))
+    # The room on the disk is the machine's.
+    rig = tuple(line for line in report.rig if line.what != "disk")
+    print(text_of(replace(report, rig=rig), width_of(sys.stdout)))  # noqa: T201 - as other commands print
+
+
 _DRAWN: Mapping[str, Callable[[Rack], None]] = {
     "status": lambda rack: print_status(rack.status),
     "watch-once": lambda rack: print_rack(rack.status),
@@ -201,6 +218,7 @@ _DRAWN: Mapping[str, Callable[[Rack], None]] = {
     "store-check": _draw_store_check,
     "spectra": _draw_spectra,
     "demo": _draw_demo,
+    "morning": _draw_morning,
     "stop": lambda rack: print_stops(rack.answers["stop"]),
     "hold": lambda rack: print_stops(rack.answers["hold"]),
     "resume": lambda rack: print_states([rack.answers["resume"]]),

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.cells import CellModel, load_cell, shipped_names
+from simulators.cells.lili import LithiumSymmetricCell
+from simulators.cells.walking import walk_by_intervals
 from tests.cell_cycler import DISC_CM2, half_cycle, lithium_cell
 
 # Whole lives of cells, twenty times over: on a machine that does other things too, five seconds are not enough.
@@ -89,6 +91,26 @@ def test_cutting_an_interval_changes_nothing(name: str, program: list[tuple[floa
             parts.advance(duration_s / pieces, current_a)
         assert parts.voltage_v(current_a) == pytest.approx(whole.voltage_v(current_a), abs=TOLERANCE_V)
         assert parts.voltage_v(0.0) == pytest.approx(whole.voltage_v(0.0), abs=TOLERANCE_V)
+
+
+@pytest.mark.parametrize("name", ["bare-li-li", "coated-li-li", "softly shorted"])
+@given(
+    program=st.lists(
+        st.tuples(st.lists(st.sampled_from([0.1, 7.3, 30.0, 3600.0]), max_size=20), currents), min_size=1, max_size=4
+    ),
+    part=st.floats(0.5, 1.5),
+)
+def test_a_walk_is_its_intervals_to_the_last_bit(
+    name: str, program: list[tuple[list[float], float]], part: float
+) -> None:
+    """A cell that takes many intervals at once has the voltages and the state of one that takes them one by one."""
+    walking, other = any_cell(name), any_cell(name)
+    assert isinstance(walking, LithiumSymmetricCell)
+    for durations_s, current_a in program:
+        bound_v = part * abs(other.voltage_v(current_a)) + 1e-3
+        walked = walking.walk(durations_s, current_a, -bound_v, bound_v)
+        assert walked == walk_by_intervals(other, durations_s, current_a, -bound_v, bound_v)
+        assert walking.snapshot() == other.snapshot()
 
 
 @pytest.mark.parametrize("name", [*NAMES, "softly shorted"])

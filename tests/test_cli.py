@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.run_by_service import followed
+from orchestrator.cli.streams import announce, told_if_unwritten
 from orchestrator.rack.lock import owning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
@@ -250,6 +251,22 @@ def test_waiting_for_a_queued_run_says_what_it_waits_for(capsys: pytest.CaptureF
     assert over["state"] == "completed"
     assert capsys.readouterr().err.count(f"R000002 on 21-1-3 is queued: {why}") == 1
     assert followed([], row) is None
+
+
+def test_service_without_an_output_ends_well(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Where 'cellrig serve >&-' answers stands in its log, and its end is none of an output that cannot be written."""
+
+    def served() -> None:
+        with told_if_unwritten():
+            announce("http://127.0.0.1:8765")
+            raise SystemExit(0)
+
+    monkeypatch.setattr(sys, "stdout", None)
+    with caplog.at_level("INFO"), pytest.raises(SystemExit) as end:
+        served()
+    sys.stdout.close()
+    assert end.value.code == 0
+    assert "http://127.0.0.1:8765" in caplog.text
 
 
 @pytest.mark.parametrize("text", [b"\xef\xbb\xbfname: a\r\n# \xe2\x82\xac\r\n", b"name: a\n\n# no end"])

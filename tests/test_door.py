@@ -110,6 +110,13 @@ async def test_a_slow_reader_of_a_long_answer_gets_all_of_it() -> None:
         assert size >= 4 * 2**20
 
 
+async def test_no_part_of_an_answer_waits_for_the_part_before_to_arrive() -> None:
+    """An answer's body leaves with its head: held back, it cost every question of a connection that is kept 40 ms."""
+    async with open_door(SMALL) as door:
+        assert await door.status_of(await door.ask("POST", "/api/v1/runs/R000001/stop")) == 200
+        assert door.app.held_back == [False]
+
+
 async def test_commands_and_stops_have_places_of_their_own() -> None:
     """Commands that do not end take no place of a stop; one more of them is refused with a sentence."""
     async with open_door(SMALL) as door:

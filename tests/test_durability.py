@@ -56,7 +56,7 @@ def in_force() -> Iterator[Callable[[], set[int]]]:
 
 def demo(folder: Path, listener: Listener) -> None:
     """Run the demo."""
-    run_demo(folder, 1, listener)
+    run_demo(folder, 1, (listener,))
 
 
 def simulated(folder: Path, listener: Listener) -> None:

@@ -204,8 +204,13 @@ async def test_channel_is_free_only_when_somebody_said_that_it_is_empty(rig: Rig
         assert (use(service), channel_now(service, CHANNEL).words[:4]) == (ChannelUse.FREE, "free")
         with pytest.raises(CommandRefused, match="the same cell as which"):
             service.submit(of(""), "ada", SAME)
+        told = channel_now(service, CHANNEL).words
     async with serving(rig, store) as service:
+        await asyncio.sleep(60)
         assert channel_now(service, CHANNEL).mounted is None
+        # What ran there last is known of an empty channel too.
+        assert channel_now(service, CHANNEL).words.startswith(f"free; {first.run_id} (A17) completed after")
+        assert told.startswith("free; ")
         await ended(service, "A18")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import cellrig
 from cellrig import service as service_module
+from orchestrator.client.paths import run_path
 from orchestrator.clock.scaled import run_scaled
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S
 from orchestrator.store import open_store
@@ -137,6 +138,8 @@ def test_request_that_cannot_be_sent_is_a_sentence(tmp_path: Path) -> None:
         there.order("li-li-0.2", "coated-li-li", "21-1-3", label="\ud800")
     with pytest.raises(cellrig.CannotAsk, match="cannot be sent, so nothing was"):
         there.get("/runs", label="x" * 70_000)
+    with pytest.raises(cellrig.CannotAsk, match="is no text that can be sent, so nothing was"):
+        run_path("R\udcff", "stop")
     for url in ("http://[::1", "http://127.0.0.1:x"):
         with pytest.raises(cellrig.CannotAsk, match="is no address of a service"):
             cellrig.Service(tmp_path / "x.db", url=url, token=TOKEN).status()

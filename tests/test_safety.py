@@ -107,6 +107,14 @@ def test_capacity_that_is_no_number_is_marked() -> None:
     assert (finding.kind, finding.action) == (FindingKind.INVALID_VALUE, Action.MARK)
 
 
+def test_current_that_is_next_to_nothing_has_no_sign() -> None:
+    """The reason of a trip reads 0.0000 mA, not minus nothing."""
+    found = judge(GOOD._replace(voltage_v=5.0, current_a=-1e-9), GOOD._replace(voltage_v=5.0, current_a=-1e-9))
+    told = " ".join(finding.message for finding in found)
+    assert "5.0000 V, 0.0000 mA" in told
+    assert "-0.0000" not in told
+
+
 def test_debounce_spans_batches() -> None:
     """How samples are cut into batches does not matter."""
     watch = LimitWatch(SEGMENT, ENVELOPE)

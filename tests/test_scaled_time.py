@@ -5,8 +5,12 @@ import time
 
 import pytest
 
+from orchestrator.clock.local_time import local_time
 from orchestrator.clock.scaled import ScaledClock, in_loop_time, others_unix_s, run_by, run_scaled
 from orchestrator.clock.virtual import run_virtual, wall_time
+from orchestrator.events import EventKind
+from orchestrator.rack.start_gate import StartGate
+from orchestrator.store import Store
 
 EPOCH_UNIX_S = 1_767_571_200.0
 
@@ -21,6 +25,22 @@ def test_an_hour_passes_in_the_given_fraction() -> None:
     started = time.perf_counter()
     assert run_scaled(hour(), 36_000, EPOCH_UNIX_S) >= 3600
     assert 0.1 <= time.perf_counter() - started < 2.0
+
+
+def test_end_of_observing_is_told_by_the_clock_of_the_rack(store: Store) -> None:
+    """The sentence names the moment that the service gives to programs, not one of the machine's clock."""
+    store.add_event(None, EventKind.SERVICE_STARTED, "once", EPOCH_UNIX_S)
+    store.add_event(None, EventKind.SERVICE_STARTED, "again", EPOCH_UNIX_S + 1)
+
+    async def started() -> tuple[str, float]:
+        gate = StartGate([])
+        gate.note_start(store)
+        assert gate.refusal is not None
+        assert gate.observes_until_unix_s is not None
+        return gate.refusal, gate.observes_until_unix_s
+
+    sentence, until_unix_s = run_scaled(started(), 3600, EPOCH_UNIX_S)
+    assert f"only observes until {local_time(until_unix_s)}" in sentence
 
 
 def test_timers_fire_in_order() -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulators.cells import load_cell
 from simulators.cells.model import CellModel
 from simulators.neware.memory import LogRow, RecordRow, StoredTest
 from simulators.neware.schedule import RecordRules, Schedule, Step, StepKind, UnitRatings
 from simulators.neware.settings import LogCodes, Noise
 from simulators.neware.step_machine import StepMachine
+from simulators.neware.terminals import DrivenCell
 from tests.transcripts.cells import CapacitorCell, RelaxingCell, SourceCell
 
 RATINGS = UnitRatings()
@@ -204,3 +207,26 @@ def test_time_records_lie_on_the_grid_and_at_the_end(interval: int, duration: in
     machine, test = begin(SourceCell(), Step(1, StepKind.REST, duration_ticks=duration, records=RecordRules(interval)))
     machine.advance_to(10**6)
     assert [row.tick for row in test.rows()] == sorted({*range(0, duration, interval), duration})
+
+
+@pytest.mark.parametrize("stop_v", [None, 0.15])
+@settings(max_examples=15)
+@given(st.sampled_from([200, 300, 450, 600, 700]), st.lists(st.integers(0, 60_000), max_size=5))
+def test_records_are_those_of_intervals_taken_one_by_one(stop_v: float | None, interval: int, polls: list[int]) -> None:
+    """A cell that walks from record to record leaves the rows of one whose every interval is looked at."""
+    rules = RecordRules(interval, voltage_v=0.01)
+    steps = (
+        Step(1, StepKind.REST, duration_ticks=1234, records=RecordRules(interval)),
+        Step(2, StepKind.CC_CHARGE, current_a=4e-4, duration_ticks=24_321, stop_voltage_v=stop_v, records=rules),
+        Step(3, StepKind.CC_DISCHARGE, current_a=4e-4, duration_ticks=24_321, records=RecordRules(interval)),
+    )
+    cells: list[CellModel] = [load_cell("bare-li-li", seed=5), DrivenCell(load_cell("bare-li-li", seed=5))]
+    assert [hasattr(cell, "walk") for cell in cells] == [True, False]
+    rows = []
+    for cell in cells:
+        machine, test = begin(cell, *steps, noise=Noise())
+        for tick in (*sorted(polls), 60_000):
+            machine.advance_to(tick)
+        rows.append(list(test.rows()))
+    assert rows[0] == rows[1]
+    assert len(rows[0]) > 40

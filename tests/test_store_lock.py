@@ -60,6 +60,21 @@ def _own(store: Path) -> Instance:
     return asyncio.run(work())
 
 
+def test_lock_of_a_store_that_was_refused_is_taken_away(store_path: Path) -> None:
+    """A service that refuses its store leaves no lock that was not there; one that was there stays."""
+
+    async def refused() -> None:
+        async with owning(store_path):
+            raise CannotOpen("not this one")
+
+    for was_there in (False, True):
+        if was_there:
+            lock_path(store_path).touch()
+        with pytest.raises(CannotOpen):
+            asyncio.run(refused())
+        assert lock_path(store_path).exists() is was_there
+
+
 def test_second_owner_is_refused_and_told_who_is_the_first(store_path: Path, owner: subprocess.Popen[str]) -> None:
     """The refusal names process and address, and leaves the owner's words as they were (faults E08)."""
     words = lock_path(store_path).read_text("utf-8")

@@ -119,7 +119,7 @@ def _summary(data: RunData) -> RunSummary:
         simulated=run.simulated,
         ordered_unix_s=run.created_unix_s,
         started_unix_s=data.tests[0].row.started_unix_s if data.tests else None,
-        ended_unix_s=_ended_unix_s(run, store),
+        ended_unix_s=ended_unix_s(run, store),
         state=run.state,
         ended_because=run.reason,
         hours=data.duration_s / 3600,
@@ -135,7 +135,7 @@ def _summary(data: RunData) -> RunSummary:
     )
 
 
-def _ended_unix_s(run: RunRow, store: Store) -> float | None:
+def ended_unix_s(run: RunRow, store: Store) -> float | None:
     """Return since when the run is at its end. A run whose end was doubted, and that went on, has ended later."""
     if not run.state.is_settled:
         return None

@@ -19,6 +19,7 @@ from orchestrator.api import (
     origins,
     reference_page,
     routes,
+    schema_routes,
     series,
     stored_routes,
     told_errors,
@@ -71,14 +72,8 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     app.state.now = lambda: [run.update() for run in service.runs]
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
-    reads = (
-        routes.router,
-        stored_routes.router,
-        series.router,
-        live_routes.router,
-        origins.router,
-        notice_routes.router,
-    )
+    stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
+    reads = (routes.router, *stored, notice_routes.router)
     orders = commands.router, notice_routes.orders
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]

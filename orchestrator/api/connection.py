@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sys
 from typing import cast
 
@@ -53,6 +54,9 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the first request."""
         super().connection_made(cast("asyncio.Transport", transport))
+        # A head and a body are two writes. asyncio sets this only on sockets that were made with the number of TCP.
+        if (link := transport.get_extra_info("socket")) is not None and link.family != getattr(socket, "AF_UNIX", None):
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.address = str(self.client[0]) if self.client else ""
         self._await_head(HEAD_S)
         self._places.wait(self)

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Request
 from orchestrator.api import models, sentences, told_errors
 from orchestrator.api.parameters import ChannelName
 from orchestrator.api.tags import Tag
+from orchestrator.events import RunUpdate
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.rack.stop_orders import StopReport
-from orchestrator.store import Mountings
+from orchestrator.store import EndedRun, Mountings, RunOnChannel, Store
 
 router = APIRouter()
 open_router = APIRouter()
@@ -88,8 +89,7 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     times = service.cells.queue_times(channel, update)
     # By a simulated rack's clock no date means anything to people.
     begins = {} if service.simulated else times.begins
-    is_older = mounted is not None and mounted.state.is_over and (update is None or update.run_id != mounted.run_id)
-    ended = Mountings(service.store).ended(mounted.run_id) if mounted is not None and is_older else None
+    ended = _ended(service.store, channel, mounted, update)
     words = sentences.channel_words(update, queued, channel, works, stop, mounted, begins, ended)
     if supervisor.watch.is_unseen(channel):
         use = ChannelUse.UNKNOWN
@@ -114,6 +114,16 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         words="; ".join([words, *waiting]),
         needs_person=bool(works or waiting) or sentences.needs_person(update),
     )
+
+
+def _ended(store: Store, channel: str, mounted: RunOnChannel | None, update: RunUpdate | None) -> EndedRun | None:
+    """Return the run of an earlier service that ended last on a channel, whose cell is mounted or was taken out."""
+    if mounted is not None:
+        is_older = mounted.state.is_over and (update is None or update.run_id != mounted.run_id)
+        return Mountings(store).ended(mounted.run_id) if is_older else None
+    last = Mountings(store).last_begun(channel) if update is None else None
+    found = None if last is None else Mountings(store).ended(last)
+    return found if found is not None and found.state.is_over else None
 
 
 def channel_stopped(report: StopReport) -> models.ChannelStopped:

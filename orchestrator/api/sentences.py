@@ -10,7 +10,7 @@ from drivers.interfaces import BatteryTester
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.events.time_left import left_of
+from orchestrator.events.run_words import over_words, run_words
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -67,12 +67,12 @@ def channel_words(
     """Describe the present activity of a channel in a sentence; ``works``: what it does without a run of ours.
 
     ``mounted``: the run whose cell is on it. An empty channel is free. ``begins``: when waiting runs begin, by run id.
-    ``ended``: what the store has of the mounted run where it is over.
+    ``ended``: what the store has of the mounted run, or of the last run of an empty channel, where that is over.
     """
     goes_on = update is not None and not update.state.is_over
-    said = _run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued, ended)
+    said = run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued, ended)
     if works:
-        before = f" (its run before: {_run_words(update)})" if update is not None else ""
+        before = f" (its run before: {run_words(update)})" if update is not None else ""
         said = f"{works}. If it must be off: cellrig stop --channel {channel}{before}"
     said += f"; {stop}" if stop else ""
     rows = [f"{run}, from about {local_time(begins[run])}" if run in begins else run for run in queued]
@@ -85,14 +85,15 @@ def _idle_words(
     """Describe a channel without a run that goes on: free when it is empty, else with the cell that is still on it."""
     if mounted is None:
         empty = "empty" if queued else "free"
-        return empty if last is None else f"{empty}; {_run_words(last)}"
+        before = run_words(last) if last is not None else over_words(over) if over is not None else ""
+        return f"{empty}; {before}" if before else empty
     ended = f"{mounted.run_id} {mounted.state.value}"
     if not mounted.state.is_over:
         return f"{ended} ({mounted.label}) when the service ended; what became of it is being asked"
     if last is not None and last.run_id == mounted.run_id:
-        ended = _run_words(last)
+        ended = run_words(last)
     elif over is not None:
-        ended = _over_words(over)
+        ended = over_words(over)
     return f"idle, cell {mounted.label} still mounted; {ended}; since {local_time(mounted.state_unix_s)}"
 
 
@@ -110,48 +111,6 @@ def waiting(service: Service, channel: str) -> list[str]:
     """Describe the queued runs of a channel that do not start before a person says so."""
     runs = [run for run in service.runs if run.request.channel == channel and run.status.waits_for_a_word]
     return [f"{run.run_id} {run.reason}" for run in runs]
-
-
-def _over_words(run: RunUpdate | EndedRun) -> str:
-    """Describe a run that is over, from its process or from the store: the same words of both."""
-    why = f": {run.reason}" if run.reason else ""
-    return f"{_named(run)} {run.state.value} after {run.time_s / 3600:.1f} h{why}"
-
-
-def _named(run: RunUpdate | EndedRun) -> str:
-    said = ", ".join(filter(None, (run.label, "simulated" if run.simulated else "")))
-    return run.run_id + (f" ({said})" if said else "")
-
-
-def _run_words(update: RunUpdate) -> str:
-    run = _named(update)
-    hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
-    voltage = "" if update.voltage_v is None else f", {update.voltage_v:+.4f} V"
-    why = f": {update.reason}" if update.reason else ""
-    match update.state:
-        case RunState.RUNNING:
-            doing = f": {update.reason};" if update.reason else ","
-            return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"
-        case RunState.UNSEEN:
-            return f"{run} is out of sight after {hours}, the tester goes on by itself, {left}{why}"
-        case RunState.PREFLIGHT | RunState.ARMED:
-            return f"{run} is being checked and started"
-        case RunState.HOLDING:
-            return f"{run} is held at open circuit after {hours}, {left} when it goes on{why}"
-        case RunState.AWAITING_OPERATOR:
-            return f"{run} waits for a person after {hours}, {left} when it goes on{why}"
-        case RunState.TRIPPED:
-            return f"{run} was stopped for safety{why}. Look at the cell, then: cellrig ack {update.run_id}"
-        case RunState.UNKNOWN:
-            return f"LOOK AT THIS CHANNEL: it is not known what {run} does{why}"
-        case RunState.QUEUED:
-            return f"{run} waits to be started"
-        case _:
-            return _over_words(update)
-
-
-def _step(update: RunUpdate) -> str:
-    return f", {update.step_name}" if update.step_name else ""
 
 
 def stop_words(service: Service, channel: str) -> str:

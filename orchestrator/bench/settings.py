@@ -14,6 +14,7 @@ from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
+from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.bench.plausibility import PlausibilitySettings
 from orchestrator.bench.service_settings import ServiceSettings, read_document
@@ -52,13 +53,14 @@ class BenchSettings(TableSettings):
 
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
-    circuit voltage there may be from the last one that the tester showed. ``plausibility``: bands of this laboratory in
-    the place of the usual ones. ``notices``: who is told of what happens. ``clock`` is that of instruments which only
-    simulate and are faster than real ones, ``holders`` are theirs. ``simulated``: all instruments only simulate, and
-    every run on them is marked so.
+    circuit voltage there may be from the last one that the tester showed. ``mqtt``: where the service publishes what
+    happens, ``notices``: which people it tells; nowhere and nobody without them. ``plausibility``: bands of this
+    laboratory in the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than
+    real ones, ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run on them is marked so.
     """
 
     service: ServiceSettings = ServiceSettings()
+    mqtt: MqttSettings | None = None
     tester: tuple[AnyTester, ...] = ()
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None

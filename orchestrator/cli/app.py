@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from orchestrator.cli import (
     cells,
     demo,
     extensions,
+    morning,
     notices,
     operate,
     plot,
@@ -23,6 +25,7 @@ from orchestrator.cli import (
     watch,
 )
 from orchestrator.cli.examples import examples
+from orchestrator.cli.narrowing import narrowed
 from orchestrator.cli.output import exit_status, fail
 from orchestrator.cli.streams import told_if_unwritten
 
@@ -90,6 +93,14 @@ app.command(
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(
+    epilog=examples(
+        "cellrig morning",
+        "cellrig morning --since 3d --out morning.html",
+        "cellrig morning --store cellrig-simulated.db --json",
+        needs=_STORE,
+    )
+)(morning.morning)
+app.command(
     epilog=examples("cellrig stop R000002", "cellrig stop --channel 21-1-3", "cellrig stop --rack --yes", needs=_RUN)
 )(operate.stop)
 app.command(epilog=examples("cellrig hold R000002 --by ada", needs=_RUN))(operate.hold)
@@ -134,7 +145,7 @@ def _run() -> None:
     from orchestrator.cli.client import NotServed, exit_status_of
 
     try:
-        app()
+        narrowed(app, sys.argv[1:])()
     except NotServed as err:
         fail(str(err), exit_status_of(err))
     except Exception as err:  # the task's root: what is no error of ours shows its trace

@@ -73,7 +73,7 @@ def list_cells(
         print_json({"cells": rows, "tested": [one.as_dict() for one in tested]})
         return
     electrodes = [(name, cell.kind.value, cell.working_electrode, cell.counter_electrode) for name, cell in shipped]
-    print_table(_SHIPPED, electrodes, "Shipped with cellrig")
+    print_table(_SHIPPED, electrodes, "Shipped with cellrig", is_first=True)
     if tested:
         rows_told = [_told(one) for one in tested]
         print_table(_TESTED, rows_told, f"Tested, in {store}", columns.value if columns else "")

@@ -40,8 +40,8 @@ def demo(
     need("report")
     from orchestrator.demo import run_demo
 
-    with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {out}"), ProgressView(quiet=json) as view:
-        result = run_demo(out, seed, view)
+    with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {out}"), ProgressView() as view:
+        result = run_demo(out, seed, () if json else (view,))
     if json:
         print_json({"cells": [row.summary.demo_row() for row in result.rows]})
         return

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # Exit status (a contract with users' scripts).
 DONE, FAILED, WRONG_USE, UNREACHABLE = 0, 1, 2, 3
+# How wide the bar of a run is: a tenth is a sign, and at 80 columns there is room for how long the run takes.
+_BAR_WIDTH = 10
+# Between the three columns of a bar's line.
+_BAR_GAPS = 2
 # The word of ``--columns`` for every column.
 ALL_COLUMNS = "all"
 
@@ -75,13 +79,18 @@ def say(sentence: str, indent: int = 0, *, err: bool = False) -> None:
     typer.echo(hanging(sentence, width_of(sys.stderr if err else sys.stdout), indent), err=err)
 
 
-def heading(title: str) -> None:
-    """Write the title of what follows, with an empty line before it."""
-    typer.echo(f"\n{_bold(title)}")
+def heading(title: str, *, is_first: bool = False) -> None:
+    """Write the title of what follows, with an empty line before it, unless it is the first of the output."""
+    typer.echo(_bold(title) if is_first else f"\n{_bold(title)}")
 
 
 def print_table(
-    columns: Sequence[Column | str], rows: Sequence[Sequence[object]], title: str | None = None, chosen: str = ""
+    columns: Sequence[Column | str],
+    rows: Sequence[Sequence[object]],
+    title: str | None = None,
+    chosen: str = "",
+    *,
+    is_first: bool = False,
 ) -> None:
     """Write a table to stdout, and below it which columns the width has left out, and how to see them.
 
@@ -95,7 +104,7 @@ def print_table(
         told, rows = [told[n] for n in places], [[row[n] for n in places] for row in rows]
     table = laid_out(told, rows, width)
     if title is not None:
-        heading(title)
+        heading(title, is_first=is_first)
     typer.echo("\n".join([_bold(table.head), table.rule, *(line for row in table.rows for line in row)]))
     if table.left_out:
         names = ", ".join(column.head for column in table.left_out).removesuffix(".")
@@ -124,27 +133,25 @@ def _bold(text: str) -> str:
 class ProgressView:
     """Shows the progress of runs: bars on a terminal, plain lines elsewhere, always on stderr."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self) -> None:
         self._bars: Progress | None = None
         self._labels: BarsColumn | None = None
+        self._wheres: BarsColumn | None = None
         self._tasks: dict[str, TaskID] = {}
         self._tenths: dict[str, tuple[int, str]] = {}
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and not self._quiet:
+        if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
             from rich.table import Column as BarsColumn
 
             self._labels = BarsColumn(no_wrap=True)
+            self._wheres = BarsColumn(no_wrap=True, overflow="ellipsis")
             self._bars = Progress(
                 TextColumn("{task.fields[label]}", markup=False, table_column=self._labels),
-                BarColumn(bar_width=16),
-                # The end of the line is what a narrow terminal leaves out.
-                TextColumn(
-                    "{task.fields[where]}", markup=False, table_column=BarsColumn(no_wrap=True, overflow="ellipsis")
-                ),
+                BarColumn(_BAR_WIDTH),
+                TextColumn("{task.fields[where]}", markup=False, table_column=self._wheres),
                 console=Console(stderr=True),
                 refresh_per_second=8,
             )
@@ -161,7 +168,7 @@ class ProgressView:
         """Show an update of a run, on the bus's thread: a terminal that blocks delays no poll."""
         from orchestrator.events import RunUpdate
 
-        if isinstance(told, RunUpdate) and not self._quiet:
+        if isinstance(told, RunUpdate):
             self.show(told)
 
     def show(self, update: RunUpdate) -> None:
@@ -172,9 +179,11 @@ class ProgressView:
         if self._bars is not None:
             if update.run_id not in self._tasks:
                 self._tasks[update.run_id] = self._bars.add_task("", total=1.0, label=update.label, where="")
-                if self._labels is not None:
-                    # A narrow terminal leaves nothing of a name out: several runs are told apart by it.
+                if self._labels is not None and self._wheres is not None:
+                    # A narrow terminal leaves out the end of a line, and nothing of a name or of the bar.
                     self._labels.min_width = max(self._labels.min_width or 0, cell_width(update.label))
+                    room = self._bars.console.width - self._labels.min_width - _BAR_WIDTH - _BAR_GAPS
+                    self._wheres.max_width = max(1, room)
             task, total = self._tasks[update.run_id], None if part is None else 1.0
             self._bars.update(task, completed=part or 0.0, total=total, where=_where(update))
             return
@@ -189,6 +198,6 @@ def _where(update: RunUpdate) -> str:
     from orchestrator.events.time_left import left_of
 
     left = left_of(update)
-    voltage = "" if update.voltage_v is None else f"{update.voltage_v:+.4f} V"
+    voltage = "" if update.voltage_v is None else f"{update.voltage_v:+z.4f} V"
     said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)
     return f"{update.state.value}  {'  '.join(filter(None, said))}"

@@ -22,11 +22,17 @@ def print_rack(found: Mapping[str, Any]) -> None:
 def notes(found: Mapping[str, Any]) -> list[str]:
     """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
     lines = ["simulated instruments: no cell is real"] if found["simulated"] else []
-    lines += found["undecided"]
-    lines += [f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]]
-    lines += found["troubles"]
+    lines += rack_notes(found)
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
     return [*lines, f"a person is needed at {', '.join(acting)}"] if acting else lines
+
+
+def rack_notes(found: Mapping[str, Any]) -> list[str]:
+    """Return the sentences on what is not known of the rack, and what does not work."""
+    unreachable = [
+        f"{name} does not answer: nobody watches its channels; see bench check" for name in found["unreachable"]
+    ]
+    return [*found["undecided"], *unreachable, *found["troubles"]]
 
 
 def channel_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,10 +10,12 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail
+from orchestrator.cli.streams import announce as _announce
 
 if TYPE_CHECKING:
     import socket
 
+    from orchestrator.bench.mqtt_settings import MqttSettings
     from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.serving.processes import Served
@@ -43,6 +45,10 @@ def serve(
         int | None,
         typer.Option("--port", min=0, max=65535, help="TCP port, 0 picks a free one; else the bench file's."),
     ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option("--mqtt", help="HOST:PORT of the MQTT broker to publish to; else the bench file's [mqtt]."),
+    ] = None,
     notices: Annotated[
         Path | None,
         typer.Option("--notices", metavar="FILE", help="TOML file whose [notices] says who is told; else --bench's."),
@@ -59,30 +65,32 @@ def serve(
     log_to_stderr()
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     if bench is not None:
-        status = _serve_bench(bench, store, changed, notices)
+        status = _serve_bench(bench, store, changed, mqtt, notices)
     else:
-        status = _serve_simulated(store, speed, cells, changed, notices)
+        status = _serve_simulated(store, speed, cells, changed, mqtt, notices)
     raise typer.Exit(status)
 
 
-def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], notices: Path | None) -> int:
+def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str | None, notices: Path | None) -> int:
     """Serve real instruments. Only control reads what the bench file says of them."""
     from functools import partial
 
     from pydantic import ValidationError
 
+    from orchestrator.bench.mqtt_settings import mqtt_in
     from orchestrator.bench.service_settings import read_document, service_in
     from orchestrator.serving.processes import Served
 
     document = read_document(bench)
     try:
         service = service_in(document).model_copy(update=changed)
+        mqtt = mqtt_in(document)
     except ValidationError:
         # With everything else that is wrong in the file, in words.
         _bench_of(document, bench)
         raise
     told = _notices_of(document, bench) if notices is None else _notices_in_file(notices)
-    return _serve(Served(service, store, partial(_bench_of, document, bench), told))
+    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker), told))
 
 
 def _notices_of(document: dict[str, Any], file: Path) -> NoticeSettings | None:
@@ -104,6 +112,17 @@ def _notices_in_file(file: Path) -> NoticeSettings:
     return told
 
 
+def _feed_to(settings: MqttSettings | None, broker: str | None) -> MqttSettings | None:
+    """Return the settings of the feed with the broker of ``--mqtt``, None for no feed; its library must be there."""
+    from orchestrator.bench.mqtt_settings import with_broker
+
+    if broker is not None:
+        settings = with_broker(settings, broker)
+    if settings is not None:
+        need("mqtt")
+    return settings
+
+
 def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
     from orchestrator.bench.settings import bench_of
 
@@ -111,7 +130,12 @@ def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
 
 
 def _serve_simulated(
-    store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any], notices: Path | None
+    store: Path,
+    speed: float | None,
+    cells: Path | None,
+    changed: dict[str, Any],
+    broker: str | None,
+    notices: Path | None,
 ) -> int:
     """Serve a simulated rack, which is started if none stands from before."""
     from contextlib import closing
@@ -128,12 +152,13 @@ def _serve_simulated(
     _refuse_second(store)
     # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
     check_rights(store)
+    feed = _feed_to(None, broker)
     before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     with closing(reserved(service)) as listening:
         settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
-        return _serve(Served(service, store, partial(_itself, settings), told), listening)
+        return _serve(Served(service, store, partial(_itself, settings), feed, told), listening)
 
 
 def _itself(settings: BenchSettings) -> BenchSettings:
@@ -163,8 +188,3 @@ def _refuse_second(store: Path) -> None:
 
     if (owner := owner_of(store)) is not None:
         fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
-
-
-def _announce(line: str) -> None:
-    # Scripts wait for these lines: they must not sit in a buffer.
-    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

@@ -76,7 +76,7 @@ def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
     """Print the fits of a run's spectra, and what they say of the cell."""
     title = f"Spectra of {report.run_id}"
     rows = [_row(report, index) for index in range(len(report.rows))]
-    print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen)
+    print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen, is_first=True)
     for measured, row in zip(report.spectra, report.rows, strict=True):
         if row.remark:
             say(f"test {measured.test}, cycle {row.cycle}: {row.remark}", 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from orchestrator.cli.output import FAILED, fail
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+logger = logging.getLogger(__name__)
 
 # What a write meets on a full disk, on one that fails, and at a limit of the file's size.
 _FULL = frozenset({errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -59,6 +62,15 @@ def told_if_unwritten() -> Iterator[None]:
         if nowhere is not None and not end.code and nowhere.was_written:
             fail("the output cannot be written (it is closed); what was to be done is done all the same", FAILED)
         raise
+
+
+def announce(line: str) -> None:
+    """Write a line for scripts, which wait for it; of a program that was started without an output, to its log."""
+    if isinstance(getattr(getattr(sys.stdout, "buffer", None), "raw", None), _Nowhere):
+        logger.info("%s", line)
+        return
+    # It must not sit in a buffer.
+    print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it
 
 
 def _text_to(stream: _Nowhere) -> io.TextIOWrapper:

@@ -113,7 +113,7 @@ class StepWatch:
             return []
         (low_a, at_low_v), (high_a, at_high_v) = sorted((before, here))
         message = (
-            f"{high_a * 1e3:.4g} mA shows {at_high_v:.4f} V and {low_a * 1e3:.4g} mA {at_low_v:.4f} V: the currents "
+            f"{high_a * 1e3:.4g} mA shows {at_high_v:z.4f} V and {low_a * 1e3:.4g} mA {at_low_v:z.4f} V: the currents "
             f"have the wrong sign; {self._sign_hint}"
         )
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]

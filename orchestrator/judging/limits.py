@@ -117,7 +117,7 @@ def beyond_absolute(limits: Limits, trace: Trace) -> Finding | None:
     band = limits.absolute
     for time_s, voltage_v in zip(trace.time_s, trace.voltage_v, strict=True):
         if voltage_v < band.low_v or voltage_v > band.high_v:
-            seen = f"{voltage_v:.4f} V at the potentiostat, {time_s:.1f} s after its begin"
+            seen = f"{voltage_v:z.4f} V at the potentiostat, {time_s:.1f} s after its begin"
             message = f"{seen}; the cell's absolute limits are {band.low_v:g} to {band.high_v:g} V"
             return Finding(FindingKind.ABSOLUTE_LIMIT, Action.TRIP, message, time_s)
     return None
@@ -235,6 +235,7 @@ class LimitWatch:
         low_v, high_v = self._limits.host.low_v, self._limits.host.high_v
         everything = StepWindow(-self._limits.host_current_a, self._limits.host_current_a)
         windows = self._windows
+        is_clear = False
         for sample in samples:
             window = windows.get(sample.step, everything)
             if (
@@ -243,8 +244,11 @@ class LimitWatch:
                 and sample.step_time_s <= window.time_s
                 and sample.capacity_ah <= window.capacity_ah
             ):
-                self.pass_over()
+                if not is_clear:
+                    self.pass_over()
+                    is_clear = True
                 continue
+            is_clear = False
             findings.extend(self._judge(sample, window))
         return findings
 
@@ -257,7 +261,7 @@ class LimitWatch:
 
     def _judge(self, sample: Sample, window: StepWindow) -> list[Finding]:
         found = verdict(self._limits, sample.voltage_v, sample.current_a)
-        seen = f"{sample.voltage_v:.4f} V, {sample.current_a * 1e3:.4f} mA at {sample.time_s / 3600:.3f} h"
+        seen = f"{sample.voltage_v:z.4f} V, {sample.current_a * 1e3:z.4f} mA at {sample.time_s / 3600:.3f} h"
         is_open = window.lacks_current(sample.current_a)
         is_only_contact = is_open and window.is_check and sample.step_time_s <= window.time_s
         if found is Verdict.OUTSIDE_ABSOLUTE:
@@ -290,7 +294,7 @@ class LimitWatch:
             return [Finding(FindingKind.INVALID_VALUE, Action.MARK, message, sample.time_s)]
         self._wrong_current += 1
         enough = self._wrong_current >= self.wrong_current_in_a_row
-        message = f"{seen}; {self._told(sample)} allows {window.low_a * 1e3:.4f} to {window.high_a * 1e3:.4f} mA"
+        message = f"{seen}; {self._told(sample)} allows {window.low_a * 1e3:z.4f} to {window.high_a * 1e3:z.4f} mA"
         return [Finding(FindingKind.WRONG_CURRENT, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
 
     def _told(self, sample: Sample) -> str:

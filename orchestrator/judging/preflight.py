@@ -37,7 +37,7 @@ def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bo
 
 def _outside(channel: str, seen_v: float, window: VoltageBand, host: VoltageBand, *, is_symmetric: bool) -> str:
     """Say which cell may be there, and how a person starts it nevertheless where no limit forbids it."""
-    seen = f"channel {channel} shows {seen_v:.4f} V"
+    seen = f"channel {channel} shows {seen_v:z.4f} V"
     expected = f"{window.low_v:g} to {window.high_v:g} V expected"
     if not is_symmetric and seen_v < window.low_v and window.low_v <= -seen_v <= window.high_v:
         return f"{seen}, {expected}: the cell is in with reversed polarity"

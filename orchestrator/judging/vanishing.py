@@ -83,11 +83,13 @@ class VanishingWatch:
     def feed(self, samples: Sequence[Sample]) -> list[Finding]:
         """Judge samples in order. Fed again from the beginning of a step on, it comes to the same state."""
         found: list[Finding] = []
+        count, judge = self._count, self._judge
         for sample in samples:
-            if sample.step_count != self._count:
-                self._begin(sample.step_count)
-                self._judge = self._judge_of(sample.step)
-            if self._judge is not None and (finding := self._judge(sample)) is not None:
+            if sample.step_count != count:
+                count = sample.step_count
+                self._begin(count)
+                judge = self._judge = self._judge_of(sample.step)
+            if judge is not None and (finding := judge(sample)) is not None:
                 found.append(finding)
         return found
 

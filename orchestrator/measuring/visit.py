@@ -182,11 +182,11 @@ def _check_arrival(seen_v: float, expected_v: float, segment: MeasurementSegment
         back = f"; {station.return_instruction(run.request.channel, run.request.program.cell.name)}"
     if abs(seen_v - expected_v) > station.arrival_v:
         raise Interrupted(
-            f"the potentiostat sees {seen_v:.4f} V where the tester saw {expected_v:.4f} V: is it the right cell, and "
-            f"are all leads on?{back}"
+            f"the potentiostat sees {seen_v:z.4f} V where the tester saw {expected_v:z.4f} V: is it the right cell, "
+            f"and are all leads on?{back}"
         )
     if not window.low_v <= seen_v <= window.high_v:
-        raise Interrupted(f"the cell is at {seen_v:.4f} V, outside {window.low_v:g} to {window.high_v:g} V{back}")
+        raise Interrupted(f"the cell is at {seen_v:z.4f} V, outside {window.low_v:g} to {window.high_v:g} V{back}")
 
 
 def _mean_v(result: Spectrum | Trace) -> float:

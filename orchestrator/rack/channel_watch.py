@@ -301,6 +301,6 @@ def _test(status: ChannelStatus) -> str:
 
 def _words(status: ChannelStatus) -> str:
     doing = {ChannelState.PAUSED: "is paused", ChannelState.OTHER: "shows a work status that is not known"}
-    seen = f"{status.voltage_v:+.4f} V, {status.current_a * 1e3:+.4f} mA"
+    seen = f"{status.voltage_v:+z.4f} V, {status.current_a * 1e3:+z.4f} mA"
     more = f", {status.detail}" if status.detail else ""
     return f"{doing.get(status.state, 'works')}, and not by us: {_test(status)}, {seen}{more}"

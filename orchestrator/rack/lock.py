@@ -87,12 +87,14 @@ class Instance:
         self._store_descriptor: int | None = None
         self._text = ""
         self._is_told = False
+        self.was_named = False
         # When the owner before this one, if it died, was last alive.
         self.last_alive_unix_s = last_alive_unix_s
 
     def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0) -> None:
         """Write the lock's owner and the service's addresses into the file."""
         now = iso_utc(time.time())
+        self.was_named = True
         self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url, public_url, parent_pid))))
 
     def beat(self) -> None:
@@ -164,6 +166,7 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
     """Hold a store's lock; the lock of a dead process is replaced. Raises AlreadyOwned, which names the owner."""
     check_path(store)
     path = lock_path(store)
+    is_new = not path.exists()
     file = _open(path, "a+")
     for attempt in range(1, _ATTEMPTS + 1):
         if lock_descriptor(file.fileno(), blocking=False):
@@ -192,6 +195,10 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
         yield instance
     finally:
         instance.clear()
+        if is_new and not instance.was_named:
+            # What refused the store leaves nothing beside it; who waits for the lock sees that its file is gone.
+            with contextlib.suppress(OSError):
+                path.unlink()
         instance.close()
 
 

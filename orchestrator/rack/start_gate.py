@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from orchestrator.clock.local_time import local_time
-from orchestrator.clock.scaled import in_loop_time, others_unix_s
+from orchestrator.clock.scaled import in_loop_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.supervisor import Supervisor
@@ -74,7 +74,7 @@ class StartGate:
             self.observes_until_unix_s = now_unix_s + window_s
             self._deaths = (
                 f"the service died {deaths} times within {WINDOW_S / 60:g} minutes: it only observes until "
-                f"{local_time(others_unix_s() + WINDOW_S)}, then it starts runs again by itself. Find out why in its "
+                f"{local_time(self.observes_until_unix_s)}, then it starts runs again by itself. Find out why in its "
                 "log; who has done so may end it in order and start it again"
             )
             logger.warning("%s", self._deaths)

@@ -15,7 +15,7 @@ async def why_protected(
     if not detail:
         log = await tester.event_log(identity) if identity else []
         detail = f"its last log codes: {', '.join(str(entry.code) for entry in log[-2:])}"
-    seen = f"{last.voltage_v:.4f} V, {last.current_a * 1e3:.4f} mA" if last else "no record"
+    seen = f"{last.voltage_v:z.4f} V, {last.current_a * 1e3:z.4f} mA" if last else "no record"
     return f"{EventKind.TESTER_PROTECTED} at {seen} ({detail})"
 
 

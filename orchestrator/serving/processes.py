@@ -16,27 +16,30 @@ from typing import TYPE_CHECKING
 from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.bench.service_settings import ServiceSettings
+from orchestrator.feed.plan import FeedPlan
 from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
 
 if TYPE_CHECKING:
+    from orchestrator.bench.mqtt_settings import MqttSettings
     from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
 
-# How much web gives way to control on a machine that has too much to do.
-_WEB_NICENESS = 5
+# How much what only reads gives way to control on a machine that has too much to do.
+_NICENESS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
     """A store that is served: the public address, and the bench, which only control reads as such.
 
-    ``notices``: who is told of what happens; None: nobody.
+    ``mqtt``: the broker to publish to, ``notices``: the people to tell; None for none.
     """
 
     service: ServiceSettings
     store: Path
     bench: Callable[[], BenchSettings]
+    mqtt: MqttSettings | None = None
     notices: NoticeSettings | None = None
 
 
@@ -51,6 +54,8 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
         control = partial(be_control, served, url, announce, listening)
         web = partial(be_web, served.service, served.store, listening)
         optional: dict[str, Work] = {}
+        if served.mqtt is not None:
+            optional["feed"] = partial(be_feed, FeedPlan(served.mqtt, served.store, url), served.service, listening)
         if served.notices is not None:
             optional["notices"] = partial(be_notices, served.notices, served.service, served.store, listening)
         return Parent(control, web, lambda: announce(url), optional).run()
@@ -74,10 +79,20 @@ def be_web(service: ServiceSettings, store: Path, listening: socket.socket, pare
     """Be web: answer at the public address until the parent says that it is over."""
     from orchestrator.web.server import WebPlan, serve_web
 
-    if sys.platform != "win32":
-        # Where there is not enough for both, control goes first.
-        os.nice(_WEB_NICENESS)
+    _give_way()
     asyncio.run(serve_web(WebPlan(service, store), listening, parent))
+
+
+def be_feed(plan: FeedPlan, service: ServiceSettings, listening: socket.socket, parent: ParentLink) -> None:
+    """Be the feed: publish to a broker until the parent says that it is over."""
+    from orchestrator.feed.process import serve_feed
+
+    # The public address is web's.
+    listening.close()
+    _give_way()
+    # aiomqtt waits for sockets by readers, which the usual loop of Windows has not.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(serve_feed(plan, service, parent))
 
 
 def be_notices(
@@ -89,3 +104,9 @@ def be_notices(
     # The public address is web's.
     listening.close()
     asyncio.run(serve_notices(notices, service, store, parent))
+
+
+def _give_way() -> None:
+    if sys.platform != "win32":
+        # Where there is not enough for all, control goes first.
+        os.nice(_NICENESS)

@@ -16,6 +16,7 @@ from orchestrator.shorts.edges import Edge, StepProfile
 from orchestrator.shorts.findings import ShortFinding, ShortKind
 from orchestrator.shorts.smoothing import SCATTER_OF_MEDIAN
 from orchestrator.shorts.soft_thresholds import SOFT, SoftThresholds
+from orchestrator.shorts.straight_line import line_of_six, straight_line
 
 _LINE = 6
 _RESIDUALS = 24
@@ -141,19 +142,7 @@ class SoftShortWatch:
             if not line or step_s > line[-1][0]:
                 line.append((step_s, ohm))
             return
-        mean_t = mean_r = 0.0
-        for at, r in line:
-            mean_t += at
-            mean_r += r
-        count = len(line)
-        mean_t /= count
-        mean_r /= count
-        over = under = 0.0
-        for at, r in line:
-            d = at - mean_t
-            over += d * (r - mean_r)
-            under += d * d
-        slope = over / under
+        mean_t, mean_r, slope = line_of_six(*line) if len(line) == _LINE else straight_line(line)
         off = ohm - (mean_r + slope * (step_s - mean_t))
         size = off if off > 0.0 else -off
         t = self._thresholds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from math import inf
 from statistics import median
@@ -33,11 +34,14 @@ class StepTrace:
 
     __slots__ = (
         "_base",
+        "_bearable_ohm",
+        "_lagging",
+        "_lagging_ohm",
         "_levels",
         "_minutes",
-        "_noise_ohm",
         "_older",
         "_older_last",
+        "_recent",
         "_stride_s",
         "_thresholds",
         "_until_s",
@@ -58,10 +62,14 @@ class StepTrace:
 
     def __init__(self, thresholds: Thresholds, known: float = 0.0, noise_ohm: float = 0.0) -> None:
         self._thresholds = thresholds
-        self._noise_ohm = noise_ohm
+        self._bearable_ohm = _BEARABLE * noise_ohm
         self._older = (0.0, 0.0, 0.0)
         self._older_last = 0.0
         self._minutes: deque[tuple[float, float]] = deque(maxlen=_MINUTES)
+        # The same minutes once more: those too young to be compared with, those compared with, and these by resistance.
+        self._recent: deque[tuple[float, float]] = deque()
+        self._lagging: deque[tuple[float, float]] = deque()
+        self._lagging_ohm: list[float] = []
         self._levels: list[float] = []
         self._stride_s, self._until_s = MINUTE_S, MINUTE_S
         self.roll_s = MINUTE_S
@@ -79,7 +87,8 @@ class StepTrace:
         twin = StepTrace(self._thresholds)
         for name in self.__slots__:
             setattr(twin, name, getattr(self, name))
-        twin._minutes, twin._levels = self._minutes.copy(), self._levels.copy()
+        for name in ("_minutes", "_levels", "_recent", "_lagging", "_lagging_ohm"):
+            setattr(twin, name, getattr(self, name).copy())
         return twin
 
     def begin(self, ohm: float, time_s: float) -> None:
@@ -91,13 +100,18 @@ class StepTrace:
 
     def take(self, time_s: float, step_s: float, ohm: float) -> float:
         """Take the next record; return it, or minus infinity where it lies so low that a stretch may begin."""
+        before = self.last
         if ohm > self.local:
-            self.rise(ohm)
+            if ohm > self._thresholds.jump * before > 0.0:
+                self._jump(before)
+            self.local = ohm
+            if step_s < self.roll_s:
+                self.expect()
         if step_s >= self.roll_s:
             self.roll(step_s, ohm)
         elif ohm > self.minute:
             self.minute = ohm
-        before, self.last = self.last, ohm
+        self.last = ohm
         if ohm >= self.half:
             self.half_since = None
         elif self.half_since is None:
@@ -118,32 +132,31 @@ class StepTrace:
         self.expected, self.high = e, t.high * e
         # A short is dated by where the cell stood, which may be above what is expected; not by where a contact stood.
         self.half = t.half * (e if self.has_jumped else local)
-        self.low = t.fall * e if self.can_judge(e) else -inf
+        self.low = t.fall * e if e > self._bearable_ohm and e > _LEAST_PART * known else -inf
 
     def can_judge(self, ohm: float) -> bool:
         """Return whether noise, or what is left of a gradient that drives against the current, hides no such level."""
-        return ohm > _BEARABLE * self._noise_ohm and ohm > _LEAST_PART * self.known
+        return ohm > self._bearable_ohm and ohm > _LEAST_PART * self.known
 
     def has_halved(self, ohm: float) -> bool:
         """Return whether a record lies below half of the last minutes, where noise hides no such fall."""
         return ohm <= self._thresholds.half * self.local and self.can_judge(self.local)
 
-    def rise(self, ohm: float) -> None:
-        """Take a record above all of the last minutes; after a jump, which is a contact's, where it stood is kept."""
-        before = self.last
-        if ohm > self._thresholds.jump * before > 0.0 and self._is_steady_at(before):
+    def _jump(self, before: float) -> None:
+        """Keep where the cell stood before a record that jumped up, which is a contact's."""
+        if self._is_steady_at(before):
             self._base = min(self._base, before) if self._base else before
             self.known = min(self.known, before) if self.known else before
             self.has_jumped = True
-        self.local = ohm
-        self.expect()
 
     def roll(self, step_s: float, ohm: float) -> None:
         """Begin the next minute."""
-        older = self._older = (self.minute, self._older[0], self._older[1])
+        minute, (before, earlier, _) = self.minute, self._older
+        self._older = minute, before, earlier
         self.minute = ohm
         self.roll_s = step_s + MINUTE_S
         self._minutes.append((step_s, ohm))
+        self._recent.append((step_s, ohm))
         if step_s >= self._until_s:
             self._levels.append(ohm)
             self._until_s = step_s + self._stride_s
@@ -152,15 +165,22 @@ class StepTrace:
                 self._stride_s *= 2.0
         if step_s >= self._thresholds.lag_from_s:
             self._lag(step_s)
-        self.local = max(*older, ohm)
+        self.local = max(minute, before, earlier, ohm)
         self.expect()
 
     def _lag(self, step_s: float) -> None:
+        """Take the median of what the step had ``lag_s`` ago, among the minutes that are kept, as what is known."""
         lag_s = self._thresholds.lag_s
         most_s = self._thresholds.lag_part * lag_s
-        within = [ohm for at_s, ohm in self._minutes if abs(step_s - at_s - lag_s) <= most_s]
-        if within:
-            lag = self.lag_ohm = sorted(within)[len(within) // 2]
+        recent, lagging, in_order = self._recent, self._lagging, self._lagging_ohm
+        while recent and step_s - recent[0][0] - lag_s >= -most_s:
+            lagging.append(recent.popleft())
+            insort(in_order, lagging[-1][1])
+        oldest_s = self._minutes[0][0]
+        while lagging and (step_s - lagging[0][0] - lag_s > most_s or lagging[0][0] < oldest_s):
+            del in_order[bisect_left(in_order, lagging.popleft()[1])]
+        if in_order:
+            lag = self.lag_ohm = in_order[len(in_order) // 2]
             self.known = self._base
             if lag > 0.0 and (not self.known or lag < self.known):
                 self.known = lag

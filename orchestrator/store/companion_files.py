@@ -29,6 +29,11 @@ def newest_path(store: Path) -> Path:
     return store.with_name(f"{store.name}-newest")
 
 
+def mqtt_marks_path(store: Path) -> Path:
+    """Return the file that tells how far the MQTT feed has sent a store (``orchestrator.feed.marks``)."""
+    return store.with_name(f"{store.name}-mqtt")
+
+
 def notices_path(store: Path) -> Path:
     """Return the file in which the notices to people keep what was told to whom (``orchestrator.notices``)."""
     return store.with_name(f"{store.name}-notices")

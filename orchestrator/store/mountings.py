@@ -20,6 +20,7 @@ _NEWEST = """
     SELECT id, channel, kind, run_id, follows, said_by, event, at_unix_s FROM mounting WHERE {} ORDER BY id DESC LIMIT 1
 """
 _USE = _NEWEST.format("channel = ? AND kind IN ('begun', 'empty')")
+_BEGUN = _NEWEST.format("channel = ? AND kind = 'begun'")
 _WORD = _NEWEST.format("run_id = ? AND kind <> 'begun'")
 # The newest run that had begun on a channel and did not complete, of those that ended after an event.
 _BROKEN_SINCE = """
@@ -102,6 +103,11 @@ class Mountings:
     def last_use(self, channel: str) -> Mounting | None:
         """Return what came last on a channel: that a run began there, or that somebody said it is empty."""
         return self._mounting(_USE, channel)
+
+    def last_begun(self, channel: str) -> str | None:
+        """Return the id of the run that began last on a channel, whatever was said of it since; None if none has."""
+        found = self._mounting(_BEGUN, channel)
+        return None if found is None else found.run_id
 
     def last_word(self, run_id: str) -> Mounting | None:
         """Return what was said last of the cell of a run: with its order, or after it."""

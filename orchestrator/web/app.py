@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from orchestrator.api import browser, live_routes, notice_routes, origins, series, stored_routes
+from orchestrator.api import browser, live_routes, notice_routes, origins, schema_routes, series, stored_routes
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
@@ -124,7 +124,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    for router in (stored_routes.router, series.router, live_routes.router, origins.router, notice_routes.router):
+    routes = (stored_routes, series, live_routes, origins, schema_routes, notice_routes)
+    for router in (module.router for module in routes):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

@@ -39,16 +39,21 @@ class LiveFan:
         self._link = link
         self._bus = Bus()
         self._runs: dict[str, RunUpdate] = {}
-        self._is_followed = False
+        # Set while control tells what happens.
+        self.followed = asyncio.Event()
         self.clients = LiveClients(self._bus)
         # Called when control is lost.
         self.lost: Callable[[], None] = lambda: None
 
+    def runs(self) -> list[RunUpdate]:
+        """Return every run as control told it last."""
+        return list(self._runs.values())
+
     def now(self) -> list[RunUpdate]:
         """Return every run as it is now. Raises ControlSilent while control does not answer."""
-        if not self._is_followed:
+        if not self.followed.is_set():
             raise ControlSilent(SILENT)
-        return list(self._runs.values())
+        return self.runs()
 
     async def run(self) -> None:
         """Follow control, and whoever comes after it, until cancelled."""
@@ -56,13 +61,13 @@ class LiveFan:
             try:
                 async with self._link.follow(_LIVE) as lines:
                     self._runs.clear()
-                    self._is_followed = True
+                    self.followed.set()
                     await self._pass_on(lines)
             except ControlSilent as err:
-                if self._is_followed:
+                if self.followed.is_set():
                     logger.warning("%s", err)
             finally:
-                self._is_followed = False
+                self.followed.clear()
                 self.clients.close()
                 self.lost()
             await asyncio.sleep(_RETRY_S)

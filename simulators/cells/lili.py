@@ -9,15 +9,16 @@ Equations and sources: docs/cell-models.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulators.cells.electrolyte import electrolyte_at
 from simulators.cells.impedance import angular_rad_per_s, film_ohm_cm2
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.random_draws import erlang, spread, uniform
 from simulators.cells.solving import solve_rising
-from simulators.cells.state import CellState
+from simulators.cells.state import MOST_A, CellState
 from simulators.cells.thermal import arrhenius, thermal_voltage_v
+from simulators.cells.walking import Walked, walk_by_intervals
 
 HOLD_S = 15.0
 """How long the ionic share of a shunted cell's current is held before it is worked out again."""
@@ -127,6 +128,74 @@ class LithiumSymmetricCell(CellState):
                 self._evolve(steps)
                 return
         self._advance_by_events(duration_s, current_a)
+
+    def walk(self, durations_s: Sequence[float], current_a: float, low_v: float, high_v: float) -> Walked:
+        """Advance by intervals at a constant current, as ``walk_by_intervals`` does: the hot loop of long tests."""
+        walked_v: list[float] = []
+        if self._short == _SOUND and abs(current_a) < MOST_A:
+            walked_v = self._walk_sound(durations_s, current_a, low_v, high_v)
+        voltages_v, before = walk_by_intervals(self, durations_s[len(walked_v) :], current_a, low_v, high_v)
+        return walked_v + voltages_v, before
+
+    def _walk_sound(self, durations_s: Sequence[float], current_a: float, low_v: float, high_v: float) -> list[float]:
+        """Advance up to the first interval in which a filament forms or a bound is crossed; return the voltages.
+
+        It has the operations of ``advance``, ``_evolve`` and ``_ionic_v`` in their order: the same to the last bit.
+        """
+        density = current_a / self._area
+        strip = density / self._exchange2
+        strip_arc, thermal2_v, nucleus, face = math.asinh(strip), self._thermal2_v, self._nucleus, 1.0 - self._nucleus
+        film_ohm, rest_ohm, tip_area, interface = (
+            self._electrolyte_ohm_cm2, self._rest_ohm_cm2, self._tip_area, self._interface
+        )  # fmt: skip
+        contact_v, meet_at = current_a * self._contact_ohm, min(self._soft_at, self._bridge_at)
+        charge, slow_v, fast_v, grown = self._charge_c, self._slow_v, self._fast_v, self._penetration
+        film2_w, film2_c, deposit_w, deposit_c, cover_w, cover_c = (
+            self._film2_working, self._film2_counter, self._deposit_working, self._deposit_counter,
+            self._cover_working, self._cover_counter,
+        )  # fmt: skip
+        voltages_v: list[float] = []
+        steps_of: dict[float, tuple[float, ...]] = {}
+        for duration_s in durations_s:
+            steps = steps_of.get(duration_s)
+            if steps is None:
+                if not 0.0 <= duration_s < math.inf:
+                    break
+                steps = steps_of[duration_s] = self._steps(duration_s, density)
+            growth, _, slow, slow_decay, fast, fast_decay, uncover, thicken, deposit = steps
+            after = grown + growth
+            if not after < meet_at:
+                break
+            kept = charge, slow_v, fast_v, grown, film2_w, film2_c, deposit_w, deposit_c, cover_w, cover_c
+            charge += current_a * duration_s
+            slow_v = slow + (slow_v - slow) * slow_decay
+            fast_v = fast + (fast_v - fast) * fast_decay
+            grown = after
+            film2_w += thicken
+            film2_c += thicken
+            cover = cover_w
+            if density > 0.0:
+                cover = cover_c = 1.0 - (1.0 - cover_c) * uncover
+                cover_w *= uncover
+                deposit_c += deposit
+            elif density < 0.0:
+                cover = cover_w = 1.0 - (1.0 - cover_w) * uncover
+                cover_c *= uncover
+                deposit_w += deposit
+            plate = strip / (nucleus + face * cover)
+            kinetic = thermal2_v * (strip_arc + math.asinh(plate))
+            films, deposits = math.sqrt(film2_w) + math.sqrt(film2_c), deposit_w + deposit_c
+            linear = film_ohm * (1.0 - tip_area * grown) + rest_ohm + interface * (films + deposits)
+            voltage_v = slow_v + fast_v + density * linear + kinetic + contact_v
+            if not low_v < voltage_v < high_v:
+                charge, slow_v, fast_v, grown, film2_w, film2_c, deposit_w, deposit_c, cover_w, cover_c = kept
+                break
+            voltages_v.append(voltage_v)
+        self._charge_c, self._slow_v, self._fast_v, self._penetration = charge, slow_v, fast_v, grown
+        self._film2_working, self._film2_counter = film2_w, film2_c
+        self._deposit_working, self._deposit_counter = deposit_w, deposit_c
+        self._cover_working, self._cover_counter = cover_w, cover_c
+        return voltages_v
 
     def restore(self, state: tuple[float, ...]) -> None:
         """Return to a moment that ``snapshot`` kept, with the position in the random stream and what was drawn."""

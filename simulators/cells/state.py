@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from simulators.cells.solving import solve_rising
 
-_MOST_A = 1e6
+MOST_A = 1e6
 
 
 class CellState(ABC):
@@ -57,7 +57,7 @@ class CellState(ABC):
 
     def _pass(self, duration_s: float, current_a: float) -> None:
         """Count the charge of an interval. Raises ValueError for one that no cell has."""
-        if not 0.0 <= duration_s < math.inf or not -_MOST_A < current_a < _MOST_A:
+        if not 0.0 <= duration_s < math.inf or not -MOST_A < current_a < MOST_A:
             raise ValueError(f"cannot advance a cell by {duration_s} s at {current_a} A")
         self._charge_c += current_a * duration_s
 

@@ -7,7 +7,8 @@ tester stores voltage and current (reference, 1.4).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import starmap
 from typing import Any, NamedTuple
 
 _ROW = struct.Struct("<HLBqq4f")
@@ -87,6 +88,10 @@ class StoredTest:
     ) -> None:
         """Keep one more record."""
         self._rows += _ROW.pack(step, cycle, kind, step_time_ms, tick, voltage_v, current_a, capacity_ah, energy_wh)
+
+    def extend(self, rows: Iterable[tuple[int, int, int, int, int, float, float, float, float]]) -> None:
+        """Keep more records, each as ``append`` takes it."""
+        self._rows += b"".join(starmap(_ROW.pack, rows))
 
     def packed(self, first_seq: int, count: int | None) -> tuple[int, Iterator[tuple[Any, ...]]]:
         """Return the number of the first record and the records from there on, without those the ring has lost."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
+from simulators.cells.walking import Walk, walk_by_intervals
 from simulators.neware.cell_drive import Drive
 from simulators.neware.memory import LogRow, StepRow, StoredTest
 from simulators.neware.readings import Readings
@@ -11,6 +13,9 @@ from simulators.neware.schedule import TICKS_PER_S, Step
 from simulators.neware.settings import LogCodes, Trouble
 
 _MS_PER_TICK = 1000 // TICKS_PER_S
+
+_WALKED = 120
+"""So many intervals are taken at once at most: an hour of half minutes."""
 
 
 class Recorder:
@@ -106,42 +111,43 @@ class Recorder:
         It takes exactly the intervals that the drive's ``look`` and ``commit`` would take, and stops before the first
         that ends after ``stop_tick``, or that crosses a bound: at that one the drive has looked then.
         """
-        interval, test, tick, next_tick = step.records.interval_ticks, self.test, drive.tick, self.tick
+        interval, test, cell = step.records.interval_ticks, self.test, drive.cell
         if test is None or drive.holding or interval is None:
             return
-        cell, current_a, low, high = drive.cell, drive.current_a, drive.low, drive.high
-        snapshot, advance, voltage_at = cell.snapshot, cell.advance, cell.voltage_v
-        read, append = self._readings.read, test.append
+        own: Walk | None = getattr(cell, "walk", None)
+        walk, most = (partial(walk_by_intervals, cell), 1) if own is None else (own, _WALKED)
+        current_a, tick, next_tick = drive.current_a, drive.tick, self.tick
+        read, rows = self._readings.read, []
         number, cycle, kind = step.number, self.cycle, int(step.kind)
         voltage_v, charge_ah, energy_wh = drive.voltage_v, drive.charge_ah, drive.energy_wh
         rest_a = None if step.direction else self.trouble.rest_current_a
         crossing: tuple[tuple[float, ...], int, float] | None = None
-        while True:
-            span = int(min(tick - drive.changed_tick or 1, Drive.longest_ticks(cell), next_tick - tick))
-            if span < 1 or tick + span > stop_tick:
+        while crossing is None:
+            spans = _spans(drive, (start_tick, interval), tick, next_tick, stop_tick, most)
+            if not spans:
                 break
-            before = snapshot()
-            advance(span / TICKS_PER_S, current_a)
-            next_v = voltage_at(current_a)
-            if not low < next_v < high:
-                crossing = before, span, next_v
-                break
-            tick += span
-            passed_ah = abs(current_a) * span / (3600.0 * TICKS_PER_S)
-            charge_ah += passed_ah
-            energy_wh += passed_ah * abs(voltage_v + next_v) * 0.5
-            voltage_v = next_v
-            if tick != next_tick:
-                continue
-            gone = tick - start_tick
-            read_v, read_a = read(voltage_v, current_a, gone)
-            if rest_a is not None:
-                read_a = rest_a
-            append(number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh)
-            self._last_tick = tick
-            next_tick = tick - gone % interval + interval
+            voltages_v, before = walk([span / TICKS_PER_S for span in spans], current_a, drive.low, drive.high)
+            if before is not None:
+                crossing = before, spans[len(voltages_v) - 1], voltages_v.pop()
+            for span, next_v in zip(spans, voltages_v, strict=False):
+                tick += span
+                passed_ah = abs(current_a) * span / (3600.0 * TICKS_PER_S)
+                charge_ah += passed_ah
+                energy_wh += passed_ah * abs(voltage_v + next_v) * 0.5
+                voltage_v = next_v
+                if tick != next_tick:
+                    continue
+                gone = tick - start_tick
+                read_v, read_a = read(voltage_v, current_a, gone)
+                if rest_a is not None:
+                    read_a = rest_a
+                rows.append((number, cycle, kind, gone * _MS_PER_TICK, tick, read_v, read_a, charge_ah, energy_wh))
+                next_tick = tick - gone % interval + interval
         drive.tick, drive.voltage_v, drive.charge_ah, drive.energy_wh = tick, voltage_v, charge_ah, energy_wh
         self.tick = next_tick
+        if rows:
+            test.extend(rows)
+            self._last_tick = rows[-1][4]
         if crossing is not None:
             drive.look_back(*crossing)
 
@@ -177,3 +183,30 @@ class Recorder:
         """Keep an event, by default on the last record."""
         if self.test is not None:
             self.test.log.append(LogRow(self.rows if seq is None else seq, code, tick, value))
+
+
+def _spans(
+    drive: Drive, grid: tuple[int, int], tick: int, record_tick: float, stop_tick: float, most: int
+) -> list[int]:
+    """Return the next intervals from ``tick`` on in ticks, ``most`` at most, up to ``stop_tick``.
+
+    ``grid`` has the first tick and the interval of time records, ``record_tick`` is the next one.
+    """
+    (start_tick, interval), changed_tick = grid, drive.changed_tick
+    longest = Drive.longest_ticks(drive.cell)
+    even = min(longest, interval)
+    is_even = most > 1 and interval % even == 0
+    spans: list[int] = []
+    while len(spans) < most:
+        left = record_tick - tick
+        if is_even and tick - changed_tick >= even and left % even == 0:
+            # From here on all intervals are alike.
+            return spans or [even] * int(min(most, (stop_tick - tick) // even))
+        span = int(min(tick - changed_tick or 1, longest, left))
+        tick += span
+        if span < 1 or tick > stop_tick:
+            break
+        spans.append(span)
+        if tick == record_tick:
+            record_tick = tick - (tick - start_tick) % interval + interval
+    return spans

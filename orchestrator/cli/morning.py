@@ -1,0 +1,126 @@
+"""``cellrig morning``: what ran since yesterday, what stopped and why, and which cells need hands."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
+from orchestrator.cli.client import NotServed, ServiceClient, Url
+from orchestrator.cli.output import FAILED, WRONG_USE, fail, print_json
+from orchestrator.cli.rack_words import rack_notes
+from orchestrator.cli.run_filters import moment
+from orchestrator.cli.tables import printable, width_of
+
+if TYPE_CHECKING:
+    from orchestrator.report.morning_live import LiveRack
+    from orchestrator.report.morning_reading import Sources
+
+_LASTING = re.compile(r"(\d{1,5}) ?(h|d)")
+_SECONDS = {"h": 3600.0, "d": 86_400.0}
+_PAGE_ENDINGS = (".html", ".htm")
+# The mark of a page of ours stands among its first bytes.
+_HEAD_BYTES = 2048
+
+Since = Annotated[
+    str, typer.Option("--since", metavar="TIME", help="36h, 3d, yesterday, 2026-11-27 or '2026-11-27 16:40'; else 24h.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Write the page, an .html; the one before is replaced."),
+]
+
+
+def morning(
+    since: Since = "",
+    out: Out = None,
+    text: Annotated[bool, typer.Option("--text", help="Print the text also where a page is written.")] = False,
+    store: StoreFile = DEFAULT_STORE,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Report what ran since yesterday and which cells need hands.
+
+    Also what stopped and why, what ends today, what was marked, and the state of the rig. As text, or with --out as one
+    page of HTML with small pictures that needs nothing else. What runs now is asked of the service; without one the
+    store alone tells it, and the report says so.
+    """
+    import time
+
+    from orchestrator.report.morning_reading import morning as read
+    from orchestrator.store import open_store
+
+    _check_out(out)
+    now_unix_s = time.time()
+    with open_store(store, read_only=True) as opened:
+        report = read(opened, _sources(since, store, url, now_unix_s))
+    if out is not None:
+        from orchestrator.report.morning_page import page
+
+        _write(out, page(report))
+    if json:
+        print_json({**report.as_dict(), "page": None if out is None else str(out)})
+        return
+    if out is None or text:
+        from orchestrator.cli.morning_text import text_of
+
+        typer.echo(text_of(report, width_of(sys.stdout)))
+    if out is not None:
+        typer.echo(printable(str(out)))
+
+
+def _sources(since: str, store: Path, url: str | None, now_unix_s: float) -> Sources:
+    """Ask the service what runs now, and read --since. Raises BadParameter."""
+    from orchestrator.report.morning_reading import USUAL_S, Sources
+
+    lasting = _LASTING.fullmatch(since.strip())
+    lasting_s = float(lasting[1]) * _SECONDS[lasting[2]] if lasting else USUAL_S
+    since_unix_s = None if lasting else moment("--since", since)
+    if lasting_s <= 0 or (since_unix_s is not None and since_unix_s >= now_unix_s):
+        raise typer.BadParameter("the report goes from then to now: say a moment before now", param_hint="--since")
+    live, why = _asked(store, url)
+    return Sources(now_unix_s, live, why, since_unix_s, lasting_s)
+
+
+def _asked(store: Path, url: str | None) -> tuple[LiveRack | None, str]:
+    """Ask the service; without an answer return the reason in a sentence."""
+    from orchestrator.report.morning_live import live_rack
+
+    try:
+        client = ServiceClient(store, url)
+        found = client.get("/status")
+    except NotServed as err:
+        return None, str(err).partition("; start it")[0]
+    return live_rack(client.url, found, rack_notes(found)), ""
+
+
+def _check_out(out: Path | None) -> None:
+    """Refuse a file that is no page, and one that somebody else wrote. Raises BadParameter."""
+    from orchestrator.report.morning_page import GENERATOR
+
+    if out is None:
+        return
+    if out.suffix.lower() not in _PAGE_ENDINGS:
+        raise typer.BadParameter(f"{out}: a page ends with .html", param_hint="--out")
+    if out.is_dir():
+        fail(f"{out} is a folder; give the name of a file in it", WRONG_USE)
+    if out.exists():
+        with out.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+        if GENERATOR.encode() not in head:
+            fail(f"{out} is there and is no morning page; give another --out", FAILED)
+
+
+def _write(out: Path, document: bytes) -> None:
+    """Put a page in its place as a whole: who opens it meanwhile sees the one before."""
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        partial.write_bytes(document)
+        partial.replace(out)
+    except OSError as err:
+        partial.unlink(missing_ok=True)
+        fail(f"{out} cannot be written ({err.strerror}); give another --out", FAILED)

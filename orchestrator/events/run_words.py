@@ -1,0 +1,113 @@
+"""A run in a sentence, and what a person does about it: the same words in ``status``, notices and the morning page."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from orchestrator.events.time_left import left_of
+from orchestrator.events.values import RunUpdate
+from orchestrator.states import RunState
+
+_TO_DO = {
+    RunState.TRIPPED: "Look at the cell, then: cellrig ack {run}",
+    RunState.UNKNOWN: (
+        "Look at {channel} on the tester, and switch it off there if it still works; to send the stop again: "
+        "cellrig stop {run}"
+    ),
+    RunState.HOLDING: "Look at the cell; to go on: cellrig resume {run}, to end it: cellrig stop {run}",
+    RunState.AWAITING_OPERATOR: "Do what it says, then: cellrig resume {run}",
+    RunState.UNSEEN: (
+        "See whether the tester and its computer are on and connected; what it records meanwhile is fetched when it "
+        "answers"
+    ),
+    RunState.QUEUED: "Put the cell on {channel}, then: cellrig mounted {run}",
+}
+
+
+class ToldRun(Protocol):
+    """What is told of a run that is over, as a process or a store has it; ``time_s`` is its run time."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+
+    @property
+    def label(self) -> str:
+        """The name of the cell; empty without one."""
+
+    @property
+    def state(self) -> RunState:
+        """The state of the run."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is in that state."""
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether no cell is real; None if that is not known."""
+
+    @property
+    def time_s(self) -> float:
+        """The run time at its last record."""
+
+
+def what_to_do(state: RunState, run_id: str, channel: str) -> str:
+    """Say what a person does about a run in a state, the verb first; empty where there is nothing to do.
+
+    Of a queued run it holds where the run waits until somebody says that its cell is mounted.
+
+    >>> what_to_do(RunState.TRIPPED, "R000007", "21-1-3")
+    'Look at the cell, then: cellrig ack R000007'
+    """
+    return _TO_DO.get(state, "").format(run=run_id, channel=channel)
+
+
+def run_words(update: RunUpdate) -> str:
+    """Describe the present activity of a run in a sentence; of a safety stop also what a person does."""
+    if update.state is RunState.TRIPPED:
+        return f"{situation(update)}. {what_to_do(update.state, update.run_id, update.channel)}"
+    return situation(update)
+
+
+def situation(update: RunUpdate) -> str:
+    """Describe the present activity of a run in a sentence, without what a person does about it."""
+    run = _named(update)
+    hours, left = f"{update.time_s / 3600:.1f} h", left_of(update)
+    voltage = "" if update.voltage_v is None else f", {update.voltage_v:+z.4f} V"
+    why = f": {update.reason}" if update.reason else ""
+    match update.state:
+        case RunState.RUNNING:
+            doing = f": {update.reason};" if update.reason else ","
+            return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"
+        case RunState.UNSEEN:
+            return f"{run} is out of sight after {hours}, the tester goes on by itself, {left}{why}"
+        case RunState.PREFLIGHT | RunState.ARMED:
+            return f"{run} is being checked and started"
+        case RunState.HOLDING:
+            return f"{run} is held at open circuit after {hours}, {left} when it goes on{why}"
+        case RunState.AWAITING_OPERATOR:
+            return f"{run} waits for a person after {hours}, {left} when it goes on{why}"
+        case RunState.TRIPPED:
+            return f"{run} was stopped for safety{why}"
+        case RunState.UNKNOWN:
+            return f"LOOK AT THIS CHANNEL: it is not known what {run} does{why}"
+        case RunState.QUEUED:
+            return f"{run} waits to be started"
+        case _:
+            return over_words(update)
+
+
+def over_words(run: ToldRun) -> str:
+    """Describe a run that is over, from its process or from the store: the same words of both."""
+    why = f": {run.reason}" if run.reason else ""
+    return f"{_named(run)} {run.state.value} after {run.time_s / 3600:.1f} h{why}"
+
+
+def _named(run: ToldRun) -> str:
+    said = ", ".join(filter(None, (run.label, "simulated" if run.simulated else "")))
+    return run.run_id + (f" ({said})" if said else "")
+
+
+def _step(update: RunUpdate) -> str:
+    return f", {update.step_name}" if update.step_name else ""

@@ -1,0 +1,1 @@
+"""The MQTT feed: a process that publishes what the store and control tell, and receives nothing (docs/mqtt.md)."""

@@ -1,0 +1,113 @@
+"""The connection to the broker, through aiomqtt, which is imported here alone.
+
+A client is made anew for each connection: one that is entered again after a loss takes a refusal for a connection, and
+delivers later what has raised (docs/decisions/0023). A broker's answer says only that it had the message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import aiomqtt
+
+from drivers.errors import SettingsError
+from orchestrator.bench.mqtt_settings import MqttSettings
+from orchestrator.feed.messages import Message
+
+# How long an answer of the broker is waited for, in seconds.
+ANSWER_S = 5.0
+# Messages of one kind that wait for an answer at a time.
+AT_ONCE = 10
+# The library's own words are told here, in sentences.
+_SILENT = logging.getLogger("orchestrator.feed.paho")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class BrokerLost(Exception):
+    """The broker does not take messages; the message says why."""
+
+
+class Link:
+    """An open connection."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, message: Message) -> None:
+        """Send a message, and wait for the broker's answer (at QoS 0: until it has left). Raises BrokerLost."""
+        try:
+            await self._client.publish(message.topic, message.payload, message.qos, message.retain)
+        except aiomqtt.MqttError as err:
+            raise BrokerLost(f"no answer to a message: {err}") from err
+
+    async def publish_all(self, messages: Sequence[Message]) -> tuple[int, BrokerLost | None]:
+        """Send messages in their order, some at a time.
+
+        Return how many from the first on were answered, and if that are not all, why.
+        """
+        answered = 0
+        for first in range(0, len(messages), AT_ONCE):
+            batch = messages[first : first + AT_ONCE]
+            results = await asyncio.gather(*(self.publish(it) for it in batch), return_exceptions=True)
+            for result in results:
+                if isinstance(result, BrokerLost):
+                    return answered, result
+                if isinstance(result, BaseException):
+                    raise result
+                answered += 1
+        return answered, None
+
+    async def lost(self) -> None:
+        """Wait until the connection is lost, and raise BrokerLost. What the broker sends is thrown away."""
+        try:
+            async for _ in self._client.messages:
+                pass
+        except aiomqtt.MqttError as err:
+            raise BrokerLost(f"the connection was lost: {err.__cause__ or err}") from err
+
+
+@asynccontextmanager
+async def connected(settings: MqttSettings, client_id: str, will: Message) -> AsyncIterator[Link]:
+    """Connect, and disconnect in order at the end of the block. Raises BrokerLost; SettingsError for wrong files."""
+    client = aiomqtt.Client(
+        settings.host,
+        settings.broker_port,
+        username=settings.user,
+        password=settings.password(),
+        identifier=client_id,
+        will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain),
+        keepalive=settings.keep_alive_s,
+        timeout=ANSWER_S,
+        tls_context=_tls(settings),
+        # Without it single messages of a burst are 40 ms late.
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        # Nothing is subscribed to; what comes all the same is not kept.
+        max_queued_incoming_messages=1,
+        logger=_SILENT,
+    )
+    # The library warns of more; there are several kinds.
+    client.pending_calls_threshold = 10 * AT_ONCE
+    try:
+        async with client:
+            yield Link(client)
+    except aiomqtt.MqttError as err:
+        raise BrokerLost(f"no connection: {err}") from err
+
+
+def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
+    if not settings.tls:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_certificate)
+        if settings.client_certificate is not None:
+            context.load_cert_chain(settings.client_certificate, settings.client_key)
+    except (OSError, ssl.SSLError) as err:
+        files = ", ".join(str(it) for it in (settings.ca_certificate, settings.client_certificate) if it is not None)
+        raise SettingsError(f"mqtt: the certificates {files} cannot be used: {err}; check paths and rights") from err
+    return context

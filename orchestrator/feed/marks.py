@@ -1,0 +1,151 @@
+"""How far each kind of message has been sent: a small SQLite file of the feed's own beside the store.
+
+The store itself is the outbox; nothing is copied into this file. What is about to be sent is noted before it leaves and
+again when the broker has answered, so that after a kill the messages whose fate is not known are sent again and say so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS event_mark (
+    one INTEGER PRIMARY KEY CHECK (one = 1), sent INTEGER NOT NULL, tried INTEGER NOT NULL, at_unix_s REAL NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS row_mark (
+    kind TEXT NOT NULL, run_id TEXT NOT NULL, sent INTEGER NOT NULL, digest TEXT NOT NULL, tried INTEGER NOT NULL,
+    PRIMARY KEY (kind, run_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sample_mark (test INTEGER PRIMARY KEY, sent INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS discovered (topic TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventMark:
+    """The newest event that the broker has answered, when it happened, and the newest that was tried."""
+
+    sent: int
+    tried: int
+    at_unix_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowMark:
+    """Of the rows of a run: the newest that the broker has answered with its digest, and the newest that was tried."""
+
+    sent: int = 0
+    digest: str = ""
+    tried: int = 0
+
+
+class Marks:
+    """The file of marks, opened for the life of the feed."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made anew where there is none or it is damaged: the feed then begins at what is newest."""
+        self._path = path
+        try:
+            self._connection = _opened(path)
+        except sqlite3.DatabaseError as err:
+            aside = path.with_name(f"{path.name}.damaged")
+            logger.error("%s cannot be read (%s): it is kept as %s, and the feed begins anew", path, err, aside.name)
+            path.replace(aside)
+            for log in ("-wal", "-shm"):
+                path.with_name(path.name + log).unlink(missing_ok=True)
+            self._connection = _opened(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write what is noted inside in one commit."""
+        self._connection.execute("BEGIN IMMEDIATE").close()
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK").close()
+            raise
+        self._connection.execute("COMMIT").close()
+
+    def client_id(self) -> str:
+        """Return the random part of the client id, the same for all lives of this feed.
+
+        A connection that the broker still believes in is so taken over, and its last will comes before our first word.
+        """
+        self._run("INSERT OR IGNORE INTO meta VALUES ('client_id', ?)", secrets.token_hex(6))
+        return str(self._one("SELECT value FROM meta WHERE name = 'client_id'")[0])
+
+    def events(self) -> EventMark | None:
+        """Return the mark of events, None for a feed that has never sent any."""
+        found = self._one("SELECT sent, tried, at_unix_s FROM event_mark")
+        return EventMark(*found) if found else None  # type: ignore[arg-type]  # the columns are the fields
+
+    def note_events(self, mark: EventMark) -> None:
+        """Note the mark of events."""
+        values = (mark.sent, mark.tried, mark.at_unix_s)
+        self._run("INSERT OR REPLACE INTO event_mark VALUES (1, ?, ?, ?)", *values)
+
+    def rows(self, kind: str) -> dict[str, RowMark]:
+        """Return the marks of a kind of rows, by run."""
+        found = self._connection.execute("SELECT run_id, sent, digest, tried FROM row_mark WHERE kind = ?", (kind,))
+        return {run_id: RowMark(*mark) for run_id, *mark in found.fetchall()}
+
+    def note_rows(self, kind: str, marks: Mapping[str, RowMark]) -> None:
+        """Note marks of rows, by run."""
+        values = [(kind, run_id, it.sent, it.digest, it.tried) for run_id, it in marks.items()]
+        self._connection.executemany("INSERT OR REPLACE INTO row_mark VALUES (?, ?, ?, ?, ?)", values).close()
+
+    def samples(self) -> dict[int, int]:
+        """Return the sequence number of the newest record that was sent, by test."""
+        return dict(self._connection.execute("SELECT test, sent FROM sample_mark").fetchall())
+
+    def note_samples(self, marks: Mapping[int, int]) -> None:
+        """Note how far the records of the tests that are followed were sent; others are forgotten."""
+        with self.together():
+            self._run("DELETE FROM sample_mark")
+            self._connection.executemany("INSERT INTO sample_mark VALUES (?, ?)", marks.items()).close()
+
+    def discovered(self) -> set[str]:
+        """Return the topics under which Home Assistant was told of something."""
+        return {topic for (topic,) in self._connection.execute("SELECT topic FROM discovered").fetchall()}
+
+    def note_discovered(self, topics: Iterable[str]) -> None:
+        """Note the topics under which Home Assistant is told of something now."""
+        with self.together():
+            self._run("DELETE FROM discovered")
+            self._connection.executemany("INSERT INTO discovered VALUES (?)", [(it,) for it in topics]).close()
+
+    def _run(self, sql: str, *values: object) -> None:
+        self._connection.execute(sql, values).close()
+
+    def _one(self, sql: str) -> tuple[object, ...]:
+        found: tuple[object, ...] | None = self._connection.execute(sql).fetchone()
+        return found or ()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    with contextlib.suppress(FileExistsError):
+        # For its owner alone, as the store is.
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").close()
+        connection.execute("PRAGMA synchronous = FULL").close()
+        connection.executescript(_TABLES).close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
