@@ -13,6 +13,7 @@ from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.policy import Policy
 from orchestrator.notices.quiet_hours import daily_test_is_due, is_quiet
 from orchestrator.notices.values import Message, Notice, Outcome, Reason
+from orchestrator.notices.wording import body_of
 
 ADA_PHONE = {"name": "ada-phone", "person": "ada", "url": "json://127.0.0.1/a", "severity": "alarm"}
 ADA_MAIL = {"name": "ada-mail", "person": "ada", "url": "json://127.0.0.1/b", "severity": "notice"}
@@ -223,3 +224,24 @@ def test_a_message_that_was_refused_is_tried_again_later_and_later() -> None:
             tried.append(now_s)
             told.failed(message, float(now_s))
     assert tried == [10, 40, 100, 220]
+
+
+def test_after_a_quiet_minute_alarms_are_messages_of_their_own_again() -> None:
+    """The pace of a flood ends with it: four alarms a second apart are four messages, before it and a minute later."""
+    told = policy(ADA_MAIL, repeat_s=86_400)
+    at_s = []
+    for begin_s in (0.0, 100.0):
+        for second in range(6):
+            told.tell(notice(int(begin_s) + second + 1), begin_s + second)
+            at_s += [begin_s + second for _ in sent(told, begin_s + second)]
+    assert at_s == [0.0, 1.0, 2.0, 3.0, 100.0, 101.0, 102.0, 103.0]
+
+
+def test_of_too_many_waiting_notices_the_oldest_are_counted_and_not_told() -> None:
+    """A night of floods in the quiet hours is one message that says how much it leaves out."""
+    told = policy(ADA_MAIL)
+    for number in range(1, 2501):
+        told.tell(notice(number, Severity.WARNING), 0.0)
+    (message,) = told.due(100.0)
+    assert (len(message.entries), message.left_out) == (2000, 500)
+    assert "2480 more" in body_of(message, "rack-1")
