@@ -41,6 +41,7 @@ _CLEARED = {
     "LINES",
     "MFLAGS",
     "NO_COLOR",
+    "PYTHONDONTWRITEBYTECODE",
     "PY_COLORS",
     "SSL_CERT_FILE",
     "TERMINAL_WIDTH",
