@@ -92,7 +92,7 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
             while not (url := line_of(service)).startswith("http"):
                 pass
             clients = Clients(url, token_path(store).read_text("ascii").strip())
-            _start_runs(clients)
+            start_runs(clients)
             spans = {}
             for stretch, crowd in ((ALONE, _nobody), (ASKING, _asking), (UNREAD, _never_reading)):
                 with crowd(clients, service.pid, lasts_s, seen):
@@ -113,7 +113,8 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
         seen.cpu.setdefault(stretch, []).append(used / (ended - began))
 
 
-def _start_runs(clients: Clients) -> None:
+def start_runs(clients: Clients) -> None:
+    """Start a run on seven channels, and wait until each records."""
     for n in range(1, 8):
         order = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": f"21-1-{n}", "by": "benchmark"}
         assert clients.answer("POST", "runs", order)["run_id"]
