@@ -16,7 +16,7 @@ from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import what_to_do
 from orchestrator.report.morning import Morning, Trace
-from orchestrator.report.morning_live import LiveRack
+from orchestrator.report.morning_live import LiveRack, live_rack
 from orchestrator.report.morning_page import page
 from orchestrator.report.morning_pictures import voltage_picture
 from orchestrator.report.morning_reading import Sources, morning
@@ -125,6 +125,18 @@ def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
     assert "cellrig serve" in first.said
 
 
+def test_what_works_without_a_run_needs_hands_too(store: Store) -> None:
+    """A channel on which somebody else's test works counts, with the sentence of the service and its stop."""
+    words = "works, and not by us: 'by-hand', test 1. If it must be off: cellrig stop --channel 21-1-7"
+    row = {"channel": "21-1-7", "words": words, "works_without_run": "works, and not by us", "run": None}
+    found = {"channels": [row], "made_by_a_newer_service": True}
+    live = live_rack("http://127.0.0.1:8765", found, ())
+    report = report_of(store, 2 * DAY_S, live=live)
+    assert report.headline == "1 cell needs hands"
+    assert words in text_of(report, None)
+    assert words in Elements(page(report)).text
+
+
 def test_only_what_went_on_since_then_is_told(store: Store) -> None:
     """A run that ended before is left out; of one that goes on, the numbers are those of the report's time."""
     over = made(store, RunState.COMPLETED, "program finished")
@@ -228,7 +240,8 @@ def test_command_writes_its_page_and_replaces_no_other_file(tmp_path: Path) -> N
     (tmp_path / "notes.html").write_text("mine")
     refused(cellrig("morning", "--store", "lab.db", "--out", "notes.html", cwd=tmp_path), 1, "no morning page")
     assert (tmp_path / "notes.html").read_text() == "mine"
-    refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "a moment before now")
+    refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "say a moment before")
+    refused(cellrig("morning", "--store", "lab.db", "--since", "monday", cwd=tmp_path), 2, "hours or days (36h, 3d)")
     refused(cellrig("morning", "--store", "lab.db", "--out", "m.pdf", cwd=tmp_path), 2, "ends with .html")
 
 
