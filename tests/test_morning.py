@@ -43,9 +43,11 @@ def made(store: Store, state: RunState, reason: str = "", label: str = "A17", ch
     return maker
 
 
-def report_of(store: Store, now_unix_s: float, **more: object) -> Morning:
+def report_of(
+    store: Store, now_unix_s: float, *, live: LiveRack | None = None, since_unix_s: float | None = None
+) -> Morning:
     """Read the report at a moment, by the store alone unless ``live`` is given."""
-    return morning(store, Sources(now_unix_s, no_service=NO_SERVICE, zone=UTC, **more))  # type: ignore[arg-type]
+    return morning(store, Sources(now_unix_s, live, NO_SERVICE, since_unix_s, zone=UTC))
 
 
 class Elements(HTMLParser):
