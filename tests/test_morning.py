@@ -23,7 +23,7 @@ from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.report.morning_runs import stored_update
 from orchestrator.report.morning_words import grouped
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, Store, open_store
+from orchestrator.store import DeviationCategory, MountingKind, Mountings, Store, open_store
 from tests.command_line import cellrig, refused
 from tests.run_maker import EVERY_S, RunMaker, cycling, program_of
 
@@ -155,6 +155,16 @@ def test_only_what_went_on_since_then_is_told(store: Store) -> None:
     assert min(at for piece in run.trace.pieces for at, _ in piece) >= since_unix_s
 
 
+def test_cell_of_a_run_that_is_over_is_to_be_taken_out_until_somebody_has(store: Store) -> None:
+    """What stopped says so as long as the cell is the last one on its channel."""
+    maker = made(store, RunState.COMPLETED, "program finished")
+    Mountings(store).add("21-1-3", MountingKind.BEGUN, maker.run_id, "", maker.now_unix_s)
+    (run,) = report_of(store, maker.now_unix_s).stopped
+    assert run.to_do == "Take the cell out, then: cellrig empty 21-1-3"
+    Mountings(store).add("21-1-3", MountingKind.EMPTY, None, "ada", maker.now_unix_s)
+    assert report_of(store, maker.now_unix_s).stopped[0].to_do == ""
+
+
 def test_acknowledged_trip_is_told_at_its_own_time(store: Store) -> None:
     """It ended when it tripped and not when somebody looked: a later report does not tell it again."""
     maker = made(store, RunState.TRIPPED, "limit exceeded: 4.112 V")
@@ -252,10 +262,13 @@ def test_simulated_runs_are_told_by_their_own_clock(store: Store) -> None:
     maker = made(store, RunState.COMPLETED, "program finished")
     with store.transaction() as connection:
         connection.execute("UPDATE run SET simulated = 1")
+        Mountings(store).add("21-1-3", MountingKind.BEGUN, maker.run_id, "", maker.now_unix_s)
     report = report_of(store, maker.now_unix_s + 100 * DAY_S)
     assert [run.run_id for run in report.stopped] == [maker.run_id]
     assert report.now_unix_s == pytest.approx(maker.now_unix_s)
     assert "no cell is real" in text_of(report, 80)
+    # Nobody takes a simulated cell out of its channel; a real one is there until somebody says that it is not.
+    assert report.stopped[0].to_do == ""
 
 
 def test_missing_readings_are_none_for_programs(store: Store) -> None:
