@@ -1,1 +1,1 @@
-"""Mutation testing of what stops a cell: is there a test that fails when a limit is wrong?"""
+"""Mutation testing of what stops a cell: each decision is changed, and a test must fail."""

@@ -19,14 +19,15 @@ from tests.mutants.trial import prepare, survives
 ROOT = Path(__file__).parent.parent.parent
 # The modules, each with the tests that speak of it: those that fail soonest first.
 TESTS = {
-    "orchestrator/judging/limits.py": ("safety", "halfcycles", "beyond_the_window"),
-    "orchestrator/judging/guards.py": ("halfcycles", "open_circuit"),
-    "orchestrator/judging/open_circuit.py": ("open_circuit", "halfcycles"),
-    "orchestrator/judging/vanishing.py": ("open_circuit",),
-    "orchestrator/judging/preflight.py": ("preflight",),
-    "protocols/voltage_order.py": ("step_order",),
-    "protocols/plausibility.py": ("plausibility",),
+    # Those of ``protocols`` before the others, whose trials import them once for all.
+    "protocols/voltage_order.py": ("step_order", "recipe_checks"),
+    "protocols/plausibility.py": ("plausibility", "plausibility_confirmed"),
     "protocols/channel_envelope.py": ("envelope",),
+    "orchestrator/judging/preflight.py": ("preflight",),
+    "orchestrator/judging/limits.py": ("limit_boundaries", "safety", "halfcycles"),
+    "orchestrator/judging/guards.py": ("halfcycles", "open_circuit"),
+    "orchestrator/judging/vanishing.py": ("vanishing_boundaries", "open_circuit"),
+    "orchestrator/judging/open_circuit.py": ("open_circuit", "halfcycles"),
 }
 # A trial may take so many times the processor time of the tests without a mutant, and so many seconds more.
 _TIMES, _MORE_S = 4.0, 10.0
@@ -47,14 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     wanted = [path for path in TESTS if not chosen.modules or Path(path).stem in chosen.modules]
     if unknown := set(chosen.modules) - {Path(path).stem for path in TESTS}:
-        parser.error(f"no such module: {', '.join(sorted(unknown))}; there are {', '.join(Path(p).stem for p in TESTS)}")
+        parser.error(
+            f"no such module: {', '.join(sorted(unknown))}; there are {', '.join(Path(p).stem for p in TESTS)}"
+        )
     gaps = [gap for path in wanted for gap in _module(path, chosen.every, chosen.only)]
     return 1 if gaps else 0
 
 
 def _module(path: str, every: int, only: str) -> list[Mutant]:
     """Try a module's mutants, print its line, and return the survivors that nobody has explained."""
-    prepare(path.partition("/")[0])
+    prepare(Path(path))
     tests = [f"tests/test_{name}.py" for name in TESTS[path]]
     began_s = time.process_time()
     children = _children_s()

@@ -51,8 +51,14 @@ class _MutantLoader(importlib.abc.InspectLoader):
         return self._mutant.source
 
 
-def prepare(root_package: str) -> None:
-    """Import what every trial of a package's modules needs and none changes."""
+def prepare(module: Path) -> None:
+    """Import what every trial of a module needs and none changes; modules of ``protocols`` come first, by themselves.
+
+    Raises RuntimeError when the module itself is imported already: no mutant would take its place any more.
+    """
+    root_package = module.parts[0]
+    if ".".join(module.with_suffix("").parts) in sys.modules:
+        raise RuntimeError(f"{module} is imported already: try it in a call of its own")
     for name in (*_LIBRARIES, *_KEPT.get(root_package, ())):
         importlib.import_module(name)
     for plugin in entry_points(group="pytest11"):
