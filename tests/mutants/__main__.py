@@ -26,7 +26,7 @@ TESTS = {
     "orchestrator/judging/preflight.py": ("preflight",),
     "orchestrator/judging/limits.py": ("limit_boundaries", "safety", "halfcycles"),
     "orchestrator/judging/guards.py": ("halfcycles", "open_circuit"),
-    "orchestrator/judging/vanishing.py": ("vanishing_boundaries", "open_circuit"),
+    "orchestrator/judging/vanishing.py": ("open_circuit"),
     "orchestrator/judging/open_circuit.py": ("open_circuit", "halfcycles"),
 }
 # A trial may take so many times the processor time of the tests without a mutant, and so many seconds more.

@@ -33,6 +33,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+# Of a larger whole number, such as the seconds of an hour, one more is no other decision.
+_LARGEST_COUNT = 10
 _EXTREMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
@@ -127,6 +129,16 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _instead(node: ast.AST) -> Iterator[ast.AST]:
+    """Give what may stand in the place of a node."""
+    if isinstance(node, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.IfExp):
+        yield from _other_conditions(node)
+    elif isinstance(node, ast.BinOp | ast.AugAssign | ast.Constant | ast.Call):
+        yield from _other_amounts(node)
+    elif isinstance(node, ast.stmt):
+        yield from _other_statements(node)
+
+
+def _other_conditions(node: ast.Compare | ast.BoolOp | ast.UnaryOp | ast.IfExp) -> Iterator[ast.AST]:
     match node:
         case ast.Compare():
             for index, operator in enumerate(node.ops):
@@ -141,16 +153,28 @@ def _instead(node: ast.AST) -> Iterator[ast.AST]:
                 yield left[0] if len(left) == 1 else ast.BoolOp(node.op, left)
         case ast.UnaryOp(op=ast.Not() | ast.USub()):
             yield node.operand
-        case ast.BinOp() if type(node.op) in _ARITHMETIC and not _is_text(node):
+        case ast.IfExp() if not (_is_text(node.body) or _is_text(node.orelse)):
+            yield node.body
+            yield node.orelse
+
+
+def _other_amounts(node: ast.BinOp | ast.AugAssign | ast.Constant | ast.Call) -> Iterator[ast.AST]:
+    match node:
+        case ast.BinOp() if type(node.op) in _ARITHMETIC and not (_is_text(node) or _is_type(node)):
             yield ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
         case ast.AugAssign() if type(node.op) in _ARITHMETIC and not _is_text(node.value):
             yield ast.AugAssign(node.target, _ARITHMETIC[type(node.op)](), node.value)
             yield ast.Pass()
         case ast.Constant():
             yield from (ast.Constant(value) for value in _other_values(node.value))
-        case ast.IfExp() if not (_is_text(node.body) or _is_text(node.orelse)):
-            yield node.body
-            yield node.orelse
+        case ast.Call(func=ast.Name(id=name)) if name in _EXTREMES:
+            yield ast.Call(ast.Name(_EXTREMES[name], ast.Load()), node.args, node.keywords)
+        case ast.Call(func=ast.Name(id="abs"), args=[argument]):
+            yield argument
+
+
+def _other_statements(node: ast.stmt) -> Iterator[ast.AST]:
+    match node:
         case ast.If() | ast.While() if not isinstance(node.test, ast.Compare | ast.BoolOp | ast.UnaryOp):
             yield type(node)(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
         case ast.Continue():
@@ -161,10 +185,12 @@ def _instead(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Pass()
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield ast.Pass()
-        case ast.Call(func=ast.Name(id=name)) if name in _EXTREMES:
-            yield ast.Call(ast.Name(_EXTREMES[name], ast.Load()), node.args, node.keywords)
-        case ast.Call(func=ast.Name(id="abs"), args=[argument]):
-            yield argument
+
+
+def _is_type(node: ast.BinOp) -> bool:
+    """Say whether an expression joins types, as ``Rest | Loop`` does."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    return isinstance(node.op, ast.BitOr) and any(name.id[:1].isupper() or name.id in {"int", "str"} for name in names)
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -176,9 +202,11 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _other_values(value: object) -> Iterator[object]:
-    """Give other values of a number or a truth; a whole number is one off, any other is half and twice as large."""
+    """Give other values of a number or a truth: a count is one off, any other is half and twice as large."""
     if isinstance(value, bool):
         yield not value
+    elif isinstance(value, int) and abs(value) > _LARGEST_COUNT:
+        yield from (value // 2, value * 2)
     elif isinstance(value, int):
         yield value + 1
         if value > 0:
