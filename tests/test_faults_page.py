@@ -25,7 +25,7 @@ _NUMBERS = [fault.number for fault in catalogue()]
 
 def test_catalogue_has_every_fault_once() -> None:
     """Ninety faults in nine groups, in order, each with a safe behaviour that begins with one of the five words."""
-    assert _NUMBERS == [f"{group}{number:02}" for group, count in COUNTS.items() for number in range(1, count + 1)]
+    assert [f"{group}{number:02}" for group, count in COUNTS.items() for number in range(1, count + 1)] == _NUMBERS
     assert len(_NUMBERS) == 90
     assert [fault.number for fault in catalogue() if not fault.safe.startswith(SAFE)] == []
 

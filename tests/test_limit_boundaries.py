@@ -114,6 +114,14 @@ def test_window_of_each_step_follows_from_its_values() -> None:
     assert (small.low_a, small.high_a, small.no_current_a) == (near(3e-6), near(5e-6), near(4e-7))
     full = step_windows(replace(SEGMENT, steps=(ConstantCurrent(1e-3, Until(time_s=1.0)),)), ENVELOPE)[1]
     assert full.no_current_a == near(1e-6)
+    drawn = step_windows(replace(SEGMENT, steps=(ConstantCurrent(-5e-3, Until(time_s=1.0)),)), ENVELOPE)[1]
+    assert (drawn.low_a, drawn.high_a, drawn.no_current_a) == (near(-5.25e-3), near(-4.75e-3), near(1e-4))
+    wide = replace(ENVELOPE, current_ranges=(*ENVELOPE.current_ranges, CurrentRange(0.1, 0.15)))
+    assert step_windows(replace(SEGMENT, steps=(ConstantCurrent(0.2, Until(1.0)),)), wide)[1].no_current_a == near(
+        1.5e-4
+    )
+    at_rest = step_windows(replace(SEGMENT, steps=(Rest(Until(60.0, voltage_v=3.0)),)), ENVELOPE)[1]
+    assert (at_rest.overshoots, at_rest.overshoot_s) == (0, -inf)
     beyond = step_windows(replace(SEGMENT, steps=(ConstantCurrent(0.2, Until(time_s=1.0)),)), ENVELOPE)[1]
     assert beyond.no_current_a == near(1e-4)
 

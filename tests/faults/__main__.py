@@ -1,4 +1,4 @@
-"""Injects the ninety faults and prints the table: each fault, its safe behaviour, how its tests went, what was measured.
+"""Injects the ninety faults and prints the table: each fault, its safe behaviour, its tests, what was measured.
 
 ``python -m tests.faults`` runs all of them, in minutes; ``python -m tests.faults A12 F`` one fault and a group;
 ``--write`` renders the catalogue into docs/faults.md. Exit status 1: a test of a fault fails, or a fault has none.

@@ -23,11 +23,11 @@ TESTS = {
     "protocols/voltage_order.py": ("step_order", "recipe_checks"),
     "protocols/plausibility.py": ("plausibility", "plausibility_confirmed"),
     "protocols/channel_envelope.py": ("envelope",),
-    "orchestrator/judging/preflight.py": ("preflight",),
+    "orchestrator/judging/preflight.py": ("preflight_boundaries", "preflight"),
     "orchestrator/judging/limits.py": ("limit_boundaries", "safety", "halfcycles"),
-    "orchestrator/judging/guards.py": ("halfcycles", "open_circuit"),
-    "orchestrator/judging/vanishing.py": ("open_circuit"),
-    "orchestrator/judging/open_circuit.py": ("open_circuit", "halfcycles"),
+    "orchestrator/judging/guards.py": ("guard_boundaries", "halfcycles", "open_circuit"),
+    "orchestrator/judging/vanishing.py": ("vanishing_boundaries", "open_circuit"),
+    "orchestrator/judging/open_circuit.py": ("open_circuit_boundaries", "open_circuit", "halfcycles"),
 }
 # A trial may take so many times the processor time of the tests without a mutant, and so many seconds more.
 _TIMES, _MORE_S = 4.0, 10.0
