@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # at run time ours are imported by the fixtures, after the en
     from simulators.neware.settings import Quirks
     from tests.api_client import Client
     from tests.cycler_rig import CyclerRig
+    from tests.figures import Figure
     from tests.mux_rig import MuxRig
     from tests.outage import FailingStore
     from tests.rig import Rig
@@ -144,6 +145,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say why a session without failures fails."""
     if count := _left_out(config):
         terminalreporter.write_line(f"CI=true and {count} left out: this run fails", red=True)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    """Keep figures that a test of a fault has measured, for the table of ``make faults``."""
+
+    def keep(fault: str, name: str, value: float, unit: str) -> None:
+        record_property(fault, f"{name}: {value:.4g} {unit}".rstrip())
+
+    return keep
 
 
 @pytest.fixture
