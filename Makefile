@@ -23,7 +23,8 @@ test: check ## check everything: all that `make check` does, then the tests
 	@sh .ci/system-packages
 	@$(call check,pytest,.venv/bin/pytest -n 2)
 
-faults: .venv/test.stamp ## let the tester lie, the disk fail, three people order 10,000 runs, kill the service 1,000 times
+faults: .venv/test.stamp ## inject the 90 faults, then let the tester lie, the disk fail, three people order, kill 1,000 times
+	.venv/bin/python -m tests.faults
 	.venv/bin/python -m tests.attack
 	.venv/bin/python -m tests.outage
 	.venv/bin/python -m tests.orders

@@ -2,6 +2,7 @@
 
 Every channel cycles as the shipped recipe li-li-0.2 does, for 1,000 h with a record a minute, in virtual time. The rack
 is polled when each channel has almost a block of records. Runs in virtual time do not wait for the disk (decision 22).
+Beside it stands what PyBaMM takes to solve the same schedule and do nothing else (``benchmarks.pybamm_schedule``).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import pybamm_schedule
 from benchmarks.figures import Aim, Figure, Size
 from benchmarks.programs import seconds_program
 from benchmarks.time_shares import by_part
@@ -48,7 +50,21 @@ def measure(size: Size) -> list[Figure]:
         Figure("channel-hours per second of wall time", done / wall_s, "h/s"),
         Figure("channel-hours per second of CPU time", done / cpu_s, "h/s"),
         *(Figure(f"time: {part}", 100 * share, "%") for part, share in shares.items()),
+        *_beside(hours),
     ]
+
+
+def _beside(hours: int) -> list[Figure]:
+    """Give what PyBaMM takes to solve the schedule of one channel, and nothing else, where it is at hand."""
+    found = pybamm_schedule.solved(hours)
+    if found is None:
+        return []
+    figures = []
+    for model, taken in found["models"].items():
+        alone = f"PyBaMM {found['version']}, {model} alone: channel-hours per second of"
+        figures.append(Figure(f"{alone} wall time", hours / taken["wall_s"], "h/s"))
+        figures.append(Figure(f"{alone} CPU time", hours / taken["cpu_s"], "h/s"))
+    return figures
 
 
 def minutes_program(cycles: int) -> Program:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 
 from benchmarks.figures import Aim, Figure, Size
+from benchmarks.starts import started
 
 _AIM = Aim(60, at_most=True)
 _BARE = "python -c pass"
@@ -29,13 +28,12 @@ def measure(size: Size) -> list[Figure]:
     """
     wall_ms: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
     processor_ms: dict[str, list[float]] = {name: [] for name in _PROGRAMS}
-    for turn in range(size.of(31, 6, 2)):
+    for turn in range(size.of(31, 6, 1)):
         for name, program in _PROGRAMS.items():
-            began_s, before_s = time.perf_counter(), _children_s()
-            subprocess.run([sys.executable, "-c", program], check=True)
-            if turn:
-                wall_ms[name].append((time.perf_counter() - began_s) * 1e3)
-                processor_ms[name].append((_children_s() - before_s) * 1e3)
+            wall, processor = started([sys.executable, "-c", program])
+            if turn or size is Size.SMOKE:
+                wall_ms[name].append(wall)
+                processor_ms[name].append(processor)
     figures = []
     for name in _PROGRAMS:
         aim = _AIM if name == "import cellrig" else None
@@ -45,13 +43,3 @@ def measure(size: Size) -> list[Figure]:
             ratio = min(processor_ms[name]) / (min(processor_ms[_BARE]) or 1.0)
             figures.append(Figure(f"{name} / bare interpreter, processor time", ratio, "x"))
     return figures
-
-
-def _children_s() -> float:
-    """Give the processor time of all processes that were started and are over; on Windows wall time."""
-    if sys.platform == "win32":
-        return time.perf_counter()
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -114,7 +114,7 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
 
 
 def start_runs(clients: Clients) -> None:
-    """Start runs on the first seven channels, and wait until each records."""
+    """Start a run on seven channels, and wait until each records."""
     for n in range(1, 8):
         order = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": f"21-1-{n}", "by": "benchmark"}
         assert clients.answer("POST", "runs", order)["run_id"]

@@ -26,10 +26,11 @@ from orchestrator.api.address import reserved, url_of
 from orchestrator.api.parent_link import ParentLink
 from orchestrator.api.server import ServePlan, serve
 from orchestrator.bench.settings import load_bench
+from orchestrator.feed.plan import FeedPlan
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
-from orchestrator.serving.processes import be_notices, be_web
+from orchestrator.serving.processes import be_feed, be_notices, be_web
 from orchestrator.store import Store
 
 # How often the loop is asked to wake a task up; how late it does is the loop's delay.
@@ -82,7 +83,7 @@ class Timings:
 
 
 def main(bench: Path, store: Path) -> None:
-    """Serve as ``cellrig serve`` does, and measure control."""
+    """Serve as users do, and measure control."""
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     settings = load_bench(bench)
     with closing(reserved(settings.service)) as listening:
@@ -90,6 +91,8 @@ def main(bench: Path, store: Path) -> None:
         control = partial(_timed_control, ServePlan(settings, store, url), listening)
         web = partial(be_web, settings.service, store, listening)
         optional: dict[str, Work] = {}
+        if settings.mqtt is not None:
+            optional["feed"] = partial(be_feed, FeedPlan(settings.mqtt, store, url), settings.service, listening)
         if settings.notices is not None:
             optional["notices"] = partial(be_notices, settings.notices, settings.service, store, listening)
         Parent(control, web, lambda: print(url, flush=True), optional).run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,12 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import jsonschema_rs
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from orchestrator.api.models.mqtt import MessageKind, mqtt_schema
+
 PATIENCE_S = 30.0
-# Where Debian puts it, which is not on the PATH of every user.
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin") or "mosquitto"
+# Of each kind of message; strict: a field that the schema does not name is a fault here.
+_SCHEMAS = {
+    kind.value: jsonschema_rs.validator_for(mqtt_schema(kind) | {"additionalProperties": False}) for kind in MessageKind
+}
 
 
 def free_port() -> int:
@@ -56,7 +60,7 @@ class Broker:
 
     def start(self) -> Self:
         """Start it, and wait until it listens."""
-        command = [MOSQUITTO, "-c", str(self._folder / "mosquitto.conf")]
+        command = ["mosquitto", "-c", str(self._folder / "mosquitto.conf")]
         log = (self._folder / "mosquitto.log").open("ab")
         with log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
@@ -101,10 +105,11 @@ class Got:
 
 
 class Subscriber:
-    """A paho client that connects again by itself, and subscribes each time."""
+    """A paho client that connects again by itself, and subscribes each time; it checks messages by their schema."""
 
     def __init__(self, port: int, topic: str = "#", client_id: str = "", *, clean: bool = True, user: str = "") -> None:
         self.got: list[Got] = []
+        self.faults: list[str] = []
         self.is_subscribed = False
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=clean)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
@@ -125,6 +130,7 @@ class Subscriber:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        assert self.faults == []
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the messages of a kind, in the order in which they came."""
@@ -150,4 +156,7 @@ class Subscriber:
             body = json.loads(message.payload) if message.payload else {}
         except ValueError:
             body = {"text": message.payload.decode(errors="replace")}
+        kind = message.topic.rpartition("/")[2]
+        if message.topic.startswith("cellrig/") and "schema_version" in body:
+            self.faults += [f"{message.topic}: {error}" for error in _SCHEMAS[kind].iter_errors(body)]
         self.got.append(Got(message.topic, body, message.retain, time.monotonic()))

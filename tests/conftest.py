@@ -25,13 +25,15 @@ if TYPE_CHECKING:  # at run time ours are imported by the fixtures, after the en
     from simulators.neware.settings import Quirks
     from tests.api_client import Client
     from tests.cycler_rig import CyclerRig
+    from tests.figures import Figure
     from tests.mux_rig import MuxRig
     from tests.outage import FailingStore
     from tests.rig import Rig
     from tests.station_rig import StationRig
 
 # What a shell, a terminal, ``make``, a CI runner or a service manager sets for its children, and our programs or their
-# libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one.
+# libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one. Where
+# Python may not keep what it compiles, each of some hundred programs that tests start would compile all of ours again.
 _CLEARED = {
     "CLICOLOR",
     "CLICOLOR_FORCE",
@@ -41,6 +43,7 @@ _CLEARED = {
     "LINES",
     "MFLAGS",
     "NO_COLOR",
+    "PYTHONDONTWRITEBYTECODE",
     "PY_COLORS",
     "SSL_CERT_FILE",
     "TERMINAL_WIDTH",
@@ -142,6 +145,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say why a session without failures fails."""
     if count := _left_out(config):
         terminalreporter.write_line(f"CI=true and {count} left out: this run fails", red=True)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Figure:
+    """Keep figures that a test of a fault has measured, for the table of ``make faults``."""
+
+    def keep(fault: str, name: str, value: float, unit: str) -> None:
+        record_property(fault, f"{name}: {value:.4g} {unit}".rstrip())
+
+    return keep
 
 
 @pytest.fixture

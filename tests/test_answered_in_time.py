@@ -8,6 +8,7 @@ import pytest
 
 from simulators.faults import Fault, Spoil
 from tests.api_client import ORDER, Client
+from tests.figures import Figure
 from tests.rig import CHANNEL, short_segment
 
 BY = {"by": "ada"}
@@ -56,8 +57,11 @@ async def test_slow_tester_keeps_no_stop_of_a_rack_waiting(client: Client, reply
     assert not client.rig.bench.tester.channel(CHANNEL).busy
 
 
-async def test_locked_store_keeps_no_stop_of_a_rack_waiting(client: Client) -> None:
-    """Another program holds the store: eight runs are stopped at the tester, and the answer comes in time."""
+async def test_locked_store_keeps_no_stop_of_a_rack_waiting(client: Client, figure: Figure) -> None:
+    """Another program holds the store: eight runs are stopped at the tester, and the answer comes in time.
+
+    Faults F02.
+    """
     channels = [f"21-1-{n}" for n in range(1, 9)]
     for channel in channels:
         await client.post("/runs", ORDER | {"channel": channel, "label": channel}, 201)
@@ -74,6 +78,9 @@ async def test_locked_store_keeps_no_stop_of_a_rack_waiting(client: Client) -> N
         assert reply.status_code in {200, 503}
         await asyncio.sleep(30)
         store.connection.set_trace_callback(None)
+        waits = waited.count("BEGIN IMMEDIATE") - waited.count("PRAGMA busy_timeout = 0")
         assert [channel for channel in channels if client.rig.bench.tester.channel(channel).busy] == []
-    # Each write begins without a wait, but for one in five seconds of real time.
+    # Of all writes of all stops one waits, and another in five seconds of real time, in ten, in twenty.
+    assert 1 <= waits <= 4
+    figure("F02", "waits of a second while a rack is stopped", waits, "")
     assert waited.count("PRAGMA busy_timeout = 0") >= len(channels)

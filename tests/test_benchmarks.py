@@ -14,7 +14,13 @@ from benchmarks.figures import Size
 _OF_POPULATIONS = {"softshort", "shorts", "guards", "spectra"}
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.needs("mosquitto", "mosquitto_sub")] if name == "feed" else [])
+        for name in BENCHMARKS
+    ],
+)
 def test_benchmark_runs(name: str) -> None:
     """Each benchmark runs at its smallest size and gives figures that are numbers."""
     figures = BENCHMARKS[name](Size.SMOKE)

@@ -143,7 +143,7 @@ async def test_a_stop_by_a_finding_becomes_a_trip_if_its_last_records_are_beyond
 async def test_what_a_process_has_stored_and_not_judged_trips_after_a_restart(
     rig: Rig, store: Store, stop_ordered: bool
 ) -> None:
-    """Samples of a process that died are judged by the next one, whatever was ordered before (faults E01)."""
+    """Samples of a process that died are judged by the next one, whatever was ordered before (faults E01, C09)."""
     async with serving(rig, store) as service:
         run = service.submit(request(), "ada")
         await asyncio.sleep(1000)

@@ -116,7 +116,10 @@ async def test_runs_without_a_service_do_not_wait_for_anybody(rig: Rig, store: S
 
 
 async def test_a_double_click_is_one_order(rig: Rig, store: Store) -> None:
-    """The same order of the same person within five seconds is refused; another channel, person or time is not."""
+    """The same order of the same person within five seconds is refused; another channel, person or time is not.
+
+    Faults I01.
+    """
     async with serving(rig, store) as service:
         first = service.submit(request(), "ada")
         for _ in range(20):

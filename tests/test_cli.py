@@ -283,7 +283,10 @@ def test_recipe_shown_into_a_pipe_is_its_file(tmp_path: Path, text: bytes) -> No
 @pytest.mark.parametrize("where", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("arguments", [("recipe", "list"), ("recipe", "show", "li-li-0.2"), ("recipe", "schema")])
 def test_output_that_cannot_be_written_is_one_sentence(arguments: tuple[str, ...], where: str) -> None:
-    """A full disk or a closed output ends with a sentence and status 1: a script must not take half a table."""
+    """A full disk or a closed output ends with a sentence and status 1: a script must not take half a table.
+
+    Faults F09.
+    """
     command = ["sh", "-c", f'"$@" {where}', "-", *PROGRAM, *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     refused(ran, 1, "cellrig: the output cannot be written")

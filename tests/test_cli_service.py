@@ -259,7 +259,10 @@ def test_each_of_the_two_processes_is_started_again_while_the_other_goes_on(benc
 
 
 def test_channel_is_stopped_directly_with_the_service_dead(bench: Bench) -> None:
-    """Refused while the service lives; afterwards the tester itself is asked, and the next service ends the run."""
+    """Refused while the service lives; afterwards the tester itself is asked, and the next service ends the run.
+
+    Faults I09.
+    """
     bench.serve()
     bench.done(*RUN)
     bench.until(is_running)

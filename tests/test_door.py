@@ -18,7 +18,10 @@ HALF = b"GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthor"
 
 
 async def test_idle_connections_and_half_requests_lock_nobody_out() -> None:
-    """Of ten times as many as there are places the oldest are closed; a stop among them is answered at once."""
+    """Of ten times as many as there are places the oldest are closed; a stop among them is answered at once.
+
+    Faults H06.
+    """
     async with open_door(SMALL) as door:
         idle = [await door.connect(HALF if n % 2 else b"") for n in range(40)]
         began_s = asyncio.get_running_loop().time()
@@ -85,7 +88,10 @@ async def test_a_request_that_does_not_come_is_waited_for_a_short_time(trickled:
 
 
 async def test_who_never_reads_is_cut_off_and_keeps_no_stop_waiting() -> None:
-    """Long answers that nobody reads hold the places of reads only, and for seconds; then all places are free."""
+    """Long answers that nobody reads hold the places of reads only, and for seconds; then all places are free.
+
+    Faults H06.
+    """
     async with open_door(SMALL) as door:
         unread = [await door.ask("GET", "/api/v1/events") for _ in range(SMALL.reads_each)]
         await asyncio.sleep(1)

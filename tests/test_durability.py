@@ -110,7 +110,7 @@ def test_nothing_else_opens_a_store_that_does_not_wait_for_the_disk() -> None:
 
 @pytest.mark.parametrize(("durability", "waits"), [(Durability.POWER_CUT, FULL), (Durability.KILLED_PROCESS, NORMAL)])
 def test_store_waits_for_the_disk_as_it_was_opened(store_path: Path, durability: Durability, waits: int) -> None:
-    """It is a setting of the connection: the next one that opens the same store is told anew."""
+    """It is a setting of the connection: the next one that opens the same store is told anew (faults E05)."""
     with open_store(store_path, durability=durability) as store:
         assert store.connection.execute("PRAGMA synchronous").fetchone() == (waits,)
         assert store.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -62,7 +62,10 @@ async def test_gitt_runs_on_at_the_end_of_charge(rig: Rig, store: Store) -> None
 @LFP
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_cell_pulled_out_of_a_float_is_stopped(rig: Rig, store: Store, restarted: bool) -> None:
-    """No cutoff tells, and the voltage stays what it was; a service that begins anew meanwhile sees it as well."""
+    """No cutoff tells, and the voltage stays what it was; a service that begins anew meanwhile sees it as well.
+
+    Faults C03.
+    """
     async with serving(rig, store) as service:
         run = service.submit(order(_FLOAT), "ada")
         await asyncio.sleep(3650)

@@ -137,7 +137,7 @@ def test_reason_of_a_steps_end_is_read_from_its_last_sample(sample: Sample, reas
 
 
 def test_ceiling_as_the_reason_is_a_trip() -> None:
-    """The tester goes on after a ceiling; the host must not."""
+    """The tester goes on after a ceiling; the host must not (faults C08)."""
     segment = replace(SEGMENT, steps=(replace(CHARGE, until=Until(voltage_v=0.5)), *SEGMENT.steps[1:]))
     last = half_cycle(1, 300.0)
     last[-1] = last[-1]._replace(capacity_ah=1.1001e-4)

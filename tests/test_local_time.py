@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orchestrator.clock.local_time import LocalTimeFormatter, local_time
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.log_times import LocalTimeFormatter
 from orchestrator.rack.lock import Owner
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,4 +108,4 @@ def test_times_for_people_are_made_in_one_module() -> None:
     own = {name: lines for name, lines in found.items() if lines}
     assert own.keys() == MAY_FORMAT, "use orchestrator.clock.local_time for people, iso_time for programs"
     logs = [path.name for path in modules if "asctime" in path.read_text("utf-8")]
-    assert sorted(logs) == ["child.py", "local_time.py"], "a log with times has a LocalTimeFormatter"
+    assert sorted(logs) == ["child.py", "log_times.py"], "a log with times has a LocalTimeFormatter"

@@ -16,14 +16,14 @@ from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import what_to_do
 from orchestrator.report.morning import Morning, Trace
-from orchestrator.report.morning_live import LiveRack
+from orchestrator.report.morning_live import LiveRack, live_rack
 from orchestrator.report.morning_page import page
 from orchestrator.report.morning_pictures import voltage_picture
 from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.report.morning_runs import stored_update
 from orchestrator.report.morning_words import grouped
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, Store, open_store
+from orchestrator.store import DeviationCategory, MountingKind, Mountings, Store, open_store
 from tests.command_line import cellrig, refused
 from tests.run_maker import EVERY_S, RunMaker, cycling, program_of
 
@@ -43,9 +43,11 @@ def made(store: Store, state: RunState, reason: str = "", label: str = "A17", ch
     return maker
 
 
-def report_of(store: Store, now_unix_s: float, **more: object) -> Morning:
+def report_of(
+    store: Store, now_unix_s: float, *, live: LiveRack | None = None, since_unix_s: float | None = None
+) -> Morning:
     """Read the report at a moment, by the store alone unless ``live`` is given."""
-    return morning(store, Sources(now_unix_s, no_service=NO_SERVICE, zone=UTC, **more))  # type: ignore[arg-type]
+    return morning(store, Sources(now_unix_s, live, NO_SERVICE, since_unix_s, zone=UTC))
 
 
 class Elements(HTMLParser):
@@ -125,6 +127,18 @@ def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
     assert "cellrig serve" in first.said
 
 
+def test_what_works_without_a_run_needs_hands_too(store: Store) -> None:
+    """A channel on which somebody else's test works counts, with the sentence of the service and its stop."""
+    words = "works, and not by us: 'by-hand', test 1. If it must be off: cellrig stop --channel 21-1-7"
+    row = {"channel": "21-1-7", "words": words, "works_without_run": "works, and not by us", "run": None}
+    found = {"channels": [row], "made_by_a_newer_service": True}
+    live = live_rack("http://127.0.0.1:8765", found, ())
+    report = report_of(store, 2 * DAY_S, live=live)
+    assert report.headline == "1 cell needs hands"
+    assert words in text_of(report, None)
+    assert words in Elements(page(report)).text
+
+
 def test_only_what_went_on_since_then_is_told(store: Store) -> None:
     """A run that ended before is left out; of one that goes on, the numbers are those of the report's time."""
     over = made(store, RunState.COMPLETED, "program finished")
@@ -139,6 +153,16 @@ def test_only_what_went_on_since_then_is_told(store: Store) -> None:
     # Each step has its first and its last record beside one a second.
     assert 180 / EVERY_S <= run.numbers.records <= 190 / EVERY_S
     assert min(at for piece in run.trace.pieces for at, _ in piece) >= since_unix_s
+
+
+def test_cell_of_a_run_that_is_over_is_to_be_taken_out_until_somebody_has(store: Store) -> None:
+    """What stopped says so as long as the cell is the last one on its channel."""
+    maker = made(store, RunState.COMPLETED, "program finished")
+    Mountings(store).add("21-1-3", MountingKind.BEGUN, maker.run_id, "", maker.now_unix_s)
+    (run,) = report_of(store, maker.now_unix_s).stopped
+    assert run.to_do == "Take the cell out, then: cellrig empty 21-1-3"
+    Mountings(store).add("21-1-3", MountingKind.EMPTY, None, "ada", maker.now_unix_s)
+    assert report_of(store, maker.now_unix_s).stopped[0].to_do == ""
 
 
 def test_acknowledged_trip_is_told_at_its_own_time(store: Store) -> None:
@@ -228,7 +252,8 @@ def test_command_writes_its_page_and_replaces_no_other_file(tmp_path: Path) -> N
     (tmp_path / "notes.html").write_text("mine")
     refused(cellrig("morning", "--store", "lab.db", "--out", "notes.html", cwd=tmp_path), 1, "no morning page")
     assert (tmp_path / "notes.html").read_text() == "mine"
-    refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "a moment before now")
+    refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "say a moment before")
+    refused(cellrig("morning", "--store", "lab.db", "--since", "monday", cwd=tmp_path), 2, "hours or days (36h, 3d)")
     refused(cellrig("morning", "--store", "lab.db", "--out", "m.pdf", cwd=tmp_path), 2, "ends with .html")
 
 
@@ -237,10 +262,13 @@ def test_simulated_runs_are_told_by_their_own_clock(store: Store) -> None:
     maker = made(store, RunState.COMPLETED, "program finished")
     with store.transaction() as connection:
         connection.execute("UPDATE run SET simulated = 1")
+        Mountings(store).add("21-1-3", MountingKind.BEGUN, maker.run_id, "", maker.now_unix_s)
     report = report_of(store, maker.now_unix_s + 100 * DAY_S)
     assert [run.run_id for run in report.stopped] == [maker.run_id]
     assert report.now_unix_s == pytest.approx(maker.now_unix_s)
     assert "no cell is real" in text_of(report, 80)
+    # Nobody takes a simulated cell out of its channel; a real one is there until somebody says that it is not.
+    assert report.stopped[0].to_do == ""
 
 
 def test_missing_readings_are_none_for_programs(store: Store) -> None:

@@ -49,7 +49,7 @@ async def ended(service: Service, label: str = "A17", terms: Terms = NO_TERMS) -
 
 
 async def test_order_for_a_busy_channel_is_refused_with_who_runs_what_until_when(rig: Rig, store: Store) -> None:
-    """With ``queue`` it waits; a cell that is said to be mounted meanwhile cannot be."""
+    """With ``queue`` it waits; a cell that is said to be mounted meanwhile cannot be (faults I01)."""
     async with serving(rig, store) as service:
         first = service.submit(of("A17", 3), "ada")
         await asyncio.sleep(1000)
@@ -65,7 +65,10 @@ async def test_order_for_a_busy_channel_is_refused_with_who_runs_what_until_when
 
 
 async def test_queued_run_waits_for_the_word_that_its_cell_is_mounted(rig: Rig, store: Store) -> None:
-    """Also when the run before completes: nothing starts by itself on a cell that nobody called the right one."""
+    """Also when the run before completes: nothing starts by itself on a cell that nobody called the right one.
+
+    Faults C07.
+    """
     async with serving(rig, store) as service:
         first = service.submit(of("A17"), "ada")
         await asyncio.sleep(600)

@@ -15,6 +15,7 @@ from drivers.mux import RelayMultiplexer, ports_of
 from simulators.faults import Fault, Spoil
 from simulators.mux import SimulatedMux
 from simulators.mux.terminal import PseudoTerminal
+from tests.figures import Figure
 from tests.mux_rig import settings_for
 
 pytestmark = [
@@ -53,6 +54,22 @@ async def test_adapter_pulled_out_in_the_middle_of_a_reply(tmp_path: Path) -> No
         assert await multiplexer.selected() == 3
         await multiplexer.close()
     assert mux.relays.closed == ()
+
+
+async def test_port_that_another_program_has_is_refused_by_name(tmp_path: Path, figure: Figure) -> None:
+    """Fault A13: one program at a time has the port; the second is told which port, and the first goes on."""
+    port, mux = tmp_path / "ttyUSB0", numbered(1)
+    first, second = (RelayMultiplexer(settings_for(port=str(port), **QUICK)) for _ in range(2))
+    async with PseudoTerminal(port, mux.handle):
+        await first.open()
+        since_s = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectionFailed, match=r"ttyUSB0.*no other program using it"):
+            await second.open()
+        figure("A13", "told after", asyncio.get_running_loop().time() - since_s, "s")
+        await first.select(3)
+        assert await first.selected() == 3
+        await first.close()
+        await second.close()
 
 
 async def test_adapter_pulled_out_between_order_and_answer_leaves_the_outcome_unknown(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_any_cut_into_blocks_gives_the_same_samples(steps: list[tuple[int, list[
 
 @pytest.mark.parametrize("placeholder", ["--", "-", "", "---"])
 def test_placeholder_becomes_nan_and_never_zero(placeholder: str) -> None:
-    """A missing voltage is no voltage (faults A14)."""
+    """A missing voltage is no voltage (faults A14, D04)."""
     (sample,) = replies.records(downloaded(data_row(1, 1, 1, 0, placeholder)), A, 143, None, 1, clock)
     assert math.isnan(sample.voltage_v)
 
@@ -123,7 +123,7 @@ def test_records_of_another_channel_are_refused() -> None:
 
 @pytest.mark.parametrize("text", ["1_000", "\u0664\u0662", "1,000", "9" * 40, "0x10"])
 def test_number_that_only_python_would_read_is_refused(text: str) -> None:
-    """Underscores, digits of other scripts, commas and numbers without end are garbled replies."""
+    """Underscores, digits of other scripts, commas and numbers without end are garbled replies (faults D04)."""
     with pytest.raises(BadReply, match="whole number"):
         replies.executed_steps(
             tree(f'<downloadStepLayer devtype="27" devid="21" subdevid="1" chlid="3" testid="{text}"/><list/>'), A, 51
@@ -141,7 +141,7 @@ def test_list_of_channels_without_end_is_refused() -> None:
 
 
 def test_status_is_matched_by_position_and_ignores_its_subdevid() -> None:
-    """The wrong subdevid of section 4.2 does no harm; a wrong channel does."""
+    """The wrong subdevid of section 4.2 does no harm; a wrong channel does (faults A09)."""
     second = A._replace(subdevid=2)
     rows = "".join(
         f'<status ip="127.0.0.1" devtype="27" devid="21" subdevid="1" chlid="3" reservepause="1">{text}</status>'

@@ -17,7 +17,7 @@ from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store, StoreError, WriteFailed, open_store
 from simulators.neware.settings import Quirks
-from tests.rig import Rig
+from tests.rig import CHANNEL, Rig, short_segment
 from tests.service_rig import OTHER, request, serving, state
 
 _POLL_S = 60.0
@@ -205,3 +205,20 @@ async def test_drift_that_could_not_be_written_is_written_of_every_run(
             (event,) = [event for event in store.events(run.run_id) if event.kind == EventKind.TESTER_CLOCK]
             (mark,) = [mark for mark in store.deviations(run.run_id) if mark.effect == event.message]
             assert event.at_unix_s - mark.started_unix_s == pytest.approx(1200.0, abs=60.0)
+
+
+@pytest.mark.parametrize("somebody", ["stops it", "takes the channel"])
+async def test_end_at_the_tester_is_told_once_however_often_the_hold_is_refused(
+    rig: Rig, store: ForgetfulStore, somebody: str
+) -> None:
+    """The disk takes what was seen and not the hold that follows: both are written at the poll that can write both."""
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+        rig.bench.tester.stop(CHANNEL)
+        if somebody == "takes the channel":
+            await rig.tester.start(await rig.tester.load(CHANNEL, short_segment(9000.0), "x"), "by-hand")
+        store.fails_at = {"state": 4}
+        await asyncio.sleep(900)
+        assert (state(run), store.fails_at) == (RunState.HOLDING, {"state": 0})
+        assert kinds(store, run).count("external action") == 1

@@ -220,3 +220,31 @@ def test_trip_that_only_the_last_step_shows_survives_every_write_that_fails(tmp_
     count = Outage()
     assert end(count) is RunState.TRIPPED
     assert {end(Outage(write)) for write in range(count.seen - 6, count.seen + 1)} == {RunState.TRIPPED}
+
+
+@pytest.mark.parametrize("at_commit", [True, False])
+@pytest.mark.parametrize("write", ["that it is armed", "the intent"])
+async def test_disk_that_is_full_before_a_start_leaves_starts_nothing(
+    rig: Rig, failing_store: FailingStore, write: str, at_commit: bool
+) -> None:
+    """Whichever write fails, nothing is sent and no intent is left; the run says so, and fails in the store (F01)."""
+    outage = failing_store.outage
+
+    def full() -> None:
+        outage.first, outage.lasts_s = outage.seen + (1 if write == "that it is armed" else 2), 600.0
+        outage.at_commit = at_commit
+
+    async with serving(rig, failing_store) as service:
+        rig.tester.faults.after("load", full)
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(300)
+        assert outage.failed
+        assert run.reason == f"nothing was started on {CHANNEL}: the disk is full"
+        assert service.troubles == ["the disk is full"]
+        rig.tester.faults.mend()
+        await asyncio.sleep(600)
+        assert (state(run), failing_store.run(run.run_id).reason) == (RunState.FAILED, run.reason)
+        assert run.reason.startswith("nothing was started")
+    assert failing_store.open_intents() == []
+    assert not failing_store.start_was_sent(run.run_id)
+    assert rig.bench.tester.channels[CHANNEL].tests == []

@@ -204,7 +204,7 @@ def test_what_laboratories_do_is_plausible(case: tuple[str, str, str, str]) -> N
 
 @pytest.mark.parametrize("case", IMPLAUSIBLE, ids=[case[0] for case in IMPLAUSIBLE])
 def test_slip_is_found_and_named(case: tuple[str, str, str, str, tuple[str, ...]]) -> None:
-    """A slip of a unit is told with the value in all units, the band, its source and what may be meant."""
+    """A slip of a unit is told with the value in all units, the band, its source and what may be meant (faults I07)."""
     _, kind, sizes, current, words = case
     told = " ".join(seen(kind, sizes, current).sentences)
     assert [word for word in words if word not in told] == []

@@ -237,7 +237,7 @@ def test_letters_that_no_font_has_are_told_once(tmp_path: Path) -> None:
 def test_wrong_use_is_one_clear_sentence(
     tmp_path: Path, arguments: tuple[str, ...], status: int, words: list[str]
 ) -> None:
-    """What is wrong is named with what would be right, and no file is left."""
+    """What is wrong is named with what would be right, and no file is left (faults F09)."""
     with open_store(tmp_path / "lab.db") as store:
         made_run(store)
     refused(cellrig("plot", "R000001", "--store", "lab.db", *arguments, cwd=tmp_path), status, *words)

@@ -52,7 +52,7 @@ def test_target_at_or_beyond_the_host_limit_is_refused(top: str) -> None:
 
 @pytest.mark.parametrize(("top", "bottom", "lines"), [("-0.5 V", "-0.4 V", [10]), ("0 V", "0 V", [10, 14])])
 def test_li_li_cutoff_on_the_wrong_side_of_zero_is_refused(top: str, bottom: str, lines: list[int]) -> None:
-    """A charge ends above 0 V and a discharge below; 0 V itself is a value and wrong for both."""
+    """A charge ends above 0 V and a discharge below; 0 V itself is a value and wrong for both (faults I03)."""
     assert [line for line, _ in _refusals(top=top, bottom=bottom)] == lines
 
 
@@ -155,7 +155,7 @@ def test_kind_given_twice_is_refused() -> None:
 
 
 def test_step_without_end_is_refused() -> None:
-    """An empty ``until`` ends nothing."""
+    """An empty ``until`` ends nothing (faults I03)."""
     text = _LILI.format(kinds="li-li", more="", top="0.5 V", bottom="-0.5 V").replace(
         "{time: 1 h, voltage: 0.5 V}", "{}"
     )
@@ -168,7 +168,10 @@ _volts = st.integers(-1500, 1500)
 
 @given(top=_volts, bottom=_volts, host=_volts, tester=_volts)
 def test_recipe_that_loads_has_its_layers_in_order(top: int, bottom: int, host: int, tester: int) -> None:
-    """Whatever the numbers: what loads has targets < host < tester < absolute, and cutoffs on their sides."""
+    """Whatever the numbers: what loads has targets < host < tester < absolute, and cutoffs on their sides.
+
+    Faults I03.
+    """
     limits = f"limits: {{host: {{low: -{host} mV, high: {host} mV}}, tester: {{low: -{tester} mV, high: {tester} mV}}}}"
     loads = not _refusals(more=limits.replace("--", ""), top=f"{top} mV", bottom=f"{bottom} mV")
     assert loads == (-host < bottom < 0 < top < host < tester < 1000)

@@ -86,7 +86,7 @@ def test_recipe_of_these_tests_is_good() -> None:
     ],
 )
 def test_quantity_is_a_text_with_a_unit_and_nothing_else(field: str, value: str) -> None:
-    """Every scalar that YAML readers are known to guess about is refused."""
+    """Every scalar that YAML readers are known to guess about is refused (faults I03)."""
     with pytest.raises(RecipeError):
         parse_recipe(_recipe(**{field: value}))
 
@@ -106,7 +106,7 @@ def test_flag_is_true_or_false(value: str) -> None:
 
 
 def test_zero_current_is_refused_and_not_taken_for_not_set() -> None:
-    """A current of zero is no current."""
+    """A current of zero is no current (faults I03)."""
     with pytest.raises(RecipeError, match="more than 0"):
         parse_recipe(_recipe(current="0 mA"))
 

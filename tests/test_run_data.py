@@ -237,7 +237,7 @@ def test_trace_of_a_potentiostat_has_its_place_on_the_time_axis(store: Store) ->
 
 
 def test_records_that_were_lost_are_a_gap(store: Store) -> None:
-    """Sequence numbers that are missing inside a test are told with their place on the time axis."""
+    """Sequence numbers that are missing inside a test are told with their place on the time axis (faults D07)."""
     data = made(store, CUTS_S)
     test = data.tests[1].row.id
     with store.transaction() as connection:

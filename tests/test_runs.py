@@ -23,6 +23,7 @@ from simulators.faults import Fault, Spoil
 from simulators.neware.schedule import UnitRatings
 from simulators.neware.settings import Trouble
 from simulators.neware.stepfile import read_schedule
+from tests.figures import Figure
 from tests.rig import CHANNEL, Rig, li_li_program, open_rig, same_rows
 
 # Whole runs take seconds of work, and minutes on a machine that does other work as well.
@@ -282,7 +283,7 @@ def test_cancelled_while_starting_leaves_no_channel_working(store_path: Path) ->
         run_virtual(main(store))
 
 
-def test_thousandfold_current_trips_within_two_polls(store_path: Path) -> None:
+def test_thousandfold_current_trips_within_two_polls(store_path: Path, figure: Figure) -> None:
     """A tester that passes milliamperes for microamperes is stopped (faults B08)."""
     found = run_to_end(
         store_path,
@@ -292,9 +293,10 @@ def test_thousandfold_current_trips_within_two_polls(store_path: Path) -> None:
     )
     assert found.run.state is RunState.TRIPPED
     assert found.samples[-1].time_s < 40
+    figure("B08", "current flowed for", found.samples[-1].time_s, "s")
 
 
-def test_step_that_never_ends_trips_at_the_hosts_limit(store_path: Path) -> None:
+def test_step_that_never_ends_trips_at_the_hosts_limit(store_path: Path, figure: Figure) -> None:
     """A tester that ignores its end conditions does not run away (faults B06)."""
     program = li_li_program(2)
     (segment,) = program.cycling
@@ -306,6 +308,7 @@ def test_step_that_never_ends_trips_at_the_hosts_limit(store_path: Path) -> None
     )
     assert (found.run.state, found.run.reason.split(":")[0]) == (RunState.TRIPPED, "step did not end")
     assert found.samples[-1].step_time_s < 3600 * 1.05 + 60
+    figure("B06", "step went on past its end for", found.samples[-1].step_time_s - 3600, "s")
 
 
 def _run_away(rig: Rig) -> None:

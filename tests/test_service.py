@@ -17,7 +17,7 @@ from tests.service_rig import NEXT, OTHER, QUEUE, check_rows, request, serving, 
 
 
 async def test_service_keeps_only_the_newest_of_a_channels_runs_that_are_over(rig: Rig, store: Store) -> None:
-    """It may live for months: what it looks after does not grow with what has been."""
+    """It may live for months: what it looks after does not grow with what has been (faults E04)."""
     async with serving(rig, store) as service:
         for _ in range(5):
             run = service.submit(request(), "ada")

@@ -85,7 +85,10 @@ def verdicts(halves: Sequence[HalfCycle]) -> list[Verdict]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 5])
 def test_soft_short_is_called_before_the_hard_one(seed: int) -> None:
-    """A bare cell's first filament is called within two half-cycles of its end, with the cycle that it came in."""
+    """A bare cell's first filament is called within two half-cycles of its end, with the cycle that it came in.
+
+    Faults C06.
+    """
     course = bare(seed)
     assert course.soft
     assert course.hard is not None
@@ -98,7 +101,10 @@ def test_soft_short_is_called_before_the_hard_one(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 5])
 def test_hard_short_is_called_when_it_is_there_and_no_earlier(seed: int) -> None:
-    """Three half-cycles of metal are a hard short, present, and the last spectrum without an arc says the same."""
+    """Three half-cycles of metal are a hard short, present, and the last spectrum without an arc says the same.
+
+    Faults C05.
+    """
     course = bare(seed)
     assert course.hard is not None
     given = verdicts(course.halves)
@@ -122,7 +128,7 @@ def test_what_was_said_is_not_taken_back() -> None:
 
 
 def test_coated_cell_stays_healthy() -> None:
-    """A hundred hours without a filament give no sign of one, in the trace and in six spectra."""
+    """A hundred hours without a filament give no sign of one, in the trace and in six spectra (faults C06)."""
     course = cycle(lithium_cell("coated-li-li", seed=4), 2e-4, 100)
     assert course.soft == ()
     seen = assess(course.halves, course.spectra[:-1])
@@ -170,7 +176,10 @@ def shunted(ohm_cm2: float) -> LithiumSymmetricCell:
 
 
 def test_a_neat_rectangle_may_be_a_shunted_cell() -> None:
-    """A cell shunted from the start has no dip to find: its trace is suspected for being neat, and its arc decides."""
+    """A cell shunted from the start has no dip to find: its trace is suspected for being neat, and its arc decides.
+
+    Faults C06.
+    """
     course = cycle(shunted(20.0), 2e-4, 10)
     assert min(h.flatness or 0.0 for h in course.halves) < 0.02
     by_trace = assess(course.halves)

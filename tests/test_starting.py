@@ -19,7 +19,10 @@ from tests.service_rig import request, serving, state
 
 @pytest.mark.parametrize("after_s", [0.0, 0.3, 0.6, 1.1, 2.0, 4.0, 8.0])
 async def test_stop_within_a_start_leaves_nothing_energised(rig: Rig, store: Store, after_s: float) -> None:
-    """Whether the start has left or not, the run ends stopped, the channel is quiet and the service goes on."""
+    """Whether the start has left or not, the run ends stopped, the channel is quiet and the service goes on.
+
+    Faults I04.
+    """
     rig.bench.tester.quirks = Quirks(reply_delay_s=0.25)
     async with serving(rig, store) as service:
         run = service.submit(request(), "ada")

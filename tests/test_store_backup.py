@@ -36,7 +36,7 @@ def beside(path: Path) -> list[str]:
 
 
 def test_backup_is_the_moment_it_began_while_the_writer_goes_on(store_path: Path, test: int) -> None:
-    """Ticks between the steps of a copy are never refused, never start it anew, and are not in it."""
+    """Ticks between the steps of a copy are never refused, never start it anew, and are not in it (faults F08)."""
     steps: list[int] = []
     with open_store(store_path, busy_timeout_s=0.0) as writer:
 

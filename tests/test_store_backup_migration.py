@@ -86,7 +86,7 @@ def test_copy_is_made_before_the_layout_changes(old: Path) -> None:
 
 
 def test_failed_migration_leaves_the_file_as_it_was(old: Path) -> None:
-    """Byte for byte, with a sentence that names the copy; the older cellrig goes on with it."""
+    """Byte for byte, with a sentence that names the copy; the older cellrig goes on with it (faults E10)."""
     before = old.read_bytes()
     with pytest.raises(MigrationFailed, match=rf"NOT NULL.*it is as it was, with a copy in {COPY}: go on with"):
         open_store(old, migrations=with_extra(add_half_an_oven))
@@ -109,7 +109,7 @@ def test_migration_that_keeps_failing_keeps_one_copy(old: Path) -> None:
 
 @pytest.mark.parametrize("where", ["copy", "migration"])
 def test_killed_in_a_migration_the_store_is_as_it_was(old: Path, where: str) -> None:
-    """Killed while the copy is made or while the layout changes; the next start does all of it."""
+    """Killed while the copy is made or while the layout changes; the next start does all of it (faults E10)."""
     program = KILLED if where == "migration" else KILLED_BEFORE_RENAMING + KILLED
     killed = subprocess.run([sys.executable, "-c", program, str(old)], cwd=ROOT, check=False)
     assert killed.returncode == 9

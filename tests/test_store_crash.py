@@ -79,6 +79,8 @@ def test_killed_writer_leaves_whole_ticks(crash_path: Path, acknowledged: int, d
     """Killed somewhere in its work, the writer has kept all that it acknowledged, and the same ticks of each test.
 
     One that does not wait for the disk keeps it too, also after the log was folded back.
+
+    Faults E05.
     """
     with writing(WRITER, crash_path, durability) as process:
         assert process.stdout is not None

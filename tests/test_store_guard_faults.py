@@ -56,6 +56,35 @@ def test_wait_for_a_lock_is_bounded(store: Store, store_path: Path, test: int) -
         assert writer.tick({test: samples(2001, 100)}).inserted == 100
 
 
+def test_lock_that_lasts_for_hours_is_waited_for_once_a_minute_at_most(
+    store: Store, store_path: Path, test: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F02: of a write in each second the first waits, then ever fewer; once one was written, the next one in 5 s."""
+    now_s = 0.0
+    # The system's own clock, which no virtual loop moves.
+    monkeypatch.setattr("orchestrator.store.transactions.time.monotonic", lambda: now_s)
+
+    def waits_in(seconds: int) -> int:
+        nonlocal now_s
+        asked: list[str] = []
+        writer.connection.set_trace_callback(asked.append)
+        for _ in range(seconds):
+            now_s += 1.0
+            with pytest.raises(StoreBusy):
+                writer.tick({test: samples(2001, 1)})
+        return asked.count("BEGIN IMMEDIATE") - asked.count("PRAGMA busy_timeout = 0")
+
+    with open_store(store_path, busy_timeout_s=0.001) as writer, closing(sqlite3.connect(store_path)) as viewer:
+        viewer.execute("BEGIN IMMEDIATE")
+        assert (waits_in(5), waits_in(10), waits_in(20)) == (1, 1, 1)
+        assert waits_in(300) <= 6
+        viewer.execute("ROLLBACK")
+        writer.tick({test: samples(2001, 1)})
+        viewer.execute("BEGIN IMMEDIATE")
+        now_s += 60.0
+        assert (waits_in(5), waits_in(5)) == (1, 1)
+
+
 def test_checkpoint_never_waits_and_leaves_the_wait_as_it_was(store: Store, test: int) -> None:
     """The next write waits for a lock as long as before, and a checkpoint inside a transaction is refused."""
     before = store.connection.execute("PRAGMA busy_timeout").fetchone()

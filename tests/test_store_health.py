@@ -203,7 +203,10 @@ def test_cut_file_is_found(sound: Path) -> None:
 
 
 def test_lost_log_loses_whole_ticks_that_come_back(store_path: Path, tmp_path: Path) -> None:
-    """F07: with the log deleted the store is that of the last checkpoint, whole; the backfill brings the rest."""
+    """F07: with the log deleted the store is that of the last checkpoint, whole; the backfill brings the rest.
+
+    Faults E05, F08.
+    """
     with open_store(store_path) as store:
         test = add_test(store, add_run(store))
         store.tick({test: samples(1, 100)})

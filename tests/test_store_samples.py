@@ -58,7 +58,10 @@ def test_samples_come_back_bit_for_bit(rows: list[Sample]) -> None:
 
 @given(st.lists(st.lists(st.integers(1, 60), max_size=40), max_size=8))
 def test_backfill_may_repeat_itself(ticks: list[list[int]]) -> None:
-    """Repeated, overlapping and shuffled batches leave each sample once, and each is counted as new or repeated."""
+    """Repeated, overlapping and shuffled batches leave each sample once, and each is counted as new or repeated.
+
+    Faults D05.
+    """
     with new_store() as (store, test):
         seen: set[int] = set()
         for tick in ticks:
@@ -70,7 +73,7 @@ def test_backfill_may_repeat_itself(ticks: list[list[int]]) -> None:
 
 @pytest.mark.parametrize("field", Sample._fields[1:])
 def test_other_values_for_a_stored_sample_are_a_conflict(store: Store, field: str) -> None:
-    """Whichever value differs, the error names it, and nothing of that tick is kept, of no test."""
+    """Whichever value differs, the error names it, and nothing of that tick is kept, of no test (faults D05)."""
     run_id = add_run(store)
     first, second = add_test(store, run_id, 51), add_test(store, run_id, 52)
     store.tick({first: samples(1, 5)})

@@ -11,6 +11,7 @@ from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sampl
 from simulators.faults import Fault, Spoil
 from simulators.neware.commands import WRITES
 from simulators.neware.settings import Quirks, Trouble
+from tests.figures import Figure
 from tests.rig import CHANNEL, Rig, same_rows, short_segment, started
 
 TRANSPORTS = ("memory", "tcp")
@@ -90,7 +91,7 @@ async def test_a_spoiled_reply_to_a_read_changes_nothing(rig: Rig, fault: Fault,
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("spoil", [Spoil.SILENT, Spoil.CLOSED, Spoil.CUT, Spoil.ENDLESS])
-async def test_a_link_that_stays_bad_is_an_error_in_bounded_time(rig: Rig, spoil: Spoil) -> None:
+async def test_a_link_that_stays_bad_is_an_error_in_bounded_time(rig: Rig, spoil: Spoil, figure: Figure) -> None:
     """Two attempts of one deadline each, then ConnectionFailed; afterwards the driver works again (faults A03-A05)."""
     loop = asyncio.get_running_loop()
     rig.bench.wire.spoil(Fault(spoil, None, None, at=30, limit_bytes=1 << 24))
@@ -98,6 +99,8 @@ async def test_a_link_that_stays_bad_is_an_error_in_bounded_time(rig: Rig, spoil
     with pytest.raises(ConnectionFailed):
         await rig.tester.status([CHANNEL])
     assert loop.time() - begun <= 65
+    if spoil is Spoil.SILENT:
+        figure("A03", "time until the error", loop.time() - begun, "s")
     rig.bench.wire.mend()
     assert (await status_of(rig)).state is ChannelState.FINISHED
 
@@ -150,13 +153,18 @@ async def test_busy_channel_is_not_started(rig: Rig) -> None:
 
 @pytest.mark.parametrize("stop", ["obey", "refuse", "ignore"])
 @pytest.mark.parametrize("spoil", [None, Spoil.SILENT, Spoil.CLOSED])
-async def test_stop_climbs_its_ladder_until_the_channel_is_quiet(rig: Rig, stop: str, spoil: Spoil | None) -> None:
+async def test_stop_climbs_its_ladder_until_the_channel_is_quiet(
+    rig: Rig, stop: str, spoil: Spoil | None, figure: Figure
+) -> None:
     """A stop that is refused, ignored or unanswered goes on by other means (faults B07)."""
     identity = await started(rig, rest_s=3600.0)
     rig.bench.tester.make_trouble(CHANNEL, Trouble(stop=stop))
     if spoil is not None:
         rig.bench.wire.spoil(Fault(spoil, "stop"))
+    begun_s = asyncio.get_running_loop().time()
     await rig.tester.stop(identity)
+    if (stop, spoil) == ("ignore", Spoil.SILENT):
+        figure("B07", "time to the confirmed stop", asyncio.get_running_loop().time() - begun_s, "s")
     status = await status_of(rig)
     assert status.state in {ChannelState.STOPPED, ChannelState.FINISHED}
     same_rows(rig.bench, await all_records(rig, identity), identity.test_id)

@@ -224,7 +224,7 @@ class Backwards:
 
 
 async def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store) -> None:
-    """Whose lead or setting is wrong, the tester itself says."""
+    """Whose lead or setting is wrong, the tester itself says (faults D09)."""
     tester = Crossed(ToySettings(cells={"left": "coated-li-li"}), wall_time)
     await tester.open()
     (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])

@@ -58,7 +58,10 @@ async def test_order_through_web_is_carried_out_once_under_the_name_in_it(rig: W
 
 
 async def test_any_number_of_clients_asks_control_once(rig: WebRig) -> None:
-    """Fifty questions on the rack at one moment are one to control, and fifty more within half a second none."""
+    """Fifty questions on the rack at one moment are one to control, and fifty more within half a second none.
+
+    Faults H06.
+    """
     rig.asked.clear()
     for _ in range(2):
         answers = await asyncio.gather(*(rig.get("/channels") for _ in range(50)))
@@ -72,7 +75,10 @@ async def test_any_number_of_clients_asks_control_once(rig: WebRig) -> None:
 
 
 async def test_one_stream_of_control_feeds_all_who_follow(rig: WebRig) -> None:
-    """Each gets every run, and each change; when control is lost their streams end, and a new one is refused."""
+    """Each gets every run, and each change; when control is lost their streams end, and a new one is refused.
+
+    Faults H08.
+    """
     with rig.fan.clients.client() as one, rig.fan.clients.client() as other:
         await asyncio.sleep(300)
         updates = await one.take(1.0)
@@ -91,7 +97,7 @@ async def test_one_stream_of_control_feeds_all_who_follow(rig: WebRig) -> None:
 
 
 async def test_with_control_gone_what_is_stored_is_shown_and_the_rest_is_said(rig: WebRig) -> None:
-    """Stored pages as before; live questions and orders get 503 and words; all is back with control."""
+    """Stored pages as before; live questions and orders get 503 and words; all is back with control (faults H08)."""
     before = {path: await rig.get(f"/{path}") for path in _STORED}
     rig.lose_control()
     assert {path: await rig.get(f"/{path}") for path in _STORED} == before

@@ -51,13 +51,17 @@ def morning(
     """
     import time
 
+    from orchestrator.report.morning_reading import NothingYet
     from orchestrator.report.morning_reading import morning as read
     from orchestrator.store import open_store
 
     _check_out(out)
     now_unix_s = time.time()
     with open_store(store, read_only=True) as opened:
-        report = read(opened, _sources(since, store, url, now_unix_s))
+        try:
+            report = read(opened, _sources(since, store, url, now_unix_s))
+        except NothingYet as err:
+            raise typer.BadParameter(str(err), param_hint="--since") from None
     if out is not None:
         from orchestrator.report.morning_page import page
 
@@ -79,9 +83,10 @@ def _sources(since: str, store: Path, url: str | None, now_unix_s: float) -> Sou
 
     lasting = _LASTING.fullmatch(since.strip())
     lasting_s = float(lasting[1]) * _SECONDS[lasting[2]] if lasting else USUAL_S
-    since_unix_s = None if lasting else moment("--since", since)
-    if lasting_s <= 0 or (since_unix_s is not None and since_unix_s >= now_unix_s):
-        raise typer.BadParameter("the report goes from then to now: say a moment before now", param_hint="--since")
+    try:
+        since_unix_s = None if lasting else moment("--since", since)
+    except typer.BadParameter as err:
+        raise typer.BadParameter(f"hours or days (36h, 3d), {err.message}", param_hint="--since") from None
     live, why = _asked(store, url)
     return Sources(now_unix_s, live, why, since_unix_s, lasting_s)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn, Self
 import typer
 
 from orchestrator.cli.tables import Column, cell_width, hanging, laid_out, printable, width_of
-from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -63,6 +61,8 @@ def exit_status(err: Exception) -> int | None:
 
 def print_json(value: object) -> None:
     """Write one JSON document to stdout."""
+    import json
+
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
@@ -174,6 +174,7 @@ class ProgressView:
     def show(self, update: RunUpdate) -> None:
         """Show the progress of a run: the part that is done, by the time left; no part where nothing tells that."""
         from orchestrator.events.time_left import part_done
+        from orchestrator.states import RunState
 
         part = 1.0 if update.state is RunState.COMPLETED else part_done(update.time_s, update.time_left_s)
         if self._bars is not None:

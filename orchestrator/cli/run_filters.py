@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 # A day, and a week, as ISO 8601 writes them without a time of day.
-_DAY = re.compile(r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}")
-_WEEK = re.compile(r"\d{4}-?W\d\d")
+_DAY = r"\d{4}-\d\d-\d\d|\d{8}|\d{4}-W\d\d-\d|\d{4}W\d{3}"
+_WEEK = r"\d{4}-?W\d\d"
 
 States = Annotated[
     list[str] | None,
@@ -111,7 +111,7 @@ def moment(option: str, text: str, *, is_end: bool = False) -> float | None:
             return unix_time(text.strip())
     except ValueError as err:
         raise typer.BadParameter(str(err), param_hint=option) from None
-    days = 0 if not is_end else 1 if _DAY.fullmatch(typed) else 7 if _WEEK.fullmatch(typed) else 0
+    days = 0 if not is_end else 1 if re.fullmatch(_DAY, typed) else 7 if re.fullmatch(_WEEK, typed) else 0
     try:
         moment += timedelta(days=days)
         return (moment if moment.tzinfo else moment.astimezone()).timestamp()

@@ -31,7 +31,6 @@ from orchestrator.cli.arguments import (
     Vary,
 )
 from orchestrator.cli.client import By, ServiceClient, Url
-from orchestrator.cli.given import Given
 from orchestrator.cli.output import print_json, say
 from orchestrator.cli.run_filters import Channels, Labels, Last, Recipes, RunFilters, Simulated, Since, States, Until
 
@@ -71,6 +70,7 @@ def run(
     goes into a store of its own, beside the usual one: cellrig-simulated.db, which does not wait for the disk at each
     commit: a power cut may take the last records, a killed process takes none. The same seed makes them again.
     """
+    from orchestrator.cli.given import Given
     from orchestrator.rack.mounted_cells import Terms
 
     varied = tuple(vary or ())

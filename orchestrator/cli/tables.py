@@ -25,10 +25,10 @@ _NOTHING = "-"
 # A row of more lines is hard to read beside the others.
 _HIGH = 3
 # A SHA-256 is wider than a column of sentences: its first digits tell it, and a pipe has it whole.
-_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+_HASH = r"\b([0-9a-f]{12})[0-9a-f]{52}\b"
 
 # Where no line breaks: before a unit, before a time's offset, within days and hours.
-_BEFORE_UNIT = re.compile(
+_BEFORE_UNIT = (
     r"(?<=\d) (?=(?:[mk]?V|[mu]?Ah?|mA/cm2|mAh/cm2|mAh?/g|[mk]?ohm|[mk]?Hz|h|min|s|d|C|%)(?!\w))"
     r"|(?<=:\d\d) (?=[+-]\d{4}\b)|(?<=\d d) (?=\d+ h\b)"
 )
@@ -113,7 +113,7 @@ def wrapped(text: str, width: int | None) -> list[str]:
         return [text]
     lines: list[str] = []
     line = ""
-    for word in _BEFORE_UNIT.sub(_TIE, text).split(" "):
+    for word in re.sub(_BEFORE_UNIT, _TIE, text).split(" "):
         if line and cell_width(line) + 1 + cell_width(word) > width:
             lines.append(line)
             line = word
@@ -152,7 +152,7 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[object]], width:
     kept = [n for n in range(len(columns)) if not rows or any(row[n] is not None for row in rows)]
     texts = _texts(columns, kept, rows)
     if width is not None:
-        texts = {n: [_HASH.sub(r"\1...", text) for text in told] for n, told in texts.items()}
+        texts = {n: [re.sub(_HASH, r"\1...", text) for text in told] for n, told in texts.items()}
     numeric = {n for n in kept if any(isinstance(row[n], int | float) for row in rows)}
     told = _with_a_wrapped(columns, [n for n in kept if n not in numeric])
     natural = {n: max(map(cell_width, (told[n].head, *texts[n]))) for n in kept}

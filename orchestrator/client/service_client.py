@@ -5,12 +5,9 @@ The operator's token stays here: the service proves first that it knows it, then
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +28,7 @@ _NOT_KNOWN = "whether it was carried out is not known: ask 'cellrig status'"
 # By which the service knows an order that it was sent before.
 _KEY_HEADER = "Idempotency-Key"
 # What a header of HTTP holds.
-_KEY = re.compile(r"[!-~]([ -~]*[!-~])?")
+_KEY = r"[!-~]([ -~]*[!-~])?"
 
 
 class ServiceClient:
@@ -55,7 +52,7 @@ class ServiceClient:
 
         With a ``key`` of its own an order may be sent again, and is carried out once.
         """
-        if key and not _KEY.fullmatch(key):
+        if key and not re.fullmatch(_KEY, key):
             raise CannotAsk(
                 f"the key {key!r} cannot be sent, so nothing was: a key has letters, digits and signs of ASCII, and no "
                 "space at its ends"
@@ -78,6 +75,8 @@ class ServiceClient:
 
     def signs_of_life(self) -> Iterator[dict[str, Any] | None]:
         """Yield each update of a run, and None when the service says that it is there, until it ends."""
+        import json
+
         import httpx
 
         from orchestrator.client.proving import NotProved, ProvenService
@@ -209,6 +208,9 @@ def _within(longest_s: float, ask: Callable[[], T]) -> T:
 
     Its thread is left behind then, and ends with the process.
     """
+    import threading
+    from concurrent.futures import Future
+
     done: Future[T] = Future()
 
     def on_thread() -> None:

@@ -10,7 +10,7 @@ from math import isfinite
 _FIRST_UNIX_S = datetime(1, 1, 1, tzinfo=UTC).timestamp()
 _LAST_UNIX_S = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 # A ``+`` in a query means a space, and many clients send the zone of a time unquoted.
-_ZONE_AFTER_SPACE = re.compile(r"(T.*\d) (\d\d(:?\d\d)?)$")
+_ZONE_AFTER_SPACE = r"(T.*\d) (\d\d(:?\d\d)?)$"
 
 
 def iso_utc(unix_s: float) -> str:
@@ -33,7 +33,7 @@ def unix_time(text: str) -> float:
         unix_s = float(text)
     except ValueError:
         try:
-            moment = datetime.fromisoformat(_ZONE_AFTER_SPACE.sub(r"\1+\2", text.strip()))
+            moment = datetime.fromisoformat(re.sub(_ZONE_AFTER_SPACE, r"\1+\2", text.strip()))
         except ValueError:
             raise ValueError(
                 f"a date (2026-11-27), a date and time (2026-11-27T16:40:00Z) or seconds since 1970, not {text[:40]!r}"

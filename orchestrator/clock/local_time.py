@@ -8,7 +8,6 @@ programs read has ``iso_utc``.
 from __future__ import annotations
 
 import contextlib
-import logging
 from datetime import UTC, datetime, tzinfo
 
 from orchestrator.clock.iso_time import within_years
@@ -25,11 +24,3 @@ def local_time(unix_s: float, zone: tzinfo | None = None, *, seconds: bool = Fal
         moment = moment.astimezone(zone)
     shown = moment.replace(tzinfo=None).isoformat(" ", "seconds" if seconds else "minutes")
     return f"{shown} {moment:%z}"
-
-
-class LocalTimeFormatter(logging.Formatter):
-    """Writes log lines whose ``asctime`` is in the same form as all times for people."""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - its name there
-        """Return when a line was logged, to the second."""
-        return local_time(record.created, seconds=True)

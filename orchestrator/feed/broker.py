@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,9 @@ from orchestrator.feed.messages import Message
 ANSWER_S = 5.0
 # Messages of one kind that wait for an answer at a time.
 AT_ONCE = 10
+# MQTT's keep-alive, as a part of ours: a broker calls a client silent after 1.5 of it, and mosquitto looks for
+# such only every 5 s. By the default its last will then comes within 1.5 of our keep-alives.
+_SILENT_AFTER = 0.6
 # The library's own words are told here, in sentences.
 _SILENT = logging.getLogger("orchestrator.feed.paho")
 _SILENT.addHandler(logging.NullHandler())
@@ -42,9 +46,16 @@ class Link:
     async def publish(self, message: Message) -> None:
         """Send a message, and wait for the broker's answer (at QoS 0: until it has left). Raises BrokerLost."""
         try:
-            await self._client.publish(message.topic, message.payload, message.qos, message.retain)
+            # Not the library's own time-out: the ``wait_for`` of Python 3.11 loses a cancellation that comes with the
+            # answer, and the service would wait for this task at its end.
+            async with asyncio.timeout(ANSWER_S):
+                await self._client.publish(
+                    message.topic, message.payload, message.qos, message.retain, timeout=math.inf
+                )
+        except TimeoutError as err:
+            raise BrokerLost(f"no answer to a message within {ANSWER_S:g} s") from err
         except aiomqtt.MqttError as err:
-            raise BrokerLost(f"no answer to a message: {err}") from err
+            raise BrokerLost(f"a message cannot be sent: {err}") from err
 
     async def publish_all(self, messages: Sequence[Message]) -> tuple[int, BrokerLost | None]:
         """Send messages in their order, some at a time.
@@ -82,7 +93,7 @@ async def connected(settings: MqttSettings, client_id: str, will: Message) -> As
         password=settings.password(),
         identifier=client_id,
         will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain),
-        keepalive=settings.keep_alive_s,
+        keepalive=max(1, int(_SILENT_AFTER * settings.keep_alive_s)),
         timeout=ANSWER_S,
         tls_context=_tls(settings),
         # Without it single messages of a burst are 40 ms late.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.api.models.mqtt import MessageKind
@@ -250,7 +250,8 @@ class RowOutbox:
 
     def answered(self, rows: Sequence[OutRow]) -> None:
         """Note that the broker has answered rows."""
-        self._note({row.run_id: row.mark for row in rows})
+        tried = {run_id: self._mark(run_id).tried for run_id in {row.run_id for row in rows}}
+        self._note({row.run_id: replace(row.mark, tried=max(tried[row.run_id], row.mark.sent)) for row in rows})
 
     def _note(self, marks: dict[str, RowMark]) -> None:
         with self._file.together():
@@ -288,4 +289,4 @@ class RowOutbox:
             points = select(self._store(), _POINTS, test)
             body["points"] = [dict(zip(names, point, strict=True)) for point in points]
         message = self._topics.message(self._kind.kind, channel, body)
-        return OutRow(run_id, RowMark(number, digest, max(mark.tried, number)), message)
+        return OutRow(run_id, RowMark(number, digest), message)

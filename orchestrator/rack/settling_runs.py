@@ -177,8 +177,7 @@ class RunSettler:
             return
         self.forget(run)
         if left:
-            run.journal.note(EventKind.EXTERNAL_ACTION, left)
-            run.hold(left)
+            run.hold(left, (EventKind.EXTERNAL_ACTION, left))
             return
         self._silence.believe(run)
         await conclude(run, self._tester, status)
@@ -206,12 +205,12 @@ class RunSettler:
 
     def _hold_taken_over(self, run: Run, status: ChannelStatus) -> None:
         """Hold a run whose channel shows another test: its own test has stopped recording."""
-        if gone := self._gone.pop(run.run_id, ""):
-            run.journal.note(EventKind.RECORDS_LOST, f"{gone}; {run.stored} records of it are stored")
-        self.forget(run)
         message = f"channel {status.channel} now shows {status.barcode!r}, test {status.test_id}: it is left alone"
-        run.journal.note(EventKind.EXTERNAL_ACTION, message)
-        run.hold(message)
+        seen = [(EventKind.EXTERNAL_ACTION, message)]
+        if gone := self._gone.get(run.run_id, ""):
+            seen.insert(0, (EventKind.RECORDS_LOST, f"{gone}; {run.stored} records of it are stored"))
+        run.hold(message, *seen)
+        self.forget(run)
 
 
 def _growth_s(run: Run, tester: BatteryTester) -> float:

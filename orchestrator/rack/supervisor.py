@@ -209,13 +209,15 @@ class Supervisor:
                 await run.starting.start()
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
-            reason = f"{type(err).__name__} while starting: {err}; look at {run.request.channel}"
+            reason = run.starting.failure(err)
             if run.status.start_is_unknown:
                 self._owed.write(run, lambda: run.go(RunState.UNKNOWN, reason))
             elif run.is_watched:
                 self._owed.write(run, lambda: run.go(RunState.RUNNING))
             else:
                 self._owed.write(run, lambda: run.cannot_begin(reason))
+                if run in self._owed:
+                    run.say(reason)
         run.publish()
         self._due_s = min(self._due_s, asyncio.get_running_loop().time() + FIRST_LOOK_S)
         self._wake.set()

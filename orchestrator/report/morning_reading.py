@@ -34,6 +34,10 @@ SELECT max(coalesce((SELECT max(at_unix_s) FROM event), 0.0), (SELECT max(state_
 """
 
 
+class NothingYet(ValueError):
+    """The report would begin after the newest moment of the rig; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where a report comes from: ``live`` None has its reason in ``no_service``; ``machine_unix_s`` is people's time.
@@ -50,13 +54,15 @@ class Sources:
 
 
 def morning(store: Store, sources: Sources) -> Morning:
-    """Read the report. Raises StoreError."""
+    """Read the report. Raises StoreError, and NothingYet."""
     runs, live = store.runs(), sources.live
     updates = dict(live.runs) if live else {}
     simulated = bool(runs) and all(run.simulated for run in runs)
     # A simulated rack has a clock of its own, which may be months away from people's.
     now_unix_s = (_newest_unix_s(store) if simulated else None) or sources.machine_unix_s
     since_unix_s = now_unix_s - sources.lasting_s if sources.since_unix_s is None else sources.since_unix_s
+    if since_unix_s >= now_unix_s:
+        raise NothingYet(f"the report goes from then to {local_time(now_unix_s)}: say a moment before")
     window = Window(since_unix_s, now_unix_s)
     events = events_since(store, since_unix_s)
     told = {run.run_id: run_line(store, run.run_id, window, updates) for run in runs if _counts(run, store, window)}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from shlex import quote
 
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
@@ -183,7 +184,9 @@ def _backup(store: Store, events: Sequence[Event], machine_unix_s: float) -> Ite
     """Yield how old the newest backup is that lies beside the store; one made elsewhere is known by its event."""
     found = [made for made, _ in backups(store.path) if made <= machine_unix_s + CLOCKS_DIFFER_S]
     told = [event for event in events if event.kind == EventKind.BACKUP]
-    make = f"make one: cellrig store backup --store {store.path.name}"
+    here = Path.cwd()
+    place = store.path.relative_to(here) if store.path.is_relative_to(here) else store.path
+    make = f"make one: cellrig store backup --store {quote(str(place))}"
     if found:
         age_s = machine_unix_s - found[0]
         old = f"the newest beside the store is {duration_words(age_s)} old"

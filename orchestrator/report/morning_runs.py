@@ -118,11 +118,11 @@ def _left(update: RunUpdate, now_unix_s: float) -> str:
 
 
 def _to_do(store: Store, update: RunUpdate) -> str:
-    """Say what a person does about a run; of one that is over, to take its cell out if nobody has said that it is."""
+    """Say what a person does about a run; of one that is over, to take a real cell out that is still there."""
     if not update.state.is_over:
         return what_to_do(update.state, update.run_id, update.channel)
     use = Mountings(store).last_use(update.channel)
-    is_there = use is not None and use.run_id == update.run_id
+    is_there = use is not None and use.run_id == update.run_id and not update.simulated
     return f"Take the cell out, then: cellrig empty {update.channel}" if is_there else ""
 
 

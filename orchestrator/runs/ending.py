@@ -47,5 +47,4 @@ async def conclude(run: Run, tester: BatteryTester, status: ChannelStatus) -> No
         await run.stopping.stop(Ending(RunState.TRIPPED, status.detail))
     else:
         kind, seen, why = why_ended(status)
-        run.journal.note(kind, seen)
-        run.hold(why)
+        run.hold(why, (kind, seen))

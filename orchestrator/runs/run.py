@@ -190,13 +190,16 @@ class Run:
                 self.journal.note(EventKind.STATE, f"{self.status.state.value}: {reason}", severity=Severity.WARNING)
         self.publish()
 
-    def hold(self, reason: str) -> None:
+    def hold(self, reason: str, *seen: tuple[EventKind, str]) -> None:
         """Put the run on hold with its channel at open circuit, until a person resumes or stops it.
 
-        A run whose last samples require a trip is tripped instead: resuming it could hurt its cell again.
+        A run whose last samples require a trip is tripped instead: resuming it could hurt its cell again. What was
+        ``seen`` is told in the same commit: once, however often the store refuses the hold.
         """
         held = Ending(RunState.HOLDING, reason)
         with self._store.transaction(self._restoring("ordered_end")):
+            for kind, message in seen:
+                self.journal.note(kind, message)
             found = self._judge_rest()
             if self.status.ordered_end is not None and self.status.ordered_end.state is RunState.HOLDING:
                 self.status = replace(self.status, ordered_end=None)

@@ -17,7 +17,7 @@ from orchestrator.judging.preflight import reasons_not_to_start
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState, RunStatus
-from orchestrator.store import Store, TesterTestRow
+from orchestrator.store import Store, StoreError, TesterTestRow
 from protocols.program import CyclingSegment
 
 logger = logging.getLogger(__name__)
@@ -88,6 +88,7 @@ class StartOrder:
         self._request = request
         # The barcode under which the run was last started, or is being started.
         self.barcode = ""
+        self._is_sent = False
         self._sent_unix_s = 0.0
 
     async def start(self) -> None:
@@ -107,11 +108,17 @@ class StartOrder:
                 run.cannot_begin(str(err))
                 return
             except BaseException:
-                # Sent or not, the store does not say that it began: the tester is asked.
-                if run.status.state is RunState.ARMED and not run.has_begun:
+                # The store does not say that what was sent began: the tester is asked.
+                if self._is_sent and not run.has_begun:
                     run.start_is_not_known()
                 raise
             run.go(RunState.RUNNING)
+
+    def failure(self, err: Exception) -> str:
+        """Return the sentence for a start that an error has ended: whether anything was started, and why not."""
+        if isinstance(err, StoreError) and not self._is_sent:
+            return f"nothing was started on {self._request.channel}: {err}"
+        return f"{type(err).__name__} while starting: {err}; look at {self._request.channel}"
 
     def _arrival(self) -> str:
         """Say until when the start may still reach its tester; nothing of a tester that this process drives."""
@@ -122,6 +129,7 @@ class StartOrder:
     async def _send(self) -> bool:
         """Check, load and send; False when nothing was sent. Raises DriverError and StoreError."""
         run, channel = self._run, self._request.channel
+        self._is_sent = False
         if run.status.state is not RunState.PREFLIGHT:
             run.go(RunState.PREFLIGHT)
         tests = run.tests
@@ -139,6 +147,7 @@ class StartOrder:
         intent = self._journal.intend("start")
         self._sent_unix_s = wall_time()
         failpoint("start intended")
+        self._is_sent = True
         await self._send_once(loaded, intent)
         return True
 

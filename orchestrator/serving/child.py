@@ -15,7 +15,7 @@ from typing import Any
 
 from drivers.errors import DriverError
 from orchestrator.api.parent_link import ParentLink, Word
-from orchestrator.clock.local_time import LocalTimeFormatter
+from orchestrator.clock.log_times import LocalTimeFormatter
 from protocols.errors import InputError
 
 # Forked, a child has at once what its parent has imported. Other systems start it afresh, and it imports anew.

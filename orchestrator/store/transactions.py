@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 # After a wait for another program's lock in vain no write waits for so many seconds: a wait holds up the whole service,
-# and a stop of a rack writes many times.
-_HURRIED_S = 5.0
+# and a stop of a rack writes many times. Each further wait in vain doubles the time, up to the longest, at which a lock
+# that lasts for hours holds up the service for 2 % of the time.
+_HURRIED_S, _HURRIED_AT_MOST_S = 5.0, 60.0
 
 
 class Transactional:
@@ -34,6 +35,7 @@ class Transactional:
         self._untold: list[Event] = []
         # Until then, of the monotonic clock, no write waits for another program's lock.
         self._hurried_until_s = 0.0
+        self._hurry_s = _HURRIED_S
 
     @contextmanager
     def transaction(self, *undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
@@ -84,8 +86,10 @@ class Transactional:
                 self._db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as err:
                 if getattr(err, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                    self._hurried_until_s = time.monotonic() + _HURRIED_S
+                    self._hurried_until_s = time.monotonic() + self._hurry_s
+                    self._hurry_s = min(2 * self._hurry_s, _HURRIED_AT_MOST_S)
                 raise
+            self._hurry_s = _HURRIED_S
             return
         (waits_ms,) = self._db.conn.execute("PRAGMA busy_timeout").fetchone()
         self._db.conn.execute("PRAGMA busy_timeout = 0").close()
@@ -93,3 +97,4 @@ class Transactional:
             self._db.execute("BEGIN IMMEDIATE")
         finally:
             self._db.conn.execute(f"PRAGMA busy_timeout = {waits_ms}").close()
+        self._hurry_s = _HURRIED_S

@@ -1,0 +1,165 @@
+"""The very edges of the contact check, and what of it outlives a test, a step, or a store that refuses."""
+
+from dataclasses import replace
+from math import nextafter
+
+import pytest
+
+from drivers.interfaces import EndReason
+from orchestrator.judging.guards import StepWatch
+from orchestrator.judging.limits import Action, FindingKind
+from orchestrator.judging.steps import ExecutedStep
+from protocols.program import ConstantCurrent, Guards, Purpose, Rest, Until
+from tests.segments import segment_of
+
+LOW, HIGH = 10.0, 1000.0
+SEGMENT = replace(
+    segment_of(
+        ConstantCurrent(0.001, Until(time_s=5.0, voltage_v=0.5), purpose=Purpose.CHECK),
+        ConstantCurrent(-0.001, Until(time_s=5.0, voltage_v=-0.5), purpose=Purpose.CHECK),
+        ConstantCurrent(0.001, Until(time_s=3600.0, voltage_v=0.9)),
+        Rest(Until(time_s=60.0)),
+    ),
+    guards=Guards(resistance_low_ohm=LOW, resistance_high_ohm=HIGH),
+)
+
+
+def ran(step: int, ohm: float | None, *, why: EndReason = EndReason.TIME, mean_v: float | None = None) -> ExecutedStep:
+    """Give an executed step with this resistance, five seconds long in a check and an hour otherwise."""
+    lasts_s = 5.0 if step < 3 else 3600.0
+    sign = -1 if step == 2 else 1
+    if mean_v is None and ohm is not None:
+        mean_v = sign * ohm * 0.001
+    charge_ah = 0.001 * lasts_s / 3600
+    return ExecutedStep(step, step, 1, "cc", 100.0, lasts_s, charge_ah, 0.0, mean_v, ohm, why, step, step, 1)
+
+
+def words(watch: StepWatch, *steps: ExecutedStep) -> list[str]:
+    """Give the sentences of what is found."""
+    return [finding.message for finding in watch.feed(steps)]
+
+
+@pytest.mark.parametrize(
+    ("ohm", "likely"),
+    [
+        (LOW, ""),
+        (HIGH, ""),
+        (nextafter(LOW, 0), "the cell is shorted"),
+        (nextafter(HIGH, 1e9), "no cell, or bad contact"),
+        (0.0, "the cell is shorted"),
+        (None, "no cell, or bad contact"),
+    ],
+)
+def test_edges_of_the_window_of_resistance_are_inside(ohm: float | None, likely: str) -> None:
+    """Below it the cell is shorted, above it, and without any current, there is none."""
+    found = StepWatch(SEGMENT).feed([ran(1, ohm)])
+    assert [finding.message.rpartition(": ")[2] for finding in found] == ([likely] if likely else [])
+    assert all((f.kind, f.action, f.time_s) == (FindingKind.CHECK_FAILED, Action.STOP, 100.0) for f in found)
+
+
+def test_check_that_its_cutoff_ended_finds_no_cell_whatever_its_resistance() -> None:
+    """A compliance voltage divided by the set current may look like a resistance."""
+    assert words(StepWatch(SEGMENT), ran(1, 500.0, why=EndReason.VOLTAGE)) != []
+
+
+@pytest.mark.parametrize("guards", [Guards(), Guards(resistance_low_ohm=LOW), Guards(resistance_high_ohm=HIGH)])
+def test_check_without_both_ends_of_a_window_judges_nothing(guards: Guards) -> None:
+    """What a recipe does not say is not assumed."""
+    assert words(StepWatch(replace(SEGMENT, guards=guards)), ran(1, 1e9), ran(1, 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("is_symmetric", "factor", "passes"), [(True, 2.0, True), (True, 2.01, False), (False, 2.0, False)]
+)
+def test_repeated_check_may_show_twice_what_the_last_half_cycle_did(
+    is_symmetric: bool, factor: float, passes: bool
+) -> None:
+    """An aged symmetric cell has its old contact up to there; the voltage of any other cell is no resistance."""
+    watch = StepWatch(SEGMENT, is_symmetric=is_symmetric)
+    assert words(watch, ran(1, 900.0), ran(2, 900.0), ran(3, 1500.0, mean_v=0.4)) == []
+    watch.enter(SEGMENT, 4000.0)
+    assert (words(watch, ran(1, 1500.0 * factor)) == []) == passes
+
+
+def test_small_last_resistance_makes_the_window_no_narrower() -> None:
+    """The window's own end holds whatever the half-cycle before showed."""
+    watch = StepWatch(SEGMENT, is_symmetric=True)
+    assert words(watch, ran(1, 50.0), ran(3, 20.0), ran(1, HIGH)) == []
+
+
+def test_half_cycle_that_passed_nothing_is_no_resistance_to_compare_with() -> None:
+    """One that met its cutoff at once shows leads and contacts, and allows the next check nothing."""
+    watch = StepWatch(SEGMENT, is_symmetric=True)
+    at_once = replace(ran(3, 5000.0, why=EndReason.VOLTAGE), duration_s=0.1, capacity_ah=1e-12)
+    words(watch, ran(1, 900.0), ran(2, 900.0), at_once)
+    assert words(watch, ran(1, 1500.0)) != []
+
+
+@pytest.mark.parametrize(
+    ("up_v", "down_v", "is_wrong"), [(0.5, -0.5, False), (-0.5, 0.5, True), (0.5, 0.5, False), (0.5, 0.501, True)]
+)
+def test_higher_current_must_not_give_a_lower_voltage(up_v: float, down_v: float, is_wrong: bool) -> None:
+    """Equal voltages are no sign of swapped leads; the setting to correct is named."""
+    found = words(StepWatch(SEGMENT, "swap the leads"), ran(1, 500.0, mean_v=up_v), ran(2, 500.0, mean_v=down_v))
+    assert [sentence.endswith("wrong sign; swap the leads") for sentence in found] == ([True] if is_wrong else [])
+    if is_wrong:
+        assert found[0].startswith(f"1 mA shows {up_v:.4f} V and -1 mA {down_v:.4f} V")
+
+
+def test_voltage_that_is_not_known_counts_as_none() -> None:
+    """A check without a mean voltage is compared as 0 V."""
+    found = words(StepWatch(SEGMENT), replace(ran(1, 500.0), mean_voltage_v=None), ran(2, 500.0, mean_v=0.5))
+    assert found[0].startswith("1 mA shows 0.0000 V")
+
+
+def test_checks_of_two_tests_are_not_compared() -> None:
+    """Between them the cell has been elsewhere: the first check of a test begins a new pair."""
+    watch = StepWatch(SEGMENT)
+    assert words(watch, ran(1, 500.0, mean_v=-0.5)) == []
+    watch.enter(SEGMENT, 1000.0)
+    assert words(watch, ran(2, 500.0, mean_v=0.5)) == []
+
+
+def test_findings_have_the_time_of_the_run_and_the_segment_of_their_test() -> None:
+    """A later test begins where the ones before ended, with windows of its own."""
+    watch = StepWatch(SEGMENT)
+    narrow = replace(SEGMENT, guards=Guards(resistance_low_ohm=400.0, resistance_high_ohm=450.0))
+    watch.enter(narrow, 5000.0)
+    (finding,) = watch.feed([ran(1, 500.0)])
+    assert finding.time_s == 5100.0
+    assert "400 to 450 ohm" in finding.message
+
+
+def test_step_that_ran_into_its_ceiling_trips_and_a_rest_tells_nothing() -> None:
+    """With what passed in it, at its time in the run."""
+    watch = StepWatch(SEGMENT)
+    watch.enter(SEGMENT, 5000.0)
+    (finding,) = watch.feed([ran(4, None), ran(3, 500.0, why=EndReason.CEILING)])
+    assert (finding.kind, finding.action, finding.time_s) == (FindingKind.CEILING, Action.TRIP, 5100.0)
+    assert "1.0000 mAh in 1.000 h" in finding.message
+
+
+def test_what_is_undone_is_forgotten() -> None:
+    """A store that refuses the steps leaves the watch as it was: checks, the last half-cycle, and the open circuit."""
+    watch = StepWatch(SEGMENT, is_symmetric=True)
+    undo = watch.undo()
+    words(watch, ran(1, 500.0, mean_v=-0.5), ran(3, 5000.0, mean_v=0.4))
+    undo()
+    assert words(watch, ran(2, 500.0, mean_v=0.5)) == []
+    assert words(watch, ran(1, 3000.0)) != []
+    at_once = replace(ran(3, None, why=EndReason.VOLTAGE, mean_v=0.9), duration_s=0.1, capacity_ah=0.0)
+    undo = watch.undo()
+    found = watch.feed([at_once] * 2)
+    undo()
+    assert watch.feed([at_once] * 2) == found
+    assert [finding.action for finding in watch.feed([at_once])] == [Action.STOP]
+
+
+def test_end_of_a_run_tells_the_steps_that_were_too_few() -> None:
+    """At the end of the last step in the run's time; nothing where the guard is off."""
+    at_once = replace(ran(3, None, why=EndReason.VOLTAGE, mean_v=0.9), duration_s=0.1, capacity_ah=0.0)
+    watch = StepWatch(SEGMENT)
+    watch.enter(SEGMENT, 5000.0)
+    watch.feed([at_once, replace(at_once, step_count=9)])
+    for finding in watch.finish():
+        assert finding.time_s == pytest.approx(5100.1)
