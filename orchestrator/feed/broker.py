@@ -80,7 +80,8 @@ class Link:
             async for _ in self._client.messages:
                 pass
         except aiomqtt.MqttError as err:
-            raise BrokerLost(f"the connection was lost: {err.__cause__ or err}") from err
+            # The library has no more to say of a connection that ended than "Unspecified error".
+            raise BrokerLost("the connection was lost") from err
 
 
 @asynccontextmanager

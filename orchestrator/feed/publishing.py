@@ -97,7 +97,7 @@ class Feed:
     async def _publish(self, link: Link) -> None:
         """Publish over one connection until it is lost, which raises BrokerLost, or the service ends."""
         waiting = self._begin_connection()
-        logger.info("MQTT: connected to %s, %d events wait", self._where(), waiting)
+        logger.info("MQTT: connected to %s; events that wait: %d", self._where(), waiting)
         self._last_trouble = ""
         trouble: BrokerLost | StoreError | None = None
         try:
