@@ -52,6 +52,8 @@ class Feed:
         """Read how far was sent before. Raises StoreError."""
         self._settings, self._fan, self._over = plan.mqtt, fan, over
         self._reading = Reading(plan.store)
+        # Before anything else is opened: it may not be there yet.
+        self._reading()
         self._marks = Marks(mqtt_marks_path(plan.store))
         topics = Topics(plan.mqtt.rig_name, secrets.token_hex(6))
         self._client_id = f"cellrig-{socket.gethostname()}-{self._marks.client_id()}"
