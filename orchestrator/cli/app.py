@@ -57,6 +57,7 @@ app.command(
     epilog=examples(
         "cellrig serve --simulate --speed 3600",
         "cellrig serve --bench bench.toml --store cellrig.db   # real instruments",
+        "cellrig serve --simulate --mqtt 127.0.0.1:1883   # and publish to a broker",
     )
 )(serve.serve)
 app.command(
