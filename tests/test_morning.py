@@ -17,7 +17,7 @@ from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import what_to_do
 from orchestrator.report.morning import Morning, Trace
 from orchestrator.report.morning_live import LiveRack, live_rack
-from orchestrator.report.morning_page import page
+from orchestrator.report.morning_page import GENERATOR, page
 from orchestrator.report.morning_pictures import voltage_picture
 from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.report.morning_runs import stored_update
@@ -269,6 +269,12 @@ def test_command_writes_its_page_and_replaces_no_other_file(tmp_path: Path) -> N
     (tmp_path / "notes.html").write_text("mine")
     refused(cellrig("morning", "--store", "lab.db", "--out", "notes.html", cwd=tmp_path), 1, "no morning page")
     assert (tmp_path / "notes.html").read_text() == "mine"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.html").symlink_to(tmp_path / "folder" / "page.html")
+    assert _document(tmp_path, "--out", "link.html")["page"] == "link.html"
+    assert (tmp_path / "link.html").is_symlink()
+    assert GENERATOR in (tmp_path / "folder" / "page.html").read_text("utf-8")
+    refused(cellrig("morning", "--store", "lab.db", "--out", "no/m.html", cwd=tmp_path), 1, "cannot be written")
     refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "say a moment before")
     refused(cellrig("morning", "--store", "lab.db", "--since", "monday", cwd=tmp_path), 2, "hours or days (36h, 3d)")
     refused(cellrig("morning", "--store", "lab.db", "--out", "m.pdf", cwd=tmp_path), 2, "ends with .html")
