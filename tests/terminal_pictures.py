@@ -203,7 +203,8 @@ def _draw_morning(rack: Rack) -> None:
     import sys
 
     live = live_rack("http://127.0.0.1:8765", rack.status, rack_notes(rack.status))
-    with open_store(rack.store, read_only=True) as store:
+    # A store is named by its path from the folder where the command is given.
+    with contextlib.chdir(rack.store.parent), open_store(rack.store, read_only=True) as store:
         report = morning(store, Sources(_MORNING_UNIX_S, live))
     # The room on the disk is the machine's.
     rig = tuple(line for line in report.rig if line.what != "disk")
