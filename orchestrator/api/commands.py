@@ -101,7 +101,8 @@ def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
     program = files.program()
     if order.accept_voltage:
         program = program.started_at_any_voltage(order.accept_voltage)
-    return RunRequest(program, order.channel, order.label, confirmed_by, files=files)
+    second = order.second_person or ""
+    return RunRequest(program, order.channel, order.label, confirmed_by, files=files, second_person=second)
 
 
 # Parts of an order that are kept with the run in other places.
@@ -126,7 +127,8 @@ async def start(
     name of the cell that is there now, or ``same_cell``.
 
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
-    ``confirm_implausible`` names the person who takes it on. What the order does not give, recipe or cell, is that of
+    ``confirm_implausible`` names the person who takes it on, and ``second_person`` another one where it lies far
+    outside of what is usual. What the order does not give, recipe or cell, is that of
     the run ``like``, out of the store.
     """
     key = OrderKey.of(idempotency_key, order.model_dump(exclude_defaults=True)) if idempotency_key else None
@@ -162,7 +164,7 @@ def _started(service: Service, run: Run) -> models.StartedRun:
         waits=service.cells.waits(run),
         steps=[models.StepValues.model_validate(step) for step in seen.steps] if seen else [],
         implausible=list(seen.sentences) if seen else [],
-        confirmed_by=run.request.confirmed_by,
+        confirmed_by=run.request.confirming,
     )
 
 
