@@ -63,7 +63,9 @@ class Check:
         """What was seen and what to do, in one text."""
         if not self.to_do:
             return self.sentence
-        return f"{self.sentence}{' ' if self.sentence.endswith(('?', '.')) else '; '}{self.to_do}"
+        if self.sentence.endswith(("?", ".")):
+            return f"{self.sentence} {self.to_do[0].upper()}{self.to_do[1:]}"
+        return f"{self.sentence}; {self.to_do}"
 
 
 def passed(check: CheckName, sentence: str) -> Check:

@@ -68,7 +68,7 @@ def confirmations(store: Store, run_id: str) -> list[tuple[str, dict[str, object
 
 
 async def test_service_refuses_until_a_person_confirms(rig: Rig, store: Store) -> None:
-    """Li/Li at 40 mA/cm2, four times the usual, is queued with two names; they and the findings are kept with the run."""
+    """Li/Li at 40 mA/cm2, four times the usual, is queued with two names, which are kept with its findings."""
     async with serving(rig, store) as service:
         with pytest.raises(Implausible, match="40 mA/cm2"):
             service.submit(RunRequest(forty(), CHANNEL, "x"), "ada")

@@ -10,7 +10,6 @@ from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import station_problems
 from orchestrator.checks import Check, in_order, not_asked, with_unasked
 from orchestrator.checks import CheckName as Name
-from orchestrator.clock.scaled import others_unix_s
 from orchestrator.preflight.host_clock import is_clock_synchronised
 from orchestrator.preflight.machine_checks import (
     backup_check,
@@ -32,11 +31,11 @@ from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
 from protocols.forecast import forecast
 
-_NO_SERVICE = "only a running service can tell"
+_NO_SERVICE = "only a running service can tell (cellrig serve)"
 
 
 def checks_alone(
-    request: RunRequest, bench: BenchSettings, store: Path, free: Callable[[Path], int] = free_bytes
+    request: RunRequest, bench: BenchSettings, store: Path, now_unix_s: float, free: Callable[[Path], int] = free_bytes
 ) -> tuple[Check, ...]:
     """Make every check that needs no service and no instrument; those that do are told as not asked.
 
@@ -56,7 +55,7 @@ def checks_alone(
         duration_check(ahead, tester.host_loss, tester.name),
         plausible_check(request, bench.usual_bands, settings.second_person_factor),
         contact_check(program),
-        calibration_check(tester.name, others_unix_s(), settings),
+        calibration_check(tester.name, now_unix_s, settings),
         disk_check(store.absolute().parent, ahead.records, 0.0, settings, free),
         oven_check(),
         notices_check(),
@@ -65,5 +64,5 @@ def checks_alone(
         made.append(clock_check(is_clock_synchronised()))
     if store.exists():
         newest = max((at for at, _ in backups(store)), default=None)
-        made.append(backup_check(newest, others_unix_s(), settings))
+        made.append(backup_check(newest, now_unix_s, settings))
     return in_order(with_unasked(made, _NO_SERVICE), settings.refuse)

@@ -72,7 +72,8 @@ def calibration_check(name: str, now_unix_s: float, settings: PreflightSettings)
     day = settings.calibrated.get(name)
     if day is None:
         unknown = f"the bench file does not say when {name} was calibrated"
-        return not_asked(CheckName.CALIBRATION, unknown, f"write [preflight] calibrated = {{{name} = YYYY-MM-DD}}")
+        write = f'write [preflight] calibrated = {{"{name}" = YYYY-MM-DD}} into it'
+        return not_asked(CheckName.CALIBRATION, unknown, write)
     age = (datetime.fromtimestamp(now_unix_s, UTC).date() - day).days
     told = f"{name} was calibrated on {day.isoformat()}"
     if age < 0:

@@ -94,7 +94,7 @@ def contact_check(program: Program) -> Check:
     low_ohm, high_ohm = guards.resistance_low_ohm, guards.resistance_high_ohm
     if low_ohm is None or high_ohm is None:
         none = "the recipe has no contact check: a bad contact shows only in the data"
-        return not_asked(CheckName.CONTACT, none, "write 'step: contact_check' at its head")
+        return not_asked(CheckName.CONTACT, none, "write 'check_block: true' into it to have one")
     window = f"{plain(low_ohm)} to {plain(high_ohm)} ohm"
     return passed(CheckName.CONTACT, f"the first steps measure it: a cell outside of {window} is stopped there")
 

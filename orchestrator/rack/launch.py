@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -99,7 +100,7 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """
     request = requested(order)
     if isinstance(order.bench, BenchSettings):
-        if reasons := refusals(checks_alone(request, order.bench, store)):
+        if reasons := refusals(checks_alone(request, order.bench, store, time.time())):
             raise CannotRun("\n".join(reasons))
         return run_by(order.bench.clock, _on_bench(order, order.bench, request, store, listener))
     return run_virtual(_on_rack(order.bench, request, store, listener, order.by))

@@ -17,7 +17,7 @@ from drivers.interfaces import ChannelStatus
 from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.station import Station, station_problems
-from orchestrator.checks import Check, CheckName, failed, in_order, not_asked, passed, warned
+from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, warned
 from orchestrator.clock.scaled import in_loop_time, others_unix_s
 from orchestrator.judging.preflight import channel_checks
 from orchestrator.preflight.machine_checks import (
@@ -147,9 +147,9 @@ class Preflight:
         """Make every check of an order, and change nothing. Raises NoSuchThing for a channel that is not there."""
         tester = self._rack.supervisor_of(request.channel).tester
         status, tester_check = await self._status(request.channel)
-        steady, left_s = not_asked(CheckName.STEADY, "the channel is not at rest"), 0.0
+        steady, left_s = not_asked(CheckName.STEADY, "the cell is not on the channel at rest"), 0.0
         symmetric = request.program.cell.kind in SYMMETRIC
-        if status is not None and status.state.is_at_rest:
+        if status is not None and status.state.is_at_rest and not self._puts_in(terms):
             steady, left_s = self._watches.ask(tester, request.channel, is_symmetric=symmetric)
         checks = [
             self._starts(),
@@ -205,9 +205,16 @@ class Preflight:
             unseen = failed(CheckName.CHANNEL, unknown, "see that its tester answers")
             return [unseen, not_asked(CheckName.VOLTAGE, unknown)]
         free, voltage = channel_checks(request.program, status)
+        if free.outcome is Outcome.PASS and self._puts_in(terms):
+            fresh = f"the order puts a fresh simulated cell into {channel}: its voltage is looked at then"
+            voltage = not_asked(CheckName.VOLTAGE, fresh)
         if free.is_failed and terms.queue and status.state.is_busy:
             return [warned(CheckName.CHANNEL, free.sentence, "the run waits in its queue"), voltage]
         return [free, voltage]
+
+    def _puts_in(self, terms: Terms) -> bool:
+        """Whether what the channel shows is not the cell of the order, which a simulated rack puts in with it."""
+        return self._plan.holders is not None and not terms.same_cell
 
     def _cell(self, request: RunRequest, terms: Terms) -> Check:
         """Judge the word on the cell: which one is on the channel, and who says so."""

@@ -86,14 +86,14 @@ class RunJournal:
             self.note(EventKind.VOLTAGE_ACCEPTED, message, {"by": by, "reason": guards.open_circuit_reason, **window})
 
     def preflight(self, checks: Sequence[Check]) -> None:
-        """Write an event with every check that was made before the start, and the names of those that need a look."""
-        by_outcome = {outcome: [it.check.value for it in checks if it.outcome is outcome] for outcome in Outcome}
-        verdict = "must not start" if by_outcome[Outcome.FAIL] else "may start"
-        told = [f"{outcome.value}: {', '.join(names)}" for outcome, names in by_outcome.items() if names]
-        severity = Severity.WARNING if by_outcome[Outcome.FAIL] else None
-        if severity is None and by_outcome[Outcome.WARN]:
-            severity = Severity.NOTICE
-        self.note(EventKind.PREFLIGHT, f"{verdict}; {'; '.join(told)}", {"checks": list(map(asdict, checks))}, severity)
+        """Write an event with every check that was made before the start, naming those that need a look."""
+        names = {outcome: [it.check.value for it in checks if it.outcome is outcome] for outcome in Outcome}
+        told = [f"{'must not' if names[Outcome.FAIL] else 'may'} start"]
+        told += [f"{it.value}: {', '.join(names[it])}" for it in (Outcome.FAIL, Outcome.WARN) if names[it]]
+        told += [f"{len(names[it])} {it.value}" for it in (Outcome.PASS, Outcome.NOT_ASKED) if names[it]]
+        severity = Severity.NOTICE if names[Outcome.WARN] else None
+        severity = Severity.WARNING if names[Outcome.FAIL] else severity
+        self.note(EventKind.PREFLIGHT, "; ".join(told), {"checks": [asdict(check) for check in checks]}, severity)
 
     def moved(self, state: RunState, reason: str) -> None:
         """Write an event that the run changed to a state; the state gives the severity."""
