@@ -117,11 +117,11 @@ async def test_start_keeps_its_checks_with_the_run(rig: Rig, store: Store) -> No
 
 async def test_warning_refuses_where_the_bench_says_so(rig: Rig, store: Store) -> None:
     """An expired calibration is a warning, and a refusal for a bench that lists it under ``refuse``."""
-    old = {"calibrated": {rig.tester.name: date(2020, 1, 2)}}
-    async with planned(rig, store, plan(**old)) as service:
+    dates = {rig.tester.name: date(2020, 1, 2)}
+    async with planned(rig, store, plan(calibrated=dates)) as service:
         assert (await checks(service))[CheckName.CALIBRATION].outcome is Outcome.WARN
         service.submit(request(), "ada")
-    async with planned(rig, store, plan(refuse=("calibration",), **old)) as service:
+    async with planned(rig, store, plan(refuse=("calibration",), calibrated=dates)) as service:
         assert (await checks(service, request("21-1-5")))[CheckName.CALIBRATION].is_failed
         with pytest.raises(CommandRefused, match="calibrated on 2020-01-02"):
             service.submit(request("21-1-5"), "ada")
