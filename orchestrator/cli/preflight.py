@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,9 +31,11 @@ from orchestrator.cli.arguments import (
 from orchestrator.cli.client import By, ServiceClient, Url, named
 from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table, say
-from orchestrator.cli.run_by_service import Order
 from orchestrator.cli.tables import Column
 from orchestrator.client.paths import channel_path
+
+if TYPE_CHECKING:
+    from orchestrator.cli.run_by_service import Order
 
 # How often a check that takes time is asked about, in seconds of people, and how long at most.
 _ASK_EVERY_S = 1.0
@@ -77,6 +79,7 @@ def preflight(
     --bench, they are made of recipe, cell and bench file alone, and those that need the instruments are told as
     'not asked'. The service makes the same checks when the run is ordered, and before it starts.
     """
+    from orchestrator.cli.run_by_service import Order
     from orchestrator.rack.mounted_cells import Terms
 
     client = ServiceClient(store, url)
