@@ -15,6 +15,7 @@ from orchestrator.api import (
     commands,
     live_routes,
     origins,
+    preflight_routes,
     reference_page,
     routes,
     schema_routes,
@@ -71,14 +72,16 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, *stored)
-    describe_answers((routes.open_router, *reads, commands.router, commands.bodiless_router))
+    reads = (routes.router, preflight_routes.router, *stored)
+    orders = (commands.router, preflight_routes.order_router)
+    describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)
     told = told_errors.GUARDED
     for router in (*reads, commands.bodiless_router):
         app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told)
-    app.include_router(commands.router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
+    for router in orders:
+        app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
     app.post(REFUSALS_PATH, include_in_schema=False, status_code=204, dependencies=known)(_refused_by_web)
     app.get(browser.PAGE, include_in_schema=False, dependencies=known, response_class=HTMLResponse)(_docs)
     return app

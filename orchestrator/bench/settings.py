@@ -16,6 +16,7 @@ from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSe
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.plausibility import PlausibilitySettings
+from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.service_settings import ServiceSettings, read_document
 from orchestrator.bench.wrong_settings import sentences
 from orchestrator.clock.scaled import ScaledClock
@@ -53,9 +54,10 @@ class BenchSettings(TableSettings):
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``mqtt``: where the service publishes what
-    happens, nowhere without it. ``plausibility``: bands of this laboratory in
-    the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than real ones,
-    ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run on them is marked so.
+    happens, nowhere without it. ``plausibility``: bands of this laboratory in the place of the usual ones;
+    ``preflight``: what is checked before a run, and how strictly. ``clock`` is that of instruments which only simulate
+    and are faster than real ones, ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run
+    on them is marked so.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -65,6 +67,7 @@ class BenchSettings(TableSettings):
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
     plausibility: PlausibilitySettings = PlausibilitySettings()
+    preflight: PreflightSettings = PreflightSettings()
     clock: ScaledClock | None = None
     holders: SimulatedHoldersSettings | None = None
     simulated: bool = False
@@ -104,6 +107,16 @@ class BenchSettings(TableSettings):
                         "must reach one channel only; name one of the two otherwise, or take it out"
                     )
                 owners[channel.lower()] = channel, tester.name
+        return self
+
+    @model_validator(mode="after")
+    def _calibrated_instruments_are_here(self) -> BenchSettings:
+        there = [one.name for one in self.with_channels]
+        there += [self.potentiostat.name] if self.potentiostat is not None else []
+        for name in self.preflight.calibrated:
+            if name not in there:
+                known = ", ".join(dict.fromkeys(there))
+                raise ValueError(f"preflight.calibrated: there is no instrument {name!r} here; there are {known}")
         return self
 
     @property

@@ -15,6 +15,7 @@ from orchestrator.cli import (
     morning,
     operate,
     plot,
+    preflight,
     recipes,
     runs,
     serve,
@@ -68,6 +69,14 @@ app.command(
         needs="for the last a service (cellrig serve) and a cell's file of your own",
     )
 )(runs.run)
+app.command(
+    epilog=examples(
+        "cellrig preflight li-li-0.4 --cell bare-li-li --channel 21-1-3",
+        "cellrig preflight mine.yaml --cell lfp-17.yaml --channel 21-1-5 --json",
+        "cellrig preflight --lamp on --channel 21-1-3",
+        needs="for the second files of your own, for the last a service",
+    )
+)(preflight.preflight)
 app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(
     runs.list_runs
 )

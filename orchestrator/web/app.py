@@ -26,7 +26,7 @@ from orchestrator.web.snapshots import Snapshots
 HEALTH = "/health"
 _STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
 _QUESTIONS = frozenset({"GET", "HEAD"})
 # Of a request and of an answer: all else is of one connection, or of the door's.
 _ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})

@@ -16,6 +16,7 @@ from orchestrator.api.models.channels import (
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
+from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
@@ -28,6 +29,7 @@ __all__ = [
     "CellItem",
     "ChannelNow",
     "ChannelStopped",
+    "CheckNow",
     "ClaimNow",
     "ClaimOrder",
     "CycleTable",
@@ -37,11 +39,15 @@ __all__ = [
     "Happened",
     "Health",
     "Instrument",
+    "LampNow",
+    "LampOrder",
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
     "Page",
     "Person",
+    "PreflightNow",
+    "PreflightQuery",
     "Problem",
     "RackEventQuery",
     "RecipeItem",
