@@ -64,6 +64,7 @@ class Service:
         same_cell: bool = False,
         queue: bool = False,
         confirm_implausible: str = "",
+        second_person: str = "",
         accept_voltage: str = "",
         key: str = "",
     ) -> StartedRun:
@@ -73,7 +74,8 @@ class Service:
         set values in them (``"cell.active_mass=1.21 mg"``). ``label`` is the very cell's name. Where the cell of an
         ended run was left on the channel, ``mounted`` names the cell that is there now, or it is the ``same_cell``.
         ``queue`` lets the run wait for a busy channel. ``confirm_implausible`` names who takes on what is implausible,
-        ``accept_voltage`` says why the cell may start outside of the window of its open-circuit voltage.
+        ``second_person`` who does so too where it is far outside, ``accept_voltage`` says why the cell may start
+        outside of the window of its open-circuit voltage.
 
         An order with a ``key`` is carried out once, however often it is sent: a program that died gives the order again
         with the same key, and is given the same run. Without one, a key is made here, and an order whose answer was
@@ -81,7 +83,7 @@ class Service:
         """
         body = order_of_files(recipe, cell, changes)
         words = {"like": like, "mounted": mounted, "confirm_implausible": confirm_implausible}
-        words["accept_voltage"] = accept_voltage
+        words |= {"accept_voltage": accept_voltage, "second_person": second_person}
         body |= {name: word for name, word in words.items() if word}
         body |= {"channel": channel, "label": label, "by": self._who(), "queue": queue, "same_cell": same_cell}
         if key:

@@ -271,6 +271,22 @@ class BatteryTester(Protocol):
         """Return the tester's own log of the test."""
 
 
+@runtime_checkable
+class RehearsesLoading(Protocol):
+    """A tester that can compile a segment and read it back without an instrument, a file or a connection."""
+
+    def rehearse(self, channel: str, segment: CyclingSegment) -> list[str]:
+        """Compile a segment, read back what was made, and return each difference as a sentence; empty when equal."""
+
+
+@runtime_checkable
+class ChannelLamps(Protocol):
+    """A tester that has a lamp at each channel, by which a person finds the holder."""
+
+    async def light(self, channel: str, *, on: bool) -> None:
+        """Switch a channel's lamp. Sent once: Refused when the instrument says no, OutcomeUnknown without a reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spectrum:
     """An impedance spectrum in the order measured, from high to low frequency.

@@ -8,12 +8,15 @@
      +-- WrongChange        a value cannot be set in a file like this
      +-- ResolveError       this recipe cannot be run with this cell; carries every reason
      +-- Implausible        it can, but hardly anybody means it; carries every reason, and a person may confirm it
+          +-- NeedsSecondPerson  a gross outlier that one person alone has confirmed
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+SECOND_PERSON = "--second-person NAME, by REST the field second_person"
 
 
 class InputError(Exception):
@@ -59,13 +62,31 @@ class ResolveError(InputError):
 
 
 class Implausible(InputError):
-    """A program is implausible for its cell, and nobody has confirmed it; ``reasons``, one a line, then the remedy."""
+    """A program is implausible for its cell, and nobody has confirmed it; ``reasons``, one a line, then the remedy.
 
-    def __init__(self, recipe: str, cell: str, reasons: Sequence[str]) -> None:
+    ``twice``: some of it lies so far outside that two persons confirm it.
+    """
+
+    def __init__(self, recipe: str, cell: str, reasons: Sequence[str], *, twice: bool = False) -> None:
         self.reasons = tuple(reasons)
         listed = "\n".join(f"- {reason}" for reason in self.reasons)
+        second = f" It is far outside, so that another person confirms it too: {SECOND_PERSON}." if twice else ""
         super().__init__(
             f"{recipe} is implausible with {cell}, and nothing was started:\n{listed}\n"
             "Correct the recipe or the cell. If it is meant, somebody confirms it by name: "
-            "--confirm-implausible NAME, by REST the field confirm_implausible."
+            f"--confirm-implausible NAME, by REST the field confirm_implausible.{second}"
         )
+
+
+class NeedsSecondPerson(Implausible):
+    """A program is far outside of what is usual for its cell, and one person alone has confirmed it."""
+
+    def __init__(self, recipe: str, cell: str, reasons: Sequence[str], by: str) -> None:
+        super().__init__(recipe, cell, reasons)
+        listed = "\n".join(f"- {reason}" for reason in self.reasons)
+        words = (
+            f"{recipe} is far outside of what is usual with {cell}, and nothing was started:\n{listed}\n"
+            f"{by} has confirmed it; another person does so too, after a look at the cell's mass and area: "
+            f"{SECOND_PERSON}."
+        )
+        self.args = (words,)

@@ -41,6 +41,8 @@ PULSE_S = 30.0
 PULSE_PART = 0.05
 """Largest charge of a pulse, as a part of that of the program's largest step: 30 s at 1C pass 1/120 of a capacity."""
 
+_KEPT = 256
+
 
 class CyclePlace(NamedTuple):
     """The place of an executed step among the cycles of its run.
@@ -98,8 +100,8 @@ class CycleNumbers:
         self._program = program
         self._pulse_ah = PULSE_PART * _largest_ah(program)
         self._levels: dict[int, _Level] = {}
-        # The place that was asked for last: every poll asks for that of the step that runs.
-        self._newest = 0, CyclePlace(0)
+        # The places that were asked for last: polls ask for that of the running step, each step more than once.
+        self._places: dict[int, CyclePlace] = {}
         # Of each segment: its blocks, the steps and the half-cycles before it.
         self._nodes = [nest(part.steps) if isinstance(part, CyclingSegment) else () for part in program.segments]
         lengths = [length(nodes) if nodes else 1 for nodes in self._nodes]
@@ -138,9 +140,12 @@ class CycleNumbers:
 
     def at(self, count: int) -> CyclePlace:
         """Return the place of the ``count``-th executed step of the program. Raises ValueError if there is none."""
-        if count != self._newest[0]:
-            self._newest = count, self._find(count)
-        return self._newest[1]
+        found = self._places.get(count)
+        if found is None:
+            if len(self._places) >= _KEPT:
+                self._places.clear()
+            found = self._places[count] = self._find(count)
+        return found
 
     def _find(self, count: int) -> CyclePlace:
         if not 1 <= count <= self._starts[-1]:

@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
+from unicodedata import normalize
 
 from protocols.cell import SYMMETRIC, CellKind, resistance_window
 from protocols.contradictions import capacity_notes, contradictions, in_the_file, of_cell
-from protocols.errors import Implausible
+from protocols.errors import Implausible, NeedsSecondPerson
 from protocols.likely_slips import capacity_hint, cell_slips, current_slips
 from protocols.normalised import capacity_mah, currents, plain, sizes
 from protocols.program import CellFacts, MeasurementSegment, PoweredStep, Program, Purpose, Rest
@@ -29,6 +31,10 @@ from protocols.usual_bands import BANDS, Judged, KindBands, UsualBand, UsualBand
 from protocols.voltage_order import step_flaws
 
 _TOLD_FIRST = (Judged.C_RATE, Judged.CURRENT_DENSITY, Judged.SPECIFIC_CURRENT, Judged.CURRENT)
+GROSS_FACTOR = 3.0
+"""What lies so many times outside of its band needs the names of two persons: a slip of ten in the mass or the area of
+a usual electrode is more than three times outside in specific capacity, and what laboratories mean is seldom twice."""
+_ROUNDING = 1e-9
 _LISTED = 4  # step numbers that a row or a sentence lists before it counts the rest
 
 
@@ -53,6 +59,14 @@ class ImplausibleValue:
     value: float
     band: UsualBand
     sentence: str
+
+    @property
+    def times_outside(self) -> float:
+        """How many times it lies above the high end of its band, or below the low end."""
+        high, low = self.band.high, self.band.low
+        above = self.value / high if high > 0 else inf
+        below = low / self.value if self.value > 0 else inf if low > 0 else 0.0
+        return max(above, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +120,30 @@ def cell_notes(cell: CellFacts, bands: UsualBands = BANDS) -> tuple[str, ...]:
     return tuple(capacity_notes(cell, of_cell(cell, usual(cell.kind, bands))))
 
 
-def confirmed(program: Program, bands: UsualBands, by: str) -> Plausibility:
-    """Judge a program. Raises Implausible when something is found and nobody (``by`` empty) has confirmed them."""
+def gross(seen: Plausibility, factor: float = GROSS_FACTOR) -> tuple[str, ...]:
+    """Give the sentences of the findings that lie so many times outside of their band."""
+    return tuple(it.sentence for it in seen.findings if it.times_outside >= factor * (1 - _ROUNDING))
+
+
+def confirmed(
+    program: Program, bands: UsualBands, by: str, second: str = "", factor: float = GROSS_FACTOR
+) -> Plausibility:
+    """Judge a program. Raises Implausible when something is found and nobody (``by`` empty) has confirmed it.
+
+    What lies ``factor`` times outside of its band is confirmed by a ``second`` person too. Raises NeedsSecondPerson.
+    """
     seen = plausibility(program, bands)
     if seen.sentences and not by:
-        raise Implausible(program.recipe, program.cell.name, seen.sentences)
+        raise Implausible(program.recipe, program.cell.name, seen.sentences, twice=bool(gross(seen, factor)))
+    if (far := gross(seen, factor)) and is_same_person(second, by):
+        raise NeedsSecondPerson(program.recipe, program.cell.name, far, by)
     return seen
+
+
+def is_same_person(second: str, first: str) -> bool:
+    """Tell whether two names are those of one person, however they are typed; an empty one is nobody else's."""
+    one, other = ("".join(filter(str.isalnum, normalize("NFKC", name).casefold())) for name in (first, second))
+    return not other or one == other
 
 
 _Named = tuple[str, PoweredStep]

@@ -55,7 +55,8 @@ class Broker:
 
     def configure(self, more: str) -> None:
         """Write the configuration for the next start."""
-        text = f"listener {self.port} 127.0.0.1\nset_tcp_nodelay true\n{more}\n"
+        # Started by root it would take another user, who may not read a test's folder.
+        text = f"user root\nlistener {self.port} 127.0.0.1\nset_tcp_nodelay true\n{more}\n"
         (self._folder / "mosquitto.conf").write_text(text)
 
     def start(self) -> Self:

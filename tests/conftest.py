@@ -32,8 +32,8 @@ if TYPE_CHECKING:  # at run time ours are imported by the fixtures, after the en
     from tests.station_rig import StationRig
 
 # What a shell, a terminal, ``make``, a CI runner or a service manager sets for its children, and our programs or their
-# libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one. Where
-# Python may not keep what it compiles, each of some hundred programs that tests start would compile all of ours again.
+# libraries obey. A test that needs one sets it itself. TZ and LANG stay: our programs do the same under every one.
+# Where Python may not keep what it compiles, each of some hundred programs would compile all of ours again.
 _CLEARED = {
     "CLICOLOR",
     "CLICOLOR_FORCE",

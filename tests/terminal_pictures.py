@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +25,13 @@ from orchestrator.analysis.resistance_history import InterfaceRow
 from orchestrator.analysis.run_data import MeasuredSpectrum
 from orchestrator.analysis.soft_short import Assessment, Verdict
 from orchestrator.analysis.summary import RunSummary
+from orchestrator.checks import CheckName, failed, not_asked, passed, warned
 from orchestrator.cli.app import app
 from orchestrator.cli.cells import print_empty, print_mounted
 from orchestrator.cli.demo import print_results
 from orchestrator.cli.morning_text import text_of
 from orchestrator.cli.operate import print_instruments, print_states, print_status
+from orchestrator.cli.preflight import print_checks
 from orchestrator.cli.rack_words import print_rack, rack_notes
 from orchestrator.cli.spectra import print_spectra
 from orchestrator.cli.stops import print_stops
@@ -203,11 +205,26 @@ def _draw_morning(rack: Rack) -> None:
     import sys
 
     live = live_rack("http://127.0.0.1:8765", rack.status, rack_notes(rack.status))
-    with open_store(rack.store, read_only=True) as store:
+    # A store is named by its path from the folder where the command is given.
+    with contextlib.chdir(rack.store.parent), open_store(rack.store, read_only=True) as store:
         report = morning(store, Sources(_MORNING_UNIX_S, live))
     # The room on the disk is the machine's.
     rig = tuple(line for line in report.rig if line.what != "disk")
     print(text_of(replace(report, rig=rig), width_of(sys.stdout)))  # noqa: T201 - as other commands print
+
+
+def _draw_preflight(_: Rack) -> None:
+    wrong = "channel 21-1-5 shows 0.0004 V, 2.8 to 4 V expected: no cell, or a short?"
+    checks = [
+        passed(CheckName.STARTS, "the service starts runs"),
+        failed(CheckName.VOLTAGE, wrong, "Look at the holder, put the cell in, and order the run again"),
+        warned(CheckName.BACKUP, "the newest backup is 2 d 3 h old, more than 26 h", "make one: cellrig store backup"),
+        not_asked(CheckName.OVEN, "this bench names no oven: the temperature of the cell is not checked"),
+        not_asked(CheckName.CLOCK, "only a running service can tell"),
+        not_asked(CheckName.NOTICES, "only a running service can tell"),
+    ]
+    told = {"recipe": "lfp-200mA-g", "cell": "bare-lfp", "channel": "21-1-5", "may_start": False}
+    print_checks({**told, "checks": [asdict(check) for check in checks]})
 
 
 _DRAWN: Mapping[str, Callable[[Rack], None]] = {
@@ -216,6 +233,7 @@ _DRAWN: Mapping[str, Callable[[Rack], None]] = {
     "watch-screen": _draw_screen,
     "bench-check": _draw_bench,
     "store-check": _draw_store_check,
+    "preflight": _draw_preflight,
     "spectra": _draw_spectra,
     "demo": _draw_demo,
     "morning": _draw_morning,

@@ -159,8 +159,13 @@ def _at(path: str, filled: dict[str, str]) -> str:
     return path
 
 
+# What takes an order, with its channel in the body.
+_ORDERED_AT = ("/runs", "/preflight")
+_ASKED = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "9-9-9"}
+
+
 def _body_of(path: str) -> _Dict:
-    if path.endswith("/runs"):
+    if path.endswith(_ORDERED_AT):
         return {**ORDER, "channel": "21-1-5"}
     if path.endswith("/notices/acknowledge"):
         return {"what": "R000001", "by": "ada"}
@@ -190,8 +195,8 @@ async def _status(client: Client, full: httpx.AsyncClient, method: str, path: st
     given |= {"json": _body_of(path)} if method == "post" else {}
     if wanted == 408:
         given = {"content": _never(), "headers": {"content-type": "application/json"}}
-    elif wanted == 404 and path.endswith("/runs"):
-        given = {"json": {**ORDER, "channel": "9-9-9"}}
+    elif wanted == 404 and path.endswith(_ORDERED_AT):
+        given = {"json": {**ORDER, "channel": "9-9-9"}} if method == "post" else {"params": _ASKED}
     wrong = _WRONG.get(wanted, {})
     given = {key: value for key, value in given.items() if "content" not in wrong or key != "json"} | wrong
     http = full if wanted == 503 else client.http

@@ -329,16 +329,18 @@ def test_a_stop_at_a_terminal_says_that_it_is_final_and_a_hold_is_not(bench: Ben
 
 
 def test_implausible_order_needs_a_name_or_a_bench_where_it_is_usual(bench: Bench) -> None:
-    """Refused with the sentence, queued with a name; the bands of the bench file reach the service that serves it."""
+    """Refused with the sentence, queued with two names; the bands of the bench file reach the service."""
     bench.serve()
     recipe = bench.folder / "forty.yaml"
     recipe.write_text(RECIPE.replace("0.2 mA/cm2", "40 mA/cm2"), encoding="utf-8")
     order = ("run", recipe, "--cell", "coated-li-li", "--channel", "21-1-3", "--by", "bob")
     refused(bench.cellrig(*order), 1, "31.4 mA is 40 mA/cm2", "--confirm-implausible NAME")
-    named = bench.cellrig(*order, "--confirm-implausible", "Ada", "--wait")
-    assert "confirmed by Ada: Steps" in named.stderr
+    one = (*order, "--confirm-implausible", "Ada")
+    refused(bench.cellrig(*one), 1, "Ada has confirmed it", "--second-person NAME")
+    named = bench.cellrig(*one, "--second-person", "Bob", "--wait")
+    assert "confirmed by Ada and Bob: Steps" in named.stderr
     assert [len(line) <= 80 for line in named.stderr.splitlines()[:5]] == [True] * 5
-    assert "confirmed by Ada: Steps" in bench.done("show", "R000001").replace("\n", " ")
+    assert "confirmed by Ada and Bob: Steps" in bench.done("show", "R000001").replace("\n", " ")
     # Closing the terminal ends it in order too, but for a service that was started to outlive it (``nohup``).
     outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     assert bench.end(signal.SIGTERM if outlives else signal.SIGHUP) == 0

@@ -52,7 +52,10 @@ def in_order(rack: Rack, subscriber: Subscriber, kind: str) -> list[int]:
 async def test_after_eight_hours_without_broker_all_events_and_cycles_come_in_order(
     rack: Rack, store_path: Path, tmp_path: Path
 ) -> None:
-    """What was stored while no broker answered comes as backfill, once, in order; records left out are counted."""
+    """What was stored while no broker answered comes as backfill, once, in order; records left out are counted.
+
+    Faults H01, H02.
+    """
     mosquitto = Broker(tmp_path)
     async with feeding(store_path, mosquitto.port, backlog_samples=300):
         rack.hours(8)
@@ -93,7 +96,10 @@ def as_consumer(rack: Rack, bodies: list[dict[str, Any]]) -> list[int]:
 async def test_killed_broker_costs_no_event_and_no_cycle(
     rack: Rack, store_path: Path, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A consumer that asks by number for what a killed broker threw away has all, in order; duplicates say so."""
+    """A consumer that asks by number for what a killed broker threw away has all, in order; duplicates say so.
+
+    Faults H02.
+    """
     # Real time from one try to connect to the next.
     monkeypatch.setattr("orchestrator.feed.publishing._AGAIN_S", 0.05)
     async with feeding(store_path, mosquitto.port):
@@ -117,7 +123,7 @@ async def test_killed_broker_costs_no_event_and_no_cycle(
 async def test_stopped_broker_gets_everything_when_it_goes_on(
     rack: Rack, store_path: Path, mosquitto: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A broker that hangs (SIGSTOP) and goes on loses no event; what it may have had before says so."""
+    """A broker that hangs (SIGSTOP) and goes on loses no event; what it may have had before says so (faults H03)."""
     # How long an answer is waited for: the broker hangs in real time.
     monkeypatch.setattr("orchestrator.feed.broker.ANSWER_S", 0.3)
     async with feeding(store_path, mosquitto.port):
@@ -134,7 +140,10 @@ async def test_stopped_broker_gets_everything_when_it_goes_on(
 
 
 async def test_full_queue_of_the_broker_is_seen_and_made_good(rack: Rack, store_path: Path, tmp_path: Path) -> None:
-    """A broker that answers for events and throws them away is found out by the number before: REST gives the rest."""
+    """A broker that answers for events and throws them away is found out by the number before: REST gives the rest.
+
+    Faults H03.
+    """
     with broker(tmp_path, "allow_anonymous true\nmax_queued_messages 20") as mosquitto:
         with Subscriber(mosquitto.port, f"cellrig/{RIG}/{CHANNEL}/event", "reader", clean=False) as reader:
             pass
@@ -157,7 +166,7 @@ async def test_full_queue_of_the_broker_is_seen_and_made_good(rack: Rack, store_
 async def test_refusing_broker_is_asked_again(
     rack: Rack, store_path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A broker that refuses the feed is told in the log once; when it lets it in, everything comes."""
+    """A broker that refuses the feed is told in the log once; when it lets it in, everything comes (faults H01)."""
     with broker(tmp_path, "allow_anonymous false") as mosquitto:
         async with feeding(store_path, mosquitto.port):
             rack.event("refused")

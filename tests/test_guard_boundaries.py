@@ -9,7 +9,8 @@ from drivers.interfaces import EndReason
 from orchestrator.judging.guards import StepWatch
 from orchestrator.judging.limits import Action, FindingKind
 from orchestrator.judging.steps import ExecutedStep
-from protocols.program import ConstantCurrent, Guards, Purpose, Rest, Until
+from protocols.current_sign import Direction
+from protocols.program import ConstantCurrent, ConstantVoltage, Guards, Purpose, Rest, Until
 from tests.segments import segment_of
 
 LOW, HIGH = 10.0, 1000.0
@@ -19,6 +20,10 @@ SEGMENT = replace(
         ConstantCurrent(-0.001, Until(time_s=5.0, voltage_v=-0.5), purpose=Purpose.CHECK),
         ConstantCurrent(0.001, Until(time_s=3600.0, voltage_v=0.9)),
         Rest(Until(time_s=60.0)),
+        ConstantCurrent(-0.001, Until(time_s=3600.0, voltage_v=-0.9)),
+        ConstantCurrent(0.0001, Until(time_s=3600.0, voltage_v=0.9)),
+        ConstantVoltage(Direction.CHARGE, 0.3, Until(time_s=5.0), 0.001, purpose=Purpose.CHECK),
+        ConstantVoltage(Direction.CHARGE, 0.3, Until(time_s=3600.0), 0.001),
     ),
     guards=Guards(resistance_low_ohm=LOW, resistance_high_ohm=HIGH),
 )
@@ -81,10 +86,40 @@ def test_repeated_check_may_show_twice_what_the_last_half_cycle_did(
     assert (words(watch, ran(1, 1500.0 * factor)) == []) == passes
 
 
+def test_voltage_over_current_is_no_resistance_unless_it_is_said() -> None:
+    """A watch that was not told of a symmetric cell allows a repeated check nothing more."""
+    watch = StepWatch(SEGMENT)
+    assert words(watch, ran(1, 900.0), ran(3, 1500.0, mean_v=0.4)) == []
+    assert words(watch, ran(1, 1500.0)) != []
+
+
+def test_check_without_a_set_current_is_judged_like_any_other_step() -> None:
+    """It has no resistance that a window could be for."""
+    assert words(StepWatch(SEGMENT), replace(ran(1, 1e9), step=7)) == []
+
+
+def test_contact_check_that_found_the_cell_tells_of_a_contact_lost_afterwards() -> None:
+    """Half-cycles that end at once behind a good check were cut by a contact; behind none the cell may be weak."""
+    up = replace(ran(3, 500.0, why=EndReason.VOLTAGE), duration_s=0.1, capacity_ah=0.001 * 0.1 / 3600)
+    rows = [up, replace(up, step=5), up, replace(up, step=5)]
+    found = StepWatch(SEGMENT).feed([ran(1, 50.0), ran(2, 50.0), *rows])
+    assert [finding.action for finding in found] == [Action.STOP]
+    assert [finding.action for finding in StepWatch(SEGMENT).feed(rows)] == [Action.MARK]
+    failed = StepWatch(SEGMENT).feed([ran(1, 5.0), ran(2, 5.0), *rows])
+    assert [finding.action for finding in failed[2:]] == [Action.MARK]
+
+
 def test_small_last_resistance_makes_the_window_no_narrower() -> None:
     """The window's own end holds whatever the half-cycle before showed."""
     watch = StepWatch(SEGMENT, is_symmetric=True)
     assert words(watch, ran(1, 50.0), ran(3, 20.0), ran(1, HIGH)) == []
+
+
+def test_held_voltage_is_no_resistance_to_compare_with() -> None:
+    """Its current falls, and what is left at its end says nothing of the contact."""
+    watch = StepWatch(SEGMENT, is_symmetric=True)
+    assert words(watch, ran(1, 900.0), replace(ran(3, 5000.0, mean_v=0.3), step=8)) == []
+    assert words(watch, ran(1, 1500.0)) != []
 
 
 def test_half_cycle_that_passed_nothing_is_no_resistance_to_compare_with() -> None:
@@ -156,10 +191,13 @@ def test_what_is_undone_is_forgotten() -> None:
 
 
 def test_end_of_a_run_tells_the_steps_that_were_too_few() -> None:
-    """At the end of the last step in the run's time; nothing where the guard is off."""
-    at_once = replace(ran(3, None, why=EndReason.VOLTAGE, mean_v=0.9), duration_s=0.1, capacity_ah=0.0)
+    """At the end of the last step in the run's time."""
+    gone = replace(ran(3, None, why=EndReason.VOLTAGE), duration_s=0.5, capacity_ah=0.0)
     watch = StepWatch(SEGMENT)
     watch.enter(SEGMENT, 5000.0)
-    watch.feed([at_once, replace(at_once, step_count=9)])
-    for finding in watch.finish():
-        assert finding.time_s == pytest.approx(5100.1)
+    assert watch.feed([gone, replace(gone, step=5, start_s=200.0)]) == []
+    (finding,) = watch.finish()
+    assert (finding.action, finding.time_s) == (Action.MARK, 5200.5)
+    off = StepWatch(replace(SEGMENT, guards=replace(SEGMENT.guards, early_cutoff_off=True)))
+    off.feed([gone, replace(gone, step=5)])
+    assert off.finish() == []

@@ -202,6 +202,9 @@ def test_cutoff_that_the_tester_has_not_looked_at_yet_counts_once(step: int, vol
     for changed in ({"step_time_s": 0.3}, {"voltage_v": other_v}, {"current_a": sign * 9e-4}):
         other = sample._replace(**changed)  # type: ignore[arg-type]  # fields of one type
         assert judge(other, other)[-1] == (host, Action.TRIP)
+    window = step_windows(SEGMENT, ENVELOPE)[step]
+    for edge_a in (window.low_a, window.high_a):
+        assert judge(*[sample._replace(current_a=edge_a)] * 3) == [(host, Action.MARK)] * 3
     late = sample._replace(step_time_s=0.3)
     assert judge(*[sample] * 5, late)[-1] == (host, Action.TRIP)
     without = sample._replace(step=5, current_a=5e-4)

@@ -17,15 +17,16 @@ from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import what_to_do
 from orchestrator.report.morning import Morning, Trace
 from orchestrator.report.morning_live import LiveRack, live_rack
-from orchestrator.report.morning_page import page
+from orchestrator.report.morning_page import GENERATOR, page
 from orchestrator.report.morning_pictures import voltage_picture
 from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.report.morning_runs import stored_update
-from orchestrator.report.morning_words import grouped
+from orchestrator.report.morning_words import grouped, numbers_lines
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, MountingKind, Mountings, Store, open_store
+from protocols.program import Program
 from tests.command_line import cellrig, refused
-from tests.run_maker import EVERY_S, RunMaker, cycling, program_of
+from tests.run_maker import CELL, EVERY_S, RunMaker, cycling, program_of
 
 DAY_S = 86_400.0
 EVIL = "<script>alert(1)</script>\u202e&\"'"
@@ -81,6 +82,7 @@ def test_label_and_reason_are_never_markup(store: Store) -> None:
     assert found.text.count("<script>alert(1)</script>") >= 4
     assert "\u202e" not in found.text
     assert "url(" not in found.text
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in found.attributes
 
 
 @pytest.mark.parametrize("state", [state for state in RunState if state.needs_person or state is RunState.UNSEEN])
@@ -223,6 +225,21 @@ def test_disk_that_has_room_again_needs_nobody(store: Store, kinds: tuple[EventK
     assert any(line.needs and line.what == EventKind.SPACE_HOLD for line in lines) is needs
 
 
+def test_numbers_name_shorts_and_what_is_kept_of_the_capacity(store: Store) -> None:
+    """A short counts also where something else decided the end; capacities stand beside that of the first cycle."""
+    lfp = replace(CELL, kind="lfp")
+    maker = RunMaker(store, Program("made", "0" * 64, lfp, (cycling(3),)))
+    maker.run()
+    reason = "stopped by ada; also cell shorted: resistance from 255 to 0.6 ohm"
+    store.set_run_state(maker.run_id, RunState.STOPPED.value, reason, maker.now_unix_s)
+    with store.transaction() as connection:
+        connection.execute("UPDATE step SET capacity_ah = capacity_ah / 2 WHERE step_count >= 8")
+    lines = numbers_lines(report_of(store, maker.now_unix_s))
+    assert lines[0].startswith("3 cycles done, 0.1 h of tests, ")
+    assert lines[1] == "shorted: 27-1-3 made"
+    assert lines[2] == "capacity kept, the least first: 50.0 % of cycle 1 at 27-1-3 made"
+
+
 def test_picture_keeps_a_spike_and_breaks_at_a_gap() -> None:
     """A single record far off is drawn, and no line leads over a time without records."""
     first = tuple((float(at), 0.05 if at != 50 else 4.0) for at in range(100))
@@ -252,6 +269,12 @@ def test_command_writes_its_page_and_replaces_no_other_file(tmp_path: Path) -> N
     (tmp_path / "notes.html").write_text("mine")
     refused(cellrig("morning", "--store", "lab.db", "--out", "notes.html", cwd=tmp_path), 1, "no morning page")
     assert (tmp_path / "notes.html").read_text() == "mine"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.html").symlink_to(tmp_path / "folder" / "page.html")
+    assert _document(tmp_path, "--out", "link.html")["page"] == "link.html"
+    assert (tmp_path / "link.html").is_symlink()
+    assert GENERATOR in (tmp_path / "folder" / "page.html").read_text("utf-8")
+    refused(cellrig("morning", "--store", "lab.db", "--out", "no/m.html", cwd=tmp_path), 1, "cannot be written")
     refused(cellrig("morning", "--store", "lab.db", "--since", "0h", cwd=tmp_path), 2, "say a moment before")
     refused(cellrig("morning", "--store", "lab.db", "--since", "monday", cwd=tmp_path), 2, "hours or days (36h, 3d)")
     refused(cellrig("morning", "--store", "lab.db", "--out", "m.pdf", cwd=tmp_path), 2, "ends with .html")

@@ -28,7 +28,7 @@ async def test_a_trip_reaches_a_person_within_seconds_of_its_commit_also_at_nigh
     ((at_s, target, letter),) = people.got
     assert at_s - committed_s < 1.0
     assert target == "phone"
-    assert letter.title == "[ALARM] rack-1: 2 alarms on 27-1-3: 1 x limit exceeded, 1 x state"
+    assert letter.title == "[ALARM] rack-1: 27-1-3 bare: limit exceeded, what state says"
     assert "what limit exceeded says" in letter.text
     assert f"cellrig notices ack {run_id}" in letter.text
 

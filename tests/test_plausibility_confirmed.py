@@ -16,7 +16,7 @@ from orchestrator.rack.launch import Launch, requested
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import Store, open_store
-from protocols.errors import Implausible
+from protocols.errors import Implausible, NeedsSecondPerson
 from protocols.loading import load_cell, parse_cell, parse_recipe
 from protocols.program import Program
 from protocols.resolve import resolve
@@ -68,19 +68,31 @@ def confirmations(store: Store, run_id: str) -> list[tuple[str, dict[str, object
 
 
 async def test_service_refuses_until_a_person_confirms(rig: Rig, store: Store) -> None:
-    """Li/Li at 40 mA/cm2 is not queued; with a name it is, and the name and the findings are kept with the run."""
+    """Li/Li at 40 mA/cm2, four times the usual, is queued with two names, which are kept with its findings."""
     async with serving(rig, store) as service:
         with pytest.raises(Implausible, match="40 mA/cm2"):
             service.submit(RunRequest(forty(), CHANNEL, "x"), "ada")
         assert (service.runs, store.runs()) == ([], [])
-        run = service.submit(RunRequest(forty(), CHANNEL, "x", confirmed_by="Ada L."), "bob")
+        for second in ("", " ", "ada l"):
+            with pytest.raises(NeedsSecondPerson, match=r"Ada L\. has confirmed it; another person does so too"):
+                service.submit(RunRequest(forty(), CHANNEL, "x", confirmed_by="Ada L.", second_person=second), "bob")
+        run = service.submit(RunRequest(forty(), CHANNEL, "x", confirmed_by="Ada L.", second_person="Bob"), "bob")
         ((words, data),) = confirmations(store, run.run_id)
-    assert words.startswith("confirmed by Ada L.: Steps")
-    assert data["by"] == "Ada L."
-    assert data["findings"] == [words.removeprefix("confirmed by Ada L.: ")]
+    assert words.startswith("confirmed by Ada L. and Bob: Steps")
+    assert data["by"] == "Ada L. and Bob"
+    assert data["findings"] == [words.removeprefix("confirmed by Ada L. and Bob: ")]
     row = next(row for row in store.events(run.run_id) if row.kind == EventKind.IMPLAUSIBLE)
     event = stored_event(row.id, CHANNEL, row.run_id, row.kind, row.message, row.at_unix_s, row.data_json)
     assert event.severity is Severity.WARNING
+
+
+async def test_one_name_is_enough_below_three_times_the_usual(rig: Rig, store: Store) -> None:
+    """At 20 mA/cm2, twice the usual, one person confirms; a second name stands for nothing and is not kept."""
+    twenty = resolve(parse_recipe(RECIPE.replace("0.2 mA/cm2", "20 mA/cm2")), load_cell("coated-li-li"))
+    async with serving(rig, store) as service:
+        run = service.submit(RunRequest(twenty, CHANNEL, "x", confirmed_by="Ada", second_person="Bob"), "ada")
+        ((words, _),) = confirmations(store, run.run_id)
+    assert words.startswith("confirmed by Ada: Steps")
 
 
 async def test_blank_name_confirms_nothing(rig: Rig, store: Store) -> None:
@@ -111,9 +123,12 @@ async def test_rest_refuses_and_then_tells_every_step(client: Client) -> None:
     told = await client.post("/runs", order, 422)
     assert "31.4 mA is 40 mA/cm2" in told["error"]
     assert "confirm_implausible" in told["error"]
+    assert "second_person" in told["error"]
     assert (await client.get("/runs"))["runs"] == []
-    run = await client.post("/runs", {**order, "confirm_implausible": "Ada"}, 201)
-    assert run["confirmed_by"] == "Ada"
+    told = await client.post("/runs", {**order, "confirm_implausible": "Ada"}, 422)
+    assert "second_person" in told["error"]
+    run = await client.post("/runs", {**order, "confirm_implausible": "Ada", "second_person": "Bob"}, 201)
+    assert run["confirmed_by"] == "Ada and Bob"
     assert "40 mA/cm2" in run["implausible"][0]
     charge = next(step for step in run["steps"] if step["what"] == "charge")
     assert charge["current_density_ma_per_cm2"] == pytest.approx(40)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from functools import partial
 
 from drivers.errors import BadReply
 from drivers.interfaces import Sample
@@ -47,6 +48,8 @@ _HEAD = re.compile(
 )
 _ROW = re.compile(f"    <data{_attributes(_FIELDS)} />\r\n")
 _TAIL = "  </list>\r\n</bts>"
+# As ``Sample._make``, which counts the values of each; those that are zipped are as many as there are columns.
+_SAMPLE = partial(tuple.__new__, Sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +128,12 @@ def _samples(
     times_s, step_counts = _test_times(steps, cycles, row_ms, last)
     try:
         volts_v, currents_a, caps_ah, engs_wh = (list(map(float, texts)) for texts in (volt, curr, cap, eng))
-        unix_s = list(map(clock.unix_time_s, atime))
+        unix_s = clock.unix_times_s(atime)
     except (ValueError, BadReply):
         return None
     step_times_s = [ms / 1000 for ms in row_ms]
     values = (sequences, times_s, step_times_s, steps, step_counts, cycles, modes)
-    return list(map(Sample._make, zip(*values, volts_v, currents_a, caps_ah, engs_wh, unix_s, strict=True)))
+    return list(map(_SAMPLE, zip(*values, volts_v, currents_a, caps_ah, engs_wh, unix_s, strict=True)))
 
 
 def _test_times(

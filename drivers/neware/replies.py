@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from operator import itemgetter
@@ -222,6 +222,22 @@ class TesterClock:
                 self._hour_unix_s = later
         self._last_unix_s = self._hour_unix_s + seconds
         return self._last_unix_s
+
+    def unix_times_s(self, texts: Iterable[str]) -> list[float]:
+        """Read times in a row, each as ``unix_time_s`` does, the usual case without calling it."""
+        times_s: list[float] = []
+        hour, hour_unix_s, last_unix_s = self._hour, self._hour_unix_s, self._last_unix_s
+        for text in texts:
+            seconds = _SECONDS_OF_HOUR.get(text[14:])
+            if seconds is None or last_unix_s is None or text[:13] != hour or hour_unix_s + seconds < last_unix_s:
+                self._last_unix_s = last_unix_s
+                last_unix_s = self.unix_time_s(text)
+                hour, hour_unix_s = self._hour, self._hour_unix_s
+            else:
+                last_unix_s = hour_unix_s + seconds
+            times_s.append(last_unix_s)
+        self._last_unix_s = last_unix_s
+        return times_s
 
     def _local(self, text: str) -> datetime:
         """Return the beginning of a time's hour in the PC's zone."""

@@ -298,6 +298,14 @@ def differences(segment: CyclingSegment, data: bytes) -> list[str]:
     return result
 
 
+def rehearsed(segment: CyclingSegment, dialect: Dialect) -> list[str]:
+    """Write the step file of a segment, read it, and return why it must not be started; empty when it equals it."""
+    try:
+        return differences(segment, write(segment, "rehearsal", 0.0, dialect))
+    except (CannotRun, NotConfirmed) as err:
+        return [str(err)]
+
+
 def _alike(want: object, have: object, name: str = "") -> bool:
     if isinstance(want, float) and isinstance(have, float):
         # Times in years lose digits of their own.

@@ -95,6 +95,7 @@ class NewareTester:
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
         self._is_one_absent = False
+        self._dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
         self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
 
     async def open(self) -> None:
@@ -173,9 +174,7 @@ class NewareTester:
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
         """Write the step file into the shared folder, read it back from there and compare it with the segment."""
         self._address(channel)
-        settings = self._settings
-        dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
-        data = stepfile.write(segment, label, self._wall_time(), dialect)
+        data = stepfile.write(segment, label, self._wall_time(), self._dialect)
         sha256 = hashlib.sha256(data).hexdigest()
         # A part of a run may be loaded twice, and differ: the content in the name keeps one out of the other's file.
         name = f"{label}-{sha256[:8]}.xml"
@@ -183,6 +182,16 @@ class NewareTester:
         if wrong := stepfile.differences(segment, stored):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
         return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
+
+    def rehearse(self, channel: str, segment: CyclingSegment) -> list[str]:
+        """Compile the step file of a segment in memory, parse it and compare; empty when it equals the segment."""
+        self._described(channel)
+        return stepfile.rehearsed(segment, self._dialect)
+
+    async def light(self, channel: str, *, on: bool) -> None:
+        """Switch a channel's lamp (reference neware-ct4008, section 4.9); sent once, whatever becomes of the reply."""
+        if not wire.outcome(await self._client.ask(wire.light(self._address(channel), on)), "light"):
+            raise Refused(f"BTS refused to switch the lamp of channel {channel}")
 
     def _store_step_file(self, name: str, data: bytes) -> tuple[str, bytes]:
         """Write a complete file or none; return its path on the BTS PC and the content read back."""

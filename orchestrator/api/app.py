@@ -17,6 +17,7 @@ from orchestrator.api import (
     notice_reports,
     notice_routes,
     origins,
+    preflight_routes,
     reference_page,
     routes,
     schema_routes,
@@ -73,8 +74,8 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, *stored, notice_routes.router)
-    orders = commands.router, notice_routes.orders
+    reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
+    orders = (commands.router, preflight_routes.order_router, notice_routes.orders)
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)

@@ -101,11 +101,35 @@ def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
     program = files.program()
     if order.accept_voltage:
         program = program.started_at_any_voltage(order.accept_voltage)
-    return RunRequest(program, order.channel, order.label, confirmed_by, files=files)
+    second = order.second_person or ""
+    return RunRequest(program, order.channel, order.label, confirmed_by, files=files, second_person=second)
 
 
 # Parts of an order that are kept with the run in other places.
 _NO_SETTINGS = {"recipe", "recipe_yaml", "recipe_file", "cell", "cell_yaml", "cell_file", "channel", "by"}
+
+
+async def the_request(service: Service, order: models.StartOrder) -> RunRequest:
+    """Read recipe and cell of an order, also out of an earlier run, on a thread: a long one delays no poll.
+
+    Raises NoSuchThing, InputError, and CommandRefused when it takes too long.
+    """
+    service.supervisor_of(order.channel)
+    like = None
+    if order.like is not None:
+        check_run(service.store, order.like)
+        like = EarlierRun(order.like, Origins(service.store).of(order.like))
+    try:
+        async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
+            return await asyncio.to_thread(_request, order, like)
+    except TimeoutError:
+        late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
+        raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
+
+
+def terms_of(order: models.StartOrder) -> Terms:
+    """Return what an order says of its place: it may wait, and which cell is there."""
+    return Terms(order.queue, order.mounted or "", order.same_cell)
 
 
 @router.post(
@@ -126,23 +150,14 @@ async def start(
     name of the cell that is there now, or ``same_cell``.
 
     The answer tells each step in mA, mA/cm2, mA/g and C. What is implausible for the cell is refused, unless
-    ``confirm_implausible`` names the person who takes it on. What the order does not give, recipe or cell, is that of
+    ``confirm_implausible`` names the person who takes it on, and ``second_person`` another one where it lies far
+    outside of what is usual. What the order does not give, recipe or cell, is that of
     the run ``like``, out of the store.
     """
     key = OrderKey.of(idempotency_key, order.model_dump(exclude_defaults=True)) if idempotency_key else None
     if key is not None and (answer := service.order_keys.answered(key)) is not None:
         return JSONResponse(answer, 201)
-    service.supervisor_of(order.channel)
-    like = None
-    if order.like is not None:
-        check_run(service.store, order.like)
-        like = EarlierRun(order.like, Origins(service.store).of(order.like))
-    try:
-        async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
-            request = await asyncio.to_thread(_request, order, like)
-    except TimeoutError:
-        late = f"the recipe was not read and judged within {ANSWER_WITHIN_S:g} s, so nothing is ordered"
-        raise CommandRefused(f"{late}: order it again when this machine has less to do, or shorten it") from None
+    request = await the_request(service, order)
     # The same order may have been carried out meanwhile.
     if key is not None and (answer := service.order_keys.answered(key)) is not None:
         return JSONResponse(answer, 201)
@@ -151,8 +166,7 @@ async def start(
         if key is not None:
             service.order_keys.keep(key, run, json.loads(_started(service, run).model_dump_json()))
 
-    terms = Terms(order.queue, order.mounted or "", order.same_cell)
-    return _started(service, service.submit(request, order.by, terms, keep))
+    return _started(service, service.submit(request, order.by, terms_of(order), keep))
 
 
 def _started(service: Service, run: Run) -> models.StartedRun:
@@ -162,7 +176,7 @@ def _started(service: Service, run: Run) -> models.StartedRun:
         waits=service.cells.waits(run),
         steps=[models.StepValues.model_validate(step) for step in seen.steps] if seen else [],
         implausible=list(seen.sentences) if seen else [],
-        confirmed_by=run.request.confirmed_by,
+        confirmed_by=run.request.confirming,
     )
 
 

@@ -35,8 +35,10 @@ from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.preflight.host_clock import is_clock_synchronised
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import Instance, owning
+from orchestrator.rack.preflight import PreflightPlan
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
 from orchestrator.store.disk_space import RESERVE_BYTES, SpaceGuard
@@ -107,7 +109,10 @@ async def _serve_owned(
         async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
             keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
             bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
-            service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated)
+            # By a clock that is faster than real ones no time server goes.
+            synchronised = (lambda: None) if plan.bench.is_simulated else is_clock_synchronised
+            checks = PreflightPlan(plan.bench.preflight, bands, holders, is_clock_synchronised=synchronised)
+            service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated, checks)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)
             words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())

@@ -89,6 +89,11 @@ async def open_tester_of(
         await tester.close()
 
 
+def closed_tester_of(bench: BenchSettings, channel: str) -> BatteryTester:
+    """Return the tester of a bench that has the channel, not open: it answers from its settings alone."""
+    return _built(bench.tester_of(channel), station_on(bench))
+
+
 def _built(settings: BatteryTesterSettings, station: Station | None) -> BatteryTester:
     """Build a tester that is not open yet; a potentiostat used as a tester shares its station's lock."""
     if isinstance(settings, CyclingSettings) and station is not None:

@@ -17,6 +17,7 @@ from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.bench.plausibility import PlausibilitySettings
+from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.service_settings import ServiceSettings, read_document
 from orchestrator.bench.wrong_settings import sentences
 from orchestrator.clock.scaled import ScaledClock
@@ -55,8 +56,9 @@ class BenchSettings(TableSettings):
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``mqtt``: where the service publishes what
     happens, ``notices``: which people it tells; nowhere and nobody without them. ``plausibility``: bands of this
-    laboratory in the place of the usual ones. ``clock`` is that of instruments which only simulate and are faster than
-    real ones, ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run on them is marked so.
+    laboratory in the place of the usual ones; ``preflight``: what is checked before a run, and how strictly. ``clock``
+    is that of instruments which only simulate and are faster than real ones, ``holders`` are theirs. ``simulated``: all
+    instruments only simulate, and every run on them is marked so.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -66,6 +68,7 @@ class BenchSettings(TableSettings):
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
     plausibility: PlausibilitySettings = PlausibilitySettings()
+    preflight: PreflightSettings = PreflightSettings()
     notices: NoticeSettings | None = None
     clock: ScaledClock | None = None
     holders: SimulatedHoldersSettings | None = None
@@ -106,6 +109,16 @@ class BenchSettings(TableSettings):
                         "must reach one channel only; name one of the two otherwise, or take it out"
                     )
                 owners[channel.lower()] = channel, tester.name
+        return self
+
+    @model_validator(mode="after")
+    def _calibrated_instruments_are_here(self) -> BenchSettings:
+        there = [one.name for one in self.with_channels]
+        there += [self.potentiostat.name] if self.potentiostat is not None else []
+        for name in self.preflight.calibrated:
+            if name not in there:
+                known = ", ".join(dict.fromkeys(there))
+                raise ValueError(f"preflight.calibrated: there is no instrument {name!r} here; there are {known}")
         return self
 
     @property

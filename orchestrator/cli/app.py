@@ -16,6 +16,7 @@ from orchestrator.cli import (
     notices,
     operate,
     plot,
+    preflight,
     recipes,
     runs,
     serve,
@@ -58,6 +59,7 @@ app.command(
     epilog=examples(
         "cellrig serve --simulate --speed 3600",
         "cellrig serve --bench bench.toml --store cellrig.db   # real instruments",
+        "cellrig serve --simulate --mqtt 127.0.0.1:1883   # and publish to a broker",
     )
 )(serve.serve)
 app.command(
@@ -68,6 +70,14 @@ app.command(
         needs="for the last a service (cellrig serve) and a cell's file of your own",
     )
 )(runs.run)
+app.command(
+    epilog=examples(
+        "cellrig preflight li-li-0.4 --cell bare-li-li --channel 21-1-3",
+        "cellrig preflight mine.yaml --cell lfp-17.yaml --channel 21-1-5 --json",
+        "cellrig preflight --lamp on --channel 21-1-3",
+        needs="for the second files of your own, for the last a service",
+    )
+)(preflight.preflight)
 app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(
     runs.list_runs
 )

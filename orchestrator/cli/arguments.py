@@ -119,6 +119,14 @@ ConfirmImplausible = Annotated[
         help="Your name, if what is implausible for the cell is meant all the same; it is kept with the run.",
     ),
 ]
+SecondPerson = Annotated[
+    str,
+    typer.Option(
+        "--second-person",
+        metavar="NAME",
+        help="Another person who confirms it too, where a value is far outside of what is usual; kept with the run.",
+    ),
+]
 AcceptVoltage = Annotated[
     str,
     typer.Option(

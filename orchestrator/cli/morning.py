@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -113,19 +114,24 @@ def _check_out(out: Path | None) -> None:
         raise typer.BadParameter(f"{out}: a page ends with .html", param_hint="--out")
     if out.is_dir():
         fail(f"{out} is a folder; give the name of a file in it", WRONG_USE)
-    if out.exists():
-        with out.open("rb") as file:
+    head = b""
+    # What is no file, as a pipe, would keep its reader waiting.
+    if out.is_file():
+        with contextlib.suppress(OSError), out.open("rb") as file:
             head = file.read(_HEAD_BYTES)
-        if GENERATOR.encode() not in head:
-            fail(f"{out} is there and is no morning page; give another --out", FAILED)
+    if out.exists() and f'content="{GENERATOR}"'.encode() not in head:
+        fail(f"{out} is there and is no morning page; give another --out", FAILED)
 
 
 def _write(out: Path, document: bytes) -> None:
     """Put a page in its place as a whole: who opens it meanwhile sees the one before."""
-    partial = out.with_name(f".{out.name}.partial")
+    # A link to the page stays one.
+    place = out.resolve()
+    partial = place.with_name(f".{place.name}.partial")
     try:
         partial.write_bytes(document)
-        partial.replace(out)
+        partial.replace(place)
     except OSError as err:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         fail(f"{out} cannot be written ({err.strerror}); give another --out", FAILED)

@@ -34,6 +34,7 @@ class Order:
     terms: Terms
     confirm_implausible: str = ""
     accept_voltage: str = ""
+    second_person: str = ""
 
     def as_json(self, store: Path) -> dict[str, Any]:
         """Return the order for the service, with the text of the files: it reads no files of its clients.
@@ -41,6 +42,7 @@ class Order:
         An earlier run is the service's own, unless the order names another store, which is read here.
         """
         words = {"confirm_implausible": self.confirm_implausible, "accept_voltage": self.accept_voltage}
+        words["second_person"] = self.second_person
         confirmed = {key: word for key, word in words.items() if word}
         head = {"channel": self.channel, "label": self.label, "by": named(self.by)}
         said: dict[str, Any] = {"queue": self.terms.queue, "same_cell": self.terms.same_cell}

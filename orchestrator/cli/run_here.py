@@ -39,6 +39,7 @@ class OrderHere:
     by: str
     accept_voltage: str = ""
     label: str = ""
+    second_person: str = ""
 
     def loaded(self, store: Path) -> Launch:
         """Read the files of the order, and the earlier run that it names, from ``store`` if no other is named."""
@@ -58,7 +59,7 @@ class OrderHere:
         recipe = parse_recipe(files.recipe.text, files.recipe.file)
         by = named(self.by, needed=self.bench is not None)
         launched = Launch(recipe, cell, found.channel, where, self.confirm_implausible, self.terms, by, accept)
-        return replace(launched, label=self.label, files=files)
+        return replace(launched, label=self.label, files=files, second_person=self.second_person)
 
     def _settings(self) -> dict[str, Any]:
         """Return what was said of this run besides its files; what was not said is left out later."""
@@ -67,6 +68,7 @@ class OrderHere:
             "label": self.label,
             "accept_voltage": self.accept_voltage,
             "confirm_implausible": self.confirm_implausible,
+            "second_person": self.second_person,
             "mounted": self.terms.mounted,
             "same_cell": self.terms.same_cell,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from orchestrator.cli.arguments import (
     Mounted,
     Queue,
     SameCell,
+    SecondPerson,
     SetValues,
     StoreFile,
     Vary,
@@ -56,6 +58,7 @@ def run(
     mounted: Mounted = "",
     same_cell: SameCell = False,
     confirm_implausible: ConfirmImplausible = "",
+    second_person: SecondPerson = "",
     accept_voltage: AcceptVoltage = "",
     url: Url = None,
     json: Json = False,
@@ -63,7 +66,8 @@ def run(
     """Run a recipe for a cell on a channel, and keep every record.
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
-    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on; a cell outside the
+    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on, and --second-person
+    who does so too where it is far outside; a cell outside the
     open-circuit window of the recipe too, unless --accept-voltage says why it is the right one. A busy channel is
     refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
     which cell is there now. --like takes recipe, cell and channel of an earlier run out of its store. A simulated run
@@ -81,16 +85,17 @@ def run(
     if bench is None and not simulate:
         from orchestrator.cli.run_by_service import Order, order_run
 
-        ordered = Order(given, channel or "", label, by, terms, confirm_implausible, accept_voltage)
+        ordered = Order(given, channel or "", label, by, terms, confirm_implausible, accept_voltage, second_person)
         raise typer.Exit(order_run(ordered, ServiceClient(store, url), store, wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
     if simulate:
         store = own_store(context, store)
     words = {"by": by, "confirm_implausible": confirm_implausible, "accept_voltage": accept_voltage, "mounted": mounted}
+    words["second_person"] = second_person
     check_names(channel=channel, label=label, **{key: word or None for key, word in words.items()})
     here = OrderHere(given, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage, label)
-    raise typer.Exit(run_here(here, store, json))
+    raise typer.Exit(run_here(replace(here, second_person=second_person), store, json))
 
 
 def own_store(context: typer.Context, store: Path) -> Path:

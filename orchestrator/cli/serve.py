@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,9 +158,24 @@ def _serve_simulated(
     before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     with closing(reserved(service)) as listening:
-        settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
+        with _web_loading():
+            settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
         return _serve(Served(service, store, partial(_itself, settings), feed, told), listening)
+
+
+@contextmanager
+def _web_loading() -> Iterator[None]:
+    """Load what answers clients while a rack starts: once, for both processes that are forked afterwards."""
+    from importlib import import_module
+    from threading import Thread
+
+    loading = Thread(target=import_module, args=("orchestrator.web.server",))
+    loading.start()
+    try:
+        yield
+    finally:
+        loading.join()
 
 
 def _itself(settings: BenchSettings) -> BenchSettings:

@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     VOLTAGE_ACCEPTED = "voltage accepted"
     CELL_MOUNTED = "cell mounted"
     GUARD_CHANGED = "guard changed"
+    PREFLIGHT = "preflight"
     LOADED = "loaded"
     LIMITS_AS_LOADED = "limits as loaded"
     STARTED = "started"
@@ -107,6 +108,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.VOLTAGE_ACCEPTED: _S.WARNING,
     _K.CELL_MOUNTED: _S.NOTICE,
     _K.GUARD_CHANGED: _S.NOTICE,
+    _K.PREFLIGHT: _S.INFO,
     _K.LOADED: _S.INFO,
     _K.LIMITS_AS_LOADED: _S.INFO,
     _K.STARTED: _S.INFO,

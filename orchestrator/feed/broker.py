@@ -11,8 +11,9 @@ import logging
 import math
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 import aiomqtt
 
@@ -37,10 +38,21 @@ class BrokerLost(Exception):
     """The broker does not take messages; the message says why."""
 
 
+class Client(Protocol):
+    """What is used of the library's client."""
+
+    @property
+    def messages(self) -> AsyncIterator[object]:
+        """What the broker sends; its end is the loss of the connection, as MqttError."""
+
+    async def publish(self, topic: str, payload: bytes, qos: int, retain: bool, *, timeout: float) -> None:  # noqa: ASYNC109 - the library's
+        """Send a message and wait for its answer. Raises MqttError."""
+
+
 class Link:
     """An open connection."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
 
     async def publish(self, message: Message) -> None:
@@ -80,7 +92,12 @@ class Link:
             async for _ in self._client.messages:
                 pass
         except aiomqtt.MqttError as err:
-            raise BrokerLost(f"the connection was lost: {err.__cause__ or err}") from err
+            # The library has no more to say of a connection that ended than "Unspecified error".
+            raise BrokerLost("the connection was lost") from err
+
+
+# Connects by settings, a client id and a last will.
+Connect = Callable[[MqttSettings, str, Message], AbstractAsyncContextManager[Link]]
 
 
 @asynccontextmanager

@@ -151,11 +151,14 @@ class EventOutbox:
 class RowKind:
     """A table with rows of runs: ``heads`` gives each run's newest number, ``rows`` those of a run from a number on.
 
+    ``before`` gives the number before another one.
+
     The first columns of ``rows`` are the number, the run's channel, its label and the test.
     """
 
     kind: MessageKind
     heads: str
+    before: str
     rows: str
     names: tuple[str, ...]
     missed_at: str
@@ -166,6 +169,7 @@ _CYCLE = tuple(name for name in CYCLE_COLUMNS if name != "cycle")
 CYCLES = RowKind(
     MessageKind.CYCLE,
     "SELECT run_id, max((SELECT max(cycle) FROM cycle WHERE cycle.test = test.id)) FROM test GROUP BY run_id",
+    "SELECT max(cycle) FROM cycle JOIN test ON test.id = cycle.test WHERE run_id = ? AND cycle < ?",
     f"SELECT cycle.cycle, run.channel, {_OF_RUN}, test.id, {', '.join(f'cycle.{name}' for name in _CYCLE)} "  # noqa: S608 names of ours
     "FROM test JOIN run ON run.run_id = test.run_id JOIN cycle ON cycle.test = test.id "
     "WHERE test.run_id = ? AND cycle.cycle >= ? ORDER BY cycle.cycle, test.id LIMIT ?",
@@ -178,6 +182,7 @@ SPECTRA = RowKind(
     MessageKind.SPECTRUM,
     "SELECT test.run_id, max(measurement.test) FROM measurement JOIN test ON test.id = measurement.test "
     "WHERE EXISTS (SELECT 1 FROM spectrum WHERE spectrum.test = measurement.test) GROUP BY test.run_id",
+    "SELECT max(spectrum.test) FROM spectrum JOIN test ON test.id = spectrum.test WHERE run_id = ? AND test.id < ?",
     f"SELECT test.id, run.channel, {_OF_RUN}, test.id, {', '.join(f'measurement.{name}' for name in _SPECTRUM)} "  # noqa: S608 names of ours
     "FROM test JOIN run ON run.run_id = test.run_id JOIN measurement ON measurement.test = test.id "
     "WHERE test.run_id = ? AND test.id >= ? AND EXISTS (SELECT 1 FROM spectrum WHERE spectrum.test = test.id) "
@@ -236,6 +241,9 @@ class RowOutbox:
                     continue
                 if len(found) >= limit:
                     return found
+                if row[0] == mark.sent:
+                    # Stored anew: the one before it was sent long ago.
+                    (previous,) = select(self._store(), self._kind.before, run_id, row[0])[0]
                 found.append(self._row(run_id, row, digest, mark, previous))
                 previous = row[0]
         return found
@@ -273,7 +281,7 @@ class RowOutbox:
         number, channel, label, test, *values = row
         body: dict[str, Any] = {
             "sequence": number,
-            "previous": previous if previous != number else None,
+            "previous": previous,
             "channel": channel,
             "run_id": run_id,
             "label": label,

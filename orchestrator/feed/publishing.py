@@ -11,7 +11,7 @@ import logging
 import secrets
 import socket
 
-from orchestrator.feed.broker import BrokerLost, Link, connected
+from orchestrator.feed.broker import BrokerLost, Connect, Link, connected
 from orchestrator.feed.discovery import Discovery
 from orchestrator.feed.live_samples import PERIOD_S, LiveSamples
 from orchestrator.feed.marks import Marks
@@ -48,10 +48,14 @@ class _Ended(Exception):
 class Feed:
     """The feed of one store; ``over`` ends it in order."""
 
-    def __init__(self, plan: FeedPlan, link: ControlLink, fan: LiveFan, over: asyncio.Event) -> None:
+    def __init__(
+        self, plan: FeedPlan, link: ControlLink, fan: LiveFan, over: asyncio.Event, connect: Connect = connected
+    ) -> None:
         """Read how far was sent before. Raises StoreError."""
-        self._settings, self._fan, self._over = plan.mqtt, fan, over
+        self._settings, self._fan, self._over, self._connect = plan.mqtt, fan, over, connect
         self._reading = Reading(plan.store)
+        # Before anything else is opened: it may not be there yet.
+        self._reading()
         self._marks = Marks(mqtt_marks_path(plan.store))
         topics = Topics(plan.mqtt.rig_name, secrets.token_hex(6))
         self._client_id = f"cellrig-{socket.gethostname()}-{self._marks.client_id()}"
@@ -85,7 +89,7 @@ class Feed:
         while not self._over.is_set():
             began_s = loop.time()
             try:
-                async with connected(self._settings, self._client_id, self._status.will()) as link:
+                async with self._connect(self._settings, self._client_id, self._status.will()) as link:
                     await self._publish(link)
             except (BrokerLost, StoreError) as err:
                 self._tell_trouble(str(err))
@@ -97,7 +101,7 @@ class Feed:
     async def _publish(self, link: Link) -> None:
         """Publish over one connection until it is lost, which raises BrokerLost, or the service ends."""
         waiting = self._begin_connection()
-        logger.info("MQTT: connected to %s, %d events wait", self._where(), waiting)
+        logger.info("MQTT: connected to %s; events that wait: %d", self._where(), waiting)
         self._last_trouble = ""
         trouble: BrokerLost | StoreError | None = None
         try:

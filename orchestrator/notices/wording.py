@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
-from orchestrator.events import Severity
+from orchestrator.events import EventKind, Severity
 from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.values import Entry, Message, Notice, Reason
 
@@ -65,9 +65,9 @@ def body_of(message: Message, rig: str) -> str:
 
 
 def _acknowledgement(notice: Notice) -> str:
-    what = notice.run_id or f"'{notice.kind}'"
-    latched = f"; a safety stop: cellrig ack {notice.run_id}" if notice.run_id else ""
-    return f"To end the repeats: cellrig notices ack {what}{latched}"
+    if notice.run_id is None:
+        return f"To end the repeats: cellrig notices ack '{notice.kind}'"
+    return f"A safety stop: cellrig ack {notice.run_id}. Only to end the repeats: cellrig notices ack {notice.run_id}"
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -77,9 +77,12 @@ def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
 
 def _subject(notice: Notice) -> str:
     where = " ".join(part for part in (notice.channel, notice.label) if part)
-    # What a run has become says more than that it has changed its state.
-    what = notice.sentence if notice.kind == "state" else notice.kind
-    return f"{where}: {what}" if where else what
+    return f"{where}: {_word(notice)}" if where else _word(notice)
+
+
+def _word(notice: Notice) -> str:
+    """Return what has happened in a word or two: what a run has become says more than that its state has changed."""
+    return notice.sentence.partition(":")[0] if notice.kind == EventKind.STATE else notice.kind
 
 
 def _counted(message: Message) -> str:
@@ -92,6 +95,11 @@ def _counted(message: Message) -> str:
     ]
     kinds = Counter(entry.notice.kind for entry in message.entries).most_common(2)
     channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
+    if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and not message.left_out:
+        # All of one run: what has happened to it, the gravest first.
+        told = _gravest_first(message.entries)
+        where = " ".join(part for part in (told[0].notice.channel, told[0].notice.label) if part)
+        return f"{where}: {', '.join(dict.fromkeys(_word(entry.notice) for entry in told))}"
     where = f" on {len(channels)} channels" if len(channels) > 1 else f" on {channels.pop()}" if channels else ""
     return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
 
@@ -100,6 +108,6 @@ def _line(entry: Entry) -> str:
     notice = entry.notice
     where = " ".join(part for part in (notice.channel, notice.label, notice.run_id) if part)
     why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
-    kind = "" if notice.kind == "state" else f"{notice.kind}: "
+    kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
     sentence = " ".join(notice.sentence.split())[:_SENTENCE_LENGTH]
     return f"{local_time(notice.at_unix_s, seconds=True)} {notice.severity.value} {where}: {kind}{sentence}{why}"

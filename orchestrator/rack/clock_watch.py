@@ -8,8 +8,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
-from orchestrator.judging.clock_drift import ClockDrift, ClockFinding
+from orchestrator.judging.clock_drift import DAY_S, ClockDrift, ClockFinding
 from orchestrator.store import DeviationCategory
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ class ClockWatch:
         self._judge = ClockDrift(lag_s=tester.traits.refresh_s)
         # What was found and is not written down yet, with the time and the runs that it concerns.
         self._found: list[tuple[ClockFinding, float, list[Run]]] = []
+        self._last: tuple[str, float] | None = None
+
+    @property
+    def finding(self) -> str:
+        """What was found of the tester's clock within the last day, in a sentence; empty if nothing was."""
+        return self._last[0] if self._last is not None and wall_time() - self._last[1] <= DAY_S else ""
 
     def check(
         self, runs: Iterable[Run], statuses: Mapping[str, ChannelStatus], asked_unix_s: float, heard_unix_s: float
@@ -46,6 +53,7 @@ class ClockWatch:
             found = self._judge.feed(key, asked_unix_s, heard_unix_s, records.last.unix_time_s, every_s or inf)
             if found is not None:
                 self._found.append((found, heard_unix_s, runs))
+                self._last = f"the clock of {self._tester.name}: {found.message}", heard_unix_s
         if self._found:
             self._mark()
 

@@ -43,6 +43,8 @@ class Housekeeping:
         self._told = SpaceVerdict.OK
         self._log_told = False
         self._tried_unix_s = 0.0
+        # When the newest backup was made, 0 where there is none; None until it was looked for.
+        self.newest_backup_unix_s: float | None = None
 
     async def run(self, rows_to_come: Callable[[], int], refuse_starts: Callable[[str | None], None]) -> None:
         """Check once a minute until cancelled.
@@ -79,7 +81,7 @@ class Housekeeping:
         try:
             made = [at for at, _ in backups(self._store.path, self._backup_folder)]
             # One that is named after a time to come, as those of a fast rack once were, is none of today.
-            newest = max((at for at in made if at <= now), default=0.0)
+            newest = self.newest_backup_unix_s = max((at for at in made if at <= now), default=0.0)
             self._tried_unix_s = now if now - newest >= BACKUP_EVERY_S else newest
             if self._tried_unix_s == newest:
                 return
@@ -90,6 +92,7 @@ class Housekeeping:
             logger.error("backup: %s", err)
             self._store.add_event(None, EventKind.BACKUP_FAILED, str(err), wall_time())
             return
+        self.newest_backup_unix_s = now
         what = f"{backup.path.name}: {backup.rows} rows, verified"
         self._store.add_event(None, EventKind.BACKUP, what, wall_time())
         # The copy has every page of the store, and reading it is in nobody's way.

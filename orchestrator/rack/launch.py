@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from drivers.errors import CannotRun
@@ -18,9 +20,11 @@ from orchestrator.bench.simulated import (
     open_simulated_station,
 )
 from orchestrator.bench.station import station_problems
+from orchestrator.checks import refusals
 from orchestrator.clock.scaled import run_by
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener, RunUpdate
+from orchestrator.preflight.alone import checks_alone
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
@@ -39,7 +43,8 @@ from protocols.resolve import resolve
 class Launch:
     """A run to make: on the instruments of a bench file, or on the simulated rack in virtual time.
 
-    ``confirmed_by`` is the person who takes on what is implausible in it, ``by`` who orders it, ``label`` the name of
+    ``confirmed_by`` is the person who takes on what is implausible in it, ``second_person`` another one where it lies
+    far outside; no cell of a simulated rack needs a second one. ``by`` is who orders it, ``label`` the name of
     its very cell, else that of the cell's file, ``accept_voltage`` the reason why that cell is started at any voltage
     within the host's limits. On a bench, ``terms`` say which cell is on the channel; a simulated channel has no other
     cell than the order's. ``files`` are those of which recipe and cell were read.
@@ -55,6 +60,7 @@ class Launch:
     accept_voltage: str = ""
     label: str = ""
     files: OrderFiles | None = None
+    second_person: str = ""
 
 
 def checked_program(order: Launch) -> Program:
@@ -81,8 +87,10 @@ def requested(order: Launch) -> RunRequest:
         order.confirmed_by,
         files=order.files,
         simulated=order.bench.is_simulated,
+        second_person=order.second_person,
     )
-    return request.judged(order.bench.usual_bands)
+    factor = order.bench.preflight.second_person_factor if isinstance(order.bench, BenchSettings) else inf
+    return request.judged(order.bench.usual_bands, factor)
 
 
 def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
@@ -92,6 +100,8 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     """
     request = requested(order)
     if isinstance(order.bench, BenchSettings):
+        if reasons := refusals(checks_alone(request, order.bench, store, time.time())):
+            raise CannotRun("\n".join(reasons))
         return run_by(order.bench.clock, _on_bench(order, order.bench, request, store, listener))
     return run_virtual(_on_rack(order.bench, request, store, listener, order.by))
 

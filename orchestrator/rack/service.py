@@ -16,9 +16,10 @@ from math import isnan
 from drivers.errors import BadReply, ConnectionFailed, DriverError
 from drivers.interfaces import BatteryTester, ChannelState
 from orchestrator.bench.holders import SimulatedHolders
-from orchestrator.bench.station import Station, station_problems
+from orchestrator.bench.station import Station
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.events import Bus, EventKind
+from orchestrator.preflight.machine_checks import MOST_ROWS
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.channel_queue import Keep, keep_nothing
 from orchestrator.rack.channel_watch import BY_HAND
@@ -29,6 +30,7 @@ from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.opening_testers import TesterOpening
 from orchestrator.rack.order_keys import OrderKeys
 from orchestrator.rack.pending_orders import PendingOrders
+from orchestrator.rack.preflight import Preflight, PreflightPlan
 from orchestrator.rack.start_gate import StartGate
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
@@ -40,9 +42,6 @@ from orchestrator.store import Damaged, RunRow, Store, StoreError
 from protocols.usual_bands import BANDS, UsualBands
 
 logger = logging.getLogger(__name__)
-
-# More than any disk holds, where a program has no bound.
-_MOST_ROWS = 1e15
 
 _RETRY_S = 5.0
 _RETRY_MAX_S = 60.0
@@ -63,10 +62,9 @@ class Service:
         bands: UsualBands = BANDS,
         holders: SimulatedHolders | None = None,
         simulated: bool | None = None,
+        plan: PreflightPlan | None = None,
     ) -> None:
         self.store = store
-        self._holders = holders
-        self._bands = bands
         # Whether the instruments only simulate; None where that is not known.
         self.simulated = simulated
         self.station = station
@@ -83,6 +81,9 @@ class Service:
         self.stops = StopOrders(self, self.orders)
         self.cells = CellOrders(self)
         self.order_keys = OrderKeys(store)
+        self.preflight = Preflight(self, plan or PreflightPlan(bands=bands, holders=holders))
+        for supervisor in self.supervisors:
+            supervisor.checks_before_start = self.preflight.before_start
         self._housekeeping = housekeeping
         # Runs of an earlier process whose stored program is not the one that was ordered.
         self._not_adopted: dict[str, str] = {}
@@ -94,13 +95,14 @@ class Service:
             try:
                 await self._serve_all()
             finally:
+                await self.preflight.end()
                 await self.orders.end()
 
     async def _serve_all(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._gate.observe_to_the_end(), name="observe")
             if self._housekeeping is not None:
-                group.create_task(self._housekeeping.run(self._rows_to_come, self._gate.refuse), name="housekeeping")
+                group.create_task(self._housekeeping.run(self.rows_to_come, self._gate.refuse), name="housekeeping")
             for supervisor in self.supervisors:
                 group.create_task(self._serve(supervisor), name=f"serve {supervisor.tester.name}")
 
@@ -114,10 +116,15 @@ class Service:
         """Until when the service only observes; None when it does not."""
         return self._gate.observes_until_unix_s
 
-    def _rows_to_come(self) -> int:
+    @property
+    def newest_backup_unix_s(self) -> float | None:
+        """When the newest backup was made, 0 where there is none; None where this service makes none."""
+        return self._housekeeping.newest_backup_unix_s if self._housekeeping is not None else None
+
+    def rows_to_come(self) -> int:
         """Estimate the number of records that the unfinished runs will still make."""
         open_runs = [run for run in self.runs if not run.state.has_ended]
-        return sum(max(0, int(min(run.forecast.records, _MOST_ROWS)) - run.update().samples) for run in open_runs)
+        return sum(max(0, int(min(run.forecast.records, MOST_ROWS)) - run.update().samples) for run in open_runs)
 
     async def _serve(self, supervisor: Supervisor) -> None:
         # Until the tester answers, and the store has said which, any channel may have a run of an earlier process.
@@ -230,19 +237,8 @@ class Service:
         its program is, and no person has confirmed it. ``keep`` may store more of the run, together with it.
         """
         supervisor = self.supervisor_of(request.channel)
-        self.claims.check(request.channel, by)
-        if self.no_starts is not None:
-            raise CommandRefused(self.no_starts)
-        if twice := self._double_orders.problem(request, by):
-            raise CommandRefused(twice)
-        reasons = supervisor.tester.problems(request.channel, request.program)
-        if self._holders is not None and (none_of_it := self._holders.problem(request.channel, request.program.cell)):
-            reasons.append(none_of_it)
-        if reasons := reasons + station_problems(request.program, self.station, request.channel, attended=True):
-            raise CommandRefused("\n".join(reasons))
-        admitted, word = self.cells.admitted(request, terms)
-        ordered = replace(admitted.judged(self._bands), simulated=self.simulated)
-        run = supervisor.submit(ordered, by, word, keep)
+        admitted, word = self.preflight.admitted(request, by, terms, self._double_orders.problem(request, by))
+        run = supervisor.submit(replace(admitted, simulated=self.simulated), by, word, keep)
         self._double_orders.taken(request, run, by)
         return run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.station import Station
+from orchestrator.checks import Check
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus
 from orchestrator.measuring.between_segments import BetweenSegments
@@ -32,7 +33,7 @@ from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.runs.silence import FIRST_LOOK_S, Silence
-from orchestrator.runs.starting import StartPermit
+from orchestrator.runs.starting import StartPermit, no_further_checks
 from orchestrator.runs.store_outage import OwedMoves, StoreTrouble
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
@@ -59,6 +60,8 @@ class Supervisor:
         self.station = station
         # While it refuses, nothing is started (faults E07); samples are stored and stops are carried out.
         self.permit = StartPermit()
+        # What a service checks of a run besides its channel when it is about to begin.
+        self.checks_before_start: Callable[[Run], Awaitable[Sequence[Check]]] = lambda _: no_further_checks()
         self._between_segments = BetweenSegments(store, tester, station, self.permit)
         # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -72,7 +75,7 @@ class Supervisor:
         self.is_served = False
         self._silence = Silence(store, tester)
         self.recovery = Recovery(store, tester, self._bus.tell)
-        self._clock = ClockWatch(store, tester)
+        self.clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
         self._owed = OwedMoves(self.trouble)
         self.queue = ChannelQueue(store, self.trouble)
@@ -206,7 +209,7 @@ class Supervisor:
         self.watch.begins(run.request.channel)
         try:
             if await self._arrival.is_here(run):
-                await run.starting.start()
+                await run.starting.start(lambda: self.checks_before_start(run))
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
             reason = run.starting.failure(err)
@@ -287,7 +290,7 @@ class Supervisor:
         owned = [run for run in seen if not run.taken_over(statuses[run.request.channel])]
         await self._collector.collect(owned, {run.run_id: statuses[run.request.channel].record_count for run in owned})
         with self.trouble.tolerating(self.tester.name):
-            self._clock.check(owned, statuses, asked_unix_s, heard_unix_s)
+            self.clock.check(owned, statuses, asked_unix_s, heard_unix_s)
         for run in watched:
             async with self._isolating(run):
                 await self._settler.settle(run, statuses[run.request.channel], run in seen)

@@ -139,18 +139,18 @@ def _within(data: RunData, window: Window) -> tuple[Numbers, Trace]:
     for test in data.tests:
         if test.last is None or test.row.started_unix_s + test.last.time_s < window.since_unix_s:
             continue
-        first, first_s = _first_since(data.store, test, window.since_unix_s - test.row.started_unix_s)
-        records += test.last.sequence - first + 1
+        last = test.last.sequence
+        first, first_s = _first_since(data.store, test, last, window.since_unix_s - test.row.started_unix_s)
+        records += last - first + 1
         hours += (test.last.time_s - first_s) / 3600
-        pieces += _pieces(data.store, test, first, window)
+        pieces += _pieces(data.store, test, (first, last), window)
     return Numbers(hours, _cycles_since(data, window.since_unix_s), records), Trace(tuple(pieces))
 
 
-def _first_since(store: Store, test: RunTest, since_s: float) -> tuple[int, float]:
-    """Return the sequence number and the test time of the first sample at or after a test time; one is there."""
+def _first_since(store: Store, test: RunTest, last: int, since_s: float) -> tuple[int, float]:
+    """Return the sequence number and the test time of the first sample at or after a test time, as ``last`` is."""
     sql = "SELECT sequence, time_s FROM sample WHERE test = ? AND sequence >= ? ORDER BY sequence LIMIT 1"
-    assert test.last is not None  # noqa: S101 - the caller asks of a test with samples
-    low, high = 0, test.last.sequence
+    low, high = 0, last
     with explained(store.path):
         while low < high:
             middle = (low + high) // 2
@@ -163,15 +163,15 @@ def _first_since(store: Store, test: RunTest, since_s: float) -> tuple[int, floa
     return int(first), float(first_s)
 
 
-def _pieces(store: Store, test: RunTest, first: int, window: Window) -> Iterator[tuple[tuple[float, float], ...]]:
-    """Yield the unbroken stretches of a test's voltage since a sample, thinned for a small picture."""
+def _pieces(
+    store: Store, test: RunTest, ends: tuple[int, int], window: Window
+) -> Iterator[tuple[tuple[float, float], ...]]:
+    """Yield the unbroken stretches of a test's voltage from one sample to another, thinned for a small picture."""
     import numpy as np
 
-    assert test.last is not None  # noqa: S101 - the caller asks of a test with samples
+    first, last = ends
     with explained(store.path):
-        pages = list(
-            column_pages(store.connection, test.row.id, _COLUMNS, test.last.sequence, _READ_AT_ONCE, first - 1)
-        )
+        pages = list(column_pages(store.connection, test.row.id, _COLUMNS, last, _READ_AT_ONCE, first - 1))
     if not pages:
         return
     sequence, time_s, volts = (np.concatenate([np.array(page[n], np.float64) for page in pages]) for n in range(3))

@@ -61,7 +61,9 @@ footer { margin-top: 1.5rem; color: var(--quiet); font-size: .85rem; }
 @media (min-width: 62rem) {
   article { display: grid; grid-template-columns: 1fr auto; column-gap: 1.2rem; } article > h3 { grid-column: 1 / -1; }
   article > p { grid-column: 1; }
-  article > .pictures { grid-column: 2; grid-row: 2 / span 3; flex-direction: column; } }
+  article > .pictures { grid-column: 2; grid-row: 2 / span 3; flex-direction: column; }
+  td > div > svg { min-width: 10rem; } }
+@media (min-width: 74rem) { article > .pictures { flex-direction: row; } }
 @media (max-width: 44rem) {
   thead { display: none; } tr { display: block; padding: .3rem 0; border-bottom: 1px solid var(--line); }
   td { display: block; border: 0; padding: .1rem .7rem; }

@@ -9,6 +9,7 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind
 from orchestrator.report.morning import Mark, Morning, OverCycles, RunLine
+from orchestrator.states import ALSO
 
 MOST_ALONE = 5
 """More runs with the same need are one item with a list of channels: a tester that is away is one thing to look at."""
@@ -73,7 +74,7 @@ def numbers_lines(report: Morning) -> list[str]:
     """Say what all runs did together, which cells shorted, and what cells have kept of their capacity."""
     total = report.totals
     lines = [f"{total.cycles} cycles done, {total.hours:.1f} h of tests, {total.records} records"]
-    if shorted := [_place(run) for run in report.runs if run.reason.startswith(EventKind.CELL_SHORTED)]:
+    if shorted := [_place(run) for run in report.runs if _has_shorted(run)]:
         lines.append(f"shorted: {', '.join(shorted)}")
     kept = [
         (percent, run)
@@ -90,6 +91,11 @@ def numbers_lines(report: Morning) -> list[str]:
         )
         lines.append(f"capacity kept, the least first: {named}")
     return lines
+
+
+def _has_shorted(run: RunLine) -> bool:
+    """Return whether a short is among the reasons of a run's end, whichever decided it."""
+    return any(reason.startswith(EventKind.CELL_SHORTED) for reason in run.reason.split(ALSO))
 
 
 def _place(run: RunLine) -> str:

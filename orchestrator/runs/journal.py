@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from drivers.errors import RecordsLost
 from drivers.interfaces import Sample
+from orchestrator.checks import Check, Outcome
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import SEVERITY_KEY, STATE_SEVERITY, EventKind, Severity
 from orchestrator.judging.limits import Action, Finding, alike
@@ -73,7 +74,7 @@ class RunJournal:
             self.note(EventKind.COMMAND, f"start ordered by {by}")
         for change in self._request.program.cycling[0].guards.changes:
             self.note(EventKind.GUARD_CHANGED, f"by the recipe: {change}", asdict(change))
-        seen, person = self._request.plausibility, self._request.confirmed_by
+        seen, person = self._request.plausibility, self._request.confirming
         if seen is not None and seen.sentences:
             data = {"by": person, "findings": seen.sentences}
             self.note(EventKind.IMPLAUSIBLE, f"confirmed by {person}: {' '.join(seen.sentences)}", data)
@@ -83,6 +84,16 @@ class RunJournal:
             message = f"a cell at {low_v:g} to {high_v:g} V may be started: {guards.open_circuit_reason}"
             window = {"low_v": low_v, "high_v": high_v}
             self.note(EventKind.VOLTAGE_ACCEPTED, message, {"by": by, "reason": guards.open_circuit_reason, **window})
+
+    def preflight(self, checks: Sequence[Check]) -> None:
+        """Write an event with every check that was made before the start, naming those that need a look."""
+        names = {outcome: [it.check.value for it in checks if it.outcome is outcome] for outcome in Outcome}
+        told = [f"{'must not' if names[Outcome.FAIL] else 'may'} start"]
+        told += [f"{it.value}: {', '.join(names[it])}" for it in (Outcome.FAIL, Outcome.WARN) if names[it]]
+        told += [f"{len(names[it])} {it.value}" for it in (Outcome.PASS, Outcome.NOT_ASKED) if names[it]]
+        severity = Severity.NOTICE if names[Outcome.WARN] else None
+        severity = Severity.WARNING if names[Outcome.FAIL] else severity
+        self.note(EventKind.PREFLIGHT, "; ".join(told), {"checks": [asdict(check) for check in checks]}, severity)
 
     def moved(self, state: RunState, reason: str) -> None:
         """Write an event that the run changed to a state; the state gives the severity."""

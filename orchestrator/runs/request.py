@@ -14,7 +14,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.runs.order_files import OrderFiles
 from orchestrator.store import Damaged, Origin, Origins, RunRow, Store
 from protocols.forecast import forecast
-from protocols.plausibility import Plausibility, confirmed
+from protocols.plausibility import GROSS_FACTOR, Plausibility, confirmed, gross
 from protocols.program import Program
 from protocols.usual_bands import UsualBands
 
@@ -34,7 +34,8 @@ def stored_program(row: RunRow) -> Program:
 class RunRequest:
     """An order of a run: a program, a channel, and a label for tables and pictures.
 
-    ``confirmed_by`` is the person who takes on what is implausible in the program, ``plausibility`` what was found.
+    ``confirmed_by`` is the person who takes on what is implausible in the program, ``second_person`` another one where
+    it is far outside, ``plausibility`` what was found.
     ``files`` are those that the program was made of. ``simulated``: the channel is a simulated instrument's; None where
     that is not known.
     """
@@ -46,11 +47,21 @@ class RunRequest:
     plausibility: Plausibility | None = None
     files: OrderFiles | None = None
     simulated: bool | None = None
+    second_person: str = ""
 
-    def judged(self, bands: UsualBands) -> RunRequest:
-        """Give the order with its plausibility. Raises Implausible when something is and nobody has confirmed it."""
-        by = self.confirmed_by.strip()
-        return replace(self, confirmed_by=by, plausibility=confirmed(self.program, bands, by))
+    def judged(self, bands: UsualBands, factor: float = GROSS_FACTOR) -> RunRequest:
+        """Give the order with its plausibility. Raises Implausible when something is and nobody has confirmed it.
+
+        What lies ``factor`` times outside of its band needs a second person. Raises NeedsSecondPerson.
+        """
+        by, second = self.confirmed_by.strip(), self.second_person.strip()
+        seen = confirmed(self.program, bands, by, second, factor)
+        return replace(self, confirmed_by=by, second_person=second if gross(seen, factor) else "", plausibility=seen)
+
+    @property
+    def confirming(self) -> str:
+        """The names of those who have confirmed what is implausible; empty when nobody has."""
+        return " and ".join(filter(None, (self.confirmed_by, self.second_person)))
 
     def add_to(self, store: Store, by: str = "") -> str:
         """Add a queued run to the store, with the facts of its cell as they are now and where it comes from.
@@ -96,7 +107,7 @@ class RunRequest:
             "steps": [asdict(step) for step in self.plausibility.steps],
             "untold": list(self.plausibility.untold),
             "implausible": list(self.plausibility.sentences),
-            "confirmed_by": self.confirmed_by or None,
+            "confirmed_by": self.confirming or None,
             "expected_h": _hours(ahead.expected_duration_s),
             "longest_h": _hours(ahead.planned_duration_s),
         }

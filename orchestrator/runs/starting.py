@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from drivers.errors import BadReply, ChannelTaken, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import BatteryTester, LoadedProgram, TestIdentity
+from orchestrator.checks import Check, in_order, refusals
 from orchestrator.clock.local_time import local_time
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
-from orchestrator.judging.preflight import reasons_not_to_start
+from orchestrator.judging.preflight import channel_checks
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState, RunStatus
@@ -31,6 +33,15 @@ class StartPermit:
     """Whether a tester may start anything at present: ``refusal`` is the reason against it, empty if it may."""
 
     refusal: str = ""
+
+
+# The checks of a run besides those of its channel.
+FurtherChecks: TypeAlias = Callable[[], Awaitable[Sequence[Check]]]
+
+
+async def no_further_checks() -> Sequence[Check]:
+    """Make no check besides those of the channel."""
+    return ()
 
 
 class Startable(Protocol):
@@ -91,14 +102,17 @@ class StartOrder:
         self._is_sent = False
         self._sent_unix_s = 0.0
 
-    async def start(self) -> None:
-        """Check, load and start. The run is then running, or failed, held or unknown with its reason."""
+    async def start(self, further: FurtherChecks = no_further_checks) -> None:
+        """Check, load and start. The run is then running, or failed, held or unknown with its reason.
+
+        ``further`` makes the checks of a run without any test, besides those of the channel.
+        """
         run = self._run
         async with run.commanding:
             if run.status.state.is_settled:
                 return
             try:
-                if not await self._send():
+                if not await self._send(further):
                     return
             except OutcomeUnknown as err:
                 run.start_is_not_known()
@@ -126,7 +140,7 @@ class StartOrder:
         until_unix_s = self._sent_unix_s + traits.start_arrives_within_s
         return f"it may still arrive until {local_time(until_unix_s, seconds=True)}: " if traits.is_remote else ""
 
-    async def _send(self) -> bool:
+    async def _send(self, further: FurtherChecks) -> bool:
         """Check, load and send; False when nothing was sent. Raises DriverError and StoreError."""
         run, channel = self._run, self._request.channel
         self._is_sent = False
@@ -134,7 +148,11 @@ class StartOrder:
             run.go(RunState.PREFLIGHT)
         tests = run.tests
         self.barcode = run.next_barcode
-        if reasons := await self._reasons(resumed=bool(tests)):
+        checks = [] if tests else list(await further())
+        shown = await self._look(resumed=bool(tests))
+        if checks:
+            self._journal.preflight(in_order([*checks, *shown]))
+        if reasons := refusals([*checks, *shown]):
             run.cannot_begin("; ".join(reasons))
             return False
         loaded = await self._load(channel)
@@ -151,10 +169,10 @@ class StartOrder:
         await self._send_once(loaded, intent)
         return True
 
-    async def _reasons(self, *, resumed: bool) -> list[str]:
-        """Look at the channel, and return the reasons against the start that it shows twice in a row."""
+    async def _look(self, *, resumed: bool) -> Sequence[Check]:
+        """Look at the channel, and return the checks of what it shows; what is against the start, it shows twice."""
         channel, tester = self._request.channel, self._tester
-        before: list[str] | None = None
+        before: Sequence[Check] | None = None
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 status = (await tester.status([channel]))[channel]
@@ -162,12 +180,12 @@ class StartOrder:
                 if attempt == _ATTEMPTS:
                     raise
             else:
-                reasons = reasons_not_to_start(self._request.program, status, resumed=resumed)
-                if not reasons or not tester.traits.is_remote or (before is not None and bool(before) == bool(reasons)):
-                    return reasons
-                before = reasons
+                seen = channel_checks(self._request.program, status, resumed=resumed)
+                if not refusals(seen) or not tester.traits.is_remote or before is not None:
+                    return seen
+                before = seen
             await asyncio.sleep(tester.traits.refresh_s)
-        return before or []
+        return before or ()
 
     async def _load(self, channel: str) -> LoadedProgram:
         """Load the segment; what reads back otherwise, or cannot be read, is written anew a few times."""

@@ -26,7 +26,7 @@ from orchestrator.web.snapshots import Snapshots
 HEALTH = "/health"
 _STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
 # What only the living control knows.
-_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status"))
+_LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
 # What changes while nothing is committed to the store.
 _NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _QUESTIONS = frozenset({"GET", "HEAD"})

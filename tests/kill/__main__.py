@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import shutil
 import sys
 import time
 from collections import Counter
@@ -14,6 +15,9 @@ from itertools import count
 from tests.kill.checks import KINDS
 from tests.kill.harness import SPEED, Outcome, play
 from tests.kill.plan import plan
+
+# Without one the campaign has no feed, and says so.
+_HAS_BROKER = shutil.which("mosquitto") is not None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     if chosen.seed is not None:
-        outcomes = [play(plan(chosen.seed), looked_at=True)]
+        outcomes = [play(plan(chosen.seed), looked_at=True, is_fed=_HAS_BROKER)]
     else:
         outcomes = list(_campaign(chosen.kills, chosen.workers, chosen.first))
     _say(table(outcomes))
@@ -45,7 +49,9 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
     # Processes, not threads: ``Process.start`` looks at the children of all threads, and a child whose end is read
     # twice seems to have ended with 255.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        playing: set[Future[Outcome]] = {pool.submit(play, plan(next(seeds)), looked_at=True) for _ in range(workers)}
+        playing: set[Future[Outcome]] = {
+            pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER) for _ in range(workers)
+        }
         while playing:
             over, playing = wait(playing, return_when=FIRST_COMPLETED)
             for future in over:
@@ -55,7 +61,7 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
                 _progress(f"{done} of {kills} kills, seed {outcome.seed}{wrong}", keep=bool(wrong))
                 yield outcome
                 if done < kills:
-                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True))
+                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER))
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -69,6 +75,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows += [("starts that only observed", str(sum(outcome.observing for outcome in outcomes)))]
     rows += [("records compared", str(sum(outcome.findings.records for outcome in outcomes)))]
     rows += [("records shown by web, and compared", str(sum(outcome.rows_shown for outcome in outcomes)))]
+    fed = str(sum(outcome.events_fed for outcome in outcomes)) if _HAS_BROKER else "none: mosquitto is missing"
+    rows += [("events published by the feed, and compared", fed)]
     rows += [("runs", str(ends.total()))] + [(f"  {name}", str(number)) for name, number in sorted(ends.items())]
     rows += [(f"violations: {kind}", str(wrong[kind])) for kind in KINDS]
     for name, times in (("decided", "decided_s"), ("first good poll", "good_s")):

@@ -38,6 +38,7 @@ KINDS = (
     "died",
     "shown",
     "web",
+    "feed",
 )
 # From 100 kHz to 10 Hz at 12 a decade, with the point at the top.
 SPECTRUM_POINTS = 49

@@ -20,6 +20,7 @@ from simulators.faults import Fault
 from simulators.tcp_serving import ChiBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
+from tests.kill.feeding import FeedReader
 from tests.kill.looking import Looker, be_parent
 from tests.kill.plan import SPACED_S, Life, Plan
 from tests.kill.witness import Witness
@@ -63,15 +64,19 @@ class Outcome:
     good_s: list[float] = field(default_factory=list)
     rows_shown: int = 0
     back_s: list[float] = field(default_factory=list)
+    events_fed: int = 0
 
 
-def play(plan: Plan, *, looked_at: bool = False) -> Outcome:
-    """Play a scenario to its end and check it; ``looked_at``: a web process shows the store meanwhile."""
+def play(plan: Plan, *, looked_at: bool = False, is_fed: bool = False) -> Outcome:
+    """Play a scenario to its end and check it; ``looked_at``: a web process shows the store meanwhile.
+
+    ``is_fed``: an MQTT feed publishes it beside web, to a broker and a reader.
+    """
     outcome = Outcome(plan.seed)
     with tempfile.TemporaryDirectory(prefix="cellrig-kill-") as folder:
         server, world = _serve(plan, Path(folder))
         try:
-            with _looking(world, plan.seed, outcome) if looked_at else nullcontext():
+            with _looking(world, plan.seed, outcome, is_fed=is_fed) if looked_at else nullcontext():
                 _Scenario(plan, world, outcome).play()
         finally:
             server.kill()
@@ -80,26 +85,36 @@ def play(plan: Plan, *, looked_at: bool = False) -> Outcome:
 
 
 @contextmanager
-def _looking(world: World, seed: int, outcome: Outcome) -> Iterator[None]:
+def _looking(world: World, seed: int, outcome: Outcome, *, is_fed: bool) -> Iterator[None]:
     """Let somebody look at the store from the beginning to the end, then check what was shown."""
     ensure_token(token_path(world.store))
     mine, its = multiprocessing.Pipe(duplex=False)
-    parent = _process(be_parent, its, world.store)
-    try:
-        with Looker(world.store, mine.recv(), parent.pid or 0, seed) as looker:
-            yield
-        looker.check(outcome.findings)
-        outcome.rows_shown, outcome.back_s = len(looker.shown), looker.back_s
-    finally:
-        parent.kill()
-        parent.join()
+    with FeedReader(world.store, world.folder, seed) if is_fed else nullcontext() as reader:
+        parent = _process(be_parent, its, world.store, reader and reader.port)
+        try:
+            with Looker(world.store, mine.recv(), parent.pid or 0, seed) as looker:
+                yield
+            looker.check(outcome.findings)
+            outcome.rows_shown, outcome.back_s = len(looker.shown), looker.back_s
+            if reader is not None:
+                reader.check(outcome.findings)
+                outcome.events_fed = reader.events
+        finally:
+            parent.kill()
+            parent.join()
 
 
 def _process(target: Any, *args: object) -> Process:  # noqa: ANN401 - any function
     context: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
     if _FORKS:
         context.set_forkserver_preload(
-            ["tests.kill.harness", "orchestrator.web.server", "orchestrator.store.schema", "sqlite_utils"]
+            [
+                "tests.kill.harness",
+                "orchestrator.web.server",
+                "orchestrator.feed.process",
+                "orchestrator.store.schema",
+                "sqlite_utils",
+            ]
         )
     process: Process = context.Process(target=target, args=args)
     process.start()

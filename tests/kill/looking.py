@@ -23,9 +23,12 @@ from typing import Any, Self
 from orchestrator.api.address import listen
 from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.token import ensure_token, token_path
+from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.service_settings import ServiceSettings
-from orchestrator.serving.parent import Parent
-from orchestrator.serving.processes import be_web
+from orchestrator.feed.plan import FeedPlan
+from orchestrator.serving import parent
+from orchestrator.serving.child import Work
+from orchestrator.serving.processes import be_feed, be_web
 from tests.kill.checks import Findings, read
 
 # From a death of web to its next answer, in real seconds.
@@ -36,20 +39,28 @@ _ROWS = 500
 _KEYS = ("test", "sequence", "time_s", "voltage_v", "current_a", "capacity_ah")
 
 
-def be_parent(said: Connection, store: Path) -> None:
-    """Be the parent of web: control is killed elsewhere, and does not answer here."""
+def be_parent(said: Connection, store: Path, broker_port: int | None = None) -> None:
+    """Be the parent of web, and of a feed if there is a broker: control is killed elsewhere, and does not answer here.
+
+    A feed that was killed is back as soon as web is: lives are short here.
+    """
+    parent._OPTIONAL_LONGEST_AGAIN_S = 0.5  # noqa: SLF001 - as said above
     with closing(listen(ServiceSettings(port=0))) as listening:
         port = listening.getsockname()[1]
         web = partial(be_web, ServiceSettings(port=0), store, listening)
-        Parent(partial(_no_control, listening), web, lambda: said.send(port)).run()
+        optional: dict[str, Work] = {}
+        if broker_port is not None:
+            plan = FeedPlan(MqttSettings(port=broker_port, rig="kill", keep_alive_s=2), store, "")
+            optional["feed"] = partial(be_feed, plan, ServiceSettings(), listening)
+        parent.Parent(partial(_no_control, listening), web, lambda: said.send(port), optional).run()
 
 
-def _no_control(listening: socket.socket, parent: ParentLink) -> None:
+def _no_control(listening: socket.socket, link: ParentLink) -> None:
     listening.close()
     # Nobody listens there.
-    parent.tell(Word.READY, "http://127.0.0.1:9")
+    link.tell(Word.READY, "http://127.0.0.1:9")
     with suppress(EOFError, OSError):
-        while parent.hear()[0] is not Word.END:
+        while link.hear()[0] is not Word.END:
             pass
 
 

@@ -35,20 +35,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 # Of a larger whole number, such as the seconds of an hour, one more is no other decision.
 _LARGEST_COUNT = 10
+_MARK = "is_mutated"
 _EXTREMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A module with one change: where it is, what it was, what it is, and the whole changed source.
-
-    ``name`` stays the same when lines move: function, piece of code, change and its number among those alike.
-    """
-
-    path: Path
-    line: int
-    name: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +48,29 @@ class _Change:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A module with one change.
+
+    ``name`` stays the same when lines move: function, piece of code, change and its number among those alike.
+    """
+
+    path: Path
+    line: int
+    name: str
+    tree: ast.Module
+    change: _Change
+
+    def source(self) -> str:
+        """Return the whole changed source."""
+        for node in ast.walk(self.tree):
+            if hasattr(node, _MARK):
+                delattr(node, _MARK)
+        # Nodes take further attributes, and a copy of the tree has them too.
+        setattr(self.change.node, _MARK, True)
+        return ast.unparse(ast.fix_missing_locations(_Replacing(self.change).visit(copy.deepcopy(self.tree))))
+
+
 def mutants_of(path: Path, root: Path) -> list[Mutant]:
     """Return every mutant of a module, in the order of its lines."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -69,22 +80,12 @@ def mutants_of(path: Path, root: Path) -> list[Mutant]:
         name = f"{change.where}: {_code(change.node)} -> {_code(change.instead)}"
         counts[name] = counts.get(name, 0) + 1
         number = f" ({counts[name]})" if counts[name] > 1 else ""
-        source = ast.unparse(ast.fix_missing_locations(_Replacing(change).visit(copy.deepcopy(_marked(tree, change)))))
-        found.append(Mutant(path.relative_to(root), getattr(change.node, "lineno", 0), name + number, source))
+        found.append(Mutant(path.relative_to(root), getattr(change.node, "lineno", 0), name + number, tree, change))
     return found
 
 
 def _code(node: ast.AST) -> str:
     return " ".join(ast.unparse(node).split())
-
-
-def _marked(tree: ast.Module, change: _Change) -> ast.Module:
-    """Mark the node to be replaced, so that it is found in a copy of the tree; the mark of the one before goes."""
-    for node in ast.walk(tree):
-        if hasattr(node, "is_mutated"):
-            del node.is_mutated
-    change.node.is_mutated = True  # type: ignore[attr-defined]  # nodes take further attributes
-    return tree
 
 
 class _Replacing(ast.NodeTransformer):
@@ -95,7 +96,7 @@ class _Replacing(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Replace the marked node, and visit all others."""
-        if hasattr(node, "is_mutated"):
+        if hasattr(node, _MARK):
             return self._change.instead
         visited: ast.AST = self.generic_visit(node)
         return visited

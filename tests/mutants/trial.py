@@ -30,7 +30,7 @@ _KEPT = {"orchestrator": ("protocols.resolve", "protocols.loading", "simulators.
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
-class _MutantLoader(importlib.abc.InspectLoader):
+class MutantLoader(importlib.abc.InspectLoader):
     """Gives one module's changed source, and finds it before the file is found."""
 
     def __init__(self, mutant: Mutant, root: Path) -> None:
@@ -48,7 +48,7 @@ class _MutantLoader(importlib.abc.InspectLoader):
 
     def get_source(self, fullname: str) -> str:
         """Give the changed source."""
-        return self._mutant.source
+        return self._mutant.source()
 
 
 def prepare(module: Path) -> None:
@@ -80,7 +80,7 @@ def survives(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: f
 
 def _try(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: float) -> int:
     if mutant is not None:
-        sys.meta_path.insert(0, _MutantLoader(mutant, root))  # type: ignore[arg-type]  # finds by ``find_spec`` alone
+        sys.meta_path.insert(0, MutantLoader(mutant, root))  # type: ignore[arg-type]  # finds by ``find_spec`` alone
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + limit_s) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))

@@ -40,7 +40,7 @@ async def _order(
     channel = channel or it.channel
     kind = kind or KIND_OF.get(channel, "li-li")
     body: Row = {"recipe_yaml": recipe(it.name, kind, it.luck, slips=slips), "cell": CELL_OF[kind], "channel": channel}
-    body |= {"by": it.by, **(terms or {})} | ({"confirm_implausible": confirmed_by} if confirmed_by else {})
+    body |= {"by": it.by, **(terms or {})} | _confirmed(confirmed_by)
     wanted = shift.book.wanted.setdefault(it.name, Wanted(it, slips, confirmed_by))
     word = Word(meant, shift.book.now_s())
     wanted.words.append(word)
@@ -90,6 +90,11 @@ async def run_implausible(shift: Shift, it: Order) -> None:
     terms, meant = await _terms(shift, it)
     reply = await _order(shift, it, terms, meant=meant, slips=True)
     check(reply is None or not reply.is_accepted, f"{it} was taken")
+
+
+def _confirmed(by: str) -> Row:
+    """Give the words of an order that a person, and another one for what is far outside, take on."""
+    return {"confirm_implausible": by, "second_person": f"second after {by}"} if by else {}
 
 
 async def run_confirmed(shift: Shift, it: Order) -> None:

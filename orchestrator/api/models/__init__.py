@@ -17,6 +17,7 @@ from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
 from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
+from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
 from orchestrator.api.models.records import DeviationPage, EventPage, MeasurementList
 from orchestrator.api.models.runs import RunDetail, RunNow, RunPage, RunStopped, StartedRun, StepValues
@@ -31,6 +32,7 @@ __all__ = [
     "CellItem",
     "ChannelNow",
     "ChannelStopped",
+    "CheckNow",
     "ClaimNow",
     "ClaimOrder",
     "CycleTable",
@@ -40,12 +42,16 @@ __all__ = [
     "Happened",
     "Health",
     "Instrument",
+    "LampNow",
+    "LampOrder",
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
     "NoticesNow",
     "Page",
     "Person",
+    "PreflightNow",
+    "PreflightQuery",
     "Problem",
     "RackEventQuery",
     "RecipeItem",

@@ -67,6 +67,10 @@ class StartOrder(_Order):
         Person | None,
         said("Name of the person who takes on what is implausible in it; without one such a run is refused", "ada"),
     ] = None
+    second_person: Annotated[
+        Person | None,
+        said("Name of another person who confirms it too, where it lies far outside of what is usual", "bob"),
+    ] = None
     accept_voltage: Annotated[
         Reason | None,
         said(
@@ -99,6 +103,7 @@ class LocalOrder(_Order):
     label: Label = ""
     by: Person | None = None
     confirm_implausible: Person | None = None
+    second_person: Person | None = None
     accept_voltage: Reason | None = None
     mounted: CellLabel | None = None
 

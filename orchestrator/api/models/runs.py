@@ -94,7 +94,7 @@ class StartedRun(RunNow):
     implausible: Annotated[
         list[str], said("What is implausible in it and was confirmed, a sentence each", ["20 mA is 91 C"])
     ]
-    confirmed_by: Annotated[str, said("Name of the person who confirmed it; empty if nothing was to confirm", "")]
+    confirmed_by: Annotated[str, said("Name of who confirmed it, or of both persons; empty if nothing was to", "")]
 
 
 Off = Annotated[bool, said("Whether the channel was seen to be off", True)]

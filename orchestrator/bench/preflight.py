@@ -1,0 +1,41 @@
+"""The settings ``[preflight]`` of a bench file: what the checks before a run ask of this laboratory.
+
+::
+
+    [preflight]
+    refuse = ["backup", "calibration"]        # warnings of these checks refuse a start here
+    watch_s = 30                              # the voltage is watched for so long before a start
+    calibrated = {ct4008 = 2026-03-01}        # the day of each instrument's last calibration
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from pydantic import Field
+
+from drivers.table_settings import TableSettings
+from orchestrator.checks import CheckName
+from protocols.plausibility import GROSS_FACTOR
+
+WATCH_MAX_S = 600.0
+"""Nobody waits longer for a start, and a cell at rest drifts as far in ten minutes as in an hour."""
+
+
+class PreflightSettings(TableSettings):
+    """The settings of the checks before a run.
+
+    ``refuse``: a warning of these checks refuses a start. ``disk_factor``: so many times must the disk hold what the
+    runs will still write. ``backup_max_age_h``: one backup a day is made, and a large store takes a while.
+    ``calibrated``: the day of an instrument's last calibration; they are calibrated once a year as a rule.
+    ``second_person_factor``: what lies so many times outside of its usual band needs the names of two persons.
+    """
+
+    refuse: tuple[CheckName, ...] = ()
+    disk_factor: float = Field(default=3.0, ge=1, le=100)
+    backup_max_age_h: float = Field(default=26.0, gt=0, le=24 * 365)
+    calibrated: Mapping[str, date] = Field(default_factory=dict)
+    calibration_valid_days: int = Field(default=365, ge=1, le=3660)
+    second_person_factor: float = Field(default=GROSS_FACTOR, ge=1, le=100)
+    watch_s: float = Field(default=0.0, ge=0, le=WATCH_MAX_S)

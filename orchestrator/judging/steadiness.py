@@ -1,0 +1,57 @@
+"""Judges the voltage of a resting cell over some seconds: a loose contact jumps, a cell that is not at rest drifts.
+
+Live values are rounded to 0.1 mV and seconds old (reference neware-ct4008, section 4.3), so that a few of them in a row
+may be equal. Li/Li cells rest at 0 V: for them an unchanging voltage says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
+
+JUMP_V = 0.005
+"""A healthy contact and 0.1 mV of rounding stay far below it; a lead that is moved makes tens of millivolts."""
+DRIFT_V_PER_MIN = 0.010
+"""A cell that was charged a minute ago relaxes faster, one at rest for ten minutes a hundred times more slowly."""
+LEAST_READINGS = 4
+"""Fewer say nothing of a drift beside the noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A live voltage at a moment of the loop's time."""
+
+    at_s: float
+    voltage_v: float
+
+
+def steadiness_check(readings: Sequence[Reading], *, is_symmetric: bool) -> Check:
+    """Judge the readings of one channel at open circuit, oldest first, one a refresh of its live value."""
+    if len(readings) < LEAST_READINGS:
+        return not_asked(CheckName.STEADY, f"only {len(readings)} readings of the voltage at rest")
+    span_s = readings[-1].at_s - readings[0].at_s
+    drift_v_per_s, noise_v = _line(readings)
+    per_min = drift_v_per_s * 60
+    told = f"over {span_s:.0f} s at rest the voltage drifts by {per_min * 1000:+.1f} mV/min"
+    told += f" and strays by up to {noise_v * 1000:.1f} mV"
+    # A comparison that a NaN passes would let a channel without readings start.
+    if not noise_v <= JUMP_V:
+        return failed(CheckName.STEADY, told, "see that the cell sits firmly in its holder and no lead is loose")
+    if not abs(per_min) <= DRIFT_V_PER_MIN:
+        return failed(CheckName.STEADY, told, "let the cell rest, then order the run again")
+    if not is_symmetric and len({reading.voltage_v for reading in readings}) == 1:
+        flat = f"over {span_s:.0f} s the channel shows the very same {readings[0].voltage_v:.4f} V"
+        return warned(CheckName.STEADY, flat, "see that the channel is alive: touch a lead, and the voltage moves")
+    return passed(CheckName.STEADY, told)
+
+
+def _line(readings: Sequence[Reading]) -> tuple[float, float]:
+    """Return the slope of the straight line through the readings in V/s, and the largest distance from it in V."""
+    count = len(readings)
+    mean_s = sum(it.at_s for it in readings) / count
+    mean_v = sum(it.voltage_v for it in readings) / count
+    spread = sum((it.at_s - mean_s) ** 2 for it in readings)
+    slope = sum((it.at_s - mean_s) * (it.voltage_v - mean_v) for it in readings) / spread if spread else 0.0
+    return slope, max(abs(it.voltage_v - mean_v - slope * (it.at_s - mean_s)) for it in readings)

@@ -1,0 +1,68 @@
+"""The pre-flight without a service: what recipe, cell and bench file tell, and the machine that keeps the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.bench.opening import closed_tester_of, station_on
+from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.station import station_problems
+from orchestrator.checks import Check, in_order, not_asked, with_unasked
+from orchestrator.checks import CheckName as Name
+from orchestrator.preflight.host_clock import is_clock_synchronised
+from orchestrator.preflight.machine_checks import (
+    backup_check,
+    calibration_check,
+    clock_check,
+    disk_check,
+    notices_check,
+    oven_check,
+)
+from orchestrator.preflight.program_checks import (
+    contact_check,
+    duration_check,
+    envelope_check,
+    limits_check,
+    plausible_check,
+)
+from orchestrator.runs.request import RunRequest
+from orchestrator.store.backup import backups
+from orchestrator.store.disk_space import free_bytes
+from protocols.forecast import forecast
+
+_NO_SERVICE = "only a running service can tell (cellrig serve)"
+
+
+def checks_alone(
+    request: RunRequest, bench: BenchSettings, store: Path, now_unix_s: float, free: Callable[[Path], int] = free_bytes
+) -> tuple[Check, ...]:
+    """Make every check that needs no service and no instrument; those that do are told as not asked.
+
+    Nothing is opened, written or sent. Raises SettingsError for a channel that the bench does not have.
+    """
+    channel, program, settings = request.channel, request.program, bench.preflight
+    tester = closed_tester_of(bench, channel)
+    reasons = bench.problems(program, channel)
+    reasons += station_problems(program, station_on(bench), channel, attended=True)
+    envelope = envelope_check(channel, program, reasons)
+    ahead = forecast(program)
+    made = [
+        envelope,
+        not_asked(Name.LIMITS, "they are compiled when the program fits the channel")
+        if envelope.is_failed
+        else limits_check(channel, program, tester),
+        duration_check(ahead, tester.host_loss, tester.name),
+        plausible_check(request, bench.usual_bands, settings.second_person_factor),
+        contact_check(program),
+        calibration_check(tester.name, now_unix_s, settings),
+        disk_check(store.absolute().parent, ahead.records, 0.0, settings, free),
+        oven_check(),
+        notices_check(),
+    ]
+    if not bench.is_simulated:
+        made.append(clock_check(is_clock_synchronised()))
+    if store.exists():
+        newest = max((at for at, _ in backups(store)), default=None)
+        made.append(backup_check(newest, now_unix_s, settings))
+    return in_order(with_unasked(made, _NO_SERVICE), settings.refuse)

@@ -1,0 +1,304 @@
+"""The pre-flight of a service: every reason against a start is one named check, at the order and before the start.
+
+An order is refused by the checks that need no instrument; the same checks, and what the channel shows, are told to
+whoever asks beforehand, and are made again when the run is about to begin, which may be days later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from drivers.errors import DriverError
+from drivers.interfaces import ChannelStatus
+from orchestrator.bench.holders import SimulatedHolders
+from orchestrator.bench.preflight import PreflightSettings
+from orchestrator.bench.station import Station, station_problems
+from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, warned
+from orchestrator.clock.scaled import in_loop_time, others_unix_s
+from orchestrator.judging.preflight import channel_checks
+from orchestrator.preflight.machine_checks import (
+    MOST_ROWS,
+    backup_check,
+    calibration_check,
+    clock_check,
+    disk_check,
+    notices_check,
+    oven_check,
+)
+from orchestrator.preflight.program_checks import (
+    contact_check,
+    duration_check,
+    envelope_check,
+    limits_check,
+    plausible_check,
+)
+from orchestrator.rack.cell_orders import CellOrders
+from orchestrator.rack.claims import Claims, CommandRefused
+from orchestrator.rack.mounted_cells import Terms, Word
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.rack.voltage_watch import VoltageWatches
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.store import MountingKind, Mountings, Store
+from orchestrator.store.disk_space import free_bytes
+from protocols.cell import SYMMETRIC
+from protocols.forecast import forecast
+from protocols.usual_bands import BANDS, UsualBands
+
+ANSWER_WITHIN_S = 3.0
+"""A tester that has not answered by then is told as silent: a report is answered within 5 s, as an order is."""
+
+
+def _not_told() -> bool | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightPlan:
+    """What a service's checks go by: settings, bands, holders, and what its machine says.
+
+    ``free`` gives the bytes free on the disk of a folder, ``is_clock_synchronised`` None where that is not known.
+    """
+
+    settings: PreflightSettings = field(default_factory=PreflightSettings)
+    bands: UsualBands = field(default_factory=lambda: BANDS)
+    holders: SimulatedHolders | None = None
+    free: Callable[[Path], int] = free_bytes
+    is_clock_synchronised: Callable[[], bool | None] = _not_told
+    notices: Callable[[], Check] = notices_check
+
+
+class Rack(Protocol):
+    """The parts of a service that its pre-flight uses."""
+
+    store: Store
+    station: Station | None
+    claims: Claims
+    cells: CellOrders
+
+    @property
+    def no_starts(self) -> str | None:
+        """Why nothing is started at present."""
+
+    @property
+    def newest_backup_unix_s(self) -> float | None:
+        """When the newest backup was made, 0 where there is none; None where nothing makes backups."""
+
+    def rows_to_come(self) -> int:
+        """Return the number of records that the unfinished runs will still make."""
+
+    def supervisor_of(self, channel: str) -> Supervisor:
+        """Return the supervisor of a channel. Raises NoSuchThing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReport:
+    """All checks of one order on one channel; asked again ``ready_in_s`` later, those under way are answered."""
+
+    channel: str
+    checks: tuple[Check, ...]
+    ready_in_s: float = 0.0
+
+    @property
+    def may_start(self) -> bool:
+        """Whether no check refuses the start."""
+        return not any(check.is_failed for check in self.checks)
+
+
+class Preflight:
+    """The checks of one service."""
+
+    def __init__(self, rack: Rack, plan: PreflightPlan) -> None:
+        self._rack = rack
+        self._plan = plan
+        self._watches = VoltageWatches(plan.settings.watch_s)
+        self._refuse = frozenset(plan.settings.refuse)
+
+    async def end(self) -> None:
+        """End what is still being watched."""
+        await self._watches.end()
+
+    # At the order
+
+    def admitted(self, request: RunRequest, by: str, terms: Terms, twice: str = "") -> tuple[RunRequest, Word]:
+        """Return an order as it is queued, and the word on its cell, if no check without an instrument is against it.
+
+        ``twice`` says why it is taken for the second click on one button, empty where it is not. Raises CommandRefused,
+        and Implausible when something is and nobody has confirmed it.
+        """
+        self._rack.claims.check(request.channel, by)
+        _refuse(self._starts())
+        if twice:
+            raise CommandRefused(twice)
+        _refuse(self._envelope(request))
+        admitted, word = self._rack.cells.admitted(request, terms)
+        judged = admitted.judged(self._plan.bands, self._plan.settings.second_person_factor)
+        for check in self._strict(self._machine(request, self._rack.rows_to_come())):
+            _refuse(check)
+        return judged, word
+
+    # Beforehand
+
+    async def report(self, request: RunRequest, by: str, terms: Terms) -> PreflightReport:
+        """Make every check of an order, and change nothing. Raises NoSuchThing for a channel that is not there."""
+        tester = self._rack.supervisor_of(request.channel).tester
+        status, tester_check = await self._status(request.channel)
+        steady, left_s = not_asked(CheckName.STEADY, "the cell is not on the channel at rest"), 0.0
+        symmetric = request.program.cell.kind in SYMMETRIC
+        if status is not None and status.state.is_at_rest and not self._puts_in(terms):
+            steady, left_s = self._watches.ask(tester, request.channel, is_symmetric=symmetric)
+        checks = [
+            self._starts(),
+            *self._channel(request, by, terms, status),
+            self._cell(request, terms),
+            tester_check,
+            *self._on_paper(request),
+            steady,
+            *self._machine(request, self._rack.rows_to_come()),
+        ]
+        return PreflightReport(request.channel, self._strict(checks), left_s)
+
+    # Before the start
+
+    async def before_start(self, run: Run) -> list[Check]:
+        """Make the checks of a run that is about to begin, but for what its channel shows, which its start looks at."""
+        request = run.request
+        tester = self._rack.supervisor_of(request.channel).tester
+        symmetric = request.program.cell.kind in SYMMETRIC
+        steady = await self._watches.before_start(
+            tester, request.channel, lambda: run.is_called_off, is_symmetric=symmetric
+        )
+        # The run is one of those that are not over: it is not counted twice.
+        others = self._rack.rows_to_come() - int(min(run.forecast.records, MOST_ROWS))
+        word = passed(CheckName.CELL, self._word(run))
+        checks = [self._starts(), word, *self._on_paper(request), steady, *self._machine(request, max(0, others))]
+        return list(self._strict(checks))
+
+    def _word(self, run: Run) -> str:
+        """Say who has said which cell is on the channel of a run."""
+        word = Mountings(self._rack.store).last_word(run.run_id)
+        return _told_word(run.request, word.kind if word else MountingKind.ORDERED, word.said_by if word else "")
+
+    # The checks
+
+    def _strict(self, checks: list[Check]) -> tuple[Check, ...]:
+        return in_order(checks, self._refuse)
+
+    def _starts(self) -> Check:
+        if (refusal := self._rack.no_starts) is not None:
+            return failed(CheckName.STARTS, refusal)
+        return passed(CheckName.STARTS, "the service starts runs")
+
+    def _channel(self, request: RunRequest, by: str, terms: Terms, status: ChannelStatus | None) -> list[Check]:
+        """Judge whether the channel is free in our tables and in the tester, and its voltage."""
+        channel = request.channel
+        if (claim := self._rack.claims.on(channel)) is not None and claim[0] != by:
+            taken = f"channel {channel} is claimed by {claim[0]} for another {claim[1]:.0f} s"
+            claimed = failed(CheckName.CHANNEL, taken, "order it then, or ask them to release it")
+            return [claimed, not_asked(CheckName.VOLTAGE, "the channel is claimed")]
+        if status is None:
+            unknown = f"what channel {channel} does is not known"
+            unseen = failed(CheckName.CHANNEL, unknown, "see that its tester answers")
+            return [unseen, not_asked(CheckName.VOLTAGE, unknown)]
+        free, voltage = channel_checks(request.program, status)
+        if free.outcome is Outcome.PASS and self._puts_in(terms):
+            fresh = f"the order puts a fresh simulated cell into {channel}: its voltage is looked at then"
+            voltage = not_asked(CheckName.VOLTAGE, fresh)
+        if free.is_failed and terms.queue and status.state.is_busy:
+            return [warned(CheckName.CHANNEL, free.sentence, "the run waits in its queue"), voltage]
+        return [free, voltage]
+
+    def _puts_in(self, terms: Terms) -> bool:
+        """Whether what the channel shows is not the cell of the order, which a simulated rack puts in with it."""
+        return self._plan.holders is not None and not terms.same_cell
+
+    def _cell(self, request: RunRequest, terms: Terms) -> Check:
+        """Judge the word on the cell: which one is on the channel, and who says so."""
+        try:
+            admitted, word = self._rack.cells.admitted(request, terms)
+        except CommandRefused as err:
+            return failed(CheckName.CELL, str(err))
+        return passed(CheckName.CELL, _told_word(admitted, word.kind, ""))
+
+    async def _status(self, channel: str) -> tuple[ChannelStatus | None, Check]:
+        """Ask the tester for a channel, and judge whether it answers in time."""
+        tester = self._rack.supervisor_of(channel).tester
+        silent = "see 'cellrig status', the network, and the tester's program"
+        if channel not in tester.channels():
+            return None, failed(CheckName.TESTER, f"{tester.name} has not shown channel {channel}", silent)
+        try:
+            async with asyncio.timeout(in_loop_time(ANSWER_WITHIN_S)):
+                status = (await tester.status([channel]))[channel]
+        except TimeoutError:
+            late = f"{tester.name} has not answered within {ANSWER_WITHIN_S:g} s"
+            return None, failed(CheckName.TESTER, late, silent)
+        except DriverError as err:
+            return None, failed(CheckName.TESTER, f"{tester.name}: {err}", silent)
+        return status, passed(CheckName.TESTER, f"{tester.name} answers")
+
+    def _envelope(self, request: RunRequest) -> Check:
+        channel, program = request.channel, request.program
+        reasons = self._rack.supervisor_of(channel).tester.problems(channel, program)
+        holders = self._plan.holders
+        if holders is not None and (none_of_it := holders.problem(channel, program.cell)):
+            reasons.append(none_of_it)
+        reasons += station_problems(program, self._rack.station, channel, attended=True)
+        return envelope_check(channel, program, reasons)
+
+    def _on_paper(self, request: RunRequest) -> list[Check]:
+        """Make the checks that the program, its cell and the settings of the channel answer."""
+        channel, program, settings = request.channel, request.program, self._plan.settings
+        tester = self._rack.supervisor_of(channel).tester
+        envelope = self._envelope(request)
+        return [
+            envelope,
+            not_asked(CheckName.LIMITS, "they are compiled when the program fits the channel")
+            if envelope.is_failed
+            else limits_check(channel, program, tester),
+            duration_check(forecast(program), tester.host_loss, tester.name),
+            plausible_check(request, self._plan.bands, settings.second_person_factor),
+            contact_check(program),
+        ]
+
+    def _machine(self, request: RunRequest, other_rows: float) -> list[Check]:
+        """Make the checks of what keeps the records, and of the instrument's calibration."""
+        settings, store = self._plan.settings, self._rack.store
+        tester = self._rack.supervisor_of(request.channel).tester
+        backup_unix_s = self._rack.newest_backup_unix_s
+        backup = not_asked(CheckName.BACKUP, "this service makes no backups")
+        if backup_unix_s is not None:
+            backup = backup_check(backup_unix_s or None, others_unix_s(), settings)
+        own_rows = forecast(request.program).records
+        return [
+            calibration_check(tester.name, others_unix_s(), settings),
+            oven_check(),
+            disk_check(store.path.parent, own_rows, other_rows, settings, self._plan.free),
+            backup,
+            clock_check(self._plan.is_clock_synchronised(), self._rack.supervisor_of(request.channel).clock.finding),
+            self._plan.notices(),
+        ]
+
+
+def _refuse(check: Check) -> None:
+    """Refuse an order for a check. Raises CommandRefused."""
+    if check.is_failed:
+        raise CommandRefused(check.refusal if check.check is not CheckName.ENVELOPE else check.sentence)
+
+
+_WORDS = {
+    MountingKind.ORDERED: "nothing else was on {channel}: the order says that {label} is there",
+    MountingKind.MOUNTED: "{label} is on {channel}, as was said by name",
+    MountingKind.SAME_CELL: "{label} is still on {channel}, as for the run before",
+    MountingKind.QUEUED: "{label} is not on {channel} yet: the run waits until somebody says that it is",
+}
+
+
+def _told_word(request: RunRequest, kind: MountingKind, by: str) -> str:
+    """Say which cell is on a channel, by whose word; it holds until the cell is moved."""
+    label = request.label or request.program.cell.name
+    said = _WORDS[kind].format(label=label, channel=request.channel)
+    return f"{said} ({by})" if by else said
