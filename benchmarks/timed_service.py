@@ -30,7 +30,7 @@ from orchestrator.feed.plan import FeedPlan
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.serving.child import Work
 from orchestrator.serving.parent import Parent
-from orchestrator.serving.processes import be_feed, be_web
+from orchestrator.serving.processes import be_feed, be_notices, be_web
 from orchestrator.store import Store
 
 # How often the loop is asked to wake a task up; how late it does is the loop's delay.
@@ -93,6 +93,8 @@ def main(bench: Path, store: Path) -> None:
         optional: dict[str, Work] = {}
         if settings.mqtt is not None:
             optional["feed"] = partial(be_feed, FeedPlan(settings.mqtt, store, url), settings.service, listening)
+        if settings.notices is not None:
+            optional["notices"] = partial(be_notices, settings.notices, settings.service, store, listening)
         Parent(control, web, lambda: print(url, flush=True), optional).run()
 
 

@@ -7,7 +7,7 @@ measured, at a range that the instrument finds itself unless ``sensitivity_a_per
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 from pydantic import Discriminator
@@ -197,3 +197,19 @@ Technique = Annotated[
     | CurrentSteps,
     Discriminator("kind"),
 ]
+# The words under which steps of these kinds are named while they are measured (``protocols.step_names``).
+TECHNIQUE_KINDS = frozenset(
+    field.default
+    for technique in (
+        OpenCircuit,
+        Impedance,
+        CyclicVoltammetry,
+        LinearSweep,
+        VoltageSteps,
+        HeldVoltage,
+        ReversedCurrent,
+        CurrentSteps,
+    )
+    for field in fields(technique)
+    if field.name == "kind"
+)

@@ -167,6 +167,8 @@ _ASKED = {"recipe": "li-li-0.2", "cell": "coated-li-li", "channel": "9-9-9"}
 def _body_of(path: str) -> _Dict:
     if path.endswith(_ORDERED_AT):
         return {**ORDER, "channel": "21-1-5"}
+    if path.endswith("/notices/acknowledge"):
+        return {"what": "R000001", "by": "ada"}
     return {"owner": "ada", "duration_s": 5} if path.endswith("/claim") else {"by": "ada"}
 
 

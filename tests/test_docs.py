@@ -113,7 +113,8 @@ def test_floors_of_the_pages_are_those_that_are_enforced() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     contracts = project["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in contracts if contract["id"] == "floors-of-the-orchestrator"]
-    floors = [floor.split(" | ") for floor in layers]
+    # One in brackets is kept for a room that is not there yet.
+    floors = [floor.split(" | ") for floor in layers if not floor.startswith("(")]
     rows = re.findall(r"^\| \d+ \| (`.*?`) \|", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
     assert [re.findall(r"`(\w+)`", row) for row in rows] == floors
     drawn = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition(" orchestrator/ ")[2].splitlines()

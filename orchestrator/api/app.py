@@ -14,6 +14,8 @@ from orchestrator.api import (
     browser,
     commands,
     live_routes,
+    notice_reports,
+    notice_routes,
     origins,
     preflight_routes,
     reference_page,
@@ -72,8 +74,8 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     # For the document only: the guard has checked the token before anything gets here.
     token = [Security(HTTPBearer(auto_error=False, description="The operator's token."))]
     stored = (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router)
-    reads = (routes.router, preflight_routes.router, *stored)
-    orders = (commands.router, preflight_routes.order_router)
+    reads = (routes.router, preflight_routes.router, *stored, notice_routes.router)
+    orders = (commands.router, preflight_routes.order_router, notice_routes.orders)
     describe_answers((routes.open_router, *reads, *orders, commands.bodiless_router))
     known = [Depends(only_known_keys)]
     app.include_router(routes.open_router, dependencies=known)
@@ -83,6 +85,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     for router in orders:
         app.include_router(router, prefix=API, dependencies=[*known, *token], responses=told | told_errors.BODY)
     app.post(REFUSALS_PATH, include_in_schema=False, status_code=204, dependencies=known)(_refused_by_web)
+    app.include_router(notice_reports.router, prefix=API, dependencies=known)
     app.get(browser.PAGE, include_in_schema=False, dependencies=known, response_class=HTMLResponse)(_docs)
     return app
 

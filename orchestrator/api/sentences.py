@@ -34,6 +34,8 @@ _TOLD = frozenset(
         EventKind.LATE_START,
         EventKind.TESTER_PROTECTED,
         EventKind.STOP_NOT_CONFIRMED,
+        EventKind.NOTICES_FAILED,
+        EventKind.NOTICES_WORK,
     }
 )
 # Their sentences need no kind in front.

@@ -40,6 +40,11 @@ NO_RUN = _told({404: "There is no such run."})
 NO_CHANNEL = _told({404: "There is no such channel."})
 
 
+def nothing(why: str) -> Told:
+    """Return the error of what is asked of something that is not there."""
+    return _told({404: why})
+
+
 def refused(why: str) -> Told:
     """Return the error of an order that must not be carried out now, with the reasons for which that happens."""
     return _told({409: f"It must not be done now, and nothing is changed: {why}."})

@@ -15,6 +15,7 @@ from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.mqtt_settings import MqttSettings
+from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.bench.plausibility import PlausibilitySettings
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.service_settings import ServiceSettings, read_document
@@ -54,10 +55,10 @@ class BenchSettings(TableSettings):
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``mqtt``: where the service publishes what
-    happens, nowhere without it. ``plausibility``: bands of this laboratory in the place of the usual ones;
-    ``preflight``: what is checked before a run, and how strictly. ``clock`` is that of instruments which only simulate
-    and are faster than real ones, ``holders`` are theirs. ``simulated``: all instruments only simulate, and every run
-    on them is marked so.
+    happens, ``notices``: which people it tells; nowhere and nobody without them. ``plausibility``: bands of this
+    laboratory in the place of the usual ones; ``preflight``: what is checked before a run, and how strictly. ``clock``
+    is that of instruments which only simulate and are faster than real ones, ``holders`` are theirs. ``simulated``: all
+    instruments only simulate, and every run on them is marked so.
     """
 
     service: ServiceSettings = ServiceSettings()
@@ -68,6 +69,7 @@ class BenchSettings(TableSettings):
     arrival_v: float = Field(default=0.02, gt=0, le=1)
     plausibility: PlausibilitySettings = PlausibilitySettings()
     preflight: PreflightSettings = PreflightSettings()
+    notices: NoticeSettings | None = None
     clock: ScaledClock | None = None
     holders: SimulatedHoldersSettings | None = None
     simulated: bool = False

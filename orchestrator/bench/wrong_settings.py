@@ -38,6 +38,8 @@ HARMLESS = frozenset(
             "result_bytes_max",
         ),
         *("program", "jobs", "jobs_as_program_sees_it", "step_files", "step_files_on_bts_pc"),
+        *("severity", "runs", "level", "escalate_after_s", "repeat_s", "deadline_s", "data_stop_s", "silent_s"),
+        *("quiet_from", "quiet_to", "quiet_hours", "test", "test_at", "most_a_minute", "url_file", "rig", "person"),
         *("low", "high", "identify", "open_all", "close", "closed", "closed_reply", "error"),
     }
 )

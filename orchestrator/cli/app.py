@@ -13,6 +13,7 @@ from orchestrator.cli import (
     demo,
     extensions,
     morning,
+    notices,
     operate,
     plot,
     preflight,
@@ -118,6 +119,7 @@ app.command(epilog=examples("cellrig ack R000002 --by ada", needs=_RUN))(operate
 app.command(epilog=examples("cellrig mounted R000003 --by ada", needs=_RUN))(cells.mounted)
 app.command(epilog=examples("cellrig empty 21-1-3 --by ada", needs=_SERVICE))(cells.empty)
 app.add_typer(operate.bench_app, name="bench")
+app.add_typer(notices.app, name="notices")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(stores.app, name="store")
 app.command(epilog=examples("cellrig extensions", "cellrig extensions --json"))(extensions.extensions)

@@ -7,8 +7,18 @@ from importlib.util import find_spec
 from orchestrator.cli.output import WRONG_USE, fail
 
 # The libraries of each extra of pyproject.toml, by the names under which Python imports them.
-EXTRAS = {"mqtt": ("aiomqtt",), "report": ("matplotlib", "scipy"), "service": ("fastapi", "uvicorn")}
-_DOES = {"mqtt": "publishes to a broker", "report": "draws and fits", "service": "answers clients"}
+EXTRAS = {
+    "mqtt": ("aiomqtt",),
+    "notices": ("apprise",),
+    "report": ("matplotlib", "scipy"),
+    "service": ("fastapi", "uvicorn"),
+}
+_DOES = {
+    "mqtt": "publishes to a broker",
+    "notices": "tells people",
+    "report": "draws and fits",
+    "service": "answers clients",
+}
 
 
 def need(extra: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import socket
 
     from orchestrator.bench.mqtt_settings import MqttSettings
+    from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.serving.processes import Served
 
@@ -50,6 +51,10 @@ def serve(
         str | None,
         typer.Option("--mqtt", help="HOST:PORT of the MQTT broker to publish to; else the bench file's [mqtt]."),
     ] = None,
+    notices: Annotated[
+        Path | None,
+        typer.Option("--notices", metavar="FILE", help="TOML file whose [notices] says who is told; else --bench's."),
+    ] = None,
 ) -> None:
     """Own the instruments and run what clients order. Running tests continue when this ends, and are found again."""
     need("service")
@@ -62,13 +67,13 @@ def serve(
     log_to_stderr()
     changed = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     if bench is not None:
-        status = _serve_bench(bench, store, changed, mqtt)
+        status = _serve_bench(bench, store, changed, mqtt, notices)
     else:
-        status = _serve_simulated(store, speed, cells, changed, mqtt)
+        status = _serve_simulated(store, speed, cells, changed, mqtt, notices)
     raise typer.Exit(status)
 
 
-def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str | None) -> int:
+def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str | None, notices: Path | None) -> int:
     """Serve real instruments. Only control reads what the bench file says of them."""
     from functools import partial
 
@@ -86,7 +91,27 @@ def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str 
         # With everything else that is wrong in the file, in words.
         _bench_of(document, bench)
         raise
-    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker)))
+    told = _notices_of(document, bench) if notices is None else _notices_in_file(notices)
+    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker), told))
+
+
+def _notices_of(document: dict[str, Any], file: Path) -> NoticeSettings | None:
+    """Return who is told of what happens, None for nobody."""
+    from orchestrator.bench.notice_settings import notices_in
+
+    told = notices_in(document, file)
+    if told is not None:
+        need("notices")
+    return told
+
+
+def _notices_in_file(file: Path) -> NoticeSettings:
+    from orchestrator.bench.service_settings import read_document
+
+    told = _notices_of(read_document(file), file)
+    if told is None:
+        raise typer.BadParameter(f"{file} has no table [notices]; docs/notices.md shows one", param_hint="--notices")
+    return told
 
 
 def _feed_to(settings: MqttSettings | None, broker: str | None) -> MqttSettings | None:
@@ -107,7 +132,12 @@ def _bench_of(document: dict[str, Any], path: Path) -> BenchSettings:
 
 
 def _serve_simulated(
-    store: Path, speed: float | None, cells: Path | None, changed: dict[str, Any], broker: str | None
+    store: Path,
+    speed: float | None,
+    cells: Path | None,
+    changed: dict[str, Any],
+    broker: str | None,
+    notices: Path | None,
 ) -> int:
     """Serve a simulated rack, which is started if none stands from before."""
     from contextlib import closing
@@ -120,6 +150,7 @@ def _serve_simulated(
     from orchestrator.rack.lock import last_alive_unix_s
     from orchestrator.serving.processes import Served
 
+    told = None if notices is None else _notices_in_file(notices)
     _refuse_second(store)
     # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
     check_rights(store)
@@ -130,7 +161,7 @@ def _serve_simulated(
         with _web_loading():
             settings, where = ensure_simulated_rack(store, speed, last_alive_unix_s(store), cells=cells)
         _announce(where)
-        return _serve(Served(service, store, partial(_itself, settings), feed), listening)
+        return _serve(Served(service, store, partial(_itself, settings), feed, told), listening)
 
 
 @contextmanager

@@ -81,6 +81,10 @@ class EventKind(StrEnum):
     BACKUP = "backup"
     BACKUP_FAILED = "backup failed"
     STORE_DOUBTED = "store doubted"
+    # The notices to people
+    NOTICES_TESTED = "notices tested"
+    NOTICES_FAILED = "notices failed"
+    NOTICES_WORK = "notices work again"
 
     @property
     def severity(self) -> Severity:
@@ -146,6 +150,9 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.BACKUP: _S.INFO,
     _K.BACKUP_FAILED: _S.WARNING,
     _K.STORE_DOUBTED: _S.ALARM,
+    _K.NOTICES_TESTED: _S.INFO,
+    _K.NOTICES_FAILED: _S.ALARM,
+    _K.NOTICES_WORK: _S.NOTICE,
 }
 
 # The states to which it matters more that a run goes: the severity of its event of kind ``state``.

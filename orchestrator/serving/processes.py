@@ -22,6 +22,7 @@ from orchestrator.serving.parent import Parent
 
 if TYPE_CHECKING:
     from orchestrator.bench.mqtt_settings import MqttSettings
+    from orchestrator.bench.notice_settings import NoticeSettings
     from orchestrator.bench.settings import BenchSettings
 
 # How much what only reads gives way to control on a machine that has too much to do.
@@ -30,12 +31,16 @@ _NICENESS = 5
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A store that is served: the public address, the bench, which only control reads as such, and a broker if any."""
+    """A store that is served: the public address, and the bench, which only control reads as such.
+
+    ``mqtt``: the broker to publish to, ``notices``: the people to tell; None for none.
+    """
 
     service: ServiceSettings
     store: Path
     bench: Callable[[], BenchSettings]
     mqtt: MqttSettings | None = None
+    notices: NoticeSettings | None = None
 
 
 def serve(served: Served, announce: Callable[[str], None], at: socket.socket | None = None) -> int:
@@ -51,6 +56,8 @@ def serve(served: Served, announce: Callable[[str], None], at: socket.socket | N
         optional: dict[str, Work] = {}
         if served.mqtt is not None:
             optional["feed"] = partial(be_feed, FeedPlan(served.mqtt, served.store, url), served.service, listening)
+        if served.notices is not None:
+            optional["notices"] = partial(be_notices, served.notices, served.service, served.store, listening)
         return Parent(control, web, lambda: announce(url), optional).run()
 
 
@@ -86,6 +93,17 @@ def be_feed(plan: FeedPlan, service: ServiceSettings, listening: socket.socket, 
     # aiomqtt waits for sockets by readers, which the usual loop of Windows has not.
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         runner.run(serve_feed(plan, service, parent))
+
+
+def be_notices(
+    notices: NoticeSettings, service: ServiceSettings, store: Path, listening: socket.socket, parent: ParentLink
+) -> None:
+    """Be the notices: tell people what happens, until the parent says that it is over."""
+    from orchestrator.serving.notices import serve_notices
+
+    # The public address is web's.
+    listening.close()
+    asyncio.run(serve_notices(notices, service, store, parent))
 
 
 def _give_way() -> None:

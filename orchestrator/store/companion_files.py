@@ -1,4 +1,4 @@
-"""The names of the files beside a store: its log, its reserve, its backups. Nothing here opens a file."""
+"""The names of the files beside a store, such as its log, its reserve, its backups. Nothing here opens a file."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def newest_path(store: Path) -> Path:
 def mqtt_marks_path(store: Path) -> Path:
     """Return the file that tells how far the MQTT feed has sent a store (``orchestrator.feed.marks``)."""
     return store.with_name(f"{store.name}-mqtt")
+
+
+def notices_path(store: Path) -> Path:
+    """Return the file in which the notices to people keep what was told to whom (``orchestrator.notices``)."""
+    return store.with_name(f"{store.name}-notices")
 
 
 def simulated_path(store: Path) -> Path:

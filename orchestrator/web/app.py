@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from orchestrator.api import browser, live_routes, origins, schema_routes, series, stored_routes
+from orchestrator.api import browser, live_routes, notice_routes, origins, schema_routes, series, stored_routes
 from orchestrator.api.access import BODY, PASS_ON, Guard, Message, Receive, Scope, Send, target_of
 from orchestrator.api.application import Statuses, answer, new_application
 from orchestrator.api.live_stream import TooManyClients
@@ -27,6 +27,8 @@ HEALTH = "/health"
 _STATUS: Statuses = ((NoSuchThing, 404), (StoreError, 503), (TooManyClients, 503), (ControlSilent, 503))
 # What only the living control knows.
 _LIVE_STATE = tuple(f"{browser.API}/{name}" for name in ("channels", "instruments", "status", "preflight"))
+# What changes while nothing is committed to the store.
+_NOT_OF_THE_STORE = (f"{browser.API}/live", notice_routes.NOTICES_PATH)
 _QUESTIONS = frozenset({"GET", "HEAD"})
 # Of a request and of an answer: all else is of one connection, or of the door's.
 _ASKED_WITH = frozenset({b"content-type", b"idempotency-key"})
@@ -61,7 +63,7 @@ class WebApp:
                 await _give(send, await self._document(scope))
             elif _is_of_control(path):
                 await _give(send, await self._state.get(target_of(scope), scope[PASS_ON]))
-            elif method == "GET" and path.startswith(browser.API) and not path.startswith(f"{browser.API}/live"):
+            elif method == "GET" and path.startswith(browser.API) and not path.startswith(_NOT_OF_THE_STORE):
                 await self._page(scope, receive, send)
             else:
                 await self._stored(scope, receive, send)
@@ -122,7 +124,8 @@ def _stored_pages(fan: LiveFan, reading: Reading, state: Snapshots) -> FastAPI:
         return Response(said.body, said.status, media_type="application/json")
 
     app.get(HEALTH, dependencies=known)(health)
-    for router in (stored_routes.router, series.router, live_routes.router, origins.router, schema_routes.router):
+    routes = (stored_routes, series, live_routes, origins, schema_routes, notice_routes)
+    for router in (module.router for module in routes):
         app.include_router(router, prefix=browser.API, dependencies=known)
     return app
 

@@ -15,6 +15,7 @@ from orchestrator.api.models.channels import (
 )
 from orchestrator.api.models.fields import UNIT, Person
 from orchestrator.api.models.live import live_content, live_schema
+from orchestrator.api.models.notices import AcknowledgedNotices, AcknowledgeNotices, NoticesNow
 from orchestrator.api.models.orders import ByOrder, ClaimOrder, LocalOrder, StartOrder
 from orchestrator.api.models.preflight import CheckNow, LampNow, LampOrder, PreflightNow, PreflightQuery
 from orchestrator.api.models.queries import LIMIT_MAX, EventQuery, Page, RackEventQuery, RunQuery
@@ -25,6 +26,8 @@ from orchestrator.api.models.tables import CycleTable, SampleTable, SeriesTable,
 __all__ = [
     "LIMIT_MAX",
     "UNIT",
+    "AcknowledgeNotices",
+    "AcknowledgedNotices",
     "ByOrder",
     "CellItem",
     "ChannelNow",
@@ -44,6 +47,7 @@ __all__ = [
     "LocalOrder",
     "MeasurementList",
     "MountedNow",
+    "NoticesNow",
     "Page",
     "Person",
     "PreflightNow",

@@ -1,0 +1,243 @@
+"""The loop of the notices: reads what has happened, asks the policy who is told, and sends it, each by its own process.
+
+It reads the store itself, and so tells a trip also while control does not answer. All that it waits for is real time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+
+from orchestrator.bench.notice_settings import NoticeSettings
+from orchestrator.clock.durations import duration_words
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import RunUpdate, Severity
+from orchestrator.notices.courier import Courier, Surroundings
+from orchestrator.notices.event_reader import RunEvent
+from orchestrator.notices.incidents import (
+    DATA_STOPPED,
+    SEEN_BY,
+    SERVICE_DEAD,
+    SERVICE_SILENT,
+    Incident,
+    ended_by,
+    key_of,
+)
+from orchestrator.notices.policy import Policy
+from orchestrator.notices.quiet_hours import daily_test_is_due, is_quiet
+from orchestrator.notices.record_watch import AnswerWatch, RecordWatch
+from orchestrator.notices.routes import levels_of
+from orchestrator.notices.state_file import StateFile
+from orchestrator.notices.values import Notice
+from orchestrator.states import RunState
+from orchestrator.store.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+# A trip is told within seconds of its commit: the store is asked so often, which costs some microseconds.
+_POLL_S = 0.2
+# States, acknowledgements, the watches and the daily test are looked at so often.
+_LOOK_S = 1.0
+# The notices' own sign of life in their file, for the watcher of a dead service.
+BEAT_S = 10.0
+# The marks in the state file.
+READ_TO, TESTED, BEAT = "read to event", "tested on day", "alive"
+# What no target had taken when the process before ended is told if it is no older than this.
+_UNTOLD_S = 2 * 86_400.0
+_LATCHED = frozenset({RunState.TRIPPED, RunState.UNKNOWN})
+
+
+class Dispatcher:
+    """Tells people what happens, until it is cancelled."""
+
+    def __init__(
+        self, settings: NoticeSettings, rig: str, state: StateFile, around: Surroundings, poll_s: float = _POLL_S
+    ) -> None:
+        """Take who is told what, and what to see and act by; the store is read every ``poll_s``."""
+        self._poll_s = poll_s
+        self._settings = settings
+        self._state = state
+        self._around = around
+        self._policy = Policy(settings)
+        self._courier = Courier(self._policy, rig, state, around)
+        now_s = asyncio.get_running_loop().time()
+        self._records = RecordWatch(settings.data_stop_s)
+        self._answers = AnswerWatch(settings.silent_s, now_s)
+        self._number = state.newest_notice()
+        self._read_to: int | None = None
+        self._look_s = self._beat_s = now_s
+        self._is_told_of_store = False
+        self._take_up(now_s)
+
+    async def run(self) -> None:
+        """Read, tell and send, until cancelled; what is being sent is then given up."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                now_s = asyncio.get_running_loop().time()
+                self._read(now_s)
+                if now_s >= self._look_s:
+                    self._look_s = now_s + _LOOK_S
+                    self._look(now_s, group)
+                for message in self._policy.due(now_s, quiet=self._is_quiet()):
+                    group.create_task(self._courier.send(message), name=f"notice to {message.person}")
+                if (report := self._courier.undelivered_report()) is not None:
+                    group.create_task(report, name="report of notices")
+                await asyncio.sleep(self._poll_s)
+
+    # What has happened
+
+    def _read(self, now_s: float) -> None:
+        """Take in the events that are new. A store that cannot be read is logged, and read when it can."""
+        try:
+            if self._read_to is None:
+                self._read_to = self._start()
+            for told in self._around.reader.after(self._read_to):
+                self._take(told, now_s)
+                self._read_to = told.event.id
+                self._state.keep_mark(READ_TO, told.event.id)
+        except StoreError as err:
+            if not self._is_told_of_store:
+                logger.warning("the store cannot be read: %s", err)
+            self._is_told_of_store = True
+        else:
+            self._is_told_of_store = False
+
+    def _start(self) -> int:
+        """Return the event to read on after: where the process before was; at the first start nothing old is told."""
+        newest, kept = self._around.reader.newest(), self._state.mark(READ_TO)
+        # A store that went back has other events now.
+        return newest if kept is None or kept > newest else int(kept)
+
+    def _take(self, told: RunEvent, now_s: float) -> None:
+        event = told.event
+        channel = event.channel or (str(event.data["channel"]) if "channel" in event.data else None)
+        if gone := ended_by(event.kind):
+            self._close(lambda it: it.key in gone, f"{event.kind}: {event.sentence}")
+        if event.kind in SEEN_BY and channel is not None:
+            self._look_at_acknowledgements()
+            self._close(lambda it: it.first.channel == channel and not it.is_latched, event.sentence)
+        notice = Notice(
+            self._number + 1,
+            str(event.kind),
+            event.severity,
+            event.sentence,
+            event.at_unix_s,
+            event.run_id,
+            channel,
+            told.label,
+            told.person,
+            event.id,
+        )
+        self._tell(notice, now_s)
+
+    def _tell(self, notice: Notice, now_s: float) -> None:
+        if not levels_of(self._settings, notice):
+            return
+        self._number = notice.number
+        incident = self._policy.tell(notice, now_s)
+        if incident is not None:
+            self._state.keep_incident(incident, wall_time())
+        self._state.keep_notice(notice, incident.number if incident is not None else None)
+
+    def _own(self, kind: str, sentence: str, update: RunUpdate | None = None) -> Notice:
+        """Return a notice of what the notices have found themselves."""
+        run, channel, label = (update.run_id, update.channel, update.label) if update is not None else (None, None, "")
+        return Notice(self._number + 1, kind, Severity.ALARM, sentence, wall_time(), run, channel, label)
+
+    # What is to be looked at now and then
+
+    def _look(self, now_s: float, group: asyncio.TaskGroup) -> None:
+        updates = self._around.updates()
+        self._look_at_answers(updates, now_s)
+        if updates is not None:
+            self._look_at_records(updates, now_s)
+        self._look_at_acknowledgements()
+        if now_s >= self._beat_s:
+            self._beat_s = now_s + BEAT_S
+            self._state.keep_mark(BEAT, wall_time())
+        today = _local_now()
+        kept = self._state.mark(TESTED)
+        at = self._settings.test_at if isinstance(self._settings.test_at, time) else None
+        if daily_test_is_due(today, at, date.fromordinal(int(kept)) if kept is not None else None):
+            self._state.keep_mark(TESTED, today.date().toordinal())
+            group.create_task(self._courier.test(), name="daily test of notices")
+
+    def _look_at_answers(self, updates: Sequence[RunUpdate] | None, now_s: float) -> None:
+        silent_s = self._answers.look(answers=updates is not None, now_s=now_s)
+        if silent_s is None:
+            self._close(lambda it: it.key == SERVICE_SILENT, "the service answers again")
+        elif not self._is_open(SERVICE_SILENT):
+            sentence = (
+                f"the process that owns the instruments has not answered for {duration_words(silent_s)}: nothing is "
+                "watched or stopped by cellrig, the testers go on under their own limits"
+            )
+            self._tell(self._own(SERVICE_SILENT, sentence), now_s)
+
+    def _look_at_records(self, updates: Sequence[RunUpdate], now_s: float) -> None:
+        stopped = self._records.look(updates, now_s)
+        self._close(lambda it: it.first.kind == DATA_STOPPED and it.first.run_id not in stopped, "records come again")
+        for found in stopped.values():
+            sentence = f"no record has come for {duration_words(found.silent_s)}, and the run is {found.update.state}"
+            notice = self._own(DATA_STOPPED, sentence, found.update)
+            if not self._is_open(key_of(notice)):
+                self._tell(notice, now_s)
+
+    def _look_at_acknowledgements(self) -> None:
+        """End what a person has acknowledged: by ``cellrig notices ack``, or a latched run by ``cellrig ack``."""
+        acknowledged = self._state.closed(it.number for it in self._policy.incidents)
+        self._policy.close(lambda it: it.number in acknowledged)
+        left = set()
+        for incident in self._policy.incidents:
+            if (run_id := incident.first.run_id) is None or incident.first.kind == DATA_STOPPED:
+                continue
+            try:
+                state = self._around.reader.state_of(run_id)
+            except StoreError:
+                return
+            if state in _LATCHED:
+                incident.is_latched = True
+            elif incident.is_latched:
+                left.add(incident.number)
+        self._close(lambda it: it.number in left, "its run was acknowledged, or goes on")
+
+    def _is_open(self, key: str) -> bool:
+        return any(incident.key == key for incident in self._policy.incidents)
+
+    def _close(self, is_over: Callable[[Incident], bool], why: str) -> None:
+        for incident in self._policy.close(is_over):
+            self._state.close_incident(incident.number, why, wall_time())
+            logger.info("alarm %d (%s) is over: %s", incident.number, incident.key, why)
+
+    def _is_quiet(self) -> bool:
+        return is_quiet(_local_now(), self._settings.quiet_from, self._settings.quiet_to)
+
+    # What an earlier process has left
+
+    def _take_up(self, now_s: float) -> None:
+        """Take up the open incidents and the notices that nobody was told."""
+        # The watcher of a dead service has opened it, and this process lives.
+        self._state.close_key(SERVICE_DEAD, "the service lives again", wall_time())
+        for row in self._state.open_incidents():
+            if (kept := self._state.first_and_last(row["number"])) is None:
+                continue
+            first, last, count = kept
+            is_told = row["told_unix_s"] is not None
+            levels = tuple(level for level in levels_of(self._settings, last) if level > row["level"])
+            # What nobody was told is told at once.
+            repeats_s = now_s + self._settings.repeat_s if is_told else now_s
+            escalates_s = now_s + self._settings.escalate_after_s
+            incident = Incident(
+                row["number"], row["key"], first, last, now_s, row["level"], levels, escalates_s, repeats_s, count
+            )
+            incident.is_told = is_told
+            incident.notices = {first.number, last.number}
+            self._policy.restore(incident)
+        self._policy.number_after(self._state.newest_incident())
+        for notice in self._state.untold(wall_time() - _UNTOLD_S):
+            self._policy.tell(notice, now_s)
+
+
+def _local_now() -> datetime:
+    return datetime.fromtimestamp(wall_time(), UTC).astimezone()

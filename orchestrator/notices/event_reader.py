@@ -1,0 +1,63 @@
+"""Reads the events of a store that are new, with the run's label and the person who has ordered it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.events import Event
+from orchestrator.events.values import stored_event
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from orchestrator.store.errors import explained
+
+# As many rows are read in a millisecond or two; what is left is read a moment later.
+_MOST = 500
+_SQL = """
+SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json, run.label,
+    origin.ordered_by
+FROM event LEFT JOIN run ON run.run_id = event.run_id LEFT JOIN origin ON origin.run_id = event.run_id
+WHERE event.id > ? ORDER BY event.id LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    """An event with what the store knows of its run; both texts are empty for an event of the rig."""
+
+    event: Event
+    label: str
+    person: str
+
+
+class EventReader:
+    """A store as the notices read it, by statements that are over when their rows are fetched."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        """Take a function that returns the open store, of now. All methods raise StoreError."""
+        self._store = store
+
+    def newest(self) -> int:
+        """Return the number of the newest event, 0 where there is none."""
+        store = self._store()
+        with explained(store.path):
+            (newest,) = store.connection.execute("SELECT max(id) FROM event").fetchone()
+        return int(newest or 0)
+
+    def after(self, number: int) -> list[RunEvent]:
+        """Return the next events after a number, in order."""
+        store = self._store()
+        with explained(store.path):
+            rows = store.connection.execute(_SQL, (number, _MOST)).fetchall()
+        found = []
+        for event, channel, run_id, kind, message, at_unix_s, data_json, label, person in rows:
+            told = stored_event(event, channel, run_id, kind, message, at_unix_s, data_json)
+            found.append(RunEvent(told, label or "", person or ""))
+        return found
+
+    def state_of(self, run_id: str) -> RunState | None:
+        """Return the state of a run, None for one that is not there."""
+        store = self._store()
+        with explained(store.path):
+            row = store.connection.execute("SELECT state FROM run WHERE run_id = ?", (run_id,)).fetchone()
+        return RunState(row[0]) if row is not None else None

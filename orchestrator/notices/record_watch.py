@@ -1,0 +1,77 @@
+"""Finds runs that work and of which no record comes any more, and a service that does not answer. Pure.
+
+It judges by what arrives, not by what the service says of itself: a service that has lost its tester without noticing,
+or that hangs, shows in nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from orchestrator.events import RunUpdate
+from protocols.techniques import TECHNIQUE_KINDS
+
+# Of a run whose records come seldom, so many times its longest pause so far is still none to be alarmed about.
+_PAUSES = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A run without new records; ``silent_s`` since when, in seconds."""
+
+    update: RunUpdate
+    silent_s: float
+
+
+@dataclass(slots=True)
+class _Seen:
+    samples: int
+    at_s: float
+    longest_s: float = 0.0
+
+
+class RecordWatch:
+    """When the last record of each working run came."""
+
+    def __init__(self, stop_s: float) -> None:
+        self._stop_s = stop_s
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self, updates: Iterable[RunUpdate], now_s: float) -> Mapping[str, Stopped]:
+        """Take in the runs as they are now; return those whose records have stopped, by run.
+
+        A run that is measured at the potentiostat gives no records meanwhile, and the service itself ends a measurement
+        that takes too long.
+        """
+        stopped, seen = {}, {}
+        for update in updates:
+            if not update.state.is_live or update.step_name in TECHNIQUE_KINDS:
+                continue
+            before = self._seen.get(update.run_id)
+            if before is None:
+                before = _Seen(update.samples, now_s)
+            elif update.samples != before.samples:
+                longest_s = max(before.longest_s, now_s - before.at_s)
+                before = _Seen(update.samples, now_s, longest_s)
+            seen[update.run_id] = before
+            silent_s = now_s - before.at_s
+            if silent_s > max(self._stop_s, _PAUSES * before.longest_s):
+                stopped[update.run_id] = Stopped(update, silent_s)
+        self._seen = seen
+        return stopped
+
+
+class AnswerWatch:
+    """When the service was last seen to answer."""
+
+    def __init__(self, silent_s: float, now_s: float) -> None:
+        self._silent_s = silent_s
+        self._last_s = now_s
+
+    def look(self, *, answers: bool, now_s: float) -> float | None:
+        """Return for how long the service has not answered, once that is too long; None before."""
+        if answers:
+            self._last_s = now_s
+        silent_s = now_s - self._last_s
+        return silent_s if silent_s > self._silent_s else None

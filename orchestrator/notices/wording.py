@@ -1,0 +1,113 @@
+"""Writes messages for people: the title says how grave it is, where and what; the body what to do about it."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Sequence
+
+from orchestrator.bench.notice_settings import NoticeSettings
+from orchestrator.clock.local_time import local_time
+from orchestrator.events import EventKind, Severity
+from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
+from orchestrator.notices.values import Entry, Message, Notice, Reason
+
+# A phone shows about so much of a title, and so many lines are read.
+_TITLE_LENGTH = 120
+_LINES = 20
+_SENTENCE_LENGTH = 600
+
+_WHY = {
+    Reason.REPEAT: "nobody has acknowledged it yet",
+    Reason.ESCALATION: "others have not acknowledged it",
+}
+# What a person does now, by kind of notice; else by severity.
+_TO_DO = {
+    DATA_STOPPED: "Look at the tester and at 'cellrig status'; whether the test goes on is not known here.",
+    SERVICE_SILENT: "See 'cellrig status' and the service's log; the testers go on under their own limits.",
+    SERVICE_DEAD: "Start it on the rig's machine: cellrig serve. Nothing is watched or stopped by cellrig until then.",
+}
+_LOOK = "Look at the cell, then acknowledge."
+
+
+def rig_name(settings: NoticeSettings) -> str:
+    """Return the name by which people know the rig: that of the bench file, else this machine's."""
+    return settings.rig or socket.gethostname()
+
+
+def title_of(message: Message, rig: str) -> str:
+    """Return the one line that a phone shows: severity, rig, channel and kind, or how many notices it holds."""
+    if message.is_test:
+        return f"[test] {rig}: daily test of notices"
+    word = message.severity.value.upper() if message.severity is Severity.ALARM else message.severity.value
+    gravest = _gravest_first(message.entries)[0]
+    why = f" ({_WHY[gravest.reason]})" if gravest.reason in _WHY else ""
+    if len(message.entries) + message.left_out == 1:
+        return f"[{word}] {rig}: {_subject(gravest.notice)}{why}"[:_TITLE_LENGTH]
+    return f"[{word}] {rig}: {_counted(message)}{why}"[:_TITLE_LENGTH]
+
+
+def body_of(message: Message, rig: str) -> str:
+    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged."""
+    if message.is_test:
+        return (
+            f"{rig} has sent this to every target of its bench file, as it does once a day. Nothing has happened.\n"
+            "If it does not come one day, the notices or this way to you do not work: see 'cellrig notices list'."
+        )
+    entries = _gravest_first(message.entries)
+    lines = [_line(entry) for entry in entries[:_LINES]]
+    if (more := len(entries) - len(lines) + message.left_out) > 0:
+        lines.append(f"... and {more} more: 'cellrig notices list', or 'cellrig runs' for what became of each run.")
+    gravest = entries[0].notice
+    if gravest.severity is Severity.ALARM:
+        lines += ["", _TO_DO.get(gravest.kind, _LOOK), _acknowledgement(gravest)]
+    return "\n".join(lines)
+
+
+def _acknowledgement(notice: Notice) -> str:
+    if notice.run_id is None:
+        return f"To end the repeats: cellrig notices ack '{notice.kind}'"
+    return f"A safety stop: cellrig ack {notice.run_id}. Only to end the repeats: cellrig notices ack {notice.run_id}"
+
+
+def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
+    order = tuple(Severity)
+    return sorted(entries, key=lambda entry: (-order.index(entry.notice.severity), entry.notice.number))
+
+
+def _subject(notice: Notice) -> str:
+    where = " ".join(part for part in (notice.channel, notice.label) if part)
+    return f"{where}: {_word(notice)}" if where else _word(notice)
+
+
+def _word(notice: Notice) -> str:
+    """Return what has happened in a word or two: what a run has become says more than that its state has changed."""
+    return notice.sentence.partition(":")[0] if notice.kind == EventKind.STATE else notice.kind
+
+
+def _counted(message: Message) -> str:
+    """Say how many notices of which severity there are, and what most of them are."""
+    counts = Counter(entry.notice.severity for entry in message.entries)
+    said = [
+        f"{counts[severity]} {severity.value}{'s' if counts[severity] != 1 and severity is not Severity.INFO else ''}"
+        for severity in reversed(Severity)
+        if counts[severity]
+    ]
+    kinds = Counter(entry.notice.kind for entry in message.entries).most_common(2)
+    channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
+    if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and not message.left_out:
+        # All of one run: what has happened to it, the gravest first.
+        told = _gravest_first(message.entries)
+        where = " ".join(part for part in (told[0].notice.channel, told[0].notice.label) if part)
+        return f"{where}: {', '.join(dict.fromkeys(_word(entry.notice) for entry in told))}"
+    where = f" on {len(channels)} channels" if len(channels) > 1 else f" on {channels.pop()}" if channels else ""
+    return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
+
+
+def _line(entry: Entry) -> str:
+    notice = entry.notice
+    where = " ".join(part for part in (notice.channel, notice.label, notice.run_id) if part)
+    why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
+    kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
+    sentence = " ".join(notice.sentence.split())[:_SENTENCE_LENGTH]
+    return f"{local_time(notice.at_unix_s, seconds=True)} {notice.severity.value} {where}: {kind}{sentence}{why}"
