@@ -49,8 +49,8 @@ def _voltage(program: Program, status: ChannelStatus, *, resumed: bool) -> Check
         shown = f"channel {status.channel} shows {status.voltage_v:z.4f} V"
         return not_asked(CheckName.VOLTAGE, f"{shown}; neither the recipe nor the kind of cell has a window for it")
     if window.low_v - READING_V <= status.voltage_v <= window.high_v + READING_V:
-        fits = f"{status.voltage_v:z.4f} V on channel {status.channel}, {window.low_v:g} to {window.high_v:g} V expected"
-        return passed(CheckName.VOLTAGE, fits)
+        expected = f"{window.low_v:g} to {window.high_v:g} V expected"
+        return passed(CheckName.VOLTAGE, f"{status.voltage_v:z.4f} V on channel {status.channel}, {expected}")
     symmetric = program.cell.kind in SYMMETRIC
     return _outside(status.channel, status.voltage_v, window, host, is_symmetric=symmetric)
 
