@@ -22,6 +22,7 @@ from protocols.program import Program
 from protocols.resolve import resolve
 from protocols.usual_bands import BANDS, Judged
 from tests.api_client import ORDER, Client
+from tests.bench_files import bench_file
 from tests.command_line import cellrig, refused
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import serving
@@ -48,17 +49,6 @@ source = "ramp tests of this laboratory, 2026"
 def forty() -> Program:
     """Give two cycles of Li/Li at 40 mA/cm2."""
     return resolve(parse_recipe(FORTY), load_cell("coated-li-li"))
-
-
-def bench_file(folder: Path, more: str = "") -> Path:
-    """Write a bench file with one tester whose channels go below zero volts."""
-    path = folder / "bench.toml"
-    path.write_text(
-        f'[[tester]]\nname = "ct4008"\nhost = "127.0.0.1"\nport = 1\nstep_files = {json.dumps(str(folder))}\n'
-        f"step_files_on_bts_pc = {json.dumps(str(folder))}\n"
-        f"[[tester.units]]\ndevid = 21\nsubdevid = 1\nvoltage_low_v = -5.0\n{more}"
-    )
-    return path
 
 
 def confirmations(store: Store, run_id: str) -> list[tuple[str, dict[str, object]]]:

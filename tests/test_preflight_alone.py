@@ -15,7 +15,7 @@ from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.settings import load_bench
 from orchestrator.bench.simulated import simulated_bench
 from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, refusals, warned
-from orchestrator.judging.steadiness import DRIFT_V_PER_MIN, JUMP_V, Reading, steadiness_check
+from orchestrator.judging.steadiness import Reading, steadiness_check
 from orchestrator.preflight.alone import checks_alone
 from orchestrator.preflight.machine_checks import backup_check, calibration_check, clock_check, disk_check
 from orchestrator.preflight.program_checks import duration_check
@@ -28,8 +28,8 @@ from protocols.loading import cell_document, load_cell, load_recipe, recipe_docu
 from protocols.plausibility import gross, is_same_person, plausibility
 from protocols.program import Program
 from protocols.resolve import resolve
+from tests.bench_files import bench_file
 from tests.command_line import cellrig
-from tests.test_plausibility_confirmed import bench_file
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
 USUAL = PreflightSettings()
@@ -95,7 +95,7 @@ def test_clock_warns_of_drift_first() -> None:
 
 def rest(*voltages_v: float) -> list[Reading]:
     """Give readings 5 s apart."""
-    return [Reading(5.0 * n, voltage_v) for n, voltage_v in enumerate(voltages_v)]
+    return [Reading(100.0 + 5.0 * n, voltage_v) for n, voltage_v in enumerate(voltages_v)]
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,31 @@ def rest(*voltages_v: float) -> list[Reading]:
         (rest(3.3, 3.3001, 3.3, 3.3001, 3.3), Outcome.PASS),
         (rest(3.3, 3.3, 3.3), Outcome.NOT_ASKED),
         (rest(3.3, 3.3, 3.3, 3.3), Outcome.WARN),
-        (rest(3.3, 3.3, 3.3 + 4 * JUMP_V, 3.3, 3.3), Outcome.FAIL),
-        (rest(*(3.3 + DRIFT_V_PER_MIN / 60 * 5 * n * 0.99 for n in range(5))), Outcome.PASS),
-        (rest(*(3.3 - DRIFT_V_PER_MIN / 60 * 5 * n * 1.01 for n in range(5))), Outcome.FAIL),
+        (rest(3.3, 3.3, 3.32, 3.3, 3.3), Outcome.FAIL),
+        (rest(3.3, 3.3, 3.28, 3.3, 3.3), Outcome.FAIL),
+        # Symmetric around the middle: no slope, and each 5 mV, or a little more, away from the line.
+        (rest(0.005, -0.005, -0.005, 0.005), Outcome.PASS),
+        (rest(0.0051, -0.0051, -0.0051, 0.0051), Outcome.FAIL),
+        # In V per 5 s: 9.9 and 10.1 mV/min.
+        (rest(*(3.3 + 0.000825 * n for n in range(5))), Outcome.PASS),
+        (rest(*(3.3 - 0.000842 * n for n in range(5))), Outcome.FAIL),
         (rest(3.3, 3.3, float("nan"), 3.3, 3.3), Outcome.FAIL),
+        ([Reading(7.0, 3.3), Reading(7.0, 3.3001), Reading(7.0, 3.3), Reading(7.0, 3.3001)], Outcome.PASS),
     ],
 )
 def test_voltage_at_rest_neither_jumps_nor_drifts(readings: list[Reading], outcome: Outcome) -> None:
     """A loose lead and a cell that relaxes are refused, both signs; a flat line of a full cell is only told."""
     assert steadiness_check(readings, is_symmetric=False).outcome is outcome
+
+
+def test_voltage_at_rest_is_told_by_its_line() -> None:
+    """Drift and straying are those of the best straight line, over the time from the first to the last reading."""
+    told = steadiness_check(rest(3.3010, 3.3003, 3.3, 3.2997, 3.2990), is_symmetric=False).sentence
+    assert told == "over 20 s at rest the voltage drifts by -5.5 mV/min and strays by up to 0.2 mV"
+    flat = steadiness_check([Reading(7.0, 3.3)] * 4, is_symmetric=False).sentence
+    assert flat == "over 0 s the channel shows the very same 3.3000 V"
+    still = steadiness_check([Reading(7.0, 3.3)] * 4, is_symmetric=True).sentence
+    assert still == "over 0 s at rest the voltage drifts by +0.0 mV/min and strays by up to 0.0 mV"
 
 
 def test_flat_line_of_a_symmetric_cell_is_healthy() -> None:

@@ -5,7 +5,8 @@ from math import nextafter
 
 import pytest
 
-from orchestrator.judging.preflight import reasons_not_to_start
+from orchestrator.checks import refusals
+from orchestrator.judging.preflight import channel_checks
 from protocols.loading import load_cell, load_recipe
 from protocols.program import Program, VoltageBand
 from protocols.resolve import resolve
@@ -27,7 +28,7 @@ OTHER = windowed(other_cell(-0.1, 4.3), VoltageBand(2.8, 3.3))
 
 def reason(program: Program, voltage_v: float) -> str:
     """Give the one reason against a start, empty for none."""
-    return " ".join(reasons_not_to_start(program, seen(voltage_v)))
+    return " ".join(refusals(channel_checks(program, seen(voltage_v))))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ async def test_a_run_is_forecast_once(rig: Rig, store: Store, monkeypatch: pytes
         shown = channel_now(service, CHANNEL).run
         assert shown is not None
         assert shown.planned_s == run.forecast.planned_duration_s
-        assert 0 < service._rows_to_come() < run.forecast.records  # noqa: SLF001 - what housekeeping is given
+        assert 0 < service.rows_to_come() < run.forecast.records
 
 
 async def test_a_placeholder_record_has_no_voltage(rig: Rig, store: Store) -> None:

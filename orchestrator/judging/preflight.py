@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.interfaces import ChannelState, ChannelStatus
-from orchestrator.checks import Check, CheckName, failed, not_asked, passed, refusals
+from orchestrator.checks import Check, CheckName, failed, not_asked, passed
 from protocols.cell import SYMMETRIC
 from protocols.program import Program, VoltageBand
 
@@ -18,16 +18,11 @@ REMEDY = (
 )
 
 
-def reasons_not_to_start(program: Program, status: ChannelStatus, *, resumed: bool = False) -> list[str]:
-    """Return the reasons why this program must not start on a channel in this state; empty if there are none.
+def channel_checks(program: Program, status: ChannelStatus, *, resumed: bool = False) -> tuple[Check, ...]:
+    """Judge whether a channel is free for a program, and whether its voltage can be that of the program's cell.
 
     A ``resumed`` cell is somewhere in its cycle: its voltage may be anywhere within the host's limits.
     """
-    return refusals(channel_checks(program, status, resumed=resumed))
-
-
-def channel_checks(program: Program, status: ChannelStatus, *, resumed: bool = False) -> tuple[Check, ...]:
-    """Judge whether a channel is free for a program, and whether its voltage can be that of the program's cell."""
     free = _free(status)
     if free.is_failed:
         return free, not_asked(CheckName.VOLTAGE, "the voltage of a channel that is not free says nothing of this cell")
@@ -51,11 +46,11 @@ def _voltage(program: Program, status: ChannelStatus, *, resumed: bool) -> Check
     host = segment.limits.host
     window = host if resumed else segment.guards.open_circuit
     if window is None:
-        shown = f"channel {status.channel} shows {status.voltage_v:.4f} V"
+        shown = f"channel {status.channel} shows {status.voltage_v:z.4f} V"
         return not_asked(CheckName.VOLTAGE, f"{shown}; neither the recipe nor the kind of cell has a window for it")
     if window.low_v - READING_V <= status.voltage_v <= window.high_v + READING_V:
-        fits = f"{status.voltage_v:.4f} V on channel {status.channel}, {window.low_v:g} to {window.high_v:g} V expected"
-        return passed(CheckName.VOLTAGE, fits)
+        expected = f"{window.low_v:g} to {window.high_v:g} V expected"
+        return passed(CheckName.VOLTAGE, f"{status.voltage_v:z.4f} V on channel {status.channel}, {expected}")
     symmetric = program.cell.kind in SYMMETRIC
     return _outside(status.channel, status.voltage_v, window, host, is_symmetric=symmetric)
 

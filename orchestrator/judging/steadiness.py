@@ -34,7 +34,7 @@ def steadiness_check(readings: Sequence[Reading], *, is_symmetric: bool) -> Chec
     span_s = readings[-1].at_s - readings[0].at_s
     drift_v_per_s, noise_v = _line(readings)
     per_min = drift_v_per_s * 60
-    told = f"over {span_s:.0f} s at rest the voltage drifts by {per_min * 1000:+.1f} mV/min"
+    told = f"over {span_s:.0f} s at rest the voltage drifts by {per_min * 1000:+z.1f} mV/min"
     told += f" and strays by up to {noise_v * 1000:.1f} mV"
     # A comparison that a NaN passes would let a channel without readings start.
     if not noise_v <= JUMP_V:
@@ -42,7 +42,7 @@ def steadiness_check(readings: Sequence[Reading], *, is_symmetric: bool) -> Chec
     if not abs(per_min) <= DRIFT_V_PER_MIN:
         return failed(CheckName.STEADY, told, "let the cell rest, then order the run again")
     if not is_symmetric and len({reading.voltage_v for reading in readings}) == 1:
-        flat = f"over {span_s:.0f} s the channel shows the very same {readings[0].voltage_v:.4f} V"
+        flat = f"over {span_s:.0f} s the channel shows the very same {readings[0].voltage_v:z.4f} V"
         return warned(CheckName.STEADY, flat, "see that the channel is alive: touch a lead, and the voltage moves")
     return passed(CheckName.STEADY, told)
 
