@@ -68,10 +68,10 @@ async def test_a_program_that_is_kept_ready_forks_for_each_message_and_is_starte
     """A dripping target holds up none that works; after the program is killed the next message starts another."""
     async with endpoint() as there, WarmProgram() as program:
         rules = settings(_PATIENT_S, works=there.url("works"), drips=there.url("drips"), refuses=there.url("refuses"))
-        dripping = asyncio.ensure_future(deliver(rules, "drips", LETTER, 3.0, program.ask))
+        dripping = asyncio.ensure_future(deliver(rules, "drips", LETTER, 1.5, program.ask))
         works, refuses = [await deliver(rules, name, LETTER, None, program.ask) for name in ("works", "refuses")]
         assert [works.status, refuses.status] == [Status.DELIVERED, Status.FAILED]
-        assert not dripping.done() or dripping.result().took_s >= 3.0
+        assert not dripping.done() or dripping.result().took_s >= 1.5
         assert (await dripping).status is Status.LATE
         os.kill(int(_children().split()[0]), signal.SIGKILL)
         # It may not be seen yet that it is gone; the policy tries the next target, and this one again later.
