@@ -215,12 +215,16 @@ def test_marks_do_not_repeat_what_a_run_says_itself(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "right", "needs"),
-    [(EventKind.SPACE_HOLD, EventKind.SPACE_OK, True), (EventKind.BACKUP_FAILED, EventKind.BACKUP, False)],
+    [
+        (EventKind.SPACE_HOLD, EventKind.SPACE_OK, True),
+        (EventKind.BACKUP_FAILED, EventKind.BACKUP, False),
+        (EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK, True),
+    ],
 )
 def test_what_is_right_again_is_not_told_as_wrong(
     store: Store, wrong: EventKind, right: EventKind, needs: bool
 ) -> None:
-    """Of the disk and of backups the newest event counts; a full disk needs hands as long as nothing may start."""
+    """Of the disk, backups and notices the newest event counts; a full disk needs hands until something may start."""
     store.add_event(None, wrong, "so many megabytes", 1000.0)
     assert [line.needs for line in report_of(store, 2000.0).rig if line.what == wrong] == [needs]
     store.add_event(None, right, "so many megabytes", 1001.0)

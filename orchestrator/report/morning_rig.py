@@ -29,10 +29,11 @@ MOST_LINES = 5
 _TOLD_DAYS = 90
 # The rig's own states, which have lines of their own.
 _OWN_LINES = frozenset({EventKind.SERVICE_STARTED, EventKind.SERVICE_STOPPED, EventKind.SERVICE_AWAY, EventKind.BACKUP})
-# Of kinds that follow one another only the newest counts: there may be room again, or a backup.
+# Of kinds that follow one another the newest counts: there may be room again, a backup, or somebody who is reached.
 _LATEST_COUNTS = (
     frozenset(kind for kind in EventKind if kind.name.startswith("SPACE_")),
     frozenset({EventKind.BACKUP_FAILED, EventKind.BACKUP}),
+    frozenset({EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK}),
 )
 _EVENTS = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json
