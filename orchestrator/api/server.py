@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from orchestrator.bench.settings import BenchSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, EventKind
 from orchestrator.preflight.host_clock import is_clock_synchronised
+from orchestrator.preflight.machine_checks import told_people_check
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import Instance, owning
 from orchestrator.rack.preflight import PreflightPlan
@@ -112,6 +113,8 @@ async def _serve_owned(
             # By a clock that is faster than real ones no time server goes.
             synchronised = (lambda: None) if plan.bench.is_simulated else is_clock_synchronised
             checks = PreflightPlan(plan.bench.preflight, bands, holders, is_clock_synchronised=synchronised)
+            if plan.bench.notices is not None:
+                checks = replace(checks, notices=lambda: told_people_check(store, wall_time()))
             service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated, checks)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)

@@ -46,7 +46,8 @@ async def asked_once(asked: Mapping[str, str], deadline_s: float) -> tuple[Statu
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", PROGRAM),
+        # A package of the same name in the present folder is none of ours.
+        *("-P", "-m", PROGRAM),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

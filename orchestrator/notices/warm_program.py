@@ -76,7 +76,7 @@ class WarmProgram:
             if self._process is None or self._process.returncode is not None:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
-                    *("-m", PROGRAM, "--serve"),
+                    *("-P", "-m", PROGRAM, "--serve"),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.DEVNULL,

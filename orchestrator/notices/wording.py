@@ -15,6 +15,8 @@ from orchestrator.notices.values import Entry, Message, Notice, Reason
 # A phone shows about so much of a title, and so many lines are read.
 _TITLE_LENGTH = 120
 _LINES = 20
+# So many notices of one run are named in a title, more are counted.
+_FEW = 4
 _SENTENCE_LENGTH = 600
 
 _WHY = {
@@ -95,7 +97,7 @@ def _counted(message: Message) -> str:
     ]
     kinds = Counter(entry.notice.kind for entry in message.entries).most_common(2)
     channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
-    if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and not message.left_out:
+    if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and len(message.entries) <= _FEW:
         # All of one run: what has happened to it, the gravest first.
         told = _gravest_first(message.entries)
         where = " ".join(part for part in (told[0].notice.channel, told[0].notice.label) if part)

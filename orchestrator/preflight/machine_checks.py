@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +11,18 @@ from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
+from orchestrator.events import EventKind
+from orchestrator.store import Store
 from orchestrator.store.disk_space import FLOOR_BYTES, free_bytes, megabytes, predicted_bytes
+from orchestrator.store.errors import explained
 
 # More than any disk holds, where a program has no bound.
 MOST_ROWS = 1e15
 _BACKUP = "make one: cellrig store backup"
+_TEST_NOTICES = "see which targets work: cellrig notices test --bench FILE"
+_NEWEST_TEST = "SELECT at_unix_s, data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 1"
+# One test a day; a service that was away at its time sends it later.
+_TEST_MAX_AGE_S = 26 * 3600.0
 _FREE_SPACE = "free space on that disk, then order the run again"
 
 
@@ -92,6 +100,28 @@ def oven_check() -> Check:
 def notices_check() -> Check:
     """Say that no notice is checked: a bench file names nobody to tell."""
     return not_asked(CheckName.NOTICES, "this bench names nobody who is told when a run stops: look at it yourself")
+
+
+def told_people_check(store: Store, now_unix_s: float) -> Check:
+    """Judge the newest daily test of the notices in the store: whether any target has taken it.
+
+    ``now_unix_s`` is by the clock of the service, which has stored the test. Raises StoreError.
+    """
+    with explained(store.path):
+        row = store.connection.execute(_NEWEST_TEST, (EventKind.NOTICES_TESTED,)).fetchone()
+    if row is None:
+        return warned(CheckName.NOTICES, "no test message was sent to people yet", _TEST_NOTICES)
+    at_unix_s, data_json = row
+    outcome = json.loads(data_json or "{}")
+    delivered, not_taken = list(outcome.get("delivered", [])), sorted(outcome.get("failed", {}))
+    when = f"the test message of {local_time(at_unix_s)}"
+    if now_unix_s - at_unix_s > _TEST_MAX_AGE_S:
+        return warned(CheckName.NOTICES, f"{when} was the last one", _TEST_NOTICES)
+    if not delivered:
+        return warned(CheckName.NOTICES, f"{when} was taken by nobody: no alarm would reach anybody", _TEST_NOTICES)
+    if not_taken:
+        return warned(CheckName.NOTICES, f"{when} was not taken by {', '.join(not_taken)}", _TEST_NOTICES)
+    return passed(CheckName.NOTICES, f"{when} was taken by {', '.join(delivered)}")
 
 
 def _existing(folder: Path) -> Path:

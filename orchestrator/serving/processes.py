@@ -71,7 +71,7 @@ def be_control(
 
     # The public address is web's.
     listening.close()
-    bench = served.bench().model_copy(update={"service": served.service})
+    bench = served.bench().model_copy(update={"service": served.service, "notices": served.notices})
     run_by(bench.clock, serve_control(ServePlan(bench, served.store, url), announce, None, parent))
 
 
