@@ -53,6 +53,12 @@ class FindingKind(StrEnum):
     HOST_LIMIT = "limit exceeded"
     WRONG_CURRENT = "current differs from the set value"
     INVALID_VALUE = "value is not a number"
+    CONTACT_RISES = "contact resistance rises"
+    POLARISATION_DRIFTS = "polarisation drifts"
+    CHARGE_DIFFERS = "charge differs from the counter"
+    VOLTAGE_FLAT = "voltage does not change"
+    VOLTAGE_JUMPS = "voltage jumps"
+    RECORDS_LATE = "records come late"
 
 
 # Of findings that require the same action, the one that explains the others is named first.
@@ -69,6 +75,12 @@ EXPLAINS = (
     FindingKind.INVALID_VALUE,
     FindingKind.SOFT_SHORT,
     FindingKind.NO_SHORT,
+    FindingKind.VOLTAGE_FLAT,
+    FindingKind.CONTACT_RISES,
+    FindingKind.VOLTAGE_JUMPS,
+    FindingKind.CHARGE_DIFFERS,
+    FindingKind.POLARISATION_DRIFTS,
+    FindingKind.RECORDS_LATE,
 )
 
 
