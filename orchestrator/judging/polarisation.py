@@ -6,9 +6,18 @@ no equilibrium voltage in it: it is the voltage that the current costs, in a cel
 
 from __future__ import annotations
 
+from drivers.interfaces import EndReason
 from orchestrator.judging.own_history import OwnHistory
 from orchestrator.judging.steps import ExecutedStep
-from orchestrator.judging.trouble_thresholds import CHARGE_STEP, LEAST_V, SAME_CHARGE, SAME_CURRENT, SLOW_RISE, Trouble
+from orchestrator.judging.trouble_thresholds import (
+    AT_VOLTAGE,
+    CHARGE_STEP,
+    LEAST_V,
+    SAME_CHARGE,
+    SAME_CURRENT,
+    SLOW_RISE,
+    Trouble,
+)
 from protocols.current_sign import Direction
 from protocols.program_steps import PoweredStep, Purpose
 from protocols.trouble import TroubleSign
@@ -45,7 +54,7 @@ class PolarisationDrift:
         current_a = step.largest_a
         if volts is None or current_a is None or step.direction is None:
             return None
-        at = round(begun_ah / self._capacity_ah / CHARGE_STEP) if self._capacity_ah else 0
+        at = self._state_of_charge(begun_ah, before[1], executed)
         key = float(f"{current_a:.2g}"), step.direction, at
         history = self._seen.get(key, OwnHistory()).with_value(volts)
         self._seen[key] = history
@@ -69,6 +78,14 @@ class PolarisationDrift:
         }
         level = (rise.factor - 1) / ((self._slow if rise.is_slow else self._rise) - 1)
         return Trouble(TroubleSign.POLARISATION, level, executed.start_s, sentence, evidence)
+
+    def _state_of_charge(self, begun_ah: float, *pair: ExecutedStep) -> int:
+        """Return where a pair of steps lies: between the voltages that ended both, or by the charge that had passed."""
+        if not self._capacity_ah:
+            return 0
+        if all(ran.end_reason is EndReason.VOLTAGE for ran in pair):
+            return AT_VOLTAGE
+        return round(begun_ah / self._capacity_ah / CHARGE_STEP)
 
 
 def _polarisation_v(before: tuple[PoweredStep, ExecutedStep], now: tuple[PoweredStep, ExecutedStep]) -> float | None:

@@ -13,13 +13,14 @@ from itertools import groupby
 from math import inf
 from operator import attrgetter
 
-from drivers.interfaces import Sample
+from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.contact_rise import ContactRise
 from orchestrator.judging.limits import Action, Finding
 from orchestrator.judging.polarisation import PolarisationDrift
 from orchestrator.judging.step_trace import Jump, StepTrace
-from orchestrator.judging.steps import ExecutedStep
+from orchestrator.judging.steps import ExecutedStep, end_reason
 from orchestrator.judging.trouble_thresholds import (
+    AT_VOLTAGE,
     CHARGE_STEP,
     FLAT_AROUND,
     FLAT_FACTOR,
@@ -182,7 +183,6 @@ class TroubleWatch:
             if is_other and before.same >= FLAT_AROUND:
                 trace.carry(last)
         self._contact.begin(last if last is not None and not (held is not None and held.holds_voltage) else None)
-        self._charge_step = self._state_of_charge()
         self._trace, self._step = trace, step
         return found + self._take(trace)
 
@@ -195,14 +195,19 @@ class TroubleWatch:
         if step.direction is not None:
             sign = 1.0 if step.direction is Direction.CHARGE else -1.0
             self._net_ah += sign * trace.last.capacity_ah
+            self._charge_step = self._state_of_charge(trace.last)
             if trace.is_constant:
                 steps, longest = self._flat.get(step.direction, (0, 0))
                 self._flat = {**self._flat, step.direction: (steps + 1, max(longest, trace.longest))}
         return self._take(trace)
 
-    def _state_of_charge(self) -> int:
-        """Return the state of charge in parts of ``CHARGE_STEP``, from the run's begin; 0 where it tells nothing."""
-        return round(self._net_ah / self._capacity_ah / CHARGE_STEP) if self._capacity_ah else 0
+    def _state_of_charge(self, last: Sample) -> int:
+        """Return the state of charge behind a step's last record; 0 in cells where it tells nothing."""
+        if not self._capacity_ah or self._segment is None:
+            return 0
+        if end_reason(self._segment, last) is EndReason.VOLTAGE:
+            return AT_VOLTAGE
+        return round(self._net_ah / self._capacity_ah / CHARGE_STEP)
 
     def _take(self, trace: StepTrace) -> list[Finding]:
         """Take what the open step has shown since it was asked last."""
