@@ -10,7 +10,7 @@ from orchestrator.judging.trouble_thresholds import BASELINE, IN_A_ROW, LEAST_RE
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A rise to ``now`` from ``before``; ``is_slow``: over the whole run, from its beginning."""
+    """A rise to ``now``, the last value, from ``before``; ``is_slow``: over the whole run, from its beginning."""
 
     before: float
     now: float
@@ -45,9 +45,9 @@ class OwnHistory:
         lowest, usual = min(now), median(before)
         scatter = 1.4826 * median(abs(value - usual) for value in before)
         if lowest > fast * usual and lowest - usual > max(least, SCATTER * scatter):
-            return Rise(usual, lowest, is_slow=False)
+            return Rise(usual, now[-1], is_slow=False)
         if len(self.first) > BASELINE:
             begun = median(self.first[1:])
             if lowest > slow * begun and lowest - begun > least:
-                return Rise(begun, lowest, is_slow=True)
+                return Rise(begun, now[-1], is_slow=True)
         return None
