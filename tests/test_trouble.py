@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import exp
+from pathlib import Path
 
 import pytest
 
 from drivers.interfaces import Sample
+from orchestrator.judging import trouble_thresholds
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.judging.trouble import TroubleWatch
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import ConstantCurrent, CyclingSegment, Program, Rest
 from protocols.resolve import resolve
+from protocols.trouble import DEFAULT_TROUBLE
 
 CURRENT_A, HALF_S = 1e-4, 3600
 _TEXT = """name: mine
@@ -239,3 +243,17 @@ def test_what_was_told_before_a_restart_is_not_told_again() -> None:
     watch.recall([*told, ("a sign of a newer version", 1.0, 0.0)])  # type: ignore[list-item]
     watch.enter(segment_of(), 0.0)
     assert judged(samples, watch=watch) == []
+
+
+def test_page_names_every_threshold_and_every_key() -> None:
+    """docs/trouble.md has each constant of the thresholds, each key of a recipe with its default, and each sign."""
+    page = (Path(__file__).resolve().parent.parent / "docs" / "trouble.md").read_text("utf-8")
+    constants = [name for name in vars(trouble_thresholds) if name.isupper() and name != "KINDS"]
+    assert [name for name in constants if f"`{name}`" not in page] == []
+    numbers = {it.name: getattr(DEFAULT_TROUBLE, it.name) for it in fields(DEFAULT_TROUBLE)}
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| ([0-9.]+) \|", page, re.MULTILINE))
+    assert {name: float(value) for name, value in rows.items()} == {
+        name: value for name, value in numbers.items() if name not in {"hold", "is_off"}
+    }
+    for sign, kind in trouble_thresholds.KINDS.items():
+        assert f"| `{sign.value}` | `{kind.value}` |" in page

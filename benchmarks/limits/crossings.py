@@ -172,8 +172,8 @@ def _goes_on(samples: Sequence[Sample], at: int, window: StepWindow, field: str)
 
 
 def _trips(segment: CyclingSegment, shown: Sequence[Sample]) -> bool:
-    """Tell whether the run trips in records of a segment, which end with the last that was changed."""
-    return any(finding.action is Action.TRIP for finding in LimitWatch(segment, ENVELOPE).feed(shown))
+    """Tell whether the run trips, or is held, in records of a segment, which end with the last that was changed."""
+    return any(finding.action is not Action.MARK for finding in LimitWatch(segment, ENVELOPE).feed(shown))
 
 
 class PushedCell:

@@ -302,11 +302,11 @@ class LimitWatch:
             )
             return [Finding(FindingKind.OVERDUE, Action.TRIP, message, sample.time_s)]
         if window.low_a <= sample.current_a <= window.high_a:
-            # Without its time or charge nobody sees that a step does not end (faults D01).
+            # Without its time or charge nobody sees that a step does not end: the cell waits for a person (faults D01).
             self._outside[Verdict.INVALID] += 1
             enough = self._outside[Verdict.INVALID] >= self.debounce[Verdict.INVALID]
             message = f"{seen}; a reading of {self._told(sample)} is not a number"
-            return [Finding(FindingKind.INVALID_VALUE, Action.TRIP if enough else Action.MARK, message, sample.time_s)]
+            return [Finding(FindingKind.INVALID_VALUE, Action.HOLD if enough else Action.MARK, message, sample.time_s)]
         self._wrong_current += 1
         enough = self._wrong_current >= self.wrong_current_in_a_row
         message = f"{seen}; {self._told(sample)} allows {window.low_a * 1e3:z.4f} to {window.high_a * 1e3:z.4f} mA"

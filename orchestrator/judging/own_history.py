@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from orchestrator.judging.trouble_thresholds import BASELINE, IN_A_ROW, LEAST_RECENT, RECENT, SCATTER
+from orchestrator.judging.trouble_thresholds import BASELINE, DEVIATION, IN_A_ROW, LEAST_RECENT, RECENT, SCATTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class OwnHistory:
         if len(before) < LEAST_RECENT:
             return None
         lowest, usual = min(now), median(before)
-        scatter = 1.4826 * median(abs(value - usual) for value in before)
+        scatter = DEVIATION * median(abs(value - usual) for value in before)
         if lowest > fast * usual and lowest - usual > max(least, SCATTER * scatter):
             return Rise(usual, now[-1], is_slow=False)
         if len(self.first) > BASELINE:

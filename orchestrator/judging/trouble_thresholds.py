@@ -25,6 +25,8 @@ BASELINE = 5
 IN_A_ROW = 2
 # A rise within a few half-cycles stands out of the scatter of the run's own values by so many of their deviations.
 SCATTER = 6.0
+# The standard deviation of normal values, in their median distances from the median.
+DEVIATION = 1.4826
 # Over a whole run healthy cells of a kind grow by less: films and deposits of bare Li/Li cells make seven times the
 # voltage within 300 cycles, those of bare LFP cells eight times the resistance within 50, Li/Cu cells hardly change.
 SLOW_RISE: Mapping[str, float] = MappingProxyType({"li-li": 10.0, "li-cu": 3.0, "lfp": 10.0, "other": 10.0})
