@@ -13,7 +13,7 @@ from benchmarks.guards.tests_of_cells import DrawnTest
 from benchmarks.limits.recording import Recorded
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import Action, LimitWatch, StepWindow
-from protocols.program import CyclingSegment, Limits, PoweredStep
+from protocols.program import CyclingSegment, Limits, PoweredStep, VoltageBand
 from simulators.cells.model import CellModel
 from simulators.neware.settings import Trouble
 from simulators.neware.step_machine import Status
@@ -249,20 +249,28 @@ def at_tester(test: DrawnTest, seed: int, draws: random.Random) -> Iterator[tupl
         else:
             machine = channel.tester.channel(CHANNEL).machine
             machine.exchange(PushedCell(machine.drive.cell, *_PUSHES[name]), channel.tester.now_tick())
-        ends = _ends(channel, judges)
+        ends = _ends(channel, judges, test.program.cycling[0].limits.host if name in _PUSHES else None)
         if ends is not None:
             yield name, ends
 
 
-def _ends(channel: SimulatedChannel, judges: Judges) -> bool | None:
-    """Return whether the test is ended; None where it came to its own end in the step that was under way."""
-    begun = judges.last
+def _ends(channel: SimulatedChannel, judges: Judges, host: VoltageBand | None) -> bool | None:
+    """Return whether the test is ended; None where it came to its own end in the step that was under way.
+
+    None also where no reading lay beyond ``host``: a cell that is nearly full or empty takes any push by its steep end,
+    in half-cycles of seconds, and no limit is crossed.
+    """
+    begun, is_crossed = judges.last, host is None
     while channel.is_busy:
         channel.now_s += 60.0
-        if any(found.action is not Action.MARK for found in judges.feed(channel.samples())):
+        samples = channel.samples()
+        is_crossed = is_crossed or any(host and not host.low_v <= it.voltage_v <= host.high_v for it in samples)
+        if any(found.action is not Action.MARK for found in judges.feed(samples)):
             return True
     found = judges.feed(channel.samples()) + judges.finish()
     if begun is not None and judges.last is not None and judges.last.step_count == begun.step_count:
         return None
     is_protected = channel.tester.channel(CHANNEL).machine.status is Status.PROTECT
+    if not is_crossed and not is_protected:
+        return None
     return is_protected or any(finding.action is not Action.MARK for finding in found)
