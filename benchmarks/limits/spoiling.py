@@ -116,11 +116,8 @@ SIZES: Mapping[str, tuple[TroubleSign, Spoil, tuple[float, ...], str]] = {
 }  # fmt: skip
 
 
-def seen(recorded: Recorded, draws: random.Random) -> Iterator[tuple[str, float, bool, bool]]:
-    """Spoil one test in each way and size, from a moment in its middle on; give whether that was told, and was not due.
-
-    The last value tells that a sign of another kind was told.
-    """
+def seen(recorded: Recorded, draws: random.Random) -> Iterator[tuple[str, float, bool]]:
+    """Spoil one test in each way and size, from a moment in its middle on; give whether the sign was told."""
     number, (segment, samples) = max(enumerate(recorded.segments), key=lambda part: len(part[1][1]))
     at = draws.randrange(len(samples) * 2 // 5, len(samples) * 3 // 5)
     ohm = _own_ohm(samples, at)
@@ -128,8 +125,7 @@ def seen(recorded: Recorded, draws: random.Random) -> Iterator[tuple[str, float,
         for size in sizes:
             shown = spoil(segment, samples, at, size, ohm)
             told = {finding.kind for _, finding in judged(recorded, _only(number, shown))}
-            signs = told & set(KINDS.values())
-            yield name, size, KINDS[sign] in told, bool(signs - {KINDS[sign]})
+            yield name, size, KINDS[sign] in told
 
 
 def _only(number: int, shown: Sequence[Sample]) -> Callable[[int, Sequence[Sample]], Sequence[Sample]]:
