@@ -58,14 +58,15 @@ def records(
     order = [number for _ in range(halves // 2) for number in (*powered, resting)]
     half = -1
     for count, number in enumerate(order, 1):
-        set_a = steps[number - 1].constant_a if not isinstance(steps[number - 1], Rest) else 0.0  # type: ignore[union-attr]
+        step = steps[number - 1]
+        set_a = step.current_a if isinstance(step, ConstantCurrent) else 0.0
         length_s = HALF_S if set_a else 600
         half += bool(set_a)
         for second in range(0, length_s + 1, 30):
-            volts = voltage_v(half, float(second), set_a or 0.0)
-            passed_ah = abs(set_a or 0.0) * second / 3600
+            volts = voltage_v(half, float(second), set_a)
+            passed_ah = abs(set_a) * second / 3600
             made.append(
-                Sample(len(made) + 1, begun_s + second, float(second), number, count, 1, "cc", volts, set_a or 0.0,
+                Sample(len(made) + 1, begun_s + second, float(second), number, count, 1, "cc", volts, set_a,
                        passed_ah, 0.0, 1.7e9 + begun_s + second)
             )  # fmt: skip
         begun_s += length_s
@@ -115,7 +116,7 @@ def test_contact_that_worsens_is_told_once_with_its_numbers() -> None:
     (told,) = contact
     assert told.data is not None
     assert (told.action, told.data["sign"]) == (Action.MARK, "contact")
-    assert (round(told.data["before_ohm"]), round(told.data["now_ohm"])) == (300, 420)  # type: ignore[call-overload]
+    assert [told.data[key] for key in ("before_ohm", "now_ohm")] == pytest.approx([300, 420], rel=1e-3)
     assert "look at the holder" in told.message
 
 
@@ -238,9 +239,9 @@ def test_same_records_give_the_same_findings_in_blocks_of_any_size() -> None:
 def test_what_was_told_before_a_restart_is_not_told_again() -> None:
     """The run's events say what was told: the same records find nothing new then."""
     samples = records(lambda half, second, a: sound(half, second, a) + (120 * a if half >= 12 else 0.0))
-    told = [(it.data["sign"], it.data["level"], it.time_s) for it in judged(samples) if it.data]
+    told = [(str(it.data["sign"]), float(str(it.data["level"])), it.time_s) for it in judged(samples) if it.data]
     watch = TroubleWatch(program())
-    watch.recall([*told, ("a sign of a newer version", 1.0, 0.0)])  # type: ignore[list-item]
+    watch.recall([*told, ("a sign of a newer version", 1.0, 0.0)])
     watch.enter(segment_of(), 0.0)
     assert judged(samples, watch=watch) == []
 
