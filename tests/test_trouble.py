@@ -103,9 +103,10 @@ def judged(
 
 
 def test_sound_cell_is_told_of_nothing() -> None:
-    """Neither half-cycles, nor rests, nor a film that grows by 2 % in each half-cycle is trouble."""
+    """Neither half-cycles, nor rests, nor a film that grows by 2 % in each half-cycle or once by 13 % is trouble."""
     assert judged(records(sound)) == []
     assert judged(records(lambda half, second, a: sound(half, second, a) * 1.02**half)) == []
+    assert judged(records(lambda half, second, a: sound(half, second, a) + (40 * a if half >= 12 else 0.0))) == []
 
 
 def test_contact_that_worsens_is_told_once_with_its_numbers() -> None:
