@@ -170,7 +170,7 @@ def test_voltage_that_is_stuck_is_told_when_the_current_turns() -> None:
 
 
 def test_voltage_that_is_stuck_within_a_half_cycle_is_told_by_the_run_s_own_readings() -> None:
-    """Sixty readings alike, in a run that had none before, are told while the step still goes on."""
+    """Sixty readings alike, in a run that had none before, are told while the step goes on (faults D02)."""
     samples = records(sound)
     at = next(i for i, it in enumerate(samples) if it.step_count == 13 and it.step_time_s == 900)
     shown = [it._replace(voltage_v=0.03) if at <= i < at + 60 else it for i, it in enumerate(samples)]
@@ -179,7 +179,7 @@ def test_voltage_that_is_stuck_within_a_half_cycle_is_told_by_the_run_s_own_read
 
 
 def test_plateau_that_a_coarse_tester_reads_alike_is_no_stuck_voltage() -> None:
-    """Readings of 0.1 mV stay the same for half an hour on a plateau, cycle after cycle, and at rest for longer."""
+    """Readings of 0.1 mV stay the same for half an hour on a plateau in each cycle, and at rest (faults D02)."""
 
     def plateau(half: int, second: float, a: float) -> float:
         slope_v = (1 if a > 0 else -1) * 1e-4 * (second // 1800) if a else 0.0

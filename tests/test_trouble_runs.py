@@ -71,7 +71,7 @@ async def test_contact_that_worsens_is_marked_once_also_after_a_restart(
 
 @LI_LI
 async def test_run_is_held_where_its_recipe_says_so_and_goes_on_when_resumed(rig: Rig, store: Store) -> None:
-    """A person looks, decides that it may go on, and is not held again for what was told; nor after a restart."""
+    """A person looks and resumes it: it is not held again for what was told, nor after a restart (faults C04)."""
     async with serving(rig, store) as service:
         run = service.submit(order("guards: {trouble: {hold: [contact]}}\n"), "ada")
         await asyncio.sleep(3 * 3600)
