@@ -19,6 +19,7 @@ from benchmarks import (
     guards,
     help_start,
     import_start,
+    limits,
     listeners,
     lookers,
     notices,
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "softshort": softshort.measure,
     "shorts": shorts.measure,
     "guards": guards.measure,
+    "limits": limits.measure,
     "spectra": spectra.measure,
     "timeleft": time_left.measure,
     "help": help_start.measure,
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"what to measure: {', '.join(BENCHMARKS)} (all)")
     parser.add_argument("--quick", action="store_true", help="fewer repeats: rough figures in a minute")
     parser.add_argument("--smoke", action="store_true", help="just enough to see that each benchmark still runs")
-    parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards and spectra")
+    parser.add_argument("--seed", default=shorts.SEED, help="another population for shorts, guards, limits and spectra")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--compare", metavar="REV", help="the same figures of another revision beside, as ratios")
     parser.add_argument(
@@ -80,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         **BENCHMARKS,
         "shorts": partial(shorts.measure, seed=options.seed),
         "guards": partial(guards.measure, seed=options.seed),
+        "limits": partial(limits.measure, seed=options.seed),
         "spectra": partial(spectra.measure, seed=options.seed),
     }
     for name, measure in measures.items():

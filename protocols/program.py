@@ -29,6 +29,7 @@ from protocols.program_steps import (
     Until,
 )
 from protocols.techniques import Technique
+from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards
 
 __all__ = [
     "SHORT_RATIO",
@@ -102,6 +103,10 @@ def _is_empty(value: object) -> bool:
     return not value
 
 
+def _is_as_by_default(value: object) -> bool:
+    return value == DEFAULT_TROUBLE
+
+
 @dataclass(frozen=True, slots=True)
 class GuardChange:
     """A guard that a recipe has switched off or set otherwise: its name, what was changed, and the reason."""
@@ -125,7 +130,7 @@ class Guards:
     ``short_policy``: what a hard short does, while ``short_in_a_row`` is of programs of earlier versions, whose hashes
     it keeps. ``open_circuit``: where the voltage of a healthy cell lies before the first step; ``open_circuit_reason``:
     why a person has widened that for this run. ``early_cutoff_off`` and ``short_off`` switch guards off; ``changes``
-    has the reason for every guard that the recipe has changed.
+    has the reason for every guard that the recipe has changed. ``trouble``: what is told early, and what of it holds.
     """
 
     early_cutoff_fraction: float = 0.05
@@ -142,6 +147,7 @@ class Guards:
     early_cutoff_off: Annotated[bool, Field(exclude_if=_is_empty)] = False
     short_off: Annotated[bool, Field(exclude_if=_is_empty)] = False
     changes: Annotated[tuple[GuardChange, ...], Field(exclude_if=_is_empty)] = ()
+    trouble: Annotated[TroubleGuards, Field(exclude_if=_is_as_by_default)] = DEFAULT_TROUBLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Te
 from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
+from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards, TroubleSign
 
 LAYERS = ("host", "tester", "absolute")
 
@@ -104,6 +105,42 @@ class ShortBlock(GuardBlock):
     policy: ShortPolicy | None = None
 
 
+class TroubleBlock(GuardBlock):
+    """Signs of trouble that are told early; those in ``hold`` hold the run until a person has looked.
+
+    The voltage under a changed current, or the polarisation, grows by a factor; the counted charge differs by a part;
+    so many readings are the same, or jump and come back; records are so many intervals apart.
+    """
+
+    hold: Annotated[tuple[TroubleSign, ...], Field(max_length=len(TroubleSign))] = ()
+    contact_rise: Annotated[Number, Field(ge=1.05, le=10)] = DEFAULT_TROUBLE.contact_rise
+    polarisation_rise: Annotated[Number, Field(ge=1.05, le=10)] = DEFAULT_TROUBLE.polarisation_rise
+    charge_part: Annotated[Number, Field(ge=0.001, le=0.2)] = DEFAULT_TROUBLE.charge_part
+    flat_records: Annotated[Count, Field(ge=10, le=10_000)] = DEFAULT_TROUBLE.flat_records
+    jumps: Annotated[Count, Field(ge=2, le=1000)] = DEFAULT_TROUBLE.jumps
+    late_intervals: Annotated[Number, Field(ge=2, le=1000)] = DEFAULT_TROUBLE.late_intervals
+
+    def guards(self) -> TroubleGuards:
+        """Give what a program keeps of it."""
+        return TroubleGuards(
+            hold=tuple(dict.fromkeys(self.hold)),
+            contact_rise=self.contact_rise,
+            polarisation_rise=self.polarisation_rise,
+            charge_part=self.charge_part,
+            flat_records=self.flat_records,
+            jumps=self.jumps,
+            late_intervals=self.late_intervals,
+            is_off=not self.active,
+        )
+
+
+_AS_BY_DEFAULT = TroubleBlock()
+
+
+def _is_as_by_default(value: object) -> bool:
+    return value == _AS_BY_DEFAULT
+
+
 class PotentiostatBlock(FileModel):
     """How long a cell rests before the potentiostat, and below which drift of its voltage it is taken as settled."""
 
@@ -120,11 +157,17 @@ class GuardsBlock(FileModel):
     short: ShortBlock = ShortBlock()
     # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
     open_circuit: Annotated[OpenCircuitBlock | None, Field(exclude_if=_is_none)] = None
+    trouble: Annotated[TroubleBlock, Field(exclude_if=_is_as_by_default)] = _AS_BY_DEFAULT
 
     @property
     def changes(self) -> tuple[GuardChange, ...]:
         """The guards that are changed for a reason."""
-        blocks = {"early_cutoff": self.early_cutoff, "resistance": self.resistance, "short": self.short}
+        blocks: dict[str, GuardBlock] = {
+            "early_cutoff": self.early_cutoff,
+            "resistance": self.resistance,
+            "short": self.short,
+            "trouble": self.trouble,
+        }
         return tuple(change for name, block in blocks.items() if (change := block.change(name)) is not None)
 
 

@@ -202,6 +202,7 @@ class _Resolver:
             early_cutoff_off=not block.early_cutoff.active,
             short_off=not block.short.active,
             changes=block.changes,
+            trouble=block.trouble.guards(),
         )
 
     def record(self, rule: RecordRule, where: str) -> Record:

@@ -16,7 +16,7 @@ from orchestrator.feed.broker import BrokerLost, Link
 from orchestrator.feed.messages import Message
 
 # Of a hundred connections, and of a thousand messages of one.
-_REFUSES, _HANGS, _BREAKS = 30, 8, 8
+_REFUSES, _HANGS, _BREAKS = 30, 20, 30
 
 
 class MemoryBroker:

@@ -214,9 +214,11 @@ def test_json_is_alone_on_stdout(tmp_path: Path, recipe: Path) -> None:
 def test_help_imports_nothing_heavy() -> None:
     """``--help`` stays quick because no command's own imports are made."""
     script = (
-        "import sys\nfrom orchestrator.cli import main\nsys.argv=['cellrig','--help']\n"
+        "import sys, typer\nbefore = set(sys.modules)\n"
+        "from orchestrator.cli import main\nsys.argv=['cellrig','--help']\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'pydantic','sqlite_utils','ruamel','matplotlib','rich.progress','simulators'} & set(sys.modules)\n"
+        "heavy |= {'concurrent.futures','dataclasses','json','logging'} & (set(sys.modules) - before)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
+import aiomqtt
 import pytest
 
 from orchestrator.bench.mqtt_settings import MqttSettings
+from orchestrator.feed.broker import Link
+from orchestrator.feed.messages import Message
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.feed.publishing import Feed
 from orchestrator.web.control_link import ControlLink
@@ -20,12 +24,16 @@ from tests.memory_broker import MemoryBroker
 _MINUTES = 30
 
 
+def _feed(path: Path, broker: MemoryBroker, over: asyncio.Event) -> Feed:
+    link = ControlLink(TOKEN)
+    plan = FeedPlan(MqttSettings(rig="lab-3", backlog_samples=200), path, "")
+    return Feed(plan, link, LiveFan(link), over, broker.connected)
+
+
 async def _lives(path: Path, broker: MemoryBroker, random: Random, over: asyncio.Event) -> None:
     """Let a feed live, die without a word and live again, until it is over."""
     while not over.is_set():
-        link = ControlLink(TOKEN)
-        plan = FeedPlan(MqttSettings(rig="lab-3", backlog_samples=200), path, "")
-        feed = Feed(plan, link, LiveFan(link), over, broker.connected)
+        feed = _feed(path, broker, over)
         running = asyncio.ensure_future(feed.run())
         ended = asyncio.ensure_future(over.wait())
         await asyncio.wait({running, ended}, timeout=random.expovariate(1 / 300), return_when=asyncio.FIRST_COMPLETED)
@@ -43,6 +51,8 @@ async def _written(rack: Rack, random: Random) -> None:
         for number in range(random.choice((0, 1, 1, 40))):
             rack.event(f"{number}", of_rig=random.random() < 0.2)
         rack.record(random.randrange(1, 40))
+        for _ in range(random.choice((0, 0, 0, 25))):
+            rack.cycle()
         if random.random() < 0.2:
             number = rack.cycle(is_half=random.random() < 0.5)
             await asyncio.sleep(random.uniform(0, 100))
@@ -79,3 +89,42 @@ async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(
         assert all(body["previous"] == (body["sequence"] - 1 or None) for body in newest.values())
         came = {row["sequence"] for body in broker.of("sample") for row in body["samples"]}
         assert max(came) == rack.written
+
+
+async def test_cycle_that_was_stored_anew_while_no_feed_lived_comes_revised(store_path: Path) -> None:
+    """Also where its run is over by then, and nobody follows it any more."""
+    rack, broker = open_rack(store_path), MemoryBroker(0)
+    broker.is_well = True
+    with rack.store:
+        for _ in range(2):
+            over = asyncio.Event()
+            feed = _feed(store_path, broker, over)
+            running = asyncio.ensure_future(feed.run())
+            if not rack.cycles:
+                rack.cycle(is_half=True)
+                rack.record(1)
+            await asyncio.sleep(5)
+            over.set()
+            await running
+            feed.close()
+            rack.store.add_cycles(rack.test, [made_cycle(1)])
+            rack.store.set_run_state(rack.run_id, "completed", "", 0.0)
+    assert [(body["sequence"], body["revised"]) for body in broker.of("cycle")] == [(1, False), (1, True)]
+
+
+async def test_what_was_answered_behind_an_unanswered_message_does_not_count() -> None:
+    """Only the messages from the first on that were all answered are done: the others are sent again in their order."""
+
+    class Client:
+        """Answers for all messages but one."""
+
+        messages: AsyncIterator[object]
+
+        async def publish(self, topic: str, payload: bytes, qos: int, retain: bool, *, timeout: float) -> None:  # noqa: ASYNC109 - the library's
+            """Answer, or not."""
+            if topic == "b":
+                raise aiomqtt.MqttError("no answer")
+
+    answered, trouble = await Link(Client()).publish_all([Message(topic, b"") for topic in "abc"])
+    assert answered == 1
+    assert "no answer" in str(trouble)

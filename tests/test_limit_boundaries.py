@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf, nan, nextafter
+from typing import Any
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_first_voltage_of_a_trace_beyond_the_absolute_limits_is_told(voltage_v: 
 def test_window_of_each_step_follows_from_its_values() -> None:
     """Current by 5 % or 0.1 % of the range, time and charge by 5 %, no current below 0.1 % of the range or a tenth."""
     windows = step_windows(SEGMENT, ENVELOPE)
-    near = pytest.approx
+    near: Any = pytest.approx
     charge, discharge, rest, check, by_time = (windows[number] for number in range(1, 6))
     assert charge == StepWindow(
         near(4.75e-4), near(5.25e-4), near(1052.0), near(2.1e-4), near(1e-6), False, near(0.2), 1
@@ -218,7 +219,7 @@ def test_contact_check_without_current_is_only_marked_until_it_should_have_ended
     assert judge(*[none] * 5) == [(FindingKind.WRONG_CURRENT, Action.MARK)] * 5
     assert judge(none._replace(voltage_v=4.9)) == [(FindingKind.ABSOLUTE_LIMIT, Action.MARK)]
     for changed in ({"step": 1}, {"current_a": 1.1e-6}, {"step_time_s": 7.26}):
-        other = none._replace(voltage_v=4.9, **changed)  # type: ignore[arg-type]  # fields of one type
+        other = none._replace(voltage_v=4.9, **changed)
         assert judge(other) == [(FindingKind.ABSOLUTE_LIMIT, Action.TRIP)]
     assert judge(none._replace(current_a=nan)) == [(FindingKind.INVALID_VALUE, Action.MARK)]
 

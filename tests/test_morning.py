@@ -214,15 +214,21 @@ def test_marks_do_not_repeat_what_a_run_says_itself(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "needs"),
-    [((EventKind.SPACE_HOLD,), True), ((EventKind.SPACE_HOLD, EventKind.SPACE_OK), False)],
+    ("wrong", "right", "needs"),
+    [
+        (EventKind.SPACE_HOLD, EventKind.SPACE_OK, True),
+        (EventKind.BACKUP_FAILED, EventKind.BACKUP, False),
+        (EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK, True),
+    ],
 )
-def test_disk_that_has_room_again_needs_nobody(store: Store, kinds: tuple[EventKind, ...], needs: bool) -> None:
-    """Of the disk the newest event counts, and it needs hands as long as it keeps runs from starting."""
-    for n, kind in enumerate(kinds):
-        store.add_event(None, kind, "so many megabytes", 1000.0 + n)
-    lines = report_of(store, 2000.0).rig
-    assert any(line.needs and line.what == EventKind.SPACE_HOLD for line in lines) is needs
+def test_what_is_right_again_is_not_told_as_wrong(
+    store: Store, wrong: EventKind, right: EventKind, needs: bool
+) -> None:
+    """Of the disk, backups and notices the newest event counts; a full disk needs hands until something may start."""
+    store.add_event(None, wrong, "so many megabytes", 1000.0)
+    assert [line.needs for line in report_of(store, 2000.0).rig if line.what == wrong] == [needs]
+    store.add_event(None, right, "so many megabytes", 1001.0)
+    assert [line for line in report_of(store, 2000.0).rig if line.what == wrong] == []
 
 
 def test_numbers_name_shorts_and_what_is_kept_of_the_capacity(store: Store) -> None:

@@ -101,10 +101,14 @@ def test_step_that_goes_on_past_its_end_trips(late: dict[str, float]) -> None:
     assert (finding.kind, finding.action) == (FindingKind.OVERDUE, Action.TRIP)
 
 
-def test_capacity_that_is_no_number_is_marked() -> None:
-    """A missing capacity is told, and ends nothing by itself."""
-    (finding,) = judge(GOOD._replace(capacity_ah=math.nan))
-    assert (finding.kind, finding.action) == (FindingKind.INVALID_VALUE, Action.MARK)
+@pytest.mark.parametrize("field", ["capacity_ah", "step_time_s"])
+def test_charge_or_time_that_is_no_number_is_marked_and_the_third_holds(field: str) -> None:
+    """One missing value ends nothing; without any nobody would see that a step does not end (faults D01)."""
+    missing = GOOD._replace(**{field: math.nan})  # type: ignore[arg-type]  # fields of one type
+    watch = LimitWatch(SEGMENT, ENVELOPE)
+    found = watch.feed([missing, GOOD, missing, missing, missing])
+    assert {it.kind for it in found} == {FindingKind.INVALID_VALUE}
+    assert [it.action for it in found] == [Action.MARK] * 3 + [Action.HOLD]
 
 
 def test_current_that_is_next_to_nothing_has_no_sign() -> None:

@@ -106,8 +106,9 @@ app.command(
     epilog=examples(
         "cellrig morning",
         "cellrig morning --since 3d --out morning.html",
+        "cellrig morning --mail ada-mail --bench bench.toml",
         "cellrig morning --store cellrig-simulated.db --json",
-        needs=_STORE,
+        needs=f"{_STORE};\nto mail it, a bench file with [notices] (docs/notices.md)",
     )
 )(morning.morning)
 app.command(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -20,8 +19,6 @@ from orchestrator.cli.output import FAILED, fail
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-logger = logging.getLogger(__name__)
 
 # What a write meets on a full disk, on one that fails, and at a limit of the file's size.
 _FULL = frozenset({errno.ENOSPC, errno.EIO, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
@@ -67,7 +64,9 @@ def told_if_unwritten() -> Iterator[None]:
 def announce(line: str) -> None:
     """Write a line for scripts, which wait for it; of a program that was started without an output, to its log."""
     if isinstance(getattr(getattr(sys.stdout, "buffer", None), "raw", None), _Nowhere):
-        logger.info("%s", line)
+        import logging
+
+        logging.getLogger(__name__).info("%s", line)
         return
     # It must not sit in a buffer.
     print(line, flush=True)  # noqa: T201 - scripts read it, rich would wrap it

@@ -67,6 +67,12 @@ class EventKind(StrEnum):
     HOST_LIMIT = "limit exceeded"
     WRONG_CURRENT = "current differs from the set value"
     INVALID_VALUE = "value is not a number"
+    CONTACT_RISES = "contact resistance rises"
+    POLARISATION_DRIFTS = "polarisation drifts"
+    CHARGE_DIFFERS = "charge differs from the counter"
+    VOLTAGE_FLAT = "voltage does not change"
+    VOLTAGE_JUMPS = "voltage jumps"
+    RECORDS_LATE = "records come late"
     # The rig
     CHANNEL_EMPTY = "channel empty"
     SERVICE_STARTED = "service started"
@@ -137,6 +143,12 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.HOST_LIMIT: _S.ALARM,
     _K.WRONG_CURRENT: _S.ALARM,
     _K.INVALID_VALUE: _S.ALARM,
+    _K.CONTACT_RISES: _S.WARNING,
+    _K.POLARISATION_DRIFTS: _S.WARNING,
+    _K.CHARGE_DIFFERS: _S.WARNING,
+    _K.VOLTAGE_FLAT: _S.WARNING,
+    _K.VOLTAGE_JUMPS: _S.WARNING,
+    _K.RECORDS_LATE: _S.WARNING,
     _K.CHANNEL_EMPTY: _S.NOTICE,
     _K.SERVICE_STARTED: _S.INFO,
     _K.SERVICE_STOPPED: _S.NOTICE,

@@ -53,6 +53,12 @@ class FindingKind(StrEnum):
     HOST_LIMIT = "limit exceeded"
     WRONG_CURRENT = "current differs from the set value"
     INVALID_VALUE = "value is not a number"
+    CONTACT_RISES = "contact resistance rises"
+    POLARISATION_DRIFTS = "polarisation drifts"
+    CHARGE_DIFFERS = "charge differs from the counter"
+    VOLTAGE_FLAT = "voltage does not change"
+    VOLTAGE_JUMPS = "voltage jumps"
+    RECORDS_LATE = "records come late"
 
 
 # Of findings that require the same action, the one that explains the others is named first.
@@ -69,6 +75,12 @@ EXPLAINS = (
     FindingKind.INVALID_VALUE,
     FindingKind.SOFT_SHORT,
     FindingKind.NO_SHORT,
+    FindingKind.VOLTAGE_FLAT,
+    FindingKind.CONTACT_RISES,
+    FindingKind.VOLTAGE_JUMPS,
+    FindingKind.CHARGE_DIFFERS,
+    FindingKind.POLARISATION_DRIFTS,
+    FindingKind.RECORDS_LATE,
 )
 
 
@@ -290,8 +302,11 @@ class LimitWatch:
             )
             return [Finding(FindingKind.OVERDUE, Action.TRIP, message, sample.time_s)]
         if window.low_a <= sample.current_a <= window.high_a:
+            # Without its time or charge nobody sees that a step does not end: the cell waits for a person (faults D01).
+            self._outside[Verdict.INVALID] += 1
+            enough = self._outside[Verdict.INVALID] >= self.debounce[Verdict.INVALID]
             message = f"{seen}; a reading of {self._told(sample)} is not a number"
-            return [Finding(FindingKind.INVALID_VALUE, Action.MARK, message, sample.time_s)]
+            return [Finding(FindingKind.INVALID_VALUE, Action.HOLD if enough else Action.MARK, message, sample.time_s)]
         self._wrong_current += 1
         enough = self._wrong_current >= self.wrong_current_in_a_row
         message = f"{seen}; {self._told(sample)} allows {window.low_a * 1e3:z.4f} to {window.high_a * 1e3:z.4f} mA"

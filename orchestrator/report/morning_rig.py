@@ -29,7 +29,12 @@ MOST_LINES = 5
 _TOLD_DAYS = 90
 # The rig's own states, which have lines of their own.
 _OWN_LINES = frozenset({EventKind.SERVICE_STARTED, EventKind.SERVICE_STOPPED, EventKind.SERVICE_AWAY, EventKind.BACKUP})
-_SPACE = frozenset(kind for kind in EventKind if kind.name.startswith("SPACE_"))
+# Of kinds that follow one another the newest counts: there may be room again, a backup, or somebody who is reached.
+_LATEST_COUNTS = (
+    frozenset(kind for kind in EventKind if kind.name.startswith("SPACE_")),
+    frozenset({EventKind.BACKUP_FAILED, EventKind.BACKUP}),
+    frozenset({EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK}),
+)
 _EVENTS = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json
 FROM event LEFT JOIN run ON run.run_id = event.run_id WHERE event.at_unix_s >= ? ORDER BY event.id
@@ -147,9 +152,9 @@ def _service(live: LiveRack | None, no_service: str, live_runs: int) -> RigLine:
 def _own_events(events: Sequence[Event]) -> Iterator[RigLine]:
     """Yield what happened to the rig as a whole: ends of the service, and each kind of warning with its last one."""
     own = [event for event in events if event.run_id is None]
-    space = [event for event in own if event.kind in _SPACE]
-    # Of the disk the newest word counts: there may be room again.
-    own = [event for event in own if event.kind not in _SPACE] + space[-1:]
+    for kinds in _LATEST_COUNTS:
+        newest = [event for event in own if event.kind in kinds][-1:]
+        own = [event for event in own if event.kind not in kinds] + newest
     for event in own:
         if event.kind in (EventKind.SERVICE_AWAY, EventKind.SERVICE_STOPPED):
             yield RigLine("service", f"{local_time(event.at_unix_s)}: {event.sentence}")

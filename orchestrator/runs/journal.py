@@ -15,7 +15,7 @@ from drivers.interfaces import Sample
 from orchestrator.checks import Check, Outcome
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import SEVERITY_KEY, STATE_SEVERITY, EventKind, Severity
-from orchestrator.judging.limits import Action, Finding, alike
+from orchestrator.judging.limits import Action, Finding, FindingKind, alike
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, Store, StoreError
@@ -32,6 +32,15 @@ logger = logging.getLogger(__name__)
 # Commands that stop a test, each with the state in which it leaves the run, also when another process ends it.
 STOP_COMMANDS = {"trip": RunState.TRIPPED, "stop": RunState.STOPPED, "hold": RunState.HOLDING}
 STOPS = frozenset(STOP_COMMANDS)
+# What is wrong with data for which these findings stand.
+_DEVIATES = {
+    FindingKind.CONTACT_RISES: DeviationCategory.EQUIPMENT_FAILURE,
+    FindingKind.POLARISATION_DRIFTS: DeviationCategory.PARAMETER_DRIFT,
+    FindingKind.CHARGE_DIFFERS: DeviationCategory.CALIBRATION_ISSUE,
+    FindingKind.VOLTAGE_FLAT: DeviationCategory.EQUIPMENT_FAILURE,
+    FindingKind.VOLTAGE_JUMPS: DeviationCategory.OUT_OF_TOLERANCE,
+    FindingKind.RECORDS_LATE: DeviationCategory.COMMUNICATION_LOSS,
+}
 
 
 class RunJournal:
@@ -107,7 +116,17 @@ class RunJournal:
             data = {"action": first.action.name.lower(), "time_s": first.time_s, "count": count, **(first.data or {})}
             # A mark asks nobody to come, whatever its kind.
             severity = Severity.WARNING if first.action is Action.MARK else None
-            self.note(EventKind(first.kind.value), first.message + more, data, severity)
+            with self._store.transaction():
+                self.note(EventKind(first.kind.value), first.message + more, data, severity)
+                if (category := _DEVIATES.get(first.kind)) is not None and first.data is not None:
+                    self._deviated(category, first)
+
+    def _deviated(self, category: DeviationCategory, finding: Finding) -> None:
+        """Write a deviation from where a finding begins, by the tester's clock, until now."""
+        now = wall_time()
+        since = (finding.data or {}).get("since_unix_s")
+        began = min(since, now) if isinstance(since, float) and since > 0 else now
+        self._store.add_deviation(self._run_id, category, began, now, f"{finding.kind}: {finding.message}")
 
     def gap(self, last: Sample | None, segment: CyclingSegment, by: str, lot_s: float) -> None:
         """Write, before a run is resumed, how uncertain the charge is that passed after its last stored sample.

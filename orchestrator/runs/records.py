@@ -262,7 +262,7 @@ class RecordPipeline:
                 cycles.update((step.step_count, step.cycle) for step in numbered)
                 self._found_again(self._guards.feed((), numbered, 0))
             cycles.setdefault(last.step_count, self._progress.cycle(last))
-            if self._guards.watch_shorts:
+            if self._guards.watches_records:
                 async for samples in replay.watched_samples():
                     self._found_again(self._guards.feed_again(samples, cycles))
             async for found in replay.findings(self._limits):

@@ -5,8 +5,9 @@ They say exactly what they would say without a restart (docs/performance.md, "Re
 - The steps that a tick has stored are not built again from their samples: their rows are fed to the guards and cycles.
   The last one is, because it may be a part: it is stored when a run is held, and its test may go on.
 - A row that its own samples contradict is not believed: from there on the steps are built from the samples.
-- The watch for shorts in a Li/Li run is fed its samples again; of a test with more than 52,000 the head, where the
-  tester's zero is seen, and the tail: it looks back over eight steps. What came between is a gap to it.
+- The watches for shorts and for trouble are fed their samples again; of a test with more than 52,000 the head, where
+  the tester's zero and the run's own values are seen, and the tail: they look back over eight steps. What came between
+  is a gap to them; what trouble was told is known from the run's events.
 - The limits judge each sample by itself, and one within them only ends a series. SQLite picks out the others.
 """
 
@@ -22,7 +23,7 @@ from orchestrator.store.stored_test import Band, StoredTest
 
 # A page with so many rows is followed by a turn of the loop; what is shorter is done at once.
 _LONG_PAGE = 100
-# Of a long test the watch for shorts is fed so many samples again, at 5 us each.
+# Of a long test the watches for shorts and trouble are fed so many samples again, at 5 us each.
 HEAD_SAMPLES = 2_000
 TAIL_SAMPLES = 50_000
 
@@ -75,7 +76,7 @@ class Replay:
                 await asyncio.sleep(0)
 
     async def watched_samples(self) -> AsyncIterator[list[Sample]]:
-        """Give the samples that the watch for shorts needs: all of a test, or the head and the tail of a long one."""
+        """Give the samples that the watches for shorts and trouble need: all, or head and tail of a long test."""
         first, last = self._stored.first_sequence(), self._stored.last_sequence()
         ranges: list[tuple[int, int | None]] = [(-1, None)]
         if first is not None and last is not None and last - first >= HEAD_SAMPLES + TAIL_SAMPLES:

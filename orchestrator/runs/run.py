@@ -340,6 +340,7 @@ class Run:
         """Restore the run's progress and judges from its stored tests, after a restart; once only."""
         if self.test or self.progress.index:
             return
+        self._guards.recall(self._store.events(self.run_id))
         for row in self.tests:
             while self.progress.index < row.segment:
                 self._close_test()

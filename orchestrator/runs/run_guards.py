@@ -1,17 +1,21 @@
-"""The guards that go through all tests of a run: those of steps and of what vanishes, and the watch for shorts."""
+"""The guards that go through all tests of a run: of steps, of what vanishes, of shorts, of trouble seen early."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from drivers.interfaces import Sample
 from orchestrator.judging.guards import StepWatch
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import ExecutedStep
+from orchestrator.judging.trouble import LEVEL_KEY, SIGN_KEY, TroubleWatch
+from orchestrator.judging.trouble_thresholds import KINDS
 from orchestrator.judging.vanishing import VanishingWatch
 from orchestrator.rollback import as_before
 from orchestrator.shorts import ShortFinding, ShortKind
 from orchestrator.shorts.run_shorts import RunShorts
+from orchestrator.store.rows import EventRow
 from protocols.cell import SYMMETRIC
 from protocols.program import CyclingSegment, Program, ShortPolicy
 
@@ -33,6 +37,7 @@ class RunGuards:
         self._vanishing = VanishingWatch(program.cell)
         self._shorts = RunShorts(program)
         self._watches_shorts = self._shorts.is_watching and not program.cycling[0].guards.short_off
+        self._trouble = TroubleWatch(program)
         self._policy = program.cycling[0].guards.short_policy
 
     def enter(self, segment: CyclingSegment, before_s: float) -> None:
@@ -40,11 +45,12 @@ class RunGuards:
         self._steps.enter(segment, before_s)
         self._vanishing.enter(segment, before_s)
         self._shorts.enter(segment, before_s)
+        self._trouble.enter(segment, before_s)
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
-        steps, vanishing, shorts = self._steps.undo(), self._vanishing.undo(), as_before(self, "_shorts")
-        self._shorts = self._shorts.copy()
+        steps, vanishing, shorts = self._steps.undo(), self._vanishing.undo(), as_before(self, "_shorts", "_trouble")
+        self._shorts, self._trouble = self._shorts.copy(), self._trouble.copy()
 
         def undo() -> None:
             steps()
@@ -56,24 +62,33 @@ class RunGuards:
     def feed(self, samples: Sequence[Sample], steps: Sequence[ExecutedStep], cycle: int) -> list[Finding]:
         """Judge samples, and the steps that they completed with the run's cycles; ``cycle`` is that of the last one."""
         found = self._steps.feed(steps) + self._vanishing.feed(samples)
-        if samples and self._watches_shorts:
+        if samples:
             cycles = {step.step_count: step.cycle for step in steps}
             cycles.setdefault(samples[-1].step_count, cycle)
-            found += [self._finding(short) for short in self._shorts.feed(samples, cycles)]
-        return found
+            found += self.feed_again(samples, cycles)
+        return found + self._trouble.feed_steps(steps) if steps else found
 
     def feed_open(self, samples: Sequence[Sample]) -> list[Finding]:
         """Bring what is judged within a step to the end of stored samples, which begin with that of a step."""
         return self._vanishing.feed(samples)
 
     @property
-    def watch_shorts(self) -> bool:
-        """Whether the run is watched for shorts: its kind of cell is, and the recipe has not switched it off."""
-        return self._watches_shorts
+    def watches_records(self) -> bool:
+        """Whether the run is watched for shorts or trouble: after a restart its records are judged again."""
+        return self._watches_shorts or self._trouble.is_watching
 
     def feed_again(self, samples: Sequence[Sample], cycles: Mapping[int, int]) -> list[Finding]:
-        """Bring the watch for shorts to the end of stored samples, whose steps bear these cycles of the run."""
-        return [self._finding(short) for short in self._shorts.feed(samples, cycles)]
+        """Judge samples, whose steps bear these cycles of the run, for shorts and trouble; all of a test in order."""
+        found = self._trouble.feed(samples, cycles)
+        if self._watches_shorts:
+            found += [self._finding(short) for short in self._shorts.feed(samples, cycles)]
+        return found
+
+    def recall(self, events: Iterable[EventRow]) -> None:
+        """Take over which trouble the run's events tell of, before stored records are judged again."""
+        kinds = {kind.value for kind in KINDS.values()}
+        told = [json.loads(event.data_json) for event in events if event.kind in kinds and event.data_json]
+        self._trouble.recall((it[SIGN_KEY], it[LEVEL_KEY], it["time_s"]) for it in told if SIGN_KEY in it)
 
     def finish(self) -> list[Finding]:
         """Judge what is open at the end of the run."""

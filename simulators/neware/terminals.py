@@ -116,6 +116,34 @@ class DrivenCell:
         return self.inner.impedance_ohm(frequency_hz)
 
 
+class LooseCell(DrivenCell):
+    """A cell behind a bad contact: a resistance in its leads."""
+
+    def __init__(self, inner: CellModel, resistance_ohm: float) -> None:
+        """Put ``resistance_ohm`` between the cell and the terminals."""
+        super().__init__(inner)
+        self.resistance_ohm = resistance_ohm
+
+    def voltage_v(self, current_a: float) -> float:
+        """Return the cell's voltage and that of the contact."""
+        return self.inner.voltage_v(current_a) + current_a * self.resistance_ohm
+
+    def current_a(self, voltage_v: float) -> float:
+        """Find the current at which both together have the voltage; it lies between none and the cell's own."""
+        none_a, all_a, middle_a = 0.0, self.inner.current_a(voltage_v), 0.0
+        for _ in range(_SEARCH_STEPS):
+            middle_a = 0.5 * (none_a + all_a)
+            if (self.voltage_v(middle_a) > voltage_v) == (all_a > 0.0):
+                all_a = middle_a
+            else:
+                none_a = middle_a
+        return middle_a
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Return the impedance of both."""
+        return self.inner.impedance_ohm(frequency_hz) + self.resistance_ohm
+
+
 class ShortedCell:
     """A cell with a resistor across its terminals."""
 

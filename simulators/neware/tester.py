@@ -15,7 +15,7 @@ from simulators.neware.memory import RecordRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S, Schedule, StepKind, UnitRatings
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.step_machine import Status, StepMachine
-from simulators.neware.terminals import DrivenCell, PulledOutCell, ShortedCell, TakenCell
+from simulators.neware.terminals import DrivenCell, LooseCell, PulledOutCell, ShortedCell, TakenCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,11 @@ class Tester:
         """Bridge the cell with a resistor."""
         channel = self._holder(name)
         channel.machine.exchange(ShortedCell(channel.cell, resistance_ohm), self.now_tick())
+
+    def loosen_contact(self, name: str, resistance_ohm: float) -> None:
+        """Put a resistance in the cell's leads; ``put_back_cell`` takes it away."""
+        channel = self._holder(name)
+        channel.machine.exchange(LooseCell(channel.cell, resistance_ohm), self.now_tick())
 
     def take_cell(self, name: str) -> CellModel:
         """Wire the object in the holder to another instrument; return it as it is now, and leave the holder empty."""

@@ -202,7 +202,7 @@ def _is_text(node: ast.AST) -> bool:
     )
 
 
-def _other_values(value: object) -> Iterator[object]:
+def _other_values(value: object) -> Iterator[bool | int | float]:
     """Give other values of a number or a truth: a count is one off, any other is half and twice as large."""
     if isinstance(value, bool):
         yield not value

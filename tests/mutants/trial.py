@@ -80,7 +80,7 @@ def survives(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: f
 
 def _try(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: float) -> int:
     if mutant is not None:
-        sys.meta_path.insert(0, MutantLoader(mutant, root))  # type: ignore[arg-type]  # finds by ``find_spec`` alone
+        sys.meta_path.insert(0, MutantLoader(mutant, root))
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime + limit_s) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
