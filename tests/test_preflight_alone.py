@@ -69,6 +69,11 @@ def test_backup_of_more_than_a_day_warns(age_h: float | None, outcome: Outcome) 
     assert backup_check(None if age_h is None else NOW - age_h * HOUR_S, NOW, USUAL).outcome is outcome
 
 
+def test_backup_of_a_time_to_come_is_told_as_new() -> None:
+    """A clock that was set back makes one; no age is below nothing."""
+    assert "is 0 s old" in backup_check(NOW + HOUR_S, NOW, USUAL).sentence
+
+
 @pytest.mark.parametrize(
     ("day", "outcome"),
     [

@@ -10,7 +10,7 @@ from orchestrator.judging.preflight import channel_checks
 from protocols.loading import load_cell, load_recipe
 from protocols.program import Program, VoltageBand
 from protocols.resolve import resolve
-from tests.test_preflight import LI_LI, other_cell, seen
+from tests.shown_channels import LI_LI, other_cell, seen
 
 LFP = resolve(load_recipe("lfp-200mA-g"), load_cell("coated-lfp"))
 

@@ -25,7 +25,7 @@ TESTS = {
     "protocols/channel_envelope.py": ("envelope",),
     "orchestrator/judging/preflight.py": ("preflight_boundaries", "preflight"),
     "orchestrator/judging/steadiness.py": ("preflight_alone",),
-    "orchestrator/preflight/machine_checks.py": ("preflight_alone",),
+    "orchestrator/preflight/machine_checks.py": ("preflight_alone", "preflight_notices"),
     "orchestrator/judging/limits.py": ("limit_boundaries", "safety", "halfcycles"),
     "orchestrator/judging/guards.py": ("guard_boundaries", "halfcycles", "open_circuit"),
     "orchestrator/judging/vanishing.py": ("vanishing_boundaries", "open_circuit"),
