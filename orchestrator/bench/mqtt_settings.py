@@ -104,7 +104,7 @@ def with_broker(settings: MqttSettings | None, address: str) -> MqttSettings:
         return MqttSettings.model_validate(given)
     except ValidationError as err:
         said = "; ".join(str(error["msg"]).removeprefix("Value error, ") for error in err.errors(include_url=False))
-        raise SettingsError(f"--mqtt {host}: {said} (all of it are keys of [mqtt] in the bench file)") from None
+        raise SettingsError(f"--mqtt {host}: {said} (these are keys of [mqtt] in the bench file)") from None
 
 
 def _parts(address: str) -> tuple[str, int | None]:
