@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -165,8 +164,7 @@ def check(
     raise typer.Exit(tell_reasons(f"{loaded.name} is implausible", doubts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A cell that was found: its facts, its file if there is one, and where both are from."""
 
     source: str

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.report.morning_live import LiveRack
     from orchestrator.report.morning_reading import Sources
 
-_LASTING = re.compile(r"(\d{1,5}) ?(h|d)")
+_LASTING = r"(\d{1,5}) ?(h|d)"
 _SECONDS = {"h": 3600.0, "d": 86_400.0}
 # Mails are read at this width, on phones too.
 _MAIL_WIDTH = 76
@@ -107,7 +107,7 @@ def _sources(since: str, store: Path, url: str | None, now_unix_s: float) -> Sou
     """Ask the service what runs now, and read --since. Raises BadParameter."""
     from orchestrator.report.morning_reading import USUAL_S, Sources
 
-    lasting = _LASTING.fullmatch(since.strip())
+    lasting = re.fullmatch(_LASTING, since.strip())
     lasting_s = float(lasting[1]) * _SECONDS[lasting[2]] if lasting else USUAL_S
     try:
         since_unix_s = None if lasting else moment("--since", since)
