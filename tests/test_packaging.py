@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -38,8 +39,14 @@ def _cellrig(folder: Path, *arguments: str, without: tuple[str, ...] = (), path:
         f"import sys; sys.modules.update(dict.fromkeys({without!r})); sys.path[:0] = {[path] if path else []!r}; "
         "from orchestrator.cli import main; main()"
     )
+    # Without ``env`` the program gets what C code has set too: readline, which pytest may import, sets COLUMNS.
     result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *arguments],
+        cwd=folder,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return result.returncode, result.stderr
 
