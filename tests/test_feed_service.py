@@ -92,6 +92,8 @@ def test_feed_of_a_service_tells_what_is_and_nothing_commands_it(served: Served,
     """States, discovery, a run's records and events; forged commands change nothing; the will after SIGKILL.
 
     A feed that is stopped (SIGSTOP) is stale within one and a half keep-alives; one that ends in order says so.
+
+    Faults H04, H05.
     """
     with Subscriber(mosquitto.port) as reader:
 

@@ -146,7 +146,10 @@ async def test_a_service_that_does_not_answer_is_an_alarm(store: Store) -> None:
 
 
 async def test_an_alarm_that_no_target_takes_is_stored_and_tried_until_one_does(store: Store) -> None:
-    """Control stores it once, for the page and the message feed, and again when somebody was told at last."""
+    """Control stores it once, for the page and the message feed, and again when somebody was told at last.
+
+    Faults H07.
+    """
     async with told(store, poll_s=1) as people:
         people.broken = {"phone", "boss"}
         people.happen(EventKind.SPACE_HOLD)

@@ -124,7 +124,10 @@ def test_an_acknowledged_alarm_is_told_no_more() -> None:
 
 
 def test_a_level_that_nobody_takes_calls_the_next_at_once() -> None:
-    """When phone and mail both refuse, nobody waits for ten minutes; when all refuse, the alarm is undelivered."""
+    """When phone and mail both refuse, nobody waits for ten minutes; when all refuse, the alarm is undelivered.
+
+    Faults H07.
+    """
     told = policy()
     told.tell(notice(1), 0.0)
     (first,) = told.due(0.0)

@@ -34,7 +34,10 @@ def settings(deadline_s: float, **urls: str) -> NoticeSettings:
 
 @pytest.mark.real_time
 async def test_each_target_is_told_by_its_status_whatever_the_others_do() -> None:
-    """One that works among dead, refusing, rate-limiting and unknown ones; no detail shows a secret of an address."""
+    """One that works among dead, refusing, rate-limiting and unknown ones; no detail shows a secret of an address.
+
+    Faults H07.
+    """
     async with endpoint() as there:
         urls = {path: there.url(path, SECRET) for path in ("works", "refuses", "limits")}
         urls |= {"dead": f"json://user:{SECRET}@127.0.0.1:9/", "unknown": "nosuch://somewhere"}
