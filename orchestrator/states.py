@@ -88,6 +88,16 @@ class RunState(StrEnum):
         return self is RunState.TRIPPED or self in _RESUMABLE
 
     @property
+    def is_latched(self) -> bool:
+        """Whether the run stays so until somebody has acknowledged it, or it is known what the channel does."""
+        return self in ENDED and not self.is_over
+
+    @property
+    def urgency(self) -> int:
+        """How soon a person is wanted, 0 first: where unordered current may flow, then where a cell only waits."""
+        return _URGENCY.index(self) if self in _URGENCY else len(_URGENCY)
+
+    @property
     def needs_person(self) -> bool:
         """Whether a person must look at the channel and act."""
         return self is RunState.UNKNOWN or self.is_left_to_a_person
@@ -106,6 +116,7 @@ _LIVE = frozenset({_S.RUNNING, _S.UNSEEN})
 _RESUMABLE = frozenset({_S.HOLDING, _S.AWAITING_OPERATOR})
 _GIVEN_UP = frozenset({_S.FAILED, _S.STOPPED, _S.HOLDING})
 _WRITTEN_OFTEN = frozenset({_S.PREFLIGHT, _S.ARMED, _S.RUNNING})
+_URGENCY = (_S.UNKNOWN, _S.TRIPPED, _S.AWAITING_OPERATOR, _S.HOLDING, _S.UNSEEN, _S.QUEUED)
 _AT_REST = _RESUMABLE | {_S.QUEUED, _S.PREFLIGHT}
 
 MOVES: dict[RunState, frozenset[RunState]] = {

@@ -56,8 +56,8 @@ async def beyond(rig: Rig, store: Store, run_id: str) -> float:
 async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig: Rig, store: Store) -> None:
     """The cell is driven beyond its window once: the run is tripped, explained, and the next one does not follow."""
     async with serving(rig, store) as service:
-        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
-        behind = service.submit(RunRequest(lfp(), CHANNEL, "b", "bob"), "bob", QUEUE)
+        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada", second_person="eve"), "ada")
+        behind = service.submit(RunRequest(lfp(), CHANNEL, "b", "bob", second_person="eve"), "bob", QUEUE)
         await asyncio.sleep(600)
         assert await beyond(rig, store, run.run_id) > 4.3
         assert state(run) is RunState.TRIPPED
@@ -77,7 +77,7 @@ async def test_a_milliampere_for_a_milliampere_per_gram_latches_the_channel(rig:
 async def test_an_order_for_the_same_cell_behind_a_trip_does_not_start(rig: Rig, store: Store) -> None:
     """That it is the next test of the very cell that was tripped is no word on the trip, nor is its acknowledgement."""
     async with serving(rig, store) as service:
-        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada"), "ada")
+        run = service.submit(RunRequest(lfp(), CHANNEL, "a", "ada", second_person="eve"), "ada")
         await asyncio.sleep(600)
         assert state(run) is RunState.TRIPPED
         behind = service.submit(RunRequest(lfp("0.1 mA"), CHANNEL, "a"), "bob", NEXT)

@@ -33,6 +33,8 @@ open_store(sys.argv[1], migrations=with_extra(half))
 # Dies at the moment at which a file would be renamed: the copy is written, and has no name yet.
 KILLED_BEFORE_RENAMING = """
 import os, sys
+# Python renames what it has compiled.
+sys.dont_write_bytecode = True
 sys.addaudithook(lambda event, _: event == "os.rename" and os._exit(9))
 """
 

@@ -21,7 +21,9 @@ COMMANDS = [
     ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
     ["plot", "R000001"], ["cell", "list"], ["cell", "show", "bare-lfp"],
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
-    ["bench", "check"], ["serve", "--simulate"],
+    ["bench", "check"], ["serve", "--simulate"], ["morning"],
+    ["notices", "list"], ["notices", "ack", "1"], ["notices", "watch-service", "--bench", "bench.toml"],
+    ["preflight", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],
 ]  # fmt: skip

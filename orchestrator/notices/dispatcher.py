@@ -31,7 +31,6 @@ from orchestrator.notices.record_watch import AnswerWatch, RecordWatch
 from orchestrator.notices.routes import levels_of
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Notice
-from orchestrator.states import RunState
 from orchestrator.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +45,6 @@ BEAT_S = 10.0
 READ_TO, TESTED, BEAT = "read to event", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
-_LATCHED = frozenset({RunState.TRIPPED, RunState.UNKNOWN})
 
 
 class Dispatcher:
@@ -196,7 +194,7 @@ class Dispatcher:
                 state = self._around.reader.state_of(run_id)
             except StoreError:
                 return
-            if state in _LATCHED:
+            if state is not None and state.is_latched:
                 incident.is_latched = True
             elif incident.is_latched:
                 left.add(incident.number)

@@ -6,7 +6,7 @@ the command line prints it as text. Times are seconds since 1970 by the rig's cl
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from orchestrator.clock.iso_time import iso_utc
@@ -180,7 +180,7 @@ class Morning:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that ``cellrig morning --json`` prints: all but the pictures; a missing number is None."""
         document = asdict(self)
-        for group in ("needs", "stopped", "ending", "running", "waiting"):
+        for group in (field.name for field in fields(self) if field.type == "tuple[RunLine, ...]"):
             document[group] = [_as_dict(run) for run in getattr(self, group)]
         document["marks"] = [{**asdict(mark), "last_utc": iso_utc(mark.last_unix_s)} for mark in self.marks]
         times = {"since_utc": iso_utc(self.since_unix_s), "now_utc": iso_utc(self.now_unix_s)}

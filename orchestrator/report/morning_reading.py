@@ -18,15 +18,6 @@ from orchestrator.store.errors import explained
 
 USUAL_S = 86_400.0
 """The time of a report, unless it is said: a day, so that one a morning tells everything once."""
-# What needs hands, the most urgent first: where current may flow that nobody ordered, then where a cell only waits.
-_URGENCY = (
-    RunState.UNKNOWN,
-    RunState.TRIPPED,
-    RunState.AWAITING_OPERATOR,
-    RunState.HOLDING,
-    RunState.UNSEEN,
-    RunState.QUEUED,
-)
 _NEWEST = """
 SELECT max(coalesce((SELECT max(at_unix_s) FROM event), 0.0), (SELECT max(state_unix_s) FROM run),
     coalesce((SELECT max(started_unix_s + coalesce((
@@ -82,7 +73,7 @@ def morning(store: Store, sources: Sources) -> Morning:
         by_service=live is not None,
         simulated=simulated,
         source=_source(sources, now_unix_s, events),
-        needs=tuple(sorted(needs, key=lambda line: (_URGENCY.index(line.state), _rack_order(line)))),
+        needs=tuple(sorted(needs, key=lambda line: (line.state.urgency, _rack_order(line)))),
         elsewhere=live.working if live else (),
         stopped=tuple(sorted(stopped, key=lambda line: -line.since_unix_s)),
         ending=tuple(_ending(running, window, sources.zone)),
