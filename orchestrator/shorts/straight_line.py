@@ -11,6 +11,10 @@ from collections.abc import Sequence
 Point = tuple[float, float]
 
 
+# The number of points whose sums are written out below.
+_SIX = 6.0
+
+
 def straight_line(points: Sequence[Point]) -> tuple[float, float, float]:
     """Return mean time in s, mean resistance in ohm and slope in ohm/s; at least two times must differ."""
     mean_t = mean_r = 0.0
@@ -31,8 +35,8 @@ def straight_line(points: Sequence[Point]) -> tuple[float, float, float]:
 def line_of_six(a: Point, b: Point, c: Point, d: Point, e: Point, f: Point) -> tuple[float, float, float]:
     """Return what ``straight_line`` returns of six points, in half the time."""
     (at, ar), (bt, br), (ct, cr), (dt, dr), (et, er), (ft, fr) = a, b, c, d, e, f
-    mean_t = (at + bt + ct + dt + et + ft) / 6.0
-    mean_r = (ar + br + cr + dr + er + fr) / 6.0
+    mean_t = (at + bt + ct + dt + et + ft) / _SIX
+    mean_r = (ar + br + cr + dr + er + fr) / _SIX
     at -= mean_t
     bt -= mean_t
     ct -= mean_t
