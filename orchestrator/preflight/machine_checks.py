@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 from orchestrator.bench.preflight import PreflightSettings
@@ -18,6 +18,8 @@ from orchestrator.store.errors import explained
 
 # More than any disk holds, where a program has no bound.
 MOST_ROWS = 1e15
+# Days are counted from here, as seconds of the wall clock are.
+_EPOCH, _DAY_S = date(1970, 1, 1), 86_400
 _BACKUP = "make one: cellrig store backup"
 _TEST_NOTICES = "see which targets work: cellrig notices test --bench FILE"
 _NEWEST_TEST = "SELECT at_unix_s, data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 1"
@@ -82,8 +84,8 @@ def calibration_check(name: str, now_unix_s: float, settings: PreflightSettings)
         unknown = f"the bench file does not say when {name} was calibrated"
         write = f'write [preflight] calibrated = {{"{name}" = YYYY-MM-DD}} into it'
         return not_asked(CheckName.CALIBRATION, unknown, write)
-    age = (datetime.fromtimestamp(now_unix_s, UTC).date() - day).days
-    told = f"{name} was calibrated on {day.isoformat()}"
+    age = int(now_unix_s // _DAY_S) - (day - _EPOCH).days
+    told = f"{name} was calibrated on {day}"
     if age < 0:
         return warned(CheckName.CALIBRATION, f"{told}, which is still to come", "correct the date in the bench file")
     if age > settings.calibration_valid_days:
