@@ -73,8 +73,19 @@ def _acknowledgement(notice: Notice) -> str:
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Sort by severity; of many, what says that a run has tripped or is unknown stands before all other alarms."""
     order = tuple(Severity)
-    return sorted(entries, key=lambda entry: (-order.index(entry.notice.severity), entry.notice.number))
+    is_flood = len(entries) > _FEW
+
+    def key(entry: Entry) -> tuple[int, bool, int]:
+        notice = entry.notice
+        return -order.index(notice.severity), is_flood and not _is_stop(notice), notice.number
+
+    return sorted(entries, key=key)
+
+
+def _is_stop(notice: Notice) -> bool:
+    return notice.kind == EventKind.STATE and notice.severity is Severity.ALARM
 
 
 def _subject(notice: Notice) -> str:
@@ -95,7 +106,10 @@ def _counted(message: Message) -> str:
         for severity in reversed(Severity)
         if counts[severity]
     ]
-    kinds = Counter(entry.notice.kind for entry in message.entries).most_common(2)
+    # No other kind, however often it is there, takes a trip out of the title.
+    stops = Counter(_word(entry.notice) for entry in message.entries if _is_stop(entry.notice))
+    others = Counter(entry.notice.kind for entry in message.entries if not _is_stop(entry.notice))
+    kinds = [*stops.most_common(), *others.most_common(2)]
     channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
     if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and len(message.entries) <= _FEW:
         # All of one run: what has happened to it, the gravest first.
