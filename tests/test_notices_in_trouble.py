@@ -81,6 +81,18 @@ async def test_acknowledged_silence_of_records_is_not_told_again_while_it_lasts(
     assert len(people.got) == 2
 
 
+async def test_records_that_stop_again_are_told_as_soon_after_a_long_silence(store: Store) -> None:
+    """Eight hours without records, and the second time it is told after three quarters of an hour, not after a day."""
+    add_run(store)
+    async with told(store, data_stop_s=900, **ONCE) as people:
+        people.updates = [RUN]
+        await asyncio.sleep(8 * 3600)
+        assert len(people.got) == 1
+        people.updates = [replace(RUN, samples=3)]
+        await asyncio.sleep(2800)
+    assert len(people.got) == 2
+
+
 async def test_acknowledged_silence_of_the_service_is_not_told_again_while_it_lasts(store: Store) -> None:
     """The same for a service that does not answer."""
     async with told(store, silent_s=60, **ONCE) as people:
