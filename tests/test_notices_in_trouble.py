@@ -20,7 +20,8 @@ from orchestrator.notices.incidents import SERVICE_DEAD
 from orchestrator.notices.quiet_hours import daily_test_is_due
 from orchestrator.notices.routes import levels_of
 from orchestrator.notices.state_file import StateFile
-from orchestrator.notices.values import Notice
+from orchestrator.notices.values import Entry, Message, Notice
+from orchestrator.notices.wording import body_of, title_of
 from orchestrator.rack.lock import lock_path
 from orchestrator.serving.service_watch import DEAD_S, Health, look_at, watch_service
 from orchestrator.states import RunState
@@ -189,6 +190,14 @@ async def test_a_digest_names_a_trip_before_all_other_alarms(store: Store) -> No
     ((_, _, letter),) = people.got
     assert ": 1 x what state says, " in letter.title
     assert letter.text.splitlines()[0].endswith("27-6-1 bare R000041: what state says")
+
+
+def test_a_label_does_not_turn_the_words_behind_it() -> None:
+    """A mark for writing from right to left in a label would have a phone show the rest of the title backwards."""
+    notice = Notice(1, "limit exceeded", Severity.ALARM, "4.2\u202e V", 1e9, "R000001", "27-1-3", "A\u202e17")
+    message = Message(1, "ada", ("phone",), (Entry(notice),))
+    assert title_of(message, "rack-1") == "[ALARM] rack-1: 27-1-3 A 17: limit exceeded"
+    assert body_of(message, "rack-1").isascii()
 
 
 @pytest.mark.parametrize(("by", "levels"), [("Ada ", (1,)), ("ada", (1,)), ("bob", ()), ("", ())])

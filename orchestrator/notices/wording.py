@@ -89,8 +89,17 @@ def _is_stop(notice: Notice) -> bool:
 
 
 def _subject(notice: Notice) -> str:
-    where = " ".join(part for part in (notice.channel, notice.label) if part)
+    where = _where(notice.channel, notice.label)
     return f"{where}: {_word(notice)}" if where else _word(notice)
+
+
+def _where(*parts: str | None) -> str:
+    return _shown(" ".join(part for part in parts if part))
+
+
+def _shown(text: str) -> str:
+    """Take out what would change the words beside it: a mark that turns the direction of writing, say."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _word(notice: Notice) -> str:
@@ -114,7 +123,7 @@ def _counted(message: Message) -> str:
     if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and len(message.entries) <= _FEW:
         # All of one run: what has happened to it, the gravest first.
         told = _gravest_first(message.entries)
-        where = " ".join(part for part in (told[0].notice.channel, told[0].notice.label) if part)
+        where = _where(told[0].notice.channel, told[0].notice.label)
         return f"{where}: {', '.join(dict.fromkeys(_word(entry.notice) for entry in told))}"
     where = f" on {len(channels)} channels" if len(channels) > 1 else f" on {channels.pop()}" if channels else ""
     return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
@@ -122,8 +131,8 @@ def _counted(message: Message) -> str:
 
 def _line(entry: Entry) -> str:
     notice = entry.notice
-    where = " ".join(part for part in (notice.channel, notice.label, notice.run_id) if part)
+    where = _where(notice.channel, notice.label, notice.run_id)
     why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
     kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
-    sentence = " ".join(notice.sentence.split())[:_SENTENCE_LENGTH]
+    sentence = _shown(" ".join(notice.sentence.split()))[:_SENTENCE_LENGTH]
     return f"{local_time(notice.at_unix_s, seconds=True)} {notice.severity.value} {where}: {kind}{sentence}{why}"
