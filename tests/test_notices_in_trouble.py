@@ -29,7 +29,7 @@ from orchestrator.store import Store, open_store
 from orchestrator.store.companion_files import notices_path
 from tests.notice_servers import endpoint
 from tests.storing import add_run
-from tests.told_people import PHONE, told
+from tests.told_people import PHONE, People, told
 
 RUN = RunUpdate("R000001", "A17", "27-1-3", RunState.RUNNING, "", 60.0, 3600.0, 1, 0.08, 2)
 # Neither escalation nor repeat comes to help.
@@ -58,6 +58,19 @@ async def test_a_damaged_file_is_set_aside_and_alarms_can_be_acknowledged(store:
         with StateFile(store.path) as other:
             assert other.acknowledge(None, "ada", wall_time()) == ["store doubted"]
     assert path.with_name(f"{path.name}.damaged").is_file()
+
+
+async def test_a_daily_test_that_reached_nobody_is_over_when_somebody_was_told(store: Store) -> None:
+    """A network that is away for a minute at nine is told once, and not every quarter of an hour until the evening."""
+    people = People(store, asyncio.get_running_loop().time(), broken={"phone", "boss"}, stores_reports=True)
+    store.add_event(None, EventKind.SERVICE_STARTED, "started", 1.8e9)
+    async with told(store, people, test_at="00:00", poll_s=1):
+        await asyncio.sleep(30)
+        people.broken.clear()
+        await asyncio.sleep(20 * 3600)
+    assert people.titles()[0] == "phone [ALARM] rack-1: notices failed"
+    assert len(people.got) <= 3
+    assert people.reports[-1][0] is EventKind.NOTICES_WORK
 
 
 def test_a_test_of_days_to_come_keeps_no_daily_test_from_being_sent() -> None:
