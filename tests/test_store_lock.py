@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owning
+from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owning, public_address
 from orchestrator.store import CannotOpen, open_store
 
 OWNER = """
@@ -229,3 +229,11 @@ def test_owners_words_begin_behind_the_byte_that_windows_locks(store_path: Path)
     with lock_path(store_path).open("rb") as file:
         assert file.read(1) == b" "
         assert file.read(1) == b"{"
+
+
+async def test_people_are_told_the_public_address_of_what_commands_ask(store_path: Path) -> None:
+    """Control answers at an address of its own that changes with each start; another's is told as it was asked."""
+    async with owning(store_path) as instance:
+        instance.write_owner("http://127.0.0.1:41234", "http://rig.lab.example:8765")
+        assert public_address(store_path, "http://127.0.0.1:41234") == "http://rig.lab.example:8765"
+        assert public_address(store_path, "http://127.0.0.1:5") == "http://127.0.0.1:5"

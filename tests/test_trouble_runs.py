@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.runs import replaying
 from orchestrator.runs.request import RunRequest
@@ -87,3 +88,37 @@ async def test_run_is_held_where_its_recipe_says_so_and_goes_on_when_resumed(rig
         await asyncio.sleep(1800)
         assert store.run(run.run_id).state is RunState.RUNNING
     assert len(marks(store, run.run_id)) == 1
+
+
+@LI_LI
+async def test_mark_that_was_not_written_before_the_service_died_is_written_after_it(rig: Rig, store: Store) -> None:
+    """Its records were committed, and the process was killed before the event was: the next one tells it."""
+    async with serving(rig, store) as service:
+        run = service.submit(order(), "ada")
+        await asyncio.sleep(3 * 3600)
+        rig.bench.tester.loosen_contact(CHANNEL, 300.0)
+        await asyncio.sleep(3600)
+    (before,) = marks(store, run.run_id)
+    store.connection.execute("DELETE FROM event WHERE kind = ?", (EventKind.CONTACT_RISES,))
+    async with serving(rig, store):
+        await asyncio.sleep(3600)
+    assert marks(store, run.run_id) == [before]
+
+
+@LI_LI
+async def test_run_is_held_although_the_service_died_between_the_word_and_the_hold(rig: Rig, store: Store) -> None:
+    """The event is in the store and no hold has followed it: the sign is found again, and holds the run."""
+    async with serving(rig, store) as service:
+        run = service.submit(order("guards: {trouble: {hold: [contact]}}\n"), "ada")
+        await asyncio.sleep(3 * 3600)
+        rig.bench.tester.loosen_contact(CHANNEL, 300.0)
+        told = {"action": "hold", "sign": "contact", "level": 50.0, "time_s": 3 * 3600.0}
+        store.add_event(run.run_id, EventKind.CONTACT_RISES, "the last word", wall_time(), json.dumps(told))
+    async with serving(rig, store) as service:
+        await asyncio.sleep(3600)
+        assert store.run(run.run_id).state is RunState.HOLDING
+        await service.resume(run.run_id, "ada")
+        await asyncio.sleep(3600)
+    async with serving(rig, store):
+        await asyncio.sleep(3600)
+    assert store.run(run.run_id).state is RunState.RUNNING

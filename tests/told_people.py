@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class People:
     reports: list[tuple[EventKind, str]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     updates: Sequence[RunUpdate] | None = ()
+    stores_reports: bool = False
 
     async def deliver(self, target: str, letter: Letter) -> Outcome:
         """Take a letter, unless the target is broken."""
@@ -47,6 +49,8 @@ class People:
     async def report(self, kind: EventKind, sentence: str, data: Mapping[str, Any]) -> None:
         """Store an event, as control does."""
         self.reports.append((kind, sentence))
+        if self.stores_reports:
+            self.store.add_event(None, kind, sentence, 1.8e9, json.dumps(dict(data)))
 
     def titles(self) -> list[str]:
         """Give the targets and titles of all that they got."""

@@ -119,6 +119,7 @@ def _sources(since: str, store: Path, url: str | None, now_unix_s: float) -> Sou
 
 def _asked(store: Path, url: str | None) -> tuple[LiveRack | None, str]:
     """Ask the service; without an answer return the reason in a sentence."""
+    from orchestrator.rack.lock import public_address
     from orchestrator.report.morning_live import live_rack
 
     try:
@@ -126,7 +127,7 @@ def _asked(store: Path, url: str | None) -> tuple[LiveRack | None, str]:
         found = client.get("/status")
     except NotServed as err:
         return None, str(err).partition("; start it")[0]
-    return live_rack(client.url, found, rack_notes(found)), ""
+    return live_rack(public_address(store, client.url), found, rack_notes(found)), ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.api.models.mqtt import MessageKind
 from orchestrator.feed.marks import Marks
 from orchestrator.feed.messages import Message, Topics
-from orchestrator.feed.outbox import select
+from orchestrator.feed.outbox import select, went_back
 from orchestrator.store import Store
 from orchestrator.store.cycle_numbers import cycle_of
 
@@ -79,7 +79,8 @@ class LiveSamples:
         self._tests: dict[int, _Followed] = {}
         self._due_s: dict[str, float] = {}
         self._dropped: dict[str, int] = {}
-        self._known = marks.samples()
+        # Of another store, or one that was put back from a backup, they tell nothing.
+        self._known = {} if went_back(store(), marks) else marks.samples()
         self._is_new = is_new
         self._is_first = True
         self.look_for_tests(asyncio.get_running_loop().time())
@@ -144,6 +145,7 @@ class LiveSamples:
         """Begin to follow a test: at its first record, if it began under our eyes."""
         newest = self._newest(test)
         if (known := self._known.get(test)) is not None:
+            known = min(known, newest)
             # Between the last answer and the end of that life some were sent.
             return _Followed(test, run_id, channel, known, known, newest, newest)
         begin = newest if self._is_new and self._is_first else 0

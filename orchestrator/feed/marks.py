@@ -11,11 +11,16 @@ import logging
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.store.errors import CannotOpen
+
 logger = logging.getLogger(__name__)
+
+# What SQLite says of a file that is none of its, or is damaged. Anything else may be over in a moment.
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -53,11 +58,17 @@ class Marks:
     """The file of marks, opened for the life of the feed."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made anew where there is none or it is damaged: the feed then begins at what is newest."""
+        """Open the file, made anew where there is none or it is damaged: the feed then begins at what is newest.
+
+        Raises CannotOpen for one that cannot be used now, on a full disk say: what it tells is not forgotten.
+        """
         self._path = path
+        self._is_told = False
         try:
             self._connection = _opened(path)
-        except sqlite3.DatabaseError as err:
+        except sqlite3.Error as err:
+            if getattr(err, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                raise CannotOpen(f"{path}, which tells how far was sent, cannot be used: {err}") from err
             aside = path.with_name(f"{path.name}.damaged")
             logger.error("%s cannot be read (%s): it is kept as %s, and the feed begins anew", path, err, aside.name)
             path.replace(aside)
@@ -72,21 +83,27 @@ class Marks:
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Write what is noted inside in one commit."""
-        self._connection.execute("BEGIN IMMEDIATE").close()
+        self._run("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK").close()
+            if self._connection.in_transaction:
+                self._run("ROLLBACK")
             raise
-        self._connection.execute("COMMIT").close()
+        if self._connection.in_transaction:
+            self._run("COMMIT")
+        if self._connection.in_transaction:
+            self._run("ROLLBACK")
 
     def client_id(self) -> str:
         """Return the random part of the client id, the same for all lives of this feed.
 
         A connection that the broker still believes in is so taken over, and its last will comes before our first word.
         """
-        self._run("INSERT OR IGNORE INTO meta VALUES ('client_id', ?)", secrets.token_hex(6))
-        return str(self._one("SELECT value FROM meta WHERE name = 'client_id'")[0])
+        made = secrets.token_hex(6)
+        self._run("INSERT OR IGNORE INTO meta VALUES ('client_id', ?)", made)
+        found = self._one("SELECT value FROM meta WHERE name = 'client_id'")
+        return str(found[0]) if found else made
 
     def events(self) -> EventMark | None:
         """Return the mark of events, None for a feed that has never sent any."""
@@ -106,7 +123,7 @@ class Marks:
     def note_rows(self, kind: str, marks: Mapping[str, RowMark]) -> None:
         """Note marks of rows, by run."""
         values = [(kind, run_id, it.sent, it.digest, it.tried) for run_id, it in marks.items()]
-        self._connection.executemany("INSERT OR REPLACE INTO row_mark VALUES (?, ?, ?, ?, ?)", values).close()
+        self._run_all("INSERT OR REPLACE INTO row_mark VALUES (?, ?, ?, ?, ?)", values)
 
     def samples(self) -> dict[int, int]:
         """Return the sequence number of the newest record that was sent, by test."""
@@ -116,7 +133,7 @@ class Marks:
         """Note how far the records of the tests that are followed were sent; others are forgotten."""
         with self.together():
             self._run("DELETE FROM sample_mark")
-            self._connection.executemany("INSERT INTO sample_mark VALUES (?, ?)", marks.items()).close()
+            self._run_all("INSERT OR REPLACE INTO sample_mark VALUES (?, ?)", marks.items())
 
     def discovered(self) -> set[str]:
         """Return the topics under which Home Assistant was told of something."""
@@ -126,10 +143,24 @@ class Marks:
         """Note the topics under which Home Assistant is told of something now."""
         with self.together():
             self._run("DELETE FROM discovered")
-            self._connection.executemany("INSERT INTO discovered VALUES (?)", [(it,) for it in topics]).close()
+            self._run_all("INSERT OR REPLACE INTO discovered VALUES (?)", [(it,) for it in topics])
 
     def _run(self, sql: str, *values: object) -> None:
-        self._connection.execute(sql, values).close()
+        self._write(lambda: self._connection.execute(sql, values).close())
+
+    def _run_all(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self._write(lambda: self._connection.executemany(sql, rows).close())
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write; a file that takes nothing keeps no message from being sent, and is logged once."""
+        try:
+            write()
+        except sqlite3.Error as err:
+            if not self._is_told:
+                logger.error(
+                    "%s: %s; messages are sent all the same, and may be sent again after a restart", self._path, err
+                )
+            self._is_told = True
 
     def _one(self, sql: str) -> tuple[object, ...]:
         found: tuple[object, ...] | None = self._connection.execute(sql).fetchone()
@@ -145,6 +176,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL").close()
         connection.execute("PRAGMA synchronous = FULL").close()
         connection.executescript(_TABLES).close()
+        # Raises for damage; the file is small.
+        for name in ("meta", "event_mark", "row_mark", "sample_mark", "discovered"):
+            connection.execute(f"SELECT count(*) FROM (SELECT * FROM {name} ORDER BY 1)").fetchall()  # noqa: S608 names of ours
     except BaseException:
         connection.close()
         raise

@@ -48,6 +48,20 @@ def newest_event(store: Store) -> int:
     return int(select(store, "SELECT coalesce(max(id), 0) FROM event")[0][0])
 
 
+def went_back(store: Store, marks: Marks) -> bool:
+    """Return whether the last event that was sent is not in a store as it was. Raises StoreError.
+
+    The store is another one then, or was put back from a backup: other rows have the numbers of those that were sent.
+    """
+    mark = marks.events()
+    return mark is not None and not _is_there(store, mark)
+
+
+def _is_there(store: Store, mark: EventMark) -> bool:
+    is_there = "SELECT 1 FROM event WHERE id = ? AND at_unix_s = ?"
+    return mark.sent == 0 or bool(select(store, is_there, mark.sent, mark.at_unix_s))
+
+
 class EventOutbox:
     """The events behind the mark."""
 
@@ -101,10 +115,12 @@ class EventOutbox:
     def _checked(self, mark: EventMark) -> EventMark:
         """Return the mark, or an earlier one in a store that was put back from a backup."""
         store = self._store()
-        is_there = "SELECT 1 FROM event WHERE id = ? AND at_unix_s = ?"
-        if mark.sent == 0 or select(store, is_there, mark.sent, mark.at_unix_s):
+        if _is_there(store, mark):
             return mark
         (number,) = select(store, "SELECT coalesce(max(id), 0) FROM event WHERE at_unix_s <= ?", mark.at_unix_s)[0]
+        if rows := select(store, _BEFORE_SERVICE, EventKind.SERVICE_STARTED.value):
+            # By a clock that was set back meanwhile, what is new looks older.
+            number = min(number, rows[0][0])
         logger.warning(
             "event %d, the last that was sent, is not in %s as it was: the store is another one, or was put back from "
             "a backup; events are sent from number %d on", mark.sent, store.path, number + 1,
@@ -215,6 +231,8 @@ class RowOutbox:
         self._is_late = False
         if is_new:
             self._begin()
+        else:
+            self._check(went_back(store(), marks))
 
     def is_late(self, late: bool) -> None:
         """Say whether what is pending now is backfill: it was stored before the connection was made."""
@@ -276,6 +294,17 @@ class RowOutbox:
                 row = select(self._store(), self._kind.rows, run_id, head, 2)[-1]
                 marks[run_id] = RowMark(head, hashlib.sha256(as_json(row)).hexdigest()[:16], head)
         self._note(marks)
+
+    def _check(self, is_other: bool) -> None:
+        """Forget the marks of rows that are not in the store any more: all of such a run are sent again.
+
+        ``is_other``: the store is not that of which the marks tell, so that a row must also be the one that was sent.
+        """
+        for run_id, mark in list(self._marks.items()):
+            rows = select(self._store(), self._kind.rows, run_id, mark.sent, 2)
+            digests = [hashlib.sha256(as_json(row)).hexdigest()[:16] for row in rows if row[0] == mark.sent]
+            if mark.sent and (not digests or (is_other and mark.digest not in digests)):
+                self._note({run_id: RowMark()})
 
     def _row(self, run_id: str, row: tuple[Any, ...], digest: str, mark: RowMark, previous: int | None) -> OutRow:
         number, channel, label, test, *values = row

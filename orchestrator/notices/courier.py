@@ -47,6 +47,8 @@ class Courier:
         self._state = state
         self._around = around
         self._is_undelivered = state.mark(_UNDELIVERED) is not None
+        # The alarms that notices had failed of which it was reported that they work again.
+        self._over: set[int] = set()
 
     async def send(self, message: Message) -> None:
         """Send a message to the targets of its route, one after the other, until one has taken it."""
@@ -79,9 +81,14 @@ class Courier:
     def undelivered_report(self) -> Coroutine[Any, Any, None] | None:
         """Return what is to be stored when no target has taken an alarm, or one takes notices again; else None."""
         undelivered = [it for it in self._policy.undelivered if it.first.kind != EventKind.NOTICES_FAILED]
-        if bool(undelivered) == self._is_undelivered:
+        # Whoever was told that a daily test reached nobody shows that notices work again.
+        failed = {
+            it.number for it in self._policy.incidents if it.first.kind == EventKind.NOTICES_FAILED and it.is_told
+        }
+        if bool(undelivered) == self._is_undelivered and (undelivered or failed <= self._over):
             return None
         self._is_undelivered = bool(undelivered)
+        self._over = failed
         if not undelivered:
             self._state.drop_mark(_UNDELIVERED)
             words = "a target takes notices again, or what nobody was told is over"

@@ -42,7 +42,7 @@ _LOOK_S = 1.0
 # The notices' own sign of life in their file, for the watcher of a dead service.
 BEAT_S = 10.0
 # The marks in the state file.
-READ_TO, TESTED, BEAT = "read to event", "tested on day", "alive"
+READ_TO, READ_TO_AT, TESTED, BEAT = "read to event", "read to event of", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
 
@@ -67,6 +67,12 @@ class Dispatcher:
         self._read_to: int | None = None
         self._look_s = self._beat_s = now_s
         self._is_told_of_store = False
+        # The day of the last daily test; kept here too: a file that takes nothing would have it sent without end.
+        self._tested: date | None = None
+        if (tested := state.mark(TESTED)) is not None:
+            self._tested = date.fromordinal(int(tested))
+        # The keys of what the notices have found themselves and a person has acknowledged, until its cause is gone.
+        self._acknowledged: set[str] = set()
         self._take_up(now_s)
 
     async def run(self) -> None:
@@ -95,6 +101,7 @@ class Dispatcher:
                 self._take(told, now_s)
                 self._read_to = told.event.id
                 self._state.keep_mark(READ_TO, told.event.id)
+                self._state.keep_mark(READ_TO_AT, told.event.at_unix_s)
         except StoreError as err:
             if not self._is_told_of_store:
                 logger.warning("the store cannot be read: %s", err)
@@ -104,9 +111,10 @@ class Dispatcher:
 
     def _start(self) -> int:
         """Return the event to read on after: where the process before was; at the first start nothing old is told."""
-        newest, kept = self._around.reader.newest(), self._state.mark(READ_TO)
-        # A store that went back has other events now.
-        return newest if kept is None or kept > newest else int(kept)
+        kept = self._state.mark(READ_TO)
+        if kept is None:
+            return self._around.reader.newest()
+        return self._around.reader.before_it_went_back(int(kept), self._state.mark(READ_TO_AT))
 
     def _take(self, told: RunEvent, now_s: float) -> None:
         event = told.event
@@ -115,7 +123,7 @@ class Dispatcher:
             self._close(lambda it: it.key in gone, f"{event.kind}: {event.sentence}")
         if event.kind in SEEN_BY and channel is not None:
             self._look_at_acknowledgements()
-            self._close(lambda it: it.first.channel == channel and not it.is_latched, event.sentence)
+            self._close(lambda it: it.first.channel == channel and it.ends_by_an_order, event.sentence)
         notice = Notice(
             self._number + 1,
             str(event.kind),
@@ -156,17 +164,18 @@ class Dispatcher:
             self._beat_s = now_s + BEAT_S
             self._state.keep_mark(BEAT, wall_time())
         today = _local_now()
-        kept = self._state.mark(TESTED)
         at = self._settings.test_at if isinstance(self._settings.test_at, time) else None
-        if daily_test_is_due(today, at, date.fromordinal(int(kept)) if kept is not None else None):
-            self._state.keep_mark(TESTED, today.date().toordinal())
+        if daily_test_is_due(today, at, self._tested):
+            self._tested = today.date()
+            self._state.keep_mark(TESTED, self._tested.toordinal())
             group.create_task(self._courier.test(), name="daily test of notices")
 
     def _look_at_answers(self, updates: Sequence[RunUpdate] | None, now_s: float) -> None:
         silent_s = self._answers.look(answers=updates is not None, now_s=now_s)
         if silent_s is None:
             self._close(lambda it: it.key == SERVICE_SILENT, "the service answers again")
-        elif not self._is_open(SERVICE_SILENT):
+            self._acknowledged.discard(SERVICE_SILENT)
+        elif not self._is_known(SERVICE_SILENT):
             sentence = (
                 f"the process that owns the instruments has not answered for {duration_words(silent_s)}: nothing is "
                 "watched or stopped by cellrig, the testers go on under their own limits"
@@ -176,16 +185,20 @@ class Dispatcher:
     def _look_at_records(self, updates: Sequence[RunUpdate], now_s: float) -> None:
         stopped = self._records.look(updates, now_s)
         self._close(lambda it: it.first.kind == DATA_STOPPED and it.first.run_id not in stopped, "records come again")
+        there = set()
         for found in stopped.values():
             sentence = f"no record has come for {duration_words(found.silent_s)}, and the run is {found.update.state}"
             notice = self._own(DATA_STOPPED, sentence, found.update)
-            if not self._is_open(key_of(notice)):
+            there.add(key_of(notice))
+            if not self._is_known(key_of(notice)):
                 self._tell(notice, now_s)
+        self._acknowledged &= there | {SERVICE_SILENT}
 
     def _look_at_acknowledgements(self) -> None:
         """End what a person has acknowledged: by ``cellrig notices ack``, or a latched run by ``cellrig ack``."""
         acknowledged = self._state.closed(it.number for it in self._policy.incidents)
-        self._policy.close(lambda it: it.number in acknowledged)
+        seen = self._policy.close(lambda it: it.number in acknowledged)
+        self._acknowledged |= {it.key for it in seen if it.first.kind in {DATA_STOPPED, SERVICE_SILENT}}
         left = set()
         for incident in self._policy.incidents:
             if (run_id := incident.first.run_id) is None or incident.first.kind == DATA_STOPPED:
@@ -200,8 +213,9 @@ class Dispatcher:
                 left.add(incident.number)
         self._close(lambda it: it.number in left, "its run was acknowledged, or goes on")
 
-    def _is_open(self, key: str) -> bool:
-        return any(incident.key == key for incident in self._policy.incidents)
+    def _is_known(self, key: str) -> bool:
+        """Return whether people are told of it now, or one has acknowledged it and its cause lasts."""
+        return key in self._acknowledged or any(incident.key == key for incident in self._policy.incidents)
 
     def _close(self, is_over: Callable[[Incident], bool], why: str) -> None:
         for incident in self._policy.close(is_over):
@@ -221,17 +235,16 @@ class Dispatcher:
             if (kept := self._state.first_and_last(row["number"])) is None:
                 continue
             first, last, count = kept
-            is_told = row["told_unix_s"] is not None
             levels = tuple(level for level in levels_of(self._settings, last) if level > row["level"])
-            # What nobody was told is told at once.
-            repeats_s = now_s + self._settings.repeat_s if is_told else now_s
-            escalates_s = now_s + self._settings.escalate_after_s
+            repeats_s, escalates_s = now_s + self._settings.repeat_s, now_s + self._settings.escalate_after_s
             incident = Incident(
                 row["number"], row["key"], first, last, now_s, row["level"], levels, escalates_s, repeats_s, count
             )
-            incident.is_told = is_told
             incident.notices = {first.number, last.number}
-            self._policy.restore(incident)
+            # What nobody was told is told at once: not only the newest, which may be the less grave.
+            untold = self._state.untold_of(row["number"])
+            incident.is_told = all(notice.number != last.number for notice in untold)
+            self._policy.restore(incident, untold, now_s)
         self._policy.number_after(self._state.newest_incident())
         for notice in self._state.untold(wall_time() - _UNTOLD_S):
             self._policy.tell(notice, now_s)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.events import Event
+from orchestrator.events import Event, EventKind
 from orchestrator.events.values import stored_event
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from orchestrator.store.errors import explained
 
+_BEFORE_START = """
+SELECT coalesce(max(id), 0) FROM event WHERE at_unix_s <= ?
+    AND id < coalesce((SELECT max(id) FROM event WHERE kind = ?), 1 << 62)
+"""
 # As many rows are read in a millisecond or two; what is left is read a moment later.
 _MOST = 500
 _SQL = """
@@ -43,6 +47,21 @@ class EventReader:
         with explained(store.path):
             (newest,) = store.connection.execute("SELECT max(id) FROM event").fetchone()
         return int(newest or 0)
+
+    def before_it_went_back(self, number: int, at_unix_s: float | None) -> int:
+        """Return a number, of an event that happened at a time, if it is in the store as it was (None: not known when).
+
+        In a store that is another one, or was put back from a backup, later events have the numbers of those that are
+        gone: then the last event is returned that is older and was there before the service's newest start.
+        """
+        store = self._store()
+        with explained(store.path):
+            row = store.connection.execute("SELECT at_unix_s FROM event WHERE id = ?", (number,)).fetchone()
+            if number == 0 or (row is not None and at_unix_s in {None, row[0]}):
+                return number
+            until_s = float("inf") if at_unix_s is None else at_unix_s
+            (found,) = store.connection.execute(_BEFORE_START, (until_s, EventKind.SERVICE_STARTED)).fetchone()
+        return int(found)
 
     def after(self, number: int) -> list[RunEvent]:
         """Return the next events after a number, in order."""

@@ -63,6 +63,14 @@ class Incident:
     # Whether its run was seen to wait for the acknowledgement of a person (``cellrig ack``).
     is_latched: bool = False
 
+    @property
+    def ends_by_an_order(self) -> bool:
+        """Whether it is over once somebody orders something at its channel.
+
+        Records that do not come are told until they come, or a person acknowledges that.
+        """
+        return not self.is_latched and self.first.kind != DATA_STOPPED
+
 
 def with_key(incidents: Iterable[Incident], key: str) -> Incident | None:
     """Return the open incident with a key."""

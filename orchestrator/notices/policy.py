@@ -64,16 +64,19 @@ class Policy:
             incident = self._opened(notice, levels, now_s)
         else:
             incident.last, incident.count = notice, incident.count + 1
+            # That people know of what came before helps nobody who is not told of this one.
+            incident.is_told = False
         incident.notices.add(notice.number)
         # Whoever has been called already hears of what comes after, too.
-        for level in levels:
-            if level not in incident.levels:
-                incident.untold |= self._queue(notice, Reason.NEW, level, now_s)
+        self._queue_of(incident, notice, now_s)
         return incident
 
-    def restore(self, incident: Incident) -> None:
-        """Take up an incident that was open when the process of before ended."""
+    def restore(self, incident: Incident, untold: Iterable[Notice] = (), now_s: float = 0.0) -> None:
+        """Take up an incident that was open when the process of before ended; ``untold`` are told now."""
         self._incidents.append(incident)
+        for notice in untold:
+            incident.notices.add(notice.number)
+            self._queue_of(incident, notice, now_s)
 
     def number_after(self, newest: int) -> None:
         """Give new incidents numbers above those of earlier processes."""
@@ -126,9 +129,12 @@ class Policy:
             return
         _, outbox = self._sending.pop(message.number)
         outbox.delivered()
+        numbers = {entry.notice.number for entry in message.entries}
         for incident in self._incidents_in(message):
-            incident.is_told, incident.is_undelivered = True, False
-            incident.untold.clear()
+            # One that has come since waits in another message.
+            if incident.last.number in numbers:
+                incident.is_told, incident.is_undelivered = True, False
+                incident.untold.clear()
 
     def failed(self, message: Message, now_s: float) -> None:
         """Note that no target of a message's route has taken it: it waits for a later trial, others are called now."""
@@ -157,6 +163,12 @@ class Policy:
         )
         self._incidents.append(incident)
         return incident
+
+    def _queue_of(self, incident: Incident, notice: Notice, now_s: float) -> None:
+        """Let an alarm of an incident wait for everybody who has been called."""
+        for level in levels_of(self._settings, notice):
+            if level not in incident.levels:
+                incident.untold |= self._queue(notice, Reason.NEW, level, now_s)
 
     def _remind(self, incident: Incident, now_s: float) -> None:
         """Call the next level, or everybody again who has been called, when the time has come."""

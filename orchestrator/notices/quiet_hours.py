@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 
 def is_quiet(now: datetime, begin: time | None, end: time | None) -> bool:
@@ -20,6 +20,9 @@ def is_quiet(now: datetime, begin: time | None, end: time | None) -> bool:
 def daily_test_is_due(now: datetime, at: time | None, last: date | None) -> bool:
     """Return whether the test message of this local day is due: its time has come, and none was sent today yet.
 
-    A service that was away at that time sends it when it is back on the same day. ``at`` None: never.
+    A service that was away at that time sends it when it is back on the same day. A test of days to come was sent by a
+    clock that has been set back since, and counts for nothing. ``at`` None: never.
     """
-    return at is not None and now.time() >= at and (last is None or last < now.date())
+    if at is None or now.time() < at:
+        return False
+    return last is None or last < now.date() or last > now.date() + timedelta(days=1)

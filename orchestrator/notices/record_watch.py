@@ -52,14 +52,19 @@ class RecordWatch:
             if before is None:
                 before = _Seen(update.samples, now_s)
             elif update.samples != before.samples:
-                longest_s = max(before.longest_s, now_s - before.at_s)
+                # A pause that was told counts only as far as was waited for: after an outage of hours, the next one
+                # would be told after three times as many.
+                longest_s = max(before.longest_s, min(now_s - before.at_s, self._patience_s(before)))
                 before = _Seen(update.samples, now_s, longest_s)
             seen[update.run_id] = before
             silent_s = now_s - before.at_s
-            if silent_s > max(self._stop_s, _PAUSES * before.longest_s):
+            if silent_s > self._patience_s(before):
                 stopped[update.run_id] = Stopped(update, silent_s)
         self._seen = seen
         return stopped
+
+    def _patience_s(self, seen: _Seen) -> float:
+        return max(self._stop_s, _PAUSES * seen.longest_s)
 
 
 class AnswerWatch:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from orchestrator.bench.notice_settings import NoticeSettings, TargetSettings
 from orchestrator.events import Severity
 from orchestrator.notices.values import Notice
+from protocols.plausibility import is_same_person
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ def _takes(target: TargetSettings, notice: Notice) -> bool:
         return False
     if notice.channel is None:
         return True
-    if target.runs == "own" and notice.run_id is not None and target.person != notice.person:
+    # ``ada `` has ordered what ``Ada`` is told; an order without a name is nobody's own.
+    is_own = bool(notice.person) and is_same_person(target.person, notice.person)
+    if target.runs == "own" and notice.run_id is not None and not is_own:
         return False
     return any(fnmatchcase(notice.channel.lower(), pattern.lower()) for pattern in target.channels)

@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from orchestrator.events import Severity
 from orchestrator.notices.incidents import Incident
 from orchestrator.notices.values import Message, Notice, Outcome
-from orchestrator.store.companion_files import notices_path
+from orchestrator.store.companion_files import logs_of, notices_path
 from orchestrator.store.place import real_path
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS delivery (
 PRAGMA user_version = 1;
 """
 _LAYOUT_VERSION = 1
+# What SQLite says of a file that is none of its, or is damaged. Anything else may be over in a moment.
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # A command acknowledges while the service writes.
 _BUSY_S = 2.0
 # Some months of an ordinary rack; a night of floods.
@@ -65,7 +67,9 @@ class StateFile:
         self.path = notices_path(real_path(store))
         self._is_told = False
         self._connection: sqlite3.Connection | None = None
-        if create or self.path.exists():
+        if create:
+            self._connection = self._try(self._opened_or_anew, None)
+        elif self.path.exists():
             self._connection = self._try(self._opened, None)
 
     def __enter__(self) -> Self:
@@ -112,6 +116,11 @@ class StateFile:
         for entry in message.entries:
             sql = "UPDATE notice SET told_unix_s = ? WHERE number = ? AND told_unix_s IS NULL"
             self._write(sql, at_unix_s, entry.notice.number)
+
+    def untold_of(self, incident: int) -> list[Notice]:
+        """Return the notices of an incident that no target has taken, oldest first."""
+        sql = "SELECT * FROM notice WHERE told_unix_s IS NULL AND incident = ? ORDER BY number"
+        return [_notice(row) for row in self._rows(sql, incident)]
 
     def untold(self, since_unix_s: float) -> list[Notice]:
         """Return the notices since a time that no target has taken and that belong to no incident, oldest first."""
@@ -205,6 +214,20 @@ class StateFile:
         """Return the newest attempts to deliver something, oldest first."""
         return self._rows("SELECT * FROM (SELECT * FROM delivery ORDER BY number DESC LIMIT ?) ORDER BY number", most)
 
+    def _opened_or_anew(self) -> sqlite3.Connection:
+        """Open the file; one that is damaged is kept under another name, and what it told is forgotten."""
+        try:
+            return self._opened()
+        except sqlite3.Error as err:
+            if getattr(err, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                raise
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            logger.error("%s cannot be read (%s): it is kept as %s, and a new one is begun", self.path, err, aside.name)
+            self.path.replace(aside)
+            for log in logs_of(self.path):
+                log.unlink(missing_ok=True)
+            return self._opened()
+
     def _opened(self) -> sqlite3.Connection:
         is_new = not self.path.exists()
         connection = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)
@@ -212,11 +235,18 @@ class StateFile:
             # Names of people and cells stand in it, as in the store.
             self.path.chmod(0o600)
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL").close()
-        connection.execute("PRAGMA synchronous = NORMAL").close()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version < _LAYOUT_VERSION:
-            connection.executescript(_LAYOUT)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            connection.execute("PRAGMA synchronous = NORMAL").close()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version < _LAYOUT_VERSION:
+                connection.executescript(_LAYOUT)
+            # Raises for damage of what is needed at once.
+            for sql in ("SELECT * FROM mark", f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL"):
+                connection.execute(sql).fetchall()
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:

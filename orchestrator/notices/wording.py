@@ -73,13 +73,33 @@ def _acknowledgement(notice: Notice) -> str:
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Sort by severity; of many, what says that a run has tripped or is unknown stands before all other alarms."""
     order = tuple(Severity)
-    return sorted(entries, key=lambda entry: (-order.index(entry.notice.severity), entry.notice.number))
+    is_flood = len(entries) > _FEW
+
+    def key(entry: Entry) -> tuple[int, bool, int]:
+        notice = entry.notice
+        return -order.index(notice.severity), is_flood and not _is_stop(notice), notice.number
+
+    return sorted(entries, key=key)
+
+
+def _is_stop(notice: Notice) -> bool:
+    return notice.kind == EventKind.STATE and notice.severity is Severity.ALARM
 
 
 def _subject(notice: Notice) -> str:
-    where = " ".join(part for part in (notice.channel, notice.label) if part)
+    where = _where(notice.channel, notice.label)
     return f"{where}: {_word(notice)}" if where else _word(notice)
+
+
+def _where(*parts: str | None) -> str:
+    return _shown(" ".join(part for part in parts if part))
+
+
+def _shown(text: str) -> str:
+    """Take out what would change the words beside it: a mark that turns the direction of writing, say."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _word(notice: Notice) -> str:
@@ -95,12 +115,15 @@ def _counted(message: Message) -> str:
         for severity in reversed(Severity)
         if counts[severity]
     ]
-    kinds = Counter(entry.notice.kind for entry in message.entries).most_common(2)
+    # No other kind, however often it is there, takes a trip out of the title.
+    stops = Counter(_word(entry.notice) for entry in message.entries if _is_stop(entry.notice))
+    others = Counter(entry.notice.kind for entry in message.entries if not _is_stop(entry.notice))
+    kinds = [*stops.most_common(), *others.most_common(2)]
     channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
     if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and len(message.entries) <= _FEW:
         # All of one run: what has happened to it, the gravest first.
         told = _gravest_first(message.entries)
-        where = " ".join(part for part in (told[0].notice.channel, told[0].notice.label) if part)
+        where = _where(told[0].notice.channel, told[0].notice.label)
         return f"{where}: {', '.join(dict.fromkeys(_word(entry.notice) for entry in told))}"
     where = f" on {len(channels)} channels" if len(channels) > 1 else f" on {channels.pop()}" if channels else ""
     return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
@@ -108,8 +131,8 @@ def _counted(message: Message) -> str:
 
 def _line(entry: Entry) -> str:
     notice = entry.notice
-    where = " ".join(part for part in (notice.channel, notice.label, notice.run_id) if part)
+    where = _where(notice.channel, notice.label, notice.run_id)
     why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
     kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
-    sentence = " ".join(notice.sentence.split())[:_SENTENCE_LENGTH]
+    sentence = _shown(" ".join(notice.sentence.split()))[:_SENTENCE_LENGTH]
     return f"{local_time(notice.at_unix_s, seconds=True)} {notice.severity.value} {where}: {kind}{sentence}{why}"

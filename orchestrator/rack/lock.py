@@ -282,6 +282,12 @@ def _is_at(file: IO[str], path: Path) -> bool:
         return False
 
 
+def public_address(store: Path, asked: str) -> str:
+    """Return the address that people are told of a store's service, which commands ask at another one."""
+    owner = owner_of(store)
+    return owner.public_url if owner is not None and owner.url == asked and owner.public_url else asked
+
+
 def last_alive_unix_s(store: Path) -> float:
     """Return the time of a store's last sign of a living service, by that service's clock; 0 when there is none."""
     with contextlib.suppress(FileNotFoundError):

@@ -20,7 +20,7 @@ from orchestrator.rollback import as_before
 from orchestrator.runs.journal import RunJournal
 from orchestrator.runs.progress import Progress
 from orchestrator.runs.replaying import Replay
-from orchestrator.runs.run_guards import RunGuards
+from orchestrator.runs.run_guards import TROUBLE_KINDS, RunGuards
 from orchestrator.states import ALSO, Ending, RunState
 from orchestrator.store import Store
 from orchestrator.store.cycle_numbers import CycleBegin, add_cycle_begins, changes, last_cycle_begin
@@ -243,7 +243,8 @@ class RecordPipeline:
     async def replay(self) -> None:
         """Bring the judges to the end of the stored samples, after a restart, in slices between which the loop runs.
 
-        What asked for an end of a run that still goes on was found before, and not acted on; marks are written already.
+        What asked for an end of a run that still goes on was found before, and not acted on; marks are written already,
+        but for trouble: its watch knows from the run's events which was told.
         """
         last = self._store.last_sample(self.test)
         if last is None:
@@ -274,7 +275,8 @@ class RecordPipeline:
             self._journal.note(EventKind.STORE_DOUBTED, replay.doubt, severity=Severity.WARNING)
 
     def _found_again(self, findings: list[Finding]) -> None:
-        self._findings += tuple(finding for finding in findings if finding.action is not Action.MARK)
+        untold = [it for it in findings if it.action is not Action.MARK or it.kind in TROUBLE_KINDS]
+        self._findings += tuple(untold)
 
     def finish(self, *, run_is_over: bool = False) -> None:
         """Judge and save the last step of a finished test; a cycle stays open as long as its run may go on.

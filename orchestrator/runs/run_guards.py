@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from drivers.interfaces import Sample
+from orchestrator.events import EventKind
 from orchestrator.judging.guards import StepWatch
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.steps import ExecutedStep
@@ -15,6 +17,7 @@ from orchestrator.judging.vanishing import VanishingWatch
 from orchestrator.rollback import as_before
 from orchestrator.shorts import ShortFinding, ShortKind
 from orchestrator.shorts.run_shorts import RunShorts
+from orchestrator.states import RunState
 from orchestrator.store.rows import EventRow
 from protocols.cell import SYMMETRIC
 from protocols.program import CyclingSegment, Program, ShortPolicy
@@ -25,6 +28,8 @@ _ACTIONS = {
     ShortPolicy.HOLD: Action.HOLD,
     ShortPolicy.MARK: Action.MARK,
 }
+TROUBLE_KINDS = frozenset(KINDS.values())
+_TROUBLE = frozenset(kind.value for kind in TROUBLE_KINDS)
 _TAKEN_BACK = frozenset({ShortKind.MENDED, ShortKind.CAME_BACK, ShortKind.SOFT_DROPPED})
 
 
@@ -85,10 +90,18 @@ class RunGuards:
         return found
 
     def recall(self, events: Iterable[EventRow]) -> None:
-        """Take over which trouble the run's events tell of, before stored records are judged again."""
-        kinds = {kind.value for kind in KINDS.values()}
-        told = [json.loads(event.data_json) for event in events if event.kind in kinds and event.data_json]
-        self._trouble.recall((it[SIGN_KEY], it[LEVEL_KEY], it["time_s"]) for it in told if SIGN_KEY in it)
+        """Take over which trouble the run's events tell of, before stored records are judged again.
+
+        What was to hold the run, and did not before the service died, is found again, and holds it then.
+        """
+        told: list[dict[str, Any]] = []
+        waiting: list[dict[str, Any]] = []
+        for event in events:
+            if event.kind == EventKind.STATE and event.message.partition(":")[0] == RunState.HOLDING.value:
+                told, waiting = told + waiting, []
+            elif event.kind in _TROUBLE and event.data_json and SIGN_KEY in (data := json.loads(event.data_json)):
+                (waiting if data.get("action") == Action.HOLD.name.lower() else told).append(data)
+        self._trouble.recall((it[SIGN_KEY], it[LEVEL_KEY], it["time_s"]) for it in told)
 
     def finish(self) -> list[Finding]:
         """Judge what is open at the end of the run."""

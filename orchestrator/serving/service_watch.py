@@ -30,7 +30,7 @@ from orchestrator.store import open_store
 
 # Twice what a restart by the service manager and the first connection to the testers take.
 DEAD_S = 120.0
-_LAST_TOLD = "dead service last told"
+_LAST_TOLD, _TOLD_GRAVITY = "dead service last told", "dead service gravity"
 
 
 class Health(StrEnum):
@@ -53,6 +53,11 @@ class Health(StrEnum):
         """Whether people are told."""
         return self not in {Health.LIVES, Health.ENDED}
 
+    @property
+    def gravity(self) -> int:
+        """How bad it is: that nobody is told is less than that nobody watches."""
+        return {Health.MUTE: 1, Health.LEFT: 2}.get(self, 3 if self.is_told else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -70,7 +75,9 @@ def look_at(store: Path, state: StateFile, now_unix_s: float) -> Look:
         # The clock of a fast simulated rack runs ahead; the notices' own goes by this machine's.
         alive_unix_s = state.mark(BEAT) or now_unix_s
     silent_s = now_unix_s - alive_unix_s
-    since = f"since {local_time(alive_unix_s, seconds=True)} ({duration_words(silent_s)})"
+    since = f"since {local_time(alive_unix_s, seconds=True)} ({duration_words(max(0.0, silent_s))})"
+    if silent_s < -DEAD_S:
+        since = "since before the clock of this machine was set back"
     owner = owner_of(store)
     if owner is not None:
         beat_unix_s = state.mark(BEAT)
@@ -81,7 +88,7 @@ def look_at(store: Path, state: StateFile, now_unix_s: float) -> Look:
             mute = f"since {local_time(beat_unix_s, seconds=True)} the service tells nobody what happens; it watches on"
             return Look(Health.MUTE, mute, beat_unix_s)
         return Look(Health.LIVES, f"the service lives: {owner}", alive_unix_s)
-    if silent_s <= DEAD_S:
+    if abs(silent_s) <= DEAD_S:
         return Look(Health.LIVES, "the service is not there at the moment; it may be starting again", alive_unix_s)
     runs = _live_runs(store)
     left = f"{runs} run{'s' if runs != 1 else ''} may go on in the testers under their own limits, unwatched"
@@ -105,11 +112,18 @@ async def watch_service(settings: NoticeSettings, store: Path, rig: str) -> Look
             return look
         severity = Severity.WARNING if look.health is Health.LEFT else Severity.ALARM
         incident = state.outside_incident(SERVICE_DEAD, now_unix_s)
+        if not incident.is_new and look.health.gravity > (state.mark(_TOLD_GRAVITY) or 0):
+            # Whoever has acknowledged the lesser trouble knows nothing of this one.
+            state.close_key(SERVICE_DEAD, "it has become worse", now_unix_s)
+            incident = state.outside_incident(SERVICE_DEAD, now_unix_s)
+        state.keep_mark(_TOLD_GRAVITY, look.health.gravity)
         notice = Notice(incident.number, SERVICE_DEAD, severity, look.sentence, look.since_unix_s)
         if incident.is_new:
             state.keep_notice(notice, incident.number)
         told_unix_s = None if incident.is_new else state.mark(_LAST_TOLD)
-        if not incident.is_acknowledged and (told_unix_s is None or now_unix_s - told_unix_s >= settings.repeat_s):
+        # By a clock that was set back, what was told is still to come.
+        is_fresh = told_unix_s is not None and 0 <= now_unix_s - told_unix_s < settings.repeat_s
+        if not incident.is_acknowledged and not is_fresh:
             await _tell(settings, notice, rig, state, now_unix_s - incident.opened_unix_s)
     return look
 
