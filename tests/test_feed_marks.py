@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,33 @@ def test_damaged_marks_are_set_aside(store_path: Path, caplog: pytest.LogCapture
     marks.close()
     assert path.with_name(f"{path.name}.damaged").is_file()
     assert "begins anew" in caplog.text
+
+
+def test_file_that_takes_nothing_ends_no_feed(rack: Rack, marks: Marks, caplog: pytest.LogCaptureFixture) -> None:
+    """F01: on a full disk events and cycles go on to be sent, each once; it is logged once, and notes work again."""
+    events, cycles = events_of(rack, marks), RowOutbox(CYCLES, lambda: rack.store, marks, TOPICS, is_new=True)
+    kinds = ("event_mark", "row_mark", "sample_mark")
+    with closing(sqlite3.connect(mqtt_marks_path(rack.store.path), isolation_level=None)) as disk:
+        for table in kinds:
+            refuse = f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+            disk.execute(refuse).close()
+        for _ in range(2):
+            rack.event("told")
+            rack.cycle()
+            pending, rows = events.pending(10), cycles.pending([rack.run_id], 10)
+            events.trying(pending)
+            cycles.trying(rows)
+            events.answered(pending)
+            cycles.answered(rows)
+            marks.note_samples({1: 7})
+        assert not events.pending(10)
+        assert not cycles.pending([rack.run_id], 10)
+        assert (marks.rows("cycle"), marks.samples()) == ({}, {})
+        assert caplog.text.count("not noted") == 1
+        for table in kinds:
+            disk.execute(f"DROP TRIGGER full_{table}").close()
+    marks.note_samples({1: 7})
+    assert marks.samples() == {1: 7}
 
 
 def test_client_id_is_the_same_in_all_lives(store_path: Path) -> None:

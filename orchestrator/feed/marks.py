@@ -2,6 +2,7 @@
 
 The store itself is the outbox; nothing is copied into this file. What is about to be sent is noted before it leaves and
 again when the broker has answered, so that after a kill the messages whose fate is not known are sent again and say so.
+A file that takes nothing, on a full disk say, keeps nothing from being sent: a feed that is killed then repeats more.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Marks:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made anew where there is none or it is damaged: the feed then begins at what is newest."""
-        self._path = path
+        self._path, self._is_told = path, False
         try:
             self._connection = _opened(path)
         except sqlite3.DatabaseError as err:
@@ -72,13 +73,15 @@ class Marks:
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Write what is noted inside in one commit."""
-        self._connection.execute("BEGIN IMMEDIATE").close()
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK").close()
-            raise
-        self._connection.execute("COMMIT").close()
+        with self._noting():
+            self._connection.execute("BEGIN IMMEDIATE").close()
+            try:
+                yield
+                self._connection.execute("COMMIT").close()
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK").close()
+                raise
 
     def client_id(self) -> str:
         """Return the random part of the client id, the same for all lives of this feed.
@@ -96,7 +99,8 @@ class Marks:
     def note_events(self, mark: EventMark) -> None:
         """Note the mark of events."""
         values = (mark.sent, mark.tried, mark.at_unix_s)
-        self._run("INSERT OR REPLACE INTO event_mark VALUES (1, ?, ?, ?)", *values)
+        with self._noting():
+            self._run("INSERT OR REPLACE INTO event_mark VALUES (1, ?, ?, ?)", *values)
 
     def rows(self, kind: str) -> dict[str, RowMark]:
         """Return the marks of a kind of rows, by run."""
@@ -127,6 +131,18 @@ class Marks:
         with self.together():
             self._run("DELETE FROM discovered")
             self._connection.executemany("INSERT INTO discovered VALUES (?)", [(it,) for it in topics]).close()
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Log once that the file takes nothing; the feed keeps its marks in memory, and goes on."""
+        try:
+            yield
+        except sqlite3.Error as err:
+            if not self._is_told:
+                logger.error("%s: %s; everything is sent all the same, but not noted", self._path, err)
+            self._is_told = True
+        else:
+            self._is_told = False
 
     def _run(self, sql: str, *values: object) -> None:
         self._connection.execute(sql, values).close()
