@@ -69,11 +69,14 @@ def test_warning_says_what_to_do_and_the_title_of_a_digest_what_is_gravest() -> 
     assert body_of(message, "rack-1").splitlines()[-1].startswith("See whether the tester and its computer are on")
 
 
-def test_list_shows_what_is_open_and_what_was_sent(store: Path) -> None:
+def test_list_shows_what_is_open_and_what_was_sent(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For people as two tables, for scripts as one document."""
     shown = cellrig("notices", "list", "--store", store).stdout
-    for word in ("R000007", "21-1-3", "space hold", "nobody yet", "late"):
+    for word in ("R000007", "21-1-3", "space hold", "nobody yet", "late", "limit exceeded: 4.112 V"):
         assert word in shown
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = cellrig("notices", "list", "--store", store).stdout
+    assert max(map(len, narrow.splitlines())) <= 80
     told = json.loads(cellrig("notices", "list", "--store", store, "--json").stdout)
     assert [row["key"] for row in told["open"]] == ["R000007", "space hold"]
     assert [(row["target"], row["status"], row["notices"]) for row in told["deliveries"]] == [("ada", "late", 2)]
