@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from drivers.errors import SettingsError
 from orchestrator.api.models.mqtt import MessageKind, mqtt_schema
 from orchestrator.bench.mqtt_settings import MqttSettings, mqtt_in, with_broker
 from orchestrator.events import EventKind
+from orchestrator.feed.broker_report import TOLD_AFTER_S, BrokerReport
 from orchestrator.feed.discovery import Discovery
 from orchestrator.feed.live_samples import LiveSamples
 from orchestrator.feed.marks import Marks
@@ -146,6 +148,30 @@ def test_file_that_takes_nothing_ends_no_feed(rack: Rack, marks: Marks, caplog: 
             disk.execute(f"DROP TRIGGER full_{table}").close()
     marks.note_samples({1: 7})
     assert marks.samples() == {1: 7}
+
+
+async def test_broker_that_is_away_for_a_minute_is_told_once_and_so_is_its_return() -> None:
+    """H01: a restart of the broker is told to nobody; what control could not store is tried at the next occasion."""
+    told: list[tuple[EventKind, str]] = []
+    answers = [False, True, True]
+
+    async def stored(kind: EventKind, sentence: str) -> bool:
+        told.append((kind, sentence))
+        return answers.pop(0)
+
+    report = BrokerReport(stored, "broker.lab.example:8883")
+    await report.back()
+    await report.lost("refused")
+    await asyncio.sleep(TOLD_AFTER_S - 1)
+    await report.back()
+    for _ in range(5):
+        await report.lost("refused")
+        await asyncio.sleep(30)
+    await report.back()
+    await report.back()
+    assert [kind for kind, _ in told] == [EventKind.BROKER_LOST, EventKind.BROKER_LOST, EventKind.BROKER_BACK]
+    assert "broker.lab.example:8883 cannot be reached (refused)" in told[0][1]
+    assert "is back after 2 min 30 s" in told[2][1]
 
 
 def test_client_id_is_the_same_in_all_lives(store_path: Path) -> None:

@@ -221,6 +221,7 @@ def test_marks_do_not_repeat_what_a_run_says_itself(store: Store) -> None:
         (EventKind.SPACE_HOLD, EventKind.SPACE_OK, True),
         (EventKind.BACKUP_FAILED, EventKind.BACKUP, False),
         (EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK, True),
+        (EventKind.BROKER_LOST, EventKind.BROKER_BACK, False),
     ],
 )
 def test_what_is_right_again_is_not_told_as_wrong(

@@ -34,6 +34,7 @@ _LATEST_COUNTS = (
     frozenset(kind for kind in EventKind if kind.name.startswith("SPACE_")),
     frozenset({EventKind.BACKUP_FAILED, EventKind.BACKUP}),
     frozenset({EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK}),
+    frozenset({EventKind.BROKER_LOST, EventKind.BROKER_BACK}),
 )
 _EVENTS = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json
