@@ -122,7 +122,9 @@ def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
     assert [run.reason for run in told.needs] == ["held by ada"]
     assert told.headline == "1 cell needs hands, the rig too"
     assert alone.headline.startswith("no cell needs hands, but the rig does, 1 running")
-    assert "the disk is nearly full" in text_of(told, None)
+    for report, first_of_all in ((told, "! The disk is nearly full"), (alone, f"! {NO_SERVICE[:1].upper()}")):
+        assert first_of_all in text_of(report, None).partition("Needs hands")[0]
+    assert "The disk is nearly full" in Elements(page(told)).text.partition("Needs hands")[0]
     assert (alone.needs, len(alone.running), alone.by_service) == ((), 1, False)
     first = alone.rig[0]
     assert first.needs

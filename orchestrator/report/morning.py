@@ -15,6 +15,8 @@ from orchestrator.states import EndBasis, RunState
 
 # A value below this part of the run's largest is that of no cell, and nothing is compared with it.
 _LEAST_PART = 0.01
+# Lines of the rig that stand above the cells where a person is needed.
+_FIRST = frozenset({"service", "rack", "disk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,11 @@ class Morning:
     def runs(self) -> tuple[RunLine, ...]:
         """All runs that went on within the time of the report, each once."""
         return (*self.needs, *self.running, *self.stopped)
+
+    @property
+    def rig_first(self) -> tuple[RigLine, ...]:
+        """What is said before anything else: that nobody watches, or that the disk is full."""
+        return tuple(line for line in self.rig if line.needs and line.what in _FIRST)
 
     @property
     def headline(self) -> str:
