@@ -24,7 +24,7 @@ from benchmarks.door import Clients
 from benchmarks.figures import Aim, Figure, Size, percentile_99
 from benchmarks.lookers import start_runs
 from benchmarks.rack import BENCH, UNIT, child, line_of
-from orchestrator.api.notice_reports import NOTICE_REPORTS_PATH
+from orchestrator.api.report_path import NOTICE_REPORTS_PATH
 from orchestrator.api.token import token_path
 from orchestrator.events import EventKind, Severity
 

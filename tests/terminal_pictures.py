@@ -214,10 +214,10 @@ def _draw_morning(rack: Rack) -> None:
 
 
 def _draw_preflight(_: Rack) -> None:
-    wrong = "channel 21-1-5 shows 0.0004 V, 2.8 to 4 V expected: no cell, or a short?"
+    wrong = "channel 21-1-5 shows 0.0004 V, 2.8 to 4 V expected: no cell, or a short, or a cell of another kind?"
     checks = [
         passed(CheckName.STARTS, "the service starts runs"),
-        failed(CheckName.VOLTAGE, wrong, "Look at the holder, put the cell in, and order the run again"),
+        failed(CheckName.VOLTAGE, wrong, "Look at the holder, put the right cell in, and order the run again"),
         warned(CheckName.BACKUP, "the newest backup is 2 d 3 h old, more than 26 h", "make one: cellrig store backup"),
         not_asked(CheckName.OVEN, "this bench names no oven: the temperature of the cell is not checked"),
         not_asked(CheckName.CLOCK, "only a running service can tell"),

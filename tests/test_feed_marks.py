@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from drivers.errors import SettingsError
 from orchestrator.api.models.mqtt import MessageKind, mqtt_schema
 from orchestrator.bench.mqtt_settings import MqttSettings, mqtt_in, with_broker
 from orchestrator.events import EventKind
+from orchestrator.feed.broker_report import TOLD_AFTER_S, BrokerReport
 from orchestrator.feed.discovery import Discovery
 from orchestrator.feed.live_samples import LiveSamples
 from orchestrator.feed.marks import Marks
@@ -117,6 +121,57 @@ def test_damaged_marks_are_set_aside(store_path: Path, caplog: pytest.LogCapture
     marks.close()
     assert path.with_name(f"{path.name}.damaged").is_file()
     assert "begins anew" in caplog.text
+
+
+def test_file_that_takes_nothing_ends_no_feed(rack: Rack, marks: Marks, caplog: pytest.LogCaptureFixture) -> None:
+    """F01: on a full disk events and cycles go on to be sent, each once; it is logged once, and notes work again."""
+    events, cycles = events_of(rack, marks), RowOutbox(CYCLES, lambda: rack.store, marks, TOPICS, is_new=True)
+    kinds = ("event_mark", "row_mark", "sample_mark")
+    with closing(sqlite3.connect(mqtt_marks_path(rack.store.path), isolation_level=None)) as disk:
+        for table in kinds:
+            refuse = f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+            disk.execute(refuse).close()
+        for _ in range(2):
+            rack.event("told")
+            rack.cycle()
+            pending, rows = events.pending(10), cycles.pending([rack.run_id], 10)
+            events.trying(pending)
+            cycles.trying(rows)
+            events.answered(pending)
+            cycles.answered(rows)
+            marks.note_samples({1: 7})
+        assert not events.pending(10)
+        assert not cycles.pending([rack.run_id], 10)
+        assert (marks.rows("cycle"), marks.samples()) == ({}, {})
+        assert caplog.text.count("sent all the same") == 1
+        for table in kinds:
+            disk.execute(f"DROP TRIGGER full_{table}").close()
+    marks.note_samples({1: 7})
+    assert marks.samples() == {1: 7}
+
+
+async def test_broker_that_is_away_for_a_minute_is_told_once_and_so_is_its_return() -> None:
+    """H01: a restart of the broker is told to nobody; what control could not store is tried at the next occasion."""
+    told: list[tuple[EventKind, str]] = []
+    answers = [False, True, True]
+
+    async def stored(kind: EventKind, sentence: str) -> bool:
+        told.append((kind, sentence))
+        return answers.pop(0)
+
+    report = BrokerReport(stored, "broker.lab.example:8883")
+    await report.back()
+    await report.lost("refused")
+    await asyncio.sleep(TOLD_AFTER_S - 1)
+    await report.back()
+    for _ in range(5):
+        await report.lost("refused")
+        await asyncio.sleep(30)
+    await report.back()
+    await report.back()
+    assert [kind for kind, _ in told] == [EventKind.BROKER_LOST, EventKind.BROKER_LOST, EventKind.BROKER_BACK]
+    assert "broker.lab.example:8883 cannot be reached (refused)" in told[0][1]
+    assert "is back after 2 min 30 s" in told[2][1]
 
 
 def test_client_id_is_the_same_in_all_lives(store_path: Path) -> None:

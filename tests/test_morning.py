@@ -15,7 +15,7 @@ from orchestrator.analysis.run_data import RunData
 from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import what_to_do
-from orchestrator.report.morning import Morning, Trace
+from orchestrator.report.morning import Morning, OverCycles, Trace
 from orchestrator.report.morning_live import LiveRack, live_rack
 from orchestrator.report.morning_page import GENERATOR, page
 from orchestrator.report.morning_pictures import voltage_picture
@@ -120,7 +120,11 @@ def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
     live = LiveRack("http://127.0.0.1:8765", 8, {maker.run_id: update}, ("the disk is nearly full",), ())
     told, alone = report_of(store, maker.now_unix_s, live=live), report_of(store, maker.now_unix_s)
     assert [run.reason for run in told.needs] == ["held by ada"]
-    assert "the disk is nearly full" in text_of(told, None)
+    assert told.headline == "1 cell needs hands, the rig too"
+    assert alone.headline.startswith("no cell needs hands, but the rig does, 1 running")
+    for report, first_of_all in ((told, "! The disk is nearly full"), (alone, f"! {NO_SERVICE[:1].upper()}")):
+        assert first_of_all in text_of(report, None).partition("Needs hands")[0]
+    assert "The disk is nearly full" in Elements(page(told)).text.partition("Needs hands")[0]
     assert (alone.needs, len(alone.running), alone.by_service) == ((), 1, False)
     first = alone.rig[0]
     assert first.needs
@@ -136,7 +140,7 @@ def test_what_works_without_a_run_needs_hands_too(store: Store) -> None:
     found = {"channels": [row], "made_by_a_newer_service": True}
     live = live_rack("http://127.0.0.1:8765", found, ())
     report = report_of(store, 2 * DAY_S, live=live)
-    assert report.headline == "1 cell needs hands"
+    assert report.headline.startswith("1 cell needs hands")
     assert words in text_of(report, None)
     assert words in Elements(page(report)).text
 
@@ -219,6 +223,7 @@ def test_marks_do_not_repeat_what_a_run_says_itself(store: Store) -> None:
         (EventKind.SPACE_HOLD, EventKind.SPACE_OK, True),
         (EventKind.BACKUP_FAILED, EventKind.BACKUP, False),
         (EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK, True),
+        (EventKind.BROKER_LOST, EventKind.BROKER_BACK, False),
     ],
 )
 def test_what_is_right_again_is_not_told_as_wrong(
@@ -244,6 +249,14 @@ def test_numbers_name_shorts_and_what_is_kept_of_the_capacity(store: Store) -> N
     assert lines[0].startswith("3 cycles done, 0.1 h of tests, ")
     assert lines[1] == "shorted: 27-1-3 made"
     assert lines[2] == "capacity kept, the least first: 50.0 % of cycle 1 at 27-1-3 made"
+
+
+def test_cycles_without_a_cell_are_no_reference() -> None:
+    """A tester that goes on after the cell was pulled out counts cycles of no charge: none is all of another."""
+    pulled = OverCycles("capacity", "mAh/g", ((1, 145.0), (2, 144.0), (5, 1e-7), (50, 1e-7)), 5)
+    assert pulled.percent_of_reference is None
+    dead = OverCycles("capacity", "mAh/g", ((1, 145.0), (50, 1e-7)), 1)
+    assert dead.percent_of_reference == pytest.approx(0.0, abs=1e-6)
 
 
 def test_picture_keeps_a_spike_and_breaks_at_a_gap() -> None:

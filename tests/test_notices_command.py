@@ -14,7 +14,7 @@ from orchestrator.events import Severity
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.policy import Policy
 from orchestrator.notices.state_file import StateFile
-from orchestrator.notices.values import Notice, Outcome
+from orchestrator.notices.values import Entry, Message, Notice, Outcome
 from orchestrator.notices.wording import body_of, title_of
 from tests.command_line import cellrig, refused
 
@@ -42,11 +42,41 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def test_list_shows_what_is_open_and_what_was_sent(store: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "sentence", "to_do"),
+    [
+        ("state", "tripped: limit exceeded: 4.112 V", "Look at the cell, then: cellrig ack R000007"),
+        ("state", "unknown: no reply to a stop", "Look at 21-1-3 on the tester, and switch it off there"),
+        ("contact check failed", "no current flowed", "Look at the cell; 'cellrig status' says what has become"),
+        ("limit exceeded", "4.112 V", "Look at the cell; 'cellrig status' says what has become"),
+    ],
+)
+def test_notice_says_what_to_do_in_the_words_of_the_status(kind: str, sentence: str, to_do: str) -> None:
+    """Only a run that has tripped is acknowledged at the rig: of any other the command would be refused."""
+    alarm = Notice(1, kind, Severity.ALARM, sentence, 1.8e9, "R000007", "21-1-3", "A17")
+    *_, said, repeats = body_of(Message(1, "ada", ("ada",), (Entry(alarm),)), "rack-1").splitlines()
+    assert said.startswith(to_do)
+    assert ("cellrig ack" in said) == sentence.startswith("tripped")
+    assert repeats == "To end the repeats: cellrig notices ack R000007"
+
+
+def test_warning_says_what_to_do_and_the_title_of_a_digest_what_is_gravest() -> None:
+    """A run out of sight is no alarm, and somebody is to look at the tester; what is frequent is in the body."""
+    unseen = Notice(1, "state", Severity.WARNING, "unseen: nothing heard", 1.8e9, "R000007", "21-1-3", "A17")
+    told = tuple(Entry(Notice(n, "command", Severity.NOTICE, "start", 1.8e9, "R000008", "21-1-4")) for n in (2, 3, 4))
+    message = Message(1, "ada", ("ada",), (*told, Entry(unseen)))
+    assert title_of(message, "rack-1") == "[warning] rack-1: 1 warning, 3 notices on 2 channels: 1 x unseen"
+    assert body_of(message, "rack-1").splitlines()[-1].startswith("See whether the tester and its computer are on")
+
+
+def test_list_shows_what_is_open_and_what_was_sent(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For people as two tables, for scripts as one document."""
     shown = cellrig("notices", "list", "--store", store).stdout
-    for word in ("R000007", "21-1-3", "space hold", "nobody yet", "late"):
+    for word in ("R000007", "21-1-3", "space hold", "nobody yet", "late", "limit exceeded: 4.112 V"):
         assert word in shown
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = cellrig("notices", "list", "--store", store).stdout
+    assert max(map(len, narrow.splitlines())) <= 80
     told = json.loads(cellrig("notices", "list", "--store", store, "--json").stdout)
     assert [row["key"] for row in told["open"]] == ["R000007", "space hold"]
     assert [(row["target"], row["status"], row["notices"]) for row in told["deliveries"]] == [("ada", "late", 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from orchestrator.api.notice_reports import NOTICE_REPORTS_PATH
+from orchestrator.api.report_path import NOTICE_REPORTS_PATH
 from orchestrator.events import EventKind
 from tests.storing import add_run
 from tests.told_people import told
@@ -39,6 +39,8 @@ async def test_the_notices_have_control_store_whether_they_reach_people(tmp_path
         report = {"kind": EventKind.NOTICES_FAILED, "sentence": "boss", "data": {"severity": "warning"}}
         answer = await rig.control.post(NOTICE_REPORTS_PATH, json=report)
         assert answer.status_code == 204
+        lost = {"kind": EventKind.BROKER_LOST, "sentence": "the feed reports the same way"}
+        assert (await rig.control.post(NOTICE_REPORTS_PATH, json=lost)).status_code == 204
         (event,) = (await rig.get("/events?kind=notices%20failed"))["events"]
         assert (event["severity"], event["message"]) == ("warning", "boss")
         await rig.post(path, {"kind": "limit exceeded", "sentence": "no"}, 422)

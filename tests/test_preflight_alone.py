@@ -231,6 +231,7 @@ def test_command_tells_what_can_be_told_and_ends_with_its_verdict(tmp_path: Path
     asked = {check["check"]: check["outcome"] for check in found["checks"]}
     assert list(asked) == [name.value for name in CheckName]
     assert {asked[name] for name in ("starts", "channel", "cell", "tester", "voltage", "clock")} == {"not asked"}
+    assert "nobody has looked at the channel" in cellrig(*order).stdout.replace("\n", " ")
     heavy = cellrig(*order, "--set", "cell.active_mass=11.0 mg")
     assert heavy.returncode == 1
     assert "must not start, because of: plausible" in heavy.stdout.replace("\n", " ")

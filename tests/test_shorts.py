@@ -36,6 +36,8 @@ def test_short_in_the_first_half_cycle_is_dated_to_its_record() -> None:
     trace.begin()
     trace.step(CURRENT_A, HALF_S, then(first, 1800.0, 3.5))
     (found,) = trace.of(ShortKind.HARD)
+    assert "; a sound cell has more than" in replace(found, after_ohm=0.5, floor_ohm=0.6).sentence
+    assert "a sound cell" not in replace(found, after_ohm=2.0, floor_ohm=0.6).sentence
     assert found.time_s == 600 + 5 + 5 + 1800
     assert round(found.before_ohm or 0.0) == 300
     assert found.after_ohm == pytest.approx(3.5)

@@ -36,6 +36,8 @@ _TOLD = frozenset(
         EventKind.STOP_NOT_CONFIRMED,
         EventKind.NOTICES_FAILED,
         EventKind.NOTICES_WORK,
+        EventKind.BROKER_LOST,
+        EventKind.BROKER_BACK,
     }
 )
 # Their sentences need no kind in front.

@@ -52,6 +52,7 @@ def _lines(report: Morning, width: int | None) -> Iterator[str]:
     yield said(f"Since {local_time(report.since_unix_s)}, {span}. {report.source}")
     if report.simulated:
         yield said("Simulated instruments: no cell is real, and times are those of the simulated rack.")
+    yield from (said(f"! {line.said[:1].upper()}{line.said[1:]}", _INDENT) for line in report.rig_first)
     yield from ("", _head("Needs hands"))
     if not report.needs and not report.elsewhere:
         yield from ("No cell needs hands.", "")

@@ -13,6 +13,7 @@ from orchestrator.cli.client import By, named
 from orchestrator.cli.examples import examples
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import DONE, FAILED, fail, print_json, print_table, say
+from orchestrator.cli.tables import Column
 from orchestrator.clock.local_time import local_time
 
 if TYPE_CHECKING:
@@ -58,19 +59,40 @@ def list_notices(
         print_table(_SENT, [_sent_row(row) for row in deliveries], "Sent")
 
 
-_OPEN = ("since", "what", "channel", "cell", "alarms", "level", "first told", "sentence")
-_SENT = ("when", "target", "status", "took s", "notices", "title", "why not")
+# A date above a time with its offset.
+_TIME_WIDTH = len("23:20 +0000")
+_OPEN = (
+    Column("since", least=_TIME_WIDTH),
+    Column("what", least=8),
+    Column("channel"),
+    Column("cell", least=8),
+    Column("alarms"),
+    Column("first told", least=_TIME_WIDTH),
+    Column("what happened", least=20, wants=30, below=True),
+)
+_SENT = (
+    Column("when", least=14),
+    Column("target", least=8),
+    Column("status"),
+    Column("took", "s", decimals=1),
+    Column("notices"),
+    Column("title", least=20, wants=30),
+    Column("why not", least=20),
+)
 
 
 def _open_row(row: Mapping[str, Any]) -> Sequence[object]:
-    told = "nobody yet" if row["told_unix_s"] is None else local_time(row["told_unix_s"], seconds=True)
-    since = local_time(row["opened_unix_s"], seconds=True)
-    return since, row["key"], row["channel"], row["label"], row["notices"], row["level"], told, row["sentence"]
+    from orchestrator.events import EventKind
+
+    told = "nobody yet" if row["told_unix_s"] is None else local_time(row["told_unix_s"])
+    since = local_time(row["opened_unix_s"])
+    happened = row["sentence"] if row["kind"] in (None, EventKind.STATE) else f"{row['kind']}: {row['sentence']}"
+    return since, row["key"], row["channel"], row["label"], row["notices"], told, happened
 
 
 def _sent_row(row: Mapping[str, Any]) -> Sequence[object]:
     when = local_time(row["at_unix_s"], seconds=True)
-    return when, row["target"], row["status"], f"{row['took_s']:.1f}", row["notices"], row["title"], row["detail"]
+    return when, row["target"], row["status"], row["took_s"], row["notices"], row["title"], row["detail"] or None
 
 
 @app.command(

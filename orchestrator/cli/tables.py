@@ -27,10 +27,10 @@ _HIGH = 3
 # A SHA-256 is wider than a column of sentences: its first digits tell it, and a pipe has it whole.
 _HASH = r"\b([0-9a-f]{12})[0-9a-f]{52}\b"
 
-# Where no line breaks: before a unit, before a time's offset, within days and hours.
+# Where no line breaks: before a unit, before a time's offset, within days and hours, within a number's thousands.
 _BEFORE_UNIT = (
     r"(?<=\d) (?=(?:[mk]?V|[mu]?Ah?|mA/cm2|mAh/cm2|mAh?/g|[mk]?ohm|[mk]?Hz|h|min|s|d|C|%)(?!\w))"
-    r"|(?<=:\d\d) (?=[+-]\d{4}\b)|(?<=\d d) (?=\d+ h\b)"
+    r"|(?<=:\d\d) (?=[+-]\d{4}\b)|(?<=\d d) (?=\d+ h\b)|(?<=\d) (?=\d{3}\b)"
 )
 _TIE = "\N{NO-BREAK SPACE}"
 

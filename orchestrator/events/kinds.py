@@ -91,6 +91,9 @@ class EventKind(StrEnum):
     NOTICES_TESTED = "notices tested"
     NOTICES_FAILED = "notices failed"
     NOTICES_WORK = "notices work again"
+    # The MQTT feed
+    BROKER_LOST = "broker lost"
+    BROKER_BACK = "broker back"
 
     @property
     def severity(self) -> Severity:
@@ -165,6 +168,8 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.NOTICES_TESTED: _S.INFO,
     _K.NOTICES_FAILED: _S.ALARM,
     _K.NOTICES_WORK: _S.NOTICE,
+    _K.BROKER_LOST: _S.WARNING,
+    _K.BROKER_BACK: _S.NOTICE,
 }
 
 # The states to which it matters more that a run goes: the severity of its event of kind ``state``.

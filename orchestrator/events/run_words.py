@@ -64,10 +64,10 @@ def what_to_do(state: RunState, run_id: str, channel: str) -> str:
 
 
 def run_words(update: RunUpdate) -> str:
-    """Describe the present activity of a run in a sentence; of a safety stop also what a person does."""
-    if update.state is RunState.TRIPPED:
-        return f"{situation(update)}. {what_to_do(update.state, update.run_id, update.channel)}"
-    return situation(update)
+    """Describe the present activity of a run in a sentence, and what a person does where one is needed."""
+    said = situation(update)
+    to_do = "" if update.state is RunState.QUEUED else what_to_do(update.state, update.run_id, update.channel)
+    return f"{said}{'' if said.endswith(('.', '?')) else '.'} {to_do}" if to_do else said
 
 
 def situation(update: RunUpdate) -> str:

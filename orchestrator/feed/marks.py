@@ -2,6 +2,7 @@
 
 The store itself is the outbox; nothing is copied into this file. What is about to be sent is noted before it leaves and
 again when the broker has answered, so that after a kill the messages whose fate is not known are sent again and say so.
+A file that takes nothing, on a full disk say, keeps nothing from being sent: a feed that is killed then repeats more.
 """
 
 from __future__ import annotations

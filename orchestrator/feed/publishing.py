@@ -12,6 +12,7 @@ import secrets
 import socket
 
 from orchestrator.feed.broker import BrokerLost, Connect, Link, connected
+from orchestrator.feed.broker_report import BrokerReport, stored_by
 from orchestrator.feed.discovery import Discovery
 from orchestrator.feed.live_samples import PERIOD_S, LiveSamples
 from orchestrator.feed.marks import Marks
@@ -68,6 +69,7 @@ class Feed:
         self._status = StatusMessages(topics, plan.mqtt.keep_alive_s, plan.api)
         self._states = States(link, topics, plan.mqtt.keep_alive_s)
         self._discovery = Discovery(topics, plan.mqtt.discovery_prefix, plan.mqtt.keep_alive_s, self._status.version)
+        self._report = BrokerReport(stored_by(link), self._where())
         self._told_of: set[str] | None = None
         self._answered_s = float("-inf")
         self._last_trouble = ""
@@ -93,6 +95,8 @@ class Feed:
                     await self._publish(link)
             except (BrokerLost, StoreError) as err:
                 self._tell_trouble(str(err))
+                if isinstance(err, BrokerLost):
+                    await self._report.lost(str(err))
             if loop.time() - began_s > _LONG_CONNECTION_S:
                 delay_s = _AGAIN_S
             await _set_within(self._over, delay_s)
@@ -107,7 +111,7 @@ class Feed:
         try:
             async with asyncio.TaskGroup() as group:
                 for task in (link.lost(), self._until_over(), self._watch(), self._beat(link), self._send_states(link),
-                             self._send_stored(link), self._send_samples(link)):  # fmt: skip
+                             self._send_stored(link), self._send_samples(link), self._report.back()):  # fmt: skip
                     group.create_task(task)
         except* _Ended:
             pass

@@ -11,7 +11,7 @@ from protocols.program import Program, VoltageBand
 NOTHING_V = 0.001
 # A cell that was held at the end of a window shows that end a few millivolts off: calibration and relaxation.
 READING_V = 0.01
-_LOOK = "Look at the holder, put the cell in, and order the run again"
+_LOOK = "Look at the holder, put the right cell in, and order the run again"
 REMEDY = (
     "If it is, and is charged or discharged as this test wants it, order it again with --accept-voltage REASON (REST: "
     "accept_voltage), which is kept with the run; a recipe for such cells says guards.open_circuit"
@@ -64,7 +64,7 @@ def _outside(channel: str, seen_v: float, window: VoltageBand, host: VoltageBand
         return failed(CheckName.VOLTAGE, reversed_, "turn the cell, or exchange its leads, and order the run again")
     allowed = host.low_v <= seen_v <= host.high_v
     if window.low_v > 0 and abs(seen_v) < NOTHING_V:
-        nothing = f"{seen}, {expected}: no cell, or a short?"
+        nothing = f"{seen}, {expected}: no cell, or a short, or a cell of another kind?"
         return failed(CheckName.VOLTAGE, nothing, f"Look at the holder. {REMEDY}" if allowed else _LOOK)
     if allowed:
         return failed(CheckName.VOLTAGE, f"{seen} at open circuit, {expected}: is it the right cell?", REMEDY)

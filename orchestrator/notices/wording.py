@@ -9,27 +9,32 @@ from collections.abc import Sequence
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, Severity
+from orchestrator.events.run_words import what_to_do
 from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.values import Entry, Message, Notice, Reason
+from orchestrator.states import RunState
 
 # A phone shows about so much of a title, and so many lines are read.
 _TITLE_LENGTH = 120
 _LINES = 20
 # So many notices of one run are named in a title, more are counted.
 _FEW = 4
+# So many kinds of the gravest notices are named in the title of a digest.
+_KINDS = 3
 _SENTENCE_LENGTH = 600
 
 _WHY = {
     Reason.REPEAT: "nobody has acknowledged it yet",
     Reason.ESCALATION: "others have not acknowledged it",
 }
-# What a person does now, by kind of notice; else by severity.
+# What a person does now, by kind of notice; of a run's new state, what status and the morning report say.
 _TO_DO = {
     DATA_STOPPED: "Look at the tester and at 'cellrig status'; whether the test goes on is not known here.",
     SERVICE_SILENT: "See 'cellrig status' and the service's log; the testers go on under their own limits.",
     SERVICE_DEAD: "Start it on the rig's machine: cellrig serve. Nothing is watched or stopped by cellrig until then.",
 }
-_LOOK = "Look at the cell, then acknowledge."
+_STATES = {state.value: state for state in RunState if state is not RunState.QUEUED}
+_LOOK = "Look at the cell; 'cellrig status' says what has become of its run."
 
 
 def rig_name(settings: NoticeSettings) -> str:
@@ -60,16 +65,20 @@ def body_of(message: Message, rig: str) -> str:
     lines = [_line(entry) for entry in entries[:_LINES]]
     if (more := len(entries) - len(lines) + message.left_out) > 0:
         lines.append(f"... and {more} more: 'cellrig notices list', or 'cellrig runs' for what became of each run.")
+    to_do = list(dict.fromkeys(filter(None, (_to_do(entry.notice) for entry in entries[:_LINES]))))
     gravest = entries[0].notice
     if gravest.severity is Severity.ALARM:
-        lines += ["", _TO_DO.get(gravest.kind, _LOOK), _acknowledgement(gravest)]
-    return "\n".join(lines)
+        to_do = to_do or ([_LOOK] if gravest.run_id else [])
+        to_do.append(f"To end the repeats: cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}")
+    return "\n".join([*lines, *([""] if to_do else []), *to_do])
 
 
-def _acknowledgement(notice: Notice) -> str:
-    if notice.run_id is None:
-        return f"To end the repeats: cellrig notices ack '{notice.kind}'"
-    return f"A safety stop: cellrig ack {notice.run_id}. Only to end the repeats: cellrig notices ack {notice.run_id}"
+def _to_do(notice: Notice) -> str:
+    """Say what a person does about a notice; empty where its sentence says all."""
+    if notice.kind != EventKind.STATE or notice.run_id is None:
+        return _TO_DO.get(notice.kind, "")
+    state = _STATES.get(_word(notice))
+    return what_to_do(state, notice.run_id, notice.channel or "") if state else ""
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -108,17 +117,19 @@ def _word(notice: Notice) -> str:
 
 
 def _counted(message: Message) -> str:
-    """Say how many notices of which severity there are, and what most of them are."""
+    """Say how many notices of which severity there are, and what most of the gravest are."""
     counts = Counter(entry.notice.severity for entry in message.entries)
     said = [
         f"{counts[severity]} {severity.value}{'s' if counts[severity] != 1 and severity is not Severity.INFO else ''}"
         for severity in reversed(Severity)
         if counts[severity]
     ]
-    # No other kind, however often it is there, takes a trip out of the title.
+    # No other kind, however often it is there, takes a trip out of the title; then the gravest before the frequent.
     stops = Counter(_word(entry.notice) for entry in message.entries if _is_stop(entry.notice))
-    others = Counter(entry.notice.kind for entry in message.entries if not _is_stop(entry.notice))
-    kinds = [*stops.most_common(), *others.most_common(2)]
+    others = Counter(
+        _word(entry.notice) for entry in message.entries if _is_gravest(entry, message) and not _is_stop(entry.notice)
+    )
+    kinds = [*stops.most_common(), *others.most_common(_KINDS)]
     channels = {entry.notice.channel for entry in message.entries if entry.notice.channel}
     if len({entry.notice.run_id for entry in message.entries}) == 1 and channels and len(message.entries) <= _FEW:
         # All of one run: what has happened to it, the gravest first.
@@ -127,6 +138,10 @@ def _counted(message: Message) -> str:
         return f"{where}: {', '.join(dict.fromkeys(_word(entry.notice) for entry in told))}"
     where = f" on {len(channels)} channels" if len(channels) > 1 else f" on {channels.pop()}" if channels else ""
     return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
+
+
+def _is_gravest(entry: Entry, message: Message) -> bool:
+    return entry.notice.severity is message.severity
 
 
 def _line(entry: Entry) -> str:

@@ -13,6 +13,11 @@ from orchestrator.clock.iso_time import iso_utc
 from orchestrator.events import Severity
 from orchestrator.states import EndBasis, RunState
 
+# A value below this part of the run's largest is that of no cell, and nothing is compared with it.
+_LEAST_PART = 0.01
+# Lines of the rig that stand above the cells where a person is needed.
+_FIRST = frozenset({"service", "rack", "disk"})
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -55,8 +60,12 @@ class OverCycles:
 
     @property
     def percent_of_reference(self) -> float | None:
-        """The newest value as a percentage of the reference; None where the newest is the reference, or that is 0."""
-        if self.newest[0] == self.reference_cycle or not self.reference:
+        """The newest value as a percentage of the reference; None where the newest is the reference, or that is none.
+
+        A cycle without its cell has no capacity: beside it any other would be all of it, or more.
+        """
+        least = _LEAST_PART * max(abs(value) for _, value in self.values)
+        if self.newest[0] == self.reference_cycle or abs(self.reference) <= least:
             return None
         return 100 * self.newest[1] / self.reference
 
@@ -159,15 +168,22 @@ class Morning:
         return (*self.needs, *self.running, *self.stopped)
 
     @property
+    def rig_first(self) -> tuple[RigLine, ...]:
+        """What is said before anything else: that nobody watches, or that the disk is full."""
+        return tuple(line for line in self.rig if line.needs and line.what in _FIRST)
+
+    @property
     def headline(self) -> str:
         """The report in one sentence: what needs hands first."""
         hands = len(self.needs) + len(self.elsewhere)
-        parts = [f"{hands} {'cell needs' if hands == 1 else 'cells need'} hands" if hands else "no cell needs hands"]
+        rig = any(line.needs for line in self.rig)
+        cells = f"{hands} {'cell needs' if hands == 1 else 'cells need'} hands" if hands else "no cell needs hands"
+        parts = [f"{cells}, {'the rig too' if hands else 'but the rig does'}" if rig else cells]
         parts += [f"{len(self.stopped)} ended"] if self.stopped else []
         parts += [f"{len(self.running)} running"] if self.running else []
         parts += [f"{len(self.ending)} of them to end today"] if self.ending else []
         parts += [f"{len(self.waiting)} waiting"] if self.waiting else []
-        return ", ".join(parts) if self.runs or self.waiting or hands else "no run went on"
+        return ", ".join(parts) if self.runs or self.waiting or hands or rig else "no run went on"
 
     @property
     def totals(self) -> Numbers:

@@ -85,9 +85,8 @@ def _header(body: ET.Element, report: Morning) -> None:
     _text(head, "p", f"Since {local_time(report.since_unix_s)}, {span}. {report.source}").set("class", "quiet")
     if report.simulated:
         _text(head, "p", "Simulated instruments: no cell is real, and times are those of the simulated rack.")
-    for line in report.rig:
-        if line.needs and line.what == "service":
-            _text(head, "p", line.said[:1].upper() + line.said[1:]).set("class", "filled")
+    for line in report.rig_first:
+        _text(head, "p", line.said[:1].upper() + line.said[1:]).set("class", "filled")
 
 
 def _needs(body: ET.Element, report: Morning, zone: tzinfo | None) -> None:

@@ -34,6 +34,7 @@ _LATEST_COUNTS = (
     frozenset(kind for kind in EventKind if kind.name.startswith("SPACE_")),
     frozenset({EventKind.BACKUP_FAILED, EventKind.BACKUP}),
     frozenset({EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK}),
+    frozenset({EventKind.BROKER_LOST, EventKind.BROKER_BACK}),
 )
 _EVENTS = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json
@@ -179,7 +180,7 @@ def _disk(path: Path, records: int, window: Window) -> RigLine:
     lasts = free / bytes_a_day if bytes_a_day else None
     told = f"{megabytes(free)} free"
     if lasts is not None and lasts < _TOLD_DAYS:
-        told += f", for about {max(1, int(lasts))} days at this rate"
+        told += f", for {f'about {lasts:.0f} days' if lasts >= 2 else f'about {24 * lasts:.0f} h'} at this rate"
     if verdict is SpaceVerdict.OK:
         return RigLine("disk", told)
     return RigLine("disk", f"{told}; free space before records are lost", needs=True)

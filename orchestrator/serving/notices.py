@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.api.logs import Redaction, redact_logs
-from orchestrator.api.notice_reports import NOTICE_REPORTS_PATH
 from orchestrator.api.parent_link import ParentLink, Word
+from orchestrator.api.report_path import NOTICE_REPORTS_PATH
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.events import EventKind, RunUpdate

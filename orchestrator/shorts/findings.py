@@ -83,7 +83,9 @@ class ShortFinding:
         before = "" if self.before_ohm is None else f" from {self.before_ohm:.3g}"
         change = self.seen or f"resistance{before} to {self.after_ohm:.3g} ohm"
         if self.kind is ShortKind.HARD:
-            floor = "" if self.floor_ohm is None else f"; a sound cell has more than {self.floor_ohm:.3g} ohm"
+            # A short above it is found by other evidence, beside which the bound would seem to deny it.
+            is_below = self.floor_ohm is not None and (bool(self.seen) or self.after_ohm < self.floor_ohm)
+            floor = "" if not is_below else f"; a sound cell has more than {self.floor_ohm:.3g} ohm"
             return f"shorted since {where}: {change}; {self.reason}{floor}"
         return f"{self.kind.value} at {where}: {change}"
 
