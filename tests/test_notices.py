@@ -71,6 +71,17 @@ async def test_an_alarm_of_no_latched_run_ends_with_a_persons_order_at_its_chann
     assert len(people.got) == 1
 
 
+async def test_an_order_for_the_next_run_of_a_channel_ends_no_alarm(store: Store) -> None:
+    """Who queues a run, or switches the lamp on, may sit elsewhere: the alarm goes on to the next level."""
+    run_id, other = add_run(store), add_run(store)
+    async with told(store, poll_s=1, escalate_after_s=60, repeat_s=100) as people:
+        people.happen(EventKind.EARLY_CUTOFF, run_id)
+        await asyncio.sleep(2)
+        people.happen(EventKind.COMMAND, other)
+        await asyncio.sleep(3600)
+    assert len(people.got) > 1
+
+
 async def test_an_acknowledgement_by_command_ends_an_alarm(store: Store) -> None:
     """Another process writes it into the notices' file, as ``cellrig notices ack`` does."""
     async with told(store, poll_s=1, escalate_after_s=60) as people:

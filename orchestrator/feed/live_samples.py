@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.api.models.mqtt import MessageKind
 from orchestrator.feed.marks import Marks
 from orchestrator.feed.messages import Message, Topics
-from orchestrator.feed.outbox import select, went_back
+from orchestrator.feed.outbox import known_bool, select, went_back
 from orchestrator.store import Store
 from orchestrator.store.cycle_numbers import cycle_of
 
@@ -25,7 +25,7 @@ MOST_SAMPLES = 100
 _FORGOTTEN_AFTER_S = 60.0
 
 _TESTS = """
-SELECT test.id, test.run_id, run.channel FROM test JOIN run ON run.run_id = test.run_id
+SELECT test.id, test.run_id, run.channel, run.simulated FROM test JOIN run ON run.run_id = test.run_id
 WHERE run.state NOT IN ('completed', 'stopped', 'failed') ORDER BY test.id
 """
 _COLUMNS = ("sequence", "unix_time_s", "time_s", "step", "step_count", "voltage_v", "current_a", "capacity_ah",
@@ -51,6 +51,7 @@ class _Followed:
     test: int
     run_id: str
     channel: str
+    simulated: bool | None
     sent: int
     confirmed: int
     late_until: int = 0
@@ -101,9 +102,9 @@ class LiveSamples:
 
     def look_for_tests(self, now_s: float) -> None:
         """Follow the tests of the runs that are not over, and forget the others after a while. Raises StoreError."""
-        for test, run_id, channel in select(self._store(), _TESTS):
+        for test, run_id, channel, simulated in select(self._store(), _TESTS):
             if test not in self._tests:
-                self._tests[test] = self._begun(test, run_id, channel)
+                self._tests[test] = self._begun(test, run_id, channel, known_bool(simulated))
             self._tests[test].seen_s = now_s
         self._is_first = False
         self._tests = {key: it for key, it in self._tests.items() if now_s - it.seen_s <= _FORGOTTEN_AFTER_S}
@@ -141,15 +142,15 @@ class LiveSamples:
         """Return how long it takes until a channel that has waited may send again."""
         return min((due_s - now_s for due_s in self._due_s.values() if due_s > now_s), default=PERIOD_S)
 
-    def _begun(self, test: int, run_id: str, channel: str) -> _Followed:
+    def _begun(self, test: int, run_id: str, channel: str, simulated: bool | None) -> _Followed:
         """Begin to follow a test: at its first record, if it began under our eyes."""
         newest = self._newest(test)
         if (known := self._known.get(test)) is not None:
             known = min(known, newest)
             # Between the last answer and the end of that life some were sent.
-            return _Followed(test, run_id, channel, known, known, newest, newest)
+            return _Followed(test, run_id, channel, simulated, known, known, newest, newest)
         begin = newest if self._is_new and self._is_first else 0
-        return _Followed(test, run_id, channel, begin, begin, newest if self._is_first else 0)
+        return _Followed(test, run_id, channel, simulated, begin, begin, newest if self._is_first else 0)
 
     def _newest(self, test: int) -> int:
         return int(select(self._store(), _NEWEST, test)[0][0])
@@ -181,6 +182,7 @@ class LiveSamples:
             "test": it.test,
             **{name: samples[-1][name] for name in _NEWEST_VALUES},
             "samples": samples,
+            "simulated": it.simulated,
             "dropped": self._dropped.get(it.channel, 0),
             "backfill": rows[0][0] <= it.late_until,
             "repeat": rows[0][0] <= it.repeat_until,

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 Rows = list[tuple[Any, ...]]
 
 _EVENTS = """
-SELECT event.id, run.channel, event.run_id, kind, message, at_unix_s, data_json
+SELECT event.id, run.channel, event.run_id, kind, message, at_unix_s, data_json, run.simulated
 FROM event LEFT JOIN run ON run.run_id = event.run_id WHERE event.id > ? ORDER BY event.id LIMIT ?
 """
 _EVENT_BEFORE = """
@@ -41,6 +41,11 @@ def select(store: Store, sql: str, *values: object) -> Rows:
     """Return rows of the store; no cursor, and so no snapshot, stays open. Raises StoreError."""
     with explained(store.path):
         return store.connection.execute(sql, values).fetchall()
+
+
+def known_bool(value: int | None) -> bool | None:
+    """Return what a column of 0, 1 or NULL says; None where it is not known."""
+    return None if value is None else bool(value)
 
 
 def newest_event(store: Store) -> int:
@@ -85,8 +90,9 @@ class EventOutbox:
 
     def pending(self, limit: int) -> list[tuple[Event, Message]]:
         """Return the next events that are not sent yet, each with its message. Raises StoreError."""
-        events = [stored_event(*row) for row in select(self._store(), _EVENTS, self._mark.sent, limit)]
-        return [(event, self._message(event)) for event in events]
+        rows = select(self._store(), _EVENTS, self._mark.sent, limit)
+        events = [(stored_event(*row), known_bool(simulated)) for *row, simulated in rows]
+        return [(event, self._message(event, simulated)) for event, simulated in events]
 
     def trying(self, events: Sequence[tuple[Event, Message]]) -> None:
         """Note that events leave now."""
@@ -127,7 +133,7 @@ class EventOutbox:
         )  # fmt: skip
         return EventMark(number, number, mark.at_unix_s)
 
-    def _message(self, event: Event) -> Message:
+    def _message(self, event: Event, simulated: bool | None) -> Message:
         body: dict[str, Any] = {
             "sequence": event.id,
             "previous": self._before(event),
@@ -139,6 +145,7 @@ class EventOutbox:
             "at_unix_s": event.at_unix_s,
             "data": dict(event.data) or None,
             "data_omitted": False,
+            "simulated": simulated,
             "backfill": event.id <= self._late_until,
             "repeat": event.id <= self._mark.tried,
             "missed_at": "/api/v1/events?after={last}" + (f"&channel={event.channel}" if event.channel else ""),
@@ -206,6 +213,8 @@ SPECTRA = RowKind(
     _SPECTRUM,
     "/api/v1/runs/{run_id}/spectra?after_test={{last}}&after=1000000",
 )
+# Beside the rows, whose digests are kept: another column would have every last row sent again.
+_SIMULATED = "SELECT simulated FROM run WHERE run_id = ?"
 _POINTS = "SELECT frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ? ORDER BY sequence"
 
 
@@ -315,6 +324,7 @@ class RowOutbox:
             "run_id": run_id,
             "label": label,
             **dict(zip(self._kind.names, values, strict=True)),
+            "simulated": known_bool(select(self._store(), _SIMULATED, run_id)[0][0]),
             "backfill": self._is_late,
             "repeat": number <= mark.tried and number != mark.sent,
             "missed_at": self._kind.missed_at.format(run_id=run_id),

@@ -40,6 +40,11 @@ _MissedAt = Annotated[
 ]
 _Backfill = Annotated[bool, said("Whether it could not be sent when it was committed, and is sent later", False)]
 _Repeat = Annotated[bool, said("Whether it was sent before without an answer: you may have it already", False)]
+_EventSimulation = Annotated[
+    bool | None,
+    said("Whether its run is simulated, and no cell is real; null for an event of the rig, or where that is not known",
+         False),
+]
 _Volt = Annotated[float | None, said("Voltage, null if it is no number", 0.0412, "V")]
 _Ampere = Annotated[float | None, said("Current, positive while it charges; null if it is no number", 0.00016, "A")]
 _Capacity = Annotated[float | None, said("Charge that its step has passed", 0.00021, "Ah")]
@@ -122,6 +127,7 @@ class SampleMessage(Head):
     current_a: _Ampere
     capacity_ah: _Capacity
     samples: Annotated[list[SampleRow], Field(min_length=1), said("The records, the oldest first")]
+    simulated: TheSimulation
     dropped: Annotated[int, said("Number of records of the channel left out in this session; all are stored", 0)]
     backfill: _Backfill
     repeat: _Repeat
@@ -152,6 +158,7 @@ class CycleMessage(Head):
     polarisation_v: Annotated[float | None, said("Difference of the mean voltages", 0.1, "V")]
     charge_end_reason: Annotated[str | None, said("What ended the charge", "time")]
     discharge_end_reason: Annotated[str | None, said("What ended the discharge", "time")]
+    simulated: TheSimulation
     backfill: _Backfill
     repeat: _Repeat
     missed_at: _MissedAt
@@ -170,6 +177,7 @@ class EventMessage(Head):
     at_unix_s: Annotated[float, time_of("When it happened")]
     data: Annotated[dict[str, Any] | None, said("More about it; null without more", {"by": "ada"})]
     data_omitted: Annotated[bool, said("Whether its data are too long for a message: ask the REST interface", False)]
+    simulated: _EventSimulation
     backfill: _Backfill
     repeat: _Repeat
     missed_at: _MissedAt
@@ -201,6 +209,7 @@ class SpectrumMessage(Head):
     started_unix_s: Annotated[float, time_of("When it began")]
     ended_unix_s: Annotated[float, time_of("When it ended")]
     points: Annotated[list[SpectrumPoint], said("The points, in the order measured")]
+    simulated: TheSimulation
     backfill: _Backfill
     repeat: _Repeat
     missed_at: _MissedAt
