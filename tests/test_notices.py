@@ -145,6 +145,21 @@ async def test_a_service_that_does_not_answer_is_an_alarm(store: Store) -> None:
             assert state.open_incidents() == []
 
 
+async def test_a_service_that_hangs_is_an_alarm_by_the_time_at_which_it_was_heard(store: Store) -> None:
+    """Its connection stands, so that it seems to answer: silence counts from its last word, not from its loss."""
+    async with told(store, poll_s=1, silent_s=60, escalate_after_s=3600) as people:
+        people.heard_s = people.began_s
+        await asyncio.sleep(58)
+        assert people.got == []
+        await asyncio.sleep(5)
+        ((_, _, letter),) = people.got
+        assert "has not answered for 1 min" in letter.text
+        people.heard_s = people.began_s + 63
+        await asyncio.sleep(2)
+        with StateFile(store.path) as state:
+            assert state.open_incidents() == []
+
+
 async def test_an_alarm_that_no_target_takes_is_stored_and_tried_until_one_does(store: Store) -> None:
     """Control stores it once, for the page and the message feed, and again when somebody was told at last.
 

@@ -171,7 +171,7 @@ class Dispatcher:
             group.create_task(self._courier.test(), name="daily test of notices")
 
     def _look_at_answers(self, updates: Sequence[RunUpdate] | None, now_s: float) -> None:
-        silent_s = self._answers.look(answers=updates is not None, now_s=now_s)
+        silent_s = self._answers.look(answers=updates is not None, now_s=now_s, quiet_s=self._around.quiet_s())
         if silent_s is None:
             self._close(lambda it: it.key == SERVICE_SILENT, "the service answers again")
             self._acknowledged.discard(SERVICE_SILENT)
