@@ -44,6 +44,19 @@ async def test_what_happened_before_the_first_start_is_not_told(store: Store) ->
     assert people.titles() == ["phone [ALARM] rack-1: space hold"]
 
 
+async def test_a_trip_after_a_first_start_without_any_event_is_told_by_the_next(store: Store) -> None:
+    """Switched on, killed before anything happened: what happens until the next start is new all the same."""
+    run = add_run(store)
+    async with told(store):
+        await asyncio.sleep(1)
+    async with told(store) as people:
+        assert people.got == []
+    people.trip(run)
+    async with told(store) as people:
+        await asyncio.sleep(2)
+        assert len(people.got) == 1
+
+
 async def test_the_acknowledgement_of_a_trip_ends_its_repeats_and_its_escalation(store: Store) -> None:
     """``cellrig ack`` moves the run out of ``tripped``: what a person does there counts here."""
     run_id = add_run(store)
