@@ -44,6 +44,19 @@ async def test_what_happened_before_the_first_start_is_not_told(store: Store) ->
     assert people.titles() == ["phone [ALARM] rack-1: space hold"]
 
 
+async def test_a_trip_after_a_first_start_without_any_event_is_told_by_the_next(store: Store) -> None:
+    """Switched on, killed before anything happened: what happens until the next start is new all the same."""
+    run = add_run(store)
+    async with told(store):
+        await asyncio.sleep(1)
+    async with told(store) as people:
+        assert people.got == []
+    people.trip(run)
+    async with told(store) as people:
+        await asyncio.sleep(2)
+        assert len(people.got) == 1
+
+
 async def test_the_acknowledgement_of_a_trip_ends_its_repeats_and_its_escalation(store: Store) -> None:
     """``cellrig ack`` moves the run out of ``tripped``: what a person does there counts here."""
     run_id = add_run(store)
@@ -151,6 +164,21 @@ async def test_a_service_that_does_not_answer_is_an_alarm(store: Store) -> None:
         await asyncio.sleep(10)
         assert people.titles() == [f"phone [ALARM] rack-1: {SERVICE_SILENT}"]
         people.updates = ()
+        await asyncio.sleep(2)
+        with StateFile(store.path) as state:
+            assert state.open_incidents() == []
+
+
+async def test_a_service_that_hangs_is_an_alarm_by_the_time_at_which_it_was_heard(store: Store) -> None:
+    """Its connection stands, so that it seems to answer: silence counts from its last word, not from its loss."""
+    async with told(store, poll_s=1, silent_s=60, escalate_after_s=3600) as people:
+        people.heard_s = people.began_s
+        await asyncio.sleep(58)
+        assert people.got == []
+        await asyncio.sleep(5)
+        ((_, _, letter),) = people.got
+        assert "has not answered for 1 min" in letter.text
+        people.heard_s = people.began_s + 63
         await asyncio.sleep(2)
         with StateFile(store.path) as state:
             assert state.open_incidents() == []

@@ -283,17 +283,20 @@ def test_cancelled_while_starting_leaves_no_channel_working(store_path: Path) ->
         run_virtual(main(store))
 
 
-def test_thousandfold_current_trips_within_two_polls(store_path: Path, figure: Figure) -> None:
-    """A tester that passes milliamperes for microamperes is stopped (faults B08)."""
+@pytest.mark.parametrize("factor", [2.0, 1000.0])
+def test_thousandfold_current_trips_within_two_polls(store_path: Path, factor: float, figure: Figure) -> None:
+    """A tester that passes milliamperes for microamperes is stopped, and one that passes twice as much (faults B08)."""
     found = run_to_end(
         store_path,
         li_li_program(300),
         poll_period_s=10,
-        meanwhile=(0.0, lambda rig: rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=2.0))),
+        meanwhile=(0.0, lambda rig: rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=factor))),
     )
     assert found.run.state is RunState.TRIPPED
     assert found.samples[-1].time_s < 40
-    figure("B08", "current flowed for", found.samples[-1].time_s, "s")
+    if factor == 1000.0:
+        passed_ah = max(sample.capacity_ah for sample in found.samples)
+        figure("B08", "charge passed at a thousandfold current", passed_ah * 1e6, "uAh")
 
 
 def test_step_that_never_ends_trips_at_the_hosts_limit(store_path: Path, figure: Figure) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual
+from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual, wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.housekeeping import Housekeeping
@@ -16,6 +16,7 @@ from orchestrator.store import Store, open_store
 from orchestrator.store.disk_space import SpaceGuard
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Quirks, Trouble
+from simulators.neware.step_machine import Status
 from tests.figures import Figure
 from tests.rig import CHANNEL, Rig, open_rig
 from tests.service_rig import NEXT, OTHER, check_rows, request, serving, state
@@ -66,16 +67,39 @@ async def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(r
     await asyncio.wait({task})
 
 
-async def test_protection_of_the_tester_itself_is_a_trip(rig: Rig, store: Store) -> None:
-    """The tester protects the channel by its own limits; the run is latched with what was seen (faults B02)."""
+async def test_protection_of_the_tester_itself_is_a_trip(rig: Rig, store: Store, figure: Figure) -> None:
+    """No limit of ours is broken: the next poll finds it, the run is latched with the tester's code (faults B02)."""
     async with serving(rig, store) as service:
         run = service.submit(request(), "ada")
         await asyncio.sleep(1000)
-        rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
-        rig.bench.tester.pull_out_cell(CHANNEL)
+        rig.bench.tester.protect(CHANNEL)
+        protected_unix_s = wall_time()
         await asyncio.sleep(300)
         assert state(run) is RunState.TRIPPED
-        assert not rig.bench.tester.channel(CHANNEL).busy
+        assert run.reason.startswith(EventKind.TESTER_PROTECTED)
+        assert "its last log codes: " in run.reason
+        assert str(rig.bench.tester.quirks.log_codes.protect) in run.reason
+        assert rig.bench.tester.channel(CHANNEL).machine.status is Status.PROTECT
+    told = next(event for event in store.events(run.run_id) if "log codes" in event.message)
+    figure("B02", "time to the trip", told.at_unix_s - protected_unix_s, "s")
+    check_rows(rig, store, run.run_id)
+
+
+async def test_limits_in_the_tester_stop_a_channel_that_no_poll_sees(rig: Rig, store: Store) -> None:
+    """The cell is pulled out and the service is dead: the tester's own limits end the test, the next one trips.
+
+    Faults B02.
+    """
+    async with serving(rig, store) as service:
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(1000)
+    rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_end_conditions=True))
+    rig.bench.tester.pull_out_cell(CHANNEL)
+    await asyncio.sleep(60)
+    assert rig.bench.tester.channel(CHANNEL).machine.status is Status.PROTECT
+    async with serving(rig, store):
+        await asyncio.sleep(300)
+    assert store.run(run.run_id).state is RunState.TRIPPED
     check_rows(rig, store, run.run_id)
 
 

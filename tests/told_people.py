@@ -28,7 +28,10 @@ BOSS = {"name": "boss", "url": "json://127.0.0.1/b", "severity": "alarm", "level
 
 @dataclass
 class People:
-    """What they got, in order, and what they do: targets in ``broken`` refuse, control answers with ``updates``."""
+    """What they got, in order, and what they do: targets in ``broken`` refuse.
+
+    Control answers with ``updates``, and was heard at ``heard_s``.
+    """
 
     store: Store
     began_s: float
@@ -37,6 +40,7 @@ class People:
     broken: set[str] = field(default_factory=set)
     updates: Sequence[RunUpdate] | None = ()
     stores_reports: bool = False
+    heard_s: float = float("inf")
 
     async def deliver(self, target: str, letter: Letter) -> Outcome:
         """Take a letter, unless the target is broken."""
@@ -45,6 +49,10 @@ class People:
             return Outcome(target, Status.FAILED, 0.5, "it is broken")
         self.got.append((asyncio.get_running_loop().time() - self.began_s, target, letter))
         return Outcome(target, Status.DELIVERED, 0.5)
+
+    def quiet_s(self) -> float:
+        """Give the time since control was heard."""
+        return max(0.0, asyncio.get_running_loop().time() - self.heard_s)
 
     async def report(self, kind: EventKind, sentence: str, data: Mapping[str, Any]) -> None:
         """Store an event, as control does."""
@@ -81,7 +89,9 @@ async def told(
     rules = NoticeSettings.model_validate(document)
     there = people or People(store, asyncio.get_running_loop().time())
     with StateFile(store.path) as state:
-        around = Surroundings(EventReader(lambda: store), lambda: there.updates, there.report, there.deliver)
+        around = Surroundings(
+            EventReader(lambda: store), lambda: there.updates, there.report, there.deliver, there.quiet_s
+        )
         task = asyncio.ensure_future(Dispatcher(rules, "rack-1", state, around, poll_s).run())
         await asyncio.sleep(0.5)
         try:

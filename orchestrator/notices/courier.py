@@ -29,13 +29,14 @@ class Surroundings:
     """What the notices see and act by.
 
     ``updates`` gives all runs as control tells them now, None while control does not answer; ``report`` has an event
-    stored by control; ``deliver`` sends a letter to a target.
+    stored by control; ``deliver`` sends a letter to a target; ``quiet_s`` is the time since control was last heard.
     """
 
     reader: EventReader
     updates: Callable[[], Sequence[RunUpdate] | None]
     report: Callable[[EventKind, str, Mapping[str, Any]], Coroutine[Any, Any, None]]
     deliver: Callable[[str, Letter], Awaitable[Outcome]]
+    quiet_s: Callable[[], float] = float
 
 
 class Courier:

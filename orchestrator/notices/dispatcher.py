@@ -111,10 +111,12 @@ class Dispatcher:
 
     def _start(self) -> int:
         """Return the event to read on after: where the process before was; at the first start nothing old is told."""
-        kept = self._state.mark(READ_TO)
-        if kept is None:
-            return self._around.reader.newest()
-        return self._around.reader.before_it_went_back(int(kept), self._state.mark(READ_TO_AT))
+        if (kept := self._state.mark(READ_TO)) is not None:
+            return self._around.reader.before_it_went_back(int(kept), self._state.mark(READ_TO_AT))
+        # Kept at once: a process that dies before anything happens must leave what happens next to be told.
+        newest = self._around.reader.newest()
+        self._state.keep_mark(READ_TO, newest)
+        return newest
 
     def _take(self, told: RunEvent, now_s: float) -> None:
         event = told.event
@@ -171,7 +173,7 @@ class Dispatcher:
             group.create_task(self._courier.test(), name="daily test of notices")
 
     def _look_at_answers(self, updates: Sequence[RunUpdate] | None, now_s: float) -> None:
-        silent_s = self._answers.look(answers=updates is not None, now_s=now_s)
+        silent_s = self._answers.look(answers=updates is not None, now_s=now_s, quiet_s=self._around.quiet_s())
         if silent_s is None:
             self._close(lambda it: it.key == SERVICE_SILENT, "the service answers again")
             self._acknowledged.discard(SERVICE_SILENT)

@@ -14,6 +14,8 @@ from protocols.techniques import TECHNIQUE_KINDS
 
 # Of a run whose records come seldom, so many times its longest pause so far is still none to be alarmed about.
 _PAUSES = 3.0
+# The service says at least that it is there, every 15 s (``orchestrator.api.live_stream``).
+_MOST_QUIET_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,12 @@ class AnswerWatch:
         self._silent_s = silent_s
         self._last_s = now_s
 
-    def look(self, *, answers: bool, now_s: float) -> float | None:
-        """Return for how long the service has not answered, once that is too long; None before."""
+    def look(self, *, answers: bool, now_s: float, quiet_s: float = 0.0) -> float | None:
+        """Return for how long the service has not answered, once that is too long; None before.
+
+        ``quiet_s`` is the time since it was heard: a process that hangs keeps its connection.
+        """
         if answers:
-            self._last_s = now_s
+            self._last_s = now_s - (quiet_s if quiet_s > _MOST_QUIET_S else 0.0)
         silent_s = now_s - self._last_s
         return silent_s if silent_s > self._silent_s else None

@@ -45,7 +45,8 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
     with closing(Reading(store)) as reading, StateFile(store) as state, life.ended_by_parent():
         async with WarmProgram() as program, asyncio.TaskGroup() as group:
             send = partial(deliver, settings, ask=program.ask)
-            around = Surroundings(EventReader(reading), partial(_now, fan), partial(_report, link), send)
+            report = partial(_report, link)
+            around = Surroundings(EventReader(reading), partial(_now, fan), report, send, lambda: fan.quiet_s)
             dispatcher = Dispatcher(settings, rig_name(settings), state, around)
             tasks = [
                 group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (dispatcher.run(), "notices"))

@@ -39,6 +39,7 @@ class LiveFan:
         self._link = link
         self._bus = Bus()
         self._runs: dict[str, RunUpdate] = {}
+        self._heard_s = float("-inf")
         # Set while control tells what happens.
         self.followed = asyncio.Event()
         self.clients = LiveClients(self._bus)
@@ -55,12 +56,18 @@ class LiveFan:
             raise ControlSilent(SILENT)
         return self.runs()
 
+    @property
+    def quiet_s(self) -> float:
+        """The time since control was heard: one that hangs keeps its connection, and says nothing."""
+        return asyncio.get_running_loop().time() - self._heard_s
+
     async def run(self) -> None:
         """Follow control, and whoever comes after it, until cancelled."""
         while True:
             try:
                 async with self._link.follow(_LIVE) as lines:
                     self._runs.clear()
+                    self._heard_s = asyncio.get_running_loop().time()
                     self.followed.set()
                     await self._pass_on(lines)
             except ControlSilent as err:
@@ -79,6 +86,7 @@ class LiveFan:
                 line = await anext(lines, None)
             if line is None:
                 return
+            self._heard_s = asyncio.get_running_loop().time()
             name, _, value = line.partition(b": ")
             if name == b"event":
                 kind = value

@@ -114,6 +114,12 @@ class StepMachine:
         self._close_step(None)
         self._finish(Status.STOP, self._codes.stopped)
 
+    def protect(self, tick: int) -> None:
+        """End the test at ``tick`` by a protection that no limit of the schedule asks for, such as too much heat."""
+        self._go_to(tick)
+        self._close_step(None)
+        self._finish(Status.PROTECT, self._codes.protect)
+
     def goto(self, number: int, tick: int) -> None:
         """Leave the running step at ``tick`` and begin another, counters of loops at zero (unsure, 4.9)."""
         self._go_to(tick)
@@ -177,6 +183,8 @@ class StepMachine:
         self.drive.cell = cell
         self.drive.command(self.drive.set_a, self.drive.hold_v)
         if self.step is not None and self.status is Status.WORKING:
+            # Against an empty holder the drive is at its compliance at once, where only the current is waited for.
+            self._watch.notice(self.drive)
             self._set_bounds(self.step)
 
     def _go_to(self, tick: int) -> None:

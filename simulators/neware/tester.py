@@ -249,6 +249,13 @@ class Tester:
         channel = self.channel(name)
         channel.machine.trouble = replace(trouble)
 
+    def protect(self, name: str) -> None:
+        """Let the tester protect a channel for a reason of its own, such as a hot power stage."""
+        channel = self.channel(name)
+        if channel.busy:
+            channel.machine.protect(self.now_tick())
+            channel.flagged = True
+
     def reboot(self, *, keep_program: bool = True) -> None:
         """Cut the units' power for a moment: running tests are paused, or are lost and show as stopped."""
         for name, channel in self.channels.items():

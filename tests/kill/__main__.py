@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
     if chosen.seed is not None:
-        outcomes = [play(plan(chosen.seed), looked_at=True, is_fed=_HAS_BROKER)]
+        outcomes = [play(plan(chosen.seed), looked_at=True, is_fed=_HAS_BROKER, is_told=True)]
     else:
         outcomes = list(_campaign(chosen.kills, chosen.workers, chosen.first))
     _say(table(outcomes))
@@ -50,7 +50,8 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
     # twice seems to have ended with 255.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         playing: set[Future[Outcome]] = {
-            pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER) for _ in range(workers)
+            pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True)
+            for _ in range(workers)
         }
         while playing:
             over, playing = wait(playing, return_when=FIRST_COMPLETED)
@@ -61,7 +62,7 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
                 _progress(f"{done} of {kills} kills, seed {outcome.seed}{wrong}", keep=bool(wrong))
                 yield outcome
                 if done < kills:
-                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER))
+                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True))
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -77,6 +78,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
     rows += [("records shown by web, and compared", str(sum(outcome.rows_shown for outcome in outcomes)))]
     fed = str(sum(outcome.events_fed for outcome in outcomes)) if _HAS_BROKER else "none: mosquitto is missing"
     rows += [("events published by the feed, and compared", fed)]
+    rows += [("alarms that the notices took up", str(sum(outcome.alarms_told for outcome in outcomes)))]
     rows += [("runs", str(ends.total()))] + [(f"  {name}", str(number)) for name, number in sorted(ends.items())]
     rows += [(f"violations: {kind}", str(wrong[kind])) for kind in KINDS]
     for name, times in (("decided", "decided_s"), ("first good poll", "good_s")):

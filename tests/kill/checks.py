@@ -39,6 +39,7 @@ KINDS = (
     "shown",
     "web",
     "feed",
+    "told",
 )
 # From 100 kHz to 10 Hz at 12 a decade, with the point at the top.
 SPECTRUM_POINTS = 49

@@ -69,12 +69,19 @@ class FeedReader:
                 )
                 return
             time.sleep(0.05)
+        # The feed says how many events wait, and not how many cycles.
+        while not self._has_all_cycles() and time.monotonic() < deadline_s:
+            time.sleep(0.05)
         self._check_events(findings, stored)
         self._check_cycles(findings)
 
     def _is_complete(self, newest: int) -> bool:
         said = self._reader.of("status")[-1:]
         return bool(said) and said[0]["online"] and said[0]["newest_event"] == newest and not said[0]["events_waiting"]
+
+    def _has_all_cycles(self) -> bool:
+        came = {(body["run_id"], body["sequence"]) for body in self._reader.of("cycle")}
+        return self._kills_broker or came >= {(row["run_id"], row["cycle"]) for row in read(self._store, _STORED)}
 
     def _check_events(self, findings: Findings, stored: dict[int, dict[str, Any]]) -> None:
         came = self._reader.of("event")

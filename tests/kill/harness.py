@@ -23,6 +23,7 @@ from tests.kill.child import Exit, World, live
 from tests.kill.feeding import FeedReader
 from tests.kill.looking import Looker, be_parent
 from tests.kill.plan import SPACED_S, Life, Plan
+from tests.kill.telling import ToldPerson
 from tests.kill.witness import Witness
 
 SPEED = 1500.0
@@ -65,18 +66,20 @@ class Outcome:
     rows_shown: int = 0
     back_s: list[float] = field(default_factory=list)
     events_fed: int = 0
+    alarms_told: int = 0
 
 
-def play(plan: Plan, *, looked_at: bool = False, is_fed: bool = False) -> Outcome:
+def play(plan: Plan, *, looked_at: bool = False, is_fed: bool = False, is_told: bool = False) -> Outcome:
     """Play a scenario to its end and check it; ``looked_at``: a web process shows the store meanwhile.
 
-    ``is_fed``: an MQTT feed publishes it beside web, to a broker and a reader.
+    ``is_fed``: an MQTT feed publishes it beside web, to a broker and a reader; ``is_told``: a person gets notices.
     """
     outcome = Outcome(plan.seed)
     with tempfile.TemporaryDirectory(prefix="cellrig-kill-") as folder:
         server, world = _serve(plan, Path(folder))
         try:
-            with _looking(world, plan.seed, outcome, is_fed=is_fed) if looked_at else nullcontext():
+            beside = _looking(world, plan.seed, outcome, is_fed=is_fed, is_told=is_told)
+            with beside if looked_at else nullcontext():
                 _Scenario(plan, world, outcome).play()
         finally:
             server.kill()
@@ -85,12 +88,15 @@ def play(plan: Plan, *, looked_at: bool = False, is_fed: bool = False) -> Outcom
 
 
 @contextmanager
-def _looking(world: World, seed: int, outcome: Outcome, *, is_fed: bool) -> Iterator[None]:
+def _looking(world: World, seed: int, outcome: Outcome, *, is_fed: bool, is_told: bool) -> Iterator[None]:
     """Let somebody look at the store from the beginning to the end, then check what was shown."""
     ensure_token(token_path(world.store))
     mine, its = multiprocessing.Pipe(duplex=False)
-    with FeedReader(world.store, world.folder, seed) if is_fed else nullcontext() as reader:
-        parent = _process(be_parent, its, world.store, reader and reader.port)
+    with (
+        FeedReader(world.store, world.folder, seed) if is_fed else nullcontext() as reader,
+        ToldPerson(world.store) if is_told else nullcontext() as person,
+    ):
+        parent = _process(be_parent, its, world.store, reader and reader.port, person and person.settings)
         try:
             with Looker(world.store, mine.recv(), parent.pid or 0, seed) as looker:
                 yield
@@ -99,6 +105,9 @@ def _looking(world: World, seed: int, outcome: Outcome, *, is_fed: bool) -> Iter
             if reader is not None:
                 reader.check(outcome.findings)
                 outcome.events_fed = reader.events
+            if person is not None:
+                person.check(outcome.findings)
+                outcome.alarms_told = person.alarms
         finally:
             parent.kill()
             parent.join()
@@ -112,6 +121,7 @@ def _process(target: Any, *args: object) -> Process:  # noqa: ANN401 - any funct
                 "tests.kill.harness",
                 "orchestrator.web.server",
                 "orchestrator.feed.process",
+                "orchestrator.serving.notices",
                 "orchestrator.store.schema",
                 "sqlite_utils",
             ]

@@ -24,11 +24,12 @@ from orchestrator.api.address import listen
 from orchestrator.api.parent_link import ParentLink, Word
 from orchestrator.api.token import ensure_token, token_path
 from orchestrator.bench.mqtt_settings import MqttSettings
+from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.bench.service_settings import ServiceSettings
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.serving import parent
 from orchestrator.serving.child import Work
-from orchestrator.serving.processes import be_feed, be_web
+from orchestrator.serving.processes import be_feed, be_notices, be_web
 from tests.kill.checks import Findings, read
 
 # From a death of web to its next answer, in real seconds.
@@ -39,10 +40,12 @@ _ROWS = 500
 _KEYS = ("test", "sequence", "time_s", "voltage_v", "current_a", "capacity_ah")
 
 
-def be_parent(said: Connection, store: Path, broker_port: int | None = None) -> None:
+def be_parent(
+    said: Connection, store: Path, broker_port: int | None = None, notices: NoticeSettings | None = None
+) -> None:
     """Be the parent of web, and of a feed if there is a broker: control is killed elsewhere, and does not answer here.
 
-    A feed that was killed is back as soon as web is: lives are short here.
+    With ``notices`` it is that of their process too. What was killed is back as soon as web is: lives are short here.
     """
     parent._OPTIONAL_LONGEST_AGAIN_S = 0.5  # noqa: SLF001 - as said above
     with closing(listen(ServiceSettings(port=0))) as listening:
@@ -52,6 +55,8 @@ def be_parent(said: Connection, store: Path, broker_port: int | None = None) -> 
         if broker_port is not None:
             plan = FeedPlan(MqttSettings(port=broker_port, rig="kill", keep_alive_s=2), store, "")
             optional["feed"] = partial(be_feed, plan, ServiceSettings(), listening)
+        if notices is not None:
+            optional["notices"] = partial(be_notices, notices, ServiceSettings(), store, listening)
         parent.Parent(partial(_no_control, listening), web, lambda: said.send(port), optional).run()
 
 
