@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import RunUpdate, Severity
+from orchestrator.events import EventKind, RunUpdate, Severity
 from orchestrator.notices.courier import Courier, Surroundings
 from orchestrator.notices.event_reader import RunEvent
 from orchestrator.notices.incidents import (
@@ -125,7 +125,16 @@ class Dispatcher:
             self._close(lambda it: it.key in gone, f"{event.kind}: {event.sentence}")
         if event.kind in SEEN_BY and channel is not None:
             self._look_at_acknowledgements()
-            self._close(lambda it: it.first.channel == channel and it.ends_by_an_order, event.sentence)
+            # An order for another run, which waits for the channel, or for its lamp shows nobody at this cell.
+            is_order = event.kind == EventKind.COMMAND
+            self._close(
+                lambda it: (
+                    it.first.channel == channel
+                    and it.ends_by_an_order
+                    and (not is_order or it.first.run_id == event.run_id)
+                ),
+                event.sentence,
+            )
         notice = Notice(
             self._number + 1,
             str(event.kind),

@@ -42,8 +42,10 @@ _Backfill = Annotated[bool, said("Whether it could not be sent when it was commi
 _Repeat = Annotated[bool, said("Whether it was sent before without an answer: you may have it already", False)]
 _EventSimulation = Annotated[
     bool | None,
-    said("Whether its run is simulated, and no cell is real; null for an event of the rig, or where that is not known",
-         False),
+    said(
+        "Whether its run is simulated, and no cell is real; null for an event of the rig, or where that is not known",
+        False,
+    ),
 ]
 _Volt = Annotated[float | None, said("Voltage, null if it is no number", 0.0412, "V")]
 _Ampere = Annotated[float | None, said("Current, positive while it charges; null if it is no number", 0.00016, "A")]
