@@ -239,6 +239,19 @@ async def test_a_restart_forgets_no_notice_and_repeats_none_that_was_told(store:
     assert "phone [warning] rack-1: 2 warnings: 1 x log grows, 1 x backup failed" in titles
 
 
+async def test_an_alarm_whose_cause_goes_while_it_is_on_its_way_is_told_after_a_kill(store: Store) -> None:
+    """That the disk has space again does not keep from people that the runs were held."""
+    async with told(store) as people:
+        people.happen(EventKind.SPACE_HOLD)
+        # It is taken in, and the target has not answered yet.
+        await asyncio.sleep(0.3)
+    people.happen(EventKind.SPACE_OK)
+    assert people.got == []
+    async with told(store, people):
+        await asyncio.sleep(60)
+    assert people.titles() == ["phone [ALARM] rack-1: space hold"]
+
+
 async def test_a_state_file_that_cannot_be_written_keeps_no_alarm_from_being_sent(store: Store) -> None:
     """On a full or broken disk people are told, and called again; only a restart forgets."""
     notices_path(store.path).mkdir()
