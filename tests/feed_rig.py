@@ -75,11 +75,11 @@ def made_cycle(number: int, *, is_half: bool = False) -> Cycle:
                    discharge_mean_voltage_v=None, polarisation_v=None, discharge_end_reason=None)  # fmt: skip
 
 
-def open_rack(path: Path) -> Rack:
+def open_rack(path: Path, *, simulated: bool | None = None) -> Rack:
     """Open a new store with a run that is under way, and its test."""
     store = open_store(path)
     store.add_event(None, EventKind.SERVICE_STARTED, "service started", time.time())
-    run_id = add_run(store, channel=CHANNEL)
+    run_id = add_run(store, channel=CHANNEL, simulated=simulated)
     store.set_run_state(run_id, "running", "", time.time())
     return Rack(store, run_id, add_test(store, run_id))
 

@@ -11,7 +11,12 @@ PROGRAM = '{"cell": {"name": "Li-PEO-Li 7", "area_cm2": 0.7854}}'
 
 
 def add_run(
-    store: Store, cell: str = "Li-PEO-Li 7", channel: str = "27-1-3", created_unix_s: float = 1_767_571_200.0
+    store: Store,
+    cell: str = "Li-PEO-Li 7",
+    channel: str = "27-1-3",
+    created_unix_s: float = 1_767_571_200.0,
+    *,
+    simulated: bool | None = None,
 ) -> str:
     """Add a run of a made-up program and give its id."""
     return store.add_run(
@@ -22,6 +27,7 @@ def add_run(
         program_sha256=sha256(PROGRAM.encode()).hexdigest(),
         created_unix_s=created_unix_s,
         label="bare",
+        simulated=simulated,
     )
 
 

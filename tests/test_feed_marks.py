@@ -208,7 +208,26 @@ def test_spectrum_is_sent_whole_by_its_schema(rack: Rack, marks: Marks) -> None:
     body = json.loads(sent.message.payload)
     jsonschema_rs.validator_for(mqtt_schema(MessageKind.SPECTRUM) | {"additionalProperties": False}).validate(body)
     assert [point["z_real_ohm"] for point in body["points"]] == [12.0, 13.0]
+    assert body["simulated"] is None
     assert sent.message.topic == f"cellrig/lab-3/{CHANNEL}/spectrum"
+
+
+@pytest.mark.parametrize("simulated", [True, False, None])
+async def test_messages_of_a_simulated_run_say_so(store_path: Path, marks: Marks, simulated: bool | None) -> None:
+    """Events, cycles and records of a run carry its mark as its state does; what is the rig's own has none."""
+    rack = open_rack(store_path, simulated=simulated)
+    with rack.store:
+        events = events_of(rack, marks)
+        cycles = RowOutbox(CYCLES, lambda: rack.store, marks, TOPICS, is_new=True)
+        rack.event("of the run")
+        rack.cycle()
+        rack.record(1)
+        live = LiveSamples(lambda: rack.store, marks, TOPICS, 600, is_new=False)
+        (started, _), *_ = pending = events.pending(10)
+        assert started.run_id is None
+        sent = [message for _, message in pending] + [row.message for row in cycles.pending([rack.run_id], 10)]
+        bodies = [json.loads(message.payload) for message in (*sent, *(it.message for it in live.due(0.0)))]
+    assert [body["simulated"] for body in bodies] == [None, simulated, simulated, simulated]
 
 
 async def test_records_since_the_last_answer_are_sent_again(rack: Rack, marks: Marks) -> None:
