@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from orchestrator.bench.notice_settings import NoticeSettings
@@ -20,7 +21,7 @@ from orchestrator.notices.sending import Letter
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Outcome
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import SpaceGuard, Store
 
 PHONE = {"name": "phone", "person": "ada", "url": "json://127.0.0.1/a", "severity": "warning"}
 BOSS = {"name": "boss", "url": "json://127.0.0.1/b", "severity": "alarm", "level": 2}
@@ -30,7 +31,8 @@ BOSS = {"name": "boss", "url": "json://127.0.0.1/b", "severity": "alarm", "level
 class People:
     """What they got, in order, and what they do: targets in ``broken`` refuse.
 
-    Control answers with ``updates``, and was heard at ``heard_s``.
+    Control answers with ``updates``, and was heard at ``heard_s``. ``free_bytes`` is what is free on the disk of the
+    store.
     """
 
     store: Store
@@ -41,6 +43,7 @@ class People:
     updates: Sequence[RunUpdate] | None = ()
     stores_reports: bool = False
     heard_s: float = float("inf")
+    free_bytes: int = 10**12
 
     async def deliver(self, target: str, letter: Letter) -> Outcome:
         """Take a letter, unless the target is broken."""
@@ -89,8 +92,9 @@ async def told(
     rules = NoticeSettings.model_validate(document)
     there = people or People(store, asyncio.get_running_loop().time())
     with StateFile(store.path) as state:
+        disk = partial(SpaceGuard(store.path, reserve_bytes=0, free=lambda _: there.free_bytes).look, 0)
         around = Surroundings(
-            EventReader(lambda: store), lambda: there.updates, there.report, there.deliver, there.quiet_s
+            EventReader(lambda: store), lambda: there.updates, there.report, there.deliver, disk, there.quiet_s
         )
         task = asyncio.ensure_future(Dispatcher(rules, "rack-1", state, around, poll_s).run())
         await asyncio.sleep(0.5)

@@ -17,6 +17,7 @@ from orchestrator.notices.sending import Letter
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Message, Notice, Outcome
 from orchestrator.notices.wording import body_of, title_of
+from orchestrator.store.disk_space import SpaceReport
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +30,15 @@ class Surroundings:
     """What the notices see and act by.
 
     ``updates`` gives all runs as control tells them now, None while control does not answer; ``report`` has an event
-    stored by control; ``deliver`` sends a letter to a target; ``quiet_s`` is the time since control was last heard.
+    stored by control; ``deliver`` sends a letter to a target; ``space`` checks the store's disk, and may raise OSError;
+    ``quiet_s`` is the time since control was last heard.
     """
 
     reader: EventReader
     updates: Callable[[], Sequence[RunUpdate] | None]
     report: Callable[[EventKind, str, Mapping[str, Any]], Coroutine[Any, Any, None]]
     deliver: Callable[[str, Letter], Awaitable[Outcome]]
+    space: Callable[[], SpaceReport]
     quiet_s: Callable[[], float] = float
 
 

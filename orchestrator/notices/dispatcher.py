@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from orchestrator.bench.notice_settings import NoticeSettings
@@ -29,6 +30,7 @@ from orchestrator.notices.policy import Policy
 from orchestrator.notices.quiet_hours import daily_test_is_due, is_quiet
 from orchestrator.notices.record_watch import AnswerWatch, RecordWatch
 from orchestrator.notices.routes import levels_of
+from orchestrator.notices.space_watch import SpaceWatch
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Notice
 from orchestrator.store.errors import StoreError
@@ -45,6 +47,8 @@ BEAT_S = 10.0
 READ_TO, READ_TO_AT, TESTED, BEAT = "read to event", "read to event of", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
+# What the notices find themselves, and find again a moment after a person has acknowledged it.
+_LASTING = frozenset({DATA_STOPPED, SERVICE_SILENT, EventKind.SPACE_HOLD.value})
 
 
 class Dispatcher:
@@ -63,6 +67,7 @@ class Dispatcher:
         now_s = asyncio.get_running_loop().time()
         self._records = RecordWatch(settings.data_stop_s)
         self._answers = AnswerWatch(settings.silent_s, now_s)
+        self._space = SpaceWatch(around.space)
         self._number = state.newest_notice()
         self._read_to: int | None = None
         self._look_s = self._beat_s = now_s
@@ -135,6 +140,9 @@ class Dispatcher:
                 ),
                 event.sentence,
             )
+        if event.kind == EventKind.SPACE_HOLD and self._space.is_full and self._is_known(EventKind.SPACE_HOLD):
+            # Found before the event could be stored.
+            return
         notice = Notice(
             self._number + 1,
             str(event.kind),
@@ -146,6 +154,7 @@ class Dispatcher:
             told.label,
             told.person,
             event.id,
+            told.simulated,
         )
         self._tell(notice, now_s)
 
@@ -160,8 +169,12 @@ class Dispatcher:
 
     def _own(self, kind: str, sentence: str, update: RunUpdate | None = None) -> Notice:
         """Return a notice of what the notices have found themselves."""
-        run, channel, label = (update.run_id, update.channel, update.label) if update is not None else (None, None, "")
-        return Notice(self._number + 1, kind, Severity.ALARM, sentence, wall_time(), run, channel, label)
+        of_rig = Notice(self._number + 1, kind, Severity.ALARM, sentence, wall_time())
+        if update is None:
+            return of_rig
+        return replace(
+            of_rig, run_id=update.run_id, channel=update.channel, label=update.label, simulated=update.simulated
+        )
 
     # What is to be looked at now and then
 
@@ -170,6 +183,7 @@ class Dispatcher:
         self._look_at_answers(updates, now_s)
         if updates is not None:
             self._look_at_records(updates, now_s)
+        self._look_at_space(now_s)
         self._look_at_acknowledgements()
         if now_s >= self._beat_s:
             self._beat_s = now_s + BEAT_S
@@ -203,13 +217,27 @@ class Dispatcher:
             there.add(key_of(notice))
             if not self._is_known(key_of(notice)):
                 self._tell(notice, now_s)
-        self._acknowledged &= there | {SERVICE_SILENT}
+        self._acknowledged &= there | {SERVICE_SILENT, EventKind.SPACE_HOLD}
+
+    def _look_at_space(self, now_s: float) -> None:
+        """Tell of a full disk although its event cannot be stored there, as one alarm with that event."""
+        was_full = self._space.is_full
+        report = self._space.look(now_s)
+        if report is None:
+            return
+        key = str(EventKind.SPACE_HOLD)
+        if not self._space.is_full:
+            # An alarm that was found by the process before has no event that ends it.
+            self._close(lambda it: it.key == key and (was_full or it.first.event is None), "the disk has room again")
+            self._acknowledged.discard(key)
+        elif not self._is_known(key):
+            self._tell(self._own(key, report.sentence), now_s)
 
     def _look_at_acknowledgements(self) -> None:
         """End what a person has acknowledged: by ``cellrig notices ack``, or a latched run by ``cellrig ack``."""
         acknowledged = self._state.closed(it.number for it in self._policy.incidents)
         seen = self._policy.close(lambda it: it.number in acknowledged)
-        self._acknowledged |= {it.key for it in seen if it.first.kind in {DATA_STOPPED, SERVICE_SILENT}}
+        self._acknowledged |= {it.key for it in seen if it.first.kind in _LASTING}
         left = set()
         for incident in self._policy.incidents:
             if (run_id := incident.first.run_id) is None or incident.first.kind == DATA_STOPPED:

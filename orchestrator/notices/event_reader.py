@@ -19,7 +19,7 @@ SELECT coalesce(max(id), 0) FROM event WHERE at_unix_s <= ?
 _MOST = 500
 _SQL = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json, run.label,
-    origin.ordered_by
+    origin.ordered_by, run.simulated
 FROM event LEFT JOIN run ON run.run_id = event.run_id LEFT JOIN origin ON origin.run_id = event.run_id
 WHERE event.id > ? ORDER BY event.id LIMIT ?
 """
@@ -27,11 +27,15 @@ WHERE event.id > ? ORDER BY event.id LIMIT ?
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """An event with what the store knows of its run; both texts are empty for an event of the rig."""
+    """An event with what the store knows of its run; both texts are empty for an event of the rig.
+
+    ``simulated``: no cell is real; None for an event of the rig, or where it is not known.
+    """
 
     event: Event
     label: str
     person: str
+    simulated: bool | None
 
 
 class EventReader:
@@ -69,9 +73,9 @@ class EventReader:
         with explained(store.path):
             rows = store.connection.execute(_SQL, (number, _MOST)).fetchall()
         found = []
-        for event, channel, run_id, kind, message, at_unix_s, data_json, label, person in rows:
+        for event, channel, run_id, kind, message, at_unix_s, data_json, label, person, simulated in rows:
             told = stored_event(event, channel, run_id, kind, message, at_unix_s, data_json)
-            found.append(RunEvent(told, label or "", person or ""))
+            found.append(RunEvent(told, label or "", person or "", None if simulated is None else bool(simulated)))
         return found
 
     def state_of(self, run_id: str) -> RunState | None:

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value REAL NOT NULL) STR
 CREATE TABLE IF NOT EXISTS notice (
     number INTEGER PRIMARY KEY, event INTEGER, kind TEXT NOT NULL, severity TEXT NOT NULL, sentence TEXT NOT NULL,
     at_unix_s REAL NOT NULL, run_id TEXT, channel TEXT, label TEXT NOT NULL, person TEXT NOT NULL,
-    incident INTEGER, told_unix_s REAL
+    incident INTEGER, told_unix_s REAL, simulated INTEGER
 ) STRICT;
 CREATE INDEX IF NOT EXISTS notice_incident ON notice (incident);
 CREATE TABLE IF NOT EXISTS incident (
@@ -37,9 +37,11 @@ CREATE TABLE IF NOT EXISTS delivery (
     number INTEGER PRIMARY KEY, at_unix_s REAL NOT NULL, target TEXT NOT NULL, person TEXT NOT NULL,
     title TEXT NOT NULL, notices INTEGER NOT NULL, status TEXT NOT NULL, took_s REAL NOT NULL, detail TEXT NOT NULL
 ) STRICT;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
-_LAYOUT_VERSION = 1
+# Files of version 1 did not tell of which notices the run is simulated.
+_FROM_1 = "ALTER TABLE notice ADD COLUMN simulated INTEGER; PRAGMA user_version = 2;"
+_LAYOUT_VERSION = 2
 # What SQLite says of a file that is none of its, or is damaged. Anything else may be over in a moment.
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # A command acknowledges while the service writes.
@@ -105,9 +107,10 @@ class StateFile:
     def keep_notice(self, notice: Notice, incident: int | None) -> None:
         """Keep a notice, and what incident it belongs to."""
         self._write(
-            "INSERT OR REPLACE INTO notice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT OR REPLACE INTO notice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
             *(notice.number, notice.event, str(notice.kind), notice.severity.value, notice.sentence),
             *(notice.at_unix_s, notice.run_id, notice.channel, notice.label, notice.person, incident),
+            notice.simulated,
         )
         self._write("DELETE FROM notice WHERE number <= ?", notice.number - _KEPT_ROWS)
 
@@ -238,9 +241,7 @@ class StateFile:
         try:
             connection.execute("PRAGMA journal_mode = WAL").close()
             connection.execute("PRAGMA synchronous = NORMAL").close()
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version < _LAYOUT_VERSION:
-                connection.executescript(_LAYOUT)
+            _lay_out(connection)
             # Raises for damage of what is needed at once.
             for sql in ("SELECT * FROM mark", f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL"):
                 connection.execute(sql).fetchall()
@@ -271,6 +272,23 @@ class StateFile:
             return otherwise
 
 
+def _lay_out(connection: sqlite3.Connection) -> None:
+    """Make the tables, or those of an older version new; another process may do so at the same time."""
+    if _version(connection) >= _LAYOUT_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE").close()
+    version = _version(connection)
+    if version < _LAYOUT_VERSION:
+        for statement in (_FROM_1 if version == 1 else _LAYOUT).split(";"):
+            connection.execute(statement).close()
+    connection.execute("COMMIT").close()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
 _INCIDENTS = """
 SELECT incident.number, incident.key, incident.opened_unix_s, incident.level, incident.told_unix_s,
     incident.closed_unix_s, incident.closed_by, first.run_id, first.channel, first.label, first.kind, first.sentence,
@@ -292,4 +310,5 @@ def _notice(row: dict[str, Any]) -> Notice:
         row["label"],
         row["person"],
         row["event"],
+        None if row["simulated"] is None else bool(row["simulated"]),
     )

@@ -24,6 +24,7 @@ class Notice:
 
     ``event`` is the number of the stored event, None for what the notices themselves have found. ``run_id`` and
     ``channel`` are None for what concerns the whole rig. ``person`` has ordered the run, empty where that is not known.
+    ``simulated``: no cell is real; None where that is not known, or it is no run's.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Notice:
     label: str = ""
     person: str = ""
     event: int | None = None
+    simulated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,11 @@ def rig_name(settings: NoticeSettings) -> str:
 
 
 def title_of(message: Message, rig: str) -> str:
-    """Return the one line that a phone shows: severity, rig, channel and kind, or how many notices it holds."""
+    """Return the one line that a phone shows: severity, simulated or not, rig, channel and kind, or their number."""
     if message.is_test:
         return f"[test] {rig}: daily test of notices"
     word = message.severity.value.upper() if message.severity is Severity.ALARM else message.severity.value
+    word += _simulation(message)
     gravest = _gravest_first(message.entries)[0]
     why = f" ({_WHY[gravest.reason]})" if gravest.reason in _WHY else ""
     if len(message.entries) + message.left_out == 1:
@@ -140,6 +141,14 @@ def _counted(message: Message) -> str:
     return f"{', '.join(said)}{where}: {', '.join(f'{count} x {kind}' for kind, count in kinds)}"
 
 
+def _simulation(message: Message) -> str:
+    """Say before all other words that no real cell is concerned, or that not all of them are real."""
+    marks = {entry.notice.simulated is True for entry in message.entries}
+    if True not in marks:
+        return ""
+    return ", some simulated" if False in marks or message.left_out else ", simulated"
+
+
 def _is_gravest(entry: Entry, message: Message) -> bool:
     return entry.notice.severity is message.severity
 
@@ -150,4 +159,5 @@ def _line(entry: Entry) -> str:
     why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
     kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
     sentence = _shown(" ".join(notice.sentence.split()))[:_SENTENCE_LENGTH]
-    return f"{local_time(notice.at_unix_s, seconds=True)} {notice.severity.value} {where}: {kind}{sentence}{why}"
+    severity = f"{notice.severity.value}{', simulated' if notice.simulated else ''}"
+    return f"{local_time(notice.at_unix_s, seconds=True)} {severity} {where}: {kind}{sentence}{why}"

@@ -26,6 +26,8 @@ from orchestrator.notices.sending import deliver
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.warm_program import WarmProgram
 from orchestrator.notices.wording import rig_name
+from orchestrator.store.disk_space import SpaceGuard
+from orchestrator.store.place import real_path
 from orchestrator.web.child_life import ChildLife
 from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
@@ -46,7 +48,8 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
         async with WarmProgram() as program, asyncio.TaskGroup() as group:
             send = partial(deliver, settings, ask=program.ask)
             report = partial(_report, link)
-            around = Surroundings(EventReader(reading), partial(_now, fan), report, send, lambda: fan.quiet_s)
+            space = partial(SpaceGuard(real_path(store), reserve_bytes=0).look, 0)
+            around = Surroundings(EventReader(reading), partial(_now, fan), report, send, space, lambda: fan.quiet_s)
             dispatcher = Dispatcher(settings, rig_name(settings), state, around)
             tasks = [
                 group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (dispatcher.run(), "notices"))

@@ -134,16 +134,17 @@ class SpaceGuard:
         Where the verdict is RELEASE_RESERVE the reserve has been given free when this returns. It is written anew as
         soon as that leaves the verdict OK.
         """
-        report = self._look(to_come_bytes)
+        report = self.look(to_come_bytes)
         if report.verdict is SpaceVerdict.RELEASE_RESERVE:
             self._reserve.release()
         elif report.verdict is SpaceVerdict.OK and report.reserve_bytes < self._reserve.size_bytes:
             left = report.free_bytes - self._reserve.size_bytes
             if space_verdict(left, to_come_bytes, 1, self._floor_bytes) is SpaceVerdict.OK and self._reserve.fill():
-                return self._look(to_come_bytes)
+                return self.look(to_come_bytes)
         return report
 
-    def _look(self, to_come_bytes: int) -> SpaceReport:
+    def look(self, to_come_bytes: int) -> SpaceReport:
+        """Check the disk once and leave the reserve as it is. Raises OSError where the disk cannot be asked."""
         free, held = self._free(self._folder), self._reserve.held_bytes
         verdict = space_verdict(free, to_come_bytes, held, self._floor_bytes)
         return SpaceReport(verdict, free, to_come_bytes, held, _sentence(verdict, self._folder, free, to_come_bytes))
