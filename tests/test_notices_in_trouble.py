@@ -254,3 +254,16 @@ def test_a_dead_service_is_seen_by_a_clock_that_was_set_back(store_path: Path) -
         look = look_at(store_path, state, time.time())
     assert look.health is Health.DIED
     assert "before the clock of this machine was set back" in look.sentence
+
+
+def test_an_event_is_taken_up_whole_or_not_at_all(store_path: Path) -> None:
+    """Killed between the notice and the mark of its event, a process of before would have told it twice."""
+    with StateFile(store_path) as state:
+        with pytest.raises(KeyboardInterrupt), state.together():
+            state.keep_mark("read to", 10)
+            raise KeyboardInterrupt
+        assert state.mark("read to") is None
+        with state.together():
+            state.keep_mark("read to", 11)
+    with StateFile(store_path) as state:
+        assert state.mark("read to") == 11

@@ -103,10 +103,11 @@ class Dispatcher:
             if self._read_to is None:
                 self._read_to = self._start()
             for told in self._around.reader.after(self._read_to):
-                self._take(told, now_s)
+                with self._state.together():
+                    self._take(told, now_s)
+                    self._state.keep_mark(READ_TO, told.event.id)
+                    self._state.keep_mark(READ_TO_AT, told.event.at_unix_s)
                 self._read_to = told.event.id
-                self._state.keep_mark(READ_TO, told.event.id)
-                self._state.keep_mark(READ_TO_AT, told.event.at_unix_s)
         except StoreError as err:
             if not self._is_told_of_store:
                 logger.warning("the store cannot be read: %s", err)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -90,6 +91,20 @@ class StateFile:
         """Return a number that was kept under a name, None where none was."""
         rows = self._rows("SELECT value FROM mark WHERE name = ?", name)
         return float(rows[0]["value"]) if rows else None
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Keep all that is kept inside, or nothing of it: a process that is killed takes an event up once."""
+        self._write("BEGIN IMMEDIATE")
+        word = "ROLLBACK"
+        try:
+            yield
+            word = "COMMIT"
+        finally:
+            # A file that takes nothing has begun nothing; one whose commit fails goes back.
+            for end in (word, "ROLLBACK"):
+                if self._connection is not None and self._connection.in_transaction:
+                    self._write(end)
 
     def keep_mark(self, name: str, value: float) -> None:
         """Keep a number under a name."""
