@@ -14,7 +14,7 @@ from simulators.memory_streams import connect_memory
 
 @dataclass
 class Spoilt:
-    """What happens to the answer to the next line that holds ``line``: sent ``late_s`` later, or as ``bytes`` instead."""
+    """A fault of the answer to the next line that holds ``line``: it comes ``late_s`` later, or ``instead`` comes."""
 
     line: str
     late_s: float = 0.0
@@ -24,7 +24,10 @@ class Spoilt:
 
 @dataclass
 class ScpiPeer:
-    """One instrument and all lines that it was sent. ``reading`` answers ``:READ?`` and ``:MEAS?``."""
+    """One instrument and all lines that it was sent.
+
+    ``reading`` answers ``:READ?`` and ``:MEAS?``, ``wrong`` a header whatever was set; ``obeys``: its output switches.
+    """
 
     identity: str = "KEITHLEY INSTRUMENTS INC.,MODEL 2450,04412345,1.0.0i"
     reading: str = "1.000000E-03,3.700000E+00"
@@ -32,6 +35,7 @@ class ScpiPeer:
     values: dict[str, str] = field(default_factory=lambda: {":OUTP": "0", "*LANG": "SCPI", "*ESR": "0", "TRIP": "0"})
     said: list[str] = field(default_factory=list)
     spoilt: list[Spoilt] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
     obeys: bool = True
     connections: int = 0
 
@@ -43,8 +47,7 @@ class ScpiPeer:
         """Serve one connection."""
         self.connections += 1
         while line := (await reader.readline()).decode().strip("\n"):
-            self.said.append(line)
-            answer = (";".join(self._answers(line)) + "\n").encode() if "?" in line else b""
+            answer = self.answer(line)
             found = next((it for it in self.spoilt if it.line in line), None)
             if found is not None:
                 self.spoilt.remove(found)
@@ -54,6 +57,12 @@ class ScpiPeer:
             if found is not None and found.hangs_up:
                 break
         writer.close()
+
+    def answer(self, line: str) -> bytes:
+        """Carry out a line and return its answer; no bytes for a line without a question."""
+        self.said.append(line)
+        answers = self._answers(line)
+        return (";".join(answers) + "\n").encode() if answers else b""
 
     def orders(self, beginning: str) -> list[str]:
         """Return the orders that begin so, in the order in which they came."""
@@ -74,7 +83,8 @@ class ScpiPeer:
             elif header == "*OPC":
                 found.append("1")
             else:
-                found.append(self.values.get("TRIP" if header.endswith("TRIP") else header, ""))
+                key = "TRIP" if header.endswith("TRIP") else header
+                found.append(self.wrong.get(header, self.values.get(key, "")))
         return found
 
     def _set(self, order: str) -> None:

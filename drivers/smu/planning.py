@@ -19,6 +19,8 @@ _INTEGRATIONS: tuple[tuple[float, bool], ...] = ((1.0, True), (1.0, False), (0.1
 """Power line cycles and autozero, best first. More than one cycle would hold up a stop that waits for a reading."""
 _SHARE_FOR_READING = 0.7
 """The part of an interval that a reading may take, its way to and from the instrument included."""
+MOST_V = 20.0
+"""No range above it is used: they need an interlock, and no cell."""
 _LEAST_LIMIT = 1e-3
 """A limit is at least 0.1 % of its measuring range (section 8)."""
 _FULL_SCALE = 1.05
@@ -122,9 +124,11 @@ class Reach:
             raise CannotRun(f"{drive}: a limit is above 0, and no level above the largest")
         holds_voltage = drive.held is Held.VOLTAGE
         voltage_v, current_a = (drive.largest, drive.limit) if holds_voltage else (drive.limit, drive.largest)
-        if voltage_v > self.largest_voltage_v or current_a > self.largest_current_a:
+        # A limit of voltage lies above every cell, and is no voltage that is driven (section 1.2).
+        most_v = self.largest_voltage_v if holds_voltage else MOST_V
+        if voltage_v > most_v or current_a > self.largest_current_a:
             raise CannotRun(
-                f"{voltage_v:g} V and {current_a:g} A: this channel has {self.largest_voltage_v:g} V and "
+                f"{voltage_v:g} V and {current_a:g} A: this channel has {most_v:g} V and "
                 f"{self.largest_current_a:g} A at most"
             )
         if not self.facts.allows(voltage_v, current_a):

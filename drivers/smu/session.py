@@ -72,9 +72,20 @@ class Session:
     async def ask(self, line: str, timeout_s: float | None = None) -> str:
         """Send a line and return its answer; without a whole one the line is spoiled. Raises ConnectionFailed."""
         self._is_whole = False
-        text = await self.link.ask(line, timeout_s or self._settings.reply_timeout_s)
+        wait_s = timeout_s or self._settings.reply_timeout_s
+        text = await (self.link.ask(line, wait_s) if self._settings.joins_answers else self._one_by_one(line, wait_s))
         self._is_whole = True
         return text
+
+    async def _one_by_one(self, line: str, timeout_s: float) -> str:
+        """Send the parts of a line in lines of their own, and join their answers."""
+        answers: list[str] = []
+        for part in line.split(";"):
+            if "?" in part:
+                answers.append(await self.link.ask(part, timeout_s))
+            else:
+                await self.link.send(part, timeout_s)
+        return ";".join(answers)
 
     def spoil(self) -> None:
         """Note that question and answer are out of step."""

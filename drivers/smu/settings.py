@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from drivers.errors import SettingsError
 from drivers.interfaces import HostLoss
 from drivers.smu.models import MODELS, ModelFacts, SmuModel
-from drivers.smu.planning import Reach, Wiring
+from drivers.smu.planning import MOST_V, Reach, Wiring
 from drivers.smu.visa_link import PYVISA_MISSING, has_pyvisa
 from drivers.sources import Drive, Held
 from drivers.stepping.settings import SteppedSettings
@@ -25,8 +25,6 @@ _LINE_CHARACTERS = 120
 _BITS_OF_A_CHARACTER = 10
 # The way to and from an instrument that is not on a serial line.
 _OTHER_LINE_S = 0.005
-# A channel for cells; the ranges above it need an interlock, and no cell.
-_MOST_V = 20.0
 
 
 class SmuUnitSettings(TableSettings):
@@ -38,6 +36,7 @@ class SmuUnitSettings(TableSettings):
     type for an instrument whose answer to ``*IDN?`` is another. ``four_wire``: the sense leads are connected.
     ``largest_current_a`` and the voltages are what the channel may do at most. ``host_loss`` says what a constant
     current does when this computer dies: nobody knows unless something outside switches it off.
+    ``joins_answers``: several questions in one line are answered in one, as SCPI demands.
     ``dead_socket_port``: visited when the instrument refuses a connection, because some Keithleys hold on to that of a
     client that died; whoever else is connected then is disconnected.
     """
@@ -51,12 +50,13 @@ class SmuUnitSettings(TableSettings):
     visa_library: str = ""
     baud_rate: int = Field(default=9600, ge=300, le=115200)
     line_end: Literal["\n", "\r\n", "\r"] = "\n"
+    joins_answers: bool = True
     dead_socket_port: int | None = Field(default=None, ge=1, le=65535)
     four_wire: bool = True
     terminals: Literal["front", "rear"] = "front"
     line_frequency_hz: Literal[50, 60] = 50
-    voltage_low_v: float = Field(default=-5.0, ge=-_MOST_V)
-    voltage_high_v: float = Field(default=5.0, le=_MOST_V)
+    voltage_low_v: float = Field(default=-5.0, ge=-MOST_V)
+    voltage_high_v: float = Field(default=5.0, le=MOST_V)
     largest_current_a: float = Field(default=0.1, gt=0)
     smallest_range_a: float = Field(default=1e-6, gt=0)
     host_loss: HostLoss = HostLoss.UNKNOWN

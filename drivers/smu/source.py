@@ -218,8 +218,8 @@ class SmuSource:
         # A power cut brings the power-on setup back, which may drain the cell (section 14).
         for line in _together([setting.order for setting in self._dialect.off_states]):
             await self._order(line)
+        await self._refuse_errors("high impedance as its off state")
         await self._read_back(self._dialect.off_states, {})
-        self._note(await session.errors())
 
     async def _look_for_changes(self) -> None:
         if self._plan is None:
