@@ -74,7 +74,7 @@ _FIXED = Setting(":SOUR:{S}:MODE FIX", ":SOUR:{S}:MODE?", "FIX")
 _BOTH = Setting(':SENS:FUNC "VOLT","CURR"', ":SENS:FUNC?", "VOLT,CURR", Form.NAMES)
 _LINE_FREQUENCY = Setting(":SYST:LFR {line_hz}", ":SYST:LFR?", "{line_hz}", Form.NUMBER)
 _TERMINALS = Setting(":ROUT:TERM {terminals}", ":ROUT:TERM?", "{terminals}")
-_QUIET = Setting(":SYST:BEEP:STAT OFF", ":SYST:BEEP:STAT?", "0", Form.SWITCH)
+_QUIET = Setting(":SYST:BEEP:STAT OFF")
 
 _LIMIT_2400 = Setting(":SENS:{M}:PROT {limit}", ":SENS:{M}:PROT?", "{limit}", Form.NUMBER, "measure_range")
 _HIMP_2400 = Setting(":OUTP:SMOD HIMP", ":OUTP:SMOD?", "HIMP")
@@ -102,8 +102,8 @@ _KEITHLEY_2400 = Dialect(
         _LEVEL_ZERO,
         _SOURCE_RANGE,
         _MEASURE_FIXED,
-        # A limit and a measuring range hinder each other (+822, +824): through the largest limit every pair is reached.
-        Setting(":SENS:{M}:PROT MAX"),
+        # A limit and a measuring range hinder each other (+822, +824): through the channel's largest every pair is reached.
+        Setting(":SENS:{M}:PROT {widest}"),
         _MEASURE_RANGE,
         _LIMIT_2400,
         _NPLC,
@@ -138,7 +138,7 @@ _KEITHLEY_2450 = Dialect(
         _LEVEL_ZERO,
         # A change of the source range may change the limit, with a warning only: the limit comes after it.
         _SOURCE_RANGE,
-        Setting(":SOUR:{S}:{L} MAX"),
+        Setting(":SOUR:{S}:{L} {widest}"),
         _MEASURE_FIXED,
         _MEASURE_RANGE,
         _LIMIT_2450,
@@ -181,7 +181,7 @@ _KEYSIGHT_B2901A = Dialect(
         _BOTH,
         _LEVEL_ZERO,
         _SOURCE_RANGE,
-        Setting(":SENS:{M}:PROT MAX"),
+        Setting(":SENS:{M}:PROT {widest}"),
         _MEASURE_FIXED,
         _MEASURE_RANGE,
         _LIMIT_2400,

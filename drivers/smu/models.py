@@ -80,8 +80,9 @@ MODELS: Mapping[SmuModel, ModelFacts] = MappingProxyType(
         ),
         SmuModel.KEITHLEY_2460: ModelFacts(
             type_name="2460",
-            # Section 2.2 has no table for it: what the vendor's own example uses, and the smaller of two corners.
-            voltage_ranges_v=(0.2, 2.0, 7.0, 10.0, 20.0, 100.0),
+            # Section 2.2 has no table for it: what its sources name, and the smaller of two corners. A bench file may
+            # say otherwise.
+            voltage_ranges_v=(0.2, 2.0, 20.0, 100.0),
             current_ranges_a=(*_MICRO, 1.0, 4.0, 7.0),
             corners=((10.0, 7.0), (20.0, 4.0), (100.0, 1.0)),
             high_impedance_a=7.0,

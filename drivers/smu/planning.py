@@ -52,11 +52,15 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a source meter is prepared for: an order with its ranges, which hold until the output is off again."""
+    """What a source meter is prepared for: an order with its ranges, which hold until the output is off again.
+
+    ``widest_limit`` is set on the way to the limit, with the output off.
+    """
 
     drive: Drive
     source_range: float
     measure_range: float
+    widest_limit: float
     integration: Integration
     wiring: Wiring
 
@@ -69,6 +73,7 @@ class Plan:
             "L": "ILIM" if sources_voltage else "VLIM",
             "level": spelled(self.drive.level),
             "limit": spelled(self.drive.limit),
+            "widest": spelled(self.widest_limit),
             "source_range": spelled(self.source_range),
             "measure_range": spelled(self.measure_range),
             "nplc": f"{self.integration.nplc:g}",
@@ -145,7 +150,8 @@ class Reach:
     def plan(self, drive: Drive, interval_s: float) -> Plan:
         """Return everything to be set for an order. Raises CannotRun."""
         source_range, measure_range = self.ranges(drive)
-        return Plan(drive, source_range, measure_range, self.integration(interval_s), self.wiring)
+        widest = self.largest_current_a if drive.held is Held.VOLTAGE else MOST_V
+        return Plan(drive, source_range, measure_range, widest, self.integration(interval_s), self.wiring)
 
 
 def changed(plan: Plan, drive: Drive) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -34,7 +35,8 @@ class SmuUnitSettings(TableSettings):
     says so; all others through pyvisa and ``visa_library``: empty is the vendor's where one is installed, else
     pyvisa-py. ``serial`` is the instrument's serial number; ``idn_pattern``, a regular expression, replaces it and the
     type for an instrument whose answer to ``*IDN?`` is another. ``four_wire``: the sense leads are connected.
-    ``largest_current_a`` and the voltages are what the channel may do at most. ``host_loss`` says what a constant
+    ``largest_current_a``, ``voltage_low_v`` and ``voltage_high_v`` are what the channel may do at most;
+    ``voltage_ranges_v`` and ``current_ranges_a``, rising, replace the model's own. ``host_loss`` says what a constant
     current does when this computer dies: nobody knows unless something outside switches it off.
     ``joins_answers``: several questions in one line are answered in one, as SCPI demands.
     ``dead_socket_port``: visited when the instrument refuses a connection, because some Keithleys hold on to that of a
@@ -57,6 +59,8 @@ class SmuUnitSettings(TableSettings):
     line_frequency_hz: Literal[50, 60] = 50
     voltage_low_v: float = Field(default=-5.0, ge=-MOST_V)
     voltage_high_v: float = Field(default=5.0, le=MOST_V)
+    voltage_ranges_v: tuple[float, ...] = ()
+    current_ranges_a: tuple[float, ...] = ()
     largest_current_a: float = Field(default=0.1, gt=0)
     smallest_range_a: float = Field(default=1e-6, gt=0)
     host_loss: HostLoss = HostLoss.UNKNOWN
@@ -91,14 +95,24 @@ class SmuUnitSettings(TableSettings):
                 f"largest_current_a: {self.largest_current_a:g} A at {self.largest_voltage_v:g} V is more than a "
                 f"{self.model} gives, and can switch off to high impedance (up to {most_a:g} A)"
             )
+        for ranges in (self.voltage_ranges_v, self.current_ranges_a):
+            if any(not 0 < low < high for low, high in pairwise(ranges)):
+                raise ValueError("voltage_ranges_v and current_ranges_a are full scales above 0 that rise")
+        if max(self.facts.voltage_ranges_v) < MOST_V or max(self.facts.current_ranges_a) < self.largest_current_a:
+            raise ValueError(f"the ranges must reach {MOST_V:g} V and largest_current_a")
         if self.smallest_range_a > self.largest_current_a:
             raise ValueError("smallest_range_a must not be above largest_current_a")
         return self
 
     @property
     def facts(self) -> ModelFacts:
-        """The abilities of the model."""
-        return MODELS[self.model]
+        """The abilities of the model, with the ranges of the bench file in the place of its own."""
+        facts = MODELS[self.model]
+        return replace(
+            facts,
+            voltage_ranges_v=self.voltage_ranges_v or facts.voltage_ranges_v,
+            current_ranges_a=self.current_ranges_a or facts.current_ranges_a,
+        )
 
     @property
     def largest_voltage_v(self) -> float:
