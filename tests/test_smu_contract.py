@@ -87,7 +87,7 @@ LOST: dict[str, tuple[float, Callable[[SmuRig], object]]] = {
     ),
     "output pressed": (0.0, lambda rig: rig.unit.instrument.set_by_hand(":OUTP OFF")),
     "too hot": (0.0, lambda rig: rig.unit.instrument.overheat()),
-    "power cut": (0.0, lambda rig: (rig.unit.cut_power(), rig.unit.restore_power())),
+    "power cut": (0.0, lambda rig: rig.unit.cut_power()),
     "limit changed by hand": (5.3, lambda rig: rig.unit.instrument.set_by_hand(":SOUR:CURR:VLIM 1.5")),
     "level changed by hand": (5.3, lambda rig: rig.unit.instrument.set_by_hand(":SOUR:CURR 9E-5")),
 }
@@ -103,6 +103,7 @@ async def test_a_fault_that_stays_ends_with_the_output_off(fault: str, figure: F
         await started(tester, 30.1)
         assert rig.output_on
         befall(rig)
+        loop.call_later(1.0, rig.unit.restore_power)
         begun_s = loop.time()
         for _ in range(1000):
             if not rig.output_on:
