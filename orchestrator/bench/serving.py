@@ -215,3 +215,26 @@ def serve_simulated_mux(
         asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
     except (ValueError, OSError) as err:
         raise SettingsError(str(err)) from err
+
+
+def serve_simulated_smu(
+    *,
+    model: str,
+    port: int,
+    cells: tuple[str, ...],
+    channels: int,
+    speed: float,
+    seed: int,
+    control: int | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve simulated source meters on loopback until Ctrl-C. Raises SettingsError for a wrong model, cell or port."""
+    from simulators.smu.serve import SmuOptions, serve_smu
+
+    options = SmuOptions(model, cells or SmuOptions().cells, channels, speed, seed, control)
+    try:
+        asyncio.run(
+            serve_smu(options, port=port, announce=announce, announce_control=lambda it: announce(f"hands on {it}"))
+        )
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err

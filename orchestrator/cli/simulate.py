@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,11 @@ from orchestrator.cli.examples import examples
 
 app = typer.Typer(
     help="Serve simulated instruments that speak the real ones' bytes.",
-    epilog=examples("cellrig simulate ct4008 --port 0 --speed 3600", "cellrig simulate mux --ports 8"),
+    epilog=examples(
+        "cellrig simulate ct4008 --port 0 --speed 3600",
+        "cellrig simulate mux --ports 8",
+        "cellrig simulate smu --model keithley-2400 --port 0",
+    ),
     no_args_is_help=True,
 )
 
@@ -75,6 +80,56 @@ def mux(
             ports=ports,
             announce=_announce,
             on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
+        )
+
+
+class SmuModel(StrEnum):
+    """The source meters that can be simulated."""
+
+    KEITHLEY_2400 = "keithley-2400"
+    KEITHLEY_2450 = "keithley-2450"
+    KEITHLEY_2460 = "keithley-2460"
+    KEYSIGHT_B2901A = "keysight-b2901a"
+
+
+@app.command(
+    epilog=examples(
+        "cellrig simulate smu --model keithley-2400 --port 0 --cell coated-lfp",
+        "cellrig simulate smu --channels 16 --speed 60 --control 0",
+    )
+)
+def smu(
+    model: Annotated[SmuModel, typer.Option("--model", help="Which instrument.")] = SmuModel.KEITHLEY_2450,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="TCP port of the first unit; 0 picks free ones.")
+    ] = 5025,
+    cell: Annotated[list[str] | None, typer.Option("--cell", help="Cell model; repeated: of one unit each.")] = None,
+    channels: Annotated[int, typer.Option("--channels", min=1, max=64, help="Units, one port each.")] = 1,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
+    seed: Seed = 1,
+    control: Annotated[
+        int | None, typer.Option("--control", min=0, max=65535, help="Port of the hands that pull cells out.")
+    ] = None,
+) -> None:
+    """Serve simulated source meters on 127.0.0.1, each with a cell at its output.
+
+    The address of each is printed, one a line.
+    """
+    from contextlib import suppress
+
+    from orchestrator.bench.serving import serve_simulated_smu
+
+    # As above.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_smu(
+            model=model.value,
+            port=port,
+            cells=tuple(cell or ()),
+            channels=channels,
+            speed=speed,
+            seed=seed,
+            control=control,
+            announce=_announce,
         )
 
 
