@@ -19,7 +19,7 @@ from math import nan
 from drivers.chi660e import expected_rows, time_digits
 from drivers.chi660e.cycling_settings import REACH_V, cycling_settings
 from drivers.chi660e.istep_segments import LONGEST_S, SegmentSamples
-from drivers.chi660e.memory import LogCode, Memory
+from drivers.memory import LogCode, Memory
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import (
     CannotRun,

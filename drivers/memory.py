@@ -11,6 +11,8 @@ from drivers.interfaces import ExecutedStep, LogEntry, Sample
 
 # As many records as were read already are kept for whoever reads again; what nobody has read is never dropped.
 _KEPT = 100_000
+# A list loses its first elements at the price of moving all others: so many go together.
+_AT_ONCE = 1000
 
 
 class LogCode(IntEnum):
@@ -22,13 +24,19 @@ class LogCode(IntEnum):
     FAILED = 4
     STOPPED = 5
     FINISHED = 6
+    STARTED = 7
+    NO_VALUE = 8
 
 
 class Memory:
-    """The records of one test, from 1, with the steps and the log that a tester would have."""
+    """The records of one test, from 1, with the steps and the log that a tester would have.
 
-    def __init__(self) -> None:
+    ``most`` bounds how many records are kept, unread ones too; None keeps whatever nobody has read.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self.last: Sample | None = None
+        self._most = most
         self._samples: list[Sample] = []
         self._dropped = 0
         self._steps: list[ExecutedStep] = []
@@ -57,6 +65,8 @@ class Memory:
             )
             self.last = sample
         self._samples += samples
+        if self._most is not None and len(self._samples) > self._most + _AT_ONCE:
+            self._drop(len(self._samples) - self._most)
 
     def note(self, code: LogCode, unix_time_s: float) -> None:
         """Add a line to the log."""
@@ -70,9 +80,12 @@ class Memory:
         if len(found) != count:
             raise BadReply(f"{count} records after number {after} were asked for, and there are {self.count}")
         if (old := after - self._dropped - _KEPT) > 0:
-            del self._samples[:old]
-            self._dropped += old
+            self._drop(old)
         return found
+
+    def _drop(self, count: int) -> None:
+        del self._samples[:count]
+        self._dropped += count
 
     def stand_in(self, sequence: int) -> Sample:
         """Return the placeholder of a dropped record: it has the time at which the next step begins."""
