@@ -12,7 +12,7 @@ MODELS = sorted(READY)
 
 @pytest.fixture
 def talk() -> Talk:
-    """A 2400 after its reset."""
+    """Return a 2400 after its reset."""
     talk = Talk("keithley-2400", Battery(3.3))
     talk.tell("*RST;*CLS")
     return talk

@@ -96,7 +96,7 @@ class Status:
     """Error queue, standard event register and the three registers of conditions of one unit."""
 
     def __init__(self, write_error: Callable[[int, str], str], idle: int) -> None:
-        """``write_error`` makes the answer of one entry of the queue; ``idle`` are the operation bits of a unit at rest."""
+        """``write_error`` makes the answer of one entry of the queue; ``idle`` are a unit's operation bits at rest."""
         self._write_error = write_error
         self._idle = idle
         self.errors: deque[int] = deque()
