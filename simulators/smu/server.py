@@ -70,6 +70,7 @@ class SimulatedSmu:
         self.quirks = self.instrument.quirks
         self.wire = Wire()
         self.received: deque[str] = deque(maxlen=10_000)
+        self.terminator = self.quirks.terminator
         self._speed = speed
         self._serial = serial
         self._random = Random(f"{seed}/wire")
@@ -245,7 +246,7 @@ class SimulatedSmu:
     async def _answer(self, line: str, answer: str, writer: asyncio.StreamWriter) -> bool:
         """Send an answer; False when the connection is to be closed."""
         await asyncio.sleep(max(0.0, self._held_until_s - asyncio.get_running_loop().time()))
-        data = answer.encode("ascii") + self.quirks.terminator
+        data = answer.encode("ascii") + self.terminator
         if self._serial is not None:
             await asyncio.sleep(self._serial.seconds(len(data)))
         if writer in self._swallowed:
