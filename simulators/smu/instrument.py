@@ -50,6 +50,9 @@ _FORMATS: dict[ErrorFormat, Callable[[int, str], str]] = {
 }
 
 
+_SERIAL = "4000001"
+"""The serial number of a unit that is given no other."""
+
 _UNKNOWN, _TSP_SYNTAX = -113, -285
 
 
@@ -68,7 +71,13 @@ class Instrument:
     """One unit with its interpreter. ``run`` carries out a line in whatever language the unit is in."""
 
     def __init__(
-        self, model: Model, clock: Callable[[], float], cell: CellModel, seed: str, quirks: Quirks | None = None
+        self,
+        model: Model,
+        clock: Callable[[], float],
+        cell: CellModel,
+        seed: str,
+        quirks: Quirks | None = None,
+        serial: str = _SERIAL,
     ) -> None:
         self.model, self.quirks = model, quirks or Quirks()
         self._make = _MAKES[model.name]
@@ -76,7 +85,7 @@ class Instrument:
         self.unit = Unit(
             model, clock, cell, seed, self.quirks, self._make.reset, self._make.off, write_error, self._make.idle
         )
-        identity = self.quirks.idn or model.identity
+        identity = self.quirks.idn or model.identity.format(serial=serial)
         self.identity = identity.replace(",", ", ") if self.quirks.blank_after_comma_in_identity else identity
         self._language = ""
         self._interpreter = self._new_interpreter()
