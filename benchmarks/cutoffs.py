@@ -1,9 +1,9 @@
 """How far a cell is past a cutoff in the last record of a step, on a CT-4008, a CHI660E and a stepped source meter.
 
 Every instrument charges and discharges the same simulated LFP cells by the same programs, in virtual time, with its own
-noise and resolution. Each half-cycle is a test of its own: a CHI660E goes on after no limit, and shows no row after one,
-so that its last record lies before the cutoff: how far is a figure of its own. What an instrument does between two of its
-readings no record shows; the source of voltage of a stepped source meter does not let a cell past its level.
+noise and resolution. Each half-cycle is a test of its own, because a CHI660E goes on after no limit; it shows no row
+after one either, so that its last record lies before the cutoff: how far is a figure of its own. What an instrument
+does between two readings no record shows; the source of voltage of a stepped tester lets no cell past its level.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import random
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +20,7 @@ from benchmarks.figures import Figure, Size, percentile_99
 from drivers.interfaces import BatteryTester, ChannelState
 from drivers.neware.opening import open_tester
 from drivers.neware.settings import NewareSettings, UnitSettings
-from drivers.smu import SmuSettings, SmuUnitSettings, build_tester
+from drivers.smu import SmuModel, SmuSettings, SmuUnitSettings, build_tester
 from orchestrator.bench.simulated import SIMULATED_CHI, SIMULATED_CHI_CELL, open_simulated_cycler
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, run_virtual, wall_time
 from protocols.program import Ceiling, CellFacts, ConstantCurrent, CyclingSegment, Limits, Program, Record, Until
@@ -30,7 +29,7 @@ from simulators.bench import SimulatedBench
 from simulators.cells import CellModel, load_cell
 from simulators.memory_streams import connect_memory
 from simulators.neware.tester import Unit
-from simulators.smu import MODELS, SimulatedSmu
+from simulators.smu import SimulatedSmu
 
 CELL = "bare-lfp"
 CHARGE_V, DISCHARGE_V = 3.8, 2.5
@@ -81,14 +80,15 @@ def _bench(cell: CellModel) -> SimulatedBench:
     return SimulatedBench(clock, DEMO_EPOCH_UNIX_S, units, {SIMULATED_CHI_CELL: cell}, negative_voltage=True)
 
 
-def source_meter(model: str) -> Opened:
+def source_meter(model: SmuModel) -> Opened:
     """Return what opens a stepped source meter of a model."""
 
     @asynccontextmanager
     async def opened(cell: CellModel) -> AsyncIterator[tuple[BatteryTester, str]]:
         unit = SimulatedSmu(model, asyncio.get_running_loop().time, cell, seed="1")
-        serial = MODELS[model].identity.split(",")[2]
-        channel = SmuUnitSettings(channel=_SMU, model=model, resource="TCPIP::127.0.0.1::5025::SOCKET", serial=serial)
+        channel = SmuUnitSettings(
+            channel=_SMU, model=model, resource="TCPIP::127.0.0.1::5025::SOCKET", idn_pattern="MODEL"
+        )
         settings = SmuSettings(units=(channel,), interval_s=INTERVAL_S, accept_unknown_host_loss=True)
 
         async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -107,8 +107,8 @@ def source_meter(model: str) -> Opened:
 INSTRUMENTS: dict[str, Opened] = {
     "CT-4008": ct4008,
     "CHI660E": chi660e,
-    "keithley-2450": source_meter("keithley-2450"),
-    "keithley-2400": source_meter("keithley-2400"),
+    "keithley-2450": source_meter(SmuModel.KEITHLEY_2450),
+    "keithley-2400": source_meter(SmuModel.KEITHLEY_2400),
 }
 
 

@@ -1,8 +1,8 @@
 """How many decisions a stepped tester makes, and how late, beside a bare loop of pyvisa queries in the same run.
 
 Sixteen simulated source meters, in a process of their own on another core, are read twenty times a second over TCP of
-this machine: first by pyvisa alone, a thread for each as its users write it, then by a stepped tester, which also judges
-each reading and records. Both run on one core, and ask the same in one line. A delay runs from the moment at which a
+this machine: first by pyvisa alone, a thread for each as its users write it, then by a stepped tester, which judges and
+records what it reads. Both run on one core, and ask the same in one line. A delay runs from the moment at which a
 reading was due, an interval after the one before was asked for, to its answer.
 """
 
@@ -24,20 +24,24 @@ from drivers.smu.dialects import DIALECTS
 from drivers.smu.models import SmuModel
 from drivers.smu.opening import link_to
 from drivers.smu.wire import filled
-from drivers.sources import Drive, Held, Source, SourceReading
+from drivers.sources import Drive, Held, SourceReading
 from drivers.stepping import SteppedTester
 from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Limits, Record, Until
 from protocols.program import VoltageBand as Band
-from simulators.smu import MODELS
 
-MODEL: SmuModel = "keithley-2450"
+MODEL = SmuModel.KEITHLEY_2450
 CHANNELS = 16
 INTERVAL_S = 0.05
 CURRENT_A = 1.5e-4
 LATE_S = 0.01
+_WARM_UP_S = 0.3
 _DRIVE = Drive(Held.CURRENT, CURRENT_A, 1.1, CURRENT_A)
 _LIMITS = Limits(Band(-0.55, 0.55), Band(-0.6, 0.6), Band(-1.0, 1.0), 1.05e-3, 1.1e-3, 1.2e-3)
-_WIRES = {"": (), "replies in pieces": ("--split",), "replies 10 ms late, in pieces": ("--split", "--late", f"{LATE_S}")}
+_WIRES = {
+    "": (),
+    "replies in pieces": ("--split",),
+    "replies 10 ms late, in pieces": ("--split", "--late", f"{LATE_S}"),
+}
 
 
 @dataclass
@@ -86,32 +90,27 @@ def _one_core() -> Iterator[None]:
 
 
 def _settings(addresses: Sequence[tuple[str, int]]) -> SmuSettings:
-    serial = MODELS[MODEL].identity.split(",")[2]
     units = tuple(
         SmuUnitSettings(
-            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", serial=serial
+            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", idn_pattern="MODEL"
         )
         for number, (host, port) in enumerate(addresses, 1)
     )
-    return SmuSettings(
-        units=units, interval_s=INTERVAL_S, fastest_interval_s=INTERVAL_S, accept_unknown_host_loss=True
-    )
+    return SmuSettings(units=units, interval_s=INTERVAL_S, fastest_interval_s=INTERVAL_S, accept_unknown_host_loss=True)
 
 
-class _TimedSource:
-    """A source whose readings are timed; all else is the source's own."""
+class _TimedSource(SmuSource):
+    """A source meter whose readings are timed."""
 
-    def __init__(self, source: SmuSource, loop: Loop) -> None:
-        self._source, self._loop = source, loop
+    def __init__(self, unit: SmuUnitSettings, decision_timeout_s: float, loop: Loop) -> None:
+        super().__init__(unit, link_to(unit), decision_timeout_s)
+        self._loop = loop
         self._due_s: float | None = None
-        self.name = source.name
-        for order in ("host_loss", "open", "close", "prepare", "switch_on", "adjust", "switch_off"):
-            setattr(self, order, getattr(source, order))
 
     async def read(self) -> SourceReading:
         """Measure, and keep how late the answer is."""
         asked_s = time.perf_counter()
-        reading = await self._source.read()
+        reading = await super().read()
         if self._due_s is not None and reading.output_on:
             self._loop.delays_s.append(time.perf_counter() - min(self._due_s, asked_s))
         self._due_s = asked_s + INTERVAL_S
@@ -121,10 +120,7 @@ class _TimedSource:
 async def _stepped(settings: SmuSettings, duration_s: float) -> Loop:
     """Run an hour of current on every channel for so long."""
     done = Loop()
-    sources: dict[str, Source] = {
-        unit.channel: _TimedSource(SmuSource(unit, link_to(unit), settings.decision_timeout_s), done)  # type: ignore[dict-item]  # its orders are the source's own
-        for unit in settings.units
-    }
+    sources = {unit.channel: _TimedSource(unit, settings.decision_timeout_s, done) for unit in settings.units}
     tester = SteppedTester(settings, sources, time.time)
     step = ConstantCurrent(CURRENT_A, Until(time_s=3600.0), Ceiling(capacity_ah=1.0))
     segment = CyclingSegment((step,), Record(every_s=1.0), _LIMITS)
@@ -132,7 +128,7 @@ async def _stepped(settings: SmuSettings, duration_s: float) -> Loop:
     try:
         for channel in sources:
             await tester.start(await tester.load(channel, segment, channel), channel)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_WARM_UP_S)
         done.delays_s.clear()
         begun_s, cpu_s = time.perf_counter(), time.process_time()
         await asyncio.sleep(duration_s)
@@ -179,7 +175,7 @@ def _bare(settings: SmuSettings, duration_s: float) -> Loop:
     threads = [threading.Thread(target=ask, args=(unit.resource,)) for unit in settings.units]
     for thread in threads:
         thread.start()
-    time.sleep(0.5)
+    time.sleep(_WARM_UP_S)
     begun_s, cpu_s = time.perf_counter(), time.process_time()
     begin.set()
     time.sleep(duration_s)
@@ -193,7 +189,7 @@ def _bare(settings: SmuSettings, duration_s: float) -> Loop:
 
 def measure(size: Size) -> list[Figure]:
     """Measure both loops on every kind of wire."""
-    duration_s, channels = size.of(full=20.0, quick=5.0, smoke=1.0), size.of(full=CHANNELS, quick=CHANNELS, smoke=2)
+    duration_s, channels = size.of(full=20.0, quick=5.0, smoke=0.3), size.of(full=CHANNELS, quick=CHANNELS, smoke=2)
     figures: list[Figure] = []
     for words, arguments in _WIRES.items() if size is not Size.SMOKE else [("", ())]:
         with _units(arguments, channels) as addresses, _one_core():

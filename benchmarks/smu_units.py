@@ -14,7 +14,7 @@ from simulators.smu.serve import SmuOptions, serve_smu
 
 
 def _announce(address: str) -> None:
-    print(address, flush=True)  # noqa: T201 -- what the parent reads
+    print(address, flush=True)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from drivers.interfaces import ChannelState, EndReason, HostLoss, Sample
 from drivers.memory import Memory
 from drivers.stepping.drives import SegmentDrives, keeps_preparation
 from orchestrator.judging.steps import end_reason
+from orchestrator.measuring import tester_off
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -260,3 +261,12 @@ async def test_run_comes_to_its_end_on_a_stepped_tester(store: Store) -> None:
         (run,) = await Supervisor(store, rig.tester).run([RunRequest(program, SOURCE, SOURCE)])
         assert (run.state, run.reason) == (RunState.COMPLETED, "program finished")
         assert not rig.source.is_on
+        # Between two segments the potentiostat borrows the cell: the channel stays off, and is still answered for.
+        off, looks = tester_off.TesterOffWatch(rig.tester), rig.source.log.count("on")
+        off.lend(run, "chi660e")
+        await asyncio.sleep(3600.0)
+        assert await off.check(run) is not None
+        assert rig.source.log.count("on") == looks
+        off.lend(run, "")
+        assert await off.check(run) is not None
+        assert rig.source.log.count("on") == looks + 1
