@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import copysign
+from math import copysign, inf
 
 from drivers.errors import CannotRun, ConnectionFailed, DriverError, NotConfirmed
 from drivers.interfaces import HostLoss
@@ -15,6 +15,48 @@ from simulators.cells import CellModel
 
 # The longest time for which a regulated current is taken as constant.
 _HELD_S = 1.0
+
+
+class Capacitor:
+    """A ``CellModel`` whose voltage rises as steeply as one likes: a capacitor behind a resistor.
+
+    Below ``stop_v`` its voltage does not go, whatever charge is taken out, as where metal is plated.
+    """
+
+    temperature_degc = 25.0
+
+    def __init__(self, farad: float, ohm: float = 1.0, *, stop_v: float = -inf, max_interval_s: float = 3600.0) -> None:
+        self.max_interval_s = max_interval_s
+        self._farad, self._ohm, self._stop_v = farad, ohm, stop_v
+        self._charge_c = 0.0
+
+    def voltage_v(self, current_a: float) -> float:
+        """Give the voltage now."""
+        return self._inner_v + self._ohm * current_a
+
+    def current_a(self, voltage_v: float) -> float:
+        """Give the current at a voltage."""
+        return (voltage_v - self._inner_v) / self._ohm
+
+    @property
+    def _inner_v(self) -> float:
+        return max(self._stop_v, self._charge_c / self._farad)
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Charge it."""
+        self._charge_c += duration_s * current_a
+
+    def snapshot(self) -> tuple[float, ...]:
+        """Give its charge."""
+        return (self._charge_c,)
+
+    def restore(self, state: tuple[float, ...]) -> None:
+        """Put its charge back."""
+        (self._charge_c,) = state
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Give its resistance alone."""
+        return complex(self._ohm)
 
 
 @dataclass

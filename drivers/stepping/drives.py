@@ -1,9 +1,10 @@
 """Which order to a source carries out which step, so that no mistake of this computer can ruin a cell.
 
-A cell whose voltage stays on one side of 0 V is charged and discharged by a source of voltage at the cutoff, with the
-current as its limit: the instrument itself then never passes the cutoff (reference smu-and-ovens, section 3). One whose
-voltage goes through 0 V gets a source of current, which is more accurate, with a voltage limit above whatever the cell
-shows: a limit below the cell's voltage would let an excessive current flow (section 1.2).
+A constant current to a cutoff is a source of voltage at the cutoff, with the current as its limit: the instrument
+itself then never passes the cutoff, however steep the voltage is (reference smu-and-ovens, section 3). A symmetric cell
+gets a source of current, which is ten times as accurate (section 2.1), and so does a step without a cutoff of a cell
+whose voltage goes through 0 V. Its voltage limit lies above whatever the cell can show: one below the cell's voltage
+would let an excessive current flow (section 1.2).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from protocols.program_steps import CcCv, ConstantCurrent, ConstantVoltage, Powe
 
 # A held voltage without a limit of its current takes this part of what the host's limit allows.
 _PART_OF_LIMIT = 0.95
+# The limits of a cell of two equal electrodes are the same on both sides of 0 V, but for what a recipe writes of one.
+_SYMMETRIC_V = 0.1
 
 
 class Margins(Protocol):
@@ -49,7 +52,9 @@ class SegmentDrives:
         tester = segment.limits.tester
         seen_v = max(abs(tester.low_v), abs(tester.high_v), abs(open_circuit_v))
         self.voltage_limit_v = max(margins.least_voltage_limit_v, seen_v + margins.voltage_margin_v)
-        self.passes_zero = segment.limits.host.low_v < 0 < segment.limits.host.high_v
+        host = segment.limits.host
+        self._passes_zero = host.low_v < 0 < host.high_v
+        self._is_symmetric = abs(host.low_v + host.high_v) <= _SYMMETRIC_V
         steps = [step for _, step in powered(segment.steps)]
         by_current = [step for step in steps if self._holds_current(step)]
         self._largest_a = max((step.largest_a or 0.0 for step in by_current), default=0.0)
@@ -71,7 +76,9 @@ class SegmentDrives:
         return Drive(Held.CURRENT, 0.0, self.voltage_limit_v, 0.0)
 
     def _holds_current(self, step: PoweredStep) -> bool:
-        return isinstance(step, ConstantCurrent) and self.passes_zero
+        if not isinstance(step, ConstantCurrent) or not self._passes_zero:
+            return False
+        return self._is_symmetric or step.target_v is None
 
     def _level_v(self, step: PoweredStep) -> float:
         """Return the voltage to hold: the step's own, else the whole run's limit, which the cell then cannot pass."""

@@ -13,7 +13,7 @@ from drivers.sources import Drive, Held, Source, SourceReading
 from drivers.stepping.drives import SegmentDrives, keeps_preparation, mode_of
 from drivers.stepping.recording import Executed, StepRecorder
 from drivers.stepping.settings import SteppedSettings
-from drivers.stepping.step_ends import StepEnds
+from drivers.stepping.step_ends import Pace, StepEnds
 from drivers.stepping.watching import EndedEarly, FaultWatch, LimitWatch
 from protocols.execution_order import Place, flow
 from protocols.program import CyclingSegment
@@ -23,6 +23,8 @@ from protocols.program_steps import Loop
 _PREPARING_S = 10.0
 # A source that has just been switched may regulate before the cell has followed.
 _MOST_OFF_CUTOFF = 20
+# A source of current at its voltage limit that passes less than this part of its level has no cell.
+_OPEN_PART = 0.1
 
 
 class SegmentRun:
@@ -94,14 +96,18 @@ class SegmentRun:
         self.voltage_v, self.current_a = voltage_v, current_a
         recorder.add(at_s, voltage_v, current_a)
         elapsed_s, charge_ah = at_s - begun_s, recorder.charge_ah
-        self._limits.check(at_s, voltage_v, current_a)
         self._faults.check(drive, at_s, voltage_v, current_a, at_limit=reading.at_limit)
+        is_open = reading.at_limit and drive.held is Held.CURRENT and abs(current_a) < _OPEN_PART * abs(drive.level)
+        self._limits.check_absolute(voltage_v, current_a, is_open=is_open)
         regulates_voltage = drive.held is Held.VOLTAGE and not reading.at_limit
         if ends.reason(elapsed_s, voltage_v, current_a, charge_ah, regulates_voltage=regulates_voltage) is not None:
             return True
-        if regulates_voltage and ends.cutoff_v is not None:
-            await self._trim(ends.cutoff_v, voltage_v)
-        wait_s = ends.wait_s(elapsed_s, voltage_v, current_a, charge_ah, settings.fastest_interval_s)
+        # As a tester does: what ends the step is no breach of a limit.
+        self._limits.check(at_s, voltage_v, current_a)
+        if regulates_voltage and ends.held_cutoff_v is not None:
+            await self._trim(ends.held_cutoff_v, voltage_v)
+        pace = Pace(settings.fastest_interval_s, at_s - asked_s)
+        wait_s = ends.wait_s(elapsed_s, voltage_v, current_a, charge_ah, pace)
         due_s = min(self._due_s, at_s + wait_s)
         if recorder.next_due_s is not None:
             due_s = min(due_s, recorder.next_due_s)

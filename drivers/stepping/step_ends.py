@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, sqrt
+from typing import NamedTuple
 
 from drivers.interfaces import EndReason
 from drivers.sources import Drive, Held
@@ -16,6 +17,15 @@ _WHOLE = 1.0 - 1e-9
 REACHED_V = 0.0005
 # Half of the time that is left: the voltage of a cell bends towards its cutoff.
 _PART_OF_LEFT = 0.5
+# A reading that was aimed at a cutoff and came before it is repeated after this part of the fastest interval.
+_LEAST_PART = 0.2
+
+
+class Pace(NamedTuple):
+    """How fast readings may follow each other before an end, and how long one takes, in seconds."""
+
+    fastest_s: float
+    reading_s: float
 
 
 class StepEnds:
@@ -37,20 +47,19 @@ class StepEnds:
         self._end_ah = min((charge for charge in charges if charge is not None), default=inf)
         self._tapers = 0
         self._before: tuple[float, float] | None = None
-        self._slope_v_per_s = 0.0
+        self._slope_v_per_s: float | None = None
+        self._gain_v_per_s2 = 0.0
 
     @property
-    def cutoff_v(self) -> float | None:
-        """The voltage that ends the step; None where none does."""
-        return self._cutoff_v
+    def held_cutoff_v(self) -> float | None:
+        """The voltage that ends the step, where the source holds it; None where it holds anything else."""
+        return self._cutoff_v if self._is_held_cutoff else None
 
     def reason(
         self, elapsed_s: float, voltage_v: float, current_a: float, charge_ah: float, *, regulates_voltage: bool
     ) -> EndReason | None:
         """Return why the step is over with this reading; None while it is not."""
-        if self._before is not None and elapsed_s > self._before[0]:
-            self._slope_v_per_s = (voltage_v - self._before[1]) / (elapsed_s - self._before[0])
-        self._before = elapsed_s, voltage_v
+        self._follow(elapsed_s, voltage_v)
         if elapsed_s >= self.end_s - _ROUNDING_S:
             is_planned = self._until.time_s is not None and elapsed_s >= self._until.time_s - _ROUNDING_S
             return EndReason.TIME if is_planned else EndReason.CEILING
@@ -67,17 +76,43 @@ class StepEnds:
         self._tapers = self._tapers + 1 if is_taper else 0
         return EndReason.CURRENT if self._tapers >= 2 else None
 
-    def wait_s(self, elapsed_s: float, voltage_v: float, current_a: float, charge_ah: float, fastest_s: float) -> float:
+    def _follow(self, elapsed_s: float, voltage_v: float) -> None:
+        if self._before is not None and elapsed_s > self._before[0]:
+            since_s = elapsed_s - self._before[0]
+            slope = (voltage_v - self._before[1]) / since_s
+            self._gain_v_per_s2 = 0.0 if self._slope_v_per_s is None else (slope - self._slope_v_per_s) / since_s
+            self._slope_v_per_s = slope
+        self._before = elapsed_s, voltage_v
+
+    def wait_s(self, elapsed_s: float, voltage_v: float, current_a: float, charge_ah: float, pace: Pace) -> float:
         """Return how long the next reading may wait, infinite where no end is near.
 
-        An end by time or charge is waited for exactly, one by voltage in steps of ``fastest_s`` at the shortest.
+        An end by time or charge is waited for exactly, less what a reading takes. So is one by voltage when it is near;
+        before, half of the time that is left is waited, ``pace.fastest_s`` at least.
         """
         wait_s = self.end_s - elapsed_s
         if self._end_ah < inf and current_a:
             wait_s = min(wait_s, max(0.0, self._end_ah - abs(charge_ah)) * 3600 / abs(current_a))
+        wait_s = max(0.0, wait_s - pace.reading_s)
         if self._tapers:
-            wait_s = min(wait_s, fastest_s)
-        if self._cutoff_v is not None and (speed := self._slope_v_per_s * self._sign) > 0:
-            left_s = (self._cutoff_v - voltage_v) * self._sign / speed
-            wait_s = min(wait_s, max(fastest_s, _PART_OF_LEFT * left_s))
-        return max(0.0, wait_s)
+            wait_s = min(wait_s, pace.fastest_s)
+        left_s = self._until_cutoff_s(voltage_v) - pace.reading_s
+        if left_s < inf:
+            is_near = left_s <= 2 * pace.fastest_s
+            aimed_s = max(left_s, _LEAST_PART * pace.fastest_s) if is_near else _PART_OF_LEFT * left_s
+            wait_s = min(wait_s, aimed_s)
+        return wait_s
+
+    def _until_cutoff_s(self, voltage_v: float) -> float:
+        """Return when the voltage is at its cutoff if it goes on as the last three readings; infinite if it does not.
+
+        A slope that grows is taken to grow on: at the end of a discharge it does.
+        """
+        if self._cutoff_v is None or self._slope_v_per_s is None:
+            return inf
+        left_v = (self._cutoff_v - voltage_v) * self._sign
+        speed, gain = self._slope_v_per_s * self._sign, max(0.0, self._gain_v_per_s2 * self._sign)
+        if speed <= 0 or left_v <= 0:
+            return inf
+        # Of left = speed * t + gain * t^2 / 2, in the form that also holds for a gain of zero.
+        return 2 * left_v / (speed + sqrt(speed * speed + 2 * gain * left_v))

@@ -38,24 +38,29 @@ class LimitWatch:
         self._limits = limits
         self._since_s: float | None = None
 
+    def check_absolute(self, voltage_v: float, current_a: float, *, is_open: bool) -> None:
+        """Judge a reading by the absolute limits, which need no delay. Raises EndedEarly as PROTECTED.
+
+        ``is_open``: the source drives nothing through the cell although it should.
+        """
+        if outside := _outside(voltage_v, current_a, self._limits.absolute, self._limits.absolute_current_a):
+            hint = ", and no current flows: is the cell still at the leads?" if is_open else ", the absolute limit"
+            raise EndedEarly(ChannelState.PROTECTED, outside + hint)
+
     def check(self, at_s: float, voltage_v: float, current_a: float) -> None:
-        """Judge a reading. Raises EndedEarly as PROTECTED."""
+        """Judge a reading by the limits of the whole run and their delay. Raises EndedEarly as PROTECTED."""
         limits = self._limits
-        inner = limits.tester
-        if inner.low_v <= voltage_v <= inner.high_v and abs(current_a) <= limits.tester_current_a:
+        outside = _outside(voltage_v, current_a, limits.tester, limits.tester_current_a)
+        if not outside:
             self._since_s = None
-            return
-        if self._since_s is None:
+        elif self._since_s is None:
             self._since_s = at_s
-        outside = _outside(voltage_v, current_a, limits.absolute, limits.absolute_current_a)
-        if outside:
-            raise EndedEarly(ChannelState.PROTECTED, f"{outside}, the absolute limit")
-        if at_s - self._since_s >= limits.tester_delay_s:
-            outside = _outside(voltage_v, current_a, inner, limits.tester_current_a)
+        elif at_s - self._since_s >= limits.tester_delay_s:
             raise EndedEarly(ChannelState.PROTECTED, f"for {at_s - self._since_s:.1f} s {outside}")
 
 
 def _outside(voltage_v: float, current_a: float, band: VoltageBand, most_a: float) -> str:
+    """Return the words for a value beyond a limit; empty when both are within."""
     if not band.low_v <= voltage_v <= band.high_v:
         return f"{voltage_v:.4f} V is outside of {band.low_v:g} to {band.high_v:g} V"
     return f"{current_a:.4g} A is more than {most_a:g} A" if abs(current_a) > most_a else ""

@@ -32,6 +32,8 @@ _SPOILS = {
 }
 """What can be ordered to happen to a reply, by the word for it."""
 
+_TERMINATORS = {"lf": b"\n", "cr": b"\r", "crlf": b"\r\n", "lfcr": b"\n\r", "nothing": b""}
+
 _HALF_AT = 7
 
 
@@ -60,6 +62,7 @@ class HandsAtUnits:
             "hang up": lambda it, _: it.hang_up(),
             "lose connections": lambda it, _: it.lose_connections(),
             "hold": lambda it, seconds: it.hold(float(seconds)),
+            "end replies with": self._end_replies,
             "free port": lambda it, _: it.visit_dead_socket(),
             "spoil": self._spoil,
             "mend": lambda it, _: it.wire.mend(),
@@ -91,6 +94,10 @@ class HandsAtUnits:
             return self._verbs[verb](unit, rest[len(verb) :].strip()) or "ok"
         except (ValueError, KeyError) as err:
             return f"error: {err}"
+
+    @staticmethod
+    def _end_replies(unit: SimulatedSmu, word: str) -> None:
+        unit.terminator = _TERMINATORS[word.lower()]
 
     @staticmethod
     def _swap(unit: SimulatedSmu, model: str) -> None:

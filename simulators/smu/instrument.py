@@ -26,11 +26,21 @@ class Make:
     reset: Callable[[Model], Setup]
     off: Callable[[Unit], OffAction]
     write_error: Callable[[int, str], str]
+    idle: int = 0
 
 
-_2400 = Make(keithley_2400.Keithley2400, keithley_2400.reset, keithley_2400.off, keithley_2400.write_error)
+_IDLE = 1 << 10
+"""Operation condition bit 10 of a 2400: idle (section 11)."""
+
+_2400 = Make(keithley_2400.Keithley2400, keithley_2400.reset, keithley_2400.off, keithley_2400.write_error, _IDLE)
 _2450 = Make(keithley_2450.Keithley2450, keithley_2450.reset, keithley_2450.off, keithley_2450.write_error)
-_B2900 = Make(keysight_b2900.KeysightB2900, keysight_b2900.reset, keysight_b2900.off, keysight_b2900.write_error)
+_B2900 = Make(
+    keysight_b2900.KeysightB2900,
+    keysight_b2900.reset,
+    keysight_b2900.off,
+    keysight_b2900.write_error,
+    keysight_b2900.IDLE,
+)
 _MAKES = {"keithley-2400": _2400, "keithley-2450": _2450, "keithley-2460": _2450, "keysight-b2901a": _B2900}
 
 _FORMATS: dict[ErrorFormat, Callable[[int, str], str]] = {
@@ -38,6 +48,12 @@ _FORMATS: dict[ErrorFormat, Callable[[int, str], str]] = {
     ErrorFormat.SIGNED: lambda number, text: f'{number:+d},"{text}"',
     ErrorFormat.FIELDS: lambda number, text: f'{number},"{text};{1 if number else 0};2026/01/05 00:00:00.000"',
 }
+
+
+_SERIAL = "4000001"
+"""The serial number of a unit that is given no other."""
+
+_UNKNOWN, _TSP_SYNTAX = -113, -285
 
 
 class TspOnly:
@@ -55,13 +71,21 @@ class Instrument:
     """One unit with its interpreter. ``run`` carries out a line in whatever language the unit is in."""
 
     def __init__(
-        self, model: Model, clock: Callable[[], float], cell: CellModel, seed: str, quirks: Quirks | None = None
+        self,
+        model: Model,
+        clock: Callable[[], float],
+        cell: CellModel,
+        seed: str,
+        quirks: Quirks | None = None,
+        serial: str = _SERIAL,
     ) -> None:
         self.model, self.quirks = model, quirks or Quirks()
         self._make = _MAKES[model.name]
         write_error = self._make.write_error if self.quirks.error_format is None else _FORMATS[self.quirks.error_format]
-        self.unit = Unit(model, clock, cell, seed, self.quirks, self._make.reset, self._make.off, write_error)
-        identity = self.quirks.idn or model.identity
+        self.unit = Unit(
+            model, clock, cell, seed, self.quirks, self._make.reset, self._make.off, write_error, self._make.idle
+        )
+        identity = self.quirks.idn or model.identity.format(serial=serial)
         self.identity = identity.replace(",", ", ") if self.quirks.blank_after_comma_in_identity else identity
         self._language = ""
         self._interpreter = self._new_interpreter()
@@ -79,7 +103,8 @@ class Instrument:
             "TSP": TspOnly,
         }
         dialect = dialects.get(self._language, self._make.dialect)
-        return Interpreter(dialect(self.unit, self.identity), self.unit.status)
+        unknown = _TSP_SYNTAX if self._language == "TSP" else _UNKNOWN
+        return Interpreter(dialect(self.unit, self.identity), self.unit.status, unknown)
 
     # Hands -----------------------------------------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ class Speaks(Protocol):
 class Interpreter:
     """The parser of one unit in one dialect (reference smu-and-ovens, section 5)."""
 
-    def __init__(self, dialect: Speaks, status: Status) -> None:
-        self._status = status
+    def __init__(self, dialect: Speaks, status: Status, unknown: int = -113) -> None:
+        """``unknown`` is the error of a header that there is not."""
+        self._status, self._unknown = status, unknown
         self._tree: CommandTree[Command] = CommandTree(dialect.commands)
 
     def run(self, line: str) -> Generator[float, None, str | None]:
@@ -41,7 +42,7 @@ class Interpreter:
                 answer = yield from self._carry_out(command, rest, is_query=is_query)
             except Complaint as complaint:
                 self._status.complain(complaint.number)
-                if -200 < complaint.number <= -100:
+                if -200 < complaint.number <= -100 or complaint.number == self._unknown:
                     break
                 continue
             if answer is not None:
@@ -65,7 +66,7 @@ class Interpreter:
             raise Complaint(-101)
         command = self._tree.find(words)
         if command is None or (command.query if is_query else command.write) is None:
-            raise Complaint(-113)
+            raise Complaint(self._unknown)
         return command, is_query, path
 
     @staticmethod

@@ -40,7 +40,8 @@ class Meter:
         """
         unit, setup = self._unit, self._unit.setup
         point = unit.point()
-        voltage_v = point.voltage_v + unit.spike_v(aperture_s)
+        # Behind an open relay the unit sees its own terminals, not the cell.
+        voltage_v = point.voltage_v + unit.spike_v(aperture_s) if unit.stage.drive is not None else 0.0
         if unit.sense_lead_open and setup.four_wire():
             voltage_v = self._last_v
         self._last_v = voltage_v

@@ -18,7 +18,7 @@ def _range(full: float, source: tuple[float, float, float], measure: tuple[float
 
 KEITHLEY_2400 = Model(
     name="keithley-2400",
-    identity=f"{_KEITHLEY} 2400,4012345,C34 Jan 31 2014 15:06:30/A02  /S/K",
+    identity=f"{_KEITHLEY} 2400,{{serial}},C34 Jan 31 2014 15:06:30/A02  /S/K",
     voltages=(
         _range(0.2, (5e-6, 0.02, 600e-6), (1e-6, 0.012, 300e-6)),
         _range(2.0, (50e-6, 0.02, 600e-6), (10e-6, 0.012, 300e-6)),
@@ -57,7 +57,7 @@ def _2450_current(full: float) -> Range:
 
 KEITHLEY_2450 = Model(
     name="keithley-2450",
-    identity=f"{_KEITHLEY} 2450,04123456,1.0.0i",
+    identity=f"{_KEITHLEY} 2450,{{serial}},1.0.0i",
     voltages=_2450_VOLTAGES,
     currents=tuple(_2450_current(full) for full in (10e-9, 100e-9, 1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 0.1, 1.0)),
     envelope=((21.0, 1.05), (210.0, 0.105)),
@@ -69,7 +69,7 @@ KEITHLEY_2450 = Model(
 
 KEITHLEY_2460 = Model(
     name="keithley-2460",
-    identity=f"{_KEITHLEY} 2460,04234567,1.0.0i",
+    identity=f"{_KEITHLEY} 2460,{{serial}},1.0.0i",
     voltages=(*_2450_VOLTAGES[1:4], _range(100.0, (5e-3, 0.015, 24e-3), (100e-6, 0.015, 10e-3))),
     currents=tuple(_2450_current(full) for full in (1e-6, 10e-6, 100e-6, 1e-3, 10e-3, 0.1, 1.0, 4.0, 7.0)),
     envelope=((10.5, 7.35), (21.0, 4.2), (105.0, 1.05)),
@@ -86,7 +86,7 @@ def _b2901a_current(full: float) -> Range:
 
 KEYSIGHT_B2901A = Model(
     name="keysight-b2901a",
-    identity="Agilent Technologies,B2901A,MY51140123,2.0.1225.1700",
+    identity="Agilent Technologies,B2901A,{serial},2.0.1225.1700",
     voltages=(
         _range(0.2, (2e-7, 0.015, 225e-6), (1e-7, 0.015, 225e-6)),
         _range(2.0, (2e-6, 0.02, 350e-6), (1e-6, 0.02, 350e-6)),

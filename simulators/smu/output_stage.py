@@ -65,6 +65,8 @@ class OutputStage:
         self._drive: Drive | None = None
         self._point = OperatingPoint(0.0, 0.0)
         self.trips_at_limit = self.tripped = False
+        # How long the next interval at a held voltage may be, judged by the ones before.
+        self._hold_s = _SHORTEST_S
         self.pull: tuple[Drive, float] | None = None
         self._look()
 
@@ -166,13 +168,18 @@ class OutputStage:
     def _hold(self, cell: CellModel, drive: Drive, span_s: float) -> tuple[float, float]:
         """Hold a voltage: predict, then pass the mean of both ends' currents; return the time gone and the mean."""
         before, first_a = cell.snapshot(), self._point.current_a
+        span_s = tried_s = min(span_s, self._hold_s)
         while True:
             cell.advance(span_s, first_a)
             last_a = operating_point(self.leads, drive).current_a
             cell.restore(before)
-            if span_s <= _SHORTEST_S or abs(last_a - first_a) <= max(_HOLD_CHANGE * abs(first_a), _HOLD_LEAST_A):
+            if span_s <= _SHORTEST_S * 0.5 or abs(last_a - first_a) <= max(_HOLD_CHANGE * abs(first_a), _HOLD_LEAST_A):
                 break
             span_s *= 0.5
+        if span_s == tried_s == self._hold_s:
+            self._hold_s *= 2.0
+        elif span_s < tried_s:
+            self._hold_s = span_s
         mean_a = 0.5 * (first_a + last_a)
         cell.advance(span_s, mean_a)
         return span_s, mean_a

@@ -52,9 +52,10 @@ class Range:
 class Model:
     """One type of instrument.
 
-    ``envelope``: pairs of the largest voltage and the largest current up to there, from low voltages to high.
-    ``over_voltages_v``: the steps of its over-voltage protection. ``reset_limits``: current in A, voltage in V.
-    ``overshoot_v``: the peak at a change of range under load.
+    ``identity``: the answer to ``*IDN?``, with a place for the serial number. ``envelope``: pairs of the largest
+    voltage and the largest current up to there, from low voltages to high. ``over_voltages_v``: the steps of its
+    over-voltage protection. ``reset_limits``: current in A, voltage in V. ``overshoot_v``: the peak at a change of range
+    under load.
     """
 
     name: str

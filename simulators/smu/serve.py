@@ -20,11 +20,12 @@ _CATCH_UP_S = 0.5
 """How often cells are brought to now when nobody asks, so that no question finds weeks to be computed."""
 
 _SEED_STEP = 1009
+_FIRST_SERIAL = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class SmuOptions:
-    """What is served: ``channels`` equal units with a cell each, of the models in turn.
+    """What is served: ``channels`` equal units with a cell each, of the cell models in turn.
 
     ``speed`` is simulated seconds in a real one. ``control`` is the port of the hands, None for none.
     """
@@ -39,9 +40,12 @@ class SmuOptions:
 
 
 def build_units(
-    options: SmuOptions, clock: Callable[[], float], quirks: Quirks | None = None, *, serial: SerialLine | None = None
+    options: SmuOptions, clock: Callable[[], float], quirks: Quirks | None = None, *, line: SerialLine | None = None
 ) -> dict[str, SimulatedSmu]:
-    """Build the units by their names, ``smu-1`` and so on. A ValueError names a wrong model or cell."""
+    """Build the units by their names, ``smu-1`` and so on, with serial numbers from 4000001.
+
+    A ValueError names a wrong model or cell.
+    """
     if not options.speed > 0.0:
         raise ValueError(f"speed is {options.speed}, expected simulated seconds per real second above 0")
     units = {}
@@ -49,7 +53,14 @@ def build_units(
         seed = options.seed * _SEED_STEP + number
         cell = load_cell(options.cells[(number - 1) % len(options.cells)], seed=seed)
         units[f"smu-{number}"] = SimulatedSmu(
-            options.model, clock, cell, seed=str(seed), quirks=quirks, speed=options.speed, serial=serial
+            options.model,
+            clock,
+            cell,
+            seed=str(seed),
+            quirks=quirks,
+            speed=options.speed,
+            line=line,
+            serial=str(_FIRST_SERIAL + number),
         )
     return units
 
@@ -71,8 +82,8 @@ async def serve_smu(
     """
     loop = asyncio.get_running_loop()
     start_s = loop.time()
-    serial = None if terminal is None else SerialLine(options.baud)
-    units = build_units(options, lambda: (loop.time() - start_s) * options.speed, quirks, serial=serial)
+    line = None if terminal is None else SerialLine(options.baud)
+    units = build_units(options, lambda: (loop.time() - start_s) * options.speed, quirks, line=line)
     async with AsyncExitStack() as stack:
         for number, unit in enumerate(units.values()):
             for fault in faults:

@@ -61,17 +61,22 @@ class SimulatedSmu:
         seed: str = "1",
         quirks: Quirks | None = None,
         speed: float = 1.0,
-        serial: SerialLine | None = None,
+        line: SerialLine | None = None,
+        serial: str = "4000001",
     ) -> None:
-        """Switch a unit on. ``clock`` gives seconds, ``speed`` of them in one of the event loop's."""
+        """Switch a unit on, with its ``serial`` number, at a network or at a serial ``line``.
+
+        ``clock`` gives seconds, ``speed`` of them in one of the event loop's.
+        """
         if model not in MODELS:
             raise ValueError(f"no model {model!r}; there are {', '.join(MODELS)}")
-        self.instrument = Instrument(MODELS[model], clock, cell, seed, quirks)
+        self.instrument = Instrument(MODELS[model], clock, cell, seed, quirks, serial)
         self.quirks = self.instrument.quirks
         self.wire = Wire()
         self.received: deque[str] = deque(maxlen=10_000)
+        self.terminator = self.quirks.terminator
         self._speed = speed
-        self._serial = serial
+        self._line = line
         self._random = Random(f"{seed}/wire")
         self._turn = asyncio.Lock()
         self._pausing: asyncio.Future[None] | None = None
@@ -156,8 +161,8 @@ class SimulatedSmu:
         while not executing.done() and (data := await reader.read(4096)):
             if writer in self._swallowed:
                 continue
-            if self._serial is not None:
-                await self._pause(self._serial.seconds(len(data)))
+            if self._line is not None:
+                await self._pause(self._line.seconds(len(data)))
                 if any(byte in _CLEARS for byte in data):
                     self._clear()
                     data = data[1 + max(data.rfind(byte) for byte in _CLEARS) :]
@@ -245,9 +250,9 @@ class SimulatedSmu:
     async def _answer(self, line: str, answer: str, writer: asyncio.StreamWriter) -> bool:
         """Send an answer; False when the connection is to be closed."""
         await asyncio.sleep(max(0.0, self._held_until_s - asyncio.get_running_loop().time()))
-        data = answer.encode("ascii") + self.quirks.terminator
-        if self._serial is not None:
-            await asyncio.sleep(self._serial.seconds(len(data)))
+        data = answer.encode("ascii") + self.terminator
+        if self._line is not None:
+            await asyncio.sleep(self._line.seconds(len(data)))
         if writer in self._swallowed:
             return True
         return await self.wire.send(writer, first_word(line), data, cuts=self._cuts(len(data)))

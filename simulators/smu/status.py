@@ -73,10 +73,10 @@ class Measurement(IntFlag):
 class Register:
     """A condition register with its events, which stay until they are read, and its enable mask."""
 
-    def __init__(self, summary: int) -> None:
-        """``summary`` is its bit in the status byte."""
-        self.summary = summary
-        self.condition = self.event = self.enable = 0
+    def __init__(self, summary: int, condition: int = 0) -> None:
+        """``summary`` is its bit in the status byte, ``condition`` what is true at first."""
+        self.summary, self.condition = summary, condition
+        self.event = self.enable = 0
 
     def set(self, bits: int, *, on: bool) -> None:
         """Let conditions be true or false; those that become true are events."""
@@ -95,20 +95,22 @@ class Register:
 class Status:
     """Error queue, standard event register and the three registers of conditions of one unit."""
 
-    def __init__(self, write_error: Callable[[int, str], str]) -> None:
-        """``write_error`` makes the answer of one entry of the queue."""
+    def __init__(self, write_error: Callable[[int, str], str], idle: int) -> None:
+        """``write_error`` makes the answer of one entry of the queue; ``idle`` are a unit's operation bits at rest."""
         self._write_error = write_error
+        self._idle = idle
         self.errors: deque[int] = deque()
         self.standard_event = StandardEvent(0)
         self.standard_enable = self.service_enable = 0
-        self.measurement, self.questionable, self.operation = Register(1), Register(8), Register(128)
+        self.measurement, self.questionable, self.operation = Register(1), Register(8), Register(128, idle)
 
     def power_on(self) -> None:
         """Forget everything but that the power has come on."""
         self.errors.clear()
         self.standard_event = StandardEvent.POWER_ON
         self.standard_enable = self.service_enable = 0
-        self.measurement, self.questionable, self.operation = Register(1), Register(8), Register(128)
+        self.measurement, self.questionable = Register(1), Register(8)
+        self.operation = Register(128, self._idle)
 
     def complain(self, number: int) -> None:
         """Put an error into the queue; in a full one the last entry becomes -350."""

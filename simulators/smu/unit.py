@@ -30,6 +30,8 @@ CLOCK_WRAPS_S = 99_999.999 + 0.001
 _SPIKE_S = 1e-3
 """So long a change of range under load overshoots."""
 
+_ROUNDING_S = 1e-6
+
 _SENSE_ERROR_V = 5.0
 """So far an output with an open sense lead rises above its level (section 3)."""
 
@@ -50,12 +52,13 @@ class Unit:
         reset: Callable[[Model], Setup],
         off: Callable[[Unit], OffAction],
         write_error: Callable[[int, str], str],
+        idle: int = 0,
     ) -> None:
         self.model, self.quirks, self.clock = model, quirks, clock
         self._reset, self._off = reset, off
         self.errors = UnitErrors(seed, quirks)
         self.stage = OutputStage(clock, Leads(cell, quirks.lead_ohm))
-        self.status = Status(write_error)
+        self.status = Status(write_error, idle)
         self.buffers = Buffers()
         self.setup = reset(model)
         self.power_on_setup = "RST"
@@ -162,7 +165,7 @@ class Unit:
 
     def spike_v(self, aperture_s: float) -> float:
         """Return what a change of range within the aperture that ends now adds to a measured voltage."""
-        if self.clock() - self._disturbed_s > aperture_s:
+        if self.clock() - self._disturbed_s > aperture_s + _ROUNDING_S:
             return 0.0
         return self.model.overshoot_v * min(1.0, _SPIKE_S / aperture_s)
 

@@ -69,8 +69,8 @@ class CommonCommands:
 
     def _reset(self, given: Arguments) -> Wait:
         given.nothing()
-        yield self._unit.quirks.reset_time_s
         self._unit.reset()
+        yield self._unit.quirks.reset_time_s
 
     def _complete(self, _: Arguments) -> None:
         self._unit.status.standard_event |= StandardEvent.OPERATION_COMPLETE

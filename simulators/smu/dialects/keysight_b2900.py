@@ -37,7 +37,7 @@ _SENSE_FUNCTIONS = FUNCTIONS | {"RESistance": "RES"}
 _ORDER = (Quantity.VOLTAGE, Quantity.CURRENT, Quantity.RESISTANCE)
 _CURRENT_SOURCE, _IN_COMPLIANCE, _OVERFLOWN = 1, 2, 1 << 13
 _MOST_DELAY_S = 1e5
-_IDLE = 0b10010
+IDLE = 0b10010
 """Operation condition bits 1 and 4: both triggers are idle (section 13)."""
 
 
@@ -78,7 +78,6 @@ class KeysightB2900:
         self.meter = Meter(unit)
         self._delay_s = 0.0
         unit.stage.pull = (_zero_volts(), _NORMAL_S)
-        unit.status.operation.condition = _IDLE
         settings = Settings(unit, strict=False, over_range_answers=False, write=reading)
         commands: dict[str, Command] = {
             **CommonCommands(unit, identity).table(),
