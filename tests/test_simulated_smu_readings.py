@@ -242,3 +242,11 @@ def test_error_queue_can_be_written_in_other_ways(form: ErrorFormat, empty: str,
     assert (talk.ask(":SYST:ERR?") or "").startswith(empty)
     talk.ask("NONSENSE")
     assert (talk.ask(":SYST:ERR?") or "").startswith(full)
+
+
+def test_current_at_the_limit_of_a_full_range_is_a_number() -> None:
+    """105 uA on 100 uA are read, also a little more: readings reach 105.5 % (section 2.1)."""
+    quirks = replace(EXACT, fixed_errors={("limit", "CURR"): (0.0, 3e-7)})
+    talk = _ready("keithley-2400", Battery(3.3), quirks)
+    talk.tell(":SOUR:VOLT:RANG 20;:SOUR:VOLT 4;:OUTP ON")
+    assert talk.values(":READ?")[1] == pytest.approx(105.3e-6)
