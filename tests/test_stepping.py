@@ -11,9 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from drivers.errors import CannotRun, RecordsLost
-from drivers.interfaces import ChannelState, EndReason, HostLoss
+from drivers.interfaces import ChannelState, EndReason, HostLoss, Sample
+from drivers.memory import Memory
 from drivers.stepping.drives import SegmentDrives, keeps_preparation
 from orchestrator.judging.steps import end_reason
+from orchestrator.measuring import tester_off
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -178,15 +180,16 @@ async def test_records_follow_the_conditions_of_a_step() -> None:
         assert (records[0].step_time_s, records[-1].step_time_s) == (0.0, 20.0)
 
 
-async def test_memory_is_bounded() -> None:
+def test_memory_is_bounded() -> None:
     """Records that nobody reads are dropped, oldest first, and a reader is told which are lost."""
-    made = segment(Rest(Until(time_s=3000.0), record=Record(every_s=1.0)))
-    async with open_stepped_rig(interval_s=1.0, decision_timeout_s=5.0, records_kept=1000) as rig:
-        identity = await rig.start(made)
-        await rig.over()
-        assert await rig.tester.record_count(identity) == 3001
-        with pytest.raises(RecordsLost, match="records 1 to"):
-            await rig.tester.records(identity, None, 1)
+    memory = Memory(most=500)
+    for sequence in range(1, 2001):
+        memory.add([Sample(sequence, 0.0, 0.0, 1, 1, 1, "rest", 0.0, 0.0, 0.0, 0.0, 0.0)])
+    assert memory.count == 2000
+    with pytest.raises(RecordsLost) as lost:
+        memory.records(0, 1)
+    assert 500 <= memory.count - lost.value.last <= 1500
+    assert memory.records(lost.value.last, 1)[0].sequence == lost.value.last + 1
 
 
 async def test_idle_voltage_is_looked_at_when_it_is_old() -> None:
@@ -258,3 +261,12 @@ async def test_run_comes_to_its_end_on_a_stepped_tester(store: Store) -> None:
         (run,) = await Supervisor(store, rig.tester).run([RunRequest(program, SOURCE, SOURCE)])
         assert (run.state, run.reason) == (RunState.COMPLETED, "program finished")
         assert not rig.source.is_on
+        # Between two segments the potentiostat borrows the cell: the channel stays off, and is still answered for.
+        off, looks = tester_off.TesterOffWatch(rig.tester), rig.source.log.count("on")
+        off.lend(run, "chi660e")
+        await asyncio.sleep(3600.0)
+        assert await off.check(run) is not None
+        assert rig.source.log.count("on") == looks
+        off.lend(run, "")
+        assert await off.check(run) is not None
+        assert rig.source.log.count("on") == looks + 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnk
 from drivers.interfaces import ChannelState
 from drivers.stepping import SteppedTester
 from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -20,6 +22,7 @@ from orchestrator.store import Store
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, CyclingSegment, Until
 from simulators.cells import load_cell
+from tests.cycler_rig import until
 from tests.figures import Figure
 from tests.memory_source import MemorySource, broken, unconfirmed
 from tests.rig import li_li_program
@@ -221,6 +224,19 @@ async def test_blocked_loop_loses_its_decision() -> None:
         assert "this computer was busy" in status.detail
 
 
+@asynccontextmanager
+async def service_of(rig: SteppedRig, store: Store) -> AsyncIterator[Service]:
+    """Run a service with the tester; its end stops nothing."""
+    service = Service(store, [rig.tester])
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(0)
+    try:
+        yield service
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
 def later_process(rig: SteppedRig) -> SteppedRig:
     """Give what a process that begins now has of the same sources."""
     return SteppedRig(SteppedTester(rig.settings, rig.sources, wall_time), rig.sources, rig.settings)
@@ -244,13 +260,51 @@ async def test_output_found_on_is_left_alone_until_somebody_stops_it() -> None:
         assert (await later.status()).state is ChannelState.FINISHED
 
 
+async def test_output_that_a_hand_switched_on_is_not_set_under_its_cell() -> None:
+    """A look finds an output on that this process did not switch on, and sends it nothing."""
+    async with open_stepped_rig() as rig:
+        await rig.status()
+        orders = list(rig.source.log)
+        rig.source.is_on = True
+        await asyncio.sleep(3600.0)
+        assert (await rig.status()).state is ChannelState.OTHER
+        assert rig.source.log == orders
+        rig.source.is_on = False
+
+
+async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store: Store) -> None:
+    """The next process finds the output on, switches it off, and leaves the run with its records to a person."""
+    async with open_stepped_rig(interval_s=2.0, decision_timeout_s=10.0) as rig:
+        request = RunRequest(li_li_program(cycles=2, half_cycle_s=600.0), SOURCE, SOURCE)
+        async with service_of(rig, store) as service:
+            service.submit(request, "ada")
+            await asyncio.sleep(900.0)
+        # A process that is killed switches nothing off.
+        rig.source.wire.next["off"] = unconfirmed(3)
+        (task,) = [task for task in asyncio.all_tasks() if task.get_name().startswith(f"{SOURCE} R")]
+        task.cancel()
+        await asyncio.wait({task})
+        later = later_process(rig)
+        await later.tester.open()
+        assert (await later.status()).state is ChannelState.OTHER
+        async with service_of(later, store) as service:
+            await asyncio.sleep(10.0)
+            (run,) = service.runs
+            assert not rig.source.is_on
+            assert run.state is RunState.HOLDING
+            assert "its output is off" in run.reason
+            await service.resume(run.run_id, "ada")
+            await until(run, RunState.COMPLETED)
+            assert len(store.tests(run.run_id)) == 2
+
+
 async def test_look_that_fails_starts_nothing() -> None:
     """A start whose look at the cell fails is refused where the output is seen off, and unknown where it is not."""
     async with open_stepped_rig() as rig:
         rig.source.wire.next["read"] = broken()
         with pytest.raises(CannotRun, match="nothing was started"):
             await rig.start(charging())
-        rig.source.wire.next = {"read": broken(), "off": unconfirmed(3)}
+        rig.source.wire.next = {"read": [0.0, *broken()], "off": unconfirmed(3)}
         with pytest.raises(OutcomeUnknown, match="take its leads off"):
             await rig.start(charging())
         assert (await rig.status()).state is ChannelState.OTHER

@@ -19,7 +19,6 @@ from math import nan
 from drivers.chi660e import expected_rows, time_digits
 from drivers.chi660e.cycling_settings import REACH_V, cycling_settings
 from drivers.chi660e.istep_segments import LONGEST_S, SegmentSamples
-from drivers.memory import LogCode, Memory
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import (
     CannotRun,
@@ -45,6 +44,7 @@ from drivers.interfaces import (
     TestIdentity,
     Trace,
 )
+from drivers.memory import LogCode, Memory
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Program
 from protocols.step_names import told

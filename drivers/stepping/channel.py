@@ -8,23 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import nan
 
-from drivers.errors import CannotRun, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
+from drivers.errors import CannotRun, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import ChannelState, ChannelStatus, TestIdentity
 from drivers.memory import LogCode, Memory
 from drivers.sources import Source
-from drivers.stepping.drives import look
+from drivers.stepping.output import Output
 from drivers.stepping.segment_run import SegmentRun
 from drivers.stepping.settings import SteppedSettings
-from drivers.stepping.uncancelled import to_its_end
 from drivers.stepping.watching import EndedEarly
 from protocols.program import CyclingSegment
 from protocols.step_names import told
 
 logger = logging.getLogger(__name__)
 
-_OFF_TRIES, _OFF_PAUSE_S, _OFF_S = 3, 0.5, 10.0
-# A relay takes 15 ms, and the leads are charged (reference smu-and-ovens, section 12).
-_SETTLE_S, _LOOKS = 0.1, 5
 # A voltage this far below zero is no resting cell's that is mounted the right way round.
 _REVERSED_V = 0.05
 _RECONNECT_S = 60.0
@@ -54,8 +50,7 @@ class SteppedChannel:
         self.is_connected = False
         self._source, self._settings, self._wall_time = source, settings, wall_time
         self._problem = f"{source.name} is not connected"
-        # Why the output may be on although no test of this process runs; empty if it is off.
-        self._unknown = ""
+        self._output = Output(source)
         self._kept_off_by = ""
         self._voltage_v = nan
         self._seen_s: float | None = None
@@ -77,16 +72,12 @@ class SteppedChannel:
             self._tried_s = asyncio.get_running_loop().time()
             try:
                 await self._source.open()
-                reading = await self._source.read()
+                reading = await self._output.find()
                 if reading.output_on:
-                    self._unknown = (
-                        f"the output of {self._source.name} is on, and no test of this process runs there: stop the "
-                        "channel"
-                    )
                     self._voltage_v = nan if reading.voltage_v is None else reading.voltage_v
                 else:
                     await self._source.switch_off()
-                    self._unknown = ""
+                    self._output.unknown = ""
             except DriverError as err:
                 self.is_connected, self._problem = False, str(err)
                 return self._problem
@@ -124,7 +115,7 @@ class SteppedChannel:
             await self._look_if_old()
         if test is not None:
             test.told = test.state is not ChannelState.WORKING
-        if test is None or not self.is_connected or self._unknown:
+        if test is None or not self.is_connected or self._output.unknown:
             return self._status_without_test()
         run, last, is_working = test.run, test.memory.last, test.state is ChannelState.WORKING
         return ChannelStatus(
@@ -146,8 +137,8 @@ class SteppedChannel:
         test = self.test
         state = ChannelState.FINISHED
         detail = f"its tests before this process are not known; its output is off, at {self._voltage_v:.4f} V"
-        if self._unknown:
-            state, detail = ChannelState.OTHER, self._unknown
+        if self._output.unknown:
+            state, detail = ChannelState.OTHER, self._output.unknown
         elif not self.is_connected:
             state, detail = ChannelState.ABSENT, self._problem
         return ChannelStatus(
@@ -175,7 +166,7 @@ class SteppedChannel:
         async with self._turn:
             is_old = self._seen_s is None or now_s - self._seen_s > self._settings.open_circuit_age_s
             is_free = self.test is None or not self.test.state.is_busy
-            if not is_old or not is_free or self._unknown or self._kept_off_by:
+            if not is_old or not is_free or self._output.unknown or self._kept_off_by:
                 return
             try:
                 await self._look()
@@ -189,8 +180,8 @@ class SteppedChannel:
         test = self.test
         if test is not None and test.state.is_busy:
             raise CannotRun(f"channel {self.name} is {test.state.value} with {test.identity.barcode!r} on it")
-        if self._unknown:
-            raise CannotRun(f"channel {self.name}: {self._unknown}")
+        if self._output.unknown:
+            raise CannotRun(f"channel {self.name}: {self._output.unknown}")
         if self._kept_off_by:
             raise CannotRun(f"{self._kept_off_by} has the cell of channel {self.name}; start again when it has ended")
         if not self.is_connected:
@@ -205,10 +196,10 @@ class SteppedChannel:
             except CannotRun:
                 raise
             except DriverError as err:
-                if self._unknown:
-                    raise OutcomeUnknown(f"{err}; {self._unknown}") from err
+                if self._output.unknown:
+                    raise OutcomeUnknown(f"{err}; {self._output.unknown}") from err
                 raise CannotRun(f"nothing was started on channel {self.name}: {err}") from err
-            self._judge(segment, voltage_v)
+            _judge(self.name, segment, voltage_v)
             # Counts up, also from one process to the next.
             number = max(int(self._wall_time()), self.test.identity.test_id + 1 if self.test else 1)
             identity = TestIdentity(self.name, number, barcode, end_step)
@@ -229,13 +220,13 @@ class SteppedChannel:
         if test is not None and test.task is not None and not test.task.done():
             test.task.cancel()
             await asyncio.wait({test.task})
-        if test is not None and not test.state.is_busy and not self._unknown:
+        if test is not None and not test.state.is_busy and not self._output.unknown:
             return
         async with self._turn:
             if not self.is_connected:
                 # The service may have been started again while this source did not answer.
                 await self._reopen()
-            await self._confirm_off()
+            await self._output.switch_off()
         if test is not None and test.state.is_busy:
             test.state = ChannelState.STOPPED
             test.memory.note(LogCode.STOPPED, self._wall_time())
@@ -247,63 +238,10 @@ class SteppedChannel:
             raise NotConfirmed(f"{self._source.name} cannot be reached: {err}; take its leads off") from err
         self.is_connected, self._problem = True, ""
 
-    async def _confirm_off(self) -> None:
-        """Switch the output off and see it off, also while cancelled. Raises NotConfirmed."""
-        await to_its_end(self._off)
-        if self._unknown:
-            raise NotConfirmed(self._unknown)
-
-    async def _off(self) -> None:
-        """Try to switch the output off; ``_unknown`` says afterwards why it may be on, or nothing."""
-        for attempt in range(_OFF_TRIES):
-            if attempt:
-                await asyncio.sleep(_OFF_PAUSE_S)
-            why = f"no answer within {_OFF_S:g} s"
-            try:
-                async with asyncio.timeout(_OFF_S):
-                    await self._source.switch_off()
-            except TimeoutError:
-                pass
-            except DriverError as err:
-                why = str(err)
-            else:
-                self._unknown = ""
-                return
-            self._unknown = f"the output of {self._source.name} cannot be seen off: {why}; take its leads off"
-
     async def _look(self) -> float:
-        """Connect the cell to a source of no current for a moment and return its voltage; the output is off again."""
-        voltage_v: float | None = None
-        try:
-            await self._source.prepare(look(self._settings), self._settings.interval_s)
-            await self._source.switch_on()
-            for _ in range(_LOOKS):
-                await asyncio.sleep(_SETTLE_S)
-                reading = await self._source.read()
-                if reading.voltage_v is not None and voltage_v is not None:
-                    voltage_v = reading.voltage_v
-                    break
-                voltage_v = reading.voltage_v
-        finally:
-            await self._confirm_off()
-        if voltage_v is None:
-            raise ConnectionFailed(f"{self._source.name} measures no voltage at a cell without current")
-        self._voltage_v, self._seen_s = voltage_v, asyncio.get_running_loop().time()
-        return voltage_v
-
-    def _judge(self, segment: CyclingSegment, voltage_v: float) -> None:
-        """Raise CannotRun for a cell that the program would ruin: reversed, or outside of the limits of the run."""
-        host, tester = segment.limits.host, segment.limits.tester
-        if host.low_v >= 0 and voltage_v < -_REVERSED_V:
-            raise CannotRun(
-                f"channel {self.name} shows {voltage_v:.4f} V: the cell is in with reversed polarity; turn it, or "
-                "exchange its leads"
-            )
-        if not tester.low_v <= voltage_v <= tester.high_v:
-            raise CannotRun(
-                f"channel {self.name} shows {voltage_v:.4f} V without current, outside of the run's limits, "
-                f"{tester.low_v:g} to {tester.high_v:g} V: is the right cell in the holder?"
-            )
+        self._voltage_v = await self._output.look(self._settings)
+        self._seen_s = asyncio.get_running_loop().time()
+        return self._voltage_v
 
     # The task of a test ----------------------------------------------------------------------------------------
 
@@ -326,14 +264,14 @@ class SteppedChannel:
 
     async def _end(self, test: SteppedTest, state: ChannelState, code: LogCode, detail: str) -> None:
         try:
-            await self._confirm_off()
+            await self._output.switch_off()
             self._voltage_v, self._seen_s = test.run.voltage_v, asyncio.get_running_loop().time()
             test.state, test.detail = state, detail
         except NotConfirmed as err:
             test.state, test.detail = ChannelState.OTHER, f"{detail}; {err}".removeprefix("; ")
         except asyncio.CancelledError:
-            is_off = not self._unknown
-            test.state, test.detail = (state, detail) if is_off else (ChannelState.OTHER, self._unknown)
+            is_off = not self._output.unknown
+            test.state, test.detail = (state, detail) if is_off else (ChannelState.OTHER, self._output.unknown)
             raise
         finally:
             test.memory.note(code, self._wall_time())
@@ -343,3 +281,18 @@ def _where(test: SteppedTest) -> str:
     """Return the words for the step at which a test is."""
     place = test.run.place
     return told(test.segment.steps, place.step) if place else "before its first step"
+
+
+def _judge(channel: str, segment: CyclingSegment, voltage_v: float) -> None:
+    """Raise CannotRun for a cell that the program would ruin: reversed, or outside of the limits of the run."""
+    host, tester = segment.limits.host, segment.limits.tester
+    if host.low_v >= 0 and voltage_v < -_REVERSED_V:
+        raise CannotRun(
+            f"channel {channel} shows {voltage_v:.4f} V: the cell is in with reversed polarity; turn it, or "
+            "exchange its leads"
+        )
+    if not tester.low_v <= voltage_v <= tester.high_v:
+        raise CannotRun(
+            f"channel {channel} shows {voltage_v:.4f} V without current, outside of the run's limits, "
+            f"{tester.low_v:g} to {tester.high_v:g} V: is the right cell in the holder?"
+        )

@@ -93,6 +93,6 @@ class SteppedSettings(BatteryTesterSettings):
 
         STOPS only where each source switches itself off even under a held current; else nobody knows.
         """
-        asked = Drive(Held.CURRENT, 0.0, self.least_voltage_limit_v, 0.0)
+        asked = Drive(Held.CURRENT, 1e-6, self.least_voltage_limit_v, 1e-6)
         said = {self.host_loss_of(channel, asked) for channel in self.channel_names()}
         return HostLoss.STOPS if said == {HostLoss.STOPS} else HostLoss.UNKNOWN
