@@ -184,7 +184,7 @@ SPOILT = {
     "lost": Spoilt(":READ?", instead=b""),
     "half": Spoilt(":READ?", instead=b"1;-1.57E"),
     "tail of another": Spoilt(":READ?", instead=b"-04,3.3121;1\n"),
-    "two lines": Spoilt(":READ?", instead=b"1;-1.57E-04,3.0;1\n1;-9E-04,9.9;1\n"),
+    "two lines": Spoilt(":READ?", instead=b"1;-1.57E-04,2.9;1\n1;-9E-04,9.9;1\n"),
     "garbage": Spoilt(":READ?", instead=b"\xff\x00\x80\n"),
     "endless": Spoilt(":READ?", instead=b"1" * 100_000),
     "closed": Spoilt(":READ?", instead=b"1;-1.57E-04", hangs_up=True),
@@ -199,15 +199,10 @@ async def test_a_spoiled_reply_is_never_the_next_reading(spoilt: Spoilt) -> None
         await source.read()
         said = len(peer.said)
         peer.spoilt.append(spoilt)
-        failed = 0
         for number in range(4):
             peer.reading = f"-1.57E-04,3.{number}"
-            try:
-                assert (await source.read()).voltage_v == float(f"3.{number}")
-            except ConnectionFailed:
-                failed += 1
+            assert (await source.read()).voltage_v == float(f"3.{number}")
             await asyncio.sleep(0.2)
-        assert failed == 1
         assert peer.connections == 2
         after = peer.said[peer.said.index("*IDN?", said) :]
         assert after[:5] == ["*IDN?", "*LANG?", ":SYST:ERR?", "*ESR?", ":OUTP?"]
@@ -300,8 +295,6 @@ async def test_after_a_power_cut_the_cell_is_disconnected_and_nothing_goes_on() 
     async with discharging(peer) as source:
         peer.values |= {":OUTP": "0", "*ESR": "128", ":OUTP:VOLT:SMOD": "NORM", ":OUTP:CURR:SMOD": "NORM"}
         peer.spoilt.append(Spoilt(":READ?", instead=b"", hangs_up=True))
-        with pytest.raises(ConnectionFailed):
-            await source.read()
         assert not (await source.read()).output_on
         assert (peer.values[":OUTP:VOLT:SMOD"], peer.values[":OUTP:CURR:SMOD"]) == ("HIMP", "HIMP")
         with pytest.raises(NotConfirmed, match="power was cut"):

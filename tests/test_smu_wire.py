@@ -172,7 +172,7 @@ def test_integration_holds_the_interval() -> None:
         assert found.reading_s <= 0.7 * interval_s
     with pytest.raises(CannotRun, match="the fastest here"):
         reach.integration(0.01)
-    assert reach.integration(reach.fastest_interval_s)
+    assert reach.integration(reach.fastest_interval_s).nplc == 0.01
 
 
 def test_a_serial_line_is_slower() -> None:

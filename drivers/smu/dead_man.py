@@ -11,6 +11,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable
 
+from drivers.errors import DriverError
+
 logger = logging.getLogger(__name__)
 
 THREAD_GRACE_S = 0.2
@@ -31,6 +33,7 @@ class DeadMan:
         self._act, self._shout = act, shout
         self._silence_s = 0.0
         self._quiet_until_s = 0.0
+        self._told: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
@@ -46,6 +49,7 @@ class DeadMan:
         self.disarm()
         loop = asyncio.get_running_loop()
         self._silence_s = silence_s
+        self._told.clear()
         self.word()
         self._timer = loop.call_at(self._quiet_until_s, self._look)
         if by_thread:
@@ -78,15 +82,21 @@ class DeadMan:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_at(max(self._quiet_until_s, loop.time() + self._silence_s / _LOOKS), self._look)
         if loop.time() >= self._quiet_until_s and (self._task is None or self._task.done()):
-            logger.error("%s: no decision for %g s: the output is switched off", self._name, self._silence_s)
+            self._tell(f"no decision for {self._silence_s:g} s: the output is switched off")
             self._task = loop.create_task(self._acting(), name=f"dead-man {self._name}")
 
     async def _acting(self) -> None:
         try:
             await self._act()
-        except Exception:
-            # A task's root: what it raises is told, and the next look tries again.
-            logger.exception("%s: the output could not be switched off", self._name)
+        except DriverError as err:
+            # The next look tries again, for as long as it takes: the line may come back.
+            self._tell(str(err))
+
+    def _tell(self, what: str) -> None:
+        """Log what happens, once."""
+        if what not in self._told:
+            self._told.add(what)
+            logger.error("%s: %s", self._name, what)
 
     def _watch(self, now_s: Callable[[], float], over: threading.Event) -> None:
         while not over.wait(self._silence_s / _LOOKS):

@@ -102,7 +102,7 @@ _KEITHLEY_2400 = Dialect(
         _LEVEL_ZERO,
         _SOURCE_RANGE,
         _MEASURE_FIXED,
-        # A limit and a measuring range hinder each other (+822, +824): through the channel's largest every pair is reached.
+        # A limit and a measuring range hinder each other (+822, +824): every pair is reached through the largest limit.
         Setting(":SENS:{M}:PROT {widest}"),
         _MEASURE_RANGE,
         _LIMIT_2400,

@@ -22,12 +22,15 @@ logger = logging.getLogger(__name__)
 
 _CHUNK = 4096
 _CLOSE_S = 1.0
+_SHOWN = 80
 
 
 class Link(Protocol):
     """A line to one instrument. After any error, also a cancelled call, only ``close`` and ``open`` make sense."""
 
     name: str
+    is_bound: bool
+    """Whether no other instrument can come to stand at an open connection's far end, as at a serial port it can."""
 
     @property
     def keeps_time(self) -> bool:
@@ -54,6 +57,8 @@ class Link(Protocol):
 
 class StreamLink:
     """A pair of asyncio streams. A task reads all the time, so that bytes nobody asked for are seen."""
+
+    is_bound = True
 
     def __init__(self, name: str, connect: Callable[[], Awaitable[Streams]], line_end: str = "\n") -> None:
         self.name = name
@@ -151,7 +156,10 @@ class StreamLink:
         framer = LineFramer()
         try:
             while data := await reader.read(_CHUNK):
-                for line in framer.feed(data):
+                lines = framer.feed(data)
+                if len(lines) > 1 or (lines and framer.pending):
+                    raise BadReply(f"{self.name} sent {data[:_SHOWN]!r} where one line belongs")
+                for line in lines:
                     self._take(text_of(line))
             raise LinkClosed(f"{self.name} closed the connection; {framer.pending} bytes of a reply were left")
         except ConnectionFailed as err:

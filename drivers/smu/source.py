@@ -32,6 +32,9 @@ _AT_ONCE = 3
 """So many settings go into one line: a 2400 holds few commands (section 5)."""
 _LOOK_EVERY_S = 5.0
 """How often level and limit are read again under a cell: somebody may turn a knob (fault B03)."""
+_LATE_S, _LONGER = 0.3, 1.5
+"""A reply is lost when it is so late, and a reading so much longer than planned: within the usual second in which a
+decision is lost there is time for a second one (section 12)."""
 _RESET_S = 10.0
 """A reset takes up to two seconds on some (section 12)."""
 _OUTPUT_SETTLES_S = 2.0
@@ -138,9 +141,14 @@ class SmuSource:
             self._is_on = switch(output)
 
     async def switch_off(self) -> None:
-        """Switch the output off and see it off, with more force at each of three attempts."""
+        """Switch the output off and see it off, with more force at each of three attempts.
+
+        A connection whose replies are lost may still carry an order: it is used once more before it is given up.
+        """
         problems: list[str] = []
         async with self._turn():
+            if not self._session.is_whole and self._session.link.is_bound:
+                self._shout_off()
             for rung in (self._plainly_off, self._freed_off, self._reset_off):
                 try:
                     await rung()
@@ -154,25 +162,36 @@ class SmuSource:
         raise NotConfirmed(f"{self.name}: its output cannot be seen off: {'; '.join(dict.fromkeys(problems))}")
 
     async def read(self) -> SourceReading:
-        """Measure. Raises NotConfirmed when somebody else has changed level, limit or function under the cell."""
+        """Measure; a reading whose reply is spoiled is asked for once more, on a new connection.
+
+        Raises NotConfirmed when somebody else has changed level, limit or function under the cell.
+        """
         async with self._turn():
-            await self._ready()
+            try:
+                return await self._read()
+            except ConnectionFailed as err:
+                logger.info("%s: a reading is asked for again: %s", self.name, err)
+                self._session.spoil()
+            return await self._read()
+
+    async def _read(self) -> SourceReading:
+        await self._ready()
+        if self._changed_by_others:
+            raise NotConfirmed(self._changed_by_others)
+        if not self._is_on or self._plan is None:
+            self._is_on = switch(await self._session.ask(_ASK_OUTPUT))
+            return SourceReading(None, None, False, self._is_on)
+        reading = await self._measure(self._plan)
+        now_s = asyncio.get_running_loop().time()
+        if reading.output_on and now_s >= self._look_due_s:
+            self._look_due_s = now_s + _LOOK_EVERY_S
+            await self._look_for_changes()
             if self._changed_by_others:
                 raise NotConfirmed(self._changed_by_others)
-            if not self._is_on or self._plan is None:
-                self._is_on = switch(await self._session.ask(_ASK_OUTPUT))
-                return SourceReading(None, None, False, self._is_on)
-            reading = await self._measure(self._plan)
-            now_s = asyncio.get_running_loop().time()
-            if reading.output_on and now_s >= self._look_due_s:
-                self._look_due_s = now_s + _LOOK_EVERY_S
-                await self._look_for_changes()
-                if self._changed_by_others:
-                    raise NotConfirmed(self._changed_by_others)
-            return reading
+        return reading
 
     async def _measure(self, plan: Plan) -> SourceReading:
-        timeout_s = self._settings.reply_timeout_s + plan.integration.reading_s
+        timeout_s = _LATE_S + _LONGER * plan.integration.reading_s
         text = await self._session.ask(self._reading, timeout_s)
         found = measured(text, self._dialect.values, self._dialect.has_trip, plan.drive.held is Held.VOLTAGE)
         self._is_on = found.output_on

@@ -60,6 +60,7 @@ class VisaLink:
 
     def __init__(self, port: VisaPort) -> None:
         self.name = port.resource
+        self.is_bound = port.resource.upper().startswith(("TCPIP", "USB"))
         self._port = port
         self._thread: ThreadPoolExecutor | None = None
         self._resource: MessageBasedResource | None = None
