@@ -17,6 +17,9 @@ _WHOLE = 1.0 - 1e-9
 REACHED_V = 0.0005
 # Half of the time that is left: the voltage of a cell bends towards its cutoff.
 _PART_OF_LEFT = 0.5
+# A reading that comes so little before the end of a step is its last: another would come later after it. Less than the
+# 51 ms that the orchestrator forgives.
+_MOST_EARLY_S = 0.045
 # A reading that was aimed at a cutoff and came before it is repeated after this part of the fastest interval.
 _LEAST_PART = 0.2
 
@@ -46,6 +49,7 @@ class StepEnds:
         charges = (step.until.capacity_ah, step.ceiling.capacity_ah)
         self._end_ah = min((charge for charge in charges if charge is not None), default=inf)
         self._tapers = 0
+        self._early_s = _ROUNDING_S
         self._before: tuple[float, float] | None = None
         self._slope_v_per_s: float | None = None
         self._gain_v_per_s2 = 0.0
@@ -60,8 +64,9 @@ class StepEnds:
     ) -> EndReason | None:
         """Return why the step is over with this reading; None while it is not."""
         self._follow(elapsed_s, voltage_v)
-        if elapsed_s >= self.end_s - _ROUNDING_S:
-            is_planned = self._until.time_s is not None and elapsed_s >= self._until.time_s - _ROUNDING_S
+        early_s = self._early_s
+        if elapsed_s >= self.end_s - early_s:
+            is_planned = self._until.time_s is not None and elapsed_s >= self._until.time_s - early_s
             return EndReason.TIME if is_planned else EndReason.CEILING
         charge_ah = abs(charge_ah)
         if charge_ah >= self._end_ah * _WHOLE:
@@ -90,6 +95,7 @@ class StepEnds:
         An end by time or charge is waited for exactly, less what a reading takes. So is one by voltage when it is near;
         before, half of the time that is left is waited, ``pace.fastest_s`` at least.
         """
+        self._early_s = max(_ROUNDING_S, min(_MOST_EARLY_S, 0.5 * pace.reading_s))
         wait_s = self.end_s - elapsed_s
         if self._end_ah < inf and current_a:
             wait_s = min(wait_s, max(0.0, self._end_ah - abs(charge_ah)) * 3600 / abs(current_a))
