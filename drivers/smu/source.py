@@ -109,7 +109,8 @@ class SmuSource:
             await self._read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
             self._dead_man.arm(self._decision_timeout_s + self._interval_s, by_thread=self._session.link.keeps_time)
             try:
-                self._is_on = switch(await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", self._at_least(_OUTPUT_SETTLES_S)))
+                answer = await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", self._at_least(_OUTPUT_SETTLES_S))
+                self._is_on = switch(answer)
             except ConnectionFailed as err:
                 await self._find_out("switched on", err)
             errors = await self._session.errors()

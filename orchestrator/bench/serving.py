@@ -204,7 +204,7 @@ def _smu_tables(addresses: list[str], speed: float) -> str:
         f'[[tester]]\nkind = "smu"\nname = "simulated-smus"\npoll_period_s = {max(5.0, _POLL_S * speed)!r}\n'
         f"interval_s = {max(0.25, _DECISION_S * speed)!r}\n"
         f"fastest_interval_s = {max(0.05, _DECISION_S * speed)!r}\n"
-        f"decision_timeout_s = {real(10)}\nopen_circuit_age_s = {real(60)}\n"
+        f"decision_timeout_s = {real(10)}\norder_timeout_s = {real(10)}\nopen_circuit_age_s = {real(60)}\n"
         f"accept_unknown_host_loss = true\n{units}\n"
     )
 
