@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,11 @@ from drivers.errors import ConnectionFailed, NotConfirmed, SettingsError
 from drivers.smu import SmuSource, SmuUnitSettings
 from drivers.smu.opening import link_to
 from drivers.sources import Drive, Held
+from simulators.cells import load_cell
+from simulators.faults import Fault, Spoil
+from simulators.mux.terminal import PseudoTerminal
+from simulators.smu import Quirks, SimulatedSmu
+from simulators.smu.server import SerialLine
 from tests.scpi_peer import ScpiPeer
 
 SERIAL = "04412345"
@@ -138,6 +144,48 @@ async def test_a_stuck_event_loop_switches_off_through_the_port_s_thread() -> No
         time.sleep(0.6)  # noqa: ASYNC251 - the fault
         assert peer.values[":OUTP"] == "0"
         await source.close()
+
+
+async def unit_at(port: Path, serial: str) -> AsyncIterator[SimulatedSmu]:
+    """Plug a simulated source meter in at a serial port."""
+    quirks = Quirks(idn=f"KEITHLEY INSTRUMENTS INC.,MODEL 2400,{serial},C30")
+    clock = asyncio.get_running_loop().time
+    unit = SimulatedSmu(
+        "keithley-2400", clock, load_cell("coated-li-li", seed=1), quirks=quirks, line=SerialLine(57600)
+    )
+    async with PseudoTerminal(port, unit.handle):
+        yield unit
+
+
+@pytest.mark.real_time
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_path: Path) -> None:
+    """Fault A01, A02, A13: named errors, one program at a port, and no order to the unit that came in its place."""
+    port = tmp_path / "ttyUSB0"
+    plugged = asynccontextmanager(unit_at)
+    table = {"model": "keithley-2400", "baud_rate": 57600, "reply_timeout_s": 0.3}
+    unit = settings(f"ASRL{port}::INSTR", "@py", **table)
+    source, second = (SmuSource(unit, link_to(unit), 1.0) for _ in range(2))
+    async with plugged(port, SERIAL) as right:
+        await source.open()
+        with pytest.raises(ConnectionFailed, match="ttyUSB0"):
+            await second.open()
+        await source.prepare(Drive(Held.VOLTAGE, 0.01, 1e-4, 0.01), 0.4)
+        await source.switch_on()
+        assert (await source.read()).output_on
+        right.wire.spoil(Fault(Spoil.CUT, ":OUTP?", at=9))
+        begun_s = time.monotonic()
+        with pytest.raises(ConnectionFailed, match="ttyUSB0"):
+            await source.read()
+        assert time.monotonic() - begun_s < 1.0
+    async with plugged(port, "99") as other:
+        with pytest.raises(NotConfirmed, match="told nothing else"):
+            await source.switch_off()
+        assert set(other.received) == {"*IDN?"}
+    async with plugged(port, SERIAL) as right:
+        await source.switch_off()
+        assert not right.instrument.unit.output
+    await source.close()
 
 
 @pytest.mark.real_time

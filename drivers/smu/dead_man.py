@@ -33,6 +33,8 @@ class DeadMan:
         self._act, self._shout = act, shout
         self._silence_s = 0.0
         self._quiet_until_s = 0.0
+        # When the loop has looked last: a thread that sees it look leaves the output to it.
+        self._looked_s = 0.0
         self._told: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -80,6 +82,7 @@ class DeadMan:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
+        self._looked_s = loop.time()
         self._timer = loop.call_at(max(self._quiet_until_s, loop.time() + self._silence_s / _LOOKS), self._look)
         if loop.time() >= self._quiet_until_s and (self._task is None or self._task.done()):
             self._tell(f"no decision for {self._silence_s:g} s: the output is switched off")
@@ -100,6 +103,7 @@ class DeadMan:
 
     def _watch(self, now_s: Callable[[], float], over: threading.Event) -> None:
         while not over.wait(self._silence_s / _LOOKS):
-            if now_s() >= self._quiet_until_s + THREAD_GRACE_S:
-                logger.error("%s: the event loop is stuck: its thread orders the output off", self._name)
+            overdue_s = now_s() - THREAD_GRACE_S
+            if overdue_s >= self._quiet_until_s and overdue_s >= self._looked_s:
+                self._tell("the event loop is stuck: a thread orders the output off")
                 self._shout()

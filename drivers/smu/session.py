@@ -21,6 +21,10 @@ _MOST_ERRORS = 32
 """More entries than an error queue has: an instrument that always has another is not answering the question."""
 
 
+class OtherInstrument(ConnectionFailed):
+    """Another instrument than the one of the settings has answered; it was told nothing."""
+
+
 class Session:
     """Asks one source meter, of which it knows that it is the right one.
 
@@ -33,16 +37,22 @@ class Session:
         self._settings = settings
         self._asks_language = language
         self._is_whole = False
+        self._is_identified = False
 
     @property
     def is_whole(self) -> bool:
         """Whether question and answer are in step."""
         return self._is_whole
 
+    @property
+    def is_identified(self) -> bool:
+        """Whether the line is open, and the right instrument has answered on it since it was opened."""
+        return self._is_identified
+
     async def connect(self, *, clear: bool = False) -> None:
         """Open a spoiled or closed line anew and identify the instrument. Raises ConnectionFailed, SettingsError.
 
-        ``clear`` frees an instrument that takes no commands, before it is asked anything.
+        ``clear`` frees an instrument that takes no commands, not even the question who it is, before it is asked.
         """
         if self._is_whole and not clear:
             return
@@ -61,12 +71,12 @@ class Session:
         except BaseException:
             await self.drop()
             raise
-        self._is_whole = True
+        self._is_whole = self._is_identified = True
         self.connects += 1
 
     async def drop(self) -> None:
         """Close the line, so that the next use opens it anew."""
-        self._is_whole = False
+        self._is_whole = self._is_identified = False
         await self.link.close()
 
     async def ask(self, line: str, timeout_s: float | None = None) -> str:
@@ -114,7 +124,7 @@ class Session:
             is_right = (who.type_name, who.serial) == (settings.facts.type_name, settings.serial)
             wanted = f"a {settings.facts.type_name} with serial number {settings.serial}"
         if not is_right:
-            raise ConnectionFailed(
+            raise OtherInstrument(
                 f"{self.link.name} answers as {text!r}, expected {wanted}; it was told nothing else: check which "
                 "instrument is where, and `model` and `serial` in the bench file"
             )

@@ -17,7 +17,7 @@ from drivers.smu.dead_man import DeadMan
 from drivers.smu.dialects import DIALECTS, Setting
 from drivers.smu.links import Link
 from drivers.smu.planning import Plan, changed
-from drivers.smu.session import Session
+from drivers.smu.session import OtherInstrument, Session
 from drivers.smu.settings import SmuUnitSettings
 from drivers.smu.wire import ErrorEntry, differs, event_flags, filled, measured, parts, switch
 from drivers.sources import Drive, Held, SourceReading
@@ -152,6 +152,9 @@ class SmuSource:
             for rung in (self._plainly_off, self._freed_off, self._reset_off):
                 try:
                     await rung()
+                except OtherInstrument as err:
+                    problems.append(str(err))
+                    break
                 except DriverError as err:
                     self._session.spoil()
                     problems.append(str(err))
@@ -235,6 +238,10 @@ class SmuSource:
             await self._look_for_changes()
             return
         # A power cut brings the power-on setup back, which may drain the cell (section 14).
+        await self._disconnect_cell()
+
+    async def _disconnect_cell(self) -> None:
+        """Set high impedance as the off state, which acts at once on an output that is off."""
         for line in _together([setting.order for setting in self._dialect.off_states]):
             await self._order(line)
         await self._refuse_errors("high impedance as its off state")
@@ -322,10 +329,15 @@ class SmuSource:
         answer = await self._session.ask(f"{line};{_ASK_OUTPUT}", timeout_s)
         if switch(answer):
             raise NotConfirmed(f"{self.name} answers that its output is still on")
-        await self._read_back(self._dialect.off_states, {})
+        try:
+            await self._read_back(self._dialect.off_states, {})
+        except NotConfirmed:
+            # It was switched off and on since, or somebody has changed what off means.
+            await self._disconnect_cell()
 
     def _shout_off(self) -> None:
-        self._session.link.shout(OFF)
+        if self._session.is_identified:
+            self._session.link.shout(OFF)
 
 
 def _together(orders: Sequence[str]) -> list[str]:

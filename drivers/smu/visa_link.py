@@ -150,9 +150,13 @@ class VisaLink:
         resource.write_termination = self._port.line_end
         if _is_line(resource):
             resource.read_termination = self._port.line_end
-        if _is_serial(resource):
-            resource.baud_rate = self._port.baud_rate  # type: ignore[attr-defined]  # of a SerialInstrument
-        _without_delay(resource)
+        try:
+            if _is_serial(resource):
+                resource.baud_rate = self._port.baud_rate  # type: ignore[attr-defined]  # of a SerialInstrument
+            _alone_and_at_once(resource)
+        except Exception:
+            resource.close()
+            raise
         return resource
 
     def _send(self, resource: MessageBasedResource, line: str, timeout_s: float) -> None:
@@ -217,8 +221,14 @@ def _is_line(resource: MessageBasedResource) -> bool:
     return _is_serial(resource) or resource.resource_class == "SOCKET"
 
 
-def _without_delay(resource: MessageBasedResource) -> None:
-    """Switch Nagle's delay of a socket of pyvisa-py off: its attribute for that is unknown to it (libraries, B1)."""
+def _alone_and_at_once(resource: MessageBasedResource) -> None:
+    """Lock a serial port of pyvisa-py, which lets a second program in, and switch Nagle's delay of its sockets off.
+
+    It has no attribute for either (libraries, B1). Raises OSError when another program has the port.
+    """
     sessions: Any = getattr(resource.visalib, "sessions", {})
-    with contextlib.suppress(AttributeError, KeyError, TypeError, OSError):
-        sessions[resource.session].interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    interface: Any = getattr(sessions.get(resource.session), "interface", None)
+    if _is_serial(resource) and hasattr(interface, "exclusive"):
+        interface.exclusive = True
+    elif isinstance(interface, socket.socket):
+        interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

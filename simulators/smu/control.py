@@ -68,6 +68,7 @@ class HandsAtUnits:
             "mend": lambda it, _: it.wire.mend(),
             "exposure": lambda it, _: json.dumps(asdict(it.instrument.unit.stage.exposure)),
             "state": self._state,
+            "received": lambda it, count: json.dumps(list(it.received)[-int(count or 20) :]),
         }
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -63,7 +63,6 @@ class Meter:
     def _measured(self, quantity: Quantity, value: float, count: int) -> float:
         unit = self._unit
         range_ = unit.measure_range(quantity, value)
-        if abs(value) > range_.most * (1.0 + 1e-9):
-            return math.copysign(math.inf, value)
         # So many measurements have the noise of one that takes as long as all of them.
-        return unit.errors.measured(quantity, range_, value, unit.setup.sensed[quantity].nplc * count)
+        measured = unit.errors.measured(quantity, range_, value, unit.setup.sensed[quantity].nplc * count)
+        return measured if abs(measured) <= range_.full * unit.model.most_read else math.copysign(math.inf, measured)

@@ -98,6 +98,7 @@ KEYSIGHT_B2901A = Model(
     over_voltages_v=(),
     reset_limits=(100e-6, 2.0),
     overshoot_v=0.25,
+    most_read=1.06,
 )
 
 MODELS = {model.name: model for model in (KEITHLEY_2400, KEITHLEY_2450, KEITHLEY_2460, KEYSIGHT_B2901A)}

@@ -54,8 +54,8 @@ class Model:
 
     ``identity``: the answer to ``*IDN?``, with a place for the serial number. ``envelope``: pairs of the largest
     voltage and the largest current up to there, from low voltages to high. ``over_voltages_v``: the steps of its
-    over-voltage protection. ``reset_limits``: current in A, voltage in V. ``overshoot_v``: the peak at a change of range
-    under load.
+    over-voltage protection. ``reset_limits``: current in A, voltage in V. ``overshoot_v``: the peak when a range
+    changes under load. ``most_read``: readings reach this part of a range.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Model:
     over_voltages_v: tuple[float, ...]
     reset_limits: tuple[float, float]
     overshoot_v: float
+    most_read: float = 1.055
 
     def ranges(self, quantity: Quantity) -> tuple[Range, ...]:
         """Return the ranges of a quantity, rising."""

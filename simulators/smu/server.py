@@ -162,8 +162,10 @@ class SimulatedSmu:
             if writer in self._swallowed:
                 continue
             if self._line is not None:
-                await self._pause(self._line.seconds(len(data)))
+                await asyncio.sleep(self._line.seconds(len(data)))
                 if any(byte in _CLEARS for byte in data):
+                    while not lines.empty():
+                        lines.get_nowait()
                     self._clear()
                     data = data[1 + max(data.rfind(byte) for byte in _CLEARS) :]
                     buffer.clear()

@@ -20,7 +20,7 @@ class CommonCommands:
         self._unit = unit
         self.identity = identity
 
-    def table(self) -> Commands:
+    def table(self, *, has_measurement_register: bool = True) -> Commands:
         """Return the commands by their headers."""
         unit, status = self._unit, self._unit.status
         commands = {
@@ -48,7 +48,8 @@ class CommonCommands:
             ":SYSTem:BEEPer[:IMMediate]": Command(lambda _: None),
         }
         for name, register in _REGISTERS.items():
-            commands |= self._register_table(f":STATus:{name}", register)
+            if has_measurement_register or register != "measurement":
+                commands |= self._register_table(f":STATus:{name}", register)
         return commands
 
     def _register_table(self, header: str, name: str) -> Commands:

@@ -88,11 +88,12 @@ class Keithley2400:
             **OutputCommands(unit).table(),
             **SystemCommands(unit).table(),
         }
+        for quantity, word in {**LONG_WORDS, Quantity.RESISTANCE: "RESistance"}.items():
+            commands[f":MEASure:{word}[:DC]"] = Command(query=partial(self._measure_anew, quantity))
+            commands[f":CONFigure:{word}[:DC]"] = Command(partial(self._configure, quantity))
         for quantity, word in LONG_WORDS.items():
             sense = f"[:SENSe[1]]:{word}[:DC]:PROTection"
             commands |= limit_commands(settings, f"{sense}[:LEVel]", quantity)
-            commands[f":MEASure:{word}[:DC]"] = Command(query=partial(self._measure_anew, quantity))
-            commands[f":CONFigure:{word}[:DC]"] = Command(partial(self._configure, quantity))
         self.commands: Commands = commands
 
     # Readings --------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ _OFF_LIMIT = 0.1
 _CONVERSION_S = 300e-6
 _OVERHEAD_S = 0.002
 _MOST_ELEMENTS = 14
+_LEAST_POINTS, _MOST_POINTS = 10, 6_875_000
 _FRONT = 0x08
 _FIRST_OF_GROUP = 0x100
 _LEVEL_LIMITED, _FOUR_WIRE, _OUTPUT_ON = 0x10, 0x20, 0x40
@@ -79,7 +80,7 @@ class Keithley2450:
         self._reference_s = -math.inf
         settings = Settings(unit, strict=False, over_range_answers=False)
         commands: dict[str, Command] = {
-            **CommonCommands(unit, identity).table(),
+            **CommonCommands(unit, identity).table(has_measurement_register=False),
             **power_on_setup_commands(unit),
             **source_commands(settings, ":SOURce[1]:FUNCtion[:MODE]"),
             **sense_commands(settings, shared_nplc=False),
@@ -93,7 +94,7 @@ class Keithley2450:
             ":TRACe:ACTual": Command(query=lambda given: str(len(self._buffer(given.items).readings))),
             ":TRACe:CLEar": Command(lambda given: self._buffer(given.items).readings.clear()),
             ":TRACe:DATA": Command(query=self._data),
-            ":TRACe:POINts": Command(query=lambda given: str(self._buffer(given.items).readings.maxlen)),
+            ":TRACe:POINts": Command(self._size, lambda given: str(self._buffer(given.items).readings.maxlen)),
             ":INITiate[:IMMediate]": Command(self._initiate),
             ":ABORt": Command(lambda _: None),
         }
@@ -227,7 +228,15 @@ class Keithley2450:
     def _make(self, given: Arguments) -> None:
         if len(given.items) < 2:
             raise Complaint(-109)
-        self.unit.buffers.make(text_of(given.items[0]), int(Arguments(given.items[1]).plain_number(10, 6_875_000)))
+        self.unit.buffers.make(text_of(given.items[0]), _points(given.items[1]))
+
+    def _size(self, given: Arguments) -> None:
+        """Give a buffer another size, empty."""
+        if not given.items:
+            raise Complaint(-109)
+        name = text_of(given.items[1]) if len(given.items) > 1 else _DEFAULT_BUFFER
+        self.unit.buffers.find(name)
+        self.unit.buffers.make(name, _points(given.items[0]))
 
     def _data(self, given: Arguments) -> str:
         if len(given.items) < 2:
@@ -237,3 +246,7 @@ class Keithley2450:
         return self._separator().join(
             text for taken in buffer.part(first, last) for text in self._write(buffer, taken, elements)
         )
+
+
+def _points(text: str) -> int:
+    return int(Arguments(text).plain_number(_LEAST_POINTS, _MOST_POINTS))

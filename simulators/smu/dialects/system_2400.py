@@ -26,7 +26,7 @@ class SystemCommands:
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit
-        self._frequency_auto = True
+        self._frequency_auto = self._shows = True
 
     def table(self) -> Commands:
         """Return the commands by their headers."""
@@ -68,7 +68,7 @@ class SystemCommands:
             ":SYSTem:GUARd": nothing,
             ":SYSTem:RCMode": nothing,
             ":ROUTe:TERMinals": terminals,
-            ":DISPlay:ENABle": nothing,
+            ":DISPlay:ENABle": Command(self._set_display, lambda _: flag(self._shows)),
             ":DISPlay:DIGits": nothing,
             ":DISPlay[:WINDow[1]]:TEXT[:DATA]": Command(self._show),
             ":DISPlay[:WINDow[1]]:TEXT:STATe": nothing,
@@ -194,6 +194,9 @@ class SystemCommands:
                 self._unit.press_output()
             case 23:
                 self._unit.press_local()
+
+    def _set_display(self, given: Arguments) -> None:
+        self._shows = given.flag()
 
     @staticmethod
     def _show(given: Arguments) -> None:
