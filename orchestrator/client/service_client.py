@@ -158,8 +158,7 @@ class ServiceClient:
             raise CannotAsk(f"other machines are asked over https only, not at {self.url}")
         token = self._given_token or os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
         if not token:
-            if not self.answers():
-                self.no_service()
+            self.need_service()
             raise CannotAsk(f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN")
         return token
 
@@ -194,6 +193,11 @@ class ServiceClient:
     def _unreachable(self, err: Exception) -> NoReturn:
         # Refused is what every machine says of a port where nobody listens: it adds nothing.
         self.no_service("" if "refused" in str(err) else f" ({err})")
+
+    def need_service(self) -> None:
+        """Check that a service answers. Raises NoAnswer, which says what to do."""
+        if not self.answers():
+            self.no_service()
 
     def no_service(self, detail: str = "") -> NoReturn:
         """Say that no service answers, and what to do, in the same words for every command."""
