@@ -58,7 +58,7 @@ async def test_disk_that_is_nearly_full_starts_nothing_new_and_lets_runs_go_on(r
     free[0] = 10**6
     await asyncio.sleep(6000)
     assert (state(first), state(queued)) == (RunState.COMPLETED, RunState.QUEUED)
-    with pytest.raises(CommandRefused, match="held before records would be lost"):
+    with pytest.raises(CommandRefused, match="Nothing new is started; runs go on"):
         service.submit(request(), "ada")
     free[0] = 10**12
     await asyncio.sleep(6000)

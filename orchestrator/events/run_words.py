@@ -8,6 +8,8 @@ from orchestrator.events.time_left import left_of
 from orchestrator.events.values import RunUpdate
 from orchestrator.states import RunState
 
+# How the reason of a run begins that works, and whose records its store does not take.
+NOT_STORED = "its records are not stored"
 _TO_DO = {
     RunState.TRIPPED: "Look at the cell, then: cellrig ack {run}",
     RunState.UNKNOWN: (
