@@ -14,7 +14,7 @@ import pytest
 from orchestrator.analysis.run_data import RunData
 from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.events.run_words import what_to_do
+from orchestrator.events.to_do import what_to_do
 from orchestrator.report.morning import Morning, OverCycles, Trace
 from orchestrator.report.morning_live import LiveRack, live_rack
 from orchestrator.report.morning_page import GENERATOR, page

@@ -23,7 +23,7 @@ from tests.told_people import told
 
 # Neither escalation nor repeat comes to help.
 ONCE: dict[str, Any] = {"escalate_after_s": 86_400, "repeat_s": 86_400, "poll_s": 1}
-FULL = "phone [ALARM] rack-1: space hold"
+FULL = "phone [ALARM] rack-1: disk full"
 
 
 async def test_a_full_disk_is_told_although_nothing_can_be_stored_on_it(store: Store) -> None:

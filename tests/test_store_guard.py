@@ -1,4 +1,4 @@
-"""Space is watched: a warning comes early, the reserve is given free, and nothing new is started while commits still fit."""
+"""Space is watched: a warning comes early, the reserve is given free, nothing new starts while commits still fit."""
 
 from __future__ import annotations
 

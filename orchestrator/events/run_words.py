@@ -1,29 +1,16 @@
-"""A run in a sentence, and what a person does about it: the same words in ``status``, notices and the morning page."""
+"""A run in a sentence: the same words in ``status``, notices and the morning page."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from orchestrator.events.time_left import left_of
+from orchestrator.events.to_do import what_to_do
 from orchestrator.events.values import RunUpdate
 from orchestrator.states import RunState
 
 # How the reason of a run begins that works, and whose records its store does not take.
 NOT_STORED = "its records are not stored"
-_TO_DO = {
-    RunState.TRIPPED: "Look at the cell, then: cellrig ack {run}",
-    RunState.UNKNOWN: (
-        "Look at {channel} on the tester, and switch it off there if it still works; to send the stop again: "
-        "cellrig stop {run}"
-    ),
-    RunState.HOLDING: "Look at the cell; to go on: cellrig resume {run}, to end it: cellrig stop {run}",
-    RunState.AWAITING_OPERATOR: "Do what it says, then: cellrig resume {run}",
-    RunState.UNSEEN: (
-        "See whether the tester and its computer are on and connected; what it records meanwhile is fetched when it "
-        "answers"
-    ),
-    RunState.QUEUED: "Put the cell on {channel}, then: cellrig mounted {run}",
-}
 
 
 class ToldRun(Protocol):
@@ -52,17 +39,6 @@ class ToldRun(Protocol):
     @property
     def time_s(self) -> float:
         """The run time at its last record."""
-
-
-def what_to_do(state: RunState, run_id: str, channel: str) -> str:
-    """Say what a person does about a run in a state, the verb first; empty where there is nothing to do.
-
-    Of a queued run it holds where the run waits until somebody says that its cell is mounted.
-
-    >>> what_to_do(RunState.TRIPPED, "R000007", "21-1-3")
-    'Look at the cell, then: cellrig ack R000007'
-    """
-    return _TO_DO.get(state, "").format(run=run_id, channel=channel)
 
 
 def run_words(update: RunUpdate) -> str:

@@ -17,8 +17,8 @@ from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import Severity
+from orchestrator.events.to_do import SERVICE_DEAD
 from orchestrator.notices.dispatcher import BEAT
-from orchestrator.notices.incidents import SERVICE_DEAD
 from orchestrator.notices.routes import Route, levels_of, routes_of
 from orchestrator.notices.sending import Letter, deliver
 from orchestrator.notices.state_file import StateFile
