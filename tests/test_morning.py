@@ -111,6 +111,14 @@ def test_one_cause_on_many_channels_is_one_item(store: Store) -> None:
     assert page(report).count(b"<article") == 1
 
 
+def test_what_to_do_about_many_runs_names_no_single_one(store: Store) -> None:
+    """The command of the first run would leave the others as they are."""
+    makers = [made(store, RunState.HOLDING, "held by the loss of power", f"A{n}", f"21-1-{n}") for n in range(1, 8)]
+    told = text_of(report_of(store, makers[0].now_unix_s), None)
+    assert "To do: For each: Look at the cell; to go on: cellrig resume RUN, to end it: cellrig stop RUN" in told
+    assert "resume R0" not in told
+
+
 def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
     """What a service tells stands in the report; without one it says that nobody watches, and how to start it."""
     maker = made(store, RunState.RUNNING)

@@ -8,7 +8,9 @@ import logging
 import pytest
 
 from orchestrator.api.routes import channel_now
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
+from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
@@ -62,3 +64,28 @@ async def test_silent_tester_is_named_although_the_disk_is_full(rig: Rig, store:
         full(store, is_full=False)
         await asyncio.sleep(300)
         assert "nothing heard" not in channel_now(service, CHANNEL).words
+
+
+async def test_empty_holder_asks_for_a_person_until_it_is_said_what_is_there(rig: Rig, store: Store) -> None:
+    """In ``needs_person``, on the line and in the morning report, also after a restart; nothing is latched.
+
+    Faults C03.
+    """
+    async with serving(rig, store) as service:
+        rig.bench.tester.pull_out_cell(CHANNEL)
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(600)
+        assert (run.state, run.reason.partition(":")[0]) == (RunState.STOPPED, EventKind.CHECK_FAILED)
+        before = channel_now(service, CHANNEL)
+    async with serving(rig, store) as service:
+        await asyncio.sleep(10)
+        for now in (before, channel_now(service, CHANNEL)):
+            assert now.needs_person
+            assert f"Look into {CHANNEL}: put the cell in or clean its contacts" in now.words
+        # Days later, too.
+        report = morning(store, Sources(wall_time() + 10 * 86_400))
+        assert [line.to_do for line in report.needs] == [before.words.partition(". ")[2]]
+        assert report.stopped == ()
+        service.cells.empty(CHANNEL, "ada")
+        assert not channel_now(service, CHANNEL).needs_person
+        assert morning(store, Sources(wall_time() + 60)).needs == ()

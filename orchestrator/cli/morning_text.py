@@ -16,6 +16,7 @@ from orchestrator.report.morning_words import (
     numbers_lines,
     numbers_words,
     shown,
+    to_do_of,
     together_words,
     when_words,
 )
@@ -95,7 +96,8 @@ def _about(runs: Sequence[RunLine], width: int | None) -> Iterator[str]:
         title, said = together_words(runs)
     yield hanging(shown(title), width, _INDENT)
     numbers = "" if len(runs) > 1 else numbers_words(run)
-    for sentence in filter(None, (said, run.to_do and f"To do: {run.to_do}", numbers)):
+    to_do = to_do_of(runs)
+    for sentence in filter(None, (said, to_do and f"To do: {to_do}", numbers)):
         yield hanging(indent + shown(sentence), width, _INDENT)
 
 

@@ -58,7 +58,7 @@ _OF_KIND: dict[str, str] = {
         "See whether the broker runs and its machine is reached; nothing is lost: events and cycles are sent when it "
         "is back"
     ),
-    DATA_STOPPED: "Look at the tester and at 'cellrig status'; whether the test goes on is not known here",
+    DATA_STOPPED: "See 'cellrig status', and the tester itself: whether the test goes on is not known here",
     SERVICE_SILENT: "See 'cellrig status' and the service's log; the testers go on under their own limits",
     SERVICE_DEAD: "Start it on the rig's machine: cellrig serve. Nothing is watched or stopped by cellrig until then",
 }

@@ -8,6 +8,7 @@ from itertools import groupby
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind
+from orchestrator.events.to_do import what_to_do
 from orchestrator.report.morning import Mark, Morning, OverCycles, RunLine
 from orchestrator.states import ALSO
 
@@ -62,6 +63,13 @@ def together_words(runs: Sequence[RunLine]) -> tuple[str, str]:
     """Say of many runs with the same need how many they are, and name them; then why, once."""
     names = ", ".join(f"{run.channel} {run.label}" for run in runs)
     return f"{len(runs)} channels, {when_words(runs[0])}", f"{runs[0].reason}: {names}"
+
+
+def to_do_of(runs: Sequence[RunLine]) -> str:
+    """Say what a person does about runs with the same need: about one, or in words that hold for each of them."""
+    told = {run.to_do for run in runs}
+    first = runs[0]
+    return told.pop() if len(told) == 1 else f"For each: {what_to_do(first.state, 'RUN', 'CHANNEL', first.reason)}"
 
 
 def mark_words(mark: Mark) -> str:
