@@ -15,11 +15,12 @@ from orchestrator.feed.broker import Link
 from orchestrator.feed.messages import Message
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.feed.publishing import Feed
-from orchestrator.web.control_link import ControlLink
+from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from tests.api_client import TOKEN
 from tests.feed_rig import Rack, made_cycle, open_rack
 from tests.memory_broker import MemoryBroker
+from tests.web_rig import open_web_rig
 
 _MINUTES = 30
 
@@ -128,3 +129,30 @@ async def test_what_was_answered_behind_an_unanswered_message_does_not_count() -
     answered, trouble = await Link(Client()).publish_all([Message(topic, b"") for topic in "abc"])
     assert answered == 1
     assert "no answer" in str(trouble)
+
+
+@pytest.mark.parametrize(("keep_alive_s", "known_after_s"), [(2, 3), (10, 15), (600, 15)])
+async def test_control_that_hangs_is_taken_for_alive_no_longer_than_its_states_are_valid(
+    store_path: Path, keep_alive_s: int, known_after_s: int
+) -> None:
+    """It keeps its connections and takes new ones, as a process under SIGSTOP does; when it goes on that is told."""
+    over, broker = asyncio.Event(), MemoryBroker(0)
+    broker.is_well = True
+    async with open_web_rig(store_path) as rig:
+        plan = FeedPlan(MqttSettings(rig="lab-3", keep_alive_s=keep_alive_s), store_path, "")
+        feed = Feed(plan, rig.link, rig.fan, over, broker.connected)
+        running = asyncio.ensure_future(feed.run())
+        await asyncio.sleep(60)
+        assert broker.of("status")[-1]["control_answers"]
+        rig.hang_control()
+        await asyncio.sleep(known_after_s + 0.5)
+        assert not broker.of("status")[-1]["control_answers"]
+        await asyncio.sleep(15)
+        with pytest.raises(ControlSilent):
+            rig.fan.now()
+        rig.hang_control(hangs=False)
+        await asyncio.sleep(30)
+        assert broker.of("status")[-1]["control_answers"]
+        over.set()
+        await running
+        feed.close()

@@ -72,6 +72,7 @@ class Feed:
         self._report = BrokerReport(stored_by(link), self._where())
         self._told_of: set[str] | None = None
         self._answered_s = float("-inf")
+        self._valid_s = VALID_BEATS * plan.mqtt.keep_alive_s
         self._last_trouble = ""
         # Set when control is lost or back.
         self._turned = asyncio.Event()
@@ -161,8 +162,12 @@ class Feed:
                 )
             )
             self._samples.confirm(left)
-            # At once when control is lost or back.
-            await _set_within(self._turned, self._settings.keep_alive_s)
+            # At once when control is lost or back, or when what it last said of the channels loses its validity.
+            left_s = self._answered_s + self._valid_s - asyncio.get_running_loop().time()
+            patience_s = (
+                min(self._settings.keep_alive_s, left_s + _GATHER_S) if answers else self._settings.keep_alive_s
+            )
+            await _set_within(self._turned, patience_s)
             self._turned.clear()
 
     def _note_lost(self) -> None:
@@ -171,7 +176,7 @@ class Feed:
 
     def _control_answers(self) -> bool:
         age_s = asyncio.get_running_loop().time() - self._answered_s
-        return self._fan.followed.is_set() and age_s <= VALID_BEATS * self._settings.keep_alive_s
+        return self._fan.followed.is_set() and age_s <= self._valid_s
 
     async def _send_states(self, link: Link) -> None:
         """Publish every channel once a heartbeat, and one that has changed at once, while control answers."""
@@ -200,9 +205,8 @@ class Feed:
         except ControlSilent:
             return
         if channels is None:
-            was_lost = not self._control_answers()
             self._answered_s = asyncio.get_running_loop().time()
-            if was_lost:
+            if not self._told_answers:
                 self._turned.set()
             await self._tell_home_assistant(link, {str(it["channel"]) for it in told})
         await self._all_of(link, self._states.messages(told))
