@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -344,3 +346,18 @@ def test_every_update_of_a_service_is_read(store: Store) -> None:
     assert isinstance(update, RunUpdate)
     (run,) = report_of(store, maker.now_unix_s).needs
     assert run.said.startswith(f"{maker.run_id} (A17) is held at open circuit after 0.1 h")
+
+
+def test_commands_of_the_report_work_from_any_folder(tmp_path: Path) -> None:
+    """As it is typed from the mail: the store has its whole path, however the report was ordered."""
+    (lab, elsewhere) = (tmp_path / name for name in ("the lab", "home"))
+    lab.mkdir()
+    elsewhere.mkdir()
+    with open_store(lab / "lab.db") as store:
+        made(store, RunState.TRIPPED, "limit exceeded: 4.112 V")
+    told = cellrig("morning", "--store", "lab.db", cwd=lab).stdout
+    assert f"from another folder, with --store '{lab / 'lab.db'}'" in told
+    (command,) = re.findall(r"make one: (cellrig store backup .*)", told)
+    done = cellrig(*shlex.split(command)[1:], cwd=elsewhere)
+    assert done.returncode == 0
+    assert list(lab.glob("*backup*"))

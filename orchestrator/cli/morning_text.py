@@ -55,13 +55,7 @@ def _lines(report: Morning, width: int | None) -> Iterator[str]:
         yield said("Simulated instruments: no cell is real, and times are those of the simulated rack.")
     yield from (said(f"! {line.said[:1].upper()}{line.said[1:]}", _INDENT) for line in report.rig_first)
     yield from ("", _head("Needs hands"))
-    if not report.needs and not report.elsewhere:
-        yield from ("No cell needs hands.", "")
-    for runs in grouped(report.needs):
-        yield from _about(runs, width)
-        yield ""
-    for line in report.elsewhere:
-        yield from (said(f"{line.what}: {line.said}", _INDENT), "")
+    yield from _needs(report, width)
     if report.ending:
         rows = [(run.channel, _name(run), run.left) for run in report.ending]
         yield from _table("Ends today", _TIMES, rows, width)
@@ -82,6 +76,19 @@ def _lines(report: Morning, width: int | None) -> Iterator[str]:
     yield from (said(f"{'! ' if line.needs else ''}{line.what}: {line.said}", _INDENT) for line in report.rig)
     yield from ("", _head("In numbers"))
     yield from (said(line, _INDENT) for line in numbers_lines(report))
+
+
+def _needs(report: Morning, width: int | None) -> Iterator[str]:
+    """Yield what needs hands, and where the commands about it are typed."""
+    if not report.needs and not report.elsewhere:
+        yield from ("No cell needs hands.", "")
+    for runs in grouped(report.needs):
+        yield from _about(runs, width)
+        yield ""
+    for line in report.elsewhere:
+        yield from (hanging(shown(f"{line.what}: {line.said}"), width, _INDENT), "")
+    if report.where_to_type:
+        yield from (hanging(shown(report.where_to_type), width, 0), "")
 
 
 def _head(title: str) -> str:

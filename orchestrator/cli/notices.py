@@ -90,7 +90,8 @@ def _open_row(row: Mapping[str, Any]) -> Sequence[object]:
     happened = (
         row["sentence"] if row["kind"] in (None, EventKind.STATE) else f"{headline(row['kind'])}: {row['sentence']}"
     )
-    return since, row["key"], row["channel"], row["label"], row["notices"], told, happened
+    label = ", ".join(filter(None, (row["label"], "simulated" if row["simulated"] else "")))
+    return since, row["key"], row["channel"], label, row["notices"], told, happened
 
 
 def _sent_row(row: Mapping[str, Any]) -> Sequence[object]:

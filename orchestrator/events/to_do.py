@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from orchestrator.events.kinds import EventKind, Severity
 from orchestrator.states import ALSO, RunState
 
@@ -95,6 +97,11 @@ def lost_its_cell(state: RunState, reason: str) -> bool:
 def take_out(channel: str) -> str:
     """Say what a person does about the cell of a run that is over."""
     return f"Take the cell out, then: cellrig empty {channel}"
+
+
+def where_to_type(store: str) -> str:
+    """Say where the commands of these sentences find the rig; ``store`` is the whole path of its store."""
+    return f"Commands are for the rig's machine; from another folder, with --store {quote(store)}"
 
 
 def about_event(kind: str, severity: Severity, run_id: str | None, channel: str | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, Severity
-from orchestrator.events.to_do import about_event, headline, what_to_do
+from orchestrator.events.to_do import about_event, headline, what_to_do, where_to_type
 from orchestrator.notices.values import Entry, Message, Notice, Reason
 from orchestrator.states import RunState
 
@@ -47,8 +48,8 @@ def title_of(message: Message, rig: str) -> str:
     return f"[{word}] {rig}: {_counted(message)}{why}"[:_TITLE_LENGTH]
 
 
-def body_of(message: Message, rig: str) -> str:
-    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged."""
+def body_of(message: Message, rig: str, store: Path | None = None) -> str:
+    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged, and where."""
     if message.is_test:
         return (
             f"{rig} has sent this to every target of its bench file, as it does once a day. Nothing has happened.\n"
@@ -62,6 +63,8 @@ def body_of(message: Message, rig: str) -> str:
     gravest = entries[0].notice
     if gravest.severity is Severity.ALARM:
         to_do.append(f"To end the repeats: cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}")
+    if to_do and store is not None:
+        to_do.append(where_to_type(str(store)))
     return "\n".join([*lines, *([""] if to_do else []), *to_do])
 
 

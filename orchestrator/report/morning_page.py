@@ -99,6 +99,8 @@ def _needs(body: ET.Element, report: Morning, zone: tzinfo | None) -> None:
             _card_of_many(section, runs)
         else:
             _card(section, runs[0], report, zone, "needs")
+    if report.where_to_type:
+        _text(section, "p", report.where_to_type).set("class", "quiet")
     for line in report.elsewhere:
         card = ET.SubElement(section, "article", {"class": "needs"})
         _text(card, "h3", line.what)

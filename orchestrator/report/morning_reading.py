@@ -16,6 +16,7 @@ from orchestrator.report.morning_runs import Window, is_last_on_channel, run_lin
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store
 from orchestrator.store.errors import explained
+from orchestrator.store.place import real_path
 
 USUAL_S = 86_400.0
 """The time of a report, unless it is said: a day, so that one a morning tells everything once."""
@@ -68,7 +69,7 @@ def morning(store: Store, sources: Sources) -> Morning:
     rig = rig_lines(store, events, window, sources.machine_unix_s, live, sources.no_service, records, on, simulated)
     reasons = {line.run_id: line.reason for line in (*needs, *stopped)}
     return Morning(
-        store=str(store.path),
+        store=str(real_path(store.path)),
         since_unix_s=since_unix_s,
         now_unix_s=now_unix_s,
         by_service=live is not None,

@@ -21,6 +21,7 @@ from orchestrator.store.companion_files import reserve_path
 from orchestrator.store.disk_space import ROW_BYTES, SpaceVerdict, free_bytes, megabytes, space_verdict
 from orchestrator.store.errors import explained
 from orchestrator.store.health import BACKUP_AGE_S, CLOCKS_DIFFER_S
+from orchestrator.store.place import real_path
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
 # The same kind of mark on more runs than these is one line with their channels: one cause has many effects.
@@ -190,9 +191,8 @@ def _backup(store: Store, events: Sequence[Event], machine_unix_s: float) -> Ite
     """Yield how old the newest backup is that lies beside the store; one made elsewhere is known by its event."""
     found = [made for made, _ in backups(store.path) if made <= machine_unix_s + CLOCKS_DIFFER_S]
     told = [event for event in events if event.kind == EventKind.BACKUP]
-    here = Path.cwd()
-    place = store.path.relative_to(here) if store.path.is_relative_to(here) else store.path
-    make = f"make one: cellrig store backup --store {quote(str(place))}"
+    # Whoever reads it stands elsewhere, at a mail or another machine.
+    make = f"make one: cellrig store backup --store {quote(str(real_path(store.path)))}"
     if found:
         age_s = machine_unix_s - found[0]
         old = f"the newest beside the store is {duration_words(age_s)} old"

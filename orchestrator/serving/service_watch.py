@@ -144,7 +144,7 @@ async def _tell(settings: NoticeSettings, notice: Notice, rig: str, state: State
 async def _told(settings: NoticeSettings, notice: Notice, route: Route, rig: str, state: StateFile) -> bool:
     """Tell one person by the first target that takes it; return whether one has."""
     message = Message(0, route.person, route.targets, (Entry(notice, Reason.NEW),))
-    letter = Letter(title_of(message, rig), body_of(message, rig))
+    letter = Letter(title_of(message, rig), body_of(message, rig, state.store))
     send = partial(deliver, settings, letter=letter)
     for target in route.targets:
         outcome = await send(target)
