@@ -48,8 +48,8 @@ def store(tmp_path: Path) -> Path:
     [
         ("state", "tripped: limit exceeded: 4.112 V", "Look at the cell, then: cellrig ack R000007"),
         ("state", "unknown: no reply to a stop", "Look at 21-1-3 on the tester, and switch it off there"),
-        ("contact check failed", "no current flowed", "Look into 21-1-3: put the cell in or clean its contacts"),
-        ("state", "stopped: contact check failed: no current flowed", "Look into 21-1-3: put the cell in or clean"),
+        ("contact check failed", "no current flowed", "Look at 21-1-3: put a sound cell in, the right way round"),
+        ("state", "stopped: contact check failed: no current flowed", "Look at 21-1-3: put a sound cell in"),
         ("limit exceeded", "4.112 V", "Look at the cell; 'cellrig status' says what has become"),
     ],
 )

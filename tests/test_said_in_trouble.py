@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 import pytest
@@ -12,7 +13,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.states import RunState
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import request, serving
@@ -51,6 +52,33 @@ async def test_full_disk_is_named_on_the_line_of_each_run(
     assert 1 <= sum("the store takes nothing" in line for line in said) <= 5
 
 
+async def test_stop_on_a_full_disk_is_said_to_be_confirmed_once_it_is(rig: Rig, store: Store) -> None:
+    """Whoever reads the line need not switch anything off; the end is written when there is room.
+
+    Faults F01.
+    """
+    async with serving(rig, store) as service:
+        run = service.submit(request(cycles=9), "ada")
+        await asyncio.sleep(1000)
+        full(store)
+        with contextlib.suppress(StoreError):
+            # The last pages of the file have room for a few events.
+            while True:
+                store.add_event(run.run_id, EventKind.COMMAND, "looked at by ada" * 9, wall_time())
+        with contextlib.suppress(StoreError):
+            await service.supervisor_of(CHANNEL).stop(run, "stopped by ada")
+        await asyncio.sleep(300)
+        assert not rig.bench.tester.channel(CHANNEL).busy
+        words = channel_now(service, CHANNEL).words
+        assert words.startswith(
+            f"{run.run_id} ({CHANNEL}) is stopped, which is not stored yet: stopped by ada; the disk"
+        )
+        assert "not confirmed" not in words
+        full(store, is_full=False)
+        await asyncio.sleep(300)
+        assert (run.state, run.reason) == (RunState.STOPPED, "stopped by ada")
+
+
 async def test_silent_tester_is_named_although_the_disk_is_full(rig: Rig, store: Store) -> None:
     """What cannot be stored is said all the same, and no more once the tester answers and there is room."""
     async with serving(rig, store) as service:
@@ -81,7 +109,7 @@ async def test_empty_holder_asks_for_a_person_until_it_is_said_what_is_there(rig
         await asyncio.sleep(10)
         for now in (before, channel_now(service, CHANNEL)):
             assert now.needs_person
-            assert f"Look into {CHANNEL}: put the cell in or clean its contacts" in now.words
+            assert f"Look at {CHANNEL}: put a sound cell in, the right way round" in now.words
         # Days later, too.
         report = morning(store, Sources(wall_time() + 10 * 86_400))
         assert [line.to_do for line in report.needs] == [before.words.partition(". ")[2]]

@@ -132,7 +132,8 @@ def stop_words(service: Service, channel: str) -> str:
     """Say that a stop is ordered on a channel and not confirmed; empty when none is."""
     watch = service.supervisor_of(channel).watch
     runs = [run for run in service.runs if run.request.channel == channel]
-    if channel in watch.ordered or any(run.status.stop_is_pending or run.is_called_off for run in runs):
+    pending = [run for run in runs if run.status.stop_is_pending and not run.stopping.is_confirmed]
+    if channel in watch.ordered or pending or any(run.is_called_off for run in runs):
         return "a stop is ordered and not confirmed yet"
     return ""
 

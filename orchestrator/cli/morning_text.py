@@ -15,12 +15,12 @@ from orchestrator.report.morning_words import (
     mark_words,
     numbers_lines,
     numbers_words,
+    short_state,
     shown,
     to_do_of,
     together_words,
     when_words,
 )
-from orchestrator.states import RunState
 
 _INDENT = 2
 # A label has up to 64 letters; the page and --json have all of it.
@@ -110,7 +110,7 @@ def _about(runs: Sequence[RunLine], width: int | None) -> Iterator[str]:
 
 def _row(run: RunLine, now_unix_s: float) -> tuple[object, ...]:
     age = age_words(run, now_unix_s) or None
-    state = None if run.state is RunState.RUNNING else run.state.value
+    state = short_state(run) or None
     more = "; ".join(filter(None, [run.left, compared(run.over_cycles)]))
     return run.channel, _name(run), state, run.tested_h, run.numbers.cycles, run.cycle, run.voltage_v, age, more
 

@@ -201,9 +201,12 @@ class ServiceClient:
 
     def no_service(self, detail: str = "") -> NoReturn:
         """Say that no service answers, and what to do, in the same words for every command."""
+        from orchestrator.rack.lock import public_address
+
         raise NoAnswer(
-            f"no service answers at {self.url}{detail}; start it with 'cellrig serve', or do without it: 'cellrig run' "
-            "with --bench FILE or --simulate runs here and now, 'cellrig stop --direct' stops a channel at its tester"
+            f"no service answers at {public_address(self._store, self.url)}{detail}; start it with 'cellrig serve': "
+            "until then nothing is watched, and testers go on under their own limits. Without it 'cellrig run' with "
+            "--bench FILE or --simulate runs here and now, and 'cellrig stop --direct' stops a channel at its tester"
         )
 
 

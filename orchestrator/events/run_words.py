@@ -11,6 +11,8 @@ from orchestrator.states import RunState
 
 # How the reason of a run begins that works, and whose records its store does not take.
 NOT_STORED = "its records are not stored"
+# The same of one that was stopped, as its tester has confirmed.
+END_NOT_STORED = "is stopped, which is not stored yet"
 
 
 class ToldRun(Protocol):
@@ -55,6 +57,8 @@ def situation(update: RunUpdate) -> str:
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+z.4f} V"
     why = f": {update.reason}" if update.reason else ""
     match update.state:
+        case RunState.RUNNING if update.reason.startswith(END_NOT_STORED):
+            return f"{run} {update.reason}"
         case RunState.RUNNING:
             doing = f": {update.reason};" if update.reason else ","
             return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"

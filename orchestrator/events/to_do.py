@@ -8,7 +8,7 @@ from __future__ import annotations
 from shlex import quote
 
 from orchestrator.events.kinds import EventKind, Severity
-from orchestrator.states import ALSO, RunState
+from orchestrator.states import RunState
 
 # What the notices find themselves: no event of these kinds is stored.
 DATA_STOPPED = "data stopped"
@@ -32,8 +32,8 @@ _OF_STATE = {
 # Ends of a run because its cell was not there, or not in contact: somebody has to go there, and nothing is latched.
 _NO_CONTACT = (EventKind.CHECK_FAILED, EventKind.EARLY_CUTOFF, EventKind.CELL_GONE)
 _CONTACT = (
-    "Look into {channel}: put the cell in or clean its contacts, and start it anew with --same-cell; to leave the "
-    "channel empty: cellrig empty {channel}"
+    "Look at {channel}: put a sound cell in, the right way round and with clean contacts, and start anew with "
+    "--same-cell or --mounted NAME; to leave it empty: cellrig empty {channel}"
 )
 _SPACE = "Free space on that disk; nothing has to be resumed, and what is not stored is fetched then"
 _OF_KIND: dict[str, str] = {
@@ -90,8 +90,11 @@ def what_to_do(state: RunState, run_id: str, channel: str, reason: str = "") -> 
 
 
 def lost_its_cell(state: RunState, reason: str) -> bool:
-    """Return whether a run is over because its cell was not there, or had no contact."""
-    return state.is_over and any(part.startswith(_NO_CONTACT) for part in reason.split(ALSO))
+    """Return whether a run is over because its cell was not there, or had no contact.
+
+    Of several reasons the first has ended it: who has acknowledged a trip has looked.
+    """
+    return state.is_over and reason.startswith(_NO_CONTACT)
 
 
 def take_out(channel: str) -> str:

@@ -41,6 +41,8 @@ BEAT_S = 10.0
 READ_TO, READ_TO_AT, TESTED, BEAT = "read to event", "read to event of", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
+# What the event of the run's new state, which is told, says in the same words.
+_SAID_BY_STATE = frozenset({EventKind.LINK_LOST, EventKind.PREFLIGHT})
 # What the notices find themselves, and find again a moment after a person has acknowledged it.
 _LASTING = frozenset({DATA_STOPPED, SERVICE_SILENT, EventKind.SPACE_HOLD.value})
 
@@ -135,6 +137,8 @@ class Dispatcher:
                 ),
                 event.sentence,
             )
+        if event.kind in _SAID_BY_STATE and event.severity.is_at_least(Severity.WARNING):
+            return
         if event.kind == EventKind.SPACE_HOLD and self._space.is_full and self._is_known(EventKind.SPACE_HOLD):
             # Found before the event could be stored.
             return

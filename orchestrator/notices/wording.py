@@ -62,21 +62,30 @@ def body_of(message: Message, rig: str, store: Path | None = None) -> str:
     to_do = _to_dos([entry.notice for entry in entries[:_LINES]])
     gravest = entries[0].notice
     if gravest.severity is Severity.ALARM:
-        to_do.append(f"To end the repeats: cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}")
+        ack = f"cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}"
+        # The file of the notices stands on the same disk.
+        room = "free space, or as long as a few bytes are free: " if gravest.kind == EventKind.SPACE_HOLD else ""
+        to_do.append(f"To end the repeats: {room}{ack}")
     if to_do and store is not None:
         to_do.append(where_to_type(str(store)))
     return "\n".join([*lines, *([""] if to_do else []), *to_do])
 
 
 def _to_dos(notices: Sequence[Notice]) -> list[str]:
-    """Say what a person does about notices, each thing once; of a run its state says more than what was seen before."""
-    by_state = {it.run_id: said for it in notices if it.kind == EventKind.STATE and (said := _about_state(it))}
-    others = [
-        about_event(it.kind, it.severity, it.run_id, it.channel)
-        for it in notices
-        if it.kind != EventKind.STATE and it.run_id not in by_state
-    ]
-    return [said for said in dict.fromkeys((*by_state.values(), *others)) if said]
+    """Say what a person does about notices, each thing once, of which the gravest is the first.
+
+    Of a run it is one thing: by its state, which says more than what was seen before, else by the gravest of these.
+    """
+    by_run = {it.run_id: said for it in notices if it.kind == EventKind.STATE and (said := _about_state(it))}
+    of_rig = []
+    for it in notices:
+        if it.kind != EventKind.STATE and it.run_id not in by_run:
+            said = about_event(it.kind, it.severity, it.run_id, it.channel)
+            if it.run_id is None or not said:
+                of_rig.append(said)
+            else:
+                by_run[it.run_id] = said
+    return [said for said in dict.fromkeys((*by_run.values(), *of_rig)) if said]
 
 
 def _about_state(notice: Notice) -> str:
@@ -163,4 +172,4 @@ def _line(entry: Entry) -> str:
     kind = "" if notice.kind == EventKind.STATE else f"{headline(notice.kind)}: "
     sentence = _shown(" ".join(notice.sentence.split()))[:_SENTENCE_LENGTH]
     severity = f"{notice.severity.value}{', simulated' if notice.simulated else ''}"
-    return f"{local_time(notice.at_unix_s, seconds=True)} {severity} {where}: {kind}{sentence}{why}"
+    return f"{local_time(notice.at_unix_s, seconds=True)} {severity}{where and f' {where}'}: {kind}{sentence}{why}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from orchestrator.events.run_words import NOT_STORED
+from orchestrator.events.run_words import END_NOT_STORED, NOT_STORED
 from orchestrator.runs.run import Run
 from orchestrator.states import IllegalMove, RunState
 from orchestrator.store import Refused, StoreConflict, StoreError
@@ -67,7 +67,9 @@ class StoreTrouble:
         self.unstored = {run.run_id: self.sentence for run in refused}
         for run in runs:
             said = f"{NOT_STORED}: {self.sentence}" if run.run_id in self.unstored else ""
-            is_told = run.reason.startswith(NOT_STORED)
+            if (ending := run.status.ordered_end) is not None and run.stopping.is_confirmed:
+                said = f"{END_NOT_STORED}: {ending.reason}; {self.sentence}"
+            is_told = run.reason.startswith((NOT_STORED, END_NOT_STORED))
             if run.state is RunState.RUNNING and (said or is_told) and run.reason != said:
                 run.say(said)
 
