@@ -40,6 +40,7 @@ _OF_KIND: dict[str, str] = {
     EventKind.CHECK_FAILED: _CONTACT,
     EventKind.EARLY_CUTOFF: _CONTACT,
     EventKind.CELL_GONE: _CONTACT,
+    EventKind.CELL_SHORTED: "If the run is over by it, take the cell out, then: cellrig empty {channel}",
     EventKind.LINK_LOST: _OF_STATE[RunState.UNSEEN],
     EventKind.STOP_NOT_CONFIRMED: _OF_STATE[RunState.UNKNOWN],
     EventKind.LATE_START: (
@@ -55,10 +56,6 @@ _OF_KIND: dict[str, str] = {
     EventKind.NOTICES_FAILED: (
         "See 'cellrig status' for what has happened: nobody was told. Why: cellrig notices list; whether the targets "
         "work: cellrig notices test --bench FILE"
-    ),
-    EventKind.BROKER_LOST: (
-        "See whether the broker runs and its machine is reached; nothing is lost: events and cycles are sent when it "
-        "is back"
     ),
     DATA_STOPPED: "See 'cellrig status', and the tester itself: whether the test goes on is not known here",
     SERVICE_SILENT: "See 'cellrig status' and the service's log; the testers go on under their own limits",

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.run_steps import RunTest
-from orchestrator.analysis.summary import ended_unix_s
+from orchestrator.analysis.summary import ended_unix_s, of_the_cell
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import RunUpdate
@@ -195,14 +195,14 @@ def _pieces(
 
 
 def _cycles_since(data: RunData, since_unix_s: float) -> int:
-    """Count the whole cycles that ended since a moment."""
+    """Count the whole cycles of the cell that ended since a moment: not what a tester counts on an empty holder."""
     started = {test.row.id: test.row.started_unix_s for test in data.tests}
     ended: dict[int, float] = {}
     for step in data.steps:
         if step.place.half_cycle:
             at_unix_s = started[step.test] + step.executed.start_s + step.executed.duration_s
             ended[step.place.cycle] = max(at_unix_s, ended.get(step.place.cycle, at_unix_s))
-    return sum(cycle.is_whole and ended.get(cycle.cycle, 0.0) >= since_unix_s for cycle in data.cycles)
+    return sum(cycle.is_whole and ended.get(cycle.cycle, 0.0) >= since_unix_s for cycle in of_the_cell(data.cycles))
 
 
 def _over_cycles(data: RunData) -> OverCycles | None:
@@ -216,7 +216,7 @@ def _over_cycles(data: RunData) -> OverCycles | None:
         quantity, unit, value = "capacity", "mAh/g", _capacity_mah_g
     else:
         quantity, unit, value = "capacity", "mAh", _capacity_mah
-    found = [(cycle.cycle, value(cycle)) for cycle in data.cycles if cycle.is_whole]
+    found = [(cycle.cycle, value(cycle)) for cycle in of_the_cell(data.cycles) if cycle.is_whole]
     values = tuple((number, one) for number, one in found if one is not None and isfinite(one))
     if not values:
         return None

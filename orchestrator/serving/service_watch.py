@@ -92,6 +92,7 @@ def look_at(store: Path, state: StateFile, now_unix_s: float) -> Look:
         return Look(Health.LIVES, "the service is not there at the moment; it may be starting again", alive_unix_s)
     runs = _live_runs(store)
     left = f"{runs} run{'s' if runs != 1 else ''} may go on in the testers under their own limits, unwatched"
+    left = left if runs else "no run was under way"
     if owner_that_died(store) is not None:
         return Look(Health.DIED, f"the service has been dead {since}; {left}", alive_unix_s)
     if runs:
