@@ -25,6 +25,7 @@ from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.order_options import OrderOptions, with_order_options
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table, say
 from orchestrator.cli.tables import Column
+from orchestrator.client.errors import RequestRefused
 from orchestrator.client.paths import channel_path
 
 if TYPE_CHECKING:
@@ -92,7 +93,14 @@ def _served(order: Order, client: ServiceClient, store: Path) -> dict[str, Any]:
     body, told = order.as_json(store), -1
     until_s = time.monotonic() + _ASKED_FOR_S
     while True:
-        found: dict[str, Any] = {**client.post("/preflight", body), "service": client.url}
+        try:
+            found: dict[str, Any] = {**client.post("/preflight", body), "service": client.url}
+        except RequestRefused as err:
+            # Others have theirs made: nothing was checked, and nothing is wrong.
+            if err.retry_after_s is None or time.monotonic() > until_s:
+                raise
+            time.sleep(err.retry_after_s)
+            continue
         left_s = float(found["ready_in_s"])
         if not left_s or time.monotonic() > until_s:
             return found

@@ -167,7 +167,9 @@ class ServiceClient:
             sentence = str(reply.json()["error"])
         except (ValueError, KeyError, TypeError):
             sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
-        raise RequestRefused(sentence, reply.status_code)
+        # In seconds: no server here says it as a date.
+        wait = reply.headers.get("retry-after", "")
+        raise RequestRefused(sentence, reply.status_code, float(wait) if wait.isdecimal() else None)
 
     def _not_proved(self, method: str, err: NotProved) -> NoReturn:
         what = f"{self.url}: {err}"

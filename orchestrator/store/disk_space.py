@@ -63,6 +63,11 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists: a store may still be to be made."""
+    return next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+
+
 def megabytes(count: int) -> str:
     """Format a number of bytes as megabytes for people."""
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
