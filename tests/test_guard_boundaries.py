@@ -11,6 +11,7 @@ from orchestrator.judging.limits import Action, FindingKind
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, Guards, Purpose, Rest, Until
+from tests.executed import executed_step
 from tests.segments import segment_of
 
 LOW, HIGH = 10.0, 1000.0
@@ -35,8 +36,7 @@ def ran(step: int, ohm: float | None, *, why: EndReason = EndReason.TIME, mean_v
     sign = -1 if step == 2 else 1
     if mean_v is None and ohm is not None:
         mean_v = sign * ohm * 0.001
-    charge_ah = 0.001 * lasts_s / 3600
-    return ExecutedStep(step, step, 1, "cc", 100.0, lasts_s, charge_ah, 0.0, mean_v, ohm, why, step, step, 1)
+    return executed_step(step, lasts_s, why, 0.001, mean_v, ohm)
 
 
 def words(watch: StepWatch, *steps: ExecutedStep) -> list[str]:

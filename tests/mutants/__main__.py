@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 # The modules, each with the tests that speak of it: those that fail soonest first.
 TESTS = {
     "protocols/voltage_order.py": ("step_order_boundaries", "step_order", "recipe_checks"),
-    "protocols/plausibility.py": ("plausibility", "plausibility_confirmed"),
+    "protocols/plausibility.py": ("plausibility_boundaries", "plausibility", "plausibility_confirmed"),
     "protocols/channel_envelope.py": ("envelope_boundaries", "envelope"),
     "orchestrator/judging/preflight.py": ("preflight_boundaries", "preflight"),
     "orchestrator/judging/steadiness.py": ("preflight_alone",),
@@ -32,7 +32,12 @@ TESTS = {
     "orchestrator/judging/limits.py": ("limit_boundaries", "safety", "halfcycles"),
     "orchestrator/judging/guards.py": ("guard_boundaries", "halfcycles", "open_circuit"),
     "orchestrator/judging/vanishing.py": ("vanishing_boundaries", "open_circuit"),
-    "orchestrator/judging/open_circuit.py": ("open_circuit_boundaries", "open_circuit", "halfcycles"),
+    "orchestrator/judging/open_circuit.py": (
+        "open_circuit_edges",
+        "open_circuit_boundaries",
+        "open_circuit",
+        "halfcycles",
+    ),
     "orchestrator/judging/steps.py": ("half_cycles", "halfcycles", "cycles"),
     "orchestrator/judging/step_trace.py": ("trouble",),
     "orchestrator/judging/trouble.py": ("trouble", "trouble_runs"),
