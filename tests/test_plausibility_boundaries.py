@@ -23,6 +23,7 @@ from protocols.program import (
     CellFacts,
     ConstantCurrent,
     ConstantVoltage,
+    Loop,
     MeasurementSegment,
     Program,
     Step,
@@ -100,6 +101,7 @@ def plated(mah_per_cm2: float | None, hours: float | None = None, current_a: flo
         # A step without an end by charge or time sets none, and one that holds a voltage does not tell which flows.
         (ConstantCurrent(0.001, Until(voltage_v=0.5), BOUNDS), None),
         (CcCv(0.001, 0.5, Until(time_s=3600.0, capacity_ah=1.0), BOUNDS), None),
+        (CcCv(0.001, 0.5, Until(capacity_ah=1.0), BOUNDS), None),
         (replace(HELD, until=Until(time_s=1e9, capacity_ah=1.0)), None),
     ],
 )
@@ -137,6 +139,16 @@ def test_steps_of_several_tests_are_named_behind_the_test() -> None:
     alone = plausibility(replace(two, segments=(segment,)))
     assert [doubt.partition(":")[0] for doubt in alone.doubts] == ["Step 4"]
     assert alone.rests == ("steps 1, 3 are rests, without a current",)
+
+
+def test_step_that_ends_as_it_begins_in_some_passes_is_a_note() -> None:
+    """The first pass begins with an empty cell, the second where the first has ended; nobody confirms it."""
+    ends = (CHARGE, 3.0), (CHARGE, 4.0), (DISCHARGE, 3.5)
+    steps = [replace(step, until=Until(voltage_v=volts)) for step, volts in ends]
+    seen = plausibility(program_of(*steps, Loop(1, 2)))
+    assert seen.doubts == ()
+    words = "ends as it begins in some passes of its loop, where step 3 has discharged to 3.5 V."
+    assert seen.notes == (f"Step 1: a charge to 3 V {words}",)
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,8 @@ class _OpenStep:
         if not whole:
             return
         if self._first_ah is None:
+            # Between the first sample and itself no charge passed, whatever its voltage.
             self._first_ah = self._before_ah = whole[0].capacity_ah
-            self._before_v = whole[0].voltage_v
         # Mean voltage weighted by the charge that the tester counted, by the trapezoid rule; signed, unlike its energy.
         before_v, before_ah, twice_v_ah = self._before_v, self._before_ah, self._twice_v_ah
         for sample in whole:

@@ -38,7 +38,7 @@ TESTS = {
         "open_circuit",
         "halfcycles",
     ),
-    "orchestrator/judging/steps.py": ("half_cycles", "halfcycles", "cycles"),
+    "orchestrator/judging/steps.py": ("steps_boundaries", "halfcycles"),
     "orchestrator/judging/step_trace.py": ("trouble",),
     "orchestrator/judging/trouble.py": ("trouble", "trouble_runs"),
 }
