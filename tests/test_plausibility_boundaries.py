@@ -120,7 +120,9 @@ def test_no_guess_is_offered_that_is_implausible_itself() -> None:
 def test_up_to_four_steps_are_listed_by_their_numbers() -> None:
     """Then they are counted; a step whose current nothing limits has a row without one."""
     assert [row.steps for row in plausibility(program_of(*[CHARGE] * 4)).steps] == ["1, 2, 3, 4"]
-    assert [row.steps for row in plausibility(program_of(*[CHARGE] * 6)).steps] == ["1, 2, 3, 4 and 2 more"]
+    for number in (5, 6):
+        (row,) = plausibility(program_of(*[CHARGE] * number)).steps
+        assert row.steps == f"1, 2, 3, 4 and {number - 4} more"
     (row,) = plausibility(program_of(HELD)).steps
     assert (row.what, row.current_ma, row.c_rate) == ("charge, 4 V, at most", None, None)
 
@@ -192,6 +194,15 @@ def test_time_that_fills_the_cell_is_no_end_before_its_voltage(
     steps = replace(CHARGE, until=Until(3600.0, 4.0)), REST, replace(CHARGE, until=Until(voltage_v=3.9))
     program = replace(program_of(*steps), cell=CellFacts("mine", kind, nominal_capacity_ah=nominal_ah))
     assert len(plausibility(program).doubts) == doubts
+
+
+def test_specific_capacity_is_judged_by_the_material_and_all_else_by_the_kind() -> None:
+    """The sentence says which; of several units outside each is told once."""
+    cell = CellFacts("mine", "other", 1.0, 100.0, 1.0, material="LTO")
+    told = plausibility(replace(program_of(replace(CHARGE, current_a=30.0)), cell=cell)).sentences
+    assert ["Usual for LTO is 70 to 180 mAh/g" in sentence for sentence in told] == [False, False, True, False]
+    assert "Usual for other is 0.001 to 20 mA/cm2" in told[3]
+    assert told[3].endswith("It is also outside 0.1 to 10 000 mA/g.")
 
 
 def test_capacity_that_does_not_follow_from_the_mass_is_a_note() -> None:
