@@ -39,7 +39,7 @@ TESTS = {
         "halfcycles",
     ),
     "orchestrator/judging/steps.py": ("steps_boundaries", "halfcycles"),
-    "orchestrator/judging/step_trace.py": ("trouble",),
+    "orchestrator/judging/step_trace.py": ("step_trace_boundaries", "trouble"),
     "orchestrator/judging/trouble.py": ("trouble", "trouble_runs"),
 }
 # A trial may take so many times the processor time of the tests without a mutant, and so many seconds more.
