@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from copy import deepcopy
 from itertools import pairwise
 from math import nan, nextafter
@@ -162,7 +163,7 @@ def test_step_of_one_record_or_without_charge_tells_what_it_can(
 
 
 def test_long_step_is_forgotten_in_its_first_half_alone() -> None:
-    """Records by thousands, however they come: the values are those of all of them at once."""
+    """Records by thousands, however they come: the values are those of all of them, and half are kept in memory."""
     rows = [(float(n), 3.0 + (n % 7) / 10, 1.0 + (n % 5) / 10, n * 1e-3) for n in range(9000)]
     made = samples(*rows)
     segment = segment_of(CHARGE)
@@ -172,6 +173,8 @@ def test_long_step_is_forgotten_in_its_first_half_alone() -> None:
         builder = StepBuilder(segment)
         for first in range(0, len(made), block):
             assert builder.feed(made[first : first + block]) == []
+        # Three numbers of eight bytes for each record that is kept: of the first half hardly any.
+        assert len(pickle.dumps(builder)) < 24 * len(made) * 0.6
         (step,) = builder.finish()
         assert step.resistance_ohm == pytest.approx(whole.resistance_ohm)
         assert step.mean_voltage_v == pytest.approx(whole.mean_voltage_v)
