@@ -40,7 +40,7 @@ TESTS = {
     ),
     "orchestrator/judging/steps.py": ("steps_boundaries", "halfcycles"),
     "orchestrator/judging/step_trace.py": ("step_trace_boundaries", "trouble"),
-    "orchestrator/judging/trouble.py": ("trouble", "trouble_runs"),
+    "orchestrator/judging/trouble.py": ("trouble_boundaries", "trouble"),
 }
 # A trial may take so many times the processor time of the tests without a mutant, and so many seconds more.
 _TIMES, _MORE_S = 4.0, 10.0
