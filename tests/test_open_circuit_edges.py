@@ -139,8 +139,8 @@ def test_what_passed_before_decides_by_current_direction_and_age(rows: list[Row]
 def test_distance_of_the_cutoffs_is_that_of_the_steps() -> None:
     """Voltages 0.8 V apart are near cutoffs 1 V apart and far from those 2 V apart; with none between nothing is."""
     for low_v, expected in ((3.0, Action.MARK), (2.0, Action.STOP), (4.0, Action.MARK)):
-        steps = {step: replace(step, until=replace(step.until, voltage_v=low_v)) for step in (DOWN,)}
-        rows = [(steps.get(step, step), executed) for step, executed in (*whole(apart_v=0.8), *ONCE)]
+        down = replace(DOWN, until=replace(DOWN.until, voltage_v=low_v))
+        rows = [(down if step == DOWN else step, executed) for step, executed in (*whole(apart_v=0.8), *ONCE)]
         assert actions(*rows) == [expected]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.interfaces import BatteryTester, BatteryTesterTraits
+from drivers.interfaces import BatteryTester
 from orchestrator.bench.settings import load_bench
 from orchestrator.checks import Check, CheckName, Outcome
 from orchestrator.clock.virtual import wall_time
@@ -47,12 +47,7 @@ class OtherTester(ToyTester):
 
     def __init__(self, **traits: object) -> None:
         super().__init__(ToySettings(cells={"left": "coated-li-li"}), wall_time)
-        self._own: BatteryTesterTraits = replace(super().traits, **traits)  # type: ignore[arg-type]  # fields of traits
-
-    @property
-    def traits(self) -> BatteryTesterTraits:
-        """Give what was said."""
-        return self._own
+        self.traits = replace(self.traits, **traits)  # type: ignore[arg-type]  # fields of traits
 
 
 @pytest.mark.parametrize(

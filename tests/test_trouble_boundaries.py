@@ -94,7 +94,7 @@ def test_sign_has_the_time_of_the_run_and_the_action_of_the_recipe() -> None:
         assert found.data is not None
         assert (found.data["sign"], found.data["level"]) == ("late", 2.0)
     off = watch_of(program(TroubleGuards(is_off=True)))
-    assert (off.is_watching, watch.is_watching) == (False, True)
+    assert (off.is_watching, watch_of().is_watching) == (False, True)
     assert off.feed(gap(1e4), {}) == []
     assert TroubleWatch(program()).feed(gap(1e4), {}) == []
 

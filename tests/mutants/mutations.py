@@ -76,7 +76,8 @@ class Mutant:
                 delattr(node, _MARK)
         # Nodes take further attributes, and a copy of the tree has them too.
         setattr(self.change.node, _MARK, True)
-        changed: ast.Module = _Replacing(self.change).visit(copy.deepcopy(self.tree))
+        changed = _Replacing(self.change).visit(copy.deepcopy(self.tree))
+        assert isinstance(changed, ast.Module)
         return ast.fix_missing_locations(changed)
 
 
