@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
 
 from drivers.errors import OutcomeUnknown
 from orchestrator.bench.preflight import PreflightSettings
-from orchestrator.checks import Check, CheckName, Outcome
+from orchestrator.checks import CheckName, Outcome
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lamps import switch_lamp
@@ -31,36 +28,9 @@ from protocols.resolve import resolve
 from simulators.faults import Fault, Spoil
 from tests.api_client import ORDER, Client
 from tests.cycler_rig import CyclerRig
+from tests.preflight_rig import ENOUGH, checks, plan, planned
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import request
-
-ENOUGH = 10**12
-
-
-@asynccontextmanager
-async def planned(rig: Rig, store: Store, plan: PreflightPlan) -> AsyncIterator[Service]:
-    """Run a service with settings of its own for the checks."""
-    service = Service(store, [rig.tester], plan=plan)
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
-        yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-
-
-def plan(free: int = ENOUGH, synchronised: bool | None = None, **settings: Any) -> PreflightPlan:  # noqa: ANN401 - fields
-    """Give what a service's checks go by."""
-    return PreflightPlan(PreflightSettings(**settings), free=lambda _: free, is_clock_synchronised=lambda: synchronised)
-
-
-async def checks(service: Service, order: RunRequest | None = None, terms: Terms = NO_TERMS) -> dict[CheckName, Check]:
-    """Give the checks of an order, by name."""
-    report = await service.preflight.report(order or request(), "ada", terms)
-    assert [check.check for check in report.checks] == list(CheckName)
-    assert report.may_start == (Outcome.FAIL not in {check.outcome for check in report.checks})
-    return {check.check: check for check in report.checks}
 
 
 async def test_report_names_every_check_of_a_healthy_order(rig: Rig, store: Store) -> None:

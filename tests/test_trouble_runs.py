@@ -47,7 +47,7 @@ def marks(store: Store, run_id: str) -> list[str]:
 async def test_contact_that_worsens_is_marked_once_also_after_a_restart(
     rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One event with its evidence, one deviation; a service that reads only head and tail again knows of it."""
+    """One event with evidence, one deviation; a service that reads only head and tail again knows of it (C04)."""
     monkeypatch.setattr(replaying, "HEAD_SAMPLES", 20)
     monkeypatch.setattr(replaying, "TAIL_SAMPLES", 60)
     async with serving(rig, store) as service:
