@@ -19,7 +19,7 @@ from orchestrator.web.control_link import ControlLink
 from orchestrator.web.live_fan import LiveFan
 from tests.api_client import TOKEN
 from tests.feed_rig import Rack, made_cycle, open_rack
-from tests.memory_broker import MemoryBroker
+from tests.memory_broker import Health, MemoryBroker
 
 _MINUTES = 30
 
@@ -27,7 +27,8 @@ _MINUTES = 30
 def _feed(path: Path, broker: MemoryBroker, over: asyncio.Event) -> Feed:
     link = ControlLink(TOKEN)
     plan = FeedPlan(MqttSettings(rig="lab-3", backlog_samples=200), path, "")
-    return Feed(plan, link, LiveFan(link), over, broker.connected)
+    # In virtual time, in which nobody waits for it, the store is asked less often.
+    return Feed(plan, link, LiveFan(link), over, broker.connected, look_s=2.0)
 
 
 async def _lives(path: Path, broker: MemoryBroker, random: Random, over: asyncio.Event) -> None:
@@ -60,18 +61,14 @@ async def _written(rack: Rack, random: Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(
-    store_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(store_path: Path, seed: int) -> None:
     """All come in order, what comes twice says so, and every number before is right; the newest record comes too."""
-    # Of virtual time, in which nobody waits for it: the store is asked less often.
-    monkeypatch.setattr("orchestrator.feed.publishing._LOOK_S", 2.0)
     rack, broker, random, over = open_rack(store_path), MemoryBroker(seed), Random(f"feed/{seed}"), asyncio.Event()
     with rack.store:
         living = asyncio.ensure_future(_lives(store_path, broker, random, over))
         await asyncio.sleep(1)
         await _written(rack, random)
-        broker.is_well = True
+        broker.health = Health.WELL
         await asyncio.sleep(120)
         over.set()
         await living
@@ -94,7 +91,7 @@ async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(
 async def test_cycle_that_was_stored_anew_while_no_feed_lived_comes_revised(store_path: Path) -> None:
     """Also where its run is over by then, and nobody follows it any more."""
     rack, broker = open_rack(store_path), MemoryBroker(0)
-    broker.is_well = True
+    broker.health = Health.WELL
     with rack.store:
         for _ in range(2):
             over = asyncio.Event()
