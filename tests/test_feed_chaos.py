@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ import aiomqtt
 import pytest
 
 from orchestrator.bench.mqtt_settings import MqttSettings
-from orchestrator.feed.broker import Link
+from orchestrator.feed.broker import BrokerClient, Link
 from orchestrator.feed.messages import Message
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.feed.publishing import Feed
@@ -125,3 +126,17 @@ async def test_what_was_answered_behind_an_unanswered_message_does_not_count() -
     answered, trouble = await Link(Client()).publish_all([Message(topic, b"") for topic in "abc"])
     assert answered == 1
     assert "no answer" in str(trouble)
+
+
+async def test_socket_that_is_closed_before_its_turn_is_not_watched() -> None:
+    """Nor is another one that has its number by then: the library's own client would watch it, and write for ever."""
+    client, loop = BrokerClient("127.0.0.1"), asyncio.get_running_loop()
+    one, other = socket.socketpair()
+    with other:
+        client._on_socket_register_write(None, None, one)  # noqa: SLF001 - the library calls it
+        number = one.fileno()
+        one.close()
+        with socket.socket() as another:
+            assert another.fileno() == number
+            await asyncio.sleep(0)
+            assert not loop.remove_writer(number)
