@@ -109,6 +109,8 @@ class Beside:
         self.people = People(host.store_file, self._heard_s, self._epoch_unix_s)
         self._feed: _FeedChild | None = None
         self._notices: _NoticesChild | None = None
+        # Up to this event all has come.
+        self._settled_to = 0
 
     async def hear(self, told: Told) -> None:
         """Note when an event was stored."""
@@ -167,13 +169,15 @@ class Beside:
 
     async def order(self) -> None:
         """Check in a calm that all that is stored has come and was told."""
+        missing: list[str] = []
         for _ in range(round(_SETTLES_S / _STEP_S)):
-            if not (self.stranger.missing(self._host.store_file) or self.people.missing()):
+            missing = self.stranger.missing(self._host.store_file, self._settled_to)
+            if not (missing or self.people.missing()):
                 break
             await asyncio.sleep(_STEP_S)
-        missing = self.stranger.missing(self._host.store_file)
         assert not missing, f"the feed owes {len(missing)} messages, such as {missing[:5]}"
         self.people.check()
+        self._settled_to = max((body["sequence"] for body in self.stranger.came["event"]), default=0)
 
     def end(self) -> None:
         """Check in the morning all that came."""

@@ -128,9 +128,9 @@ class People:
     def missing(self) -> list[str]:
         """Return which events of now were not taken up, and which alarms nobody was told, in words."""
         self._count_taken()
-        numbers = [row["id"] for row in read(self._store, "SELECT id FROM event ORDER BY id")]
-        first = min(self._taken, default=0)
-        left = [number for number in numbers if number >= first and number not in self._taken]
+        first = self._checked_to or min(self._taken, default=1)
+        numbers = [row["id"] for row in read(self._store, "SELECT id FROM event WHERE id >= ? ORDER BY id", first)]
+        left = [number for number in numbers if number not in self._taken]
         found = [f"events {left} were not taken up"] if left else []
         return found + [f"alarm {number} was told nobody" for number, told in self._alarms() if told is None]
 

@@ -15,6 +15,7 @@ from tests.memory_broker import Health, MemoryBroker
 
 # What leaves so long after it has happened is marked: as stored before the connection, or as sent again.
 LATE_S = 60.0
+_NEW_EVENTS = "SELECT id FROM event WHERE id >= ? ORDER BY id"
 _SPECTRA = "SELECT run_id, test FROM measurement JOIN test ON test.id = measurement.test"
 # What is compared of each kind of message; samples and states are no promise.
 _KEPT = {
@@ -59,9 +60,10 @@ class Stranger(MemoryBroker):
             body = json.loads(payload)
             self._thrown[kind].add((None if kind == "event" else body["run_id"], body["sequence"]))
 
-    def missing(self, store: Path) -> list[str]:
-        """Return what is stored and never came, but for what was thrown away."""
-        events = {(None, number) for number in missing_events(read(store, EVENTS), self.came["event"])}
+    def missing(self, store: Path, after: int = 0) -> list[str]:
+        """Return what is stored and never came, but for what was thrown away; of events those after a number."""
+        came = [body for body in self.came["event"] if body["sequence"] >= after]
+        events = {(None, number) for number in missing_events(read(store, _NEW_EVENTS, after), came)}
         cycles = set(missing_cycles(read(store, CYCLES), self.came["cycle"]))
         measured = {(row["run_id"], row["test"]) for row in read(store, _SPECTRA)}
         spectra = measured - {(body["run_id"], body["sequence"]) for body in self.came["spectrum"]}
