@@ -14,7 +14,7 @@ import socket
 from orchestrator.feed.broker import BrokerLost, Connect, Link, connected
 from orchestrator.feed.broker_report import BrokerReport, stored_by
 from orchestrator.feed.discovery import Discovery
-from orchestrator.feed.live_samples import PERIOD_S, LiveSamples
+from orchestrator.feed.live_samples import LiveSamples
 from orchestrator.feed.marks import Marks
 from orchestrator.feed.messages import Message, Topics
 from orchestrator.feed.outbox import CYCLES, SPECTRA, EventOutbox, RowOutbox, newest_event
@@ -50,9 +50,16 @@ class Feed:
     """The feed of one store; ``over`` ends it in order."""
 
     def __init__(
-        self, plan: FeedPlan, link: ControlLink, fan: LiveFan, over: asyncio.Event, connect: Connect = connected
+        self,
+        plan: FeedPlan,
+        link: ControlLink,
+        fan: LiveFan,
+        over: asyncio.Event,
+        connect: Connect = connected,
+        look_s: float = _LOOK_S,
     ) -> None:
-        """Read how far was sent before. Raises StoreError."""
+        """Read how far was sent before; the store is asked for commits every ``look_s``. Raises StoreError."""
+        self._look_s = look_s
         self._settings, self._fan, self._over, self._connect = plan.mqtt, fan, over, connect
         self._reading = Reading(plan.store)
         # Before anything else is opened: it may not be there yet.
@@ -145,7 +152,7 @@ class Feed:
                 version = now
                 for committed in self._committed:
                     committed.set()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(self._look_s)
 
     async def _beat(self, link: Link) -> None:
         """Publish the heartbeat; its answer confirms the records that left before it."""
@@ -235,7 +242,8 @@ class Feed:
         rows_s, all_s = loop.time() + _ROWS_S, loop.time() + _ALL_ROWS_S
         is_due = False
         while True:
-            is_due |= await _set_within(committed, _ROWS_S)
+            # Without a commit there is nothing to look for but what nobody follows any more.
+            is_due |= await _set_within(committed, max(0.0, (rows_s if is_due else all_s) - loop.time()))
             committed.clear()
             await self._send_events(link)
             now_s = loop.time()
@@ -281,7 +289,7 @@ class Feed:
             for bundle in self._samples.due(now_s):
                 await link.publish(bundle.message)
                 self._samples.note_sent(bundle, now_s)
-            patience_s = min(PERIOD_S, self._samples.next_due_s(loop.time()))
+            patience_s = min(_TESTS_S, self._samples.next_due_s(loop.time()))
 
     async def _all_of(self, link: Link, messages: list[Message]) -> None:
         _, trouble = await link.publish_all(messages)
