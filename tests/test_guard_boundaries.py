@@ -102,14 +102,16 @@ def test_check_without_a_set_current_is_judged_like_any_other_step() -> None:
 
 def test_end_of_a_run_tells_of_an_open_circuit_unless_the_recipe_has_switched_it_off() -> None:
     """Two half-cycles without current are too few to stop a run, and not of one that does not look for them."""
-    for guards, actions in ((SEGMENT.guards, [Action.MARK]), (replace(SEGMENT.guards, early_cutoff_off=True), [])):
-        watch = StepWatch(replace(SEGMENT, guards=guards))
-        rows = [replace(ran(step, None, why=EndReason.VOLTAGE), duration_s=0.1, capacity_ah=0.0) for step in (3, 5)]
+    off = replace(SEGMENT, guards=replace(SEGMENT.guards, early_cutoff_off=True))
+    rows = [replace(ran(step, None, why=EndReason.VOLTAGE), duration_s=0.1, capacity_ah=0.0) for step in (3, 5)]
+    for segment, actions in ((SEGMENT, [Action.MARK]), (off, [])):
+        watch = StepWatch(segment)
         assert watch.feed(rows) == []
         assert [finding.action for finding in watch.finish()] == actions
+    watch = StepWatch(off)
     watch.enter(SEGMENT, 0.0)
     watch.feed(rows)
-    watch.enter(replace(SEGMENT, guards=guards), 0.0)
+    watch.enter(off, 0.0)
     assert watch.finish() == []
 
 

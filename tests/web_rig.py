@@ -115,9 +115,9 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
 
 
 class InProcess:
-    """A connection to an application of this process."""
+    """A connection to an application of this process, which is heard while ``answers`` is set; at once without it."""
 
-    def __init__(self, app: Guard, asked: Counter[str], answers: asyncio.Event) -> None:
+    def __init__(self, app: Guard, asked: Counter[str], answers: asyncio.Event | None = None) -> None:
         self._app, self._asked, self._answers = app, asked, answers
         self._told: asyncio.Queue[Message | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -152,7 +152,8 @@ class InProcess:
 
     async def _next(self) -> Message:
         told = await self._told.get()
-        await self._answers.wait()
+        if self._answers is not None:
+            await self._answers.wait()
         if told is None:
             raise Broken("the connection ended before it was over")
         return told

@@ -83,6 +83,6 @@ def with_order_options(command: _Command) -> _Command:
     every = [one for name, it in own.parameters.items() for one in (shared if name == place else (it,))]
     keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in every]
     # The library of the command line reads the options from here.
-    spread.__signature__ = own.replace(parameters=keywords)  # type: ignore[attr-defined]
+    spread.__signature__ = own.replace(parameters=keywords)  # type: ignore[attr-defined]  # of functions
     spread.__annotations__ = {one.name: one.annotation for one in keywords}
     return spread
