@@ -13,6 +13,7 @@ import pytest
 from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import ChannelState
 from drivers.stepping import SteppedTester
+from drivers.stepping.suspension import slept_s
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
@@ -191,7 +192,8 @@ async def test_output_goes_off_however_often_its_task_is_cancelled() -> None:
         assert (await rig.status()).state is ChannelState.STOPPED
 
 
-def test_end_of_the_loop_switches_the_output_off() -> None:
+@pytest.mark.parametrize("is_stopping", [False, True])
+def test_end_of_the_loop_switches_the_output_off(is_stopping: bool) -> None:
     """Ctrl-C cancels every task of a program at once, also one that switches an output off."""
     source: list[MemorySource] = []
 
@@ -202,6 +204,10 @@ def test_end_of_the_loop_switches_the_output_off() -> None:
         await rig.start(charging())
         rig.source.wire.order_s = 0.05
         while not rig.source.is_on:  # noqa: ASYNC110 -- a source tells nobody
+            await asyncio.sleep(0.01)
+        if is_stopping:
+            (task,) = [task for task in asyncio.all_tasks() if task.get_name() == f"{SOURCE} R000001"]
+            task.cancel()
             await asyncio.sleep(0.01)
         raise InterruptedError(opened)
 
@@ -240,6 +246,21 @@ async def service_of(rig: SteppedRig, store: Store) -> AsyncIterator[Service]:
 def later_process(rig: SteppedRig) -> SteppedRig:
     """Give what a process that begins now has of the same sources."""
     return SteppedRig(SteppedTester(rig.settings, rig.sources, wall_time), rig.sources, rig.settings)
+
+
+async def test_computer_that_slept_ends_the_test() -> None:
+    """A loop's clock stands still while the computer sleeps: nothing is late, and hours of current are missing."""
+    asleep_s = [0.0]
+    async with open_stepped_rig() as rig:
+        tester = SteppedTester(rig.settings, rig.sources, wall_time, lambda: asleep_s[0])
+        slept = SteppedRig(tester, rig.sources, rig.settings)
+        await tester.open()
+        await runs_for(slept)
+        asleep_s[0] = 7200.0
+        status = await slept.over()
+        assert (status.state, rig.source.is_on) == (ChannelState.STOPPED, False)
+        assert "slept for 7200 s" in status.detail
+        assert 0.0 <= slept_s() < 1e9
 
 
 async def test_output_found_on_is_left_alone_until_somebody_stops_it() -> None:

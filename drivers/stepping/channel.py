@@ -15,6 +15,7 @@ from drivers.sources import Source
 from drivers.stepping.output import Output
 from drivers.stepping.segment_run import SegmentRun
 from drivers.stepping.settings import SteppedSettings
+from drivers.stepping.suspension import slept_s
 from drivers.stepping.watching import EndedEarly
 from protocols.program import CyclingSegment
 from protocols.step_names import told
@@ -44,11 +45,18 @@ class SteppedTest:
 class SteppedChannel:
     """A source under a channel's name. ``test`` is its last one in this process."""
 
-    def __init__(self, name: str, source: Source, settings: SteppedSettings, wall_time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        settings: SteppedSettings,
+        wall_time: Callable[[], float],
+        slept_s: Callable[[], float] = slept_s,
+    ) -> None:
         self.name = name
         self.test: SteppedTest | None = None
         self.is_connected = False
-        self._source, self._settings, self._wall_time = source, settings, wall_time
+        self._source, self._settings, self._wall_time, self._slept_s = source, settings, wall_time, slept_s
         self._problem = f"{source.name} is not connected"
         self._output = Output(source, settings.order_timeout_s)
         self._kept_off_by = ""
@@ -206,7 +214,7 @@ class SteppedChannel:
             number = max(int(self._wall_time()), self.test.identity.test_id + 1 if self.test else 1)
             identity = TestIdentity(self.name, number, barcode, end_step)
             memory = Memory(self._settings.records_kept)
-            run = SegmentRun(self._source, segment, self._settings, memory, self._wall_time, voltage_v)
+            run = SegmentRun(self._source, segment, self._settings, memory, self._wall_time, voltage_v, self._slept_s)
             self.test = test = SteppedTest(identity, segment, memory, run)
             memory.note(LogCode.STARTED, self._wall_time())
             test.task = asyncio.create_task(self._work(test), name=f"{self.name} {barcode}")

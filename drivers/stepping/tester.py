@@ -26,6 +26,7 @@ from drivers.memory import Memory
 from drivers.sources import Source
 from drivers.stepping.channel import SteppedChannel, SteppedTest
 from drivers.stepping.settings import SteppedSettings
+from drivers.stepping.suspension import slept_s
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Program
 
@@ -42,20 +43,29 @@ _TRAITS = BatteryTesterTraits(
 
 
 class SteppedTester:
-    """A ``BatteryTester`` whose channels are sources, one each, under the names of the settings."""
+    """A ``BatteryTester`` whose channels are sources, one each, under the names of the settings.
+
+    ``slept_s`` tells for how long the computer has been suspended since it was started.
+    """
 
     traits = _TRAITS
     records_every_s = 0.0
 
     def __init__(
-        self, settings: SteppedSettings, sources: Mapping[str, Source], wall_time: Callable[[], float]
+        self,
+        settings: SteppedSettings,
+        sources: Mapping[str, Source],
+        wall_time: Callable[[], float],
+        slept_s: Callable[[], float] = slept_s,
     ) -> None:
         self.name, self.poll_period_s = settings.name, settings.poll_period_s
         self.host_loss = settings.host_loss()
         self._settings, self._wall_time = settings, wall_time
         if tuple(sources) != settings.channel_names():
             raise SettingsError(f"{self.name} has channels {settings.channel_names()} and sources {tuple(sources)}")
-        self._channels = {name: SteppedChannel(name, source, settings, wall_time) for name, source in sources.items()}
+        self._channels = {
+            name: SteppedChannel(name, source, settings, wall_time, slept_s) for name, source in sources.items()
+        }
         self._loaded: dict[tuple[str, str], CyclingSegment] = {}
         self._is_open = False
 
