@@ -190,7 +190,7 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
 
 @pytest.mark.real_time
 async def test_nobody_listening_is_told_although_pyvisa_py_opens() -> None:
-    """pyvisa-py opens a socket with nobody there; the question who it is fails as a connection (libraries, B1)."""
+    """pyvisa-py opens a socket with nobody there; the question who it is fails as a connection (decision 32)."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
     unit = settings(f"TCPIP::{host}::{port}::SOCKET", "@py")
