@@ -2,7 +2,8 @@
 
 Half of those that never read follow the live values, half ask for long answers over and over. Between any two stops
 fifty more idle connections are opened, in the place of those that the service has closed. The same stops are timed
-before with nobody else there, in the same run. The rack answers at once here: what is measured is the door.
+before with nobody else there, in the same run. The rack answers at once here: what is measured is the door. At last
+stops are timed while forty clients ask without a pause for the checks of a run, each for its own cell.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import json
 import socket
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,7 +21,7 @@ from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.figures import Aim, Figure, Size
+from benchmarks.figures import Aim, Figure, Size, percentile_99
 from benchmarks.rack import child, line_of
 from orchestrator.api.connection import descriptors
 from orchestrator.api.token import token_path
@@ -27,6 +30,8 @@ IDLE, UNREAD, MORE = 1000, 50, 50
 # Each some 60 kB: more than a connection holds for a client that does not read.
 _LONG_ANSWERS = 40
 _CHANNEL = "21-1-1"
+# Clients that ask for the checks of a run, and the time between two stops meanwhile.
+_CHECKING, _STOP_EVERY_S = 40, 0.25
 _BENCH = """
 [service]
 port = 0
@@ -86,6 +91,32 @@ class Clients:
         return time.monotonic() - began
 
     @contextmanager
+    def checking(self, count: int) -> Iterator[Counter[bytes]]:
+        """Let clients ask for the checks of runs without a pause; give how often each status was answered."""
+        answered: Counter[bytes] = Counter()
+        is_over = threading.Event()
+        order = {"recipe": "li-li-0.4", "cell": "bare-li-li", "channel": "21-1-2", "by": "benchmark"}
+
+        def ask(number: int) -> None:
+            body = json.dumps(order | {"label": f"cell {number}"}).encode()
+            while not is_over.is_set():
+                with self.connect(self.request("POST", "preflight", body), 60.0) as link, link.makefile("rb") as reply:
+                    status = reply.readline()[9:12]
+                    while reply.readline().strip():
+                        pass
+                answered[status] += 1
+
+        asking = [threading.Thread(target=ask, args=(number,)) for number in range(count)]
+        for thread in asking:
+            thread.start()
+        try:
+            yield answered
+        finally:
+            is_over.set()
+            for thread in asking:
+                thread.join()
+
+    @contextmanager
     def crowd(self) -> Iterator[list[socket.socket]]:
         """Hold all the connections that nobody needs."""
         asks = self.request("GET", "openapi.json") * _LONG_ANSWERS
@@ -119,6 +150,20 @@ def measure(size: Size) -> list[Figure]:
                     links[:MORE] = []
                     links += [clients.connect() for _ in range(MORE)]
                     crowded.append(clients.stop())
+            spans = [_waited(size.of(5.0, 3.0, 0.3))]
+            checked = []
+            with clients.checking(size.of(_CHECKING, _CHECKING, 2)) as answered:
+                began_s = time.monotonic()
+                for _ in range(stops):
+                    time.sleep(_STOP_EVERY_S)
+                    checked.append(clients.stop())
+                spans.append((began_s, time.monotonic()))
+            assert service.stdin is not None
+            assert service.stdout is not None
+            service.stdin.close()
+            measured: dict[str, Any] = json.loads(service.stdout.read().splitlines()[-1])
+    quiet, late = ([value for at_s, value in measured["delays"] if began <= at_s < ended] for began, ended in spans)
+    lasted_s = spans[1][1] - spans[1][0]
     who = f"{IDLE} idle, {UNREAD} that never read"
     return [
         Figure("alone: stop, median", 1e3 * median(alone), "ms"),
@@ -126,4 +171,22 @@ def measure(size: Size) -> list[Figure]:
         Figure(f"{who}: stop, median", 1e3 * median(crowded), "ms"),
         Figure(f"{who}: stop, longest", 1e3 * max(crowded), "ms", Aim(1000.0, at_most=True)),
         Figure(f"{who}: stop, median, to alone", median(crowded) / median(alone), "x"),
+        Figure("nobody there: control's loop late by, p99", 1e3 * percentile_99(quiet), "ms"),
+        *_of_checking(checked, late, answered, lasted_s),
     ]
+
+
+def _of_checking(stops: list[float], late: list[float], answered: Counter[bytes], lasted_s: float) -> Iterator[Figure]:
+    who = f"{_CHECKING} ask for checks"
+    yield Figure(f"{who}: control's loop late by, median", 1e3 * median(late), "ms")
+    yield Figure(f"{who}: the same, p99", 1e3 * percentile_99(late), "ms")
+    yield Figure(f"{who}: stop, median", 1e3 * median(stops), "ms")
+    yield Figure(f"{who}: stop, longest", 1e3 * max(stops), "ms", Aim(1000.0, at_most=True))
+    yield Figure(f"{who}: checks made", answered[b"200"] / lasted_s, "1/s")
+    yield Figure(f"{who}: told to ask later", (answered.total() - answered[b"200"]) / lasted_s, "1/s")
+
+
+def _waited(lasts_s: float) -> tuple[float, float]:
+    began_s = time.monotonic()
+    time.sleep(lasts_s)
+    return began_s, time.monotonic()

@@ -1,8 +1,9 @@
 """How long an alarm takes from its commit to the target of a person, and what that costs the process that commits it.
 
-A rack of 8 channels, seven of which record; alarms, each stored by control, to two persons: one has a target that
-works, the other one that drips, which is given up after a deadline, and one that works behind it. Then a thousand
-warnings in a minute. The delay of control's loop stands beside each stretch, and that with nothing to tell.
+A rack of 8 channels, seven of which record; alarms, each stored by control, of five channels in turn. Each channel has
+a person with a target that works; the first has another person too, with a target that drips, which is given up after a
+deadline, and one that works behind it. Then a thousand warnings in a minute. The delay of control's loop stands beside
+each stretch, and that with nothing to tell.
 """
 
 from __future__ import annotations
@@ -29,27 +30,31 @@ from orchestrator.api.token import token_path
 from orchestrator.events import EventKind, Severity
 
 _DEADLINE_S = 3.0
-# Slower than the pace beyond which a person gets digests: each alarm is a message of its own.
-_EVERY_S = 1.5
+# A person gets an alarm in 1.25 s, slower than the pace beyond which there are digests: each is a message of its own.
+_EVERY_S, _CHANNELS = 0.25, tuple(f"21-1-{number}" for number in range(1, 6))
 _NOTICES = """
 [notices]
 test_at = "never"
 most_a_minute = 60
 deadline_s = {deadline_s}
 [[notices.targets]]
-name = "works"
-person = "ada"
-url = "json://127.0.0.1:{port}/works"
-[[notices.targets]]
 name = "drips"
 person = "bob"
+channels = ["21-1-1"]
 severity = "alarm"
 url = "json://127.0.0.1:{port}/drips"
 [[notices.targets]]
 name = "behind"
 person = "bob"
+channels = ["21-1-1"]
 severity = "alarm"
 url = "json://127.0.0.1:{port}/behind"
+"""
+_WORKS = """
+[[notices.targets]]
+name = "of-{channel}"
+channels = ["{channel}"]
+url = "json://127.0.0.1:{port}/works"
 """
 
 
@@ -67,11 +72,12 @@ class _Targets:
 
 def measure(size: Size) -> list[Figure]:
     """Time alarms one by one, then a flood of warnings."""
-    alarms, flood = size.of(100, 15, 2), size.of(1000, 100, 20)
+    alarms, flood = size.of(400, 100, 2), size.of(1000, 100, 20)
     with tempfile.TemporaryDirectory() as folder, child("late_rack", "1", "1") as rack, _targets() as targets:
         store, bench = Path(folder) / "notices.db", Path(folder) / "bench.toml"
         text = "[service]\nport = 0\n" + BENCH.format(port=int(line_of(rack)), poll_s=5.0, folder=json.dumps(folder))
         text += UNIT.format(unit=1) + _NOTICES.format(port=targets.port, deadline_s=_DEADLINE_S)
+        text += "".join(_WORKS.format(channel=channel, port=targets.port) for channel in _CHANNELS)
         bench.write_text(text, "utf-8")
         with child("timed_service", str(bench), str(store)) as service:
             while not (url := line_of(service)).startswith("http"):
@@ -98,7 +104,8 @@ def _told(targets: _Targets, sent_s: list[float]) -> list[Figure]:
         ("works", "a target that works", Aim(5.0, at_most=True)),
         ("behind", f"one behind a target that drips ({_DEADLINE_S:g} s)", None),
     ):
-        found = [(targets.first(path, f"alarm {n}."), at_s) for n, at_s in enumerate(sent_s)]
+        told = enumerate(sent_s) if path == "works" else list(enumerate(sent_s))[:: len(_CHANNELS)]
+        found = [(targets.first(path, f"alarm {n}."), at_s) for n, at_s in told]
         took = [came_s - at_s for came_s, at_s in found if came_s is not None]
         figures += [
             Figure(f"alarm from commit to {words}, p50", median(took) if took else 0.0, "s"),
@@ -137,8 +144,8 @@ def _alarms(clients: Clients, count: int) -> tuple[list[float], tuple[float, flo
     began_s, sent_s = time.monotonic(), []
     for number in range(count):
         sent_s.append(time.monotonic())
-        _store(clients, f"alarm {number}.", Severity.ALARM)
-        time.sleep(_EVERY_S)
+        _store(clients, f"alarm {number}.", Severity.ALARM, _CHANNELS[number % len(_CHANNELS)])
+        time.sleep(max(0.0, began_s + (number + 1) * _EVERY_S - time.monotonic()))
     return sent_s, (began_s, time.monotonic())
 
 
@@ -146,7 +153,7 @@ def _flood(clients: Clients, count: int, digest_s: float) -> tuple[float, float]
     """Have control store warnings as fast as a thousand in a minute, and wait for the digest."""
     began_s = time.monotonic()
     for number in range(count):
-        _store(clients, f"warning {number}.", Severity.WARNING)
+        _store(clients, f"warning {number}.", Severity.WARNING, _CHANNELS[0])
         time.sleep(max(0.0, began_s + (number + 1) * 0.06 - time.monotonic()))
     ended_s = time.monotonic()
     # What waits for its kin is told after ten seconds, after a digest in a minute.
@@ -154,9 +161,10 @@ def _flood(clients: Clients, count: int, digest_s: float) -> tuple[float, float]
     return began_s, ended_s
 
 
-def _store(clients: Clients, sentence: str, severity: Severity) -> None:
-    """Have control store an event."""
-    report = {"kind": EventKind.NOTICES_FAILED, "sentence": sentence, "data": {"severity": severity}}
+def _store(clients: Clients, sentence: str, severity: Severity, channel: str) -> None:
+    """Have control store an event of a channel."""
+    data = {"severity": severity, "channel": channel}
+    report = {"kind": EventKind.NOTICES_FAILED, "sentence": sentence, "data": data}
     link = http.client.HTTPConnection(clients.url.removeprefix("http://"), timeout=30)
     headers = {"Authorization": f"Bearer {clients.token}", "Content-Type": "application/json"}
     link.request("POST", NOTICE_REPORTS_PATH, json.dumps(report), headers)

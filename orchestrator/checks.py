@@ -21,8 +21,10 @@ class CheckName(StrEnum):
     CELL = "cell"
     TESTER = "tester"
     CALIBRATION = "calibration"
+    VERSIONS = "versions"
     ENVELOPE = "envelope"
     LIMITS = "limits"
+    FOLDER = "folder"
     DURATION = "duration"
     PLAUSIBLE = "plausible"
     CONTACT = "contact"
@@ -31,6 +33,7 @@ class CheckName(StrEnum):
     OVEN = "oven"
     DISK = "disk"
     BACKUP = "backup"
+    UPS = "ups"
     CLOCK = "clock"
     NOTICES = "notices"
 

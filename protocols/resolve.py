@@ -67,7 +67,9 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
     """Give the program of a recipe for one cell. Raises ResolveError with every reason why there is none."""
     if cell.kind not in recipe.for_kinds:
         kinds = " and ".join(recipe.for_kinds)
-        raise ResolveError([f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}."])
+        raise ResolveError(
+            [f"Recipe {recipe.name} is for {kinds}; cell {cell.name} is {cell.kind}. Choose another recipe or cell."]
+        )
     work = _Resolver(recipe, cell)
     found = segments_of(recipe)
     if len(found) > SEGMENTS_MAX:

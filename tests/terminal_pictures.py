@@ -205,12 +205,14 @@ def _draw_morning(rack: Rack) -> None:
     import sys
 
     live = live_rack("http://127.0.0.1:8765", rack.status, rack_notes(rack.status))
-    # A store is named by its path from the folder where the command is given.
-    with contextlib.chdir(rack.store.parent), open_store(rack.store, read_only=True) as store:
+    with open_store(rack.store, read_only=True) as store:
         report = morning(store, Sources(_MORNING_UNIX_S, live))
-    # The room on the disk is the machine's.
-    rig = tuple(line for line in report.rig if line.what != "disk")
-    print(text_of(replace(report, rig=rig), width_of(sys.stdout)))  # noqa: T201 - as other commands print
+    # The room on the disk is the machine's, and so is the folder of the store.
+    place = "/srv/lab/lab.db"
+    rig = tuple(
+        replace(line, said=line.said.replace(report.store, place)) for line in report.rig if line.what != "disk"
+    )
+    print(text_of(replace(report, rig=rig, store=place), width_of(sys.stdout)))  # noqa: T201 - as other commands print
 
 
 def _draw_preflight(_: Rack) -> None:

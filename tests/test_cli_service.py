@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from orchestrator.api.token import token_path
 from orchestrator.bench.serving import ensure_simulated_rack
 from orchestrator.rack.lock import owner_of
 from orchestrator.store import open_store
+from tests.bench_files import bench_file
 from tests.command_line import refused
 from tests.service_bench import (
     PROGRAM,
@@ -39,6 +41,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     """Give a bench."""
     with service_bench(tmp_path) as made:
         yield made
+
+
+def test_store_that_is_refused_is_left_without_a_token(tmp_path: Path) -> None:
+    """The service says what is wrong with the store, and makes no token beside what is none of its."""
+    store = tmp_path / "cellrig.db"
+    store.write_bytes(b"no database" * 1000)
+    store.chmod(0o600)
+    refused(cellrig("serve", "--bench", bench_file(tmp_path), "--store", store), 1, "cellrig.db")
+    assert not token_path(store).exists()
 
 
 def test_killed_service_finds_its_run_and_says_what_happened(bench: Bench) -> None:

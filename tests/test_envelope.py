@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from protocols import (
     CcCv,
     Ceiling,
-    CellFacts,
     ChannelEnvelope,
     ConstantCurrent,
     ConstantVoltage,
     CurrentRange,
-    CyclingSegment,
     Direction,
     Limits,
     Loop,
@@ -32,21 +30,11 @@ from protocols import (
     problems,
     resolve,
 )
+from tests.sound_program import BOUNDS, CHARGE, DISCHARGE, LIMITS, REST, SMALL, program_of
 
-SMALL = ChannelEnvelope(-5.0, 5.0, (CurrentRange(0.0, 0.0001), CurrentRange(0.0, 0.001), CurrentRange(0.0, 0.01)))
 LARGE = ChannelEnvelope(0.025, 5.0, (CurrentRange(0.0005, 0.1), CurrentRange(0.1, 6.0)), discharge_voltage_min_v=1.0)
 
 _OUTSIDE = "outside what this channel measures, 0.025 to 5 V"
-_LIMITS = Limits(VoltageBand(2.7, 4.1), VoltageBand(2.5, 4.2), VoltageBand(2.0, 4.3), 0.00105, 0.0011, 0.0012)
-_RECORD = Record(every_s=30.0)
-_BOUNDS = Ceiling(time_s=7200.0, capacity_ah=0.0012)
-_CHARGE = ConstantCurrent(0.001, Until(voltage_v=4.0), _BOUNDS)
-_DISCHARGE = ConstantCurrent(-0.001, Until(voltage_v=2.8), _BOUNDS)
-_REST = Rest(Until(time_s=60.0))
-
-
-def _program(*steps: Step, limits: Limits = _LIMITS, record: Record = _RECORD, kind: str = "lfp") -> Program:
-    return Program("mine", "0" * 64, CellFacts("mine", kind), (CyclingSegment(steps, record, limits),))
 
 
 def _shipped(recipe: str, cell: str) -> Program:
@@ -83,58 +71,58 @@ def test_li_li_discharge_without_a_cutoff_needs_negative_voltage_too() -> None:
     step = ConstantCurrent(-0.001, Until(time_s=60.0), Ceiling(capacity_ah=0.001))
     band = VoltageBand(0.0, 0.5), VoltageBand(-0.0, 0.6), VoltageBand(-1.0, 1.0)
     channel = ChannelEnvelope(0.0, 5.0, (CurrentRange(0.0, 0.1),))
-    found = problems(_program(step, kind="li-li", limits=Limits(*band, 0.00105, 0.0011, 0.0012)), channel)
+    found = problems(program_of(step, kind="li-li", limits=Limits(*band, 0.00105, 0.0011, 0.0012)), channel)
     assert any("below 0 V" in reason for reason in found)
 
 
 def test_program_that_fits_has_no_reasons() -> None:
     """The program that the tests below spoil is sound."""
-    assert problems(_program(_REST, _CHARGE, _DISCHARGE, Loop(2, 50)), SMALL) == []
+    assert problems(program_of(REST, CHARGE, DISCHARGE, Loop(2, 50)), SMALL) == []
 
 
 @pytest.mark.parametrize(
     ("steps", "words"),
     [
-        ([replace(_CHARGE, current_a=0.00100)], None),
-        ([replace(_CHARGE, current_a=0.02)], "20 mA is above the largest current here, 10 mA"),
-        ([replace(_CHARGE, current_a=0.0)], "current of zero"),
-        ([replace(_CHARGE, until=Until())], "no end condition"),
-        ([replace(_CHARGE, ceiling=Ceiling(time_s=1.0))], "nothing bounds its charge"),
-        ([replace(_CHARGE, ceiling=Ceiling(capacity_ah=1.0))], "nothing bounds its time"),
-        ([replace(_CHARGE, until=Until(voltage_v=0.0))], "is not inside the host's limits"),
-        ([replace(_CHARGE, until=Until(voltage_v=4.1))], "4.1 V is not inside the host's limits, 2.7 to 4.1 V"),
-        ([replace(_CHARGE, until=Until(voltage_v=5.5))], "outside what this channel measures, -5 to 5 V"),
-        ([replace(_CHARGE, current_a=0.00105)], "1.05 mA is not below the host's limit, 1.05 mA"),
-        ([replace(_CHARGE, until=Until(time_s=0.0))], "it lasts 0 s"),
-        ([replace(_CHARGE, ceiling=Ceiling(366 * 86400.0, 1.0))], "may last 366 days; this channel allows 365 days"),
+        ([replace(CHARGE, current_a=0.00100)], None),
+        ([replace(CHARGE, current_a=0.02)], "20 mA is above the largest current here, 10 mA"),
+        ([replace(CHARGE, current_a=0.0)], "current of zero"),
+        ([replace(CHARGE, until=Until())], "no end condition"),
+        ([replace(CHARGE, ceiling=Ceiling(time_s=1.0))], "nothing bounds its charge"),
+        ([replace(CHARGE, ceiling=Ceiling(capacity_ah=1.0))], "nothing bounds its time"),
+        ([replace(CHARGE, until=Until(voltage_v=0.0))], "is not inside the host's limits"),
+        ([replace(CHARGE, until=Until(voltage_v=4.1))], "4.1 V is not inside the host's limits, 2.7 to 4.1 V"),
+        ([replace(CHARGE, until=Until(voltage_v=5.5))], "outside what this channel measures, -5 to 5 V"),
+        ([replace(CHARGE, current_a=0.00105)], "1.05 mA is not below the host's limit, 1.05 mA"),
+        ([replace(CHARGE, until=Until(time_s=0.0))], "it lasts 0 s"),
+        ([replace(CHARGE, ceiling=Ceiling(366 * 86400.0, 1.0))], "may last 366 days; this channel allows 365 days"),
         ([Rest(Until())], "a rest needs a time"),
         ([Rest(Until(time_s=400 * 86400.0))], "may last 400 days"),
-        ([replace(_CHARGE, record=Record(every_s=0.05))], "a record every 0.05 s; this channel needs 0.1 s"),
-        ([_REST, Loop(2, 5)], "back to step 2"),
-        ([_REST, Loop(0, 5)], "back to step 0"),
-        ([_REST, Loop(1, 0)], "a loop of 0 times"),
-        ([_REST, Loop(1, 65535)], None),
-        ([_REST, Loop(1, 65536)], "this channel counts from 1 to 65535"),
-        ([_REST, Loop(1, 2), Loop(1, 2), Loop(1, 2)], None),
-        ([_REST, Loop(1, 2), Loop(1, 2), Loop(1, 2), Loop(1, 2)], "nested 4 deep; this channel nests 3"),
-        ([_REST, _REST, Loop(1, 2), _REST, Loop(2, 2)], "cross"),
-        ([_REST] * 253, None),
-        ([_REST] * 254, "255 steps with its End; this channel holds 254"),
+        ([replace(CHARGE, record=Record(every_s=0.05))], "a record every 0.05 s; this channel needs 0.1 s"),
+        ([REST, Loop(2, 5)], "back to step 2"),
+        ([REST, Loop(0, 5)], "back to step 0"),
+        ([REST, Loop(1, 0)], "a loop of 0 times"),
+        ([REST, Loop(1, 65535)], None),
+        ([REST, Loop(1, 65536)], "this channel counts from 1 to 65535"),
+        ([REST, Loop(1, 2), Loop(1, 2), Loop(1, 2)], None),
+        ([REST, Loop(1, 2), Loop(1, 2), Loop(1, 2), Loop(1, 2)], "nested 4 deep; this channel nests 3"),
+        ([REST, REST, Loop(1, 2), REST, Loop(2, 2)], "cross"),
+        ([REST] * 253, None),
+        ([REST] * 254, "255 steps with its End; this channel holds 254"),
         ([], "no steps"),
         ([ConstantVoltage(Direction.CHARGE, 4.0, Until(time_s=60.0), 0.001, Ceiling(capacity_ah=0.001))], None),
-        ([CcCv(0.001, 4.0, Until(current_a=0.02), _BOUNDS)], "20 mA is above the largest current"),
+        ([CcCv(0.001, 4.0, Until(current_a=0.02), BOUNDS)], "20 mA is above the largest current"),
     ],
 )
 def test_each_fault_of_a_program_has_its_sentence(steps: list[Step], words: str | None) -> None:
     """And the nearest program without the fault has none."""
-    found = problems(_program(*steps), SMALL)
+    found = problems(program_of(*steps), SMALL)
     assert (found == []) if words is None else any(words in reason for reason in found), found
 
 
 def test_cutoffs_exchanged_are_on_the_wrong_side() -> None:
     """The second step would end at once, and so would the first in every pass behind it: one sentence is enough."""
-    swapped = replace(_CHARGE, until=Until(voltage_v=2.8)), replace(_DISCHARGE, until=Until(voltage_v=4.0))
-    found = problems(_program(*swapped), SMALL)
+    swapped = replace(CHARGE, until=Until(voltage_v=2.8)), replace(DISCHARGE, until=Until(voltage_v=4.0))
+    found = problems(program_of(*swapped), SMALL)
     assert [reason for reason in found if "at once" in reason] == [
         "Step 2: a discharge to 4 V begins at 2.8 V or below, after step 1, and would end at once.",
     ]
@@ -143,21 +131,21 @@ def test_cutoffs_exchanged_are_on_the_wrong_side() -> None:
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        (replace(_LIMITS, tester=VoltageBand(2.7, 4.2)), "The tester limits, 2.7 to 4.2 V, are not wider"),
-        (replace(_LIMITS, absolute=VoltageBand(2.6, 4.3)), "The absolute limits"),
-        (replace(_LIMITS, tester_current_a=0.00105), "The tester current limit, 1.05 mA, is not above the host limit"),
-        (replace(_LIMITS, absolute_current_a=0.001), "The absolute current limit"),
+        (replace(LIMITS, tester=VoltageBand(2.7, 4.2)), "The tester limits, 2.7 to 4.2 V, are not wider"),
+        (replace(LIMITS, absolute=VoltageBand(2.6, 4.3)), "The absolute limits"),
+        (replace(LIMITS, tester_current_a=0.00105), "The tester current limit, 1.05 mA, is not above the host limit"),
+        (replace(LIMITS, absolute_current_a=0.001), "The absolute current limit"),
     ],
 )
 def test_limits_out_of_order_are_refused(limits: Limits, words: str) -> None:
     """Equal is out of order."""
-    assert any(words in reason for reason in problems(_program(_CHARGE, limits=limits), SMALL))
+    assert any(words in reason for reason in problems(program_of(CHARGE, limits=limits), SMALL))
 
 
 def test_tester_limit_that_the_channel_cannot_measure_is_refused() -> None:
     """A limit beyond full scale would never act."""
     channel = replace(SMALL, voltage_high_v=4.15, current_ranges=(CurrentRange(0.0, 0.00105),))
-    found = problems(_program(_CHARGE), channel)
+    found = problems(program_of(CHARGE), channel)
     assert len(found) == 2
     assert all("this channel measures" in reason for reason in found)
 
@@ -165,14 +153,14 @@ def test_tester_limit_that_the_channel_cannot_measure_is_refused() -> None:
 def test_current_between_two_ranges_is_refused() -> None:
     """Ranges may leave a gap."""
     channel = replace(SMALL, current_ranges=(CurrentRange(0.0, 0.0005), CurrentRange(0.002, 0.01)))
-    assert problems(_program(_CHARGE), channel) == ["Step 1: 1 mA lies between two ranges of this channel."]
+    assert problems(program_of(CHARGE), channel) == ["Step 1: 1 mA lies between two ranges of this channel."]
 
 
 def test_single_range_units_hold_no_voltage_on_discharge() -> None:
     """Reference neware-ct4008, section 1.2."""
-    step = CcCv(-0.001, 2.8, Until(current_a=0.0001), _BOUNDS)
-    assert problems(_program(step), SMALL) == []
-    found = problems(_program(step), replace(SMALL, holds_voltage_on_discharge=False))
+    step = CcCv(-0.001, 2.8, Until(current_a=0.0001), BOUNDS)
+    assert problems(program_of(step), SMALL) == []
+    found = problems(program_of(step), replace(SMALL, holds_voltage_on_discharge=False))
     assert found == ["Step 1: this channel cannot hold a voltage on discharge."]
 
 
@@ -180,10 +168,10 @@ def test_single_range_units_hold_no_voltage_on_discharge() -> None:
 def test_number_that_is_not_finite_never_passes(number: float) -> None:
     """A NaN would pass every comparison, so it is looked for first."""
     programs = (
-        _program(replace(_CHARGE, current_a=number)),
-        _program(replace(_CHARGE, until=Until(voltage_v=number))),
-        _program(_CHARGE, record=Record(every_s=number)),
-        _program(_CHARGE, limits=replace(_LIMITS, host=VoltageBand(2.7, number))),
+        program_of(replace(CHARGE, current_a=number)),
+        program_of(replace(CHARGE, until=Until(voltage_v=number))),
+        program_of(CHARGE, record=Record(every_s=number)),
+        program_of(CHARGE, limits=replace(LIMITS, host=VoltageBand(2.7, number))),
     )
     for program in programs:
         assert "not a finite number" in problems(program, SMALL)[0]
@@ -191,13 +179,13 @@ def test_number_that_is_not_finite_never_passes(number: float) -> None:
 
 def test_same_reason_for_many_steps_is_one_sentence() -> None:
     """A technician reads a screen, not a list of 253 lines."""
-    found = problems(_program(*[replace(_CHARGE, current_a=0.02)] * 100), SMALL)
+    found = problems(program_of(*[replace(CHARGE, current_a=0.02)] * 100), SMALL)
     assert found[0].startswith("Steps 1, 2, 3, 4, 5 and 95 more: 20 mA is above")
 
 
 def test_program_without_segments_is_refused() -> None:
     """Nothing to run is no program."""
-    assert problems(replace(_program(_CHARGE), segments=()), SMALL) == ["The program is empty."]
+    assert problems(replace(program_of(CHARGE), segments=()), SMALL) == ["The program is empty."]
 
 
 @given(
@@ -212,8 +200,8 @@ def test_reasons_are_sentences_whatever_the_program(
     low: float, high: float, current: float, volts: float, back_to: int, times: int
 ) -> None:
     """No program makes the check fall over, and what passes obeys the envelope."""
-    step = ConstantCurrent(current, Until(voltage_v=volts), _BOUNDS)
-    found = problems(_program(step, Loop(back_to, times), limits=replace(_LIMITS, host=VoltageBand(low, high))), SMALL)
+    step = ConstantCurrent(current, Until(voltage_v=volts), BOUNDS)
+    found = problems(program_of(step, Loop(back_to, times), limits=replace(LIMITS, host=VoltageBand(low, high))), SMALL)
     assert all(reason.endswith(".") and reason[0].isupper() for reason in found)
     if not found:
         assert 2.5 < low < volts < high < 4.2
@@ -228,22 +216,22 @@ _CV = ConstantVoltage(Direction.CHARGE, 4.0, Until(time_s=60.0), 0.001, Ceiling(
 @pytest.mark.parametrize(
     ("step", "sound", "words"),
     [
-        (replace(_CHARGE, until=Until(time_s=1e-12, voltage_v=4.0)), False, "an end after 1e-12 s; this channel looks"),
-        (replace(_CHARGE, until=Until(time_s=0.1, voltage_v=4.0)), True, ""),
-        (replace(_CHARGE, ceiling=Ceiling(0.09, 1.0)), False, "an end after 0.09 s"),
+        (replace(CHARGE, until=Until(time_s=1e-12, voltage_v=4.0)), False, "an end after 1e-12 s; this channel looks"),
+        (replace(CHARGE, until=Until(time_s=0.1, voltage_v=4.0)), True, ""),
+        (replace(CHARGE, ceiling=Ceiling(0.09, 1.0)), False, "an end after 0.09 s"),
         (Rest(Until(time_s=0.05)), False, "an end after 0.05 s"),
-        (replace(_CHARGE, current_a=0.001, until=Until(capacity_ah=2.7e-8)), False, "an end after 2.7e-05 mAh"),
-        (replace(_CHARGE, current_a=0.001, until=Until(capacity_ah=2.8e-8)), True, ""),
-        (replace(_CHARGE, ceiling=Ceiling(100.0, 1e-15)), False, "an end after 1e-12 mAh"),
+        (replace(CHARGE, current_a=0.001, until=Until(capacity_ah=2.7e-8)), False, "an end after 2.7e-05 mAh"),
+        (replace(CHARGE, current_a=0.001, until=Until(capacity_ah=2.8e-8)), True, ""),
+        (replace(CHARGE, ceiling=Ceiling(100.0, 1e-15)), False, "an end after 1e-12 mAh"),
         (replace(_CV, until=Until(capacity_ah=0.0), ceiling=Ceiling(time_s=1.0)), False, "it ends after 0 Ah"),
-        (replace(_CHARGE, record=Record(voltage_change_v=5e-5)), False, "a record every 5e-05 V"),
-        (replace(_CHARGE, record=Record(voltage_change_v=1e-4)), True, ""),
-        (replace(_CHARGE, record=Record(current_change_a=1e-12)), False, "a record every 1e-12 A"),
+        (replace(CHARGE, record=Record(voltage_change_v=5e-5)), False, "a record every 5e-05 V"),
+        (replace(CHARGE, record=Record(voltage_change_v=1e-4)), True, ""),
+        (replace(CHARGE, record=Record(current_change_a=1e-12)), False, "a record every 1e-12 A"),
     ],
 )
 def test_what_the_channel_takes_for_nothing_is_refused(step: Step, sound: bool, words: str) -> None:
     """An end that rounds to zero is none to a tester: it is told before anything is loaded, and its neighbour runs."""
-    found = problems(_program(step), SMALL)
+    found = problems(program_of(step), SMALL)
     assert (found == []) is sound, found
     assert any(words in reason for reason in found) or sound
 
@@ -253,5 +241,5 @@ def test_a_voltage_below_a_tenth_of_a_millivolt_is_refused() -> None:
     limits = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1, 1), 0.00105, 0.0011, 0.0012)
     for voltage_v, sound in ((1e-5, False), (-1e-5, False), (0.0, True), (1e-4, True)):
         step = ConstantCurrent(0.001, Until(voltage_v=voltage_v), Ceiling(100.0, 0.001))
-        found = problems(_program(step, kind="li-li", limits=limits), SMALL)
+        found = problems(program_of(step, kind="li-li", limits=limits), SMALL)
         assert any("is zero to this channel" in reason for reason in found) is not sound, (voltage_v, found)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.interfaces import Sample
 from orchestrator.api.watchdog import keep_alive
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.order_files import OrderFiles
@@ -63,15 +64,31 @@ async def test_crossed_sense_leads_stop_the_run_before_the_recipes_first_step(
         CrossedSense(channels[CHANNEL].cell, channels[OTHER].cell),  # type: ignore[arg-type]  # the rest by its own cell
         rig.bench.tester.now_tick(),
     )
+    samples = await ended_by_the_check(rig, store, RunState.STOPPED)
+    figure("C13", "charge passed before the stop", max(sample.capacity_ah for sample in samples) * 1e6, "uAh")
+
+
+@pytest.mark.parametrize(("contact_ohm", "ends"), [(2e3, RunState.STOPPED), (1e5, RunState.TRIPPED)])
+async def test_contact_of_high_resistance_stops_the_run_before_the_recipes_first_step(
+    rig: Rig, store: Store, contact_ohm: float, ends: RunState
+) -> None:
+    """Worn, or so bad that the check's current needs more than the absolute limit, which trips (faults C04)."""
+    rig.bench.tester.loosen_contact(CHANNEL, contact_ohm)
+    await ended_by_the_check(rig, store, ends)
+
+
+async def ended_by_the_check(rig: Rig, store: Store, ends: RunState) -> list[Sample]:
+    """Order a run that its contact check ends; return its samples, all of the check and of the rest behind it."""
     async with serving(rig, store) as service:
         run = service.submit(request(), "ada")
         await asyncio.sleep(300)
-        assert state(run) in {RunState.STOPPED, RunState.TRIPPED, RunState.HOLDING}
+        assert state(run) is ends, run.reason
         assert "contact check" in run.reason
         assert not rig.bench.tester.channel(CHANNEL).busy
     samples = list(store.samples(store.tests(run.run_id)[0].id))
-    assert {sample.step for sample in samples} <= {1, 2, 3}
-    figure("C13", "charge passed before the stop", max(sample.capacity_ah for sample in samples) * 1e6, "uAh")
+    # Steps 1 and 2 are the check, 3 is the rest behind it; the recipe's own first step is the fourth.
+    assert 1 in {sample.step for sample in samples} <= {1, 2, 3}
+    return samples
 
 
 @pytest.mark.rig(cells={CHANNEL: "coated-lfp"}, poll_period_s=900.0)

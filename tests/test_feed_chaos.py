@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -11,15 +12,16 @@ import aiomqtt
 import pytest
 
 from orchestrator.bench.mqtt_settings import MqttSettings
-from orchestrator.feed.broker import Link
+from orchestrator.feed.broker import BrokerClient, Link
 from orchestrator.feed.messages import Message
 from orchestrator.feed.plan import FeedPlan
 from orchestrator.feed.publishing import Feed
-from orchestrator.web.control_link import ControlLink
+from orchestrator.web.control_link import ControlLink, ControlSilent
 from orchestrator.web.live_fan import LiveFan
 from tests.api_client import TOKEN
 from tests.feed_rig import Rack, made_cycle, open_rack
-from tests.memory_broker import MemoryBroker
+from tests.memory_broker import Health, MemoryBroker
+from tests.web_rig import open_web_rig
 
 _MINUTES = 30
 
@@ -27,7 +29,8 @@ _MINUTES = 30
 def _feed(path: Path, broker: MemoryBroker, over: asyncio.Event) -> Feed:
     link = ControlLink(TOKEN)
     plan = FeedPlan(MqttSettings(rig="lab-3", backlog_samples=200), path, "")
-    return Feed(plan, link, LiveFan(link), over, broker.connected)
+    # In virtual time, in which nobody waits for it, the store is asked less often.
+    return Feed(plan, link, LiveFan(link), over, broker.connected, look_s=2.0)
 
 
 async def _lives(path: Path, broker: MemoryBroker, random: Random, over: asyncio.Event) -> None:
@@ -60,18 +63,14 @@ async def _written(rack: Rack, random: Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(
-    store_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(store_path: Path, seed: int) -> None:
     """All come in order, what comes twice says so, and every number before is right; the newest record comes too."""
-    # Of virtual time, in which nobody waits for it: the store is asked less often.
-    monkeypatch.setattr("orchestrator.feed.publishing._LOOK_S", 2.0)
     rack, broker, random, over = open_rack(store_path), MemoryBroker(seed), Random(f"feed/{seed}"), asyncio.Event()
     with rack.store:
         living = asyncio.ensure_future(_lives(store_path, broker, random, over))
         await asyncio.sleep(1)
         await _written(rack, random)
-        broker.is_well = True
+        broker.health = Health.WELL
         await asyncio.sleep(120)
         over.set()
         await living
@@ -94,7 +93,7 @@ async def test_no_event_and_no_cycle_is_lost_whatever_the_broker_does(
 async def test_cycle_that_was_stored_anew_while_no_feed_lived_comes_revised(store_path: Path) -> None:
     """Also where its run is over by then, and nobody follows it any more."""
     rack, broker = open_rack(store_path), MemoryBroker(0)
-    broker.is_well = True
+    broker.health = Health.WELL
     with rack.store:
         for _ in range(2):
             over = asyncio.Event()
@@ -128,3 +127,44 @@ async def test_what_was_answered_behind_an_unanswered_message_does_not_count() -
     answered, trouble = await Link(Client()).publish_all([Message(topic, b"") for topic in "abc"])
     assert answered == 1
     assert "no answer" in str(trouble)
+
+
+@pytest.mark.parametrize(("keep_alive_s", "known_after_s"), [(2, 3), (10, 15), (600, 15)])
+async def test_control_that_hangs_is_taken_for_alive_no_longer_than_its_states_are_valid(
+    store_path: Path, keep_alive_s: int, known_after_s: int
+) -> None:
+    """It keeps its connections and takes new ones, as a process under SIGSTOP does; when it goes on that is told."""
+    over, broker = asyncio.Event(), MemoryBroker(0)
+    broker.health = Health.WELL
+    async with open_web_rig(store_path) as rig:
+        plan = FeedPlan(MqttSettings(rig="lab-3", keep_alive_s=keep_alive_s), store_path, "")
+        feed = Feed(plan, rig.link, rig.fan, over, broker.connected)
+        running = asyncio.ensure_future(feed.run())
+        await asyncio.sleep(60)
+        assert broker.of("status")[-1]["control_answers"]
+        rig.hang_control()
+        await asyncio.sleep(known_after_s + 0.5)
+        assert not broker.of("status")[-1]["control_answers"]
+        await asyncio.sleep(15)
+        with pytest.raises(ControlSilent):
+            rig.fan.now()
+        rig.hang_control(hangs=False)
+        await asyncio.sleep(30)
+        assert broker.of("status")[-1]["control_answers"]
+        over.set()
+        await running
+        feed.close()
+
+
+async def test_socket_that_is_closed_before_its_turn_is_not_watched() -> None:
+    """Nor is another one that has its number by then: the library's own client would watch it, and write for ever."""
+    client, loop = BrokerClient("127.0.0.1"), asyncio.get_running_loop()
+    one, other = socket.socketpair()
+    with other:
+        client._on_socket_register_write(None, None, one)  # noqa: SLF001 - the library calls it
+        number = one.fileno()
+        one.close()
+        with socket.socket() as another:
+            assert another.fileno() == number
+            await asyncio.sleep(0)
+            assert not loop.remove_writer(number)

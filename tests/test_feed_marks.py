@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from drivers.errors import SettingsError
 from orchestrator.api.models.mqtt import MessageKind, mqtt_schema
-from orchestrator.bench.mqtt_settings import MqttSettings, mqtt_in, with_broker
+from orchestrator.bench.mqtt_settings import MqttSettings, mqtt_in, named, with_broker
 from orchestrator.events import EventKind
 from orchestrator.feed.broker_report import TOLD_AFTER_S, BrokerReport
 from orchestrator.feed.discovery import Discovery
@@ -294,6 +294,8 @@ def test_broker_of_the_command_line_takes_the_place_of_the_files() -> None:
     """--mqtt changes host and port, and nothing else; an address that is none is refused."""
     settings = with_broker(MqttSettings(rig="lab-3", keep_alive_s=5), "localhost:1884")
     assert (settings.host, settings.broker_port, settings.rig, settings.keep_alive_s) == ("localhost", 1884, "lab-3", 5)
+    assert named(settings, "rack-1").rig == "lab-3"
+    assert named(with_broker(None, "localhost"), "rack 1").rig_name == "rack-1"
     assert with_broker(None, "[::1]:1885").broker_port == 1885
     assert with_broker(None, "127.0.0.1").broker_port == 1883
     for wrong in ("127.0.0.1:x", ":1883", "10.0.0.9:1883"):

@@ -11,6 +11,7 @@ from orchestrator.judging.limits import Action, FindingKind
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, Guards, Purpose, Rest, Until
+from tests.executed import executed_step
 from tests.segments import segment_of
 
 LOW, HIGH = 10.0, 1000.0
@@ -35,8 +36,7 @@ def ran(step: int, ohm: float | None, *, why: EndReason = EndReason.TIME, mean_v
     sign = -1 if step == 2 else 1
     if mean_v is None and ohm is not None:
         mean_v = sign * ohm * 0.001
-    charge_ah = 0.001 * lasts_s / 3600
-    return ExecutedStep(step, step, 1, "cc", 100.0, lasts_s, charge_ah, 0.0, mean_v, ohm, why, step, step, 1)
+    return executed_step(step, lasts_s, why, 0.001, mean_v, ohm)
 
 
 def words(watch: StepWatch, *steps: ExecutedStep) -> list[str]:
@@ -64,7 +64,9 @@ def test_edges_of_the_window_of_resistance_are_inside(ohm: float | None, likely:
 
 def test_check_that_its_cutoff_ended_finds_no_cell_whatever_its_resistance() -> None:
     """A compliance voltage divided by the set current may look like a resistance."""
-    assert words(StepWatch(SEGMENT), ran(1, 500.0, why=EndReason.VOLTAGE)) != []
+    for ohm in (LOW, 500.0):
+        (told,) = words(StepWatch(SEGMENT), ran(1, ohm, why=EndReason.VOLTAGE))
+        assert told.endswith("no cell, or bad contact")
 
 
 @pytest.mark.parametrize("guards", [Guards(), Guards(resistance_low_ohm=LOW), Guards(resistance_high_ohm=HIGH)])
@@ -96,6 +98,21 @@ def test_voltage_over_current_is_no_resistance_unless_it_is_said() -> None:
 def test_check_without_a_set_current_is_judged_like_any_other_step() -> None:
     """It has no resistance that a window could be for."""
     assert words(StepWatch(SEGMENT), replace(ran(1, 1e9), step=7)) == []
+
+
+def test_end_of_a_run_tells_of_an_open_circuit_unless_the_recipe_has_switched_it_off() -> None:
+    """Two half-cycles without current are too few to stop a run, and not of one that does not look for them."""
+    off = replace(SEGMENT, guards=replace(SEGMENT.guards, early_cutoff_off=True))
+    rows = [replace(ran(step, None, why=EndReason.VOLTAGE), duration_s=0.1, capacity_ah=0.0) for step in (3, 5)]
+    for segment, actions in ((SEGMENT, [Action.MARK]), (off, [])):
+        watch = StepWatch(segment)
+        assert watch.feed(rows) == []
+        assert [finding.action for finding in watch.finish()] == actions
+    watch = StepWatch(off)
+    watch.enter(SEGMENT, 0.0)
+    watch.feed(rows)
+    watch.enter(off, 0.0)
+    assert watch.finish() == []
 
 
 def test_contact_check_that_found_the_cell_tells_of_a_contact_lost_afterwards() -> None:

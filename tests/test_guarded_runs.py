@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from orchestrator.analysis.summary import details, summarize
+from orchestrator.clock.virtual import wall_time
 from orchestrator.judging.limits import FindingKind
+from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -107,4 +109,6 @@ async def test_what_a_tester_counts_on_an_empty_holder_is_no_cycle_of_the_cell(r
     found = summarize(store, run.run_id)
     assert len(details(store, run.run_id, 0, 60)["cycles"]) > whole + 2
     assert 0 < whole <= found.cycles <= whole + 1
+    (line,) = morning(store, Sources(wall_time() + 60)).runs
+    assert line.numbers.cycles == found.cycles
     assert found.capacity_mah_g_cycle_50 is None

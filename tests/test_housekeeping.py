@@ -1,12 +1,15 @@
 """Housekeeping of a service's store: space, log, a verified backup a day."""
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
+
+import pytest
 
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import EventKind
 from orchestrator.rack.housekeeping import Housekeeping
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import SpaceGuard
 from tests.storing import add_run, add_test, samples
@@ -39,6 +42,22 @@ def test_disk_that_fills_refuses_new_runs_until_there_is_room(store: Store) -> N
     assert [reason is None for reason in said] == [True, True, True, True, False, False, True]
     kinds = [event.kind for event in store.events()]
     assert kinds == ["space warn", "space release_reserve", "space hold", "space ok"]
+
+
+def test_full_disk_that_takes_no_event_is_told_when_it_takes_one(store: Store) -> None:
+    """The word that nothing new is started is not lost with the commit that the disk refused (faults F01)."""
+    disk = Disk()
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=0, free=disk))
+
+    async def fill() -> None:
+        disk.free = 10**6
+        for takes_it in (False, False, True, True):
+            store.connection.execute(f"PRAGMA query_only = {not takes_it:d}")
+            with nullcontext() if takes_it else pytest.raises(StoreError):
+                keeper.look(1000, lambda _: None)
+
+    run_virtual(fill())
+    assert [event.kind for event in store.events()] == ["space hold"]
 
 
 def test_one_verified_backup_a_day_and_three_are_kept(store: Store) -> None:

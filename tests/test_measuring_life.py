@@ -1,6 +1,7 @@
 """The life of a bare Li/Li cell with a spectrum every 20 cycles, as a user runs it, and what is found in it."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,16 @@ from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.bench.simulated import rack_with
 from orchestrator.cli.app import app
 from orchestrator.judging.limits import FindingKind
+from orchestrator.measuring.soft_short import SoftShortWatches
 from orchestrator.rack.launch import Launch, launch
 from orchestrator.report.impedance import impedance_report
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, load_recipe
+from protocols.program import Program
+from tests.rig import Rig
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,20 @@ def test_soft_short_is_told_while_the_run_goes_on_and_before_the_hard_one(store:
     assert told["verdict"] == "soft short"
     assert told["cycle"] < 60
     assert soft[0].at_unix_s < hard.at_unix_s - 10 * 3600
+
+
+async def test_verdict_that_the_service_died_over_is_told_after_its_restart(
+    store_path: Path, tmp_path: Path, rig: Rig
+) -> None:
+    """Its spectrum was stored, and the process was killed before the event was: the next one tells it, once."""
+    shutil.copy(store_path, tmp_path / "copy.db")
+    with open_store(tmp_path / "copy.db") as store:
+        verdicts = "FROM event WHERE kind = ? AND data_json LIKE '%verdict%'"
+        store.connection.execute(f"DELETE {verdicts}", (FindingKind.SOFT_SHORT,))
+        request = RunRequest(Program.from_json(store.run("R000001").program_json), "21-1-1", "")
+        for _ in range(2):
+            SoftShortWatches(store).check_after_restart(Run(store, rig.tester, request, "R000001"))
+            assert store.connection.execute(f"SELECT count(*) {verdicts}", (FindingKind.SOFT_SHORT,)).fetchone() == (1,)
 
 
 def test_command_gives_numbers_and_pictures(store_path: Path, tmp_path: Path) -> None:

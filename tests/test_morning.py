@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -14,7 +16,7 @@ import pytest
 from orchestrator.analysis.run_data import RunData
 from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
-from orchestrator.events.run_words import what_to_do
+from orchestrator.events.to_do import what_to_do
 from orchestrator.report.morning import Morning, OverCycles, Trace
 from orchestrator.report.morning_live import LiveRack, live_rack
 from orchestrator.report.morning_page import GENERATOR, page
@@ -109,6 +111,14 @@ def test_one_cause_on_many_channels_is_one_item(store: Store) -> None:
     assert told.count("See whether the tester") == 1
     assert all(f"21-1-{n} A{n}" in told for n in range(1, 9))
     assert page(report).count(b"<article") == 1
+
+
+def test_what_to_do_about_many_runs_names_no_single_one(store: Store) -> None:
+    """The command of the first run would leave the others as they are."""
+    makers = [made(store, RunState.HOLDING, "held by the loss of power", f"A{n}", f"21-1-{n}") for n in range(1, 8)]
+    told = text_of(report_of(store, makers[0].now_unix_s), None)
+    assert "To do: For each: Look at the cell; to go on: cellrig resume RUN, to end it: cellrig stop RUN" in told
+    assert "resume R0" not in told
 
 
 def test_states_of_the_service_are_newer_than_the_store(store: Store) -> None:
@@ -336,3 +346,18 @@ def test_every_update_of_a_service_is_read(store: Store) -> None:
     assert isinstance(update, RunUpdate)
     (run,) = report_of(store, maker.now_unix_s).needs
     assert run.said.startswith(f"{maker.run_id} (A17) is held at open circuit after 0.1 h")
+
+
+def test_commands_of_the_report_work_from_any_folder(tmp_path: Path) -> None:
+    """As it is typed from the mail: the store has its whole path, however the report was ordered."""
+    (lab, elsewhere) = (tmp_path / name for name in ("the lab", "home"))
+    lab.mkdir()
+    elsewhere.mkdir()
+    with open_store(lab / "lab.db") as store:
+        made(store, RunState.TRIPPED, "limit exceeded: 4.112 V")
+    told = cellrig("morning", "--store", "lab.db", cwd=lab).stdout
+    assert f"from another folder, with --store '{lab / 'lab.db'}'" in told
+    (command,) = re.findall(r"make one: (cellrig store backup .*)", told)
+    done = cellrig(*shlex.split(command)[1:], cwd=elsewhere)
+    assert done.returncode == 0
+    assert list(lab.glob("*backup*"))

@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,6 +61,42 @@ def test_mutant_takes_its_modules_place_and_the_file_stays(tmp_path: Path, monke
     assert importlib.util.find_spec("colorsys") is not None
 
 
+_TESTS = """from limit_of_a_trial import is_over
+
+def test_over():
+    assert is_over(6.0) and is_over(-6.0) and not is_over(5.0)
+"""
+_TRIES = """import json, sys
+from pathlib import Path
+from tests.mutants.collected import killed_when_collected
+from tests.mutants.mutations import mutants_of
+
+folder = Path(sys.argv[1])
+mutants = mutants_of(folder / "limit_of_a_trial.py", folder)
+print(json.dumps(killed_when_collected(mutants, ["test_limit_of_a_trial.py"], folder)))
+"""
+
+
+def test_tests_are_collected_once_and_each_mutant_is_tried_in_a_fork(tmp_path: Path) -> None:
+    """Told by names: what a test notices, what none does, and nothing of a constant of the module."""
+    (tmp_path / "limit_of_a_trial.py").write_text(_MODULE, "utf-8")
+    (tmp_path / "test_limit_of_a_trial.py").write_text(_TESTS, "utf-8")
+    tried = [sys.executable, "-c", _TRIES, str(tmp_path)]
+    done = subprocess.run(tried, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "is_over: not strict and voltage_v == LIMIT_V -> not strict or voltage_v == LIMIT_V": True,
+        "is_over: not strict and voltage_v == LIMIT_V -> voltage_v == LIMIT_V": True,
+        "is_over: not strict and voltage_v == LIMIT_V -> not strict": False,
+        "is_over: not strict -> strict": True,
+        "is_over: voltage_v == LIMIT_V -> voltage_v != LIMIT_V": False,
+        "is_over: raise ValueError(f'{voltage_v * 1000.0} mV') -> pass": False,
+        "is_over: abs(voltage_v) > LIMIT_V -> abs(voltage_v) >= LIMIT_V": True,
+        "is_over: abs(voltage_v) > LIMIT_V -> abs(voltage_v) <= LIMIT_V": True,
+        "is_over: abs(voltage_v) -> voltage_v": True,
+    }
+
+
 def test_module_that_is_imported_already_is_no_trial() -> None:
     """Its mutants would all survive, because nobody would import them."""
     with pytest.raises(RuntimeError, match="imported already"):
@@ -76,7 +114,7 @@ def test_explanations_are_of_mutants_that_there_are() -> None:
 
 
 def test_unknown_module_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    """Who mistypes a module reads which there are, and nothing runs."""
+    """Who mistypes a module reads which there are, and nothing runs; the end of a path names one."""
     with pytest.raises(SystemExit):
         main(["limit"])
     assert "no such module: limit; there are" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from drivers.errors import BadReply
 from drivers.interfaces import Sample
 from drivers.neware import replies, wire
 from drivers.neware.framing import TERMINATOR
+from tests.figures import Figure
 
 A = wire.Address("127.0.0.1", 27, 21, 1, 3)
 B = A._replace(chlid=4)
@@ -184,6 +185,26 @@ def test_frame_that_is_no_reply_is_refused(frame: bytes) -> None:
     """Broken XML, document types, other encodings and other roots are errors (faults A07, security S09)."""
     with pytest.raises(BadReply):
         wire.parse(frame)
+
+
+def test_flipped_bit_is_refused_or_misread_as_another_value_of_the_same_records(figure: Figure) -> None:
+    """No bit makes a record more or fewer, or one of another test or channel; a digit has no checksum (faults A07)."""
+    frame = ET.tostring(downloaded(data_row(1, 1, 1, 0)))
+    (sound,) = replies.records(wire.parse(frame)[1], A, 143, None, 1, clock)
+    refused, misread = 0, 0
+    for at in range(8 * len(frame)):
+        flipped = bytearray(frame)
+        flipped[at // 8] ^= 1 << at % 8
+        try:
+            (found,) = replies.records(wire.parse(bytes(flipped))[1], A, 143, None, 1, clock)
+        except BadReply:
+            refused += 1
+            continue
+        assert found.sequence == sound.sequence
+        misread += found != sound
+    assert refused > 8 * len(frame) / 2
+    assert misread < 8 * len(frame) / 10
+    figure("A07", "single bits that leave another value", misread, f"of {8 * len(frame)}")
 
 
 @given(st.binary(max_size=300))

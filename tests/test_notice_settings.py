@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
+from orchestrator.bench.mqtt_settings import mqtt_in
 from orchestrator.bench.notice_settings import NoticeSettings, notices_in
 from orchestrator.bench.service_settings import read_document
+from orchestrator.notices.wording import rig_name
 
 SECRET = "Hunter2-Hunter2"  # noqa: S105 - what must not be shown
 TARGET = '[[notices.targets]]\nname = "ada"\n'
@@ -65,3 +67,23 @@ def test_a_target_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) 
     assert found is not None
     with pytest.raises(SettingsError, match=r"no target 'bob'.* there are ada"):
         found.target("bob")
+
+
+@pytest.mark.parametrize(
+    ("tables", "topics", "people"),
+    [
+        ('[service]\nrig = "Rack 1, cellar"\n', "Rack-1-cellar", "Rack 1, cellar"),
+        # As files of before have it.
+        ('[mqtt]\nrig = "lab-3"\n[notices]\nrig = "rack 3"\n', "lab-3", "rack 3"),
+        ('[service]\nrig = "rack-1"\n[mqtt]\nrig = "lab-3"\n', "lab-3", "rack-1"),
+    ],
+)
+def test_one_setting_names_the_rig(tmp_path: Path, tables: str, topics: str, people: str) -> None:
+    """For people and in topics; a name that an older file has in its own table goes before, there alone."""
+    file = tmp_path / "bench.toml"
+    file.write_text(tables + ("" if "[mqtt]" in tables else "[mqtt]\n") + TARGET + URL, encoding="utf-8")
+    document = read_document(file)
+    feed, notices = mqtt_in(document), notices_in(document, file)
+    assert feed is not None
+    assert notices is not None
+    assert (feed.rig_name, rig_name(notices)) == (topics, people)

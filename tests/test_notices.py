@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
-from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_SILENT
+from orchestrator.events.to_do import DATA_STOPPED, SERVICE_SILENT
 from orchestrator.notices.state_file import StateFile
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -41,7 +41,7 @@ async def test_what_happened_before_the_first_start_is_not_told(store: Store) ->
         assert people.got == []
         people.happen(EventKind.SPACE_HOLD)
         await asyncio.sleep(2)
-    assert people.titles() == ["phone [ALARM] rack-1: space hold"]
+    assert people.titles() == ["phone [ALARM] rack-1: disk full"]
 
 
 async def test_a_trip_after_a_first_start_without_any_event_is_told_by_the_next(store: Store) -> None:
@@ -198,7 +198,7 @@ async def test_an_alarm_that_no_target_takes_is_stored_and_tried_until_one_does(
         assert "nobody was told" in sentence
         people.broken = {"phone"}
         await asyncio.sleep(125)
-    assert people.titles()[0] == "boss [ALARM] rack-1: space hold (others have not acknowledged it)"
+    assert people.titles()[0] == "boss [ALARM] rack-1: disk full (others have not acknowledged it)"
     assert [kind for kind, _ in people.reports] == [EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK]
 
 
@@ -234,7 +234,7 @@ async def test_a_restart_forgets_no_notice_and_repeats_none_that_was_told(store:
     async with told(store, people, escalate_after_s=3600, repeat_s=3600):
         await asyncio.sleep(60)
     titles = people.titles()[2:]
-    assert sorted(title.split()[0] for title in titles if "space hold" in title) == ["boss", "phone"]
+    assert sorted(title.split()[0] for title in titles if "disk full" in title) == ["boss", "phone"]
     assert not any("limit exceeded" in title or "clock" in title for title in titles)
     assert "phone [warning] rack-1: 2 warnings: 1 x log grows, 1 x backup failed" in titles
 
@@ -249,7 +249,7 @@ async def test_an_alarm_whose_cause_goes_while_it_is_on_its_way_is_told_after_a_
     assert people.got == []
     async with told(store, people):
         await asyncio.sleep(60)
-    assert people.titles() == ["phone [ALARM] rack-1: space hold"]
+    assert people.titles() == ["phone [ALARM] rack-1: disk full"]
 
 
 async def test_a_state_file_that_cannot_be_written_keeps_no_alarm_from_being_sent(store: Store) -> None:

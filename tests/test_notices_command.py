@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.notice_settings import NoticeSettings
-from orchestrator.events import Severity
+from orchestrator.events import EventKind, Severity
+from orchestrator.events.to_do import about_event
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.policy import Policy
 from orchestrator.notices.state_file import StateFile
@@ -47,7 +48,8 @@ def store(tmp_path: Path) -> Path:
     [
         ("state", "tripped: limit exceeded: 4.112 V", "Look at the cell, then: cellrig ack R000007"),
         ("state", "unknown: no reply to a stop", "Look at 21-1-3 on the tester, and switch it off there"),
-        ("contact check failed", "no current flowed", "Look at the cell; 'cellrig status' says what has become"),
+        ("contact check failed", "no current flowed", "Look at 21-1-3: put a sound cell in, the right way round"),
+        ("state", "stopped: contact check failed: no current flowed", "Look at 21-1-3: put a sound cell in"),
         ("limit exceeded", "4.112 V", "Look at the cell; 'cellrig status' says what has become"),
     ],
 )
@@ -119,3 +121,11 @@ def test_the_bench_file_of_the_page_is_one() -> None:
     target = set(type(found.targets[0]).model_fields)
     for name in target | set(type(found).model_fields) - {"targets"}:
         assert f"`{name}`" in page or f"\n{name} = " in page, name
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventKind if kind.severity is Severity.ALARM])
+def test_every_alarm_says_what_to_do(kind: EventKind) -> None:
+    """Also a kind that is added later; only a mark of the same kind asks nobody to come."""
+    run_id = None if kind.name.startswith(("SPACE", "NOTICES", "STORE")) else "R000007"
+    assert about_event(kind, Severity.ALARM, run_id, "21-1-3").partition(" ")[0] in {"Look", "See", "Free"}
+    assert about_event(kind, Severity.WARNING, run_id, "21-1-3") == ""

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, Severity
+from orchestrator.events import EventKind, RunUpdate, Severity
+from orchestrator.events.run_words import NOT_STORED
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Entry, Message, Notice
 from orchestrator.notices.wording import body_of, title_of
+from orchestrator.states import RunState
 from orchestrator.store import Store
 from orchestrator.store.companion_files import notices_path, reserve_path
 from orchestrator.store.disk_space import FLOOR_BYTES
@@ -23,7 +25,7 @@ from tests.told_people import told
 
 # Neither escalation nor repeat comes to help.
 ONCE: dict[str, Any] = {"escalate_after_s": 86_400, "repeat_s": 86_400, "poll_s": 1}
-FULL = "phone [ALARM] rack-1: space hold"
+FULL = "phone [ALARM] rack-1: disk full"
 
 
 async def test_a_full_disk_is_told_although_nothing_can_be_stored_on_it(store: Store) -> None:
@@ -140,3 +142,21 @@ def test_a_file_of_before_keeps_what_it_told(store_path: Path) -> None:
         old.executescript("ALTER TABLE notice DROP COLUMN simulated; PRAGMA user_version = 1;")
     with StateFile(store_path) as state:
         assert state.untold(0.0) == [alarm]
+
+
+async def test_a_full_disk_is_one_alarm_however_many_runs_it_stops(store: Store) -> None:
+    """A store that takes no records while its disk has room is told by the run, with the cause that it names."""
+    add_run(store)
+    run = RunUpdate(
+        "R000001", "A17", "27-1-3", RunState.RUNNING, f"{NOT_STORED}: it is locked", 60.0, 3600.0, 1, 0.08, 2
+    )
+    async with told(store, data_stop_s=60, **ONCE) as people:
+        people.free_bytes = 0
+        people.updates = [run]
+        await asyncio.sleep(600)
+        assert people.titles() == [FULL]
+        people.free_bytes = 10**12
+        await asyncio.sleep(60)
+    assert people.titles()[1:] == ["phone [ALARM] rack-1: 27-1-3 A17: data stopped"]
+    assert "no record has been stored for" in people.got[1][2].text
+    assert "running: its records are not stored: it is locked" in people.got[1][2].text

@@ -17,7 +17,7 @@ import pytest
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
-from orchestrator.notices.incidents import SERVICE_DEAD
+from orchestrator.events.to_do import SERVICE_DEAD
 from orchestrator.notices.quiet_hours import daily_test_is_due
 from orchestrator.notices.routes import levels_of
 from orchestrator.notices.state_file import StateFile

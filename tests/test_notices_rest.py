@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.api.report_path import NOTICE_REPORTS_PATH
 from orchestrator.events import EventKind
+from tests.command_line import cellrig
 from tests.storing import add_run
 from tests.told_people import told
 from tests.web_rig import open_web_rig
@@ -16,7 +17,7 @@ async def test_what_is_open_is_listed_and_acknowledged_through_web(tmp_path: Pat
     """Each answer is of now, though nothing is committed to the store in between."""
     async with open_web_rig(tmp_path / "cellrig.db") as rig:
         assert await rig.get("/notices") == {"open": [], "deliveries": []}
-        run_id = add_run(rig.store)
+        run_id = add_run(rig.store, simulated=True)
         async with told(rig.store, targets=[{"name": "phone", "url": "json://127.0.0.1/"}]) as people:
             people.trip(run_id)
             await rig.get("/notices")
@@ -24,6 +25,8 @@ async def test_what_is_open_is_listed_and_acknowledged_through_web(tmp_path: Pat
             found = await rig.get("/notices")
             (alarm,) = found["open"]
             assert (alarm["key"], alarm["channel"], alarm["notices"]) == (run_id, "27-1-3", 2)
+            assert alarm["simulated"] is True
+            assert ", simulated" in cellrig("notices", "list", "--store", rig.store.path, "--last", "1").stdout
             assert found["deliveries"][0]["status"] == "delivered"
             done = await rig.post("/notices/acknowledge", {"what": run_id, "by": "ada"})
             assert done == {"acknowledged": [run_id]}

@@ -15,7 +15,7 @@ from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.notices.addresses import NoAddress, address_of
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.sending import Letter, deliver, mail
-from orchestrator.notices.warm_program import CAN_FORK, WarmProgram
+from orchestrator.notices.warm_program import CAN_FORK, Answers, Untaken, Waiting, WarmProgram
 from tests.notice_servers import endpoint, mail_server
 
 SECRET = "Hunter2-Hunter2"  # noqa: S105 - what must not be shown
@@ -76,11 +76,40 @@ async def test_a_program_that_is_kept_ready_forks_for_each_message_and_is_starte
         assert [works.status, refuses.status] == [Status.DELIVERED, Status.FAILED]
         assert not dripping.done() or dripping.result().took_s >= 1.5
         assert (await dripping).status is Status.LATE
-        os.kill(int(_children().split()[0]), signal.SIGKILL)
-        # It may not be seen yet that it is gone; the policy tries the next target, and this one again later.
-        outcomes = [await deliver(rules, "works", LETTER, 20.0, program.ask) for _ in range(2)]
-        assert outcomes[1].status is Status.DELIVERED
+        assert program.pid is not None
+        os.kill(program.pid, signal.SIGKILL)
+        # Also where it is not seen yet that it is gone.
+        assert (await deliver(rules, "works", LETTER, 20.0, program.ask)).status is Status.DELIVERED
     assert _children() == ""
+
+
+@pytest.mark.real_time
+@pytest.mark.skipif(not CAN_FORK, reason="processes cannot be forked here")
+async def test_a_program_that_is_stopped_is_replaced_and_its_message_is_delivered() -> None:
+    """A stopped one takes no message: it is killed in time for another one to deliver it; every later one is too."""
+    async with endpoint() as there, WarmProgram(taken_s=0.3) as program:
+        rules = settings(_PATIENT_S, works=there.url("works"))
+        await deliver(rules, "works", LETTER, None, program.ask)
+        stopped = program.pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        outcome = await deliver(rules, "works", LETTER, 20.0, program.ask)
+        assert (outcome.status, program.pid != stopped) == (Status.DELIVERED, True)
+    assert len(there.got) == 2
+    assert _children() == ""
+
+
+async def test_lines_that_are_no_answers_hold_up_none() -> None:
+    """Words, numbers, lists, strangers and a line without an end are passed over; the end is the end of all waiting."""
+    said = asyncio.StreamReader(limit=100)
+    answers = Answers()
+    one, other = answers.waiting.setdefault(1, Waiting()), answers.waiting.setdefault(2, Waiting())
+    said.feed_data(b'Hello\n17\n[1]\n{"number": [1]}\n{"number": 9}\n' + b"x" * 300 + b"\n")
+    said.feed_data(b'{"number": 1}\n{"number": 1, "status": "delivered", "detail": ""}\n')
+    said.feed_eof()
+    await answers.read(said)
+    assert one.answer.result()["status"] == "delivered"
+    assert isinstance(other.answer.exception(), Untaken)
 
 
 def _children() -> str:

@@ -29,6 +29,7 @@ from protocols.program import (
     Until,
     VoltageBand,
 )
+from tests.executed import executed_step
 
 C_A = 2e-4
 LIMITS = Limits(VoltageBand(2.7, 4.1), VoltageBand(2.5, 4.2), VoltageBand(2.0, 4.3), 1.1e-3, 1.2e-3, 1.3e-3)
@@ -73,21 +74,10 @@ def _executed(row: Ran, number: int) -> ExecutedStep:
     assert isinstance(step, ConstantCurrent | CcCv)
     current_a = row.flows * abs(step.current_a)
     reason = EndReason.CURRENT if isinstance(step, CcCv) else EndReason.VOLTAGE
-    return ExecutedStep(
-        step_count=number,
-        step=row.step,
-        tester_cycle=number,
-        cycle=number,
-        mode="cc",
-        start_s=3600.0 * number,
-        duration_s=row.lasts_s,
-        capacity_ah=current_a * row.lasts_s / 3600,
-        energy_wh=0.0,
-        mean_voltage_v=row.mean_v if current_a else None,
-        resistance_ohm=row.mean_v / current_a if current_a else None,
-        end_reason=reason,
-        first_sequence=number,
-        last_sequence=number,
+    ohm = row.mean_v / current_a if current_a else None
+    mean_v = row.mean_v if current_a else None
+    return executed_step(
+        row.step, row.lasts_s, reason, current_a, mean_v, ohm, count=number, cycle=number, start_s=3600.0 * number
     )
 
 

@@ -107,13 +107,13 @@ def rest(*voltages_v: float) -> list[Reading]:
     ("readings", "outcome"),
     [
         (rest(3.3, 3.3001, 3.3, 3.3001, 3.3), Outcome.PASS),
-        (rest(3.3, 3.3, 3.3), Outcome.NOT_ASKED),
+        (rest(3.3, 3.3, 3.3), Outcome.WARN),
         (rest(3.3, 3.3, 3.3, 3.3), Outcome.WARN),
         (rest(3.3, 3.3, 3.32, 3.3, 3.3), Outcome.FAIL),
         (rest(3.3, 3.3, 3.28, 3.3, 3.3), Outcome.FAIL),
-        # Symmetric around the middle: no slope, and each 5 mV, or a little more, away from the line.
-        (rest(0.005, -0.005, -0.005, 0.005), Outcome.PASS),
-        (rest(0.0051, -0.0051, -0.0051, 0.0051), Outcome.FAIL),
+        # Symmetric around the middle: no slope, and the ends 5 mV, or a little more, away from the line.
+        (rest(0.005, 0.0, -0.005, -0.005, 0.0, 0.005), Outcome.PASS),
+        (rest(0.0051, 0.0017, -0.0017, -0.0051, -0.0051, -0.0017, 0.0017, 0.0051), Outcome.FAIL),
         # In V per 5 s: 9.9 and 10.1 mV/min.
         (rest(*(3.3 + 0.000825 * n for n in range(5))), Outcome.PASS),
         (rest(*(3.3 - 0.000842 * n for n in range(5))), Outcome.FAIL),
@@ -124,6 +124,34 @@ def rest(*voltages_v: float) -> list[Reading]:
 def test_voltage_at_rest_neither_jumps_nor_drifts(readings: list[Reading], outcome: Outcome) -> None:
     """A loose lead and a cell that relaxes are refused, both signs; a flat line of a full cell is only told."""
     assert steadiness_check(readings, is_symmetric=False).outcome is outcome
+
+
+@pytest.mark.parametrize("jump_v", [0.0095, -0.0095, 0.0055])
+@pytest.mark.parametrize("watch_s", [15, 30, 90, 600])
+@pytest.mark.parametrize("back", [0.5, 1.0])
+def test_jump_of_the_voltage_is_seen_however_long_it_is_watched(jump_v: float, watch_s: int, back: float) -> None:
+    """Half-way through, for good or for half of the rest: through ten minutes a line over it is nearly flat."""
+    count = watch_s // 5 + 1
+    there = range(count // 2, count // 2 + max(1, int(back * (count - count // 2))))
+    shown = rest(*(3.3 + 1e-4 * (n % 2) + jump_v * (n in there) for n in range(count)))
+    check = steadiness_check(shown, is_symmetric=False)
+    assert check.is_failed
+    assert "no lead is loose" in check.to_do
+
+
+@pytest.mark.parametrize("every_s", [5.0, 60.0])
+def test_drift_is_no_jump_where_readings_are_far_apart(every_s: float) -> None:
+    """A cell that drifts by 9 mV/min is let through, though it moves by 9 mV from one reading to the next."""
+    shown = [Reading(every_s * n, 3.3 + 0.009 / 60 * every_s * n) for n in range(6)]
+    assert steadiness_check(shown, is_symmetric=False).outcome is Outcome.PASS
+
+
+def test_too_few_readings_say_what_is_missing_and_can_be_made_a_refusal() -> None:
+    """A tester that was silent for the watch is a warning with a remedy, and ``refuse`` refuses the start for it."""
+    check = steadiness_check(rest(3.3, 3.3), is_symmetric=False)
+    assert check.refusal.startswith("only 2 of 4 readings of the voltage at rest came")
+    assert "see that the tester answers" in check.to_do
+    assert refusals(in_order([check], {CheckName.STEADY})) == [check.refusal]
 
 
 def test_voltage_at_rest_is_told_by_its_line() -> None:

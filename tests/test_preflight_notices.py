@@ -11,8 +11,6 @@ from orchestrator.events import EventKind
 from orchestrator.preflight.machine_checks import told_people_check
 from orchestrator.store import Store
 
-_DAY_S = 86_400.0
-
 
 @pytest.mark.parametrize(
     ("delivered", "failed", "age_s", "outcome", "words"),
@@ -20,7 +18,8 @@ _DAY_S = 86_400.0
         (["phone", "mail"], {}, 3600.0, Outcome.PASS, "was taken by phone, mail"),
         (["phone"], {"mail": "late"}, 3600.0, Outcome.WARN, "was not taken by mail"),
         ([], {"mail": "late"}, 3600.0, Outcome.WARN, "no alarm would reach anybody"),
-        (["phone"], {}, 1.1 * _DAY_S, Outcome.WARN, "was the last one"),
+        (["phone"], {}, 26 * 3600.0, Outcome.PASS, "was taken by phone"),
+        (["phone"], {}, 26 * 3600.0 + 1, Outcome.WARN, "was the last one"),
     ],
 )
 def test_the_newest_test_message_tells_whether_people_can_be_told(
@@ -36,7 +35,9 @@ def test_the_newest_test_message_tells_whether_people_can_be_told(
 
 
 def test_a_rig_that_has_never_sent_a_test_message_is_a_warning(store: Store) -> None:
-    """Who has just written ``[notices]`` reads how to see whether it works."""
+    """Who has just written ``[notices]`` reads how to see whether it works; a test that kept no targets told nobody."""
     check = told_people_check(store, 1.8e9)
     assert check.outcome is Outcome.WARN
+    store.add_event(None, EventKind.NOTICES_TESTED, "tested", 1.8e9)
+    assert "no alarm would reach anybody" in told_people_check(store, 1.8e9).sentence
     assert "cellrig notices test" in check.to_do

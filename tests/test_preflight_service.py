@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import pytest
 
 from drivers.errors import OutcomeUnknown
 from orchestrator.bench.preflight import PreflightSettings
-from orchestrator.checks import Check, CheckName, Outcome
+from orchestrator.checks import CheckName, Outcome
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lamps import switch_lamp
 from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.preflight import PreflightPlan
 from orchestrator.rack.service import Service
+from orchestrator.rack.voltage_watch import VoltageWatches
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -30,36 +28,9 @@ from protocols.resolve import resolve
 from simulators.faults import Fault, Spoil
 from tests.api_client import ORDER, Client
 from tests.cycler_rig import CyclerRig
+from tests.preflight_rig import ENOUGH, checks, plan, planned
 from tests.rig import CHANNEL, Rig
 from tests.service_rig import request
-
-ENOUGH = 10**12
-
-
-@asynccontextmanager
-async def planned(rig: Rig, store: Store, plan: PreflightPlan) -> AsyncIterator[Service]:
-    """Run a service with settings of its own for the checks."""
-    service = Service(store, [rig.tester], plan=plan)
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
-        yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-
-
-def plan(free: int = ENOUGH, synchronised: bool | None = None, **settings: Any) -> PreflightPlan:  # noqa: ANN401 - fields
-    """Give what a service's checks go by."""
-    return PreflightPlan(PreflightSettings(**settings), free=lambda _: free, is_clock_synchronised=lambda: synchronised)
-
-
-async def checks(service: Service, order: RunRequest | None = None, terms: Terms = NO_TERMS) -> dict[CheckName, Check]:
-    """Give the checks of an order, by name."""
-    report = await service.preflight.report(order or request(), "ada", terms)
-    assert [check.check for check in report.checks] == list(CheckName)
-    assert report.may_start == (Outcome.FAIL not in {check.outcome for check in report.checks})
-    return {check.check: check for check in report.checks}
 
 
 async def test_report_names_every_check_of_a_healthy_order(rig: Rig, store: Store) -> None:
@@ -67,7 +38,7 @@ async def test_report_names_every_check_of_a_healthy_order(rig: Rig, store: Stor
     async with planned(rig, store, plan(synchronised=True)) as service:
         found = await checks(service)
     unasked = {name for name, check in found.items() if check.outcome is Outcome.NOT_ASKED}
-    assert unasked == {"calibration", "steady", "oven", "backup", "notices"}
+    assert unasked == {"calibration", "versions", "steady", "oven", "backup", "ups", "notices"}
     assert {check.outcome for name, check in found.items() if name not in unasked} == {Outcome.PASS}
     assert "read back equal" in found[CheckName.LIMITS].sentence
     assert store.runs() == []
@@ -165,6 +136,24 @@ async def test_voltage_is_watched_before_the_start_where_the_bench_says_so(rig: 
         await asyncio.sleep(60)
         assert run.state is RunState.FAILED
         assert "no lead is loose" in run.reason
+
+
+async def test_watch_too_short_for_its_readings_goes_on_until_they_are_there(rig: Rig, store: Store) -> None:
+    """Live values are 5 s old: within 6 s two come, so that the watch takes 15 s, and says so; then it is judged."""
+    async with planned(rig, store, plan(watch_s=6)) as service:
+        report = await service.preflight.report(request(), "ada", NO_TERMS)
+        assert report.ready_in_s == pytest.approx(15.0)
+        await asyncio.sleep(16)
+        assert (await checks(service))[CheckName.STEADY].outcome is Outcome.PASS
+
+
+async def test_watch_of_a_silent_tester_ends_and_says_what_is_missing(rig: Rig) -> None:
+    """It goes on for two readings more than it needs, and no longer: a start waits for it."""
+    rig.tester.faults.silence()
+    began_s = asyncio.get_running_loop().time()
+    check = await VoltageWatches(6.0).before_start(rig.tester, CHANNEL, lambda: False, is_symmetric=True)
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(25.0)
+    assert (check.outcome, check.sentence.startswith("only 0 of 4 readings")) == (Outcome.WARN, True)
 
 
 async def test_lamp_is_switched_once_and_kept(rig: Rig, store: Store) -> None:

@@ -311,7 +311,7 @@ def test_cell_that_lacks_what_a_unit_needs_is_refused_by_name(current: str, need
 def test_cell_of_another_kind_is_refused() -> None:
     """Cutoffs of one kind would ruin another."""
     reasons = _reasons(load_recipe("li-li-0.2"), load_cell("bare-lfp"))
-    assert reasons == ("Recipe li-li-0.2 is for li-li; cell bare-lfp is lfp.",)
+    assert reasons == ("Recipe li-li-0.2 is for li-li; cell bare-lfp is lfp. Choose another recipe or cell.",)
 
 
 def test_all_reasons_are_given_at_once() -> None:

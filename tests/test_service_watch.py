@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.notice_settings import NoticeSettings
+from orchestrator.events.to_do import SERVICE_DEAD
 from orchestrator.notices.dispatcher import BEAT
-from orchestrator.notices.incidents import SERVICE_DEAD
 from orchestrator.notices.state_file import StateFile
 from orchestrator.rack.lock import lock_path, owning
 from orchestrator.serving.service_watch import DEAD_S, Health, look_at, watch_service

@@ -123,6 +123,7 @@ async def test_taper_ends_a_held_voltage() -> None:
         await rig.over()
         records = await rig.records(identity)
         assert end_reason(made, records[-1]) is EndReason.CURRENT
+        assert records[-1].current_a == pytest.approx(2e-4, rel=0.02)
         assert records[0].current_a == pytest.approx(9e-4)
         assert records[-1].voltage_v == pytest.approx(3.7)
         assert {record.mode for record in records} == {"cccv"}
@@ -137,6 +138,19 @@ async def test_held_voltage_takes_no_more_than_its_limit() -> None:
         records = await rig.records(identity)
         assert max(abs(record.current_a) for record in records) == pytest.approx(3e-4)
         assert end_reason(made, records[-1]) is EndReason.TIME
+
+
+async def test_charge_of_a_falling_current_is_its_trapezoid() -> None:
+    """A capacitor knows what went into it: readings four times in a time constant give that to 1 %."""
+    made = segment(CcCv(1e-3, 0.5, Until(current_a=2e-5), CEILING))
+    async with open_stepped_rig() as rig:
+        rig.source.cell = Capacitor(0.01, 100.0, max_interval_s=0.01)
+        identity = await rig.start(made)
+        await rig.over()
+        last = (await rig.records(identity))[-1]
+        stored_c = 0.01 * rig.source.cell.voltage_v(0.0)
+        assert last.capacity_ah * 3600 == pytest.approx(stored_c, rel=0.01)
+        assert last.mode == "cccv"
 
 
 async def test_charge_is_that_of_the_measured_current() -> None:

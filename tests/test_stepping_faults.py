@@ -191,7 +191,8 @@ async def test_output_goes_off_however_often_its_task_is_cancelled() -> None:
         assert (await rig.status()).state is ChannelState.STOPPED
 
 
-def test_end_of_the_loop_switches_the_output_off() -> None:
+@pytest.mark.parametrize("is_stopping", [False, True])
+def test_end_of_the_loop_switches_the_output_off(is_stopping: bool) -> None:
     """Ctrl-C cancels every task of a program at once, also one that switches an output off."""
     source: list[MemorySource] = []
 
@@ -202,6 +203,10 @@ def test_end_of_the_loop_switches_the_output_off() -> None:
         await rig.start(charging())
         rig.source.wire.order_s = 0.05
         while not rig.source.is_on:  # noqa: ASYNC110 -- a source tells nobody
+            await asyncio.sleep(0.01)
+        if is_stopping:
+            (task,) = [task for task in asyncio.all_tasks() if task.get_name() == f"{SOURCE} R000001"]
+            task.cancel()
             await asyncio.sleep(0.01)
         raise InterruptedError(opened)
 

@@ -1,4 +1,4 @@
-"""Space is watched: a warning comes early, the reserve is given free, and runs are held while commits still fit."""
+"""Space is watched: a warning comes early, the reserve is given free, nothing new starts while commits still fit."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_disk_that_fills_up_loses_no_record(store_path: Path) -> None:
     assert [verdict for verdict, _ in groupby(verdicts)] == [OK, WARN, RELEASE, WARN, HOLD]
     assert verdicts.count(WARN) > 20
     assert disk.free(store_path.parent) > 0
-    assert "free space, then resume them" in report.sentence
+    assert "free space now. Nothing new is started" in report.sentence
 
 
 def test_reserve_comes_back_with_the_space(store_path: Path) -> None:

@@ -1,12 +1,13 @@
-"""A store is refused where another program copies it behind SQLite's back."""
+"""A store is refused on a network share, and where another program copies it behind SQLite's back."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from orchestrator.store import CannotOpen, back_up, open_store
+from orchestrator.store import CannotOpen, back_up, locations, open_store
 from orchestrator.store.locations import sync_service
 from tests.storing import add_run
 
@@ -35,6 +36,23 @@ def test_store_in_a_synchronised_folder_is_refused(tmp_path: Path, folder: str, 
     with pytest.raises(CannotOpen, match=f"which {service} copies while .* not synchronised, and send backups there"):
         open_store(place / "lab.sqlite")
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a table of mounts")
+def test_store_on_a_network_share_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F06: by the system's table of mounts, with the share and the way out; beside the share a store is opened."""
+    shared, own = tmp_path / "group", tmp_path / "own"
+    # A share cannot be mounted without rights: the table that the system would show stands in its place.
+    table = tmp_path / "mounts"
+    table.write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/export {shared} nfs4 rw 0 0\n", "utf-8")
+    monkeypatch.setattr(locations, "MOUNTS", table)
+    for folder in (shared / "rig", own):
+        folder.mkdir(parents=True)
+    with pytest.raises(CannotOpen, match=f"on the network share {shared}, .*; use a disk of this machine"):
+        open_store(shared / "rig" / "lab.sqlite")
+    assert list((shared / "rig").iterdir()) == []
+    with open_store(own / "lab.sqlite"):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owning, public_address
+from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owner_that_died, owning, public_address
 from orchestrator.store import CannotOpen, open_store
 
 OWNER = """
@@ -95,6 +95,26 @@ def test_killed_owner_is_taken_over_and_when_it_last_lived_is_known(
     owner.wait()
     assert owner_of(store_path) is None
     assert _own(store_path).last_alive_unix_s == last_s
+
+
+def test_a_start_that_fails_leaves_the_death_before_it_to_be_seen(
+    store_path: Path, owner: subprocess.Popen[str]
+) -> None:
+    """A watcher from outside is not told that the service was ended in order, nor that it died only now."""
+    last_s = lock_path(store_path).stat().st_mtime
+    owner.kill()
+    owner.wait()
+
+    async def fails() -> None:
+        async with owning(store_path) as instance:
+            instance.write_owner("http://127.0.0.1:1")
+            raise CannotOpen("the disk is full")
+
+    with pytest.raises(CannotOpen):
+        asyncio.run(fails())
+    died = owner_that_died(store_path)
+    assert died is not None
+    assert (died.pid, lock_path(store_path).stat().st_mtime) == (owner.pid, last_s)
 
 
 def test_owner_that_went_in_order_has_not_died(store_path: Path, owner: subprocess.Popen[str]) -> None:

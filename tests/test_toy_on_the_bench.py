@@ -27,6 +27,8 @@ from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.loading import load_cell, parse_recipe
+from protocols.program import Purpose
+from protocols.program_steps import powered
 from simulators.cells import CellModel
 from tests.api_client import client_of
 from tests.packages import TOY_BENCH, install_toy
@@ -224,13 +226,19 @@ class Backwards:
 
 
 async def test_current_of_the_wrong_sign_is_told_with_the_toys_hint(store: Store) -> None:
-    """Whose lead or setting is wrong, the tester itself says (faults D09)."""
+    """Found by the check, before the recipe's first step; whose lead or setting is wrong, the tester says (D09)."""
     tester = Crossed(ToySettings(cells={"left": "coated-li-li"}), wall_time)
     await tester.open()
     (run,) = await Supervisor(store, tester).run([RunRequest(PROGRAM, "left", "left")])
+    status = (await tester.status(["left"]))["left"]
     await tester.close()
     assert run.state is RunState.STOPPED
     assert run.reason.endswith("have the wrong sign; swap the toy's leads")
+    assert status.state.is_at_rest
+    # The recipe's own first step never ran: what was charged the wrong way is the check's few seconds.
+    samples = list(store.samples(store.tests(run.run_id)[0].id))
+    checks = {number for number, step in powered(PROGRAM.cycling[0].steps) if step.purpose is Purpose.CHECK}
+    assert checks <= {sample.step for sample in samples} <= checks | {max(checks) + 1}
 
 
 def test_channel_of_the_toy_is_stopped_directly(file: Path, store_path: Path) -> None:

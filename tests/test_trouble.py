@@ -170,12 +170,13 @@ def test_voltage_that_is_stuck_is_told_when_the_current_turns() -> None:
 
 
 def test_voltage_that_is_stuck_within_a_half_cycle_is_told_by_the_run_s_own_readings() -> None:
-    """Sixty readings alike, in a run that had none before, are told while the step goes on (faults D02)."""
+    """Sixty alike, in a run that had none before, are told within the step, and hold it where it says so (D02)."""
     samples = records(sound)
     at = next(i for i, it in enumerate(samples) if it.step_count == 13 and it.step_time_s == 900)
     shown = [it._replace(voltage_v=0.03) if at <= i < at + 60 else it for i, it in enumerate(samples)]
-    found = [it for it in judged(shown[: at + 60]) if it.kind is FindingKind.VOLTAGE_FLAT]
-    assert [it.time_s for it in found] == [samples[at].time_s]
+    for recipe, action in (("", Action.MARK), ("guards: {trouble: {hold: [flat]}}\n", Action.HOLD)):
+        found = [it for it in judged(shown[: at + 60], program(recipe)) if it.kind is FindingKind.VOLTAGE_FLAT]
+        assert [(it.time_s, it.action) for it in found] == [(samples[at].time_s, action)]
 
 
 def test_plateau_that_a_coarse_tester_reads_alike_is_no_stuck_voltage() -> None:

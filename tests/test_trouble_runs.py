@@ -43,11 +43,16 @@ def marks(store: Store, run_id: str) -> list[str]:
     return [event.message for event in store.events(run_id) if event.kind == EventKind.CONTACT_RISES]
 
 
+def shorts(store: Store, run_id: str) -> list[str]:
+    """Give the sentences on shorts that the run's events hold."""
+    return [event.message for event in store.events(run_id) if event.kind == EventKind.CELL_SHORTED]
+
+
 @LI_LI
 async def test_contact_that_worsens_is_marked_once_also_after_a_restart(
     rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One event with its evidence, one deviation; a service that reads only head and tail again knows of it."""
+    """One event with evidence, one deviation; a service that reads only head and tail again knows of it (C04)."""
     monkeypatch.setattr(replaying, "HEAD_SAMPLES", 20)
     monkeypatch.setattr(replaying, "TAIL_SAMPLES", 60)
     async with serving(rig, store) as service:
@@ -103,6 +108,24 @@ async def test_mark_that_was_not_written_before_the_service_died_is_written_afte
     async with serving(rig, store):
         await asyncio.sleep(3600)
     assert marks(store, run.run_id) == [before]
+
+
+@LI_LI
+async def test_mark_of_a_short_is_written_once_whatever_dies(rig: Rig, store: Store) -> None:
+    """A restart tells nothing again; one that follows a kill between the records and the event tells it."""
+    async with serving(rig, store) as service:
+        run = service.submit(order("guards: {short: {policy: mark}}\n"), "ada")
+        await asyncio.sleep(3600)
+        rig.bench.tester.short_cell(CHANNEL, 1.0)
+        await asyncio.sleep(5400)
+    before = shorts(store, run.run_id)
+    assert before
+    for is_lost in (False, True):
+        if is_lost:
+            store.connection.execute("DELETE FROM event WHERE kind = ?", (EventKind.CELL_SHORTED,))
+        async with serving(rig, store):
+            await asyncio.sleep(300)
+        assert shorts(store, run.run_id) == before
 
 
 @LI_LI

@@ -10,7 +10,7 @@ import pytest
 
 from drivers.interfaces import Sample
 from orchestrator.judging.limits import Action, Finding, FindingKind
-from orchestrator.judging.vanishing import VanishingWatch
+from orchestrator.judging.vanishing import NO_CHANGE, VanishingWatch
 from protocols.current_sign import Direction
 from protocols.program import (
     CellFacts,
@@ -19,6 +19,7 @@ from protocols.program import (
     CyclingSegment,
     Guards,
     Limits,
+    Loop,
     Purpose,
     Record,
     Rest,
@@ -116,7 +117,7 @@ def test_speed_before_is_that_of_the_nearest_record_that_is_early_enough() -> No
     """Not of the first one, when the current fell fast, nor of one in between."""
     fast = (0.0, 9.0), (5.0, 0.1), (9.0, 9.0), (10.0, 0.1)
     assert is_gone(*fast, (20.0, 0.0))
-    slow = (0.0, 0.1), (5.0, 0.1 * exp(0.5)), (10.0, 0.1)
+    slow = (0.0, 0.1), (5.0, 0.1 * exp(0.3)), (10.0, 0.1)
     assert not is_gone(*slow, (20.0, 0.1 * exp(-4.0)))
 
 
@@ -266,5 +267,22 @@ def test_what_is_undone_is_forgotten() -> None:
 
 def test_limit_that_is_not_known_judges_no_share_of_it() -> None:
     """Without a limit no current is large enough to be one that is controlled by the voltage."""
-    segment = replace(SEGMENT, steps=(ConstantVoltage(Direction.CHARGE, 4.0, UNTIL, inf),))
-    assert found(*STEADY, (20.0, 0.0), segment=segment) == []
+    for limit_a in (inf, None):
+        segment = replace(SEGMENT, steps=(replace(HELD, current_limit_a=limit_a), Rest(UNTIL), Loop(1, 2)))
+        assert found(*STEADY, (20.0, 0.0), segment=segment) == []
+        assert found(*STEADY, (20.0, 0.0), step=3, segment=segment) == []
+
+
+def test_current_is_back_at_a_fifth_of_what_it_was_last() -> None:
+    """Not of what it was earlier in the step, when it was larger."""
+    falls = [(0.0, 0.9), (10.0, 0.5), (20.0, 0.4), (30.0, 0.3), (40.0, 0.0), (50.0, 0.07), (400.0, 0.07)]
+    assert [finding.action for finding in watch_of().feed(records(falls))] == [Action.MARK]
+
+
+def test_charge_on_its_bound_and_half_a_second_are_judged() -> None:
+    """A thousandth of the capacity is no more than a thousandth, and fast records are records."""
+    passed_ah = 0.1 * 10.0 / 3600
+    cell = replace(CELL, nominal_capacity_ah=passed_ah / NO_CHANGE)
+    assert NO_CHANGE * (passed_ah / NO_CHANGE) == passed_ah
+    assert is_gone(*STEADY, (20.0, 0.0), cell=cell)
+    assert is_gone((0.0, 0.1), (0.5, 0.1), (1.0, 0.0))

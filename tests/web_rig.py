@@ -47,6 +47,8 @@ class WebRig:
     # How often web has asked control, by path.
     asked: Counter[str] = field(default_factory=Counter)
     open: set[InProcess] = field(default_factory=set)
+    # Set unless control hangs.
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get(self, path: str, status: int = 200) -> Any:  # noqa: ANN401 - JSON
         """Read through web, and assert the status."""
@@ -62,6 +64,13 @@ class WebRig:
         for exchange in self.open:
             exchange.break_off()
 
+    def hang_control(self, *, hangs: bool = True) -> None:
+        """Let control say nothing more over any connection, and take new ones, as under SIGSTOP; or go on."""
+        if hangs:
+            self.answers.clear()
+        else:
+            self.answers.set()
+
     def bring_control_back(self) -> None:
         """Let web hear where control answers."""
         self.link.url = _URL
@@ -75,11 +84,13 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
             service = Service(store, [rig.tester])
             asked: Counter[str] = Counter()
             exchanges: set[InProcess] = set()
+            answers = asyncio.Event()
+            answers.set()
             app = create_app(service, LiveClients(service.bus), TOKEN)
 
             @asynccontextmanager
             async def connect(host: str, port: int) -> AsyncIterator[Exchange]:
-                exchange = InProcess(app, asked)
+                exchange = InProcess(app, asked, answers)
                 exchanges.add(exchange)
                 try:
                     yield exchange
@@ -97,17 +108,17 @@ async def open_web_rig(path: Path) -> AsyncIterator[WebRig]:
                 httpx.AsyncClient(transport=_to(app), base_url=_URL, headers=headers) as of_control,
             ):
                 await asyncio.sleep(1)
-                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked, exchanges)
+                yield WebRig(rig, store, service, link, fan, of_web, of_control, asked, exchanges, answers)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
 
 class InProcess:
-    """A connection to an application of this process."""
+    """A connection to an application of this process, which is heard while ``answers`` is set; at once without it."""
 
-    def __init__(self, app: Guard, asked: Counter[str]) -> None:
-        self._app, self._asked = app, asked
+    def __init__(self, app: Guard, asked: Counter[str], answers: asyncio.Event | None = None) -> None:
+        self._app, self._asked, self._answers = app, asked, answers
         self._told: asyncio.Queue[Message | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -140,7 +151,10 @@ class InProcess:
         self._told.put_nowait(None)
 
     async def _next(self) -> Message:
-        if (told := await self._told.get()) is None:
+        told = await self._told.get()
+        if self._answers is not None:
+            await self._answers.wait()
+        if told is None:
             raise Broken("the connection ended before it was over")
         return told
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import nan
+from pathlib import Path
 
 from drivers.chi660e import expected_rows, time_digits
 from drivers.chi660e.cycling_settings import REACH_V, cycling_settings
@@ -93,6 +94,7 @@ class PotentiostatCycler:
     """
 
     traits = _TRAITS
+    makes_folder = True
 
     def __init__(
         self,
@@ -120,6 +122,11 @@ class PotentiostatCycler:
         self._seen_s: float | None = None
         self._looking = asyncio.Lock()
         self._stopping = asyncio.Lock()
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this computer in which each measurement gets one of its own."""
+        return self._settings.jobs
 
     async def open(self) -> None:
         """Make the channel known. Whether the instrument answers shows at the first status."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import nan
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -43,10 +43,9 @@ from drivers.interfaces import (
     Sample,
     TestIdentity,
 )
-from drivers.neware import record_columns, replies, stepfile, wire
+from drivers.neware import record_columns, replies, step_folder, stepfile, versions, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
-from protocols.bounded_file import BadFile, read_bounded
 from protocols.channel_envelope import ChannelEnvelope, problems
 from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
@@ -80,6 +79,7 @@ class NewareTester:
 
     host_loss = HostLoss.RIDES_ON
     records_every_s = 0.0
+    makes_folder = False
 
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
@@ -95,6 +95,7 @@ class NewareTester:
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
         self._is_one_absent = False
+        self._versions = ""
         self._dialect = stepfile.Dialect(settings.step_file_version, settings.client_version)
         self._envelopes = {unit.place: unit.envelope() for unit in settings.units}
 
@@ -103,7 +104,9 @@ class NewareTester:
 
         Asked again, it forgets no channel that has been there: its cell may still be under current.
         """
-        found = replies.devices(await self._client.ask(wire.getdevinfo()))
+        told = await self._client.ask(wire.getdevinfo())
+        found = replies.devices(told)
+        self._versions = versions.versions(told)
         self._addresses |= {address.channel: address for address in found}
         if not found:
             raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
@@ -120,6 +123,15 @@ class NewareTester:
     def channel_names(self) -> tuple[str, ...]:
         """Return the channels that the settings describe, in rack order."""
         return self._settings.channel_names()
+
+    def versions(self) -> str:
+        """Return what BTS told last of its hardware and programs, in one line."""
+        return self._versions
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this computer into which step files are written."""
+        return self._settings.step_files
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the channel's abilities, from settings: no command of the API reports them."""
@@ -178,7 +190,8 @@ class NewareTester:
         sha256 = hashlib.sha256(data).hexdigest()
         # A part of a run may be loaded twice, and differ: the content in the name keeps one out of the other's file.
         name = f"{label}-{sha256[:8]}.xml"
-        location, stored = await asyncio.to_thread(self._store_step_file, name, data)
+        there = self._settings.step_files_on_bts_pc
+        location, stored = await asyncio.to_thread(step_folder.stored, self.folder, there, name, data)
         if wrong := stepfile.differences(segment, stored):
             raise NotConfirmed(f"the step file of {channel} is not what was intended: {'; '.join(wrong)}")
         return LoadedProgram(channel, location, len(segment.steps) + 1, f"step file {name}, sha256 {sha256}")
@@ -192,25 +205,6 @@ class NewareTester:
         """Switch a channel's lamp (reference neware-ct4008, section 4.9); sent once, whatever becomes of the reply."""
         if not wire.outcome(await self._client.ask(wire.light(self._address(channel), on)), "light"):
             raise Refused(f"BTS refused to switch the lamp of channel {channel}")
-
-    def _store_step_file(self, name: str, data: bytes) -> tuple[str, bytes]:
-        """Write a complete file or none; return its path on the BTS PC and the content read back."""
-        if not wire.BARCODE.fullmatch(name):
-            raise CannotRun(f"step file name {name!r} may hold only letters, digits, '_', '.', '-'")
-        folder = self._settings.step_files
-        try:
-            part = folder / f".{name}.part"
-            part.write_bytes(data)
-            part.replace(folder / name)
-            # Longer by a byte is another file already.
-            stored = read_bounded(folder / name, len(data) + 1)
-        except OSError as err:
-            raise CannotRun(f"cannot write the step file into {folder}: {err.strerror}; check the folder") from err
-        except BadFile as err:
-            raise NotConfirmed(f"the step file is not what was written: {err}") from err
-        there = self._settings.step_files_on_bts_pc
-        path = PureWindowsPath(there) if "\\" in there or there[1:2] == ":" else PurePosixPath(there)
-        return str(path / name), stored
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
         """Start the loaded program once, and confirm it by barcode and a new test id.

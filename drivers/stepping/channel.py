@@ -104,6 +104,8 @@ class SteppedChannel:
         if by and self.test is not None and self.test.state.is_busy:
             raise CannotRun(f"channel {self.name} is {self.test.state.value}: {by} cannot have its cell")
         self._kept_off_by = by
+        # What was seen before says nothing of what another instrument has left.
+        self._seen_s = None
 
     # Status ----------------------------------------------------------------------------------------------------
 

@@ -34,8 +34,8 @@ _TRAITS = BatteryTesterTraits(
     limits_note="level and limit of the source are read back before its output is switched on; the limits of the whole "
     "run are compared with each reading by this computer",
     block_size=1000,
-    # A status shows the last reading; at rest, one that may be as old as ``open_circuit_age_s``.
-    refresh_s=1.0,
+    # At rest a status shows a voltage as old as ``open_circuit_age_s``; who watches it asks for a new one each time.
+    refresh_s=5.0,
     is_remote=False,
     sign_hint="exchange the leads at the source, force and sense",
 )

@@ -104,7 +104,7 @@ def summarize(store: Store, run_id: str) -> RunSummary:
 
 def _summary(data: RunData) -> RunSummary:
     run, store = data.run, data.store
-    cycles = _of_the_cell(data.cycles)
+    cycles = of_the_cell(data.cycles)
     capacities = {cycle.cycle: cycle.discharge_capacity_mah_g for cycle in cycles}
     short = stored_short(store, run.run_id)
     plated = reservoir_tests(data)
@@ -147,7 +147,7 @@ def ended_unix_s(run: RunRow, store: Store) -> float | None:
     return run.state_unix_s if ended_unix_s is None else ended_unix_s
 
 
-def _of_the_cell(cycles: Sequence[Cycle]) -> Sequence[Cycle]:
+def of_the_cell(cycles: Sequence[Cycle]) -> Sequence[Cycle]:
     """Return the cycles up to the last one in which anything passed, held against the most that a half-cycle passed."""
     passed = [max(cycle.charge_capacity_ah or 0.0, cycle.discharge_capacity_ah or 0.0) for cycle in cycles]
     least_ah = NOTHING * max((ah for ah in passed if ah == ah), default=0.0)

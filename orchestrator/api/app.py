@@ -29,6 +29,7 @@ from orchestrator.api.access import BODY, LOOPBACK_HOSTS, Guard
 from orchestrator.api.application import Statuses, describe_answers, new_application
 from orchestrator.api.live_stream import LiveClients, TooManyClients
 from orchestrator.api.places import Places
+from orchestrator.api.preflight_desk import PreflightDesk
 from orchestrator.api.query_keys import only_known_keys
 from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
@@ -68,6 +69,7 @@ def build_routes(service: Service, live: LiveClients) -> FastAPI:
     """Build the application without its guard: for the guard, and for lists of all routes."""
     app = new_application(_STATUS, _trace)
     app.state.service, app.state.live, app.state.refusals = service, live, Refusals(into(service.store))
+    app.state.preflights = PreflightDesk()
     app.state.columns = series.RunColumns()
     app.state.stored = lambda: service.store
     app.state.now = lambda: [run.update() for run in service.runs]

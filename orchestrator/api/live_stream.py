@@ -18,7 +18,9 @@ from orchestrator.events import Bus, Inbox, RunUpdate, Told
 
 QUEUE_LENGTH = 256
 MOST_CLIENTS = 64
-KEEP_ALIVE_S = 15.0
+# So often a stream says at least that the service is there: three times that is silence
+# (``orchestrator.web.live_fan``), no longer than what the MQTT feed says of a channel is valid by default.
+KEEP_ALIVE_S = 5.0
 
 
 class TooManyClients(Exception):

@@ -112,7 +112,7 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         works_without_run=works,
         stop=channel_stopped(report) if report else None,
         words="; ".join([words, *waiting]),
-        needs_person=bool(works or waiting) or sentences.needs_person(update),
+        needs_person=bool(works or waiting) or sentences.needs_person(update, mounted, ended),
     )
 
 

@@ -11,6 +11,7 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.run_words import over_words, run_words
+from orchestrator.events.to_do import lost_its_cell, what_to_do
 from orchestrator.rack.mounted_cells import ChannelUse
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Verdict
@@ -51,9 +52,19 @@ _RECOVERED = {
 }
 
 
-def needs_person(update: RunUpdate | None) -> bool:
-    """Return whether a person must act on a run."""
-    return update is not None and update.state.needs_person
+def needs_person(update: RunUpdate | None, mounted: RunOnChannel | None = None, ended: EndedRun | None = None) -> bool:
+    """Return whether a person must act on a run, or on the cell that an ended run has lost, as ``channel_words``."""
+    return (update is not None and update.state.needs_person) or bool(_about_lost_cell(update, mounted, ended, ""))
+
+
+def _about_lost_cell(
+    update: RunUpdate | None, mounted: RunOnChannel | None, ended: EndedRun | None, channel: str
+) -> str:
+    """Say what a person does where a run ended without contact to its cell, until it is said what is there now."""
+    over = update if update is not None and mounted is not None and update.run_id == mounted.run_id else ended
+    if mounted is None or over is None or not lost_its_cell(over.state, over.reason):
+        return ""
+    return what_to_do(over.state, over.run_id, channel, over.reason)
 
 
 def channel_words(
@@ -73,6 +84,8 @@ def channel_words(
     """
     goes_on = update is not None and not update.state.is_over
     said = run_words(update) if update is not None and goes_on else _idle_words(update, mounted, queued, ended)
+    if not goes_on and (to_do := _about_lost_cell(update, mounted, ended, channel)):
+        said += f". {to_do}"
     if works:
         before = f" (its run before: {run_words(update)})" if update is not None else ""
         said = f"{works}. If it must be off: cellrig stop --channel {channel}{before}"
@@ -119,7 +132,8 @@ def stop_words(service: Service, channel: str) -> str:
     """Say that a stop is ordered on a channel and not confirmed; empty when none is."""
     watch = service.supervisor_of(channel).watch
     runs = [run for run in service.runs if run.request.channel == channel]
-    if channel in watch.ordered or any(run.status.stop_is_pending or run.is_called_off for run in runs):
+    pending = [run for run in runs if run.status.stop_is_pending and not run.stopping.is_confirmed]
+    if channel in watch.ordered or pending or any(run.is_called_off for run in runs):
         return "a stop is ordered and not confirmed yet"
     return ""
 

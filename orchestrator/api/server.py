@@ -102,9 +102,11 @@ async def _serve_owned(
     plan: ServePlan, announce: Callable[[str], None], listening: socket.socket, instance: Instance, around: _Around
 ) -> None:
     check_rights(plan.store)
-    token = _token(plan, announce)
-    redact_logs(Redaction({token} | plan.bench.secrets()))
+    given = _given_token(plan)
     with open_store(plan.store) as store:
+        # Beside a store that is refused nothing is left.
+        token = given or _own_token(plan.store, announce)
+        redact_logs(Redaction({token} | plan.bench.secrets()))
         url = url_of(around.settings, listening)
         instance.write_owner(url, plan.public_url, 0 if around.parent is None else os.getppid())
         async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
@@ -136,14 +138,20 @@ async def _serve_owned(
         newest.remember(wall_time())
 
 
-def _token(plan: ServePlan, announce: Callable[[str], None]) -> str:
+def _given_token(plan: ServePlan) -> str | None:
+    """Return the token in the file that the bench file names, None where it names none. Raises SettingsError."""
     given = plan.settings.token_file
-    if given is not None:
-        if (token := read_token(given)) is None:
-            # Not its value: somebody may have written the token itself there.
-            raise SettingsError("[service] token_file of the bench file names no file")
-        return token
-    path = token_path(plan.store)
+    if given is None:
+        return None
+    if (token := read_token(given)) is None:
+        # Not its value: somebody may have written the token itself there.
+        raise SettingsError("[service] token_file of the bench file names no file")
+    return token
+
+
+def _own_token(store: Path, announce: Callable[[str], None]) -> str:
+    """Return the token beside the store, made where there is none."""
+    path = token_path(store)
     token, made = ensure_token(path)
     if made:
         announce(f"the operator's token was made and is kept in {path}, which only you may read")

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from drivers.errors import SettingsError
 from drivers.table_settings import Host, TableSettings
+from orchestrator.bench.service_settings import rig_in
 from protocols.bounded_file import BadFile, read_bounded
 
 PORT, TLS_PORT = 1883, 8883
@@ -24,10 +25,10 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 class MqttSettings(TableSettings):
     """The broker, and how messages are sent to it. Nothing is ever received.
 
-    ``rig`` is the second level of every topic, this machine's name unless said. ``keep_alive_s`` is the time between
-    two heartbeats: what is retained is valid for one and a half of it. ``backlog_samples``: how many records of each
-    test are sent later when they could not be sent in time; older ones are left out and counted. The password stands in
-    a file or in a variable of the environment, never here.
+    ``rig`` is for older files: ``[service]`` names the rig. ``keep_alive_s`` is the time between two heartbeats: what
+    is retained is valid for one and a half of it. ``backlog_samples``: how many records of each test are sent later
+    when they could not be sent in time; older ones are left out and counted. The password stands in a file or in a
+    variable of the environment, never here.
     """
 
     host: Host = "127.0.0.1"
@@ -72,7 +73,7 @@ class MqttSettings(TableSettings):
     @property
     def rig_name(self) -> str:
         """The name of the rig in topics: that of the settings, else this machine's."""
-        return self.rig or _NOT_IN_A_NAME.sub("-", socket.gethostname().partition(".")[0]).strip("-") or "rig"
+        return self.rig or _topic_name(socket.gethostname().partition(".")[0]) or "rig"
 
     def password(self) -> str | None:
         """Return the broker's password, None without one. Raises SettingsError where it cannot be read."""
@@ -93,7 +94,18 @@ class MqttSettings(TableSettings):
 
 def mqtt_in(document: dict[str, Any]) -> MqttSettings | None:
     """Return the table of a bench file, None where there is none. Raises pydantic's ValidationError."""
-    return MqttSettings.model_validate(document["mqtt"]) if "mqtt" in document else None
+    if "mqtt" not in document:
+        return None
+    return named(MqttSettings.model_validate(document["mqtt"]), rig_in(document))
+
+
+def named(settings: MqttSettings, rig: str) -> MqttSettings:
+    """Return settings with the name of the rig, in letters that a topic may have, unless they have one of their own."""
+    return settings if settings.rig else settings.model_copy(update={"rig": _topic_name(rig)})
+
+
+def _topic_name(name: str) -> str:
+    return _NOT_IN_A_NAME.sub("-", name).strip("-")
 
 
 def with_broker(settings: MqttSettings | None, address: str) -> MqttSettings:

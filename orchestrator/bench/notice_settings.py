@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from drivers.errors import SettingsError
 from drivers.table_settings import TableSettings
+from orchestrator.bench.service_settings import rig_in
 from orchestrator.bench.wrong_settings import sentences
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -82,7 +83,8 @@ class NoticeSettings(TableSettings):
     ``escalate_after_s``. ``deadline_s`` is what a target has to take a notice before the next one is used.
     ``data_stop_s``: a working run without a new record for so long is an alarm, ``silent_s``: a service that does not
     answer. In the hours from ``quiet_from`` to ``quiet_to`` only alarms are sent. ``test_at``: the time of the daily
-    test message. ``most_a_minute``: beyond so many messages of a minute a target gets digests.
+    test message. ``most_a_minute``: beyond so many messages of a minute a target gets digests. ``rig`` is for older
+    files: ``[service]`` names the rig.
     """
 
     rig: str = Field(default="", max_length=64)
@@ -121,12 +123,16 @@ class NoticeSettings(TableSettings):
         raise SettingsError(f"there is no target {name!r} under [notices]; there are {known}")
 
 
-def notices_in(document: dict[str, Any], file: object) -> NoticeSettings | None:
-    """Return the table of a bench file, None where there is none. Raises SettingsError, with every problem in it."""
+def notices_in(document: dict[str, Any], file: object, rig: str = "") -> NoticeSettings | None:
+    """Return the table of a bench file, None where there is none. Raises SettingsError, with every problem in it.
+
+    ``rig`` is the name of the rig where neither this table, as in older files, nor ``[service]`` says one.
+    """
     if "notices" not in document:
         return None
     try:
-        return NoticeSettings.model_validate(document["notices"])
+        settings = NoticeSettings.model_validate(document["notices"])
+        return settings if settings.rig else settings.model_copy(update={"rig": rig_in(document) or rig})
     except ValidationError as err:
         # Not chained: pydantic's own message shows what was typed, passwords too.
         raise SettingsError("\n".join(sentences(err, document["notices"], f"{file}: notices"))) from None

@@ -6,6 +6,8 @@
     refuse = ["backup", "calibration"]        # warnings of these checks refuse a start here
     watch_s = 30                              # the voltage is watched for so long before a start
     calibrated = {ct4008 = 2026-03-01}        # the day of each instrument's last calibration
+    versions = {ct4008 = "devtype 27"}        # what each instrument said of itself when it was commissioned
+    ups_command = ["upsc", "rack@127.0.0.1"]  # prints the state of the power supply
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ class PreflightSettings(TableSettings):
     ``refuse``: a warning of these checks refuses a start. ``disk_factor``: so many times must the disk hold what the
     runs will still write. ``backup_max_age_h``: one backup a day is made, and a large store takes a while.
     ``calibrated``: the day of an instrument's last calibration; they are calibrated once a year as a rule.
+    ``versions``: what an instrument told of its versions when it was commissioned; ``ups_command``: a program with its
+    arguments that prints the state of the uninterruptible power supply, as ``upsc`` of NUT does.
     ``second_person_factor``: what lies so many times outside of its usual band needs the names of two persons.
     """
 
@@ -36,6 +40,8 @@ class PreflightSettings(TableSettings):
     disk_factor: float = Field(default=3.0, ge=1, le=100)
     backup_max_age_h: float = Field(default=26.0, gt=0, le=24 * 365)
     calibrated: Mapping[str, date] = Field(default_factory=dict)
+    versions: Mapping[str, str] = Field(default_factory=dict)
+    ups_command: tuple[str, ...] = ()
     calibration_valid_days: int = Field(default=365, ge=1, le=3660)
     second_person_factor: float = Field(default=GROSS_FACTOR, ge=1, le=100)
     watch_s: float = Field(default=0.0, ge=0, le=WATCH_MAX_S)

@@ -19,9 +19,11 @@ BENCH_FILE_BYTES = 1024 * 1024
 class ServiceSettings(TableSettings):
     """The address of ``cellrig serve``. Any but this machine's own needs certificate, key and a token file.
 
-    ``allowed_hosts`` are the names under which clients reach it, besides this machine's own.
+    ``allowed_hosts`` are the names under which clients reach it, besides this machine's own. ``rig`` is the name by
+    which people and programs know the rig, in notices and in MQTT topics, this machine's unless said.
     """
 
+    rig: str = Field(default="", max_length=64)
     host: Host = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65535)
     tls_certificate: Path | None = None
@@ -33,6 +35,13 @@ class ServiceSettings(TableSettings):
 def service_in(document: dict[str, Any]) -> ServiceSettings:
     """Return the table of a bench file, all of its defaults where there is none. Raises pydantic's ValidationError."""
     return ServiceSettings.model_validate(document.get("service", {}))
+
+
+def rig_in(document: dict[str, Any]) -> str:
+    """Return the name of the rig in a bench file; empty where there is none. What is no name ``service_in`` refuses."""
+    table = document.get("service")
+    name = table.get("rig") if isinstance(table, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -112,13 +112,17 @@ class BenchSettings(TableSettings):
         return self
 
     @model_validator(mode="after")
-    def _calibrated_instruments_are_here(self) -> BenchSettings:
+    def _checked_instruments_are_here(self) -> BenchSettings:
         there = [one.name for one in self.with_channels]
         there += [self.potentiostat.name] if self.potentiostat is not None else []
-        for name in self.preflight.calibrated:
+        settings = self.preflight
+        named = [("calibrated", name) for name in settings.calibrated] + [
+            ("versions", name) for name in settings.versions
+        ]
+        for setting, name in named:
             if name not in there:
                 known = ", ".join(dict.fromkeys(there))
-                raise ValueError(f"preflight.calibrated: there is no instrument {name!r} here; there are {known}")
+                raise ValueError(f"preflight.{setting}: there is no instrument {name!r} here; there are {known}")
         return self
 
     @property

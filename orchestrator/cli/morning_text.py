@@ -15,11 +15,12 @@ from orchestrator.report.morning_words import (
     mark_words,
     numbers_lines,
     numbers_words,
+    short_state,
     shown,
+    to_do_of,
     together_words,
     when_words,
 )
-from orchestrator.states import RunState
 
 _INDENT = 2
 # A label has up to 64 letters; the page and --json have all of it.
@@ -54,13 +55,7 @@ def _lines(report: Morning, width: int | None) -> Iterator[str]:
         yield said("Simulated instruments: no cell is real, and times are those of the simulated rack.")
     yield from (said(f"! {line.said[:1].upper()}{line.said[1:]}", _INDENT) for line in report.rig_first)
     yield from ("", _head("Needs hands"))
-    if not report.needs and not report.elsewhere:
-        yield from ("No cell needs hands.", "")
-    for runs in grouped(report.needs):
-        yield from _about(runs, width)
-        yield ""
-    for line in report.elsewhere:
-        yield from (said(f"{line.what}: {line.said}", _INDENT), "")
+    yield from _needs(report, width)
     if report.ending:
         rows = [(run.channel, _name(run), run.left) for run in report.ending]
         yield from _table("Ends today", _TIMES, rows, width)
@@ -83,6 +78,19 @@ def _lines(report: Morning, width: int | None) -> Iterator[str]:
     yield from (said(line, _INDENT) for line in numbers_lines(report))
 
 
+def _needs(report: Morning, width: int | None) -> Iterator[str]:
+    """Yield what needs hands, and where the commands about it are typed."""
+    if not report.needs and not report.elsewhere:
+        yield from ("No cell needs hands.", "")
+    for runs in grouped(report.needs):
+        yield from _about(runs, width)
+        yield ""
+    for line in report.elsewhere:
+        yield from (hanging(shown(f"{line.what}: {line.said}"), width, _INDENT), "")
+    if report.where_to_type:
+        yield from (hanging(shown(report.where_to_type), width, 0), "")
+
+
 def _head(title: str) -> str:
     return f"{title}\n{'-' * len(title)}"
 
@@ -95,13 +103,14 @@ def _about(runs: Sequence[RunLine], width: int | None) -> Iterator[str]:
         title, said = together_words(runs)
     yield hanging(shown(title), width, _INDENT)
     numbers = "" if len(runs) > 1 else numbers_words(run)
-    for sentence in filter(None, (said, run.to_do and f"To do: {run.to_do}", numbers)):
+    to_do = to_do_of(runs)
+    for sentence in filter(None, (said, to_do and f"To do: {to_do}", numbers)):
         yield hanging(indent + shown(sentence), width, _INDENT)
 
 
 def _row(run: RunLine, now_unix_s: float) -> tuple[object, ...]:
     age = age_words(run, now_unix_s) or None
-    state = None if run.state is RunState.RUNNING else run.state.value
+    state = short_state(run) or None
     more = "; ".join(filter(None, [run.left, compared(run.over_cycles)]))
     return run.channel, _name(run), state, run.tested_h, run.numbers.cycles, run.cycle, run.voltage_v, age, more
 

@@ -83,11 +83,15 @@ _SENT = (
 
 def _open_row(row: Mapping[str, Any]) -> Sequence[object]:
     from orchestrator.events import EventKind
+    from orchestrator.events.to_do import headline
 
     told = "nobody yet" if row["told_unix_s"] is None else local_time(row["told_unix_s"])
     since = local_time(row["opened_unix_s"])
-    happened = row["sentence"] if row["kind"] in (None, EventKind.STATE) else f"{row['kind']}: {row['sentence']}"
-    return since, row["key"], row["channel"], row["label"], row["notices"], told, happened
+    happened = (
+        row["sentence"] if row["kind"] in (None, EventKind.STATE) else f"{headline(row['kind'])}: {row['sentence']}"
+    )
+    label = ", ".join(filter(None, (row["label"], "simulated" if row["simulated"] else "")))
+    return since, row["key"], row["channel"], label, row["notices"], told, happened
 
 
 def _sent_row(row: Mapping[str, Any]) -> Sequence[object]:

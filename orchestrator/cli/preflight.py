@@ -13,25 +13,19 @@ import typer
 
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
-    AcceptVoltage,
     BenchFile,
-    ConfirmImplausible,
     Json,
-    Label,
     MaybeCell,
     MaybeChannel,
     MaybeRecipe,
-    Mounted,
-    Queue,
-    SameCell,
-    SecondPerson,
-    SetValues,
     StoreFile,
 )
-from orchestrator.cli.client import By, ServiceClient, Url, named
+from orchestrator.cli.client import ServiceClient, Url, named
 from orchestrator.cli.given import Given, gathered
+from orchestrator.cli.order_options import OrderOptions, with_order_options
 from orchestrator.cli.output import DONE, FAILED, print_json, print_table, say
 from orchestrator.cli.tables import Column
+from orchestrator.client.errors import RequestRefused
 from orchestrator.client.paths import channel_path
 
 if TYPE_CHECKING:
@@ -52,23 +46,17 @@ class Lamp(StrEnum):
     OFF = "off"
 
 
+@with_order_options
 def preflight(
+    *,
     recipe: MaybeRecipe = None,
     cell: MaybeCell = None,
     channel: MaybeChannel = None,
     bench: BenchFile = None,
-    set_values: SetValues = None,
-    label: Label = "",
-    mounted: Mounted = "",
-    same_cell: SameCell = False,
-    queue: Queue = False,
-    confirm_implausible: ConfirmImplausible = "",
-    second_person: SecondPerson = "",
-    accept_voltage: AcceptVoltage = "",
+    options: OrderOptions,
     lamp: Annotated[
         Lamp | None, typer.Option("--lamp", help="Switch the lamp of --channel, where its instrument has one.")
     ] = None,
-    by: By = "",
     store: StoreFile = DEFAULT_STORE,
     url: Url = None,
     json: Json = False,
@@ -79,18 +67,14 @@ def preflight(
     --bench, they are made of recipe, cell and bench file alone, and those that need the instruments are told as
     'not asked'. The service makes the same checks when the run is ordered, and before it starts.
     """
-    from orchestrator.cli.run_by_service import Order
-    from orchestrator.rack.mounted_cells import Terms
-
     client = ServiceClient(store, url)
     if lamp is not None:
-        _switch(client, channel, lamp, named(by), is_told=not json or recipe is None)
+        _switch(client, channel, lamp, named(options.by), is_told=not json or recipe is None)
         if recipe is None:
             return
-    given = Given(recipe, cell, channel, changes=tuple(set_values or ()))
+    given = Given(recipe, cell, channel, changes=tuple(options.set_values or ()))
     given.check()
-    terms = Terms(queue, mounted, same_cell)
-    order = Order(given, channel or "", label, by, terms, confirm_implausible, accept_voltage, second_person)
+    order = options.order(given)
     if bench is None and client.answers():
         found = _served(order, client, store)
     else:
@@ -109,7 +93,14 @@ def _served(order: Order, client: ServiceClient, store: Path) -> dict[str, Any]:
     body, told = order.as_json(store), -1
     until_s = time.monotonic() + _ASKED_FOR_S
     while True:
-        found: dict[str, Any] = {**client.post("/preflight", body), "service": client.url}
+        try:
+            found: dict[str, Any] = {**client.post("/preflight", body), "service": client.url}
+        except RequestRefused as err:
+            # Others have theirs made: nothing was checked, and nothing is wrong.
+            if err.retry_after_s is None or time.monotonic() > until_s:
+                raise
+            time.sleep(err.retry_after_s)
+            continue
         left_s = float(found["ready_in_s"])
         if not left_s or time.monotonic() > until_s:
             return found
@@ -183,8 +174,7 @@ def _switch(client: ServiceClient, channel: str | None, lamp: Lamp, by: str, *, 
     """Order the lamp of a channel, once."""
     if channel is None:
         raise typer.BadParameter("--lamp needs --channel CHANNEL")
-    if not client.answers():
-        client.no_service()
+    client.need_service()
     now = client.post(channel_path(channel, "lamp"), {"by": by, "on": lamp is Lamp.ON})
     if is_told:
         say(now["words"])

@@ -62,8 +62,7 @@ class Order:
 def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json: bool) -> int:
     """Queue a run at the service; return the exit status."""
     body = order.as_json(store)
-    if not client.answers():
-        client.no_service()
+    client.need_service()
     if not order.channel:
         order = replace(order, channel=_channel_of(order.given, client, store))
         body = {**body, "channel": order.channel}

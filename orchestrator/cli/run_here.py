@@ -13,13 +13,13 @@ from orchestrator.cli.client import named
 from orchestrator.cli.given import Given, gathered
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, ProgressView, fail, print_json, say, stopped_by_ctrl_c
 from orchestrator.cli.step_table import step_table
-from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from orchestrator.bench.settings import BenchSettings
     from orchestrator.bench.simulated import SimulatedRack
     from orchestrator.cli.given import Gathered
+    from orchestrator.cli.order_options import OrderOptions
     from orchestrator.rack.launch import Launch
     from orchestrator.runs.order_files import OrderFiles
     from protocols.cell import Cell
@@ -34,12 +34,7 @@ class OrderHere:
     cell_model: str | None
     vary: tuple[str, ...]
     seed: int | None
-    confirm_implausible: str
-    terms: Terms
-    by: str
-    accept_voltage: str = ""
-    label: str = ""
-    second_person: str = ""
+    options: OrderOptions
 
     def loaded(self, store: Path) -> Launch:
         """Read the files of the order, and the earlier run that it names, from ``store`` if no other is named."""
@@ -49,7 +44,7 @@ class OrderHere:
 
         found = gathered(self.given, store, self._settings())
         files = found.files
-        cell, accept = parse_cell(files.cell.text, files.cell.file), self.accept_voltage
+        cell, accept = parse_cell(files.cell.text, files.cell.file), self.options.accept_voltage
         if self.bench:
             where: BenchSettings | SimulatedRack = load_bench(self.bench)
         else:
@@ -57,21 +52,16 @@ class OrderHere:
             accept = accept or str(found.before.get("accept_voltage", ""))
             where, files = self._simulated(cell, found, accept)
         recipe = parse_recipe(files.recipe.text, files.recipe.file)
-        by = named(self.by, needed=self.bench is not None)
-        launched = Launch(recipe, cell, found.channel, where, self.confirm_implausible, self.terms, by, accept)
-        return replace(launched, label=self.label, files=files, second_person=self.second_person)
+        said = self.options
+        by = named(said.by, needed=self.bench is not None)
+        launched = Launch(recipe, cell, found.channel, where, said.confirm_implausible, said.terms(), by, accept)
+        return replace(launched, label=said.label, files=files, second_person=said.second_person)
 
     def _settings(self) -> dict[str, Any]:
         """Return what was said of this run besides its files; what was not said is left out later."""
-        return {
-            "bench": str(self.bench or ""),
-            "label": self.label,
-            "accept_voltage": self.accept_voltage,
-            "confirm_implausible": self.confirm_implausible,
-            "second_person": self.second_person,
-            "mounted": self.terms.mounted,
-            "same_cell": self.terms.same_cell,
-        }
+        said = self.options
+        words = {name: word or "" for name, word in said.words().items() if name != "by"}
+        return {"bench": str(self.bench or ""), "label": said.label, **words, "same_cell": said.same_cell}
 
     def _simulated(self, cell: Cell, found: Gathered, accept: str) -> tuple[SimulatedRack, OrderFiles]:
         """Return the rack, with the cell model and the seed of the order, else those of the earlier simulated run."""

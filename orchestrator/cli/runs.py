@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,56 +9,43 @@ import typer
 
 from orchestrator.cli.arguments import (
     DEFAULT_STORE,
-    AcceptVoltage,
     BenchFile,
     CellModel,
     ColumnNames,
-    ConfirmImplausible,
     EveryColumn,
     Json,
-    Label,
     Like,
     LikeFrom,
     MaybeCell,
     MaybeChannel,
     MaybeRecipe,
     ModelSeed,
-    Mounted,
-    Queue,
-    SameCell,
-    SecondPerson,
-    SetValues,
     StoreFile,
     Vary,
 )
-from orchestrator.cli.client import By, ServiceClient, Url
+from orchestrator.cli.client import ServiceClient, Url
+from orchestrator.cli.order_options import OrderOptions, with_order_options
 from orchestrator.cli.output import print_json, say
 from orchestrator.cli.run_filters import Channels, Labels, Last, Recipes, RunFilters, Simulated, Since, States, Until
 
 
+@with_order_options
 def run(
+    *,
     context: typer.Context,
     recipe: MaybeRecipe = None,
     cell: MaybeCell = None,
     channel: MaybeChannel = None,
     like: Like = "",
     like_from: LikeFrom = None,
-    set_values: SetValues = None,
     bench: BenchFile = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
     cell_model: CellModel = None,
     vary: Vary = None,
     store: StoreFile = DEFAULT_STORE,
     seed: ModelSeed = None,
-    label: Label = "",
+    order: OrderOptions,
     wait: Annotated[bool, typer.Option("--wait", help="With the service: wait for the run's end.")] = False,
-    by: By = "",
-    queue: Queue = False,
-    mounted: Mounted = "",
-    same_cell: SameCell = False,
-    confirm_implausible: ConfirmImplausible = "",
-    second_person: SecondPerson = "",
-    accept_voltage: AcceptVoltage = "",
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -75,27 +61,21 @@ def run(
     commit: a power cut may take the last records, a killed process takes none. The same seed makes them again.
     """
     from orchestrator.cli.given import Given
-    from orchestrator.rack.mounted_cells import Terms
 
     varied = tuple(vary or ())
-    _check(bench, simulate, cell_model is not None or bool(varied) or seed is not None, queue, mounted, same_cell)
-    given = Given(recipe, cell, channel, like, like_from, tuple(set_values or ()))
+    _check(bench, simulate, cell_model is not None or bool(varied) or seed is not None, order)
+    given = Given(recipe, cell, channel, like, like_from, tuple(order.set_values or ()))
     given.check()
-    terms = Terms(queue, mounted, same_cell)
     if bench is None and not simulate:
-        from orchestrator.cli.run_by_service import Order, order_run
+        from orchestrator.cli.run_by_service import order_run
 
-        ordered = Order(given, channel or "", label, by, terms, confirm_implausible, accept_voltage, second_person)
-        raise typer.Exit(order_run(ordered, ServiceClient(store, url), store, wait, json))
+        raise typer.Exit(order_run(order.order(given), ServiceClient(store, url), store, wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
     if simulate:
         store = own_store(context, store)
-    words = {"by": by, "confirm_implausible": confirm_implausible, "accept_voltage": accept_voltage, "mounted": mounted}
-    words["second_person"] = second_person
-    check_names(channel=channel, label=label, **{key: word or None for key, word in words.items()})
-    here = OrderHere(given, bench, cell_model, varied, seed, confirm_implausible, terms, by, accept_voltage, label)
-    raise typer.Exit(run_here(replace(here, second_person=second_person), store, json))
+    check_names(channel=channel, label=order.label, **order.words())
+    raise typer.Exit(run_here(OrderHere(given, bench, cell_model, varied, seed, order), store, json))
 
 
 def own_store(context: typer.Context, store: Path) -> Path:
@@ -109,22 +89,15 @@ def own_store(context: typer.Context, store: Path) -> Path:
     return chosen
 
 
-def _check(
-    bench: Path | None,
-    simulate: bool,
-    has_model: bool,
-    queue: bool,
-    mounted: str,
-    same_cell: bool,
-) -> None:
+def _check(bench: Path | None, simulate: bool, has_model: bool, order: OrderOptions) -> None:
     """Check that the options of ``run`` go together. Raises BadParameter."""
     if simulate and bench is not None:
         raise typer.BadParameter("say either --simulate or --bench FILE")
     if not simulate and has_model:
         raise typer.BadParameter("--cell-model, --vary and --seed are for --simulate: a real cell has none of them")
-    if queue and (simulate or bench is not None):
+    if order.queue and (simulate or bench is not None):
         raise typer.BadParameter("--queue is for the service: a run that is made here and now waits for nobody")
-    if simulate and (mounted or same_cell):
+    if simulate and (order.mounted or order.same_cell):
         raise typer.BadParameter("--mounted and --same-cell are for real channels: a simulated one has the model on it")
 
 

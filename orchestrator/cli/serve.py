@@ -80,7 +80,7 @@ def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str 
     from pydantic import ValidationError
 
     from orchestrator.bench.mqtt_settings import mqtt_in
-    from orchestrator.bench.service_settings import read_document, service_in
+    from orchestrator.bench.service_settings import read_document, rig_in, service_in
     from orchestrator.serving.processes import Served
 
     document = read_document(bench)
@@ -91,35 +91,34 @@ def _serve_bench(bench: Path, store: Path, changed: dict[str, Any], broker: str 
         # With everything else that is wrong in the file, in words.
         _bench_of(document, bench)
         raise
-    told = _notices_of(document, bench) if notices is None else _notices_in_file(notices)
-    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker), told))
+    rig = rig_in(document)
+    told = _notices_of(document, bench) if notices is None else _notices_in_file(read_document(notices), notices, rig)
+    return _serve(Served(service, store, partial(_bench_of, document, bench), _feed_to(mqtt, broker, rig), told))
 
 
-def _notices_of(document: dict[str, Any], file: Path) -> NoticeSettings | None:
-    """Return who is told of what happens, None for nobody."""
+def _notices_of(document: dict[str, Any], file: Path, rig: str = "") -> NoticeSettings | None:
+    """Return who is told of what happens, None for nobody; ``rig`` where the file does not name the rig."""
     from orchestrator.bench.notice_settings import notices_in
 
-    told = notices_in(document, file)
+    told = notices_in(document, file, rig)
     if told is not None:
         need("notices")
     return told
 
 
-def _notices_in_file(file: Path) -> NoticeSettings:
-    from orchestrator.bench.service_settings import read_document
-
-    told = _notices_of(read_document(file), file)
+def _notices_in_file(document: dict[str, Any], file: Path, rig: str = "") -> NoticeSettings:
+    told = _notices_of(document, file, rig)
     if told is None:
         raise typer.BadParameter(f"{file} has no table [notices]; docs/notices.md shows one", param_hint="--notices")
     return told
 
 
-def _feed_to(settings: MqttSettings | None, broker: str | None) -> MqttSettings | None:
+def _feed_to(settings: MqttSettings | None, broker: str | None, rig: str) -> MqttSettings | None:
     """Return the settings of the feed with the broker of ``--mqtt``, None for no feed; its library must be there."""
-    from orchestrator.bench.mqtt_settings import with_broker
+    from orchestrator.bench.mqtt_settings import named, with_broker
 
     if broker is not None:
-        settings = with_broker(settings, broker)
+        settings = named(with_broker(settings, broker), rig)
     if settings is not None:
         need("mqtt")
     return settings
@@ -145,16 +144,17 @@ def _serve_simulated(
 
     from orchestrator.api.address import reserved
     from orchestrator.api.store_rights import check_rights
-    from orchestrator.bench.service_settings import ServiceSettings
+    from orchestrator.bench.service_settings import ServiceSettings, read_document, rig_in
     from orchestrator.bench.serving import ensure_simulated_rack, standing_rack
     from orchestrator.rack.lock import last_alive_unix_s
     from orchestrator.serving.processes import Served
 
-    told = None if notices is None else _notices_in_file(notices)
+    document = {} if notices is None else read_document(notices)
+    told = None if notices is None else _notices_in_file(document, notices)
     _refuse_second(store)
     # Before a rack, a store or a token is made: where store or address are refused, nothing is left behind.
     check_rights(store)
-    feed = _feed_to(None, broker)
+    feed = _feed_to(None, broker, rig_in(document))
     before = standing_rack(store)
     service = (before.service if before is not None else ServiceSettings()).model_copy(update=changed)
     with closing(reserved(service)) as listening:

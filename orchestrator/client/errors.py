@@ -25,11 +25,15 @@ class NoAnswer(NotServed):
 
 
 class RequestRefused(NotServed):
-    """The service refused the request in its own words and changed nothing; ``http_status`` is that of its answer."""
+    """The service refused the request in its own words and changed nothing; ``http_status`` is that of its answer.
 
-    def __init__(self, sentence: str, http_status: int) -> None:
+    ``retry_after_s``: it has too much to do, and asks for so much time; None where it does not say so.
+    """
+
+    def __init__(self, sentence: str, http_status: int, retry_after_s: float | None = None) -> None:
         super().__init__(sentence)
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
 
 
 class AnswerLost(NotServed):

@@ -158,8 +158,7 @@ class ServiceClient:
             raise CannotAsk(f"other machines are asked over https only, not at {self.url}")
         token = self._given_token or os.environ.get("CELLRIG_TOKEN") or read_token(token_path(self._store))
         if not token:
-            if not self.answers():
-                self.no_service()
+            self.need_service()
             raise CannotAsk(f"no token: give --store of the service ({token_path(self._store)}), or CELLRIG_TOKEN")
         return token
 
@@ -168,7 +167,9 @@ class ServiceClient:
             sentence = str(reply.json()["error"])
         except (ValueError, KeyError, TypeError):
             sentence = f"{self.url} answers with status {reply.status_code}: is it cellrig?"
-        raise RequestRefused(sentence, reply.status_code)
+        # In seconds: no server here says it as a date.
+        wait = reply.headers.get("retry-after", "")
+        raise RequestRefused(sentence, reply.status_code, float(wait) if wait.isdecimal() else None)
 
     def _not_proved(self, method: str, err: NotProved) -> NoReturn:
         what = f"{self.url}: {err}"
@@ -195,11 +196,19 @@ class ServiceClient:
         # Refused is what every machine says of a port where nobody listens: it adds nothing.
         self.no_service("" if "refused" in str(err) else f" ({err})")
 
+    def need_service(self) -> None:
+        """Check that a service answers. Raises NoAnswer, which says what to do."""
+        if not self.answers():
+            self.no_service()
+
     def no_service(self, detail: str = "") -> NoReturn:
         """Say that no service answers, and what to do, in the same words for every command."""
+        from orchestrator.rack.lock import public_address
+
         raise NoAnswer(
-            f"no service answers at {self.url}{detail}; start it with 'cellrig serve', or do without it: 'cellrig run' "
-            "with --bench FILE or --simulate runs here and now, 'cellrig stop --direct' stops a channel at its tester"
+            f"no service answers at {public_address(self._store, self.url)}{detail}; start it with 'cellrig serve': "
+            "until then nothing is watched, and testers go on under their own limits. Without it 'cellrig run' with "
+            "--bench FILE or --simulate runs here and now, and 'cellrig stop --direct' stops a channel at its tester"
         )
 
 

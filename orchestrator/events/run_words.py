@@ -1,27 +1,18 @@
-"""A run in a sentence, and what a person does about it: the same words in ``status``, notices and the morning page."""
+"""A run in a sentence: the same words in ``status``, notices and the morning page."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from orchestrator.events.time_left import left_of
+from orchestrator.events.to_do import what_to_do
 from orchestrator.events.values import RunUpdate
 from orchestrator.states import RunState
 
-_TO_DO = {
-    RunState.TRIPPED: "Look at the cell, then: cellrig ack {run}",
-    RunState.UNKNOWN: (
-        "Look at {channel} on the tester, and switch it off there if it still works; to send the stop again: "
-        "cellrig stop {run}"
-    ),
-    RunState.HOLDING: "Look at the cell; to go on: cellrig resume {run}, to end it: cellrig stop {run}",
-    RunState.AWAITING_OPERATOR: "Do what it says, then: cellrig resume {run}",
-    RunState.UNSEEN: (
-        "See whether the tester and its computer are on and connected; what it records meanwhile is fetched when it "
-        "answers"
-    ),
-    RunState.QUEUED: "Put the cell on {channel}, then: cellrig mounted {run}",
-}
+# How the reason of a run begins that works, and whose records its store does not take.
+NOT_STORED = "its records are not stored"
+# The same of one that was stopped, as its tester has confirmed.
+END_NOT_STORED = "is stopped, which is not stored yet"
 
 
 class ToldRun(Protocol):
@@ -52,17 +43,6 @@ class ToldRun(Protocol):
         """The run time at its last record."""
 
 
-def what_to_do(state: RunState, run_id: str, channel: str) -> str:
-    """Say what a person does about a run in a state, the verb first; empty where there is nothing to do.
-
-    Of a queued run it holds where the run waits until somebody says that its cell is mounted.
-
-    >>> what_to_do(RunState.TRIPPED, "R000007", "21-1-3")
-    'Look at the cell, then: cellrig ack R000007'
-    """
-    return _TO_DO.get(state, "").format(run=run_id, channel=channel)
-
-
 def run_words(update: RunUpdate) -> str:
     """Describe the present activity of a run in a sentence, and what a person does where one is needed."""
     said = situation(update)
@@ -77,6 +57,8 @@ def situation(update: RunUpdate) -> str:
     voltage = "" if update.voltage_v is None else f", {update.voltage_v:+z.4f} V"
     why = f": {update.reason}" if update.reason else ""
     match update.state:
+        case RunState.RUNNING if update.reason.startswith(END_NOT_STORED):
+            return f"{run} {update.reason}"
         case RunState.RUNNING:
             doing = f": {update.reason};" if update.reason else ","
             return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"

@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiomqtt
 
@@ -32,6 +32,30 @@ _SILENT_AFTER = 0.6
 _SILENT = logging.getLogger("orchestrator.feed.paho")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+
+
+class BrokerClient(aiomqtt.Client):
+    """The library's client, which watches no socket that is closed before its turn.
+
+    The library asks the loop to watch a socket by its number, a moment later. By then a connection that breaks may have
+    closed it, and another socket may have its number.
+    """
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401 - the library's
+        """Have the loop call the library when something can be written."""
+        del userdata
+        self._loop.call_soon_threadsafe(self._watch_writing, client, sock)
+
+    def _watch_writing(self, client: Any, sock: Any) -> None:  # noqa: ANN401 - the library's
+        if sock.fileno() >= 0:
+            self._loop.add_writer(sock.fileno(), self._write, client)
+
+    def _write(self, client: Any) -> None:  # noqa: ANN401 - the library's
+        try:
+            client.loop_write()
+        except Exception as err:  # noqa: BLE001 - whatever it is, the connection is broken, and whoever waits hears it
+            if not self._disconnected.done():
+                self._disconnected.set_exception(err)
 
 
 class BrokerLost(Exception):
@@ -103,7 +127,7 @@ Connect = Callable[[MqttSettings, str, Message], AbstractAsyncContextManager[Lin
 @asynccontextmanager
 async def connected(settings: MqttSettings, client_id: str, will: Message) -> AsyncIterator[Link]:
     """Connect, and disconnect in order at the end of the block. Raises BrokerLost; SettingsError for wrong files."""
-    client = aiomqtt.Client(
+    client = BrokerClient(
         settings.host,
         settings.broker_port,
         username=settings.user,

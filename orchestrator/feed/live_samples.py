@@ -139,8 +139,8 @@ class LiveSamples:
         self._marks.note_samples({it.test: it.confirmed for it in self._tests.values()})
 
     def next_due_s(self, now_s: float) -> float:
-        """Return how long it takes until a channel that has waited may send again."""
-        return min((due_s - now_s for due_s in self._due_s.values() if due_s > now_s), default=PERIOD_S)
+        """Return how long it takes until a channel that has waited may send again; infinite where none waits."""
+        return min((due_s - now_s for due_s in self._due_s.values() if due_s > now_s), default=float("inf"))
 
     def _begun(self, test: int, run_id: str, channel: str, simulated: bool | None) -> _Followed:
         """Begin to follow a test: at its first record, if it began under our eyes."""

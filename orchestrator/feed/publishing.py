@@ -14,7 +14,7 @@ import socket
 from orchestrator.feed.broker import BrokerLost, Connect, Link, connected
 from orchestrator.feed.broker_report import BrokerReport, stored_by
 from orchestrator.feed.discovery import Discovery
-from orchestrator.feed.live_samples import PERIOD_S, LiveSamples
+from orchestrator.feed.live_samples import LiveSamples
 from orchestrator.feed.marks import Marks
 from orchestrator.feed.messages import Message, Topics
 from orchestrator.feed.outbox import CYCLES, SPECTRA, EventOutbox, RowOutbox, newest_event
@@ -50,9 +50,16 @@ class Feed:
     """The feed of one store; ``over`` ends it in order."""
 
     def __init__(
-        self, plan: FeedPlan, link: ControlLink, fan: LiveFan, over: asyncio.Event, connect: Connect = connected
+        self,
+        plan: FeedPlan,
+        link: ControlLink,
+        fan: LiveFan,
+        over: asyncio.Event,
+        connect: Connect = connected,
+        look_s: float = _LOOK_S,
     ) -> None:
-        """Read how far was sent before. Raises StoreError."""
+        """Read how far was sent before; the store is asked for commits every ``look_s``. Raises StoreError."""
+        self._look_s = look_s
         self._settings, self._fan, self._over, self._connect = plan.mqtt, fan, over, connect
         self._reading = Reading(plan.store)
         # Before anything else is opened: it may not be there yet.
@@ -72,6 +79,7 @@ class Feed:
         self._report = BrokerReport(stored_by(link), self._where())
         self._told_of: set[str] | None = None
         self._answered_s = float("-inf")
+        self._valid_s = VALID_BEATS * plan.mqtt.keep_alive_s
         self._last_trouble = ""
         # Set when control is lost or back.
         self._turned = asyncio.Event()
@@ -144,7 +152,7 @@ class Feed:
                 version = now
                 for committed in self._committed:
                     committed.set()
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(self._look_s)
 
     async def _beat(self, link: Link) -> None:
         """Publish the heartbeat; its answer confirms the records that left before it."""
@@ -161,8 +169,12 @@ class Feed:
                 )
             )
             self._samples.confirm(left)
-            # At once when control is lost or back.
-            await _set_within(self._turned, self._settings.keep_alive_s)
+            # At once when control is lost or back, or when what it last said of the channels loses its validity.
+            left_s = self._answered_s + self._valid_s - asyncio.get_running_loop().time()
+            patience_s = (
+                min(self._settings.keep_alive_s, left_s + _GATHER_S) if answers else self._settings.keep_alive_s
+            )
+            await _set_within(self._turned, patience_s)
             self._turned.clear()
 
     def _note_lost(self) -> None:
@@ -171,7 +183,7 @@ class Feed:
 
     def _control_answers(self) -> bool:
         age_s = asyncio.get_running_loop().time() - self._answered_s
-        return self._fan.followed.is_set() and age_s <= VALID_BEATS * self._settings.keep_alive_s
+        return self._fan.followed.is_set() and age_s <= self._valid_s
 
     async def _send_states(self, link: Link) -> None:
         """Publish every channel once a heartbeat, and one that has changed at once, while control answers."""
@@ -200,9 +212,8 @@ class Feed:
         except ControlSilent:
             return
         if channels is None:
-            was_lost = not self._control_answers()
             self._answered_s = asyncio.get_running_loop().time()
-            if was_lost:
+            if not self._told_answers:
                 self._turned.set()
             await self._tell_home_assistant(link, {str(it["channel"]) for it in told})
         await self._all_of(link, self._states.messages(told))
@@ -231,7 +242,8 @@ class Feed:
         rows_s, all_s = loop.time() + _ROWS_S, loop.time() + _ALL_ROWS_S
         is_due = False
         while True:
-            is_due |= await _set_within(committed, _ROWS_S)
+            # Without a commit there is nothing to look for but what nobody follows any more.
+            is_due |= await _set_within(committed, max(0.0, (rows_s if is_due else all_s) - loop.time()))
             committed.clear()
             await self._send_events(link)
             now_s = loop.time()
@@ -277,7 +289,7 @@ class Feed:
             for bundle in self._samples.due(now_s):
                 await link.publish(bundle.message)
                 self._samples.note_sent(bundle, now_s)
-            patience_s = min(PERIOD_S, self._samples.next_due_s(loop.time()))
+            patience_s = min(_TESTS_S, self._samples.next_due_s(loop.time()))
 
     async def _all_of(self, link: Link, messages: list[Message]) -> None:
         _, trouble = await link.publish_all(messages)

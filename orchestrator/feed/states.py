@@ -33,7 +33,7 @@ class States:
 
     async def ask(self, channels: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """Return what control says of channels, of all for None. Raises ControlSilent."""
-        names = None if channels is None else list(channels)
+        names = None if channels is None else sorted(channels)
         if names is None or len(names) > _ONE_BY_ONE:
             found: list[dict[str, Any]] = await self._answer(_CHANNELS)
             return [it for it in found if names is None or it["channel"] in names]

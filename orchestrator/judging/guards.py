@@ -100,7 +100,7 @@ class StepWatch:
         cut_off = executed.end_reason is EndReason.VOLTAGE
         if seen is not None and low <= seen <= high and not cut_off:
             return self._sign(set_a, executed)
-        shown = "no current flowed" if seen is None else f"{seen:.4g} ohm"
+        shown = "no current flowed" if seen is None else f"{seen / 1e6:.4g} Mohm" if seen >= 1e6 else f"{seen:.4g} ohm"
         likely = "the cell is shorted" if seen is not None and seen < low else "no cell, or bad contact"
         message = f"{shown}; the window is {low:g} to {high:g} ohm: {likely}"
         return [Finding(FindingKind.CHECK_FAILED, Action.STOP, message, executed.start_s)]

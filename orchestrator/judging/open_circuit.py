@@ -118,7 +118,6 @@ class OpenCircuitWatch:
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed``."""
-        self._before = dict(self._before)
         undo = as_before(self, "_number", "_row", "_before", "_cut", "_has_passed", "_is_told", "_marked_a")
         self._before = dict(self._before)
         return undo

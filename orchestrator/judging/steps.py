@@ -140,8 +140,8 @@ class _OpenStep:
         if not whole:
             return
         if self._first_ah is None:
+            # Between the first sample and itself no charge passed, whatever its voltage.
             self._first_ah = self._before_ah = whole[0].capacity_ah
-            self._before_v = whole[0].voltage_v
         # Mean voltage weighted by the charge that the tester counted, by the trapezoid rule; signed, unlike its energy.
         before_v, before_ah, twice_v_ah = self._before_v, self._before_ah, self._twice_v_ah
         for sample in whole:
@@ -188,7 +188,6 @@ class _OpenStep:
         half_s = self._times_s[-1] / 2
         volt_s = curr_s = 0.0
         before: tuple[float, float, float] | None = None
-        count = 0
         for now in zip(self._times_s, self._volts, self._amperes, strict=True):
             if now[0] < half_s:
                 continue
@@ -197,8 +196,8 @@ class _OpenStep:
                 volt_s += (before[1] + now[1]) * dt_s
                 curr_s += (before[2] + now[2]) * dt_s
             before = now
-            count += 1
-        if count == 1 or curr_s == volt_s == 0.0:
+        if curr_s == volt_s == 0.0:
+            # One record, or several of one moment, or nothing to see: the last one tells it.
             volt_s, curr_s = self._volts[-1], self._amperes[-1]
         return volt_s / curr_s if curr_s > 0 else None
 

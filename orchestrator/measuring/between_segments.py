@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from drivers.errors import MacroRefused, MeasurementFailed
@@ -83,6 +84,7 @@ class BetweenSegments:
                     return False
             if run.state is RunState.PREFLIGHT:
                 await self._resume(run)
+            self._judge(run, self._shorts.check_after_restart)
             while (segment := run.progress.measurement) is not None:
                 if not await self._carry_out(run, segment):
                     return False
@@ -227,11 +229,15 @@ class BetweenSegments:
         if not await self._writer.write_outcome(run, what, lambda: self._store_whole(run, segment, station, kept)):
             return
         failpoint("measurement stored")
+        self._judge(run, self._shorts.check)
+
+    def _judge(self, run: Run, check: Callable[[Run], None]) -> None:
+        """Check the spectra of a run for soft shorts."""
         try:
-            self._shorts.check(run)
+            check(run)
         except (ArithmeticError, LookupError, StoreError, ValueError):
-            # The spectrum is stored; what cannot be judged must not keep the run from going on.
-            logger.exception("run %s: its spectrum could not be judged", run.run_id)
+            # They are stored; what cannot be judged must not keep the run from going on.
+            logger.exception("run %s: its spectra could not be judged", run.run_id)
 
     def _store_whole(self, run: Run, segment: MeasurementSegment, station: Station, visit: Visit) -> None:
         """Store a complete measurement and advance the run to its next segment, in one commit."""

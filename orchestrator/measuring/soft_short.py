@@ -24,6 +24,11 @@ class SoftShortWatches:
         self._store = store
         self._watches: dict[str, tuple[SoftShortWatch, StepReader]] = {}
 
+    def check_after_restart(self, run: Run) -> None:
+        """Judge the spectra of a run that this process has not judged: the one before may have died over the last."""
+        if run.run_id not in self._watches and self._store.measurements(run.run_id):
+            self.check(run)
+
     def check(self, run: Run) -> None:
         """Judge everything new of a run up to its newest spectrum; a verdict that is worse than before is an event."""
         if run.request.program.cell.kind != CellKind.LI_LI:

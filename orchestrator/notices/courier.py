@@ -105,7 +105,7 @@ class Courier:
 
     async def _tried(self, message: Message, target: str) -> Outcome:
         title = title_of(message, self._rig)
-        outcome = await self._around.deliver(target, Letter(title, body_of(message, self._rig)))
+        outcome = await self._around.deliver(target, Letter(title, body_of(message, self._rig, self._state.store)))
         self._policy.note(outcome, asyncio.get_running_loop().time())
         self._state.keep_delivery(message, title, outcome, wall_time())
         if not outcome.is_delivered:

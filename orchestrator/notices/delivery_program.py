@@ -63,35 +63,47 @@ def _split(text: str) -> list[str]:
 
 def main() -> None:
     """Read what to send, send it, answer, and end; or serve one message a line, each by a forked process."""
+    # What a library prints is no answer.
+    answers = os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if sys.argv[1:] == ["--serve"]:
-        serve()
-    _answer(json.load(sys.stdin))
+        serve(answers)
+    _answer(json.load(sys.stdin), answers)
 
 
-def serve() -> None:
-    """Fork a process for each line that comes, until there are no more."""
+def serve(answers: int) -> None:
+    """Fork a process for each line that comes, until there are no more; it says that it has taken it, and answers.
+
+    ``answers`` is the file descriptor for both.
+    """
     from apprise import Apprise
 
     # Reading an address loads the modules of all services: every forked process has them then.
     Apprise().add("json://127.0.0.1")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Number 0 is no message's: it says that all is loaded.
+    _say(answers, {"number": 0})
     for line in sys.stdin.buffer:
         if os.fork() == 0:
             asked = json.loads(line)
             # Whatever it waits for then, the system ends it.
             signal.setitimer(signal.ITIMER_REAL, asked["deadline_s"])
-            _answer(asked)
+            _say(answers, {"number": asked["number"]})
+            _answer(asked, answers)
     os._exit(0)
 
 
-def _answer(asked: Mapping[str, Any]) -> NoReturn:
+def _say(answers: int, said: Mapping[str, Any]) -> None:
+    # One write: lines of several processes share the pipe.
+    os.write(answers, json.dumps(said).encode() + b"\n")
+
+
+def _answer(asked: Mapping[str, Any], answers: int) -> NoReturn:
     try:
         status, detail = sent(asked)
     except Exception as err:  # noqa: BLE001 - the task's root: the answer says it, and an address may stand in a trace
         status, detail = Status.FAILED, f"apprise failed with {type(err).__name__}"
-    answer = {"number": asked.get("number", 0), "status": status.value, "detail": detail}
-    # One write: lines of several processes share the pipe.
-    os.write(1, json.dumps(answer).encode() + b"\n")
+    _say(answers, {"number": asked.get("number", 0), "status": status.value, "detail": detail})
     os._exit(0)
 
 

@@ -15,17 +15,11 @@ from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind, RunUpdate, Severity
+from orchestrator.events.run_words import NOT_STORED
+from orchestrator.events.to_do import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.courier import Courier, Surroundings
 from orchestrator.notices.event_reader import RunEvent
-from orchestrator.notices.incidents import (
-    DATA_STOPPED,
-    SEEN_BY,
-    SERVICE_DEAD,
-    SERVICE_SILENT,
-    Incident,
-    ended_by,
-    key_of,
-)
+from orchestrator.notices.incidents import SEEN_BY, Incident, ended_by, key_of
 from orchestrator.notices.policy import Policy
 from orchestrator.notices.quiet_hours import daily_test_is_due, is_quiet
 from orchestrator.notices.record_watch import AnswerWatch, RecordWatch
@@ -47,6 +41,8 @@ BEAT_S = 10.0
 READ_TO, READ_TO_AT, TESTED, BEAT = "read to event", "read to event of", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
+# What the event of the run's new state, which is told, says in the same words.
+_SAID_BY_STATE = frozenset({EventKind.LINK_LOST, EventKind.PREFLIGHT})
 # What the notices find themselves, and find again a moment after a person has acknowledged it.
 _LASTING = frozenset({DATA_STOPPED, SERVICE_SILENT, EventKind.SPACE_HOLD.value})
 
@@ -141,6 +137,8 @@ class Dispatcher:
                 ),
                 event.sentence,
             )
+        if event.kind in _SAID_BY_STATE and event.severity.is_at_least(Severity.WARNING):
+            return
         if event.kind == EventKind.SPACE_HOLD and self._space.is_full and self._is_known(EventKind.SPACE_HOLD):
             # Found before the event could be stored.
             return
@@ -213,7 +211,13 @@ class Dispatcher:
         self._close(lambda it: it.first.kind == DATA_STOPPED and it.first.run_id not in stopped, "records come again")
         there = set()
         for found in stopped.values():
-            sentence = f"no record has come for {duration_words(found.silent_s)}, and the run is {found.update.state}"
+            is_kept_out = found.update.reason.startswith(NOT_STORED)
+            if is_kept_out and self._space.is_full:
+                # The full disk is one alarm, and not one for each run.
+                continue
+            what = "been stored" if is_kept_out else "come"
+            sentence = f"no record has {what} for {duration_words(found.silent_s)}, and the run is {found.update.state}"
+            sentence += f": {found.update.reason}" if found.update.reason else ""
             notice = self._own(DATA_STOPPED, sentence, found.update)
             there.add(key_of(notice))
             if not self._is_known(key_of(notice)):

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from orchestrator.events import EventKind
+from orchestrator.events.to_do import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.values import Notice
 
-# What the notices find themselves: no kinds of stored events.
-DATA_STOPPED = "data stopped"
-SERVICE_SILENT = "service does not answer"
-SERVICE_DEAD = "service is dead"
 TEST = "test"
 
 # Alarms of a cause that goes away by itself, with the kind of event that says so.

@@ -14,8 +14,9 @@ from protocols.techniques import TECHNIQUE_KINDS
 
 # Of a run whose records come seldom, so many times its longest pause so far is still none to be alarmed about.
 _PAUSES = 3.0
-# The service says at least that it is there, every 15 s (``orchestrator.api.live_stream``).
-_MOST_QUIET_S = 20.0
+# The service says at least that it is there, every 5 s (``orchestrator.api.live_stream``); what it has not said for
+# twice that counts as silence, before the connection is given up.
+_MOST_QUIET_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)

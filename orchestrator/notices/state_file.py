@@ -67,7 +67,8 @@ class StateFile:
     """The file's connection; it belongs to the thread that opened it. Errors of writing are logged, once."""
 
     def __init__(self, store: Path, *, create: bool = True) -> None:
-        self.path = notices_path(real_path(store))
+        self.store = real_path(store)
+        self.path = notices_path(self.store)
         self._is_told = False
         self._connection: sqlite3.Connection | None = None
         if create:
@@ -174,7 +175,8 @@ class StateFile:
 
     def open_incidents(self) -> list[dict[str, Any]]:
         """Return the incidents that are not over, oldest first, each with its notices' count and gravest facts."""
-        return self._rows(f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL ORDER BY incident.number")
+        rows = self._rows(f"{_INCIDENTS} WHERE incident.closed_unix_s IS NULL ORDER BY incident.number")
+        return [row | {"simulated": _truth(row["simulated"])} for row in rows]
 
     def outside_incident(self, key: str, now_unix_s: float) -> OutsideIncident:
         """Return the incident of a process outside the service, opened now if none is since the last that was closed.
@@ -307,7 +309,7 @@ def _version(connection: sqlite3.Connection) -> int:
 _INCIDENTS = """
 SELECT incident.number, incident.key, incident.opened_unix_s, incident.level, incident.told_unix_s,
     incident.closed_unix_s, incident.closed_by, first.run_id, first.channel, first.label, first.kind, first.sentence,
-    first.at_unix_s, (SELECT count(*) FROM notice WHERE notice.incident = incident.number) AS notices
+    first.at_unix_s, first.simulated, (SELECT count(*) FROM notice WHERE notice.incident = incident.number) AS notices
 FROM incident LEFT JOIN notice AS first
     ON first.number = (SELECT min(number) FROM notice WHERE notice.incident = incident.number)
 """
@@ -325,5 +327,9 @@ def _notice(row: dict[str, Any]) -> Notice:
         row["label"],
         row["person"],
         row["event"],
-        None if row["simulated"] is None else bool(row["simulated"]),
+        _truth(row["simulated"]),
     )
+
+
+def _truth(kept: int | None) -> bool | None:
+    return None if kept is None else bool(kept)

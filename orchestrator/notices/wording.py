@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind, Severity
-from orchestrator.events.run_words import what_to_do
-from orchestrator.notices.incidents import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
+from orchestrator.events.to_do import about_event, headline, what_to_do, where_to_type
 from orchestrator.notices.values import Entry, Message, Notice, Reason
 from orchestrator.states import RunState
 
@@ -27,14 +27,7 @@ _WHY = {
     Reason.REPEAT: "nobody has acknowledged it yet",
     Reason.ESCALATION: "others have not acknowledged it",
 }
-# What a person does now, by kind of notice; of a run's new state, what status and the morning report say.
-_TO_DO = {
-    DATA_STOPPED: "Look at the tester and at 'cellrig status'; whether the test goes on is not known here.",
-    SERVICE_SILENT: "See 'cellrig status' and the service's log; the testers go on under their own limits.",
-    SERVICE_DEAD: "Start it on the rig's machine: cellrig serve. Nothing is watched or stopped by cellrig until then.",
-}
 _STATES = {state.value: state for state in RunState if state is not RunState.QUEUED}
-_LOOK = "Look at the cell; 'cellrig status' says what has become of its run."
 
 
 def rig_name(settings: NoticeSettings) -> str:
@@ -55,8 +48,8 @@ def title_of(message: Message, rig: str) -> str:
     return f"[{word}] {rig}: {_counted(message)}{why}"[:_TITLE_LENGTH]
 
 
-def body_of(message: Message, rig: str) -> str:
-    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged."""
+def body_of(message: Message, rig: str, store: Path | None = None) -> str:
+    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged, and where."""
     if message.is_test:
         return (
             f"{rig} has sent this to every target of its bench file, as it does once a day. Nothing has happened.\n"
@@ -66,20 +59,39 @@ def body_of(message: Message, rig: str) -> str:
     lines = [_line(entry) for entry in entries[:_LINES]]
     if (more := len(entries) - len(lines) + message.left_out) > 0:
         lines.append(f"... and {more} more: 'cellrig notices list', or 'cellrig runs' for what became of each run.")
-    to_do = list(dict.fromkeys(filter(None, (_to_do(entry.notice) for entry in entries[:_LINES]))))
+    to_do = _to_dos([entry.notice for entry in entries[:_LINES]])
     gravest = entries[0].notice
     if gravest.severity is Severity.ALARM:
-        to_do = to_do or ([_LOOK] if gravest.run_id else [])
-        to_do.append(f"To end the repeats: cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}")
+        ack = f"cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}"
+        # The file of the notices stands on the same disk.
+        room = "free space, or as long as a few bytes are free: " if gravest.kind == EventKind.SPACE_HOLD else ""
+        to_do.append(f"To end the repeats: {room}{ack}")
+    if to_do and store is not None:
+        to_do.append(where_to_type(str(store)))
     return "\n".join([*lines, *([""] if to_do else []), *to_do])
 
 
-def _to_do(notice: Notice) -> str:
-    """Say what a person does about a notice; empty where its sentence says all."""
-    if notice.kind != EventKind.STATE or notice.run_id is None:
-        return _TO_DO.get(notice.kind, "")
-    state = _STATES.get(_word(notice))
-    return what_to_do(state, notice.run_id, notice.channel or "") if state else ""
+def _to_dos(notices: Sequence[Notice]) -> list[str]:
+    """Say what a person does about notices, each thing once, of which the gravest is the first.
+
+    Of a run it is one thing: by its state, which says more than what was seen before, else by the gravest of these.
+    """
+    by_run = {it.run_id: said for it in notices if it.kind == EventKind.STATE and (said := _about_state(it))}
+    of_rig = []
+    for it in notices:
+        if it.kind != EventKind.STATE and it.run_id not in by_run:
+            said = about_event(it.kind, it.severity, it.run_id, it.channel)
+            if it.run_id is None or not said:
+                of_rig.append(said)
+            else:
+                by_run[it.run_id] = said
+    return [said for said in dict.fromkeys((*by_run.values(), *of_rig)) if said]
+
+
+def _about_state(notice: Notice) -> str:
+    word, _, reason = notice.sentence.partition(": ")
+    state = _STATES.get(word)
+    return "" if state is None else what_to_do(state, notice.run_id or "", notice.channel or "", reason)
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -114,7 +126,7 @@ def _shown(text: str) -> str:
 
 def _word(notice: Notice) -> str:
     """Return what has happened in a word or two: what a run has become says more than that its state has changed."""
-    return notice.sentence.partition(":")[0] if notice.kind == EventKind.STATE else notice.kind
+    return notice.sentence.partition(":")[0] if notice.kind == EventKind.STATE else headline(notice.kind)
 
 
 def _counted(message: Message) -> str:
@@ -157,7 +169,7 @@ def _line(entry: Entry) -> str:
     notice = entry.notice
     where = _where(notice.channel, notice.label, notice.run_id)
     why = f" ({_WHY[entry.reason]})" if entry.reason in _WHY else ""
-    kind = "" if notice.kind == EventKind.STATE else f"{notice.kind}: "
+    kind = "" if notice.kind == EventKind.STATE else f"{headline(notice.kind)}: "
     sentence = _shown(" ".join(notice.sentence.split()))[:_SENTENCE_LENGTH]
     severity = f"{notice.severity.value}{', simulated' if notice.simulated else ''}"
-    return f"{local_time(notice.at_unix_s, seconds=True)} {severity} {where}: {kind}{sentence}{why}"
+    return f"{local_time(notice.at_unix_s, seconds=True)} {severity}{where and f' {where}'}: {kind}{sentence}{why}"

@@ -8,24 +8,10 @@ from pathlib import Path
 from orchestrator.bench.opening import closed_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import station_problems
-from orchestrator.checks import Check, in_order, not_asked, with_unasked
-from orchestrator.checks import CheckName as Name
+from orchestrator.checks import Check, in_order, with_unasked
+from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.host_clock import is_clock_synchronised
-from orchestrator.preflight.machine_checks import (
-    backup_check,
-    calibration_check,
-    clock_check,
-    disk_check,
-    notices_check,
-    oven_check,
-)
-from orchestrator.preflight.program_checks import (
-    contact_check,
-    duration_check,
-    envelope_check,
-    limits_check,
-    plausible_check,
-)
+from orchestrator.preflight.machine_checks import backup_check, clock_check, disk_check, notices_check
 from orchestrator.runs.request import RunRequest
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
@@ -39,25 +25,18 @@ def checks_alone(
 ) -> tuple[Check, ...]:
     """Make every check that needs no service and no instrument; those that do are told as not asked.
 
-    Nothing is opened, written or sent. Raises SettingsError for a channel that the bench does not have.
+    No instrument is asked and no store is opened; the folder of step files is tried. Raises SettingsError for a channel
+    that the bench does not have.
     """
     channel, program, settings = request.channel, request.program, bench.preflight
     tester = closed_tester_of(bench, channel)
     reasons = bench.problems(program, channel)
     reasons += station_problems(program, station_on(bench), channel, attended=True)
-    envelope = envelope_check(channel, program, reasons)
-    ahead = forecast(program)
     made = [
-        envelope,
-        not_asked(Name.LIMITS, "they are compiled when the program fits the channel")
-        if envelope.is_failed
-        else limits_check(channel, program, tester),
-        duration_check(ahead, tester.host_loss, tester.name),
-        plausible_check(request, bench.usual_bands, settings.second_person_factor),
-        contact_check(program),
-        calibration_check(tester.name, now_unix_s, settings),
-        disk_check(store.absolute().parent, ahead.records, 0.0, settings, free),
-        oven_check(),
+        *program_checks(request, tester, reasons, bench.usual_bands, settings),
+        *instrument_checks(tester, now_unix_s, settings),
+        disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
+        *(check() for check, _ in slow_checks(tester, settings, free).values()),
     ]
     if bench.notices is None:
         made.append(notices_check())

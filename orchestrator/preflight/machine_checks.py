@@ -13,7 +13,7 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind
 from orchestrator.store import Store
-from orchestrator.store.disk_space import FLOOR_BYTES, free_bytes, megabytes, predicted_bytes
+from orchestrator.store.disk_space import FLOOR_BYTES, existing, free_bytes, megabytes, predicted_bytes
 from orchestrator.store.errors import explained
 
 # More than any disk holds, where a program has no bound.
@@ -40,7 +40,7 @@ def disk_check(
     ``own_rows`` and ``other_rows`` are the records that they will still make.
     """
     try:
-        there = free(_existing(folder))
+        there = free(existing(folder))
     except OSError as err:
         seen = f"how much the disk with {folder} has free is not known: {err.strerror}"
         return warned(CheckName.DISK, seen, "see that the folder is there and can be read")
@@ -124,8 +124,3 @@ def told_people_check(store: Store, now_unix_s: float) -> Check:
     if not_taken:
         return warned(CheckName.NOTICES, f"{when} was not taken by {', '.join(not_taken)}", _TEST_NOTICES)
     return passed(CheckName.NOTICES, f"{when} was taken by {', '.join(delivered)}")
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists: a store may still be to be made."""
-    return next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)

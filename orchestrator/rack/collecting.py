@@ -48,6 +48,7 @@ class Collector:
         except StoreError as err:
             self._trouble.note("records", err)
             refused = runs
+        self._trouble.withhold(runs, refused)
         self._scouts = {run.run_id: self._scouts[run.run_id] for run in refused if run.run_id in self._scouts}
         for run in refused:
             with self._trouble.tolerating(f"run {run.run_id}"):

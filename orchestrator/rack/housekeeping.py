@@ -64,9 +64,10 @@ class Housekeeping:
         report = self._guard.watch(predicted_bytes(rows_to_come))
         refuse_starts(report.sentence if report.verdict is SpaceVerdict.HOLD else None)
         if report.verdict is not self._told:
-            self._told = report.verdict
             logger.warning("%s", report.sentence)
             self._store.add_event(None, SPACE_EVENTS[report.verdict], report.sentence, wall_time())
+            # Only now: what a full disk does not take is told when it does.
+            self._told = report.verdict
         log = watch_wal(self._store)
         if log.held_by_reader and not self._log_told:
             logger.warning("%s", log.sentence)

@@ -86,10 +86,11 @@ class Instance:
         self._store = real_path(store)
         self._store_descriptor: int | None = None
         self._text = ""
-        self._is_told = False
+        self._is_told = self._has_beaten = False
         self.was_named = False
-        # When the owner before this one, if it died, was last alive.
+        # When the owner before this one, if it died, was last alive, and its words in the file.
         self.last_alive_unix_s = last_alive_unix_s
+        self._of_the_dead = "" if last_alive_unix_s is None else _words(file)
 
     def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0) -> None:
         """Write the lock's owner and the service's addresses into the file."""
@@ -102,6 +103,7 @@ class Instance:
 
         A lock file that was deleted or replaced is made and locked anew; a failure is logged, and ends nothing.
         """
+        self._has_beaten = True
         try:
             if self._store_descriptor is None:
                 self.hold_store()
@@ -132,6 +134,15 @@ class Instance:
         """Empty the file: its owner ended normally."""
         self._write("")
         self.beat()
+
+    def fail(self) -> None:
+        """Put the words of a dead owner back: whoever could not begin after it has ended nothing in order."""
+        if self._has_beaten or not self._of_the_dead or self.last_alive_unix_s is None:
+            self.clear()
+            return
+        with contextlib.suppress(OSError):
+            self._write(self._of_the_dead)
+            os.utime(self._path, (self.last_alive_unix_s, self.last_alive_unix_s))
 
     def close(self) -> None:
         """Release the locks. Call it when the store is closed: SQLite's locks of this process go with a descriptor."""
@@ -193,8 +204,15 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
         raise
     try:
         yield instance
-    finally:
+    except Exception:
+        instance.fail()
+        raise
+    except BaseException:
         instance.clear()
+        raise
+    else:
+        instance.clear()
+    finally:
         if is_new and not instance.was_named:
             # What refused the store leaves nothing beside it; who waits for the lock sees that its file is gone.
             with contextlib.suppress(OSError):
@@ -283,8 +301,8 @@ def _is_at(file: IO[str], path: Path) -> bool:
 
 
 def public_address(store: Path, asked: str) -> str:
-    """Return the address that people are told of a store's service, which commands ask at another one."""
-    owner = owner_of(store)
+    """Return the address that people are told of a store's service, living or dead; commands ask at another one."""
+    owner = owner_of(store) or owner_that_died(store)
     return owner.public_url if owner is not None and owner.url == asked and owner.public_url else asked
 
 
@@ -295,9 +313,13 @@ def last_alive_unix_s(store: Path) -> float:
     return 0.0
 
 
+def _words(file: IO[str]) -> str:
+    file.seek(_TEXT_AT)
+    return file.read(_TEXT_MAX)
+
+
 def _read(file: IO[str]) -> Owner | None:
     try:
-        file.seek(_TEXT_AT)
-        return Owner(**json.loads(file.read(_TEXT_MAX)))
+        return Owner(**json.loads(_words(file)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None

@@ -20,25 +20,13 @@ from orchestrator.bench.station import Station, station_problems
 from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, warned
 from orchestrator.clock.scaled import in_loop_time, others_unix_s
 from orchestrator.judging.preflight import channel_checks
-from orchestrator.preflight.machine_checks import (
-    MOST_ROWS,
-    backup_check,
-    calibration_check,
-    clock_check,
-    disk_check,
-    notices_check,
-    oven_check,
-)
-from orchestrator.preflight.program_checks import (
-    contact_check,
-    duration_check,
-    envelope_check,
-    limits_check,
-    plausible_check,
-)
+from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
+from orchestrator.preflight.machine_checks import MOST_ROWS, backup_check, clock_check, disk_check, notices_check
+from orchestrator.preflight.program_checks import envelope_check
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms, Word
+from orchestrator.rack.slow_checks import SlowChecks
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.rack.voltage_watch import VoltageWatches
 from orchestrator.runs.request import RunRequest
@@ -51,6 +39,9 @@ from protocols.usual_bands import BANDS, UsualBands
 
 ANSWER_WITHIN_S = 3.0
 """A tester that has not answered by then is told as silent: a report is answered within 5 s, as an order is."""
+
+START_WAITS_S = 20.0
+"""Before a start a share, or the command of the power supply, is waited for longer: a busy machine refuses none."""
 
 
 def _not_told() -> bool | None:
@@ -116,6 +107,7 @@ class Preflight:
         self._rack = rack
         self._plan = plan
         self._watches = VoltageWatches(plan.settings.watch_s)
+        self._slow = SlowChecks()
         self._refuse = frozenset(plan.settings.refuse)
 
     async def end(self) -> None:
@@ -134,7 +126,7 @@ class Preflight:
         _refuse(self._starts())
         if twice:
             raise CommandRefused(twice)
-        _refuse(self._envelope(request))
+        _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
         admitted, word = self._rack.cells.admitted(request, terms)
         judged = admitted.judged(self._plan.bands, self._plan.settings.second_person_factor)
         for check in self._strict(self._machine(request, self._rack.rows_to_come())):
@@ -146,7 +138,9 @@ class Preflight:
     async def report(self, request: RunRequest, by: str, terms: Terms) -> PreflightReport:
         """Make every check of an order, and change nothing. Raises NoSuchThing for a channel that is not there."""
         tester = self._rack.supervisor_of(request.channel).tester
-        status, tester_check = await self._status(request.channel)
+        (status, tester_check), slow = await asyncio.gather(
+            self._status(request.channel), self._slow_checks(request.channel, ANSWER_WITHIN_S)
+        )
         steady, left_s = not_asked(CheckName.STEADY, "the cell is not on the channel at rest"), 0.0
         symmetric = request.program.cell.kind in SYMMETRIC
         if status is not None and status.state.is_at_rest and not self._puts_in(terms):
@@ -158,6 +152,7 @@ class Preflight:
             tester_check,
             *self._on_paper(request),
             steady,
+            *slow,
             *self._machine(request, self._rack.rows_to_come()),
         ]
         return PreflightReport(request.channel, self._strict(checks), left_s)
@@ -172,10 +167,12 @@ class Preflight:
         steady = await self._watches.before_start(
             tester, request.channel, lambda: run.is_called_off, is_symmetric=symmetric
         )
+        slow = await self._slow_checks(request.channel, START_WAITS_S)
         # The run is one of those that are not over: it is not counted twice.
         others = self._rack.rows_to_come() - int(min(run.forecast.records, MOST_ROWS))
         word = passed(CheckName.CELL, self._word(run))
-        checks = [self._starts(), word, *self._on_paper(request), steady, *self._machine(request, max(0, others))]
+        checks = [self._starts(), word, *self._on_paper(request), steady, *slow]
+        checks += self._machine(request, max(0, others))
         return list(self._strict(checks))
 
     def _word(self, run: Run) -> str:
@@ -240,29 +237,23 @@ class Preflight:
             return None, failed(CheckName.TESTER, f"{tester.name}: {err}", silent)
         return status, passed(CheckName.TESTER, f"{tester.name} answers")
 
-    def _envelope(self, request: RunRequest) -> Check:
-        channel, program = request.channel, request.program
+    def _reasons(self, request: RunRequest) -> list[str]:
+        """Say why a channel cannot run a program, what is in its holder and what it is wired to included."""
+        channel, program, holders = request.channel, request.program, self._plan.holders
         reasons = self._rack.supervisor_of(channel).tester.problems(channel, program)
-        holders = self._plan.holders
         if holders is not None and (none_of_it := holders.problem(channel, program.cell)):
             reasons.append(none_of_it)
-        reasons += station_problems(program, self._rack.station, channel, attended=True)
-        return envelope_check(channel, program, reasons)
+        return reasons + station_problems(program, self._rack.station, channel, attended=True)
 
     def _on_paper(self, request: RunRequest) -> list[Check]:
         """Make the checks that the program, its cell and the settings of the channel answer."""
-        channel, program, settings = request.channel, request.program, self._plan.settings
+        tester = self._rack.supervisor_of(request.channel).tester
+        return program_checks(request, tester, self._reasons(request), self._plan.bands, self._plan.settings)
+
+    async def _slow_checks(self, channel: str, within_s: float) -> list[Check]:
+        """Make the checks that ask the folder of a channel's instrument, and the power supply."""
         tester = self._rack.supervisor_of(channel).tester
-        envelope = self._envelope(request)
-        return [
-            envelope,
-            not_asked(CheckName.LIMITS, "they are compiled when the program fits the channel")
-            if envelope.is_failed
-            else limits_check(channel, program, tester),
-            duration_check(forecast(program), tester.host_loss, tester.name),
-            plausible_check(request, self._plan.bands, settings.second_person_factor),
-            contact_check(program),
-        ]
+        return await self._slow.make(slow_checks(tester, self._plan.settings, self._plan.free), within_s)
 
     def _machine(self, request: RunRequest, other_rows: float) -> list[Check]:
         """Make the checks of what keeps the records, and of the instrument's calibration."""
@@ -274,8 +265,7 @@ class Preflight:
             backup = backup_check(backup_unix_s or None, others_unix_s(), settings)
         own_rows = forecast(request.program).records
         return [
-            calibration_check(tester.name, others_unix_s(), settings),
-            oven_check(),
+            *instrument_checks(tester, others_unix_s(), settings),
             disk_check(store.path.parent, own_rows, other_rows, settings, self._plan.free),
             backup,
             clock_check(self._plan.is_clock_synchronised(), self._rack.supervisor_of(request.channel).clock.finding),

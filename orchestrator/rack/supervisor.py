@@ -73,10 +73,10 @@ class Supervisor:
         # A service lives for months: of the runs that are over it keeps the newest of each channel. It also watches the
         # channels of a remote tester that no run works on.
         self.is_served = False
-        self._silence = Silence(store, tester)
         self.recovery = Recovery(store, tester, self._bus.tell)
         self.clock = ClockWatch(store, tester)
         self.trouble = StoreTrouble()
+        self._silence = Silence(store, tester, self.trouble)
         self._owed = OwedMoves(self.trouble)
         self.queue = ChannelQueue(store, self.trouble)
         # Channels of runs from before that are not decided yet: nothing begins there.

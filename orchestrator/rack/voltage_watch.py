@@ -10,13 +10,24 @@ from dataclasses import dataclass, field
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester
 from orchestrator.checks import Check, CheckName, not_asked
-from orchestrator.judging.steadiness import Reading, steadiness_check
+from orchestrator.judging.steadiness import LEAST_READINGS, Reading, steadiness_check
 
 logger = logging.getLogger(__name__)
 
 FRESH_S = 60.0
 """So long the answer of a watch holds for those who ask beforehand; before a start it is always made anew."""
 _LEAST_PERIOD_S = 1.0
+# A watch that is too short for the readings it needs goes on for so many of them more, and then they are missing.
+_MOST_MISSED = 2
+
+
+def duration_s(tester: BatteryTester, watch_s: float) -> float:
+    """Return how long a watch of ``watch_s`` takes where a tester's live values are renewed too seldom for it."""
+    return max(watch_s, (LEAST_READINGS - 1) * _period_s(tester))
+
+
+def _period_s(tester: BatteryTester) -> float:
+    return max(tester.traits.refresh_s, _LEAST_PERIOD_S)
 
 
 @dataclass(slots=True)
@@ -32,9 +43,13 @@ class _Watch:
 async def watched(
     tester: BatteryTester, channel: str, watch_s: float, into: list[Reading], is_over: Callable[[], bool]
 ) -> None:
-    """Read a channel's live voltage for ``watch_s``, one reading a refresh; ends early when ``is_over``."""
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + watch_s
+    """Read a channel's live voltage for ``watch_s``, one reading a refresh; ends early when ``is_over``.
+
+    While there are too few readings to judge it goes on for a little longer.
+    """
+    loop, period_s = asyncio.get_running_loop(), _period_s(tester)
+    until_s = loop.time() + duration_s(tester, watch_s)
+    latest_s = until_s + _MOST_MISSED * period_s
     while not is_over():
         try:
             status = (await tester.status([channel]))[channel]
@@ -43,9 +58,9 @@ async def watched(
             into.append(Reading(loop.time(), status.voltage_v))
         except DriverError as err:
             logger.info("%s: a reading of %s is missing: %s", tester.name, channel, err)
-        if loop.time() >= until_s:
+        if loop.time() >= (until_s if len(into) >= LEAST_READINGS else latest_s):
             return
-        await asyncio.sleep(max(tester.traits.refresh_s, _LEAST_PERIOD_S))
+        await asyncio.sleep(period_s)
 
 
 class VoltageWatches:
@@ -65,7 +80,7 @@ class VoltageWatches:
             watch = self._watches[channel] = _Watch(now_s)
             watch.task = asyncio.create_task(self._watch(tester, channel, watch), name=f"watch voltage of {channel}")
         if watch.ended_s is None:
-            left_s = max(1.0, watch.began_s + self.watch_s - now_s)
+            left_s = max(1.0, watch.began_s + duration_s(tester, self.watch_s) - now_s)
             return not_asked(CheckName.STEADY, f"the voltage is being watched, for another {left_s:.0f} s"), left_s
         return steadiness_check(watch.readings, is_symmetric=is_symmetric), 0.0
 

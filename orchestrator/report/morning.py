@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.events import Severity
+from orchestrator.events.to_do import where_to_type
 from orchestrator.states import EndBasis, RunState
 
 # A value below this part of the run's largest is that of no cell, and nothing is compared with it.
@@ -171,6 +172,12 @@ class Morning:
     def rig_first(self) -> tuple[RigLine, ...]:
         """What is said before anything else: that nobody watches, or that the disk is full."""
         return tuple(line for line in self.rig if line.needs and line.what in _FIRST)
+
+    @property
+    def where_to_type(self) -> str:
+        """Where the commands of the report find the rig; empty where it has none."""
+        has_commands = any("cellrig " in run.to_do for run in self.runs + self.waiting)
+        return where_to_type(self.store) if has_commands else ""
 
     @property
     def headline(self) -> str:

@@ -23,6 +23,7 @@ from orchestrator.report.morning_words import (
     numbers_words,
     pace_words,
     shown,
+    to_do_of,
     together_words,
     when_words,
 )
@@ -98,6 +99,8 @@ def _needs(body: ET.Element, report: Morning, zone: tzinfo | None) -> None:
             _card_of_many(section, runs)
         else:
             _card(section, runs[0], report, zone, "needs")
+    if report.where_to_type:
+        _text(section, "p", report.where_to_type).set("class", "quiet")
     for line in report.elsewhere:
         card = ET.SubElement(section, "article", {"class": "needs"})
         _text(card, "h3", line.what)
@@ -126,8 +129,8 @@ def _card_of_many(section: ET.Element, runs: Sequence[RunLine]) -> None:
     title, why = together_words(runs)
     card = _headed(section, runs[0], "needs", "", "", title)
     _text(card, "p", why)
-    if runs[0].to_do:
-        _text(card, "p", runs[0].to_do).set("class", "todo")
+    if to_do := to_do_of(runs):
+        _text(card, "p", to_do).set("class", "todo")
 
 
 def _headed(section: ET.Element, run: RunLine, look: str, place: str, label: str, when: str) -> ET.Element:

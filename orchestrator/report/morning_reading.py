@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from orchestrator.analysis.summary import ended_unix_s
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import Event
+from orchestrator.events.to_do import lost_its_cell
 from orchestrator.report.morning import Morning, RunLine
 from orchestrator.report.morning_live import LiveRack
 from orchestrator.report.morning_rig import events_since, marks, rig_lines
-from orchestrator.report.morning_runs import Window, run_line, waits_for_a_person
+from orchestrator.report.morning_runs import Window, is_last_on_channel, run_line, waits_for_a_person
 from orchestrator.states import RunState
 from orchestrator.store import RunRow, Store
 from orchestrator.store.errors import explained
+from orchestrator.store.place import real_path
 
 USUAL_S = 86_400.0
 """The time of a report, unless it is said: a day, so that one a morning tells everything once."""
@@ -59,15 +61,15 @@ def morning(store: Store, sources: Sources) -> Morning:
     told = {run.run_id: run_line(store, run.run_id, window, updates) for run in runs if _counts(run, store, window)}
     going = [line for line in told.values() if not line.state.is_over]
     begun = {line.channel for line in going if line.state is not RunState.QUEUED}
-    needs = [line for line in going if waits_for_a_person(line) and not _waits_behind(line, begun)]
+    needs = [line for line in told.values() if waits_for_a_person(line) and not _waits_behind(line, begun)]
     running = [line for line in going if line not in needs and line.state is not RunState.QUEUED]
-    stopped = [line for line in told.values() if line.state.is_over]
+    stopped = [line for line in told.values() if line.state.is_over and line not in needs]
     records = sum(line.numbers.records for line in told.values())
     on = sum(line.state.is_live for line in going)
     rig = rig_lines(store, events, window, sources.machine_unix_s, live, sources.no_service, records, on, simulated)
     reasons = {line.run_id: line.reason for line in (*needs, *stopped)}
     return Morning(
-        store=str(store.path),
+        store=str(real_path(store.path)),
         since_unix_s=since_unix_s,
         now_unix_s=now_unix_s,
         by_service=live is not None,
@@ -97,8 +99,10 @@ def _newest_unix_s(store: Store) -> float | None:
 
 
 def _counts(run: RunRow, store: Store, window: Window) -> bool:
-    """Return whether a run went on within the window: it is not over, or it ended since."""
+    """Return whether a run went on within the window: it is not over, or it ended since, or its cell is lost still."""
     if not run.state.is_over:
+        return True
+    if lost_its_cell(run.state, run.reason) and is_last_on_channel(store, run.run_id, run.channel):
         return True
     if run.state_unix_s < window.since_unix_s:
         return False

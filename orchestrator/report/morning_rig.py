@@ -21,6 +21,7 @@ from orchestrator.store.companion_files import reserve_path
 from orchestrator.store.disk_space import ROW_BYTES, SpaceVerdict, free_bytes, megabytes, space_verdict
 from orchestrator.store.errors import explained
 from orchestrator.store.health import BACKUP_AGE_S, CLOCKS_DIFFER_S
+from orchestrator.store.place import real_path
 from orchestrator.store.wal import WAL_CAP_BYTES, wal_size_bytes
 
 # The same kind of mark on more runs than these is one line with their channels: one cause has many effects.
@@ -36,6 +37,8 @@ _LATEST_COUNTS = (
     frozenset({EventKind.NOTICES_FAILED, EventKind.NOTICES_WORK}),
     frozenset({EventKind.BROKER_LOST, EventKind.BROKER_BACK}),
 )
+# Why a run was not started is its reason.
+_SAID_BY_STATE = frozenset({EventKind.STATE, EventKind.PREFLIGHT})
 _EVENTS = """
 SELECT event.id, run.channel, event.run_id, event.kind, event.message, event.at_unix_s, event.data_json
 FROM event LEFT JOIN run ON run.run_id = event.run_id WHERE event.at_unix_s >= ? ORDER BY event.id
@@ -65,7 +68,7 @@ def marks(
     told = [
         (event.severity, str(event.kind), event.run_id, event.channel or "", event.at_unix_s, event.sentence)
         for event in events
-        if event.run_id and event.kind != EventKind.STATE and event.severity.is_at_least(Severity.WARNING)
+        if event.run_id and event.kind not in _SAID_BY_STATE and event.severity.is_at_least(Severity.WARNING)
     ]
     told = [row for row in told if not _is_reason(row, reasons.get(row[2], ""))]
     said = {(run_id, sentence) for _, _, run_id, _, _, sentence in told}
@@ -183,16 +186,15 @@ def _disk(path: Path, records: int, window: Window) -> RigLine:
         told += f", for {f'about {lasts:.0f} days' if lasts >= 2 else f'about {24 * lasts:.0f} h'} at this rate"
     if verdict is SpaceVerdict.OK:
         return RigLine("disk", told)
-    return RigLine("disk", f"{told}; free space before records are lost", needs=True)
+    return RigLine("disk", f"{told}; free space now", needs=True)
 
 
 def _backup(store: Store, events: Sequence[Event], machine_unix_s: float) -> Iterator[RigLine]:
     """Yield how old the newest backup is that lies beside the store; one made elsewhere is known by its event."""
     found = [made for made, _ in backups(store.path) if made <= machine_unix_s + CLOCKS_DIFFER_S]
     told = [event for event in events if event.kind == EventKind.BACKUP]
-    here = Path.cwd()
-    place = store.path.relative_to(here) if store.path.is_relative_to(here) else store.path
-    make = f"make one: cellrig store backup --store {quote(str(place))}"
+    # Whoever reads it stands elsewhere, at a mail or another machine.
+    make = f"make one: cellrig store backup --store {quote(str(real_path(store.path)))}"
     if found:
         age_s = machine_unix_s - found[0]
         old = f"the newest beside the store is {duration_words(age_s)} old"

@@ -14,12 +14,13 @@ from types import MappingProxyType
 
 from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.run_steps import RunTest
-from orchestrator.analysis.summary import ended_unix_s
+from orchestrator.analysis.summary import ended_unix_s, of_the_cell
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import RunUpdate
-from orchestrator.events.run_words import situation, what_to_do
+from orchestrator.events.run_words import situation
 from orchestrator.events.time_left import left_of
+from orchestrator.events.to_do import lost_its_cell, take_out, what_to_do
 from orchestrator.judging.cycles import Cycle
 from orchestrator.report.morning import Numbers, OverCycles, RunLine, Trace
 from orchestrator.report.thinning import kept_rows
@@ -118,12 +119,19 @@ def _left(update: RunUpdate, now_unix_s: float) -> str:
 
 
 def _to_do(store: Store, update: RunUpdate) -> str:
-    """Say what a person does about a run; of one that is over, to take a real cell out that is still there."""
+    """Say what a person does about a run; of one that is over, about a real cell that is still there, or is lost."""
+    to_do = what_to_do(update.state, update.run_id, update.channel, update.reason)
     if not update.state.is_over:
-        return what_to_do(update.state, update.run_id, update.channel)
-    use = Mountings(store).last_use(update.channel)
-    is_there = use is not None and use.run_id == update.run_id and not update.simulated
-    return f"Take the cell out, then: cellrig empty {update.channel}" if is_there else ""
+        return to_do
+    if not is_last_on_channel(store, update.run_id, update.channel):
+        return ""
+    return to_do or ("" if update.simulated else take_out(update.channel))
+
+
+def is_last_on_channel(store: Store, run_id: str, channel: str) -> bool:
+    """Return whether nothing came after a run on its channel: no other run, and nobody said that it is empty."""
+    use = Mountings(store).last_use(channel)
+    return use is not None and use.run_id == run_id
 
 
 def _record_unix_s(data: RunData) -> float | None:
@@ -187,14 +195,14 @@ def _pieces(
 
 
 def _cycles_since(data: RunData, since_unix_s: float) -> int:
-    """Count the whole cycles that ended since a moment."""
+    """Count the whole cycles of the cell that ended since a moment: not what a tester counts on an empty holder."""
     started = {test.row.id: test.row.started_unix_s for test in data.tests}
     ended: dict[int, float] = {}
     for step in data.steps:
         if step.place.half_cycle:
             at_unix_s = started[step.test] + step.executed.start_s + step.executed.duration_s
             ended[step.place.cycle] = max(at_unix_s, ended.get(step.place.cycle, at_unix_s))
-    return sum(cycle.is_whole and ended.get(cycle.cycle, 0.0) >= since_unix_s for cycle in data.cycles)
+    return sum(cycle.is_whole and ended.get(cycle.cycle, 0.0) >= since_unix_s for cycle in of_the_cell(data.cycles))
 
 
 def _over_cycles(data: RunData) -> OverCycles | None:
@@ -208,7 +216,7 @@ def _over_cycles(data: RunData) -> OverCycles | None:
         quantity, unit, value = "capacity", "mAh/g", _capacity_mah_g
     else:
         quantity, unit, value = "capacity", "mAh", _capacity_mah
-    found = [(cycle.cycle, value(cycle)) for cycle in data.cycles if cycle.is_whole]
+    found = [(cycle.cycle, value(cycle)) for cycle in of_the_cell(data.cycles) if cycle.is_whole]
     values = tuple((number, one) for number, one in found if one is not None and isfinite(one))
     if not values:
         return None
@@ -237,4 +245,6 @@ def waits_for_a_person(run: RunLine) -> bool:
     """Return whether a run stands in the report among those that need hands; a queued one if a reason is told."""
     if run.state is RunState.QUEUED:
         return bool(run.reason)
+    if run.state.is_over:
+        return bool(run.to_do) and lost_its_cell(run.state, run.reason)
     return run.state.needs_person or run.state is RunState.UNSEEN

@@ -8,8 +8,10 @@ from itertools import groupby
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import EventKind
+from orchestrator.events.run_words import END_NOT_STORED, NOT_STORED
+from orchestrator.events.to_do import what_to_do
 from orchestrator.report.morning import Mark, Morning, OverCycles, RunLine
-from orchestrator.states import ALSO
+from orchestrator.states import ALSO, RunState
 
 MOST_ALONE = 5
 """More runs with the same need are one item with a list of channels: a tester that is away is one thing to look at."""
@@ -64,6 +66,13 @@ def together_words(runs: Sequence[RunLine]) -> tuple[str, str]:
     return f"{len(runs)} channels, {when_words(runs[0])}", f"{runs[0].reason}: {names}"
 
 
+def to_do_of(runs: Sequence[RunLine]) -> str:
+    """Say what a person does about runs with the same need: about one, or in words that hold for each of them."""
+    told = {run.to_do for run in runs}
+    first = runs[0]
+    return told.pop() if len(told) == 1 else f"For each: {what_to_do(first.state, 'RUN', 'CHANNEL', first.reason)}"
+
+
 def mark_words(mark: Mark) -> str:
     """Say what was marked, where, how often and when last."""
     often = f", {mark.times} times, last" if mark.times > 1 else ","
@@ -111,10 +120,18 @@ def numbers_words(run: RunLine) -> str:
 
 def pace_words(run: RunLine, now_unix_s: float) -> str:
     """Say where a run is now: its state if it is not simply running, its cycle, its voltage, and how old that is."""
-    state = "" if run.state.value == "running" else run.state.value
+    state = short_state(run)
     volts = "" if run.voltage_v is None else f"{run.voltage_v:+z.4f} V"
     cycle = f"cycle {run.cycle}" if run.cycle else ""
     return ", ".join(filter(None, [state, cycle, volts, age_words(run, now_unix_s)]))
+
+
+def short_state(run: RunLine) -> str:
+    """Say the state of a run that goes on in a word or two; empty of one that simply runs."""
+    if run.state is not RunState.RUNNING:
+        return run.state.value
+    words = {END_NOT_STORED: "stopped, not stored", NOT_STORED: "not stored"}
+    return next((word for begin, word in words.items() if run.reason.startswith(begin)), "")
 
 
 def age_words(run: RunLine, now_unix_s: float) -> str:

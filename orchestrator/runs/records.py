@@ -243,8 +243,8 @@ class RecordPipeline:
     async def replay(self) -> None:
         """Bring the judges to the end of the stored samples, after a restart, in slices between which the loop runs.
 
-        What asked for an end of a run that still goes on was found before, and not acted on; marks are written already,
-        but for trouble: its watch knows from the run's events which was told.
+        What asked for an end of a run that still goes on was found before, and not acted on. Which marks are written
+        already is known from the run's events; the watch for trouble knows it itself.
         """
         last = self._store.last_sample(self.test)
         if last is None:
@@ -275,8 +275,11 @@ class RecordPipeline:
             self._journal.note(EventKind.STORE_DOUBTED, replay.doubt, severity=Severity.WARNING)
 
     def _found_again(self, findings: list[Finding]) -> None:
-        untold = [it for it in findings if it.action is not Action.MARK or it.kind in TROUBLE_KINDS]
-        self._findings += tuple(untold)
+        self._findings += tuple(
+            it
+            for it in findings
+            if it.action is not Action.MARK or it.kind in TROUBLE_KINDS or self._guards.is_untold(it)
+        )
 
     def finish(self, *, run_is_over: bool = False) -> None:
         """Judge and save the last step of a finished test; a cycle stays open as long as its run may go on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,16 @@ _ACTIONS = {
 }
 TROUBLE_KINDS = frozenset(KINDS.values())
 _TROUBLE = frozenset(kind.value for kind in TROUBLE_KINDS)
+_MARKS = frozenset(kind.value for kind in FindingKind) - _TROUBLE
+_MARK = Action.MARK.name.lower()
 _TAKEN_BACK = frozenset({ShortKind.MENDED, ShortKind.CAME_BACK, ShortKind.SOFT_DROPPED})
+
+
+def _marks_in(event: EventRow) -> int:
+    """Return how many marks of guards and limits an event tells of; those of a spectrum and of trouble are others."""
+    data: dict[str, Any] = json.loads(event.data_json or "{}")
+    is_mark = event.kind in _MARKS and data.get("action", _MARK) == _MARK and "verdict" not in data
+    return int(data.get("count", 1)) if is_mark else 0
 
 
 class RunGuards:
@@ -44,6 +54,8 @@ class RunGuards:
         self._watches_shorts = self._shorts.is_watching and not program.cycling[0].guards.short_off
         self._trouble = TroubleWatch(program)
         self._policy = program.cycling[0].guards.short_policy
+        # How many marks of each kind the run's events tell of that were not found again yet.
+        self._told: Counter[str] = Counter()
 
     def enter(self, segment: CyclingSegment, before_s: float) -> None:
         """Begin the next test of the run; ``before_s`` is the test time of all earlier tests."""
@@ -90,18 +102,29 @@ class RunGuards:
         return found
 
     def recall(self, events: Iterable[EventRow]) -> None:
-        """Take over which trouble the run's events tell of, before stored records are judged again.
+        """Take over which marks and trouble the run's events tell of, before stored records are judged again.
 
         What was to hold the run, and did not before the service died, is found again, and holds it then.
         """
         told: list[dict[str, Any]] = []
         waiting: list[dict[str, Any]] = []
         for event in events:
+            self._told[event.kind] += _marks_in(event)
             if event.kind == EventKind.STATE and event.message.partition(":")[0] == RunState.HOLDING.value:
                 told, waiting = told + waiting, []
             elif event.kind in _TROUBLE and event.data_json and SIGN_KEY in (data := json.loads(event.data_json)):
                 (waiting if data.get("action") == Action.HOLD.name.lower() else told).append(data)
         self._trouble.recall((it[SIGN_KEY], it[LEVEL_KEY], it["time_s"]) for it in told)
+
+    def is_untold(self, mark: Finding) -> bool:
+        """Return whether no event tells of a mark that was found again, in the order in which it was found first.
+
+        Its records were committed, and the service died before its event was.
+        """
+        if self._told[mark.kind.value] > 0:
+            self._told[mark.kind.value] -= 1
+            return False
+        return True
 
     def finish(self) -> list[Finding]:
         """Judge what is open at the end of the run."""

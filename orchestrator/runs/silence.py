@@ -10,8 +10,9 @@ from drivers.interfaces import BatteryTester
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
+from orchestrator.runs.store_outage import StoreTrouble
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, Store
+from orchestrator.store import DeviationCategory, Store, StoreError
 
 # Silence: no good reply for three polls, or no new record for three record intervals.
 SILENT_POLLS = 3
@@ -35,9 +36,10 @@ class _Gap:
 class Silence:
     """The last replies of one tester and the last new records of its runs. Marks runs unseen, and seen again."""
 
-    def __init__(self, store: Store, tester: BatteryTester) -> None:
+    def __init__(self, store: Store, tester: BatteryTester, trouble: StoreTrouble) -> None:
         self._store = store
         self._tester = tester
+        self._trouble = trouble
         self._heard_s = 0.0
         self._heard_unix_s = 0.0
         self._ahead_s: float | None = None
@@ -87,7 +89,8 @@ class Silence:
         message = f"nothing heard from {self._tester.name} for {silent_s:.0f} s ({cause}); {meanwhile}"
         for run in runs:
             if run.state is RunState.RUNNING:
-                self._lost(run, message)
+                with self._trouble.tolerating(f"run {run.run_id}"):
+                    self._lost(run, message)
 
     def end(self, runs: Iterable[Run]) -> None:
         """Mark unseen runs as running again, with a deviation for the gap; their records are fetched afterwards.
@@ -118,15 +121,22 @@ class Silence:
             for gap in self._gaps.values():
                 if gap.run.state is RunState.UNSEEN:
                     gap.run.go(RunState.RUNNING)
+                elif gap.run.state is RunState.RUNNING:
+                    gap.run.say("")
                 gap.run.journal.note(EventKind.LINK_BACK, gap.message)
                 category = DeviationCategory.COMMUNICATION_LOSS
                 self._store.add_deviation(gap.run.run_id, category, gap.since_unix_s, gap.until_unix_s, effect)
         self._gaps.clear()
 
     def _lost(self, run: Run, message: str) -> None:
-        with self._store.transaction():
-            run.journal.note(EventKind.LINK_LOST, message)
-            run.go(RunState.UNSEEN, message)
+        """Mark a run unseen, and say why also where the store does not take it: then it is tried at every poll."""
+        try:
+            with self._store.transaction():
+                run.go(RunState.UNSEEN, message)
+                run.journal.note(EventKind.LINK_LOST, message)
+        except StoreError:
+            run.say(message)
+            raise
 
     def doubt(self, run: Run, message: str) -> None:
         """Mark a run unseen whose channel contradicts itself, until ``believe``; polls go on."""
@@ -152,6 +162,10 @@ class Silence:
         """
         now_s = asyncio.get_running_loop().time()
         count, since_s = self._grown.get(_key(run), (-1, now_s))
+        if run.run_id in self._trouble.unstored:
+            # They come, and the store does not take them: it is told, and neither tester nor link is to blame.
+            self._grown[_key(run)] = count, now_s
+            return
         if run.stored != count:
             self._grown[_key(run)] = (run.stored, now_s)
             if _key(run) in self._still:

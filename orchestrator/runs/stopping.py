@@ -64,6 +64,12 @@ class StopOrder:
         # The test whose channel showed another one, its stored records, and since when there are no more.
         self._still: tuple[TestIdentity, int, float] | None = None
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the tester has confirmed that the present test is stopped, so that only the end is to be stored."""
+        records = self._run.records
+        return self._confirmed is not None and records is not None and self._confirmed[0] == records.identity
+
     def order(self, ending: Ending) -> None:
         """Order a stop for the next poll; the graver of ``ending`` and of what the records require decides."""
         records = self._run.records

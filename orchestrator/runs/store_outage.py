@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from orchestrator.events.run_words import END_NOT_STORED, NOT_STORED
 from orchestrator.runs.run import Run
 from orchestrator.states import IllegalMove, RunState
 from orchestrator.store import Refused, StoreConflict, StoreError
@@ -24,6 +25,10 @@ class StoreTrouble:
 
     def __init__(self) -> None:
         self._now = self._before = ""
+        # By what was tried: an error that lasts is logged once, not at every poll.
+        self._logged: dict[str, str] = {}
+        # Runs whose records have come in the last poll, and were not stored, with the reason.
+        self.unstored: dict[str, str] = {}
 
     @property
     def sentence(self) -> str:
@@ -33,6 +38,8 @@ class StoreTrouble:
     def begin_poll(self) -> None:
         """Begin a poll, and forget the errors of the poll before the last."""
         self._now, self._before = "", self._now
+        if not self.sentence:
+            self._logged.clear()
 
     @contextmanager
     def tolerating(self, what: str) -> Iterator[None]:
@@ -51,7 +58,20 @@ class StoreTrouble:
     def note(self, what: str, err: StoreError) -> None:
         """Remember an error of the store for ``sentence``, and log it."""
         self._now = str(err)
-        logger.error("%s: the store takes nothing: %s", what, err)
+        if self._logged.get(what) != self._now:
+            self._logged[what] = self._now
+            logger.error("%s: the store takes nothing: %s", what, err)
+
+    def withhold(self, runs: Iterable[Run], refused: Collection[Run]) -> None:
+        """Say of each run whose records come and are not stored what is at fault: it is not its tester."""
+        self.unstored = {run.run_id: self.sentence for run in refused}
+        for run in runs:
+            said = f"{NOT_STORED}: {self.sentence}" if run.run_id in self.unstored else ""
+            if (ending := run.status.ordered_end) is not None and run.stopping.is_confirmed:
+                said = f"{END_NOT_STORED}: {ending.reason}; {self.sentence}"
+            is_told = run.reason.startswith((NOT_STORED, END_NOT_STORED))
+            if run.state is RunState.RUNNING and (said or is_told) and run.reason != said:
+                run.say(said)
 
 
 async def patiently(write: Callable[[], T], say: Callable[[str], None]) -> T:

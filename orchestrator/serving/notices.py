@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from orchestrator.notices.addresses import secrets_of
 from orchestrator.notices.courier import Surroundings
 from orchestrator.notices.dispatcher import Dispatcher
 from orchestrator.notices.event_reader import EventReader
-from orchestrator.notices.sending import deliver
+from orchestrator.notices.sending import Letter, deliver
 from orchestrator.notices.state_file import StateFile
+from orchestrator.notices.values import Outcome
 from orchestrator.notices.warm_program import WarmProgram
 from orchestrator.notices.wording import rig_name
 from orchestrator.store.disk_space import SpaceGuard
@@ -46,10 +47,7 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
     fan = LiveFan(link)
     with closing(Reading(store)) as reading, StateFile(store) as state, life.ended_by_parent():
         async with WarmProgram() as program, asyncio.TaskGroup() as group:
-            send = partial(deliver, settings, ask=program.ask)
-            report = partial(_report, link)
-            space = partial(SpaceGuard(real_path(store), reserve_bytes=0).look, 0)
-            around = Surroundings(EventReader(reading), partial(_now, fan), report, send, space, lambda: fan.quiet_s)
+            around = surroundings(link, fan, reading, partial(deliver, settings, ask=program.ask), store)
             dispatcher = Dispatcher(settings, rig_name(settings), state, around)
             tasks = [
                 group.create_task(it, name=name) for it, name in ((fan.run(), "live"), (dispatcher.run(), "notices"))
@@ -59,6 +57,15 @@ async def serve_notices(settings: NoticeSettings, service: ServiceSettings, stor
             await life.is_over.wait()
             for task in tasks:
                 task.cancel()
+
+
+def surroundings(
+    link: ControlLink, fan: LiveFan, reading: Reading, send: Callable[[str, Letter], Awaitable[Outcome]], store: Path
+) -> Surroundings:
+    """Return what the notices see and act by: control, the store and its disk; ``send`` brings a letter to a target."""
+    space = partial(SpaceGuard(real_path(store), reserve_bytes=0).look, 0)
+    report = partial(_report, link)
+    return Surroundings(EventReader(reading), partial(_now, fan), report, send, space, lambda: fan.quiet_s)
 
 
 def _now(fan: LiveFan) -> Sequence[RunUpdate] | None:

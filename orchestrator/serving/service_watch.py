@@ -17,8 +17,8 @@ from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
 from orchestrator.events import Severity
+from orchestrator.events.to_do import SERVICE_DEAD
 from orchestrator.notices.dispatcher import BEAT
-from orchestrator.notices.incidents import SERVICE_DEAD
 from orchestrator.notices.routes import Route, levels_of, routes_of
 from orchestrator.notices.sending import Letter, deliver
 from orchestrator.notices.state_file import StateFile
@@ -92,6 +92,7 @@ def look_at(store: Path, state: StateFile, now_unix_s: float) -> Look:
         return Look(Health.LIVES, "the service is not there at the moment; it may be starting again", alive_unix_s)
     runs = _live_runs(store)
     left = f"{runs} run{'s' if runs != 1 else ''} may go on in the testers under their own limits, unwatched"
+    left = left if runs else "no run was under way"
     if owner_that_died(store) is not None:
         return Look(Health.DIED, f"the service has been dead {since}; {left}", alive_unix_s)
     if runs:
@@ -144,7 +145,7 @@ async def _tell(settings: NoticeSettings, notice: Notice, rig: str, state: State
 async def _told(settings: NoticeSettings, notice: Notice, route: Route, rig: str, state: StateFile) -> bool:
     """Tell one person by the first target that takes it; return whether one has."""
     message = Message(0, route.person, route.targets, (Entry(notice, Reason.NEW),))
-    letter = Letter(title_of(message, rig), body_of(message, rig))
+    letter = Letter(title_of(message, rig), body_of(message, rig, state.store))
     send = partial(deliver, settings, letter=letter)
     for target in route.targets:
         outcome = await send(target)

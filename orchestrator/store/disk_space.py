@@ -1,4 +1,4 @@
-"""Watches free disk space: warns early, releases the reserve, and holds runs while the last commits still fit.
+"""Watches free disk space: warns early, releases the reserve, and says when nothing new may be started.
 
 ::
 
@@ -61,6 +61,11 @@ def predicted_bytes(rows: int) -> int:
 def free_bytes(folder: Path) -> int:
     """Return the bytes that a user without special rights may still write to the disk of a folder."""
     return shutil.disk_usage(folder).free
+
+
+def existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists: a store may still be to be made."""
+    return next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
 
 
 def megabytes(count: int) -> str:
@@ -155,8 +160,8 @@ def _sentence(verdict: SpaceVerdict, folder: Path, free: int, to_come: int) -> s
     return {
         SpaceVerdict.OK: what,
         SpaceVerdict.WARN: f"{what}, the runs will write about {megabytes(to_come)} more; free space soon",
-        SpaceVerdict.RELEASE_RESERVE: f"{what}; the reserve was given free for the last commits: free space now, or "
-        "the runs will be held",
-        SpaceVerdict.HOLD: f"{what}, and the reserve is used up; the runs are held before records would be lost: "
-        "free space, then resume them",
+        SpaceVerdict.RELEASE_RESERVE: f"{what}; the reserve was given free: free space now, or soon "
+        "nothing new is started and no record is stored",
+        SpaceVerdict.HOLD: f"{what}, and the reserve is used up: free space now. Nothing new is started; runs go on, "
+        "and what cannot be stored stays in their testers and is fetched when there is room",
     }[verdict]

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path, PurePath, PurePosixPath
 
+MOUNTS = Path("/proc/self/mounts")
+"""Linux's table of what is mounted where."""
+
 # SQLite's locks and its WAL need one machine's memory; on these they seem to work, and lose data.
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -57,9 +60,8 @@ def network_share(folder: Path) -> str | None:
     """Return the network share that a folder is on, as far as the system reports it."""
     if str(folder).startswith("\\\\"):
         return folder.drive
-    mounts = Path("/proc/self/mounts")
-    if sys.platform == "linux" and mounts.exists():
-        return share_of(PurePosixPath(folder), mounts.read_text("utf-8", errors="replace").splitlines())
+    if sys.platform == "linux" and MOUNTS.exists():
+        return share_of(PurePosixPath(folder), MOUNTS.read_text("utf-8", errors="replace").splitlines())
     return None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from orchestrator.api import browser
-from orchestrator.api.live_stream import LiveClients
+from orchestrator.api.live_stream import KEEP_ALIVE_S, LiveClients
 from orchestrator.events import Bus, RunUpdate
 from orchestrator.web.control_link import SILENT, ControlLink, ControlSilent
 
@@ -28,8 +28,8 @@ _FIELDS = tuple(field.name for field in fields(RunUpdate))
 _UPDATE = TypeAdapter(RunUpdate)
 # From the loss of control to the next look for it, in seconds.
 _RETRY_S = 0.2
-# Control says at least that it is there, every 15 s (``orchestrator.api.live_stream``); three times that is silence.
-_SILENT_S = 45.0
+# A control that hangs keeps its connection: three of its signs of life that do not come are silence.
+_SILENT_S = 3 * KEEP_ALIVE_S
 
 
 class LiveFan:

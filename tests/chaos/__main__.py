@@ -37,6 +37,8 @@ def main() -> int:
             f"  spectra: {_counted(night.spectra)}\n"
             f"  happened: {_counted(night.injected)}\n"
             f"  runs: {_counted(night.finished)}\n"
+            f"  feed: {night.fed}\n"
+            f"  notices: {night.told}\n"
         )
         sys.stdout.flush()
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.chaos import leads, lies
+from tests.chaos import leads, lies, readers
 from tests.chaos.orders import acknowledge, hold, resume, stop, stop_rack, submit, submit_and_stop, submit_measuring
 from tests.chaos.plan import HOUR_S, Happening, pick
 
@@ -216,4 +216,5 @@ TABLE: dict[str, Callable[[Night, Happening], Awaitable[bool]]] = {
     "service killed in a loop": killed_in_a_loop,
     **leads.TABLE,
     **lies.TABLE,
+    **readers.TABLE,
 }

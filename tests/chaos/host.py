@@ -7,20 +7,26 @@ is its task cancelled. What was on the wire already arrives, as it would from a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
 from drivers.transport.line import Streams
+from orchestrator.api.app import create_app
+from orchestrator.api.live_stream import LiveClients
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, Listener
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
 from simulators.bench import SimulatedBench
 from simulators.memory_streams import connect_memory
+from tests.api_client import TOKEN
 from tests.chaos.corner import Corner
+from tests.web_rig import InProcess
 
 POLL_S = 300.0
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -56,7 +62,7 @@ class Network:
 class Process:
     """One life of the service."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listener: Listener) -> None:
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listeners: Iterable[Listener]) -> None:
         self.network = Network(bench.handle)
         self.to_switch = Network(corner.relays.handle)
         self.store: Store = open_store(folder / "cellrig.db")
@@ -69,13 +75,28 @@ class Process:
         client = NewareClient(self.network.connect, settings.username, settings.password, settings.reply_timeout_s)
         tester = NewareTester(settings, client, wall_time)
         station = corner.station(self.to_switch.connected, lambda: self.network.host_is_dead)
-        self.service = Service(self.store, [tester], Bus([listener]), station=station)
+        self.service = Service(self.store, [tester], Bus(listeners), station=station)
+        self._app = create_app(self.service, LiveClients(self.service.bus), TOKEN)
+        self._exchanges: list[InProcess] = []
         self.task = asyncio.ensure_future(self.service.run())
         self.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    @asynccontextmanager
+    async def exchange(self) -> AsyncIterator[InProcess]:
+        """Connect to its interface, as another process of the service does."""
+        exchange = InProcess(self._app, Counter())
+        self._exchanges.append(exchange)
+        try:
+            yield exchange
+        finally:
+            self._exchanges.remove(exchange)
+            await exchange.close()
 
     def kill(self) -> None:
         """End it without a word."""
         self.network.host_is_dead = self.to_switch.host_is_dead = True
+        for exchange in self._exchanges:
+            exchange.break_off()
         self.store.close()
         self.network.cut()
         self.to_switch.cut()
@@ -85,11 +106,13 @@ class Process:
 class Host:
     """The computer with its disk: processes come and go."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listener: Listener) -> None:
+    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listeners: Iterable[Listener]) -> None:
         self._bench = bench
         self._corner = corner
         self._folder = folder
-        self._listener = listener
+        self._listeners = tuple(listeners)
+        # Called when the service was started: what lives beside it is started with it.
+        self.started: Callable[[], None] = lambda: None
         self._down = self._switch_down = False
         self.process: Process | None = None
 
@@ -106,9 +129,10 @@ class Host:
     def start(self) -> None:
         """Start the service unless it is up."""
         if self.process is None:
-            self.process = Process(self._bench, self._corner, self._folder, self._listener)
+            self.process = Process(self._bench, self._corner, self._folder, self._listeners)
             self.process.network.down = self._down
             self.process.to_switch.down = self._switch_down
+            self.started()
 
     def kill(self) -> None:
         """Kill the service if it is up."""

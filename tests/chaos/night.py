@@ -15,6 +15,7 @@ from typing import TypeVar, TypeVarTuple
 
 from drivers.neware import stepfile
 from orchestrator.clock.virtual import VirtualTimeLoop
+from orchestrator.events import Told
 from orchestrator.states import RunState
 from simulators.bench import SimulatedBench
 from simulators.cells import load_cell
@@ -22,6 +23,7 @@ from simulators.neware.schedule import Schedule
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.stepfile import read_schedule
 from tests.chaos import happenings
+from tests.chaos.beside import Beside
 from tests.chaos.corner import Corner
 from tests.chaos.host import POLL_S, Host
 from tests.chaos.invariants import Invariants
@@ -62,6 +64,8 @@ class Outcome:
     spectra: Counter[str]
     digest: str
     wall_s: float
+    fed: str
+    told: str
 
 
 class Night:
@@ -87,7 +91,9 @@ class Night:
         self.invariants = Invariants(self.bench, folder / "cellrig.db")
         self.corner = Corner(self.bench, loop, folder, self.invariants.at_leads.hear)
         self.invariants.at_leads.stays = self.corner.stays
-        self.host = Host(self.bench, self.corner, folder, self.invariants.hear)
+        self.host = Host(self.bench, self.corner, folder, (self.invariants.hear, self._note))
+        self.beside = Beside(seed, self.host)
+        self.host.started = self.beside.start
         self.programs = {
             name: programs("lfp-200mA-g", "coated-lfp") if name in LFP else programs("li-li-0.2", "coated-li-li")
             for name in CHANNELS
@@ -117,7 +123,11 @@ class Night:
         """Kill the service and see what it leaves."""
         before = self.invariants.stored()
         self.host.kill()
+        self.beside.die_with_control()
         self.invariants.survived(before)
+
+    async def _note(self, told: Told) -> None:
+        await self.beside.hear(told)
 
     async def happen(self, happening: Happening) -> None:
         """Let one thing happen at its time."""
@@ -125,6 +135,7 @@ class Night:
         if await happenings.TABLE[happening.kind](self, happening):
             self.injected[happening.kind] += 1
         self.invariants.look(self.host)
+        self.beside.look()
 
     async def calm(self) -> None:
         """Mend everything, keep the service up for some polls, and look whether all has come to order."""
@@ -138,10 +149,12 @@ class Night:
             self.bench.tester.make_trouble(name, Trouble())
         self._replace_dead_cells()
         self.host.start()
+        self.beside.mend()
         await asyncio.sleep(CALM_S)
         await self._starts_under_way()
         self.invariants.look(self.host)
         self.invariants.order(self.host)
+        await self.beside.order()
 
     def _replace_dead_cells(self) -> None:
         """Put fresh cells where faults have charged one to death: no run would ever begin there again."""
@@ -166,6 +179,7 @@ class Night:
         try:
             await self._live(days)
         finally:
+            self.beside.kill_all()
             self.host.kill()
             await self.corner.close()
 
@@ -182,6 +196,8 @@ class Night:
         await service.stop_rack("the morning")
         self.invariants.look(self.host)
         self.invariants.end(self.host)
+        await self.beside.order()
+        self.beside.end()
 
 
 def replay(seed: int, days: float) -> Outcome:
@@ -200,6 +216,8 @@ def replay(seed: int, days: float) -> Outcome:
             told.spectra(),
             told.digest(),
             time.perf_counter() - began_s,
+            night.beside.stranger.figures(),
+            night.beside.people.figures(),
         )
         told.close()
         return outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -63,6 +63,22 @@ KINDS: dict[str, tuple[float, float, float]] = {
 }
 EVERY_S = 420.0
 """Mean time between two happenings."""
+# Beside the rack, drawn apart: what happens there depends on nothing of this.
+BESIDE: dict[str, tuple[float, float, float]] = {
+    "broker gone": (3.0, 60.0, 6 * HOUR_S),
+    "broker refuses": (2.0, 60.0, 2 * HOUR_S),
+    "broker slow": (2.0, 60.0, 2 * HOUR_S),
+    "broker stopped": (2.0, 60.0, 2 * HOUR_S),
+    "broker flaky": (3.0, 600.0, 4 * HOUR_S),
+    "broker throws away": (1.0, 60.0, HOUR_S),
+    "feed killed": (3.0, 1.0, HOUR_S),
+    "notices killed": (3.0, 1.0, HOUR_S),
+    "target dead": (4.0, 60.0, 4 * HOUR_S),
+    "target slow": (3.0, 60.0, 4 * HOUR_S),
+    "target limits": (3.0, 60.0, 4 * HOUR_S),
+    "all targets dead": (1.0, 60.0, 4 * HOUR_S),
+}
+BESIDE_EVERY_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +94,20 @@ class Happening:
 
 def draw(seed: int, days: float) -> list[list[Happening]]:
     """Draw a night: for each of its parts what happens in it, in order, timed from the part's beginning."""
-    random = Random(f"chaos/{seed}")
-    return [_part(random) for _ in range(math.ceil(days * 24 * HOUR_S / PART_S))]
+    rack, beside = Random(f"chaos/{seed}"), Random(f"chaos beside/{seed}")
+    parts = range(math.ceil(days * 24 * HOUR_S / PART_S))
+    return [
+        sorted([*_part(rack, KINDS, EVERY_S), *_part(beside, BESIDE, BESIDE_EVERY_S)], key=lambda it: it.at_s)
+        for _ in parts
+    ]
 
 
-def _part(random: Random) -> list[Happening]:
+def _part(random: Random, table: Mapping[str, tuple[float, float, float]], every_s: float) -> list[Happening]:
     happenings, at_s = [], 0.0
-    kinds, weights = list(KINDS), [weight for weight, _, _ in KINDS.values()]
-    while (at_s := at_s + random.expovariate(1 / EVERY_S)) < PART_S:
+    kinds, weights = list(table), [weight for weight, _, _ in table.values()]
+    while (at_s := at_s + random.expovariate(1 / every_s)) < PART_S:
         (kind,) = random.choices(kinds, weights)
-        _, least_s, most_s = KINDS[kind]
+        _, least_s, most_s = table[kind]
         lasts_s = least_s * (most_s / least_s) ** random.random() if least_s else 0.0
         lasts_s = min(lasts_s, PART_S - at_s)
         happenings.append(Happening(at_s, kind, random.choice(CHANNELS), lasts_s, random.random()))

@@ -14,15 +14,11 @@ from random import Random
 from typing import Any, Self
 
 from tests.broker import Broker, Subscriber
+from tests.feed_checks import CYCLES, EVENTS, missing_cycles, missing_events, wrong_cycles, wrong_events
 from tests.kill.checks import Findings, read
 
 # How long after the end everything may take to come, in real seconds.
 _PATIENCE_S = 30.0
-_EVENTS = "SELECT event.id, event.run_id, kind, message, channel FROM event LEFT JOIN run USING (run_id) ORDER BY id"
-_STORED = (
-    "SELECT run_id, cycle, charge_capacity_ah, discharge_capacity_ah FROM cycle JOIN test ON test.id = test "
-    "ORDER BY run_id, cycle"
-)
 
 
 class FeedReader:
@@ -60,9 +56,9 @@ class FeedReader:
         self._end()
         if not self._store.exists():
             return
-        stored = {row["id"]: row for row in read(self._store, _EVENTS)}
+        stored = read(self._store, EVENTS)
         deadline_s = time.monotonic() + _PATIENCE_S
-        while not self._is_complete(max(stored, default=0)):
+        while not self._is_complete(max((row["id"] for row in stored), default=0)):
             if time.monotonic() > deadline_s:
                 findings.add(
                     "feed", f"not all is sent {_PATIENCE_S:g} s after the end: {self._reader.of('status')[-1:]}"
@@ -80,45 +76,21 @@ class FeedReader:
         return bool(said) and said[0]["online"] and said[0]["newest_event"] == newest and not said[0]["events_waiting"]
 
     def _has_all_cycles(self) -> bool:
-        came = {(body["run_id"], body["sequence"]) for body in self._reader.of("cycle")}
-        return self._kills_broker or came >= {(row["run_id"], row["cycle"]) for row in read(self._store, _STORED)}
+        return self._kills_broker or not missing_cycles(read(self._store, CYCLES), self._reader.of("cycle"))
 
-    def _check_events(self, findings: Findings, stored: dict[int, dict[str, Any]]) -> None:
+    def _check_events(self, findings: Findings, stored: list[dict[str, Any]]) -> None:
         came = self._reader.of("event")
-        last: dict[str | None, int] = {}
-        before: dict[str | None, int] = {}
-        previous: dict[int, int | None] = {}
-        for number, row in stored.items():
-            previous[number] = before.get(row["channel"])
-            before[row["channel"]] = number
-        for body in came:
-            number, channel = body["sequence"], body["channel"]
-            row = stored.get(number, {"message": None, "channel": None})
-            if (row["message"], row["channel"]) != (body["sentence"], channel):
-                findings.add("feed", f"event {number} came as {body['sentence']!r}, the store has {row}")
-            elif body["previous"] != previous[number]:
-                findings.add(
-                    "feed", f"event {number} says that {body['previous']} is before it, not {previous[number]}"
-                )
-            if number <= last.get(channel, 0) and not body["repeat"]:
-                findings.add("feed", f"event {number} came behind {last[channel]} and does not say that it is repeated")
-            last[channel] = max(number, last.get(channel, 0))
-        numbers = {body["sequence"] for body in came}
-        missing = [number for number in stored if numbers and number > min(numbers) and number not in numbers]
-        if missing and not self._kills_broker:
+        for wrong in wrong_events(stored, came):
+            findings.add("feed", wrong)
+        if (missing := missing_events(stored, came)) and not self._kills_broker:
             findings.add("feed", f"events {missing} never came")
 
     def _check_cycles(self, findings: Findings) -> None:
-        newest = {(body["run_id"], body["sequence"]): body for body in self._reader.of("cycle")}
-        for row in read(self._store, _STORED):
-            key = row["run_id"], row["cycle"]
-            if key not in newest:
-                if not self._kills_broker and newest:
-                    findings.add("feed", f"cycle {row['cycle']} of {row['run_id']} never came")
-                continue
-            body = newest[key]
-            if any(body[name] != row[name] for name in ("charge_capacity_ah", "discharge_capacity_ah")):
-                findings.add("feed", f"cycle {row['cycle']} of {row['run_id']} came as {body}, the store has {row}")
+        stored, came = read(self._store, CYCLES), self._reader.of("cycle")
+        for wrong in wrong_cycles(stored, came):
+            findings.add("feed", wrong)
+        if came and (missing := missing_cycles(stored, came)) and not self._kills_broker:
+            findings.add("feed", f"cycles {missing} never came")
 
     def _kill(self) -> None:
         while not self._is_over.wait(self._random.uniform(1.0, 4.0)) and self._kills_broker:

@@ -41,11 +41,15 @@ _EXTREMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One change of a tree: the node, what stands in its place, and the function that holds it."""
+    """One change of a tree: the node, what stands in its place, and the function that holds it.
+
+    ``is_in_a_body``: it is done when a function is called, not when the module is imported.
+    """
 
     node: ast.AST
     instead: ast.AST
     where: str
+    is_in_a_body: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,18 @@ class Mutant:
 
     def source(self) -> str:
         """Return the whole changed source."""
+        return ast.unparse(self.changed())
+
+    def changed(self) -> ast.Module:
+        """Return the changed tree; its other parts stay on their lines."""
         for node in ast.walk(self.tree):
             if hasattr(node, _MARK):
                 delattr(node, _MARK)
         # Nodes take further attributes, and a copy of the tree has them too.
         setattr(self.change.node, _MARK, True)
-        return ast.unparse(ast.fix_missing_locations(_Replacing(self.change).visit(copy.deepcopy(self.tree))))
+        changed = _Replacing(self.change).visit(copy.deepcopy(self.tree))
+        assert isinstance(changed, ast.Module)
+        return ast.fix_missing_locations(changed)
 
 
 def mutants_of(path: Path, root: Path) -> list[Mutant]:
@@ -102,14 +112,15 @@ class _Replacing(ast.NodeTransformer):
         return visited
 
 
-def _changes(node: ast.AST, where: str) -> Iterator[_Change]:
+def _changes(node: ast.AST, where: str, *, in_a_body: bool = False) -> Iterator[_Change]:
     """Give the changes of a node and of what is in it."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         where = f"{where}.{node.name}" if where else node.name
     for instead in _instead(node):
-        yield _Change(node, instead, where or "module")
+        yield _Change(node, instead, where or "module", in_a_body)
     for child in _inside(node):
-        yield from _changes(child, where)
+        is_body = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and child in node.body
+        yield from _changes(child, where, in_a_body=in_a_body or is_body)
 
 
 def _inside(node: ast.AST) -> Iterator[ast.AST]:

@@ -12,7 +12,7 @@ import importlib.machinery
 import os
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,7 +27,7 @@ _LIBRARIES = ("hypothesis", "numpy", "pydantic", "ruamel.yaml", "sqlite_utils", 
 _KEPT = {"orchestrator": ("protocols.resolve", "protocols.loading", "simulators.bench", "drivers.neware.tester")}
 
 # The plugins were imported before the fork, which pytest warns of.
-_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class MutantLoader(importlib.abc.InspectLoader):
@@ -67,27 +67,42 @@ def prepare(module: Path) -> None:
 
 def survives(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: float) -> bool:
     """Return whether all tests pass with a mutant in its module's place, or without one."""
+    return exit_code_of_fork(lambda: _try(mutant, tests, root, limit_s)) == pytest.ExitCode.OK
+
+
+def exit_code_of_fork(work: Callable[[], int]) -> int:
+    """Do a work in a fork of this process, and return its exit code; 3 where it raises, below 0 for a signal."""
     child = os.fork()
     if child == 0:
         code = 3
         try:
-            code = _try(mutant, tests, root, limit_s)
+            code = work()
         finally:
             os._exit(code)
     _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK
+    return os.waitstatus_to_exitcode(status)
+
+
+def limit_processor_time(limit_s: float) -> None:
+    """Let the system end this process after so many seconds of a processor more."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime + limit_s) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+
+
+def write_nowhere() -> None:
+    """Let this process write its outputs nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
 
 
 def _try(mutant: Mutant | None, tests: Sequence[str], root: Path, limit_s: float) -> int:
     if mutant is not None:
         sys.meta_path.insert(0, MutantLoader(mutant, root))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime + limit_s) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
+    limit_processor_time(limit_s)
+    write_nowhere()
     os.chdir(root)
     with suppress(SystemExit):
-        return int(pytest.main([*_OPTIONS, *tests]))
+        return int(pytest.main([*OPTIONS, *tests]))
     return 1

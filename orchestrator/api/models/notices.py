@@ -19,6 +19,9 @@ class OpenAlarm(BaseModel):
     label: Annotated[str | None, said("Name of the cell; empty or null if they concern the whole rig", "A17")]
     kind: Annotated[str | None, said("Kind of the first alarm; null if it is kept no more", "limit exceeded")]
     sentence: Annotated[str | None, said("Sentence of the first alarm", "4.112 V, limit 4.1 V")]
+    simulated: Annotated[
+        bool | None, said("Whether no cell of the run is real; null if that is not known, or no run's", False)
+    ]
     notices: Annotated[int, said("How many alarms there were since", 2)]
     level: Annotated[int, said("Level of escalation up to which people have been called", 1)]
     opened_unix_s: Annotated[float, time_of("When the first alarm was taken up")]

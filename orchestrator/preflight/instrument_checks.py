@@ -1,0 +1,67 @@
+"""The checks of an instrument: its versions against those commissioned, and the folder that it reads programs from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from drivers.interfaces import BatteryTester
+from drivers.self_description import ReadsFiles, TellsVersions
+from orchestrator.bench.preflight import PreflightSettings
+from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
+from orchestrator.store.disk_space import FLOOR_BYTES, existing, free_bytes, megabytes
+
+_SHARE = "see that the folder is there, its share connected, and this user allowed to write; then order the run again"
+_TRIED = b"cellrig tries whether this folder can be written\n"
+
+
+def versions_check(tester: BatteryTester, settings: PreflightSettings) -> Check:
+    """Judge whether an instrument is the one that was commissioned, by the versions that it tells of itself."""
+    name, confirmed = tester.name, settings.versions.get(tester.name)
+    if not isinstance(tester, TellsVersions):
+        return not_asked(CheckName.VERSIONS, f"{name} tells no versions of its hardware and programs")
+    if not (told := tester.versions()):
+        return not_asked(CheckName.VERSIONS, f"{name} has told no versions: it does when it is connected")
+    if confirmed is None:
+        unknown = f"{name} says that it is {told!r}, and the bench file does not say what was commissioned"
+        # A string of JSON is one of TOML.
+        write = f'write [preflight] versions = {{"{name}" = {json.dumps(told, ensure_ascii=False)}}} into it'
+        return not_asked(CheckName.VERSIONS, unknown, write)
+    if told != confirmed:
+        other = f"{name} says that it is {told!r}, and {confirmed!r} was commissioned"
+        do = "find out what was changed, try it on a dummy cell, then write the new versions into the bench file"
+        return warned(CheckName.VERSIONS, other, do)
+    return passed(CheckName.VERSIONS, f"{name} is as it was commissioned: {told}")
+
+
+def folder_check(tester: BatteryTester, free: Callable[[Path], int] = free_bytes) -> Check:
+    """Try whether programs can be written for an instrument, and judge the room there.
+
+    Writes a hidden file of some bytes into the folder and deletes it. Blocks for as long as a share does.
+    """
+    if not isinstance(tester, ReadsFiles):
+        return not_asked(CheckName.FOLDER, f"{tester.name} is given no files")
+    folder = existing(tester.folder) if tester.makes_folder else tester.folder
+    if not folder.is_dir():
+        return failed(CheckName.FOLDER, f"{folder}, from which {tester.name} reads its programs, is no folder", _SHARE)
+    try:
+        with NamedTemporaryFile(dir=folder, prefix=".cellrig-", suffix=".part") as tried:
+            tried.write(_TRIED)
+            tried.flush()
+        there = free(folder)
+    except OSError as err:
+        unwritten = f"nothing can be written into {folder}, from which {tester.name} reads its programs"
+        return failed(CheckName.FOLDER, f"{unwritten}: {err.strerror or err}", _SHARE)
+    told = f"the disk with {folder}, from which {tester.name} reads its programs, has {megabytes(there)} free"
+    if there < FLOOR_BYTES:
+        few = f"{told}; {megabytes(FLOOR_BYTES)} are wanted"
+        return failed(CheckName.FOLDER, few, "free space on that disk, then order the run again")
+    return passed(CheckName.FOLDER, f"{folder} can be written; its disk has {megabytes(there)} free")
+
+
+def late_folder(tester: BatteryTester, within_s: float) -> Check:
+    """Return the check of a folder that has not answered in time, as that of a share that is away."""
+    which = f"the folder from which {tester.name} reads its programs"
+    return failed(CheckName.FOLDER, f"{which} has not answered within {within_s:g} s", _SHARE)
