@@ -37,7 +37,7 @@ _LATE_S, _LONGER = 0.3, 1.5
 lost there is time for a second one (section 12). With a ``reply_timeout_s`` above 1 s it may be later in proportion."""
 _RESET_S = 10.0
 """A reset takes up to two seconds on some (section 12)."""
-_OUTPUT_SETTLES_S = 2.0
+_OUTPUT_SETTLES_S = 1.0
 
 
 class SmuSource:
