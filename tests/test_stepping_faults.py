@@ -27,8 +27,7 @@ from tests.cycler_rig import until
 from tests.figures import Figure
 from tests.memory_source import MemorySource, broken, unconfirmed
 from tests.rig import li_li_program
-from tests.stepped_rig import SOURCE, SteppedRig, open_stepped_rig
-from tests.test_stepping import CEILING, FULL, LFP, segment
+from tests.stepped_rig import CEILING, FULL, LFP, SOURCE, SteppedRig, open_stepped_rig, segment
 
 
 def charging() -> CyclingSegment:
