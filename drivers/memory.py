@@ -104,7 +104,7 @@ class Memory:
 
 
 class HostRecords(ABC):
-    """The part of a ``BatteryTester`` that gives what its tests have recorded, for one that keeps them in ``Memory``."""
+    """The part of a ``BatteryTester`` that gives what its tests have recorded, where those are kept in ``Memory``."""
 
     @abstractmethod
     def _memory(self, identity: TestIdentity) -> Memory:
