@@ -16,13 +16,10 @@ from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
-    ExecutedStep,
     LoadedProgram,
-    LogEntry,
-    Sample,
     TestIdentity,
 )
-from drivers.memory import Memory
+from drivers.memory import HostRecords, Memory
 from drivers.sources import Source
 from drivers.stepping.channel import SteppedChannel, SteppedTest
 from drivers.stepping.settings import SteppedSettings
@@ -42,7 +39,7 @@ _TRAITS = BatteryTesterTraits(
 )
 
 
-class SteppedTester:
+class SteppedTester(HostRecords):
     """A ``BatteryTester`` whose channels are sources, one each, under the names of the settings.
 
     ``slept_s`` tells for how long the computer has been suspended since it was started.
@@ -143,26 +140,6 @@ class SteppedTester:
     async def stop(self, identity: TestIdentity) -> None:
         """End a test and switch its output off, confirmed. Raises NotConfirmed."""
         await self._channel(identity.channel).stop(identity)
-
-    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Return exactly ``count`` records after ``last``."""
-        return self._memory(identity).records(last.sequence if last else 0, count)
-
-    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Return the placeholder of a record that is no longer in memory."""
-        return self._memory(identity).stand_in(sequence)
-
-    async def record_count(self, identity: TestIdentity) -> int:
-        """Return the number of records of a channel's last test. Raises TestGone for any other."""
-        return self._memory(identity).count
-
-    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Return the executed steps of the test."""
-        return self._memory(identity).steps()
-
-    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Return the log of the test, in the codes of ``LogCode``."""
-        return self._memory(identity).log()
 
     def _memory(self, identity: TestIdentity) -> Memory:
         test: SteppedTest | None = self._channel(identity.channel).test
