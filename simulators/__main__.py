@@ -13,7 +13,7 @@ from typing import Any
 from simulators.mux.serve import serve_mux
 from simulators.smu import MODELS
 from simulators.smu.serve import SmuOptions, serve_smu
-from simulators.tcp_serving import ChiBeside, serve_ct4008
+from simulators.tcp_serving import ChiBeside, SmusBeside, serve_ct4008
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     ct4008.add_argument("--chi-channel", metavar="CHANNEL", help="the CHI660E's leads are on this cell (default: none)")
     ct4008.add_argument("--switch", type=int, metavar="PORT", help="with --chi: a switch brings any cell to its leads")
+    ct4008.add_argument(
+        "--smu", action="append", metavar="MODEL", choices=sorted(MODELS), help="a source meter beside it; repeatable"
+    )
     ct4008.add_argument(
         "--clock", nargs=2, type=float, metavar="S", help="its first second (unix), and when that was (monotonic)"
     )
@@ -100,6 +103,7 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         None if chosen.chi is None else _chi(chosen),
         None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
         empty_holders=chosen.empty,
+        smus=SmusBeside(tuple(chosen.smu), _announce_smu) if chosen.smu else None,
     )
 
 
@@ -118,6 +122,11 @@ def _announce(address: str) -> None:
 
 def _announce_switch(address: str) -> None:
     sys.stdout.write(f"switch on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_smu(address: str) -> None:
+    sys.stdout.write(f"source meter on {address}\n")
     sys.stdout.flush()
 
 

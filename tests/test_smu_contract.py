@@ -96,7 +96,7 @@ LOST: dict[str, tuple[float, Callable[[SmuRig], object]]] = {
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda it: it.replace(" ", "-"))
 async def test_a_fault_that_stays_ends_with_the_output_off(fault: str, figure: Figure) -> None:
-    """Whatever is lost or changed, the output is off within its time, and the channel says why it stopped."""
+    """Fault A05: whatever is lost or changed, the output is off within its time, and the channel says why."""
     rig, loop = smu_rig(), asyncio.get_running_loop()
     within_s, befall = LOST[fault]
     async with rig.tester() as tester:

@@ -193,7 +193,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
 async def test_a_spoiled_reply_is_never_the_next_reading(spoilt: Spoilt) -> None:
-    """After any fault of a reply the line is opened anew, identified, its errors and output read, then asked again."""
+    """Fault A08: the line is opened anew, identified, errors and output read; then the reading is asked for again."""
     peer = peer_of()
     async with discharging(peer) as source:
         await source.read()

@@ -112,11 +112,11 @@ def _speak(client: socket.socket, peer: ScpiPeer, late_s: dict[str, float]) -> N
 
 @pytest.mark.real_time
 async def test_a_late_reply_over_pyvisa_py_is_never_the_next_reading() -> None:
-    """A late reply spoils the line; the next reading comes from a new connection, whatever the old one still sends."""
+    """Fault A08: the next reading comes from a new connection, whatever the old one still sends."""
     late_s: dict[str, float] = {}
     peer = ScpiPeer(reading="-1.57E-04,3.0")
     with served(peer, late_s) as resource:
-        unit = settings(resource, "@py", reply_timeout_s=0.15)
+        unit = settings(resource, "@py")
         source = SmuSource(unit, link_to(unit), 1.0)
         await source.open()
         await source.prepare(DISCHARGE, 0.1)
@@ -190,7 +190,7 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
 
 @pytest.mark.real_time
 async def test_nobody_listening_is_told_although_pyvisa_py_opens() -> None:
-    """pyvisa-py opens a socket with nobody there; the question who it is fails as a connection (libraries, B1)."""
+    """pyvisa-py opens a socket with nobody there; the question who it is fails as a connection (decision 32)."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
     unit = settings(f"TCPIP::{host}::{port}::SOCKET", "@py")

@@ -1,7 +1,7 @@
 """The conversation with one source meter: one question at a time, its identity first, and the rule after a fault.
 
 After a time-out, a cancelled call or a reply of another shape the line is spoiled: the tail of that reply would be the
-next one, without an error (libraries, B1). It is closed, opened, and asked who is there before anything else is sent.
+next one, without an error (decision 32). It is closed, opened, and asked who is there before anything else is sent.
 """
 
 from __future__ import annotations

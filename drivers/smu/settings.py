@@ -64,8 +64,8 @@ class SmuUnitSettings(TableSettings):
     largest_current_a: float = Field(default=0.1, gt=0)
     smallest_range_a: float = Field(default=1e-6, gt=0)
     host_loss: HostLoss = HostLoss.UNKNOWN
-    reply_timeout_s: float = Field(default=1.0, gt=0, le=60)
-    connect_timeout_s: float = Field(default=2.0, gt=0, le=60)
+    reply_timeout_s: float = Field(default=1.0, gt=0)
+    connect_timeout_s: float = Field(default=2.0, gt=0)
 
     @field_validator("channel")
     @classmethod

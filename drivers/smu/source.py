@@ -33,11 +33,11 @@ _AT_ONCE = 3
 _LOOK_EVERY_S = 5.0
 """How often level and limit are read again under a cell: somebody may turn a knob (fault B03)."""
 _LATE_S, _LONGER = 0.3, 1.5
-"""A reply is lost when it is so late, and a reading so much longer than planned: within the usual second in which a
-decision is lost there is time for a second one (section 12)."""
+"""A reading is lost when it is so late, and so much longer than planned: within the usual second in which a decision is
+lost there is time for a second one (section 12). With a ``reply_timeout_s`` above 1 s it may be later in proportion."""
 _RESET_S = 10.0
 """A reset takes up to two seconds on some (section 12)."""
-_OUTPUT_SETTLES_S = 2.0
+_OUTPUT_SETTLES_S = 1.0
 
 
 class SmuSource:
@@ -109,7 +109,8 @@ class SmuSource:
             await self._read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
             self._dead_man.arm(self._decision_timeout_s + self._interval_s, by_thread=self._session.link.keeps_time)
             try:
-                self._is_on = switch(await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", _OUTPUT_SETTLES_S))
+                answer = await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", self._at_least(_OUTPUT_SETTLES_S))
+                self._is_on = switch(answer)
             except ConnectionFailed as err:
                 await self._find_out("switched on", err)
             errors = await self._session.errors()
@@ -194,7 +195,7 @@ class SmuSource:
         return reading
 
     async def _measure(self, plan: Plan) -> SourceReading:
-        timeout_s = _LATE_S + _LONGER * plan.integration.reading_s
+        timeout_s = _LATE_S * max(1.0, self._settings.reply_timeout_s) + _LONGER * plan.integration.reading_s
         text = await self._session.ask(self._reading, timeout_s)
         found = measured(text, self._dialect.values, self._dialect.has_trip, plan.drive.held is Held.VOLTAGE)
         self._is_on = found.output_on
@@ -325,8 +326,12 @@ class SmuSource:
         self._plan = None
         await self._see_off(self._dialect.reset, _RESET_S)
 
+    def _at_least(self, seconds: float) -> float:
+        """Return a time-out: what an action takes, and no less than any reply may take."""
+        return max(seconds, self._settings.reply_timeout_s)
+
     async def _see_off(self, line: str, timeout_s: float = _OUTPUT_SETTLES_S) -> None:
-        answer = await self._session.ask(f"{line};{_ASK_OUTPUT}", timeout_s)
+        answer = await self._session.ask(f"{line};{_ASK_OUTPUT}", self._at_least(timeout_s))
         if switch(answer):
             raise NotConfirmed(f"{self.name} answers that its output is still on")
         try:

@@ -1,6 +1,6 @@
 """A line to a source meter through pyvisa: VXI-11, HiSLIP, USB, GPIB, serial; all calls on the port's own thread.
 
-What pyvisa-py really does decides the shape (libraries, B1): opening proves nothing, since it succeeds with nobody
+What pyvisa-py really does decides the shape (decision 32): opening proves nothing, since it succeeds with nobody
 there; besides its own errors any OSError comes out of it, and from a pulled serial adapter ``termios.error``; its
 time-outs count from the last piece, so that the caller's deadline is the event loop's. A call that outlives its
 deadline keeps the thread: the link is then closed and opened on a new one.
@@ -224,7 +224,7 @@ def _is_line(resource: MessageBasedResource) -> bool:
 def _alone_and_at_once(resource: MessageBasedResource) -> None:
     """Lock a serial port of pyvisa-py, which lets a second program in, and switch Nagle's delay of its sockets off.
 
-    It has no attribute for either (libraries, B1). Raises OSError when another program has the port.
+    It has no attribute for either (decision 32). Raises OSError when another program has the port.
     """
     sessions: Any = getattr(resource.visalib, "sessions", {})
     interface: Any = getattr(sessions.get(resource.session), "interface", None)

@@ -58,7 +58,7 @@ class SteppedChannel:
         self.is_connected = False
         self._source, self._settings, self._wall_time, self._slept_s = source, settings, wall_time, slept_s
         self._problem = f"{source.name} is not connected"
-        self._output = Output(source)
+        self._output = Output(source, settings.order_timeout_s)
         self._kept_off_by = ""
         self._voltage_v = nan
         self._seen_s: float | None = None

@@ -10,7 +10,7 @@ from drivers.stepping.drives import look
 from drivers.stepping.settings import SteppedSettings
 from drivers.stepping.uncancelled import to_its_end
 
-_OFF_TRIES, _OFF_PAUSE_S, _OFF_S = 3, 0.5, 10.0
+_OFF_TRIES, _OFF_PAUSE_S = 3, 0.5
 # A relay takes 15 ms, and the leads are charged (reference smu-and-ovens, section 12).
 _SETTLE_S, _LOOKS = 0.1, 5
 
@@ -18,8 +18,8 @@ _SETTLE_S, _LOOKS = 0.1, 5
 class Output:
     """The output between tests. ``unknown``: why it may be on although no test of this process runs, or empty."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, order_timeout_s: float) -> None:
+        self._source, self._order_timeout_s = source, order_timeout_s
         self.unknown = ""
 
     async def find(self) -> SourceReading:
@@ -41,9 +41,9 @@ class Output:
         for attempt in range(_OFF_TRIES):
             if attempt:
                 await asyncio.sleep(_OFF_PAUSE_S)
-            why = f"no answer within {_OFF_S:g} s"
+            why = f"no answer within {self._order_timeout_s:g} s"
             try:
-                async with asyncio.timeout(_OFF_S):
+                async with asyncio.timeout(self._order_timeout_s):
                     await self._source.switch_off()
             except TimeoutError:
                 pass

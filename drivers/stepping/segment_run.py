@@ -20,8 +20,6 @@ from protocols.execution_order import Place, flow
 from protocols.program import CyclingSegment
 from protocols.program_steps import Loop
 
-# Everything is set and read back while the output is off; the slowest serial lines take seconds.
-_PREPARING_S = 10.0
 # A source that has just been switched may regulate before the cell has followed.
 _MOST_OFF_CUTOFF = 20
 # A source of current at its voltage limit that passes less than this part of its level has no cell.
@@ -148,10 +146,12 @@ class SegmentRun:
         else:
             self._drive = None
             if before is not None:
-                await self._in_time(self._source.switch_off(), _PREPARING_S, "switch off between two steps")
+                await self._in_time(
+                    self._source.switch_off(), self._settings.order_timeout_s, "switch off between two steps"
+                )
             prepared = self._source.prepare(drive, self._settings.interval_s)
-            await self._in_time(prepared, _PREPARING_S, "be prepared")
-            await self._in_time(self._source.switch_on(), _PREPARING_S, "switch on")
+            await self._in_time(prepared, self._settings.order_timeout_s, "be prepared")
+            await self._in_time(self._source.switch_on(), self._settings.order_timeout_s, "switch on")
         self._drive = drive
 
     async def _trim(self, cutoff_v: float, voltage_v: float) -> None:

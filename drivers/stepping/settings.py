@@ -18,7 +18,8 @@ class SteppedSettings(BatteryTesterSettings):
     """A tester whose segments this computer carries out on sources; a kind of source adds its own fields.
 
     ``interval_s`` is the time between two decisions, ``fastest_interval_s`` that before an end that is near. A decision
-    that comes later than ``decision_timeout_s`` after it was due is lost: the output is switched off.
+    that comes later than ``decision_timeout_s`` after it was due is lost: the output is switched off. To prepare, to
+    switch on and to switch off may take ``order_timeout_s`` each: the slowest serial lines take seconds.
 
     ``cell_voltage_most_v`` is a magnitude that no cell of the bench exceeds: the limit of the first look at a cell lies
     above it by ``voltage_margin_v``, as every limit of a held current lies above what the cell can show (reference smu-
@@ -35,6 +36,7 @@ class SteppedSettings(BatteryTesterSettings):
     interval_s: float = Field(default=0.25, gt=0)
     fastest_interval_s: float = Field(default=0.05, gt=0)
     decision_timeout_s: float = Field(default=1.0, gt=0)
+    order_timeout_s: float = Field(default=10.0, gt=0)
     poll_period_s: float = Field(default=5.0, gt=0)
     open_circuit_age_s: float = Field(default=4.0, ge=0)
     cell_voltage_most_v: float = Field(default=5.0, gt=0)

@@ -61,9 +61,14 @@ class Leads:
         """Return what is at the end of the leads."""
         return self._cell
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is no cell."""
+        return isinstance(self._cell, PulledOutCell)
+
     def pull_out(self) -> None:
         """Pull the cell out; it goes on resting beside its holder."""
-        if not isinstance(self._cell, PulledOutCell):
+        if not self.is_empty:
             self._cell = PulledOutCell(self._cell)
 
     def put_back(self) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.cells import load_cell
+from simulators.cells.model import CellModel
 from simulators.faults import Fault
 from simulators.listening import listening
 from simulators.mux.terminal import PseudoTerminal
@@ -65,6 +66,31 @@ def build_units(
     return units
 
 
+def build_mixed(
+    models: Sequence[str],
+    clock: Callable[[], float],
+    cells: Mapping[str, CellModel],
+    seed: int,
+    speed: float,
+    *,
+    empty_holders: bool = False,
+) -> dict[str, SimulatedSmu]:
+    """Build units of several models by their names, with the cells that are given for them, else the usual one.
+
+    ``empty_holders`` leaves the usual ones beside their holders.
+    """
+    units = {}
+    for number, model in enumerate(models, 1):
+        name, own_seed = f"smu-{number}", seed * _SEED_STEP + number
+        cell = cells.get(name) or load_cell(SmuOptions().cells[0], seed=own_seed)
+        units[name] = SimulatedSmu(
+            model, clock, cell, seed=str(own_seed), speed=speed, serial=str(_FIRST_SERIAL + number)
+        )
+        if empty_holders and name not in cells:
+            units[name].instrument.unit.stage.touch(lambda leads: leads.pull_out())
+    return units
+
+
 async def serve_smu(
     options: SmuOptions,
     host: str = "127.0.0.1",
@@ -100,5 +126,5 @@ async def serve_smu(
             announce_control(control.address)
         while True:
             for unit in units.values():
-                unit.instrument.unit.stage.advance()
+                unit.catch_up()
             await asyncio.sleep(_CATCH_UP_S)
