@@ -274,7 +274,8 @@ async def test_output_that_a_hand_switched_on_is_not_set_under_its_cell() -> Non
         await asyncio.sleep(3600.0)
         assert (await rig.status()).state is ChannelState.OTHER
         assert rig.source.log == orders
-        rig.source.is_on = False
+        rig.source.press_output()
+        assert (await rig.status()).state is ChannelState.FINISHED
 
 
 async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store: Store) -> None:
