@@ -7,21 +7,23 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.interfaces import Sample
+from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.trouble import TroubleWatch
 from orchestrator.judging.trouble_thresholds import JUMPS_WITHIN_S
-from protocols.program import Guards, Program, Record
+from protocols.program import CcCv, Guards, Loop, PoweredStep, Program, Record, Until
 from protocols.trouble import TroubleGuards, TroubleSign
-from tests.sound_program import CHARGE, DISCHARGE, REST, program_of
+from tests.executed import executed_step
+from tests.sound_program import BOUNDS, CHARGE, DISCHARGE, REST, program_of
 
+HELD = CcCv(0.001, 4.0, Until(current_a=1e-4), BOUNDS)
 # A record each 30 s is late after 92 s: three intervals and two seconds.
 LATE_S = 92.0
 
 
 def program(guards: TroubleGuards | None = None) -> Program:
     """Give a program of a charge, a discharge and a rest, with guards of its own."""
-    whole = program_of(CHARGE, DISCHARGE, REST, record=Record(30.0))
+    whole = program_of(CHARGE, DISCHARGE, REST, Loop(1, 9), record=Record(30.0))
     segment = replace(whole.cycling[0], guards=Guards(trouble=guards or TroubleGuards()))
     return replace(whole, segments=(segment,))
 
@@ -65,6 +67,7 @@ def kinds(found: list[Finding]) -> list[FindingKind]:
         ([("late", 3.0, 50.0), ("late", 0.5, 10.0)], False),
         ([("late", 0.5, 10.0), ("late", 3.0, 50.0)], False),
         ([("later", 9.0, 50.0), ("jumps", 9.0, 50.0)], True),
+        ([("later", 9.0, 50.0), ("late", 3.0, 50.0)], False),
     ],
 )
 def test_what_was_told_before_a_restart_is_told_again_when_it_is_twice_as_bad(
@@ -95,13 +98,15 @@ def test_sign_has_the_time_of_the_run_and_the_action_of_the_recipe() -> None:
         assert (found.data["sign"], found.data["level"]) == ("late", 2.0)
     off = watch_of(program(TroubleGuards(is_off=True)))
     assert (off.is_watching, watch_of().is_watching) == (False, True)
-    assert off.feed(gap(1e4), {}) == []
-    assert TroubleWatch(program()).feed(gap(1e4), {}) == []
+    step = executed_step(1, 100.0, EndReason.TIME, 0.001, 3.0, None)
+    for silent in (off, TroubleWatch(program())):
+        assert silent.feed(gap(1e4), {}) == silent.feed_steps([step]) == []
+    assert watch_of().feed([], {}) == watch_of().feed_steps([replace(step, step_count=0)]) == []
 
 
 def jump(at_s: float, count: int) -> list[Sample]:
-    """Give a step of five minutes in which the voltage jumps by 20 mV and comes back, at a time of the test."""
-    rows = [(t, 3.02 if t == 150.0 else 3.0 + t * 1e-6) for t in range(0, 301, 30)]
+    """Give a step of five minutes in which the voltage jumps by 20 mV or more and comes back, at a time of the test."""
+    rows = [(t, 3.01 + count / 100 if t == 150.0 else 3.0 + t * 1e-6) for t in range(0, 301, 30)]
     return records(*[(float(t), v) for t, v in rows], count=count, begun_s=at_s - 180.0)
 
 
@@ -115,7 +120,7 @@ def test_three_jumps_within_six_hours_are_told(last_s: float, told: bool) -> Non
     for finding in found:
         assert finding.data is not None
         assert (finding.time_s, finding.data["jumps"], finding.data["level"]) == (300.0, 3, 1.0)
-        assert finding.data["largest_v"] == pytest.approx(0.02, rel=0.02)
+        assert finding.data["largest_v"] == pytest.approx(0.04, rel=0.02)
         assert (finding.data["first_sequence"], finding.data["last_sequence"]) == (5, 7)
 
 
@@ -150,13 +155,49 @@ def test_voltage_that_the_next_steps_current_does_not_move_is_told(ends: int, co
     assert kinds(watch.feed(after, {})) == [FindingKind.VOLTAGE_FLAT] * told
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(CHARGE, CHARGE), (HELD, DISCHARGE), (CHARGE, replace(HELD, current_a=-0.001, voltage_v=3.0))]
+)
+def test_voltage_that_is_held_or_whose_current_stays_is_not_called_stuck(
+    before: PoweredStep, after: PoweredStep
+) -> None:
+    """Where the tester holds it, and where nothing changed, it is as it should be."""
+    whole = program()
+    of = replace(whole, segments=(replace(whole.cycling[0], steps=(before, after)),))
+    watch = watch_of(of)
+    watch.feed(flat(9, 1, 1), {})
+    second = [sample._replace(step=2, current_a=after.current_a) for sample in flat(0, 1, 2) + flat(9, 1, 2)[1:]]
+    assert kinds(watch.feed(second, {})) == []
+
+
+def test_last_step_of_a_test_is_judged_when_it_is_executed() -> None:
+    """No record comes that would close it: its charge is compared then, with the time of the run."""
+    watch = watch_of(before_s=500.0)
+    rows = records((0.0, 3.0), (30.0, 3.1), (60.0, 3.2), (90.0, 3.3))
+    made = [sample._replace(capacity_ah=2 * sample.capacity_ah) for sample in rows]
+    assert watch.feed(made, {}) == []
+    earlier = executed_step(1, 90.0, EndReason.TIME, 0.002, 3.0, None, count=0)
+    assert watch.feed_steps([earlier]) == []
+    (found,) = watch.feed_steps([replace(earlier, step_count=1)])
+    assert (found.kind, found.time_s) == (FindingKind.CHARGE_DIFFERS, 500.0)
+
+
+def test_record_of_a_step_that_the_program_has_not_tells_nothing() -> None:
+    """A loop makes none, and a tester that names another step is not understood; what follows is judged as ever."""
+    watch = watch_of()
+    for count, number in enumerate((0, 4, 5), 1):
+        odd = [sample._replace(step=number) for sample in gap(1e4, count)]
+        assert watch.feed(odd, {}) == []
+    assert kinds(watch.feed(gap(1e4, 4), {})) == [FindingKind.RECORDS_LATE]
+
+
 def test_copy_goes_its_own_way() -> None:
     """What it is fed the original has not seen, and what one was told the other was not."""
     watch = watch_of()
     watch.feed(records((0.0, 3.0)), {})
     twin = deepcopy(watch)
-    late = records((500.0, 3.1), first=2)
-    assert kinds(twin.feed(late, {})) == kinds(watch.feed(late, {})) == [FindingKind.RECORDS_LATE]
+    assert kinds(twin.feed(records((500.0, 3.1), first=2), {})) == [FindingKind.RECORDS_LATE]
+    assert watch.feed(records((30.0, 3.1), (60.0, 3.2), first=2), {}) == []
     assert twin.feed(gap(400.0, count=2), {}) == []
     other = TroubleWatch(program())
     assert other.copy().feed(gap(1e4), {}) == []
