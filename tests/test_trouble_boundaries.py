@@ -11,7 +11,7 @@ from drivers.interfaces import EndReason, Sample
 from orchestrator.judging.limits import Action, Finding, FindingKind
 from orchestrator.judging.trouble import TroubleWatch
 from orchestrator.judging.trouble_thresholds import JUMPS_WITHIN_S
-from protocols.program import CcCv, Guards, Loop, PoweredStep, Program, Record, Until
+from protocols.program import CcCv, CellFacts, ConstantCurrent, Guards, Loop, Program, Record, Until
 from protocols.trouble import TroubleGuards, TroubleSign
 from tests.executed import executed_step
 from tests.sound_program import BOUNDS, CHARGE, DISCHARGE, REST, program_of
@@ -159,15 +159,58 @@ def test_voltage_that_the_next_steps_current_does_not_move_is_told(ends: int, co
     ("before", "after"), [(CHARGE, CHARGE), (HELD, DISCHARGE), (CHARGE, replace(HELD, current_a=-0.001, voltage_v=3.0))]
 )
 def test_voltage_that_is_held_or_whose_current_stays_is_not_called_stuck(
-    before: PoweredStep, after: PoweredStep
+    before: ConstantCurrent | CcCv, after: ConstantCurrent | CcCv
 ) -> None:
     """Where the tester holds it, and where nothing changed, it is as it should be."""
     whole = program()
     of = replace(whole, segments=(replace(whole.cycling[0], steps=(before, after)),))
     watch = watch_of(of)
     watch.feed(flat(9, 1, 1), {})
-    second = [sample._replace(step=2, current_a=after.current_a) for sample in flat(0, 1, 2) + flat(9, 1, 2)[1:]]
-    assert kinds(watch.feed(second, {})) == []
+    second = records(*[(30.0 * n, 3.0) for n in range(9)], count=2, begun_s=1e6)
+    assert kinds(watch.feed([one._replace(step=2, current_a=after.current_a) for one in second], {})) == []
+
+
+# Of a cycle: step, current in mA, how long in s, and the resistance in ohm at its beginning.
+_REST_S = 600
+PARTS = (
+    (1, 0, _REST_S, 0.0),
+    (2, 1, 1800, 100.0),
+    (3, 0, _REST_S, 0.0),
+    (4, 1, 1800, 300.0),
+    (5, 0, _REST_S, 0.0),
+    (6, -1, 3600, 200.0),
+)
+
+
+def cycles(rises_from: int) -> list[Sample]:
+    """Give ten cycles of two half charges and a discharge; from one on the half full cell has twice its resistance."""
+    made: list[Sample] = []
+    begun_s, count = 0.0, 0
+    for cycle in range(10):
+        for step, current_ma, lasts_s, ohm in PARTS:
+            count += 1
+            risen = 2 if step == 4 and cycle >= rises_from else 1
+            for t in (0.0, float(lasts_s)):
+                volts = 3.3 + current_ma * 1e-3 * ohm * risen + 1e-6 * (count + t / 1e4)
+                passed = current_ma * 1e-3, abs(current_ma) * 1e-3 * t / 3600
+                made.append(Sample(len(made) + 1, begun_s + t, t, step, count, 1, "", volts, *passed, 0.0, 0.0))
+            begun_s += lasts_s
+    return made
+
+
+@pytest.mark.parametrize("nominal_ah", [1e-3, None])
+@pytest.mark.parametrize(("rises_from", "told"), [(10, 0), (6, 1)])
+def test_contact_is_compared_at_the_same_state_of_charge(rises_from: int, told: int, nominal_ah: float | None) -> None:
+    """An empty cell shows another resistance than a half full one; what rises at one of both is told."""
+    half, full = (replace(CHARGE, until=Until(time_s=1800.0)), replace(DISCHARGE, until=Until(time_s=3600.0)))
+    steps = (REST, half, REST, half, REST, full, Loop(1, 10))
+    whole = program_of(*steps, record=Record(None, 1e-3))
+    of = replace(whole, cell=CellFacts("mine", "lfp", nominal_capacity_ah=nominal_ah))
+    found = watch_of(of).feed(cycles(rises_from), {})
+    assert kinds(found) == [FindingKind.CONTACT_RISES] * told
+    for finding in found:
+        assert finding.data is not None
+        assert [finding.data[key] for key in ("before_ohm", "now_ohm")] == pytest.approx([300.0, 600.0], rel=1e-3)
 
 
 def test_last_step_of_a_test_is_judged_when_it_is_executed() -> None:
