@@ -107,7 +107,7 @@ def test_sign_has_the_time_of_the_run_and_the_action_of_the_recipe() -> None:
 def jump(at_s: float, count: int) -> list[Sample]:
     """Give a step of five minutes in which the voltage jumps by 20 mV or more and comes back, at a time of the test."""
     rows = [(t, 3.01 + count / 100 if t == 150.0 else 3.0 + t * 1e-6) for t in range(0, 301, 30)]
-    return records(*[(float(t), v) for t, v in rows], count=count, begun_s=at_s - 180.0)
+    return records(*[(float(t), v) for t, v in rows], count=count, begun_s=at_s - 180.0, first=100 * count)
 
 
 @pytest.mark.parametrize(("last_s", "told"), [(JUMPS_WITHIN_S - 1, True), (JUMPS_WITHIN_S, False)])
@@ -121,7 +121,7 @@ def test_three_jumps_within_six_hours_are_told(last_s: float, told: bool) -> Non
         assert finding.data is not None
         assert (finding.time_s, finding.data["jumps"], finding.data["level"]) == (300.0, 3, 1.0)
         assert finding.data["largest_v"] == pytest.approx(0.04, rel=0.02)
-        assert (finding.data["first_sequence"], finding.data["last_sequence"]) == (5, 7)
+        assert (finding.data["first_sequence"], finding.data["last_sequence"]) == (104, 306)
 
 
 def flat(number: int, step: int, count: int, volts: float = 3.0) -> list[Sample]:
@@ -149,10 +149,11 @@ def test_voltage_is_called_flat_by_what_two_whole_steps_of_its_direction_have_sh
 @pytest.mark.parametrize(("ends", "count", "told"), [(5, 2, True), (4, 2, False), (5, 3, False)])
 def test_voltage_that_the_next_steps_current_does_not_move_is_told(ends: int, count: int, told: bool) -> None:
     """Five equal readings on both sides, in steps that follow each other; a step between is not known."""
-    watch = watch_of()
-    watch.feed(flat(ends, 1, 1), {})
-    after = records(*[(30.0 * n, 3.0) for n in range(6)], step=2, count=count, begun_s=1e6)
-    assert kinds(watch.feed(after, {})) == [FindingKind.VOLTAGE_FLAT] * told
+    for before, after in ((1, 2), (2, 1), (3, 1)):
+        watch = watch_of()
+        watch.feed(flat(ends, before, 1), {})
+        follows = records(*[(30.0 * n, 3.0) for n in range(6)], step=after, count=count, begun_s=1e6)
+        assert kinds(watch.feed(follows, {})) == [FindingKind.VOLTAGE_FLAT] * told
 
 
 @pytest.mark.parametrize(
@@ -206,10 +207,12 @@ def test_contact_is_compared_at_the_same_state_of_charge(rises_from: int, told: 
     steps = (REST, half, REST, half, REST, full, Loop(1, 10))
     whole = program_of(*steps, record=Record(None, 1e-3))
     of = replace(whole, cell=CellFacts("mine", "lfp", nominal_capacity_ah=nominal_ah))
-    found = watch_of(of).feed(cycles(rises_from), {})
+    found = watch_of(of, 500.0).feed(cycles(rises_from), {})
     assert kinds(found) == [FindingKind.CONTACT_RISES] * told
     for finding in found:
         assert finding.data is not None
+        # The second of the risen values: in the eighth cycle, behind a rest, half a charge and another rest.
+        assert finding.time_s == 500.0 + 7 * sum(lasts_s for _, _, lasts_s, _ in PARTS) + 600 + 1800 + 600
         assert [finding.data[key] for key in ("before_ohm", "now_ohm")] == pytest.approx([300.0, 600.0], rel=1e-3)
 
 
