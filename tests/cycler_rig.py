@@ -20,6 +20,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from protocols.program import ConstantCurrent, Program
 from tests.rig import CHANNEL, li_li_program
+from tests.service_rig import running
 from tests.station_rig import StationRig, open_station_rig
 
 CHI = "chi660e"
@@ -88,14 +89,10 @@ def short_program(cycles: int = 2, cutoff_v: float = 0.5) -> Program:
 @asynccontextmanager
 async def cycling_service(cycler: PotentiostatCycler, store: Store) -> AsyncIterator[Service]:
     """Run a service with the channel; leaving the block ends it in order, which ends what the channel does."""
-    service = Service(store, [cycler])
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
     try:
-        yield service
+        async with running(Service(store, [cycler])) as service:
+            yield service
     finally:
-        task.cancel()
-        await asyncio.wait({task})
         await cycler.close()
 
 
