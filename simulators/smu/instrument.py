@@ -23,7 +23,7 @@ class Make:
     """What the models of one make have in common."""
 
     dialect: Callable[[Unit, str], Any]
-    reset: Callable[[Model], Setup]
+    reset: Callable[[Model, Quirks], Setup]
     off: Callable[[Unit], OffAction]
     write_error: Callable[[int, str], str]
     idle: int = 0
@@ -95,6 +95,11 @@ class Instrument:
         if self._language != self.unit.language:
             self._interpreter = self._new_interpreter()
         return self._interpreter.run(line)
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Return all headers that the unit knows in its present language."""
+        return self._interpreter.headers
 
     def _new_interpreter(self) -> Interpreter:
         self._language = self.unit.language
