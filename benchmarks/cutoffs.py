@@ -140,7 +140,7 @@ async def _overshoot_mv(tester: BatteryTester, channel: str, current_a: float) -
     (segment,) = program.cycling
     barcode = f"R{abs(current_a) * 1e9:06.0f}"
     identity = await tester.start(await tester.load(channel, segment, barcode), barcode)
-    while (status := (await tester.status([channel]))[channel]).state is ChannelState.WORKING:  # noqa: ASYNC110
+    while (status := (await tester.status([channel]))[channel]).state is ChannelState.WORKING:  # noqa: ASYNC110 -- as a host does
         await asyncio.sleep(20.0)
     count = await tester.record_count(identity)
     size, last = tester.traits.block_size, None

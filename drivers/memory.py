@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import IntEnum
 from math import nan
 
 from drivers.errors import BadReply, RecordsLost
-from drivers.interfaces import ExecutedStep, LogEntry, Sample
+from drivers.interfaces import ExecutedStep, LogEntry, Sample, TestIdentity
 
 # As many records as were read already are kept for whoever reads again; what nobody has read is never dropped.
 _KEPT = 100_000
@@ -100,3 +101,31 @@ class Memory:
     def log(self) -> list[LogEntry]:
         """Return the log."""
         return list(self._log)
+
+
+class HostRecords(ABC):
+    """The part of a ``BatteryTester`` that gives what its tests have recorded, where those are kept in ``Memory``."""
+
+    @abstractmethod
+    def _memory(self, identity: TestIdentity) -> Memory:
+        """Return the memory of a test. Raises TestGone for one that is not known any more."""
+
+    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
+        """Return exactly ``count`` records after ``last``."""
+        return self._memory(identity).records(last.sequence if last else 0, count)
+
+    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
+        """Return the placeholder of a record that is no longer in memory."""
+        return self._memory(identity).stand_in(sequence)
+
+    async def record_count(self, identity: TestIdentity) -> int:
+        """Return the number of records of a test. Raises TestGone if another one was started since."""
+        return self._memory(identity).count
+
+    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
+        """Return the executed steps of the test."""
+        return self._memory(identity).steps()
+
+    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
+        """Return the log of the test, in the codes of ``LogCode``."""
+        return self._memory(identity).log()

@@ -17,6 +17,7 @@ from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
 from simulators.smu.serve import build_mixed
+from simulators.smu.server import SimulatedSmu
 
 _CATCH_UP_S = 0.5
 """How often the rack is brought to now when nobody asks, so that no question finds weeks to be computed."""
@@ -102,18 +103,30 @@ async def serve_ct4008(
         if chi is not None:
             holders = Holders(bench.tester, seed, entries, meters)
             clients.append(await stack.enter_async_context(_beside(bench, chi, holders)))
-        for meter in meters.values():
-            listener = await stack.enter_async_context(listening(meter.handle, host, 0))
-            clients.append(listener)
-            if smus is not None:
-                smus.announce(listener.address)
-        used_s = loop.time()
-        while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
-            used_s = loop.time() if any(each.connected for each in clients) else used_s
-            bench.tester.advance()
-            for meter in meters.values():
-                meter.catch_up()
-            await asyncio.sleep(_CATCH_UP_S)
+        if smus is not None:
+            clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
+        await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
+
+
+@asynccontextmanager
+async def _meter(meter: SimulatedSmu, host: str, smus: SmusBeside) -> AsyncIterator[_Clients]:
+    """Put a source meter beside the rack."""
+    async with listening(meter.handle, host, 0) as listener:
+        smus.announce(listener.address)
+        yield listener
+
+
+async def _until_idle(
+    idle_exit_s: float | None, clients: Sequence[_Clients], advances: Sequence[Callable[[], None]]
+) -> None:
+    """Bring all instruments to now from time to time, until nobody has been connected for so long."""
+    loop = asyncio.get_running_loop()
+    used_s = loop.time()
+    while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
+        used_s = loop.time() if any(each.connected for each in clients) else used_s
+        for advance in advances:
+            advance()
+        await asyncio.sleep(_CATCH_UP_S)
 
 
 class _Clients(Protocol):

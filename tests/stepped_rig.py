@@ -14,11 +14,28 @@ from drivers.sources import Drive
 from drivers.stepping import SteppedSettings, SteppedTester
 from orchestrator.clock.virtual import wall_time
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
-from protocols.program import CyclingSegment
+from protocols.program import (
+    CcCv,
+    Ceiling,
+    ConstantCurrent,
+    ConstantVoltage,
+    CyclingSegment,
+    Limits,
+    Loop,
+    Record,
+    Rest,
+    VoltageBand,
+)
 from simulators.cells import load_cell
 from tests.memory_source import MemorySource
 
 SOURCE = "smu-a"
+FULL = Limits(VoltageBand(2.3, 4.0), VoltageBand(2.2, 4.1), VoltageBand(2.0, 4.3), 1.05e-3, 1.1e-3, 1.2e-3)
+LI_LI = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1.0, 1.0), 1.05e-3, 1.1e-3, 1.2e-3)
+CEILING = Ceiling(time_s=40000.0, capacity_ah=1.0)
+# Hours of virtual time need no four decisions a second.
+SLOW: dict[str, Any] = {"interval_s": 2.0, "decision_timeout_s": 10.0}
+LFP = {SOURCE: "bare-lfp"}
 
 
 class MemorySettings(SteppedSettings):
@@ -42,6 +59,11 @@ class MemorySettings(SteppedSettings):
     def host_loss_of(self, channel: str, drive: Drive) -> HostLoss:
         """Say what was said."""
         return self.rides
+
+
+def segment(*steps: Rest | ConstantCurrent | ConstantVoltage | CcCv | Loop, limits: Limits = LI_LI) -> CyclingSegment:
+    """Give a segment that records every minute."""
+    return CyclingSegment(steps, Record(every_s=60.0), limits)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from protocols.program import Ceiling, ConstantCurrent, CyclingSegment, Rest, Un
 from tests.cycler_rig import CHI, open_cycler_rig
 from tests.rig import CHANNEL, li_li_program, open_rig
 from tests.smu_rig import smu_rig
-from tests.test_stepping import FULL, SLOW, segment
+from tests.stepped_rig import FULL, SLOW, segment
 
 # What a step may differ by: a reading of a source meter takes up to 0.1 s, and a CHI660E rounds times and currents.
 DURATION_S, CHARGE_PART, MEAN_V = 0.1, 0.01, 0.003
@@ -22,7 +22,7 @@ DURATION_S, CHARGE_PART, MEAN_V = 0.1, 0.01, 0.003
 async def table_of(tester: BatteryTester, channel: str, made: CyclingSegment) -> list[ExecutedStep]:
     """Run a segment to its end; give its executed steps as they are stored."""
     identity = await tester.start(await tester.load(channel, made, "R000001"), "R000001")
-    while (status := (await tester.status([channel]))[channel]).state is ChannelState.WORKING:  # noqa: ASYNC110
+    while (status := (await tester.status([channel]))[channel]).state is ChannelState.WORKING:  # noqa: ASYNC110 -- as a host does
         await asyncio.sleep(30.0)
     assert status.state is ChannelState.FINISHED, status.detail
     samples: list[Sample] = []

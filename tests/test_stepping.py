@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -23,11 +22,9 @@ from orchestrator.store import Store
 from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
-    Ceiling,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
-    Limits,
     Loop,
     Record,
     Rest,
@@ -36,19 +33,18 @@ from protocols.program import (
 )
 from tests.memory_source import Capacitor
 from tests.rig import li_li_program
-from tests.stepped_rig import SOURCE, MemorySettings, SteppedRig, open_stepped_rig
-
-FULL = Limits(VoltageBand(2.3, 4.0), VoltageBand(2.2, 4.1), VoltageBand(2.0, 4.3), 1.05e-3, 1.1e-3, 1.2e-3)
-LI_LI = Limits(VoltageBand(-0.55, 0.55), VoltageBand(-0.6, 0.6), VoltageBand(-1.0, 1.0), 1.05e-3, 1.1e-3, 1.2e-3)
-CEILING = Ceiling(time_s=40000.0, capacity_ah=1.0)
-# Hours of virtual time need no four decisions a second.
-SLOW: dict[str, Any] = {"interval_s": 2.0, "decision_timeout_s": 10.0}
-LFP = {SOURCE: "bare-lfp"}
-
-
-def segment(*steps: Rest | ConstantCurrent | ConstantVoltage | CcCv | Loop, limits: Limits = LI_LI) -> CyclingSegment:
-    """Give a segment that records every minute."""
-    return CyclingSegment(steps, Record(every_s=60.0), limits)
+from tests.stepped_rig import (
+    CEILING,
+    FULL,
+    LFP,
+    LI_LI,
+    SLOW,
+    SOURCE,
+    MemorySettings,
+    SteppedRig,
+    open_stepped_rig,
+    segment,
+)
 
 
 async def ends(rig: SteppedRig, made: CyclingSegment) -> list[tuple[EndReason, float]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ import pytest
 from drivers.errors import CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown
 from drivers.interfaces import ChannelState
 from drivers.stepping import SteppedTester
+from drivers.stepping.suspension import slept_s
 from orchestrator.clock.virtual import wall_time
-from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -22,12 +21,11 @@ from orchestrator.store import Store
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, CyclingSegment, Until
 from simulators.cells import load_cell
-from tests.cycler_rig import until
+from tests.cycler_rig import running_service, until
 from tests.figures import Figure
 from tests.memory_source import MemorySource, broken, unconfirmed
 from tests.rig import li_li_program
-from tests.stepped_rig import SOURCE, SteppedRig, open_stepped_rig
-from tests.test_stepping import CEILING, FULL, LFP, segment
+from tests.stepped_rig import CEILING, FULL, LFP, SOURCE, SteppedRig, open_stepped_rig, segment
 
 
 def charging() -> CyclingSegment:
@@ -229,22 +227,24 @@ async def test_blocked_loop_loses_its_decision() -> None:
         assert "this computer was busy" in status.detail
 
 
-@asynccontextmanager
-async def service_of(rig: SteppedRig, store: Store) -> AsyncIterator[Service]:
-    """Run a service with the tester; its end stops nothing."""
-    service = Service(store, [rig.tester])
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
-        yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
-
-
 def later_process(rig: SteppedRig) -> SteppedRig:
     """Give what a process that begins now has of the same sources."""
     return SteppedRig(SteppedTester(rig.settings, rig.sources, wall_time), rig.sources, rig.settings)
+
+
+async def test_computer_that_slept_ends_the_test() -> None:
+    """A loop's clock stands still while the computer sleeps: nothing is late, and hours of current are missing."""
+    asleep_s = [0.0]
+    async with open_stepped_rig() as rig:
+        tester = SteppedTester(rig.settings, rig.sources, wall_time, lambda: asleep_s[0])
+        slept = SteppedRig(tester, rig.sources, rig.settings)
+        await tester.open()
+        await runs_for(slept)
+        asleep_s[0] = 7200.0
+        status = await slept.over()
+        assert (status.state, rig.source.is_on) == (ChannelState.STOPPED, False)
+        assert "slept for 7200 s" in status.detail
+        assert 0.0 <= slept_s() < 1e9
 
 
 async def test_output_found_on_is_left_alone_until_somebody_stops_it() -> None:
@@ -274,14 +274,15 @@ async def test_output_that_a_hand_switched_on_is_not_set_under_its_cell() -> Non
         await asyncio.sleep(3600.0)
         assert (await rig.status()).state is ChannelState.OTHER
         assert rig.source.log == orders
-        rig.source.is_on = False
+        rig.source.press_output()
+        assert (await rig.status()).state is ChannelState.FINISHED
 
 
 async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store: Store) -> None:
     """The next process finds the output on, switches it off, and leaves the run with its records to a person."""
     async with open_stepped_rig(interval_s=2.0, decision_timeout_s=10.0) as rig:
         request = RunRequest(li_li_program(cycles=2, half_cycle_s=600.0), SOURCE, SOURCE)
-        async with service_of(rig, store) as service:
+        async with running_service(rig.tester, store) as service:
             service.submit(request, "ada")
             await asyncio.sleep(900.0)
         # A process that is killed switches nothing off.
@@ -292,7 +293,7 @@ async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store
         later = later_process(rig)
         await later.tester.open()
         assert (await later.status()).state is ChannelState.OTHER
-        async with service_of(later, store) as service:
+        async with running_service(later.tester, store) as service:
             await asyncio.sleep(10.0)
             (run,) = service.runs
             assert not rig.source.is_on

@@ -32,9 +32,9 @@ _AT_ONCE = 3
 """So many settings go into one line: a 2400 holds few commands (section 5)."""
 _LOOK_EVERY_S = 5.0
 """How often level and limit are read again under a cell: somebody may turn a knob (fault B03)."""
-_LATE_PART, _LONGER = 0.3, 1.5
-"""A reading is lost when it is late by this part of ``reply_timeout_s``, and so much longer than planned: within the
-usual second in which a decision is lost there is time for a second one (section 12)."""
+_LATE_S, _LONGER = 0.3, 1.5
+"""A reading is lost when it is so late, and so much longer than planned: within the usual second in which a decision is
+lost there is time for a second one (section 12). With a ``reply_timeout_s`` above 1 s it may be later in proportion."""
 _RESET_S = 10.0
 """A reset takes up to two seconds on some (section 12)."""
 _OUTPUT_SETTLES_S = 1.0
@@ -195,7 +195,7 @@ class SmuSource:
         return reading
 
     async def _measure(self, plan: Plan) -> SourceReading:
-        timeout_s = _LATE_PART * self._settings.reply_timeout_s + _LONGER * plan.integration.reading_s
+        timeout_s = _LATE_S * max(1.0, self._settings.reply_timeout_s) + _LONGER * plan.integration.reading_s
         text = await self._session.ask(self._reading, timeout_s)
         found = measured(text, self._dialect.values, self._dialect.has_trip, plan.drive.held is Held.VOLTAGE)
         self._is_on = found.output_on

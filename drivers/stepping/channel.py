@@ -15,6 +15,7 @@ from drivers.sources import Source
 from drivers.stepping.output import Output
 from drivers.stepping.segment_run import SegmentRun
 from drivers.stepping.settings import SteppedSettings
+from drivers.stepping.suspension import slept_s
 from drivers.stepping.watching import EndedEarly
 from protocols.program import CyclingSegment
 from protocols.step_names import told
@@ -44,11 +45,18 @@ class SteppedTest:
 class SteppedChannel:
     """A source under a channel's name. ``test`` is its last one in this process."""
 
-    def __init__(self, name: str, source: Source, settings: SteppedSettings, wall_time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        settings: SteppedSettings,
+        wall_time: Callable[[], float],
+        slept_s: Callable[[], float] = slept_s,
+    ) -> None:
         self.name = name
         self.test: SteppedTest | None = None
         self.is_connected = False
-        self._source, self._settings, self._wall_time = source, settings, wall_time
+        self._source, self._settings, self._wall_time, self._slept_s = source, settings, wall_time, slept_s
         self._problem = f"{source.name} is not connected"
         self._output = Output(source, settings.order_timeout_s)
         self._kept_off_by = ""
@@ -63,8 +71,8 @@ class SteppedChannel:
     async def connect(self) -> str:
         """Connect, and return why that failed, or an empty text.
 
-        An output that is on is left alone; one that is off is confirmed to be disconnected from its cell. While a test
-        runs here nothing is sent: it has the connection.
+        An output that is on is left alone; one that is off is confirmed to be disconnected from its cell. Nothing is
+        sent while a test runs here: it has the connection.
         """
         if self.test is not None and self.test.state is ChannelState.WORKING:
             return ""
@@ -72,12 +80,7 @@ class SteppedChannel:
             self._tried_s = asyncio.get_running_loop().time()
             try:
                 await self._source.open()
-                reading = await self._output.find()
-                if reading.output_on:
-                    self._voltage_v = nan if reading.voltage_v is None else reading.voltage_v
-                else:
-                    await self._source.switch_off()
-                    self._output.unknown = ""
+                await self._find()
             except DriverError as err:
                 self.is_connected, self._problem = False, str(err)
                 return self._problem
@@ -168,12 +171,24 @@ class SteppedChannel:
         async with self._turn:
             is_old = self._seen_s is None or now_s - self._seen_s > self._settings.open_circuit_age_s
             is_free = self.test is None or not self.test.state.is_busy
-            if not is_old or not is_free or self._output.unknown or self._kept_off_by:
+            if not is_old or not is_free or self._kept_off_by:
                 return
             try:
-                await self._look()
+                if self._output.unknown:
+                    # Somebody may have switched it off by hand meanwhile.
+                    await self._find()
+                else:
+                    await self._look()
             except DriverError as err:
                 self.is_connected, self._problem = False, f"{self.name} shows no open-circuit voltage: {err}"
+
+    async def _find(self) -> None:
+        """Find out whether the output is on, which is left alone, or off, which is made sure of."""
+        reading = await self._output.find()
+        if reading.output_on:
+            self._voltage_v = nan if reading.voltage_v is None else reading.voltage_v
+        else:
+            await self._output.switch_off()
 
     # Orders ----------------------------------------------------------------------------------------------------
 
@@ -206,7 +221,7 @@ class SteppedChannel:
             number = max(int(self._wall_time()), self.test.identity.test_id + 1 if self.test else 1)
             identity = TestIdentity(self.name, number, barcode, end_step)
             memory = Memory(self._settings.records_kept)
-            run = SegmentRun(self._source, segment, self._settings, memory, self._wall_time, voltage_v)
+            run = SegmentRun(self._source, segment, self._settings, memory, self._wall_time, voltage_v, self._slept_s)
             self.test = test = SteppedTest(identity, segment, memory, run)
             memory.note(LogCode.STARTED, self._wall_time())
             test.task = asyncio.create_task(self._work(test), name=f"{self.name} {barcode}")

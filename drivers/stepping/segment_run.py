@@ -14,6 +14,7 @@ from drivers.stepping.drives import SegmentDrives, keeps_preparation, mode_of
 from drivers.stepping.recording import Executed, StepRecorder
 from drivers.stepping.settings import SteppedSettings
 from drivers.stepping.step_ends import Pace, StepEnds
+from drivers.stepping.suspension import slept_s
 from drivers.stepping.watching import EndedEarly, FaultWatch, LimitWatch
 from protocols.execution_order import Place, flow
 from protocols.program import CyclingSegment
@@ -28,7 +29,7 @@ _OPEN_PART = 0.1
 class SegmentRun:
     """A segment on a source from its first order to its end. Whoever runs it switches the output off afterwards.
 
-    ``voltage_v`` and ``current_a`` are those of the last reading.
+    ``voltage_v`` and ``current_a`` are those of the last reading. ``slept_s`` tells how long the computer has slept.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class SegmentRun:
         memory: Memory,
         wall_time: Callable[[], float],
         open_circuit_v: float,
+        slept_s: Callable[[], float] = slept_s,
     ) -> None:
         self._source, self._segment, self._settings = source, segment, settings
         self._memory, self._wall_time = memory, wall_time
@@ -53,6 +55,7 @@ class SegmentRun:
         # When the next reading is due, by the loop's clock.
         self._due_s = self.begun_s
         self._off_cutoff = 0
+        self._slept_s, self._slept_before_s = slept_s, slept_s()
 
     async def carry_out(self) -> None:
         """Execute all steps. Raises EndedEarly, DriverError and CancelledError, with the output still on."""
@@ -122,6 +125,11 @@ class SegmentRun:
             raise EndedEarly(
                 ChannelState.STOPPED, f"{self._source.name} gave no reading within {late_s:g} s: the decision was lost"
             ) from None
+        if (asleep_s := self._slept_s() - self._slept_before_s) > late_s:
+            raise EndedEarly(
+                ChannelState.STOPPED,
+                f"this computer slept for {asleep_s:.0f} s, and nobody knows what the cell saw: forbid it to sleep",
+            )
         if (behind_s := self._clock() - self._due_s) > late_s:
             raise EndedEarly(
                 ChannelState.STOPPED,

@@ -22,9 +22,9 @@ class SteppedSettings(BatteryTesterSettings):
     switch on and to switch off may take ``order_timeout_s`` each: the slowest serial lines take seconds.
 
     ``cell_voltage_most_v`` is a magnitude that no cell of the bench exceeds: the limit of the first look at a cell lies
-    above it by ``voltage_margin_v``, as every limit of a held current lies above what the cell can show (reference
-    smu-and-ovens, section 1.2), and is at least ``least_voltage_limit_v``. A rest of up to ``short_rest_s`` after a
-    held current keeps its range, so that no relay wears. A voltage of an idle channel that is older than
+    above it by ``voltage_margin_v``, as every limit of a held current lies above what the cell can show (reference smu-
+    and-ovens, section 1.2), and is at least ``least_voltage_limit_v``. A rest of up to ``short_rest_s`` after a held
+    current keeps its range, so that no relay wears. A voltage of an idle channel that is older than
     ``open_circuit_age_s`` is measured anew when somebody asks, which connects the cell for a moment. ``voltage_trim_v``
     is how far a held cutoff may be corrected by the voltage that is measured: source and meter differ by millivolts
     (section 2.1).

@@ -16,16 +16,14 @@ from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
-    ExecutedStep,
     LoadedProgram,
-    LogEntry,
-    Sample,
     TestIdentity,
 )
-from drivers.memory import Memory
+from drivers.memory import HostRecords, Memory
 from drivers.sources import Source
 from drivers.stepping.channel import SteppedChannel, SteppedTest
 from drivers.stepping.settings import SteppedSettings
+from drivers.stepping.suspension import slept_s
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Program
 
@@ -41,21 +39,30 @@ _TRAITS = BatteryTesterTraits(
 )
 
 
-class SteppedTester:
-    """A ``BatteryTester`` whose channels are sources, one each, under the names of the settings."""
+class SteppedTester(HostRecords):
+    """A ``BatteryTester`` whose channels are sources, one each, under the names of the settings.
+
+    ``slept_s`` tells for how long the computer has been suspended since it was started.
+    """
 
     traits = _TRAITS
     records_every_s = 0.0
 
     def __init__(
-        self, settings: SteppedSettings, sources: Mapping[str, Source], wall_time: Callable[[], float]
+        self,
+        settings: SteppedSettings,
+        sources: Mapping[str, Source],
+        wall_time: Callable[[], float],
+        slept_s: Callable[[], float] = slept_s,
     ) -> None:
         self.name, self.poll_period_s = settings.name, settings.poll_period_s
         self.host_loss = settings.host_loss()
         self._settings, self._wall_time = settings, wall_time
         if tuple(sources) != settings.channel_names():
             raise SettingsError(f"{self.name} has channels {settings.channel_names()} and sources {tuple(sources)}")
-        self._channels = {name: SteppedChannel(name, source, settings, wall_time) for name, source in sources.items()}
+        self._channels = {
+            name: SteppedChannel(name, source, settings, wall_time, slept_s) for name, source in sources.items()
+        }
         self._loaded: dict[tuple[str, str], CyclingSegment] = {}
         self._is_open = False
 
@@ -133,26 +140,6 @@ class SteppedTester:
     async def stop(self, identity: TestIdentity) -> None:
         """End a test and switch its output off, confirmed. Raises NotConfirmed."""
         await self._channel(identity.channel).stop(identity)
-
-    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Return exactly ``count`` records after ``last``."""
-        return self._memory(identity).records(last.sequence if last else 0, count)
-
-    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Return the placeholder of a record that is no longer in memory."""
-        return self._memory(identity).stand_in(sequence)
-
-    async def record_count(self, identity: TestIdentity) -> int:
-        """Return the number of records of a channel's last test. Raises TestGone for any other."""
-        return self._memory(identity).count
-
-    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Return the executed steps of the test."""
-        return self._memory(identity).steps()
-
-    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Return the log of the test, in the codes of ``LogCode``."""
-        return self._memory(identity).log()
 
     def _memory(self, identity: TestIdentity) -> Memory:
         test: SteppedTest | None = self._channel(identity.channel).test

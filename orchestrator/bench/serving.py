@@ -19,6 +19,7 @@ from pathlib import Path
 
 from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings
+from drivers.smu import SmuModel
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import SIMULATED_DEVID
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, serial_of
@@ -29,8 +30,10 @@ _POLL_S = 0.25
 _PROCESS_POLL_S = 0.01
 """The same from one look at the potentiostat's process to the next: the cell at its leads rests meanwhile. Looked at
 four times in a second too, at 3600 it would rest for hours of the rack's clock behind the end of each measurement."""
-_DECISION_S = 0.1
+_DECISION_S = 0.05
 """Real time between two decisions on a source meter, where that is more than a quarter second of its own."""
+_MOST_SMU_SPEED = 30.0
+"""A faster clock leaves the source meters out: their decisions are this computer's, and would be seconds apart."""
 _BEAT_AND_MORE_S = 10.0
 
 
@@ -119,7 +122,8 @@ def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[in
     """
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
     command += ["--chi", "0", "--switch", "0", "--empty", "--speed", str(clock.speed), "--seed", str(seed)]
-    for model in SIMULATED_SMUS.values():
+    smus = _smus_at(clock.speed)
+    for model in smus.values():
         command += ["--smu", model.value]
     command += ["--clock", repr(clock.epoch_unix_s), repr(clock.origin_s)]
     command += [] if cells is None else ["--cells", str(cells)]
@@ -136,7 +140,7 @@ def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[in
     told: list[str] = []
     if process.stdout is not None:
         with process.stdout as lines:
-            told = [lines.readline().strip() for _ in range(3 + len(SIMULATED_SMUS))]
+            told = [lines.readline().strip() for _ in range(3 + len(smus))]
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
@@ -186,12 +190,19 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
     )
 
 
+def _smus_at(speed: float) -> Mapping[str, SmuModel]:
+    """Return the source meters of a served rack with this clock."""
+    return SIMULATED_SMUS if speed <= _MOST_SMU_SPEED else {}
+
+
 def _smu_tables(addresses: list[str], speed: float) -> str:
     """Write the source meters of a bench file. Their decisions are as close as two processes can follow each other."""
 
     def real(seconds: float) -> str:
         return f"{seconds * max(1.0, speed):.17g}"
 
+    if not addresses:
+        return ""
     units = ""
     for (channel, model), address in zip(SIMULATED_SMUS.items(), addresses, strict=True):
         host, _, port = address.partition(":")

@@ -99,21 +99,26 @@ class SmuModel(StrEnum):
     )
 )
 def smu(
-    model: Annotated[SmuModel, typer.Option("--model", help="Which instrument.")] = SmuModel.KEITHLEY_2450,
+    model: Annotated[
+        SmuModel,
+        typer.Option("--model", metavar="MODEL", help="keithley-2400, keithley-2450, keithley-2460, keysight-b2901a."),
+    ] = SmuModel.KEITHLEY_2450,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="TCP port of the first unit; 0 picks free ones.")
     ] = 5025,
     cell: Annotated[list[str] | None, typer.Option("--cell", help="Cell model; repeated: of one unit each.")] = None,
     channels: Annotated[int, typer.Option("--channels", min=1, max=64, help="Units, one port each.")] = 1,
-    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.001, help="How many simulated seconds pass in a real second.")
+    ] = 1.0,
     seed: Seed = 1,
     control: Annotated[
         int | None, typer.Option("--control", min=0, max=65535, help="Port of the hands that pull cells out.")
     ] = None,
 ) -> None:
-    """Serve simulated source meters on 127.0.0.1, each with a cell at its output.
+    """Serve simulated source meters on 127.0.0.1.
 
-    The address of each is printed, one a line.
+    Each has a cell at its output, and an address, which is printed on a line of its own.
     """
     from contextlib import suppress
 

@@ -14,12 +14,12 @@ from datetime import UTC, date, datetime, time
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
-from orchestrator.events import EventKind, RunUpdate, Severity
+from orchestrator.events import Event, EventKind, RunUpdate, Severity
 from orchestrator.events.run_words import NOT_STORED
 from orchestrator.events.to_do import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.courier import Courier, Surroundings
 from orchestrator.notices.event_reader import RunEvent
-from orchestrator.notices.incidents import SEEN_BY, Incident, ended_by, key_of
+from orchestrator.notices.incidents import SEEN_BY, Incident, ended_by, is_said_by_state, key_of
 from orchestrator.notices.policy import Policy
 from orchestrator.notices.quiet_hours import daily_test_is_due, is_quiet
 from orchestrator.notices.record_watch import AnswerWatch, RecordWatch
@@ -41,8 +41,6 @@ BEAT_S = 10.0
 READ_TO, READ_TO_AT, TESTED, BEAT = "read to event", "read to event of", "tested on day", "alive"
 # What no target had taken when the process before ended is told if it is no older than this.
 _UNTOLD_S = 2 * 86_400.0
-# What the event of the run's new state, which is told, says in the same words.
-_SAID_BY_STATE = frozenset({EventKind.LINK_LOST, EventKind.PREFLIGHT})
 # What the notices find themselves, and find again a moment after a person has acknowledged it.
 _LASTING = frozenset({DATA_STOPPED, SERVICE_SILENT, EventKind.SPACE_HOLD.value})
 
@@ -66,6 +64,8 @@ class Dispatcher:
         self._space = SpaceWatch(around.space)
         self._number = state.newest_notice()
         self._read_to: int | None = None
+        # The event that was read last.
+        self._before: Event | None = None
         self._look_s = self._beat_s = now_s
         self._is_told_of_store = False
         # The day of the last daily test; kept here too: a file that takes nothing would have it sent without end.
@@ -137,7 +137,8 @@ class Dispatcher:
                 ),
                 event.sentence,
             )
-        if event.kind in _SAID_BY_STATE and event.severity.is_at_least(Severity.WARNING):
+        before, self._before = self._before, event
+        if is_said_by_state(event, before):
             return
         if event.kind == EventKind.SPACE_HOLD and self._space.is_full and self._is_known(EventKind.SPACE_HOLD):
             # Found before the event could be stored.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from orchestrator.events import EventKind
+from orchestrator.events import Event, EventKind, Severity
 from orchestrator.events.to_do import DATA_STOPPED, SERVICE_DEAD, SERVICE_SILENT
 from orchestrator.notices.values import Notice
 
@@ -32,6 +32,21 @@ def key_of(notice: Notice) -> str:
 def ended_by(kind: str) -> tuple[str, ...]:
     """Return the keys of incidents whose cause an event of this kind says to be gone."""
     return tuple(alarm for alarm, gone in _GONE_BY.items() if gone == kind)
+
+
+def is_said_by_state(event: Event, before: Event | None) -> bool:
+    """Return whether the event of the run's new state, which is told itself, says what this event says.
+
+    ``before`` is the event stored before it. A link that is lost between two segments moves no state.
+    """
+    if event.kind == EventKind.PREFLIGHT:
+        return event.severity.is_at_least(Severity.WARNING)
+    return (
+        event.kind == EventKind.LINK_LOST
+        and before is not None
+        and (before.kind, before.run_id) == (EventKind.STATE, event.run_id)
+        and before.sentence.endswith(f": {event.sentence}")
+    )
 
 
 @dataclass(slots=True)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.bench.notice_settings import NoticeSettings
-from orchestrator.events import Severity, stored_event
+from orchestrator.events import Severity
 from orchestrator.notices.delivery_status import Status
 from orchestrator.notices.sending import Letter
 from orchestrator.notices.values import Outcome
 from orchestrator.store.companion_files import notices_path
 from tests.kill.checks import read
+from tests.kill.telling import all_events, said_by_state
 
 # How often the notices look in virtual time, and what a target has to take a notice.
 POLL_S, DEADLINE_S = 10.0, 10.0
@@ -38,10 +39,6 @@ SETTINGS = NoticeSettings.model_validate({
     "deadline_s": DEADLINE_S,
 })  # fmt: skip
 TARGETS = tuple(target.name for target in SETTINGS.targets)
-_EVENTS = """
-SELECT event.id, run.channel, event.run_id, kind, message, at_unix_s, data_json
-FROM event LEFT JOIN run ON run.run_id = event.run_id WHERE event.id > ? ORDER BY event.id
-"""
 _TAKEN = "SELECT number, event FROM notice WHERE event IS NOT NULL AND number > ? ORDER BY number"
 _TOLD = "SELECT event, told_unix_s FROM notice WHERE told_unix_s IS NOT NULL AND event IS NOT NULL AND event > ?"
 
@@ -129,8 +126,8 @@ class People:
         """Return which events of now were not taken up, and which alarms nobody was told, in words."""
         self._count_taken()
         first = self._checked_to or min(self._taken, default=1)
-        numbers = [row["id"] for row in read(self._store, "SELECT id FROM event WHERE id >= ? ORDER BY id", first)]
-        left = [number for number in numbers if number not in self._taken]
+        events = all_events(self._store, first)
+        left = [event.id for event in events if event.id not in self._taken.keys() | said_by_state(events)]
         found = [f"events {left} were not taken up"] if left else []
         return found + [f"alarm {number} was told nobody" for number, told in self._alarms() if told is None]
 
@@ -171,8 +168,7 @@ class People:
         told_s = {row["event"]: row["told_unix_s"] - self._epoch_unix_s for row in self._kept(_TOLD, self._checked_to)}
         self._stored_s: dict[int, float] = {}
         found: list[tuple[int, float | None]] = []
-        for row in read(self._store, _EVENTS, max(self._checked_to, min(self._taken, default=1) - 1)):
-            event = stored_event(*row.values())
+        for event in all_events(self._store, max(self._checked_to + 1, min(self._taken, default=1))):
             if event.severity is not Severity.ALARM:
                 continue
             self._stored_s[event.id] = stored_s = self._heard_s.get(event.id, event.at_unix_s - self._epoch_unix_s)

@@ -1,4 +1,4 @@
-"""Levels, ranges and limits: what a unit accepts, and what it keeps when it does not (reference, section 8)."""
+"""Levels, ranges and limits: what a unit accepts, and what it keeps else (reference smu-and-ovens, section 8)."""
 
 from __future__ import annotations
 

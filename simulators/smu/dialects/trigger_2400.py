@@ -1,4 +1,4 @@
-"""The trigger model of a 2400: while it works, the unit is deaf to all but what ends it (reference, 1.10 and 13)."""
+"""The trigger model of a 2400: while it works, the unit is deaf to all but what ends it (section 1.10)."""
 
 from __future__ import annotations
 
