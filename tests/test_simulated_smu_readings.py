@@ -250,3 +250,12 @@ def test_current_at_the_limit_of_a_full_range_is_a_number() -> None:
     talk = _ready("keithley-2400", Battery(3.3), quirks)
     talk.tell(":SOUR:VOLT:RANG 20;:SOUR:VOLT 4;:OUTP ON")
     assert talk.values(":READ?")[1] == pytest.approx(105.3e-6)
+
+
+def test_auto_clear_makes_a_pulse_of_each_reading() -> None:
+    """Where ``*RST`` leaves it on, the output is on for each reading and off after it (section 16.7)."""
+    talk = _ready("keithley-2400", Battery(3.3), replace(EXACT, reset_auto_clear=True))
+    talk.tell(":SOUR:VOLT:RANG 20;:SOUR:VOLT 3.4")
+    assert talk.values(":READ?")[1] > 0.0
+    assert talk.ask(":OUTP?") == "0"
+    assert talk.unit.stage.exposure.switched_on == 1

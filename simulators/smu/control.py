@@ -71,6 +71,11 @@ class HandsAtUnits:
             "received": lambda it, count: json.dumps(list(it.received)[-int(count or 20) :]),
         }
 
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """Return every order, without what follows it."""
+        return tuple(self._verbs)
+
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client until it hangs up."""
         try:

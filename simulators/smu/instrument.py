@@ -23,7 +23,7 @@ class Make:
     """What the models of one make have in common."""
 
     dialect: Callable[[Unit, str], Any]
-    reset: Callable[[Model], Setup]
+    reset: Callable[[Model, Quirks], Setup]
     off: Callable[[Unit], OffAction]
     write_error: Callable[[int, str], str]
     idle: int = 0

@@ -49,7 +49,7 @@ class Unit:
         cell: CellModel,
         seed: str,
         quirks: Quirks,
-        reset: Callable[[Model], Setup],
+        reset: Callable[[Model, Quirks], Setup],
         off: Callable[[Unit], OffAction],
         write_error: Callable[[int, str], str],
         idle: int = 0,
@@ -60,7 +60,7 @@ class Unit:
         self.stage = OutputStage(clock, Leads(cell, quirks.lead_ohm))
         self.status = Status(write_error, idle)
         self.buffers = Buffers()
-        self.setup = reset(model)
+        self.setup = reset(model, quirks)
         self.power_on_setup = "RST"
         self._memories: dict[str, Setup] = {}
         self.language = "SCPI"
@@ -96,7 +96,7 @@ class Unit:
         self.status.power_on()
         self.buffers = Buffers()
         self.set_time_zero()
-        self.setup = (self._memories.get(self.power_on_setup) or self._reset(self.model)).copy()
+        self.setup = (self._memories.get(self.power_on_setup) or self._reset(self.model, self.quirks)).copy()
         self.apply()
 
     def cut_power(self) -> None:
@@ -110,7 +110,7 @@ class Unit:
     def reset(self) -> None:
         """Do as ``*RST``: output off, all settings those of the factory; status and link stay."""
         self._is_on = self.stage.tripped = False
-        self.setup = self._reset(self.model)
+        self.setup = self._reset(self.model, self.quirks)
         self.apply()
 
     def save(self, name: str) -> None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from simulators.smu.ranges import Model
-from simulators.smu.setup import Setup
-from simulators.smu.unit import OffAction, Unit, Wait
+from simulators.smu.unit import Wait
 from simulators.smu.values import Arguments
 
 Write = Callable[[Arguments], "Wait | None"]
@@ -24,25 +21,6 @@ class Command:
 
 
 Commands = dict[str, Command]
-
-
-class Dialect(Protocol):
-    """The commands of one make, around one unit."""
-
-    commands: Commands
-
-
-class DialectRules(Protocol):
-    """What a make's units do before any command comes."""
-
-    def reset(self, model: Model) -> Setup:
-        """Return the settings after ``*RST``."""
-
-    def off(self, unit: Unit) -> OffAction:
-        """Return what the output does when it is off."""
-
-    def write_error(self, number: int, text: str) -> str:
-        """Write one entry of the error queue."""
 
 
 def flag(value: bool) -> str:

@@ -18,6 +18,7 @@ from simulators.smu.dialects.trigger_2400 import Trigger
 from simulators.smu.meter import Meter
 from simulators.smu.ranges import Model, Quantity
 from simulators.smu.regulation import Drive
+from simulators.smu.settings import Quirks
 from simulators.smu.setup import OffState, Setup, reset_setup
 from simulators.smu.unit import CLOCK_WRAPS_S, OffAction, Unit, Wait
 from simulators.smu.values import Arguments, reading
@@ -34,9 +35,10 @@ _OVERHEAD_S = 0.0153
 _AUTOZERO_CONVERSIONS = 3
 
 
-def reset(model: Model) -> Setup:
+def reset(model: Model, quirks: Quirks) -> Setup:
     """Return the settings after ``*RST``: auto-ohms is on, and V, I, R, time and status are the elements."""
     setup = reset_setup(model)
+    setup.auto_clear = quirks.reset_auto_clear
     setup.elements = tuple(ELEMENTS.values())
     return setup
 
@@ -177,7 +179,7 @@ class Keithley2400:
     def _configure(self, quantity: Quantity, given: Arguments) -> Wait:
         """Do as ``:CONF``: range and limit of a function are those of ``*RST``, and the output goes on (1.5)."""
         given.nothing()
-        unit, fresh = self.unit, reset(self.unit.model)
+        unit, fresh = self.unit, reset(self.unit.model, self.unit.quirks)
         sense = fresh.sensed[quantity]
         sense.nplc, sense.autozero = unit.setup.sensed[quantity].nplc, unit.setup.sensed[quantity].autozero
         sense.four_wire = unit.setup.sensed[quantity].four_wire

@@ -16,7 +16,7 @@ from simulators.smu.dialects.source_and_sense import Settings
 from simulators.smu.meter import Meter
 from simulators.smu.ranges import Model, Quantity
 from simulators.smu.regulation import Drive
-from simulators.smu.settings import ReadWhenOff
+from simulators.smu.settings import Quirks, ReadWhenOff
 from simulators.smu.setup import OffState, Setup, reset_setup
 from simulators.smu.status import Complaint
 from simulators.smu.unit import OffAction, Unit, Wait
@@ -43,7 +43,7 @@ _ELEMENTS = (
 _DEFAULT_BUFFER = "defbuffer1"
 
 
-def reset(model: Model) -> Setup:
+def reset(model: Model, _: Quirks) -> Setup:
     """Return the settings after ``*RST``."""
     return reset_setup(model)
 

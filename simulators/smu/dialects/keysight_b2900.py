@@ -14,6 +14,7 @@ from simulators.smu.dialects.source_and_sense import Settings
 from simulators.smu.meter import Meter
 from simulators.smu.ranges import Model, Quantity
 from simulators.smu.regulation import Drive
+from simulators.smu.settings import Quirks
 from simulators.smu.setup import OffState, Setup, reset_setup
 from simulators.smu.status import Complaint
 from simulators.smu.unit import OffAction, Unit, Wait
@@ -41,7 +42,7 @@ IDLE = 0b10010
 """Operation condition bits 1 and 4: both triggers are idle (section 13)."""
 
 
-def reset(model: Model) -> Setup:
+def reset(model: Model, _: Quirks) -> Setup:
     """Return the settings after ``*RST``: the output goes on by itself with a reading."""
     setup = reset_setup(model)
     setup.functions = list(_ORDER)
