@@ -20,6 +20,7 @@ from orchestrator.states import RunState
 from orchestrator.store import Store
 from protocols.program import ConstantCurrent, Program
 from tests.rig import CHANNEL, li_li_program
+from tests.service_rig import running
 from tests.station_rig import StationRig, open_station_rig
 
 CHI = "chi660e"
@@ -88,14 +89,8 @@ def short_program(cycles: int = 2, cutoff_v: float = 0.5) -> Program:
 @asynccontextmanager
 async def running_service(tester: BatteryTester, store: Store) -> AsyncIterator[Service]:
     """Run a service with a tester; leaving the block ends the service, and stops nothing."""
-    service = Service(store, [tester])
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
+    async with running(Service(store, [tester])) as service:
         yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 @asynccontextmanager
