@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import Store
 from tests.rig import Rig
-from tests.service_rig import request
+from tests.service_rig import request, running
 
 ENOUGH = 10**12
 
@@ -23,14 +22,8 @@ ENOUGH = 10**12
 @asynccontextmanager
 async def planned(rig: Rig, store: Store, plan: PreflightPlan) -> AsyncIterator[Service]:
     """Run a service with settings of its own for the checks."""
-    service = Service(store, [rig.tester], plan=plan)
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
+    async with running(Service(store, [rig.tester], plan=plan)) as service:
         yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def plan(free: int = ENOUGH, synchronised: bool | None = None, **settings: Any) -> PreflightPlan:  # noqa: ANN401 - fields

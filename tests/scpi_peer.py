@@ -14,11 +14,15 @@ from simulators.memory_streams import connect_memory
 
 @dataclass
 class Spoilt:
-    """A fault of the answer to the next line that holds ``line``: it comes ``late_s`` later, or ``instead`` comes."""
+    """A fault of the answer to the next line that holds ``line``: it comes ``late_s`` later, or ``instead`` comes.
+
+    ``afterwards`` comes a tenth of a second behind it.
+    """
 
     line: str
     late_s: float = 0.0
     instead: bytes | None = None
+    afterwards: bytes = b""
     hangs_up: bool = False
 
 
@@ -27,6 +31,7 @@ class ScpiPeer:
     """One instrument and all lines that it was sent.
 
     ``reading`` answers ``:READ?`` and ``:MEAS?``, ``wrong`` a header whatever was set; ``obeys``: its output switches.
+    ``objects`` are entries of the error queue that orders make which begin so, and are obeyed all the same.
     """
 
     identity: str = "KEITHLEY INSTRUMENTS INC.,MODEL 2450,04412345,1.0.0i"
@@ -36,6 +41,7 @@ class ScpiPeer:
     said: list[str] = field(default_factory=list)
     spoilt: list[Spoilt] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)
     obeys: bool = True
     connections: int = 0
 
@@ -46,7 +52,9 @@ class ScpiPeer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.connections += 1
-        while line := (await reader.readline()).decode().strip("\n"):
+        while data := await reader.readline():
+            if not (line := data.decode().strip()):
+                continue
             answer = self.answer(line)
             found = next((it for it in self.spoilt if it.line in line), None)
             if found is not None:
@@ -54,6 +62,8 @@ class ScpiPeer:
                 await asyncio.sleep(found.late_s)
                 answer = answer if found.instead is None else found.instead
             writer.write(answer)
+            if found is not None and found.afterwards:
+                asyncio.get_running_loop().call_later(0.1, writer.write, found.afterwards)
             if found is not None and found.hangs_up:
                 break
         writer.close()
@@ -88,6 +98,7 @@ class ScpiPeer:
         return found
 
     def _set(self, order: str) -> None:
+        self.errors += [entry for beginning, entry in self.objects.items() if order.startswith(beginning)]
         header, _, value = order.partition(" ")
         if header == "*RST":
             self.values[":OUTP"] = "0"

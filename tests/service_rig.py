@@ -20,9 +20,8 @@ QUEUE, SAME, NEXT = Terms(queue=True), Terms(same_cell=True), Terms(queue=True, 
 
 
 @asynccontextmanager
-async def serving(rig: Rig, store: Store, *others: Rig) -> AsyncIterator[Service]:
-    """Run a service; leaving the block kills it as SIGTERM would, without a word to the tester."""
-    service = Service(store, [rig.tester, *(other.tester for other in others)])
+async def running(service: Service) -> AsyncIterator[Service]:
+    """Run a service; leaving the block kills it as SIGTERM would."""
     task = asyncio.ensure_future(service.run())
     await asyncio.sleep(0)
     try:
@@ -30,6 +29,13 @@ async def serving(rig: Rig, store: Store, *others: Rig) -> AsyncIterator[Service
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+@asynccontextmanager
+async def serving(rig: Rig, store: Store, *others: Rig) -> AsyncIterator[Service]:
+    """Run a service; leaving the block kills it as SIGTERM would, without a word to the tester."""
+    async with running(Service(store, [rig.tester, *(other.tester for other in others)])) as service:
+        yield service
 
 
 def request(channel: str = CHANNEL, cycles: int = 3, half_cycle_s: float = 1200.0) -> RunRequest:

@@ -32,6 +32,7 @@ from simulators.chi660e.launching import Launcher, program
 from simulators.memory_streams import connect_memory
 from simulators.mux.server import SimulatedMux
 from tests.rig import CHANNEL, Rig, open_rig
+from tests.service_rig import running
 from tests.spoiled import Faults, SpoiledSwitch
 
 RECIPE = """
@@ -181,11 +182,5 @@ def eis_request(channel: str = CHANNEL, text: str = RECIPE) -> RunRequest:
 @asynccontextmanager
 async def measuring_service(rig: StationRig, store: Store) -> AsyncIterator[Service]:
     """Run a service with the station; leaving the block kills it as SIGTERM would."""
-    service = Service(store, [rig.tester], station=rig.station)
-    task = asyncio.ensure_future(service.run())
-    await asyncio.sleep(0)
-    try:
+    async with running(Service(store, [rig.tester], station=rig.station)) as service:
         yield service
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

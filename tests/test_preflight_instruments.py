@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 import tomllib
 from pathlib import Path
 
@@ -127,6 +128,40 @@ def test_share_that_hangs_holds_one_thread_and_is_told_as_late() -> None:
 
     assert [check.sentence for check in asyncio.run(twice())] == ["late by 0.01", "late by 0.01", "there"]
     assert len(asked) == 1
+
+
+def test_quick_check_is_never_late_in_a_loop_that_runs_fast() -> None:
+    """In a loop of a thousand times the speed, real milliseconds of a thread are many of its seconds."""
+
+    class FastLoop(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return 1500.0 * super().time()
+
+    def slowly() -> Check:
+        time.sleep(0.05)
+        return passed(CheckName.FOLDER, "there")
+
+    asked = {"share": (slowly, lambda _: warned(CheckName.FOLDER, "late"))}
+    with asyncio.Runner(loop_factory=FastLoop) as runner:
+        assert [check.sentence for check in runner.run(SlowChecks().make(asked, 20.0))] == ["there"]
+
+
+def test_stop_does_not_wait_for_a_share_that_hangs() -> None:
+    """A run that is called off gets no more checks than are made."""
+    goes_on = threading.Event()
+
+    def hangs() -> Check:
+        goes_on.wait(10)
+        return passed(CheckName.FOLDER, "there")
+
+    async def called_off() -> list[Check]:
+        asked = {"share": (hangs, lambda _: warned(CheckName.FOLDER, "late"))}
+        try:
+            return await SlowChecks().make(asked, 20.0, lambda: True)
+        finally:
+            goes_on.set()
+
+    assert asyncio.run(called_off()) == []
 
 
 def test_quick_checks_take_no_virtual_time() -> None:

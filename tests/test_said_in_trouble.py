@@ -20,9 +20,12 @@ from tests.service_rig import request, serving
 
 
 def full(store: Store, *, is_full: bool = True) -> None:
-    """Let the store's file grow no more, as on a full disk, or again."""
+    """Let the store's file take nothing more, not even an event on its last pages, as on a full disk; or again."""
     pages = store.connection.execute("PRAGMA page_count").fetchone()[0] if is_full else 1_000_000
     store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with contextlib.suppress(StoreError):
+        while is_full:
+            store.add_event(None, EventKind.COMMAND, "looked at by ada", wall_time())
 
 
 async def test_full_disk_is_named_on_the_line_of_each_run(
@@ -61,10 +64,6 @@ async def test_stop_on_a_full_disk_is_said_to_be_confirmed_once_it_is(rig: Rig, 
         run = service.submit(request(cycles=9), "ada")
         await asyncio.sleep(1000)
         full(store)
-        with contextlib.suppress(StoreError):
-            # The last pages of the file have room for a few events.
-            while True:
-                store.add_event(run.run_id, EventKind.COMMAND, "looked at by ada" * 9, wall_time())
         with contextlib.suppress(StoreError):
             await service.supervisor_of(CHANNEL).stop(run, "stopped by ada")
         await asyncio.sleep(300)

@@ -13,6 +13,7 @@ import pytest
 
 from drivers.errors import ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown, Refused
 from drivers.smu import SmuModel, SmuSource, SmuUnitSettings
+from drivers.smu.dead_man import DeadMan
 from drivers.smu.dialects import DIALECTS, Form
 from drivers.smu.links import StreamLink
 from drivers.smu.opening import link_to
@@ -113,7 +114,7 @@ async def test_another_instrument_is_told_nothing(identity: str) -> None:
         await source.open()
     with pytest.raises(NotConfirmed):
         await source.switch_off()
-    assert set(peer.said) == {"*IDN?"}
+    assert peer.said == ["*IDN?", "*IDN?"]
 
 
 async def test_a_unit_that_speaks_tsp_is_refused() -> None:
@@ -170,13 +171,72 @@ async def test_an_entry_of_the_error_queue_refuses() -> None:
     source = source_of(peer)
     peer.errors.append('-410,"Query interrupted"')
     await source.open()
-    peer.spoilt.append(Spoilt(":SENS:CURR:NPLC 1", late_s=0.1))
     peer.errors.append('-113,"old"')
+    await source.prepare(DISCHARGE, INTERVAL_S)
+    peer.objects[":SENS:CURR:AVER OFF"] = '-221,"Settings conflict"'
+    with pytest.raises(Refused, match="221"):
+        await source.prepare(DISCHARGE, INTERVAL_S)
+    peer.objects.clear()
     await source.prepare(DISCHARGE, INTERVAL_S)
     peer.errors.append('+802,"Output blocked by output enable"')
     with pytest.raises(Refused, match="802"):
         await source.switch_on()
     await source.close()
+
+
+async def test_a_change_that_is_objected_to_is_an_error() -> None:
+    """Also under a cell the error queue is read after each change."""
+    peer = peer_of()
+    async with discharging(peer) as source:
+        peer.objects[":SOUR:VOLT 3"] = '-222,"Parameter out of range"'
+        with pytest.raises(Refused, match="222"):
+            await source.adjust(Drive(Held.VOLTAGE, 3.0, 1.57e-4, 4.2))
+
+
+@pytest.mark.parametrize(("limit_a", "first"), [(1e-4, ":SOUR:VOLT:ILIM"), (9e-4, ":SOUR:VOLT ")])
+async def test_the_smaller_limit_acts_first(limit_a: float, first: str) -> None:
+    """Between the two halves of a change no more current flows than the larger of both limits allows at its level."""
+    peer = peer_of()
+    async with discharging(peer) as source:
+        await source.adjust(Drive(Held.VOLTAGE, 3.0, limit_a, 4.2))
+        assert peer.said[-2].startswith(first)
+
+
+async def test_a_whole_line_that_answers_something_else_spoils_the_line() -> None:
+    """Fewer answers than questions while everything is set: the next attempt begins with a new connection."""
+    peer = peer_of()
+    source = source_of(peer)
+    await source.open()
+    peer.spoilt.append(Spoilt(":SENS:CURR:RSEN?", instead=b"1\n"))
+    with pytest.raises(ConnectionFailed):
+        await source.prepare(DISCHARGE, INTERVAL_S)
+    await source.prepare(DISCHARGE, INTERVAL_S)
+    assert peer.connections == 2
+    await source.close()
+
+
+async def test_a_line_that_nobody_asked_for_spoils_the_line() -> None:
+    """What comes between two questions would answer the next one."""
+    peer = peer_of()
+    async with discharging(peer) as source:
+        peer.spoilt.append(Spoilt(":READ?", afterwards=b"1;-9E-04,9.9;1\n"))
+        for _ in range(3):
+            assert (await source.read()).voltage_v == 3.3121
+            await asyncio.sleep(0.2)
+        assert peer.connections == 2
+
+
+async def test_a_stop_uses_the_old_connection_once_more() -> None:
+    """Where replies are lost orders may still arrive: the output goes off although nothing can be confirmed."""
+    peer = peer_of()
+    async with discharging(peer) as source:
+        peer.spoilt += [Spoilt(":READ?", instead=b"")] + [Spoilt("*IDN?", instead=b"") for _ in range(3)]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await source.read()
+        with pytest.raises(NotConfirmed):
+            await source.switch_off()
+        assert peer.values[":OUTP"] == "0"
 
 
 SPOILT = {
@@ -275,6 +335,8 @@ async def test_an_output_switched_off_at_the_panel_is_seen_with_the_next_reading
     async with discharging(peer) as source:
         peer.values[":OUTP"] = "0"
         assert not (await source.read()).output_on
+        await asyncio.sleep(60.0)
+        assert not peer.orders(":OUTP OFF")
 
 
 async def test_a_limit_changed_by_hand_is_seen_within_seconds() -> None:
@@ -327,6 +389,23 @@ async def test_a_stop_grows_in_force_and_is_told_when_nothing_helps() -> None:
             await source.switch_off()
         lines = [line for line in peer.said if "OUTP OFF" in line or "RST" in line]
         assert lines == [":OUTP OFF;:OUTP?", ":ABOR;:OUTP OFF;:OUTP?", "*RST;:OUTP:SMOD HIMP;:OUTP?"]
+
+
+@pytest.mark.real_time
+async def test_a_loop_that_is_switching_off_is_not_stuck() -> None:
+    """The thread leaves an output to a loop that is at it, however long that takes."""
+    shouted: list[float] = []
+    begun: list[float] = []
+
+    async def switch_off() -> None:
+        begun.append(time.monotonic())
+        await asyncio.sleep(10.0)
+
+    dead_man = DeadMan("test", switch_off, lambda: shouted.append(time.monotonic()))
+    dead_man.arm(0.05, by_thread=True)
+    await asyncio.sleep(0.5)
+    dead_man.close()
+    assert (len(begun), shouted) == (1, [])
 
 
 @pytest.mark.real_time

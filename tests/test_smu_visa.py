@@ -172,7 +172,9 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
             await second.open()
         await source.prepare(Drive(Held.VOLTAGE, 0.01, 1e-4, 0.01), 0.4)
         await source.switch_on()
-        assert (await source.read()).output_on
+        right.wire.spoil(Fault(Spoil.GARBAGE_AFTER, ":OUTP?", filler=b"1;9E0,9E-4,0\n"))
+        for _ in range(2):
+            assert (await source.read()).voltage_v == pytest.approx(0.01, abs=1e-3)
         right.wire.spoil(Fault(Spoil.CUT, ":OUTP?", at=9))
         begun_s = time.monotonic()
         with pytest.raises(ConnectionFailed, match="ttyUSB0"):

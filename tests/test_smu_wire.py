@@ -148,6 +148,14 @@ def test_an_order_beyond_the_channel_is_refused() -> None:
             reach.ranges(drive)
 
 
+def test_voltage_and_current_must_be_possible_together() -> None:
+    """A 2460 gives 7 A, but not with a limit of 15 V (section 2.2)."""
+    reach = unit(SmuModel.KEITHLEY_2460, largest_current_a=7.0).reach
+    assert reach.ranges(Drive(Held.CURRENT, 7.0, 9.0, 7.0)) == (7.0, 20.0)
+    with pytest.raises(CannotRun, match="same time"):
+        reach.ranges(Drive(Held.CURRENT, 7.0, 15.0, 7.0))
+
+
 def test_no_range_changes_under_a_cell() -> None:
     """A level or a limit that needs another range or function is refused while the output is on."""
     plan = unit().reach.plan(Drive(Held.VOLTAGE, 1.5, 5e-4, 1.5), 0.25)

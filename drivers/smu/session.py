@@ -120,8 +120,11 @@ class Session:
             is_right = re.search(settings.idn_pattern, text) is not None
             wanted = f"something like {settings.idn_pattern!r}"
         else:
-            who = identity(text)
-            is_right = (who.type_name, who.serial) == (settings.facts.type_name, settings.serial)
+            try:
+                who = identity(text)
+                is_right = (who.type_name, who.serial) == (settings.facts.type_name, settings.serial)
+            except BadReply:
+                is_right = False
             wanted = f"a {settings.facts.type_name} with serial number {settings.serial}"
         if not is_right:
             raise OtherInstrument(

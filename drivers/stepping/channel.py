@@ -71,8 +71,8 @@ class SteppedChannel:
     async def connect(self) -> str:
         """Connect, and return why that failed, or an empty text.
 
-        An output that is on is left alone; one that is off is confirmed to be disconnected from its cell. While a test
-        runs here nothing is sent: it has the connection.
+        An output that is on is left alone; one that is off is confirmed to be disconnected from its cell. Nothing is
+        sent while a test runs here: it has the connection.
         """
         if self.test is not None and self.test.state is ChannelState.WORKING:
             return ""
@@ -80,12 +80,7 @@ class SteppedChannel:
             self._tried_s = asyncio.get_running_loop().time()
             try:
                 await self._source.open()
-                reading = await self._output.find()
-                if reading.output_on:
-                    self._voltage_v = nan if reading.voltage_v is None else reading.voltage_v
-                else:
-                    await self._source.switch_off()
-                    self._output.unknown = ""
+                await self._find()
             except DriverError as err:
                 self.is_connected, self._problem = False, str(err)
                 return self._problem
@@ -176,12 +171,24 @@ class SteppedChannel:
         async with self._turn:
             is_old = self._seen_s is None or now_s - self._seen_s > self._settings.open_circuit_age_s
             is_free = self.test is None or not self.test.state.is_busy
-            if not is_old or not is_free or self._output.unknown or self._kept_off_by:
+            if not is_old or not is_free or self._kept_off_by:
                 return
             try:
-                await self._look()
+                if self._output.unknown:
+                    # Somebody may have switched it off by hand meanwhile.
+                    await self._find()
+                else:
+                    await self._look()
             except DriverError as err:
                 self.is_connected, self._problem = False, f"{self.name} shows no open-circuit voltage: {err}"
+
+    async def _find(self) -> None:
+        """Find out whether the output is on, which is left alone, or off, which is made sure of."""
+        reading = await self._output.find()
+        if reading.output_on:
+            self._voltage_v = nan if reading.voltage_v is None else reading.voltage_v
+        else:
+            await self._output.switch_off()
 
     # Orders ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from operator import itemgetter
 
 from drivers.interfaces import BatteryTester, HostLoss, RehearsesLoading
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
@@ -108,16 +109,17 @@ def _told_limits(program: Program) -> str:
 
 def _told_currents(steps: Sequence[StepValues]) -> str:
     """Say the largest current of the steps in all units that the cell's file allows."""
-    most = max((step for step in steps if step.current_ma), key=lambda step: step.current_ma or 0.0, default=None)
-    if most is None:
+    sized = [(step.current_ma, step) for step in steps if step.current_ma]
+    if not sized:
         return "no step sets a current"
+    most_ma, most = max(sized, key=itemgetter(0))
     units = (
         (most.current_density_ma_per_cm2, "mA/cm2"),
         (most.specific_current_ma_per_g, "mA/g"),
         (most.c_rate, "C"),
     )
     also = [f"{plain(value)} {unit}" for value, unit in units if value is not None]
-    return " = ".join([f"at most {plain(most.current_ma or 0.0)} mA", *also])
+    return " = ".join([f"at most {plain(most_ma)} mA", *also])
 
 
 def _largest_a(program: Program) -> float:

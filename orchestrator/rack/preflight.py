@@ -167,7 +167,7 @@ class Preflight:
         steady = await self._watches.before_start(
             tester, request.channel, lambda: run.is_called_off, is_symmetric=symmetric
         )
-        slow = await self._slow_checks(request.channel, START_WAITS_S)
+        slow = await self._slow_checks(request.channel, START_WAITS_S, lambda: run.is_called_off)
         # The run is one of those that are not over: it is not counted twice.
         others = self._rack.rows_to_come() - int(min(run.forecast.records, MOST_ROWS))
         word = passed(CheckName.CELL, self._word(run))
@@ -250,10 +250,12 @@ class Preflight:
         tester = self._rack.supervisor_of(request.channel).tester
         return program_checks(request, tester, self._reasons(request), self._plan.bands, self._plan.settings)
 
-    async def _slow_checks(self, channel: str, within_s: float) -> list[Check]:
+    async def _slow_checks(
+        self, channel: str, within_s: float, is_over: Callable[[], bool] = lambda: False
+    ) -> list[Check]:
         """Make the checks that ask the folder of a channel's instrument, and the power supply."""
         tester = self._rack.supervisor_of(channel).tester
-        return await self._slow.make(slow_checks(tester, self._plan.settings, self._plan.free), within_s)
+        return await self._slow.make(slow_checks(tester, self._plan.settings, self._plan.free), within_s, is_over)
 
     def _machine(self, request: RunRequest, other_rows: float) -> list[Check]:
         """Make the checks of what keeps the records, and of the instrument's calibration."""

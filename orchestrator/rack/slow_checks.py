@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from orchestrator.checks import Check
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.preflight.common import SlowCheck
 
+# How often it is looked whether anybody still waits, in seconds.
+_LOOK_S = 0.25
+
 
 class SlowChecks:
-    """The checks of one service that ask a share, or another program."""
+    """The checks of one service that ask a share, or another program. ``clock`` is in real seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._asked: dict[str, asyncio.Future[Check]] = {}
 
-    async def make(self, checks: Mapping[str, SlowCheck], within_s: float) -> list[Check]:
+    async def make(
+        self, checks: Mapping[str, SlowCheck], within_s: float, is_over: Callable[[], bool] = lambda: False
+    ) -> list[Check]:
         """Make checks, by what each asks; one that has not ended within ``within_s`` real seconds is told as late.
 
-        Who asks what is being asked already waits for that answer.
+        Who asks what is being asked already waits for that answer. ``is_over``: nobody wants the answers any more, and
+        those that are not made yet are left out.
         """
         asked = []
         for what, (check, _) in checks.items():
@@ -27,6 +35,13 @@ class SlowChecks:
             if before is None or before.done():
                 before = self._asked[what] = asyncio.ensure_future(asyncio.to_thread(check))
             asked.append(before)
-        await asyncio.wait(asked, timeout=in_loop_time(within_s))
-        told = zip(asked, checks.values(), strict=True)
-        return [found.result() if found.done() else late(within_s) for found, (_, late) in told]
+        # Shares and other programs go by no clock of ours, whatever the loop's is.
+        until_s = self._clock() + within_s
+        waiting = set(asked)
+        while waiting and not is_over() and self._clock() < until_s:
+            _, waiting = await asyncio.wait(waiting, timeout=in_loop_time(min(within_s, _LOOK_S)))
+        told = [
+            (found.result() if found.done() else late(within_s), found.done())
+            for found, (_, late) in zip(asked, checks.values(), strict=True)
+        ]
+        return [check for check, is_made in told if is_made or not is_over()]

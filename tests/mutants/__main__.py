@@ -97,9 +97,10 @@ def _module(path: str, every: int, only: str, *, quick: bool) -> int:
             is_killed = not survives(mutant, tests, ROOT, limit_s)
         if not is_killed:
             survivors.append(mutant)
-            if mutant.name not in reasons:
-                sys.stdout.write(f"{path}:{mutant.line}: survives: {mutant.name}\n")
-                sys.stdout.flush()
+        if is_killed == (mutant.name in reasons):
+            how = "is explained, and killed" if is_killed else "survives"
+            sys.stdout.write(f"{path}:{mutant.line}: {how}: {mutant.name}\n")
+            sys.stdout.flush()
         if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{path}: {number} of {len(mutants)}, {len(survivors)} survive")
     gaps = [mutant for mutant in survivors if mutant.name not in reasons]
