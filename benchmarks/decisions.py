@@ -142,13 +142,16 @@ async def _stepped(settings: SmuSettings, duration_s: float) -> Loop:
     return done
 
 
-async def _switch_on(settings: SmuSettings) -> None:
-    """Leave every output on with the same order, for those who only ask."""
+async def _switch(settings: SmuSettings, *, on: bool) -> None:
+    """Leave every output on with the same order, for those who only ask, or switch it off."""
     for unit in settings.units:
         source = SmuSource(unit, link_to(unit), settings.decision_timeout_s)
         await source.open()
-        await source.prepare(_DRIVE, INTERVAL_S)
-        await source.switch_on()
+        if on:
+            await source.prepare(_DRIVE, INTERVAL_S)
+            await source.switch_on()
+        else:
+            await source.switch_off()
         await source.close()
 
 
@@ -194,10 +197,10 @@ def measure(size: Size) -> list[Figure]:
     for words, arguments in _WIRES.items() if size is not Size.SMOKE else [("", ())]:
         with _units(arguments, channels) as addresses, _one_core():
             settings = _settings(addresses)
-            asyncio.run(_switch_on(settings))
+            asyncio.run(_switch(settings, on=True))
             bare = _bare(settings, duration_s)
-        with _units(arguments, channels) as addresses, _one_core():
-            stepped = asyncio.run(_stepped(_settings(addresses), duration_s))
+            asyncio.run(_switch(settings, on=False))
+            stepped = asyncio.run(_stepped(settings, duration_s))
         on = f", {words}" if words else ""
         figures += bare.figures(f"bare pyvisa{on}") + stepped.figures(f"stepped tester{on}")
         share = (len(stepped.delays_s) / stepped.took_s) / (len(bare.delays_s) / bare.took_s)

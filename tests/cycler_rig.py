@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.chi660e.cycling_tester import PotentiostatCycler
-from drivers.interfaces import BatteryTester, ChannelState, TestIdentity
+from drivers.interfaces import ChannelState, TestIdentity
 from orchestrator.clock.virtual import wall_time
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.service import Service
@@ -87,17 +87,10 @@ def short_program(cycles: int = 2, cutoff_v: float = 0.5) -> Program:
 
 
 @asynccontextmanager
-async def running_service(tester: BatteryTester, store: Store) -> AsyncIterator[Service]:
-    """Run a service with a tester; leaving the block ends the service, and stops nothing."""
-    async with running(Service(store, [tester])) as service:
-        yield service
-
-
-@asynccontextmanager
 async def cycling_service(cycler: PotentiostatCycler, store: Store) -> AsyncIterator[Service]:
     """Run a service with the channel; leaving the block ends it in order, which ends what the channel does."""
     try:
-        async with running_service(cycler, store) as service:
+        async with running(Service(store, [cycler])) as service:
             yield service
     finally:
         await cycler.close()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simulators.smu.command_tree import CommandTree
 from tests.smu_talk import READY, Battery, Talk
@@ -167,3 +171,30 @@ def test_one_spelling_names_one_command() -> None:
     """Two commands whose headers can be written alike are a mistake in a table."""
     with pytest.raises(ValueError, match="two commands"):
         CommandTree({":OUTPut[:STATe]": 1, ":OUTPut": 2})
+
+
+_ARGUMENTS = (
+    "", "1", "-1E-3", "1e99", "nan", "INF", "MIN", "UP", "ON", "VOLT", '"VOLT","CURR"', '"defbuffer1", READ', "1,2",
+    "'", ",,", "#HFF", "é", "BUS", "REAL,32", "TSP", "SAV0", "PROT20", "NONE", "24",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_no_line_breaks_a_unit(model: str, data: st.DataObject) -> None:
+    """Whatever is written behind any header, and whatever else is sent, ends in an answer, silence or an error."""
+    talk = Talk(model, Battery(3.3))
+    headers = sorted(re.sub(r"\[[^\]]*\]\]?|[a-z]", "", header) for header in talk.instrument.headers)
+    unit = st.tuples(st.sampled_from(headers), st.sampled_from(["", "?"]), st.sampled_from(_ARGUMENTS))
+    line = st.one_of(unit.map(lambda it: f"{it[0]}{it[1]} {it[2]}"), st.text(max_size=20))
+    for text in data.draw(st.lists(line, max_size=15)):
+        steps = talk.instrument.run(text)
+        answer = None
+        try:
+            for _ in range(20):
+                talk.now_s += min(next(steps), 10.0)
+        except StopIteration as end:
+            answer = end.value
+        assert answer is None or answer.isascii()
+    assert len(talk.unit.status.errors) <= 10

@@ -14,6 +14,7 @@ from drivers.interfaces import ChannelState
 from drivers.stepping import SteppedTester
 from drivers.stepping.suspension import slept_s
 from orchestrator.clock.virtual import wall_time
+from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -21,10 +22,11 @@ from orchestrator.store import Store
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, CyclingSegment, Until
 from simulators.cells import load_cell
-from tests.cycler_rig import running_service, until
+from tests.cycler_rig import until
 from tests.figures import Figure
 from tests.memory_source import MemorySource, broken, unconfirmed
 from tests.rig import li_li_program
+from tests.service_rig import running
 from tests.stepped_rig import CEILING, FULL, LFP, SOURCE, SteppedRig, open_stepped_rig, segment
 
 
@@ -282,7 +284,7 @@ async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store
     """The next process finds the output on, switches it off, and leaves the run with its records to a person."""
     async with open_stepped_rig(interval_s=2.0, decision_timeout_s=10.0) as rig:
         request = RunRequest(li_li_program(cycles=2, half_cycle_s=600.0), SOURCE, SOURCE)
-        async with running_service(rig.tester, store) as service:
+        async with running(Service(store, [rig.tester])) as service:
             service.submit(request, "ada")
             await asyncio.sleep(900.0)
         # A process that is killed switches nothing off.
@@ -293,7 +295,7 @@ async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store
         later = later_process(rig)
         await later.tester.open()
         assert (await later.status()).state is ChannelState.OTHER
-        async with running_service(later.tester, store) as service:
+        async with running(Service(store, [later.tester])) as service:
             await asyncio.sleep(10.0)
             (run,) = service.runs
             assert not rig.source.is_on

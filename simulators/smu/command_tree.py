@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Generic, TypeVar
 
@@ -71,17 +72,23 @@ class CommandTree(Generic[C]):
         return self._known[words]
 
     def _add(self, header: str, command: C) -> None:
-        words = [(_spellings(word, number), bool(optional)) for optional, word, number, _ in _WORD.findall(header)]
-        for given in product(*([False, True] if optional else [True] for _, optional in words)):
-            ends = [self._root]
-            for (spellings, _), is_given in zip(words, given, strict=True):
-                if is_given:
-                    # All spellings of a word lead to the same place.
-                    ends = [_joined(end, spellings) for end in ends]
-            for end in ends:
-                if end.command not in (None, command):
-                    raise ValueError(f"two commands have the header {header}")
-                end.command = command
+        for way in _ways(header):
+            end = self._root
+            for spellings in way:
+                end = _joined(end, spellings)
+            if end.command not in (None, command):
+                raise ValueError(f"two commands have the header {header}")
+            end.command = command
+
+
+@lru_cache(maxsize=1024)
+def _ways(header: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """Return each way through a header, without and with its optional words, as the spellings of each word."""
+    words = [(_spellings(word, number), bool(optional)) for optional, word, number, _ in _WORD.findall(header)]
+    return tuple(
+        tuple(spellings for (spellings, _), is_given in zip(words, given, strict=True) if is_given)
+        for given in product(*([False, True] if optional else [True] for _, optional in words))
+    )
 
 
 def _spellings(word: str, number: str) -> tuple[str, ...]:

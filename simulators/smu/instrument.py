@@ -96,6 +96,11 @@ class Instrument:
             self._interpreter = self._new_interpreter()
         return self._interpreter.run(line)
 
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Return all headers that the unit knows in its present language."""
+        return self._interpreter.headers
+
     def _new_interpreter(self) -> Interpreter:
         self._language = self.unit.language
         dialects: dict[str, Callable[[Unit, str], Any]] = {

@@ -18,11 +18,12 @@ class Speaks(Protocol):
 
 
 class Interpreter:
-    """The parser of one unit in one dialect (reference smu-and-ovens, section 5)."""
+    """The parser of one unit in one dialect (reference smu-and-ovens, section 5); ``headers`` are all that it knows."""
 
     def __init__(self, dialect: Speaks, status: Status, unknown: int = -113) -> None:
         """``unknown`` is the error of a header that there is not."""
         self._status, self._unknown = status, unknown
+        self.headers = tuple(dialect.commands)
         self._tree: CommandTree[Command] = CommandTree(dialect.commands)
 
     def run(self, line: str) -> Generator[float, None, str | None]:
