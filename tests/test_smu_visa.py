@@ -141,7 +141,10 @@ async def test_a_stuck_event_loop_switches_off_through_the_port_s_thread() -> No
         await source.open()
         await source.prepare(DISCHARGE, 0.1)
         await source.switch_on()
-        time.sleep(0.6)  # noqa: ASYNC251 - the fault
+        for _ in range(1000):
+            if peer.values[":OUTP"] == "0":
+                break
+            time.sleep(0.01)  # noqa: ASYNC251 - the fault: nothing else runs on this loop meanwhile
         assert peer.values[":OUTP"] == "0"
         await source.close()
 

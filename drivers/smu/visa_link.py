@@ -84,6 +84,10 @@ class VisaLink:
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.shield(closing)
 
+    async def free(self) -> bool:
+        """Do nothing: VISA has no such thing."""
+        return False
+
     async def send(self, line: str, timeout_s: float) -> None:
         """Send an order."""
         await self._call(self._send, line, timeout_s)
@@ -165,7 +169,7 @@ class VisaLink:
         resource.write(line)
 
     def _ask(self, resource: MessageBasedResource, line: str, timeout_s: float) -> bytes:
-        if _is_serial(resource) and (waiting := resource.bytes_in_buffer):  # type: ignore[attr-defined]
+        if _is_serial(resource) and (waiting := resource.bytes_in_buffer):  # type: ignore[attr-defined]  # of a SerialInstrument
             raise BadReply(f"{self.name} sent {waiting} bytes that nobody asked for")
         self._send(resource, line, timeout_s)
         data = resource.read_raw()
