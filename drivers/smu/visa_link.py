@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PYVISA_MISSING = "pyvisa is not installed: pip install 'cellrig[smu]'"
+PYVISA_MISSING = "pyvisa is not installed: python -m pip install '.[smu]' in the checkout of cellrig"
 
 _CLOSE_S = 1.0
 _SETTLE_S = 0.1
