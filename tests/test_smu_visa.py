@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import ConnectionFailed, NotConfirmed, SettingsError
+from drivers.errors import ConnectionFailed, NoReply, NotConfirmed, SettingsError
 from drivers.smu import SmuSource, SmuUnitSettings
 from drivers.smu.opening import link_to
 from drivers.sources import Drive, Held
@@ -169,8 +169,11 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
     table = {"model": "keithley-2400", "baud_rate": 57600, "reply_timeout_s": 0.3}
     unit = settings(f"ASRL{port}::INSTR", "@py", **table)
     source, second = (SmuSource(unit, link_to(unit), 1.0) for _ in range(2))
+    hasty = settings(f"ASRL{port}::INSTR", "@py", **table, connect_timeout_s=1e-6)
     async with plugged(port, SERIAL) as right:
-        await source.open()
+        with pytest.raises(NoReply):
+            await SmuSource(hasty, link_to(hasty), 1.0).open()
+        await source.open()  # a port that opened too late for the one before is closed again
         with pytest.raises(ConnectionFailed, match="ttyUSB0"):
             await second.open()
         await source.prepare(Drive(Held.VOLTAGE, 0.01, 1e-4, 0.01), 0.4)
