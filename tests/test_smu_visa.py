@@ -16,6 +16,7 @@ import pytest
 from drivers.errors import ConnectionFailed, NoReply, NotConfirmed, SettingsError
 from drivers.smu import SmuSource, SmuUnitSettings
 from drivers.smu.opening import link_to
+from drivers.smu.port_thread import PortThread
 from drivers.sources import Drive, Held
 from simulators.cells import load_cell
 from simulators.faults import Fault, Spoil
@@ -70,6 +71,19 @@ async def test_nobody_at_a_visa_address_is_told() -> None:
     with pytest.raises(NotConfirmed):
         await source.switch_off()
     await source.close()
+
+
+async def test_a_call_that_never_returns_holds_up_nobody() -> None:
+    """Calls of a port run in their order on a thread that is not waited for at the end of the process."""
+    thread, hangs = PortThread("test"), threading.Event()
+    first, second = thread.submit(hangs.wait), thread.submit(len, "two")
+    assert [it.daemon for it in threading.enumerate() if it.name == "test"] == [True]
+    thread.shutdown()
+    assert not second.done()
+    hangs.set()
+    assert (first.result(10.0), second.result(10.0)) == (True, 3)
+    with pytest.raises(RuntimeError, match="no more work"):
+        thread.submit(len, "three")
 
 
 async def test_a_visa_library_that_is_not_there_is_told() -> None:

@@ -14,11 +14,11 @@ import importlib.util
 import logging
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply, SettingsError
+from drivers.smu.port_thread import PortThread
 from drivers.smu.wire import text_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class VisaLink:
         self.name = port.resource
         self.is_bound = port.resource.upper().startswith(("TCPIP", "USB"))
         self._port = port
-        self._thread: ThreadPoolExecutor | None = None
+        self._thread: PortThread | None = None
         # Of the present thread, which alone changes it: an opening that was given up may still succeed there.
         self._opened: list[MessageBasedResource] = []
 
@@ -70,7 +70,7 @@ class VisaLink:
         """Open the resource."""
         if not has_pyvisa():
             raise SettingsError(PYVISA_MISSING)
-        self._thread = ThreadPoolExecutor(1, f"visa {self.name}")
+        self._thread = PortThread(f"visa {self.name}")
         self._opened = opened = []
         await self._run(self._thread, lambda: opened.append(self._open()))
 
@@ -125,7 +125,7 @@ class VisaLink:
         except TimeoutError as err:
             raise NoReply(f"{self.name} gave no reply to {line!r} in {timeout_s:g} s") from err
 
-    async def _run(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _run(self, thread: PortThread, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, self._guarded, work)
 
     # On the thread ---------------------------------------------------------------------------------------------
