@@ -12,12 +12,14 @@ EXTRAS = {
     "notices": ("apprise",),
     "report": ("matplotlib", "scipy"),
     "service": ("fastapi", "uvicorn"),
+    "smu": ("pyvisa", "pyvisa_py", "usb"),
 }
 _DOES = {
     "mqtt": "publishes to a broker",
     "notices": "tells people",
     "report": "draws and fits",
     "service": "answers clients",
+    "smu": "asks source meters",
 }
 
 
