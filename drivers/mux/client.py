@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
 from drivers.mux.settings import RelayMuxSettings
-from drivers.mux.wire import Closed, ErrorEntry, LineFramer, RelayWire, Reply, Text, is_identity
+from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Reply, Text, is_identity
 from drivers.transport.line import Line, Lines
+from drivers.transport.line_framing import LineFramer
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from drivers.errors import BadReply
 from drivers.mux.settings import CommandSettings
 
-DEFAULT_LINE_CAP = 4096
-_END = re.compile(rb"[\r\n]+")
 _ERROR = re.compile(r'([+-]?[0-9]{1,6})(?:,\s*"([^"]*)")?')
 _PORTS = re.compile(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*")
 _WORD_BEFORE, _WORD_AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
@@ -42,30 +40,6 @@ class Text:
 
 
 Reply = Closed | ErrorEntry | Text
-
-
-class LineFramer:
-    """Collects bytes and returns complete lines without their ends; empty lines are skipped."""
-
-    def __init__(self, line_cap: int = DEFAULT_LINE_CAP) -> None:
-        self._buffer = bytearray()
-        self._line_cap = line_cap
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Add received bytes and return the lines that they complete. Raises BadReply for a line that is too long."""
-        self._buffer += data
-        *lines, rest = _END.split(self._buffer)
-        self._buffer = bytearray(rest)
-        longest = max(map(len, (*lines, rest)))
-        if longest > self._line_cap:
-            self._buffer.clear()
-            raise BadReply(f"the switch sent {longest} bytes without a line end; the limit is {self._line_cap}")
-        return [bytes(line) for line in lines if line]
-
-    @property
-    def pending(self) -> int:
-        """Number of bytes held back because no line end has come yet."""
-        return len(self._buffer)
 
 
 class RelayWire:
