@@ -7,11 +7,10 @@ smu-and-ovens, sections 24 and 25).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
-from drivers.errors import BadReply, ConnectionFailed, NoReply
+from drivers.errors import BadReply, ConnectionFailed
 from drivers.oven.link import ModbusLink
 from drivers.oven.register_map import (
     IdentityRegister,
@@ -24,6 +23,7 @@ from drivers.oven.register_map import (
 from drivers.oven.settings import OvenSettings
 from drivers.oven.values import number_of, registers_of, scaled
 from drivers.oven.wire import NO_REGISTER, RefusedByUnit, Request
+from drivers.transport.pauses import Pauses
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Controller:
         self._generation = -1
         self._token = 0
         self._must_prove = False
-        self._failures = 0
-        self._not_before_s = -1e9
-        self._last_error = ""
+        self.pauses = Pauses(settings.reconnect_first_s, settings.reconnect_longest_s)
 
     # Connecting --------------------------------------------------------------------------------------------------
 
@@ -61,27 +59,14 @@ class Controller:
         A unit that failed is left alone for a while, since its silence holds up the others of its line; ``at_once``
         asks it all the same.
         """
-        loop = asyncio.get_running_loop()
-        if not at_once and (wait_s := self._not_before_s - loop.time()) > 0:
-            raise NoReply(f"{self._last_error}; it is asked again in {wait_s:.0f} s")
+        if not at_once:
+            self.pauses.check()
         try:
             if not await self._link.connect(self._greet) and self._generation != self._link.generation:
                 await self._greet()
         except ConnectionFailed as err:
-            self.failed(err)
+            self.pauses.failed(err)
             raise
-
-    def failed(self, err: ConnectionFailed) -> None:
-        """Leave the unit alone for a while, longer after each failure."""
-        first_s, longest_s = self._settings.reconnect_first_s, self._settings.reconnect_longest_s
-        wait_s = min(longest_s, first_s * 2.0 ** min(self._failures, 30))
-        self._not_before_s = asyncio.get_running_loop().time() + wait_s
-        self._failures += 1
-        self._last_error = str(err)
-
-    def answered(self) -> None:
-        """Note that the unit answers."""
-        self._failures, self._not_before_s = 0, -1e9
 
     async def _greet(self) -> None:
         await self._check_identity()

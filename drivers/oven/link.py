@@ -14,6 +14,7 @@ from typing import Protocol
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
 from drivers.oven.settings import LinkSettings
 from drivers.oven.wire import Exchange, Request, RtuExchange, TcpExchange
+from drivers.transport.candidates import first_answering
 from drivers.transport.line import Line, Lines
 
 logger = logging.getLogger(__name__)
@@ -58,22 +59,17 @@ class ModbusLink:
         if self._line is not None and not self._unread:
             return False
         await self.drop()
-        problems: list[ConnectionFailed] = []
-        for line in await self._lines():
-            try:
-                await self._open(line)
-                await greet()
-            except ConnectionFailed as err:
-                await self.drop()
-                problems.append(err)
-            except BaseException:
-                await self.drop()
-                raise
-            else:
-                return True
-        if len(problems) == 1:
-            raise problems[0]
-        raise ConnectionFailed("; ".join(map(str, problems)))
+
+        async def met(line: Line) -> None:
+            await self._open(line)
+            await greet()
+
+        try:
+            await first_answering(await self._lines(), met)
+        except BaseException:
+            await self.drop()
+            raise
+        return True
 
     async def drop(self) -> None:
         """Close the line, so that the next use opens it anew."""

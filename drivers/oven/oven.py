@@ -78,7 +78,7 @@ class ModbusOven:
                 self._is_open = True
                 self._link.users += 1
             await self._controller.connect(at_once=True)
-            self._controller.answered()
+            self._controller.pauses.answered()
 
     async def close(self) -> None:
         """Drop the connection, if no other oven uses the line; the oven goes on at its set point."""
@@ -154,10 +154,10 @@ class ModbusOven:
                 await self._link.drop()
                 logger.info("%s: reading failed, attempt %d: %s", self.name, attempt, err)
                 if attempt == _ATTEMPTS:
-                    self._controller.failed(err)
+                    self._controller.pauses.failed(err)
                     raise
             else:
-                self._controller.answered()
+                self._controller.pauses.answered()
                 return values
         raise AssertionError("unreachable")
 

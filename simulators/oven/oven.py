@@ -200,7 +200,8 @@ class SimulatedOven:
     def _must_move(self) -> bool:
         """Say whether something moves that the temperatures do not show yet."""
         waits = self.is_remote and self.quirks.remote_timeout_s is not None and not self.remote_has_failed
-        return waits or self.faults.drift_k_per_s != 0.0 or self.working_degc != self.target_degc or self._full_s > 0.0
+        counts = 0.0 < self._full_s <= self.quirks.loop_break_s
+        return waits or self.faults.drift_k_per_s != 0.0 or self.working_degc != self.target_degc or counts
 
     def _step(self) -> None:
         before = self.output
