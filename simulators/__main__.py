@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from simulators.mux.serve import serve_mux
+from simulators.oven.controller import shipped_controllers
+from simulators.oven.serve import ServedOven, serve_oven
 from simulators.tcp_serving import ChiBeside, serve_ct4008
 
 
@@ -43,6 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mux.add_argument("--ports", type=int, default=8, help="cells that it can reach (default: 8)")
     mux.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     mux.set_defaults(serve=_mux)
+    oven = instruments.add_parser("oven", help="an oven whose temperature controller speaks Modbus")
+    oven.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    oven.add_argument("--port", type=int, default=502, help="TCP port, 0 picks a free one (default: 502)")
+    oven.add_argument("--model", default="eurotherm-3216", choices=shipped_controllers(), help="its controller")
+    oven.add_argument("--unit", type=int, help="its unit number (default: 32 or 33, by the model)")
+    oven.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: 1)")
+    oven.add_argument("--rtu", action="store_true", help="RTU frames through TCP, as a serial server gives them")
+    oven.add_argument("--echo", action="store_true", help="a line that gives back what is sent, with --rtu")
+    oven.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
+    oven.set_defaults(serve=_oven)
     chosen = parser.parse_args(arguments)
     try:
         # Ctrl-C is how a server ends.
@@ -77,6 +89,11 @@ def _chi(chosen: argparse.Namespace) -> ChiBeside:
 
 def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
     return serve_mux(chosen.host, chosen.port, chosen.ports, _announce, _show_port, chosen.terminal)
+
+
+def _oven(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    served = ServedOven(chosen.model, chosen.unit, chosen.speed, chosen.rtu, chosen.echo)
+    return serve_oven(served, chosen.host, chosen.port, _announce, chosen.terminal)
 
 
 def _announce(address: str) -> None:

@@ -215,3 +215,15 @@ def serve_simulated_mux(
         asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
     except (ValueError, OSError) as err:
         raise SettingsError(str(err)) from err
+
+
+def serve_simulated_oven(
+    *, port: int, model: str, unit: int | None, speed: float, rtu: bool, echo: bool, announce: Callable[[str], None]
+) -> None:
+    """Serve a simulated oven on loopback until Ctrl-C. Raises SettingsError for an unknown model or a taken port."""
+    from simulators.oven.serve import ServedOven, serve_oven
+
+    try:
+        asyncio.run(serve_oven(ServedOven(model, unit, speed, rtu, echo), port=port, announce=announce))
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err

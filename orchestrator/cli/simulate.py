@@ -12,7 +12,11 @@ from orchestrator.cli.examples import examples
 
 app = typer.Typer(
     help="Serve simulated instruments that speak the real ones' bytes.",
-    epilog=examples("cellrig simulate ct4008 --port 0 --speed 3600", "cellrig simulate mux --ports 8"),
+    epilog=examples(
+        "cellrig simulate ct4008 --port 0 --speed 3600",
+        "cellrig simulate mux --ports 8",
+        "cellrig simulate oven --model omron-e5cc",
+    ),
     no_args_is_help=True,
 )
 
@@ -76,6 +80,35 @@ def mux(
             announce=_announce,
             on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
         )
+
+
+@app.command(
+    epilog=examples(
+        "cellrig simulate oven --model eurotherm-3216 --port 0 --speed 60",
+        "cellrig simulate oven --model omron-e5cc --rtu --echo",
+    )
+)
+def oven(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5502,
+    model: Annotated[str, typer.Option("--model", help="eurotherm-3216 or omron-e5cc.")] = "eurotherm-3216",
+    unit: Annotated[
+        int | None, typer.Option("--unit", min=1, max=254, help="Its number; 32 or 33 by the model.")
+    ] = None,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
+    rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames through TCP, as a serial server has them.")] = False,
+    echo: Annotated[bool, typer.Option("--echo", help="A line that gives back what is sent; with --rtu.")] = False,
+) -> None:
+    """Serve a simulated oven with a Modbus controller on 127.0.0.1.
+
+    The first line printed is its address. It begins at room temperature with a set point of 25 degC.
+    """
+    from contextlib import suppress
+
+    from orchestrator.bench.serving import serve_simulated_oven
+
+    # As above.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_oven(port=port, model=model, unit=unit, speed=speed, rtu=rtu, echo=echo, announce=_announce)
 
 
 def _announce(address: str) -> None:
