@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,11 @@ from simulators.bench import CellEntry, SimulatedBench, cell_seed, read_entries
 from simulators.chi660e.control_socket import BenchControl
 from simulators.faults import Fault
 from simulators.holders import Holders
+from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
 
 _CATCH_UP_S = 0.5
 """How often the rack is brought to now when nobody asks, so that no question finds weeks to be computed."""
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ async def serve_ct4008(
     for fault in faults:
         bench.wire.spoil(fault)
     async with AsyncExitStack() as stack:
-        rack = await stack.enter_async_context(_listening(bench.handle, host, port))
+        rack = await stack.enter_async_context(listening(bench.handle, host, port))
         announce(rack.address)
         clients: list[_Clients] = [rack]
         if chi is not None:
@@ -98,43 +97,6 @@ class _Clients(Protocol):
         """Whether there are any."""
 
 
-class _Listener:
-    """A server and who is connected to it."""
-
-    def __init__(self) -> None:
-        self.address = ""
-        self.writers: set[asyncio.StreamWriter] = set()
-
-    @property
-    def connected(self) -> bool:
-        """Whether any client is connected."""
-        return bool(self.writers)
-
-
-@asynccontextmanager
-async def _listening(handle: Handler, host: str, port: int) -> AsyncIterator[_Listener]:
-    """Serve connections; hang up on all of them in the end."""
-    listener = _Listener()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        listener.writers.add(writer)
-        try:
-            await handle(reader, writer)
-        finally:
-            listener.writers.discard(writer)
-
-    server = await asyncio.start_server(serve, host, port)
-    bound_host, bound_port = server.sockets[0].getsockname()[:2]
-    listener.address = f"{bound_host}:{bound_port}"
-    try:
-        yield listener
-    finally:
-        server.close()
-        for writer in tuple(listener.writers):
-            writer.close()
-        await server.wait_closed()
-
-
 @asynccontextmanager
 async def _beside(bench: SimulatedBench, chi: ChiBeside, holders: Holders) -> AsyncIterator[_Clients]:
     """Put a CHI660E beside the rack, and the switch that brings cells to it."""
@@ -148,6 +110,6 @@ async def _beside(bench: SimulatedBench, chi: ChiBeside, holders: Holders) -> As
         chi.announce(await control.start(chi.port))
         if chi.switch_port is not None:
             mux = SimulatedMux(len(channels), lambda port: bench.clip(channels[port - 1] if port else None))
-            listener = await stack.enter_async_context(_listening(mux.handle, "127.0.0.1", chi.switch_port))
+            listener = await stack.enter_async_context(listening(mux.handle, "127.0.0.1", chi.switch_port))
             chi.announce_switch(listener.address)
         yield control

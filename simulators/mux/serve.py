@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
 from simulators.mux.terminal import PseudoTerminal
 
@@ -28,22 +29,6 @@ async def serve_mux(
         async with PseudoTerminal(terminal, mux.handle):
             announce(str(terminal))
             await asyncio.Event().wait()
-    connections: set[asyncio.StreamWriter] = set()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connections.add(writer)
-        try:
-            await mux.handle(reader, writer)
-        finally:
-            connections.discard(writer)
-
-    server = await asyncio.start_server(handle, host, port)
-    try:
-        bound_host, bound_port = server.sockets[0].getsockname()[:2]
-        announce(f"{bound_host}:{bound_port}")
+    async with listening(mux.handle, host, port) as listener:
+        announce(listener.address)
         await asyncio.Event().wait()
-    finally:
-        server.close()
-        for writer in tuple(connections):
-            writer.close()
-        await server.wait_closed()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulators.listening import listening
 from simulators.mux.terminal import PseudoTerminal
 from simulators.oven.controller import SimulatedController, oven_of
 from simulators.oven.line import LineQuirks, OvenLine
@@ -51,14 +52,9 @@ async def serve_oven(
         async with PseudoTerminal(terminal, line.handle):
             announce(str(terminal))
             await _keep_up(oven)
-    server = await asyncio.start_server(line.handle if served.rtu else line.handle_tcp, host, port)
-    try:
-        bound_host, bound_port = server.sockets[0].getsockname()[:2]
-        announce(f"{bound_host}:{bound_port}")
+    async with listening(line.handle if served.rtu else line.handle_tcp, host, port) as listener:
+        announce(listener.address)
         await _keep_up(oven)
-    finally:
-        server.close()
-        await server.wait_closed()
 
 
 async def _keep_up(oven: SimulatedOven) -> None:

@@ -1,0 +1,46 @@
+"""Listens on a TCP port for the clients of a simulated instrument."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Listener:
+    """A server and who is connected to it."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether any client is connected."""
+        return bool(self.writers)
+
+
+@asynccontextmanager
+async def listening(handle: Handler, host: str, port: int) -> AsyncIterator[Listener]:
+    """Serve connections; hang up on all of them in the end."""
+    listener = Listener()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        listener.writers.add(writer)
+        try:
+            await handle(reader, writer)
+        finally:
+            listener.writers.discard(writer)
+
+    server = await asyncio.start_server(serve, host, port)
+    bound_host, bound_port = server.sockets[0].getsockname()[:2]
+    listener.address = f"{bound_host}:{bound_port}"
+    try:
+        yield listener
+    finally:
+        server.close()
+        for writer in tuple(listener.writers):
+            writer.close()
+        await server.wait_closed()
