@@ -22,7 +22,7 @@ UNITS = {EUROTHERM: 32, OMRON: 33}
 
 def settings_of(model: str = EUROTHERM, **changed: Any) -> OvenSettings:  # noqa: ANN401 - settings of any kind
     """Give settings of an oven at the simulated line."""
-    link = {"port": "memory", "unit": UNITS[model]} | changed.pop("link", {})
+    link = {"port": "memory", "unit": UNITS.get(model, 1)} | changed.pop("link", {})
     given: dict[str, Any] = {"name": f"{model}-oven", "model": model, "low_degc": 5, "high_degc": 85}
     return OvenSettings.model_validate({**given, "link": link, **changed})
 

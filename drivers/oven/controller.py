@@ -79,6 +79,10 @@ class Controller:
         self._generation = self._link.generation
         self._must_prove = True
 
+    async def greet_again(self) -> None:
+        """Ask once more who it is and how its numbers are scaled: a person may have changed the display's decimals."""
+        await self._greet()
+
     @property
     def _name(self) -> str:
         return f"{self._settings.name} at {self._link.name}"

@@ -19,8 +19,8 @@ from drivers.transport.line import Line, Lines
 
 logger = logging.getLogger(__name__)
 
-_MOST_DRAINED = 1 << 16
-"""More bytes than this while nothing is asked are no late reply, but a line that never is silent."""
+_LONGEST_DRAINS = 4.0
+"""A late reply is over after one time-out without a byte; a line that is not silent for one in four never is."""
 
 
 class Greeting(Protocol):
@@ -172,15 +172,25 @@ class ModbusLink:
 
     async def _drain(self, line: Line) -> None:
         """Read until the line is silent for the time that the slowest reply may take."""
-        drained = 0
+        drained, silent_s = 0, self._settings.reply_timeout_s
         try:
-            while drained <= _MOST_DRAINED:
-                async with asyncio.timeout(self._settings.reply_timeout_s):
-                    data = await line.read()
-                drained += len(data)
-                logger.info("%s: drained %s", line.name, data.hex(" "))
-        except TimeoutError:
-            return
+            async with asyncio.timeout(_LONGEST_DRAINS * silent_s):
+                while data := await _within(silent_s, line):
+                    drained += len(data)
+                    logger.info("%s: drained %s", line.name, data.hex(" "))
+        except TimeoutError as err:
+            raise BadReply(
+                f"{line.name} is never silent, {drained} bytes came while nothing was asked: another master speaks on "
+                "this line, or another instrument is there"
+            ) from err
         except OSError as err:
             raise LinkClosed(f"the line to {line.name} broke: {err}") from err
-        raise BadReply(f"{line.name} is never silent: over {_MOST_DRAINED} bytes came while nothing was asked")
+
+
+async def _within(silent_s: float, line: Line) -> bytes:
+    """Return the next bytes of a line; nothing once it has been silent for so long."""
+    try:
+        async with asyncio.timeout(silent_s):
+            return await line.read()
+    except TimeoutError:
+        return b""

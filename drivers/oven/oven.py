@@ -57,6 +57,7 @@ class ModbusOven:
         self._is_open = False
         # What was ordered last and confirmed, and what of the controller's own ramp an order has replaced.
         self._ordered_degc: float | None = None
+        self._last_target_degc: float | None = None
         self._own_ramp: float | None = None
         self._refreshed_s = 0.0
         self._stored_at_s: deque[float] = deque()
@@ -96,6 +97,10 @@ class ModbusOven:
         """
         async with self._link.turn:
             values = await self._values()
+            if self._last_target_degc not in {None, values["setpoint"]}:
+                # Either somebody has changed the set point, or the decimals of the display and with them all numbers.
+                values = await self._values(anew=True)
+            self._last_target_degc = values["setpoint"]
             await self._refresh(values["setpoint"])
         reading = self._reading(values)
         return replace(reading, faults=reading.faults | self._judge.feed(reading))
@@ -111,22 +116,23 @@ class ModbusOven:
         if ramp_k_per_min is not None and not ramp_k_per_min > 0.0:
             raise CannotRun(f"{self.name}: a ramp of {ramp_k_per_min:g} K/min; write one above 0, or none")
         async with self._link.turn:
-            values = await self._values(at_once=True)
+            # A number ten times as large would be an order too: decimals are asked before each.
+            there = self._target(await self._values(at_once=True, anew=True))
             if self._controller.limits_degc is not None:
                 self._check_limits(target_degc, self._controller.limits_degc, "the limits of its controller")
             way, readback = self._settings.way, self._controller.registers.read["setpoint"]
             await self._order_ramp(way, ramp_k_per_min)
             before = [one for one in way.prepare if one.first or one.command is not None]
             await self._prepare(before)
-            there = values["setpoint"]
             if before:
                 # It may have brought another one back.
-                there = await self._asked(self._controller.value_at(readback), "set point")
-            if there is None or not self._is_same(way.setpoint, target_degc, there):
+                again = await self._asked(self._controller.value_at(readback), "set point")
+                there = self._target({"setpoint": again})
+            if not self._is_same(way.setpoint, target_degc, there):
                 await self._write(way.setpoint, target_degc, way.function, readback, "set point")
             await self._prepare([one for one in way.prepare if one not in before])
             self._refreshed_s = asyncio.get_running_loop().time()
-            self._ordered_degc = target_degc
+            self._ordered_degc, self._last_target_degc = target_degc, None
 
     async def _refresh(self, there: float | None) -> None:
         """Write a set point that is stored nowhere again, before the controller falls back to its own."""
@@ -144,11 +150,13 @@ class ModbusOven:
 
     # Reading -----------------------------------------------------------------------------------------------------
 
-    async def _values(self, *, at_once: bool = False) -> dict[str, float | None]:
-        """Read all values; once more on a new connection, except from a unit that is silent."""
+    async def _values(self, *, at_once: bool = False, anew: bool = False) -> dict[str, float | None]:
+        """Read all values, once more on a new connection; ``anew``: after asking again who it is, and its decimals."""
         for attempt in range(1, _ATTEMPTS + 1):
             await self._controller.connect(at_once=at_once or attempt > 1)
             try:
+                if anew:
+                    await self._controller.greet_again()
                 values = await self._controller.values()
             except ConnectionFailed as err:
                 await self._link.drop()
@@ -161,17 +169,21 @@ class ModbusOven:
                 return values
         raise AssertionError("unreachable")
 
+    def _target(self, values: Mapping[str, float | None]) -> float:
+        """Return the set point. Raises BadReply where there is none, before anything is ordered by this map."""
+        if (target := values["setpoint"]) is None:
+            raise BadReply(f"{self.name} has no set point that is a number; does the register map fit this instrument?")
+        return target
+
     def _reading(self, values: Mapping[str, float | None]) -> OvenReading:
         """Make a reading of the map's values."""
-        temperature, target = values["pv"], values["setpoint"]
+        temperature, target = values["pv"], self._target(values)
         faults = {fault for name in values for fault in self._faults_of(name, values[name])}
         if temperature is None:
             faults.add(OvenFault.SENSOR_OPEN)
         if OvenFault.SENSOR_OPEN in faults:
             # A controller goes on showing a rail or an old value (reference smu-and-ovens, section 19).
             temperature = None
-        if target is None:
-            raise BadReply(f"{self.name} has no set point that is a number; does the register map fit this instrument?")
         ordered = self._ordered_degc
         if ordered is not None and not self._is_same(self._settings.way.setpoint, ordered, target):
             faults.add(OvenFault.CHANGED_BY_HAND)
