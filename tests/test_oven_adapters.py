@@ -35,7 +35,7 @@ def _line(model: str = EUROTHERM, unit: int = 32) -> OvenLine:
 def _driver(port: Path, **changed: Any) -> ModbusOven:  # noqa: ANN401 - settings of any kind
     """Give a driver at a port, which fails and tries again quickly."""
     link = {"port": str(port), "reply_timeout_s": 0.2, "gap_ms": 0, **changed.pop("link", {})}
-    quick = {"reconnect_first_s": 0.001, "reconnect_longest_s": 0.002}
+    quick: dict[str, Any] = {"reconnect_first_s": 0.001, "reconnect_longest_s": 0.002}
     (oven,) = ovens_of([settings_of(link=link, **quick, **changed)], wall_time)
     return oven
 

@@ -68,7 +68,7 @@ async def test_driver_reads_and_orders_at_the_simulator_of_pymodbus(framer: Fram
         assert (await oven.read()).target_degc == 60.25
         await oven.close()
     finally:
-        await server.shutdown()
+        await server.shutdown()  # type: ignore[no-untyped-call]
 
 
 async def _use(client: AsyncModbusTcpClient | AsyncModbusSerialClient) -> None:

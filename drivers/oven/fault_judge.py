@@ -15,6 +15,10 @@ from drivers.temperatures import OvenFault, OvenReading
 FROZEN_S = 600.0
 """A sensor that works shows another last digit within ten minutes when the heater's output changes."""
 FROZEN_OUTPUT_PERCENT = 5.0
+FROZEN_BESIDE_K = 0.15
+"""A display of tenths shows an oven that has settled as one value for long, while the walls still warm and the output
+falls: ten minutes are suspicious only beside the set point, where the output moves because the value does not."""
+FROZEN_AT_SET_POINT_S = 3600.0
 STUCK_S = 120.0
 STUCK_OUTPUT_PERCENT = 1.0
 STUCK_K_PER_MIN = 0.5
@@ -76,8 +80,10 @@ class FaultJudge:
             low, high = self._outputs or (output, output)
             self._outputs = min(low, output), max(high, output)
         low, high = self._outputs or (0.0, 0.0)
-        long_enough = reading.unix_time_s - self._same.unix_time_s > FROZEN_S
-        return long_enough and high - low > FROZEN_OUTPUT_PERCENT
+        is_beside = abs(_degc(reading) - reading.working_degc) > FROZEN_BESIDE_K
+        longest_s = FROZEN_S if is_beside else FROZEN_AT_SET_POINT_S
+        same_s = reading.unix_time_s - self._same.unix_time_s
+        return same_s > longest_s and high - low > FROZEN_OUTPUT_PERCENT
 
     def _is_stuck(self) -> bool:
         """Say whether the temperature has risen for two minutes while the heater is told to give nothing."""
