@@ -30,13 +30,14 @@ def settings_of(model: str = EUROTHERM, **changed: Any) -> OvenSettings:  # noqa
 class OvenRig:
     """One line: ``line`` and ``ovens`` are simulated, ``drivers`` are ours."""
 
-    def __init__(self, models: Sequence[str] = (EUROTHERM,), quirks: OvenQuirks | None = None, **changed: Any) -> None:  # noqa: ANN401
+    def __init__(self, models: Sequence[str] = (EUROTHERM,), quirks: OvenQuirks | None = None, **changed: Any) -> None:  # noqa: ANN401 - settings
         """Build ovens of these models and a driver for each; ``changed`` are settings of all drivers."""
         clock = asyncio.get_running_loop().time
         self.ovens: list[SimulatedOven] = [oven_of(model, clock, quirks or OvenQuirks()) for model in models]
         self.controllers = [SimulatedController(m, oven) for m, oven in zip(models, self.ovens, strict=True)]
         self.line = OvenLine(self.controllers)
         self.is_tcp = changed.get("link", {}).get("kind") == "tcp"
+        self.handle = self.line.handle_tcp if self.is_tcp else self.line.handle
         self.connections = 0
         self.settings = [settings_of(model, **dict(changed)) for model in models]
         self.drivers: tuple[ModbusOven, ...] = ovens_of(self.settings, wall_time, self._lines)
@@ -44,7 +45,7 @@ class OvenRig:
     def _lines(self, link: LinkSettings) -> Lines:
         async def connect() -> Streams:
             self.connections += 1
-            return connect_memory(self.line.handle_tcp if self.is_tcp else self.line.handle)
+            return connect_memory(self.handle)
 
         async def lines() -> list[StreamLine]:
             return [StreamLine(link.where, connect)]

@@ -54,7 +54,7 @@ async def test_driver_reads_and_orders_at_the_simulator_of_pymodbus(framer: Fram
     """A map of a bench file is enough for a controller that nobody here wrote, over both kinds of frames."""
     server = ModbusTcpServer(_device(), framer=framer, address=("127.0.0.1", 0))
     await server.serve_forever(background=True)
-    port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # a server, which it calls a transport
     try:
         link = {"kind": "tcp", "host": "127.0.0.1", "tcp_port": port, "unit": 32}
         if framer is FramerType.RTU:
@@ -68,7 +68,7 @@ async def test_driver_reads_and_orders_at_the_simulator_of_pymodbus(framer: Fram
         assert (await oven.read()).target_degc == 60.25
         await oven.close()
     finally:
-        await server.shutdown()  # type: ignore[no-untyped-call]
+        await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus has not said
 
 
 async def _use(client: AsyncModbusTcpClient | AsyncModbusSerialClient) -> None:

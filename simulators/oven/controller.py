@@ -86,7 +86,9 @@ def _numbered(table: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
 class SimulatedController:
     """A controller of an oven, with a unit number.
 
-    ``writes`` counts the requests that asked for a change, ``received`` holds all requests to this unit.
+    ``writes`` counts the requests that asked for a change, ``received`` holds all requests to this unit. ``registers``
+    may be changed, as where another controller has taken its place; after ``silent_after_writes`` of them it falls
+    silent.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class SimulatedController:
         self.oven = oven
         self.unit = self.table.unit if unit is None else unit
         self.quirks = quirks or ControllerQuirks()
+        self.registers = dict(self.table.registers)
         self.received: list[Asked] = []
         self.writes = 0
+        self.silent_after_writes: int | None = None
         self._setters: dict[str, Callable[[float], None]] = {
             "target": self._order,
             "remote": oven.order_remote,
@@ -113,7 +117,8 @@ class SimulatedController:
 
     def answer(self, asked: Asked) -> bytes | None:
         """Carry out a request; return unit, function and data of the reply, or None for silence."""
-        if asked.unit not in (0, self.unit) or not self.oven.answers:
+        is_silent = self.silent_after_writes is not None and self.writes >= self.silent_after_writes
+        if asked.unit not in (0, self.unit) or not self.oven.answers or is_silent:
             return None
         self.oven.advance()
         self.received.append(asked)
@@ -220,7 +225,7 @@ class SimulatedController:
         return self.table.float_area is not None and address >= self.table.float_area
 
     def _word(self, address: int) -> int:
-        entry = self.table.registers.get(address)
+        entry = self.registers.get(address)
         if entry is None or address in self.quirks.no_register:
             if self.quirks.hole_value is None:
                 raise Complaint(_NO_REGISTER)
@@ -234,7 +239,7 @@ class SimulatedController:
         return number >> 16, number & 0xFFFF
 
     def _float(self, address: int) -> tuple[int, int]:
-        entry = self.table.registers.get((address - (self.table.float_area or 0)) // 2)
+        entry = self.registers.get((address - (self.table.float_area or 0)) // 2)
         if entry is None:
             raise Complaint(_NO_REGISTER)
         high, low = struct.unpack(">HH", struct.pack(">f", self.value(entry[0])))
@@ -298,14 +303,14 @@ class SimulatedController:
         for n in range(0, len(words), 2):
             data = struct.pack(">HH", *words[n : n + 2])
             if self._is_float(start):
-                entry = self.table.registers.get((start + n - (self.table.float_area or 0)) // 2)
+                entry = self.registers.get((start + n - (self.table.float_area or 0)) // 2)
                 found.append((entry[0] if entry else "", float(struct.unpack(">f", data)[0])))
             else:
                 found.append(self._change(start + n, struct.unpack(">i", data)[0]))
         return found
 
     def _change(self, address: int, number: int) -> tuple[str, float]:
-        entry = (self.table.wide if self._is_wide(address) else self.table.registers).get(address)
+        entry = (self.table.wide if self._is_wide(address) else self.registers).get(address)
         if entry is None:
             raise Complaint(_NO_REGISTER)
         return entry[0], number / self._factor(entry[1])
