@@ -1,4 +1,4 @@
-"""Listens on a TCP port for the clients of a simulated instrument."""
+"""Serves connections over TCP, and hangs up on all of them in the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""What serves one connection until its end."""
 
 
 class Listener:
@@ -24,7 +25,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(handle: Handler, host: str, port: int) -> AsyncIterator[Listener]:
-    """Serve connections; hang up on all of them in the end."""
+    """Serve connections at an address (port 0 picks a free one); hang up on all of them in the end."""
     listener = Listener()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

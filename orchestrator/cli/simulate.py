@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,13 @@ def mux(
         )
 
 
+class OvenModel(StrEnum):
+    """The temperature controllers that can be simulated."""
+
+    EUROTHERM_3216 = "eurotherm-3216"
+    OMRON_E5CC = "omron-e5cc"
+
+
 @app.command(
     epilog=examples(
         "cellrig simulate oven --model eurotherm-3216 --port 0 --speed 60",
@@ -90,7 +98,7 @@ def mux(
 )
 def oven(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5502,
-    model: Annotated[str, typer.Option("--model", help="eurotherm-3216 or omron-e5cc.")] = "eurotherm-3216",
+    model: Annotated[OvenModel, typer.Option("--model", help="Which controller.")] = OvenModel.EUROTHERM_3216,
     unit: Annotated[
         int | None, typer.Option("--unit", min=1, max=254, help="Its number; 32 or 33 by the model.")
     ] = None,
@@ -108,7 +116,9 @@ def oven(
 
     # As above.
     with suppress(KeyboardInterrupt):
-        serve_simulated_oven(port=port, model=model, unit=unit, speed=speed, rtu=rtu, echo=echo, announce=_announce)
+        serve_simulated_oven(
+            port=port, model=model.value, unit=unit, speed=speed, rtu=rtu, echo=echo, announce=_announce
+        )
 
 
 def _announce(address: str) -> None:

@@ -1,4 +1,4 @@
-"""Cuts received bytes into lines of text, whatever the pieces in which they came, and finds a name in one."""
+"""Cuts the bytes of an instrument that speaks in lines into lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from drivers.errors import BadReply
 
 DEFAULT_LINE_CAP = 4096
 _END = re.compile(rb"[\r\n]+")
-_WORD_BEFORE, _WORD_AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 
 
 class LineFramer:
@@ -26,15 +25,10 @@ class LineFramer:
         longest = max(map(len, (*lines, rest)))
         if longest > self._line_cap:
             self._buffer.clear()
-            raise BadReply(f"the instrument sent {longest} bytes without a line end; the limit is {self._line_cap}")
+            raise BadReply(f"{longest} bytes came without a line end; the limit is {self._line_cap}")
         return [bytes(line) for line in lines if line]
 
     @property
     def pending(self) -> int:
         """Number of bytes held back because no line end has come yet."""
         return len(self._buffer)
-
-
-def is_identity(text: str, identity: str) -> bool:
-    """Return whether a reply names this identity as a whole word: serial number 12 is not in ``ACME,RM8,123``."""
-    return re.search(_WORD_BEFORE + re.escape(identity) + _WORD_AFTER, text) is not None
