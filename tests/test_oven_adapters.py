@@ -104,7 +104,7 @@ async def test_port_that_another_program_has_is_refused_by_name(tmp_path: Path) 
 
 
 async def test_parity_that_a_port_cannot_have_is_a_named_error(tmp_path: Path) -> None:
-    """What pyserial raises of a terminal without parity is no crash but a failed connection (libraries, B21)."""
+    """What pyserial raises of a terminal without parity is no crash but a failed connection."""
     port, line = tmp_path / "ttyUSB0", _line()
     oven = _driver(port, link={"parity": "E"})
     async with PseudoTerminal(port, line.handle):

@@ -55,7 +55,7 @@ def _judged(readings: Sequence[OvenReading]) -> frozenset[OvenFault]:
     ],
 )
 def test_fault_is_concluded_exactly_within_its_bounds(readings: list[OvenReading], faults: set[OvenFault]) -> None:
-    """Each rule of the reference, section 23, just met and just not."""
+    """Each rule, just met and just not (reference smu-and-ovens, section 23)."""
     assert _judged(readings) == faults
 
 
