@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCES = {name: ROOT / "docs" / "reference" / f"{name}.md" for name in ("neware-ct4008", "chi660e", "smu-and-ovens")}
+REFERENCES = {
+    name: ROOT / "docs" / "reference" / f"{name}.md" for name in ("neware-ct4008", "chi660e", "smu-and-ovens")
+}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The references speak of other people's files, decisions of the tree as it was when they were made.
 OF_TODAY = [page for page in PAGES if page.parent.name not in {"reference", "decisions"}]

@@ -114,7 +114,7 @@ async def test_order_whose_outcome_nobody_can_ask_is_unknown() -> None:
 
 
 async def test_absent_unit_is_silent_and_named() -> None:
-    """A unit that is not there is no exception but silence; the error says what to look at (reference smu-and-ovens, section 18)."""
+    """A unit that is not there is silence and no exception; the error says what to look at."""
     rig = OvenRig()
     rig.controller.unit = 40
     with pytest.raises(NoReply, match=r"unit 32: .*no reply in 1 s: check power, wiring and the unit number"):

@@ -143,7 +143,7 @@ class ModbusLink:
 
     async def _see_nothing_unasked(self, line: Line) -> None:
         """See that nobody spoke since the last reply. Raises BadReply where somebody did."""
-        unasked = await line.discard()
+        unasked = len(await line.discard())
         if unasked > self._settings.most_noise_bytes:
             self._unread = True
             raise BadReply(

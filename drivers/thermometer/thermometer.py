@@ -46,6 +46,9 @@ class LineThermometer:
         self._reader = LineReader(settings)
         self._lock = asyncio.Lock()
         self._line: Line | None = None
+        self._framer = LineFramer()
+        # False until the end of a line was seen: the first may be a part of one.
+        self._is_in_step = False
         self._has_failed = False
         self._pauses = Pauses(settings.reconnect_first_s, settings.reconnect_longest_s)
 
@@ -99,6 +102,7 @@ class LineThermometer:
     async def _greet(self, line: Line) -> None:
         """Open a line and see that its lines of text are those of the settings."""
         timeout_s = self._settings.reply_timeout_s
+        self._framer, self._is_in_step = LineFramer(), False
         try:
             async with asyncio.timeout(timeout_s):
                 await line.open()
@@ -121,30 +125,34 @@ class LineThermometer:
 
     async def _answer(self, line: Line, request: str, read: Callable[[bytes], T | None]) -> T:
         """Send a request, or wait for what is sent unasked; return the first line that ``read`` makes something of."""
-        timeout_s, framer, others = self._settings.reply_timeout_s, LineFramer(), 0
-        # Without a request the line may be in the middle of one.
-        is_whole = bool(request)
-        last = b""
+        timeout_s, others, last = self._settings.reply_timeout_s, 0, b""
         try:
             async with asyncio.timeout(timeout_s):
-                await line.discard()
+                self._cut(await line.discard())
                 if request:
+                    self._framer, self._is_in_step = LineFramer(), True
                     await line.write((request + self._settings.line_end).encode("ascii"))
                 while True:
-                    for text in framer.feed(await line.read()):
-                        if is_whole and (found := read(text)) is not None:
+                    for text in self._cut(await line.read()):
+                        if (found := read(text)) is not None:
                             return found
-                        is_whole, others, last = True, others + 1, text
+                        others, last = others + 1, text
                     if others > _MOST_OTHER_LINES:
-                        raise BadReply(
-                            f"{self.name}: {line.name} sends {last!r}, which is not of the form in its settings"
-                        )
+                        raise BadReply(_other_form(self.name, line, last))
         except TimeoutError as err:
-            if others > (0 if request else 1):
+            if others:
                 raise BadReply(_other_form(self.name, line, last)) from err
             raise NoReply(f"{self.name}: {line.name} sent no line of numbers within {timeout_s:g} s") from err
         except OSError as err:
             raise LinkClosed(f"{self.name}: the line to {line.name} broke: {err}") from err
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        """Return the lines that bytes complete; without the first after opening, whose begin nobody has seen."""
+        texts = self._framer.feed(data)
+        if not self._is_in_step and texts:
+            self._is_in_step = True
+            return texts[1:]
+        return texts
 
 
 def _other_form(name: str, line: Line, last: bytes) -> str:

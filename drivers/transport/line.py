@@ -44,8 +44,8 @@ class Line(Protocol):
     async def close(self) -> None:
         """Close the port; it may be open, half open or closed already."""
 
-    async def discard(self) -> int:
-        """Discard received bytes without waiting for more, and return their number. Raises LinkClosed at the end."""
+    async def discard(self) -> bytes:
+        """Discard received bytes without waiting for more, and return them. Raises LinkClosed at the end."""
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -82,18 +82,18 @@ class StreamLine:
                 async with asyncio.timeout(_CLOSE_S):
                     await streams[1].wait_closed()
 
-    async def discard(self) -> int:
+    async def discard(self) -> bytes:
         """Discard received bytes."""
         reader, _ = self._both()
-        dropped = 0
+        dropped = bytearray()
         with contextlib.suppress(TimeoutError):
             # What has arrived is read without waiting; the wait for more is over at once.
             async with asyncio.timeout(0):
                 while data := await reader.read(_CHUNK):
-                    dropped += len(data)
+                    dropped += data
         if reader.at_eof():
             raise LinkClosed(f"{self.name} closed the connection")
-        return dropped
+        return bytes(dropped)
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -144,7 +144,7 @@ class PortLine:
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.shield(closing)
 
-    async def discard(self) -> int:
+    async def discard(self) -> bytes:
         """Discard received bytes."""
         return await self._run(self._discard)
 
@@ -201,13 +201,13 @@ class PortLine:
         first = port.read(1)
         return first + port.read(port.in_waiting) if first else b""
 
-    def _discard(self) -> int:
-        port, dropped = self._opened(), 0
+    def _discard(self) -> bytes:
+        port, dropped = self._opened(), bytearray()
         while waiting := port.in_waiting:
-            dropped += len(port.read(waiting))
-            if dropped > _MOST_UNASKED:
+            dropped += port.read(waiting)
+            if len(dropped) > _MOST_UNASKED:
                 raise BadReply(f"{self.name} sent over {_MOST_UNASKED} bytes that nobody asked for")
-        return dropped
+        return bytes(dropped)
 
 
 def streams(name: str, connect: Callable[[], Awaitable[Streams]]) -> Lines:
