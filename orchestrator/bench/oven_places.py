@@ -58,12 +58,12 @@ def _wrong_line(ovens: Sequence[OvenSettings], thermometers: Sequence[Thermomete
         where = oven.link.where
         other = first.setdefault(where, oven)
         if other.link.on_one_line() != oven.link.on_one_line():
-            return f"oven: {other.name!r} and {oven.name!r} are at one line, {where}, and say different things of it"
+            return f"oven: {other.name!r} and {oven.name!r} are at one line, and their links say different things of it"
         key = (where, oven.link.unit)
         if key in units:
-            return f"oven: {units[key]!r} and {oven.name!r} are both unit {oven.link.unit} at {where}"
+            return f"oven: {units[key]!r} and {oven.name!r} are both unit {oven.link.unit} of one line"
         units[key] = oven.name
     for thermometer in thermometers:
         if (oven_there := first.get(thermometer.port)) is not None:
-            return f"thermometer: {thermometer.name!r} and oven {oven_there.name!r} are both at {thermometer.port}"
+            return f"thermometer: {thermometer.name!r} and oven {oven_there.name!r} are both at one port"
     return ""

@@ -245,9 +245,14 @@ class SimulatedOven:
         return self.output if self.has_power else 0.0
 
     def _changed(self) -> None:
-        """Note that somebody has changed something: the oven is at rest no more."""
+        """Note that somebody is about to change something: the oven is at rest no more."""
         self.advance()
         self._rest_s = 0
+
+    def _follow(self) -> None:
+        """Take over a set point at once where there is no ramp."""
+        if self.ramp_k_per_min == 0.0:
+            self.working_degc = self.target_degc
 
     # What the controller takes -----------------------------------------------------------------------------------
 
@@ -260,6 +265,7 @@ class SimulatedOven:
             self.local_degc = degc
         elif self.memory.write():
             self.local_degc = self.memory.set_point_degc = degc
+        self._follow()
 
     def order_remote(self, degc: float) -> None:
         """Take a remote set point, which is stored nowhere."""
@@ -267,11 +273,13 @@ class SimulatedOven:
             raise NotAccepted(f"{degc} degC is not within {self.quirks.low_degc} to {self.quirks.high_degc}")
         self._changed()
         self.remote_degc, self.remote_at_s, self.remote_has_failed = degc, self._at_s, False
+        self._follow()
 
     def take_remote(self, *, is_remote: bool) -> None:
         """Follow the remote set point from now on, or the local one."""
         self._changed()
         self.is_remote, self.remote_at_s, self.remote_has_failed = is_remote, self._at_s, False
+        self._follow()
 
     def order_ramp(self, k_per_min: float) -> None:
         """Take a ramp, which is kept in memory; 0 is none."""
@@ -292,6 +300,7 @@ class SimulatedOven:
         """Change the set point by hand."""
         self._changed()
         self.local_degc = self.memory.set_point_degc = degc
+        self._follow()
 
     def switch_to_manual(self, output: float) -> None:
         """Let somebody set the output, 0 to 1, by hand."""
