@@ -53,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     oven.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: 1)")
     oven.add_argument("--rtu", action="store_true", help="RTU frames through TCP, as a serial server gives them")
     oven.add_argument("--echo", action="store_true", help="a line that gives back what is sent, with --rtu")
+    oven.add_argument("--control", type=int, metavar="PORT", help="port of the hands at the oven, 0 picks one")
     oven.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     oven.set_defaults(serve=_oven)
     chosen = parser.parse_args(arguments)
@@ -92,8 +93,8 @@ def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
 
 
 def _oven(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
-    served = ServedOven(chosen.model, chosen.unit, chosen.speed, chosen.rtu, chosen.echo)
-    return serve_oven(served, chosen.host, chosen.port, _announce, chosen.terminal)
+    served = ServedOven(chosen.model, chosen.unit, chosen.speed, chosen.rtu, chosen.echo, chosen.control)
+    return serve_oven(served, chosen.host, chosen.port, _announce, _announce_hands, chosen.terminal)
 
 
 def _announce(address: str) -> None:
@@ -103,6 +104,11 @@ def _announce(address: str) -> None:
 
 def _announce_switch(address: str) -> None:
     sys.stdout.write(f"switch on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_hands(address: str) -> None:
+    sys.stdout.write(f"hands on {address}\n")
     sys.stdout.flush()
 
 

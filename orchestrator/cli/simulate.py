@@ -94,6 +94,7 @@ class OvenModel(StrEnum):
     epilog=examples(
         "cellrig simulate oven --model eurotherm-3216 --port 0 --speed 60",
         "cellrig simulate oven --model omron-e5cc --rtu --echo",
+        "cellrig simulate oven --control 0",
     )
 )
 def oven(
@@ -105,10 +106,13 @@ def oven(
     speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
     rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames through TCP, as a serial server has them.")] = False,
     echo: Annotated[bool, typer.Option("--echo", help="A line that gives back what is sent; with --rtu.")] = False,
+    control: Annotated[
+        int | None, typer.Option("--control", min=0, max=65535, help="Port of the hands that open its door.")
+    ] = None,
 ) -> None:
     """Serve a simulated oven with a Modbus controller on 127.0.0.1.
 
-    The first line printed is its address. It begins at room temperature with a set point of 25 degC.
+    Its address is printed, after that of the hands. It begins at room temperature, set to 25 degC.
     """
     from contextlib import suppress
 
@@ -117,7 +121,14 @@ def oven(
     # As above.
     with suppress(KeyboardInterrupt):
         serve_simulated_oven(
-            port=port, model=model.value, unit=unit, speed=speed, rtu=rtu, echo=echo, announce=_announce
+            port=port,
+            model=model.value,
+            unit=unit,
+            speed=speed,
+            rtu=rtu,
+            echo=echo,
+            control=control,
+            announce=_announce,
         )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.listening import listening
 from simulators.mux.terminal import PseudoTerminal
 from simulators.oven.controller import SimulatedController, oven_of
+from simulators.oven.hands import HandsAtOven
 from simulators.oven.line import LineQuirks, OvenLine
 from simulators.oven.oven import SimulatedOven
 
@@ -19,13 +21,17 @@ _CATCH_UP_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ServedOven:
-    """What is served: a controller of a model, and whether its TCP port speaks RTU frames as a serial server does."""
+    """What is served: a controller of a model, and whether its TCP port speaks RTU frames as a serial server does.
+
+    ``control`` is the port of the hands at the oven, 0 a free one, None for none.
+    """
 
     model: str = "eurotherm-3216"
     unit: int | None = None
     speed: float = 1.0
     rtu: bool = False
     echo: bool = False
+    control: int | None = None
 
 
 async def serve_oven(
@@ -33,13 +39,14 @@ async def serve_oven(
     host: str = "127.0.0.1",
     port: int = 502,
     announce: Callable[[str], None] = lambda address: None,
+    announce_hands: Callable[[str], None] = lambda address: None,
     terminal: Path | None = None,
-    handle_of: Callable[[SimulatedOven], None] = lambda oven: None,
 ) -> None:
     """Serve an oven until cancelled.
 
     ``announce`` is called with ``host:port`` (port 0 picks a free one) once clients can connect, or with the path of
-    ``terminal`` when a serial port of that name is asked for. ``handle_of`` is given the oven, for hands and faults.
+    ``terminal`` when a serial port of that name is asked for; ``announce_hands`` where
+    the hands are.
     """
     if not served.speed > 0.0:
         raise ValueError(f"speed is {served.speed}, expected simulated seconds per real second above 0")
@@ -47,13 +54,16 @@ async def serve_oven(
     start_s = loop.time()
     oven = oven_of(served.model, lambda: (loop.time() - start_s) * served.speed)
     line = OvenLine([SimulatedController(served.model, oven, served.unit)], LineQuirks(echo=served.echo))
-    handle_of(oven)
-    if terminal is not None:
-        async with PseudoTerminal(terminal, line.handle):
+    async with AsyncExitStack() as stack:
+        if served.control is not None:
+            hands = HandsAtOven(oven)
+            announce_hands((await stack.enter_async_context(listening(hands.handle, host, served.control))).address)
+        if terminal is not None:
+            await stack.enter_async_context(PseudoTerminal(terminal, line.handle))
             announce(str(terminal))
-            await _keep_up(oven)
-    async with listening(line.handle if served.rtu else line.handle_tcp, host, port) as listener:
-        announce(listener.address)
+        else:
+            handle = line.handle if served.rtu else line.handle_tcp
+            announce((await stack.enter_async_context(listening(handle, host, port))).address)
         await _keep_up(oven)
 
 
