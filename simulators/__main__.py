@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulators.mux.serve import serve_mux
+from simulators.oven.beside import OvenBeside
 from simulators.oven.controller import shipped_controllers
 from simulators.oven.serve import ServedOven, serve_oven
 from simulators.tcp_serving import ChiBeside, serve_ct4008
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument(
         "--clock", nargs=2, type=float, metavar="S", help="its first second (unix), and when that was (monotonic)"
     )
+    ct4008.add_argument("--oven", type=int, metavar="PORT", help="put an oven beside it: Modbus TCP, 0 picks a port")
+    ct4008.add_argument("--oven-places", default="", metavar="CHANNELS", help="whose cells are inside, with commas")
+    ct4008.add_argument("--oven-hands", type=int, default=0, metavar="PORT", help="port of the hands at it")
     ct4008.set_defaults(serve=_ct4008)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
@@ -81,11 +85,17 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         None if chosen.chi is None else _chi(chosen),
         None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
         empty_holders=chosen.empty,
+        oven=None if chosen.oven is None else _oven_beside(chosen),
     )
 
 
 def _chi(chosen: argparse.Namespace) -> ChiBeside:
     return ChiBeside(chosen.chi, chosen.chi_channel, chosen.switch, _announce_chi, _announce_switch)
+
+
+def _oven_beside(chosen: argparse.Namespace) -> OvenBeside:
+    places = tuple(filter(None, chosen.oven_places.split(",")))
+    return OvenBeside(places, chosen.oven, chosen.oven_hands, announce=_announce_oven, announce_hands=_announce_hands)
 
 
 def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
@@ -104,6 +114,11 @@ def _announce(address: str) -> None:
 
 def _announce_switch(address: str) -> None:
     sys.stdout.write(f"switch on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_oven(address: str) -> None:
+    sys.stdout.write(f"oven on {address}\n")
     sys.stdout.flush()
 
 

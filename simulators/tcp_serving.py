@@ -16,6 +16,7 @@ from simulators.faults import Fault
 from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
+from simulators.oven.beside import OvenBeside, oven_beside
 
 _CATCH_UP_S = 0.5
 """How often the rack is brought to now when nobody asks, so that no question finds weeks to be computed."""
@@ -49,6 +50,7 @@ async def serve_ct4008(
     clock: tuple[float, float] | None = None,
     faults: Sequence[Fault] = (),
     empty_holders: bool = False,
+    oven: OvenBeside | None = None,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
@@ -57,14 +59,19 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
+    ``oven`` puts an oven around the cells of its places.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
     loop = asyncio.get_running_loop()
     epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
+
+    def rack_s() -> float:
+        return (loop.time() - start_s) * speed
+
     bench = SimulatedBench(
-        clock=lambda: (loop.time() - start_s) * speed,
+        clock=rack_s,
         epoch_unix_s=epoch_unix_s,
         units=units,
         cells={channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()},
@@ -82,6 +89,12 @@ async def serve_ct4008(
         if chi is not None:
             beside = await stack.enter_async_context(_beside(bench, chi, Holders(bench.tester, seed, entries)))
             clients.append(beside)
+        if oven is not None:
+            if absent := set(oven.places) - set(bench.tester.channels):
+                raise ValueError(
+                    f"no channel {', '.join(sorted(absent))}; there are {', '.join(bench.tester.channels)}"
+                )
+            clients.append(await stack.enter_async_context(oven_beside(oven, bench.tester, rack_s, speed)))
         used_s = loop.time()
         while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
             used_s = loop.time() if any(each.connected for each in clients) else used_s

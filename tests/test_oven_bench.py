@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
+from drivers.oven.opening import ovens_of
 from drivers.oven.register_map import FAULT_OF_BIT, shipped_map, shipped_maps
 from drivers.oven.settings import LinkSettings, OvenSettings
 from drivers.thermometer import ThermometerSettings
@@ -18,12 +20,15 @@ from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.settings import load_bench
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.bench.simulated_oven import open_simulated_oven, simulated_oven_settings
+from orchestrator.clock.virtual import wall_time
 from simulators.listening import listening
+from simulators.oven.beside import OvenBeside
 from simulators.oven.controller import SimulatedController, oven_of, shipped_controllers
 from simulators.oven.line import OvenLine
+from simulators.tcp_serving import serve_ct4008
 from simulators.thermometer import SimulatedLogger
 from tests.bench_files import bench_file
-from tests.oven_rig import EUROTHERM, OMRON
+from tests.oven_rig import EUROTHERM, OMRON, settings_of
 
 PAGE = (Path(__file__).parent.parent / "docs" / "ovens.md").read_text("utf-8")
 _OVEN = 'model = "eurotherm-3216"\nlow_degc = 5\nhigh_degc = 85\n'
@@ -180,3 +185,28 @@ async def test_cells_in_the_simulated_oven_follow_it() -> None:
             await asyncio.sleep(2 * 3600)
             assert cell.temperature_degc == pytest.approx(60.0, abs=0.2)
             assert simulated.tester.channel("21-1-2").cell.temperature_degc == outside
+
+
+@pytest.mark.real_time
+async def test_oven_beside_a_served_rack_warms_the_cells_inside() -> None:
+    """A rack that is a process of its own has its oven with it: what another program orders there warms its cells."""
+    told: asyncio.Queue[str] = asyncio.Queue()
+    beside = OvenBeside(("21-1-1",), announce=told.put_nowait, announce_hands=told.put_nowait)
+    serving = asyncio.create_task(serve_ct4008(port=0, speed=7200.0, oven=beside))
+    host, port = (await told.get()).split(":")
+    hands = (await told.get()).rpartition(":")[2]
+    link = {"kind": "tcp", "host": host, "tcp_port": int(port), "unit": 32}
+    (oven,) = ovens_of([settings_of(link=link)], wall_time)
+    await oven.open()
+    await oven.set_target(60.0)
+    await oven.close()
+    reader, writer = await asyncio.open_connection(host, int(hands))
+    warmest_degc = 0.0
+    while warmest_degc < 55.0:
+        await asyncio.sleep(0.05)
+        writer.write(b"state\n")
+        warmest_degc = json.loads(await reader.readline())["cell_degc"]
+    writer.close()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving

@@ -244,6 +244,10 @@ class Tester:
         channel = self._holder(name)
         channel.machine.exchange(cell, self.now_tick())
 
+    def temperature_of(self, name: str) -> float:
+        """Return the temperature of a channel's cell."""
+        return self.channels[name].cell.temperature_degc
+
     def warm_cell(self, name: str, temperature_degc: float) -> None:
         """Let the cell of a channel have a temperature from now on, as an oven around it has."""
         channel = self.channel(name)

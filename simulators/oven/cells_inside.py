@@ -18,6 +18,9 @@ _MOVED_K = 0.02
 class WarmsCells(Protocol):
     """Whatever holds cells, such as a tester's holders."""
 
+    def temperature_of(self, name: str) -> float:
+        """Return the temperature of a channel's cell."""
+
     def warm_cell(self, name: str, temperature_degc: float) -> None:
         """Let the cell of a channel have a temperature from now on."""
 
@@ -34,17 +37,14 @@ class CellsInside:
         self._holders = holders
         self._channels = tuple(channels)
         self._speed = speed
-        self._given_degc: float | None = None
 
     def give(self) -> bool:
-        """Give every cell the temperature of its place; False where it has that already."""
+        """Give every cell the temperature of its place, also one put in since; False where all have it already."""
         degc = self._oven.place_degc
-        if self._given_degc is not None and abs(degc - self._given_degc) < _MOVED_K:
-            return False
-        self._given_degc = degc
-        for channel in self._channels:
+        others = [one for one in self._channels if abs(self._holders.temperature_of(one) - degc) > _MOVED_K]
+        for channel in others:
             self._holders.warm_cell(channel, degc)
-        return True
+        return bool(others)
 
     async def follow(self) -> None:
         """Give the cells their temperature again and again."""
