@@ -260,3 +260,30 @@ async def test_line_pulled_in_the_middle_of_a_reply_says_what_was_there() -> Non
     await asyncio.sleep(1)
     assert _is_right(await rig.driver.read())
     await rig.close()
+
+
+async def test_gateway_that_tells_of_a_silent_unit_stays_connected() -> None:
+    """A unit that a gateway misses costs the others of it nothing: the line is in step, and stays open."""
+    rig = await _opened(EUROTHERM, OMRON, link=_TCP)
+    rig.line.quirks.gateway, rig.controllers[0].unit = True, 40
+    for _ in range(5):
+        with pytest.raises(NoReply, match="gateway gets no answer"):
+            await rig.drivers[0].read()
+        await asyncio.sleep(0.01)
+        assert (await rig.drivers[1].read()).temperature_degc is not None
+    assert rig.connections == 1
+    await rig.close()
+
+
+async def test_decimals_that_cannot_be_asked_name_the_setting() -> None:
+    """A controller without the float area says which setting helps, and is right with it."""
+    rig = OvenRig()
+    rig.controller.has_float_area = False
+    with pytest.raises(BadReply, match="set scale in the bench file"):
+        await rig.driver.open()
+    await rig.close()
+    rig = OvenRig(scale=0.1)
+    rig.controller.has_float_area = False
+    await rig.driver.open()
+    assert _is_right(await rig.driver.read())
+    await rig.close()

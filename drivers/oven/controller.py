@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from drivers.errors import BadReply, ConnectionFailed
 from drivers.oven.link import ModbusLink
 from drivers.oven.register_map import (
+    Decimals,
     IdentityRegister,
     Preparation,
     ReadRegister,
@@ -132,6 +133,12 @@ class Controller:
         decimals = self.registers.decimals
         if decimals is None:
             return 1.0
+        try:
+            return await self._learnt_scale(decimals)
+        except RefusedByUnit as err:
+            raise BadReply(f"{self._name}: its decimals cannot be asked: {err}; set scale in the bench file") from err
+
+    async def _learnt_scale(self, decimals: Decimals) -> float:
         if decimals.address is not None:
             number = (await self._read(decimals.address, 1))[0]
             if number > _DECIMALS_MOST:

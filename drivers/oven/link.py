@@ -82,8 +82,8 @@ class ModbusLink:
     async def ask(self, request: Request) -> tuple[int, ...]:
         """Send a request once and return the registers of its reply.
 
-        Raises RefusedByUnit, which leaves the line in step; NoReply, LinkClosed or BadReply, after which the line is
-        closed. Of a write that raises one of these nobody knows whether it was carried out.
+        Raises RefusedByUnit, or a gateway's NoReply, which leave the line in step; NoReply, LinkClosed or BadReply,
+        after which the line is closed. Of a write that raises one of these nobody knows whether it was carried out.
         """
         line = self._line
         if line is None:
@@ -92,8 +92,10 @@ class ModbusLink:
         await self._wait_for_gap()
         try:
             registers = await self._carry_out(line, exchange)
-        except ConnectionFailed:
-            await self.drop()
+        except ConnectionFailed as err:
+            # A gateway that says that a unit is silent is in step itself.
+            if self._unread or not isinstance(err, NoReply):
+                await self.drop()
             raise
         finally:
             self._last_s = asyncio.get_running_loop().time()
@@ -102,7 +104,7 @@ class ModbusLink:
     def _exchange(self, request: Request) -> Exchange:
         if self._settings.kind == "tcp":
             return TcpExchange(request)
-        return RtuExchange(request, echo=self._settings.echo)
+        return RtuExchange(request, echo=self._settings.echo, noise=self._settings.most_noise_bytes)
 
     async def _carry_out(self, line: Line, exchange: Exchange) -> tuple[int, ...]:
         request, timeout_s = exchange.request, self._settings.reply_timeout_s

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from drivers.errors import BadReply, CannotRun, ConnectionFailed, NotConfirmed, OutcomeUnknown
+from drivers.errors import BadReply, CannotRun, ConnectionFailed, NoReply, NotConfirmed, OutcomeUnknown
 from drivers.oven.controller import Controller
 from drivers.oven.fault_judge import FaultJudge
 from drivers.oven.link import ModbusLink
@@ -151,17 +151,22 @@ class ModbusOven:
     # Reading -----------------------------------------------------------------------------------------------------
 
     async def _values(self, *, at_once: bool = False, anew: bool = False) -> dict[str, float | None]:
-        """Read all values, once more on a new connection; ``anew``: after asking again who it is, and its decimals."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        """Read all values; ``anew``: after asking again who it is, and its decimals.
+
+        Once more on a new connection if that fails, but not for an oven that has failed before: others wait.
+        """
+        attempts = 1 if self._controller.pauses.has_failed else _ATTEMPTS
+        for attempt in range(1, attempts + 1):
             await self._controller.connect(at_once=at_once or attempt > 1)
             try:
                 if anew:
                     await self._controller.greet_again()
                 values = await self._controller.values()
             except ConnectionFailed as err:
-                await self._link.drop()
+                if not isinstance(err, NoReply):
+                    await self._link.drop()
                 logger.info("%s: reading failed, attempt %d: %s", self.name, attempt, err)
-                if attempt == _ATTEMPTS:
+                if attempt == attempts:
                     self._controller.pauses.failed(err)
                     raise
             else:

@@ -28,8 +28,6 @@ from drivers.errors import BadReply, NoReply, Refused
 logger = logging.getLogger(__name__)
 
 _CAP_BYTES = 1024
-_NOISE_BYTES = 3
-"""A line that turns round may add so many bytes to a frame; more are somebody else's words."""
 _SHORTEST_FRAME = 5
 _MOST_SHOWN = 24
 
@@ -151,10 +149,14 @@ class Exchange:
 
 
 class RtuExchange(Exchange):
-    """A request on a serial line. ``echo``: the line gives back what was sent, before the reply."""
+    """A request on a serial line. ``echo``: the line gives back what was sent, before the reply.
 
-    def __init__(self, request: Request, *, echo: bool) -> None:
+    A line that turns round may add ``noise`` bytes to a frame; more are somebody else's words.
+    """
+
+    def __init__(self, request: Request, *, echo: bool, noise: int = 3) -> None:
         super().__init__(request)
+        self._noise = noise
         self._framer = FramerRTU(DecodePDU(False))
         self.data = self._framer.buildFrame(request.pdu())
         self._echo = self.data if echo else b""
@@ -178,7 +180,7 @@ class RtuExchange(Exchange):
             return None
         start, end, registers = answers[0]
         others = start + len(self._buffer) - end
-        if others > _NOISE_BYTES:
+        if others > self._noise:
             raise BadReply(
                 f"{self.request}: {others} bytes beside the reply, {self.unread}: another master speaks on this line, "
                 "or two units have one number"

@@ -17,6 +17,11 @@ class Pauses:
         self._not_before_s = -1e9
         self._error = ""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the instrument has not answered since it failed."""
+        return self._failures > 0
+
     def check(self) -> None:
         """Raise NoReply, with the words of the failure, while the instrument is left alone."""
         if (wait_s := self._not_before_s - asyncio.get_running_loop().time()) > 0:

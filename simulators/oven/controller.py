@@ -103,6 +103,7 @@ class SimulatedController:
         self.received: list[Asked] = []
         self.writes = 0
         self.silent_after_writes: int | None = None
+        self.has_float_area = self.table.float_area is not None
         self._setters: dict[str, Callable[[float], None]] = {
             "target": self._order,
             "remote": oven.order_remote,
@@ -222,7 +223,7 @@ class SimulatedController:
         return bool(self.table.wide) and address < _WIDE_BELOW
 
     def _is_float(self, address: int) -> bool:
-        return self.table.float_area is not None and address >= self.table.float_area
+        return self.has_float_area and address >= (self.table.float_area or 0)
 
     def _word(self, address: int) -> int:
         entry = self.registers.get(address)
