@@ -49,6 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mux.add_argument("--ports", type=int, default=8, help="cells that it can reach (default: 8)")
     mux.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     mux.set_defaults(serve=_mux)
+    _add_oven(instruments)
+    chosen = parser.parse_args(arguments)
+    try:
+        # Ctrl-C is how a server ends.
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(chosen.serve(chosen))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _add_oven(instruments: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the oven."""
     oven = instruments.add_parser("oven", help="an oven whose temperature controller speaks Modbus")
     oven.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     oven.add_argument("--port", type=int, default=502, help="TCP port, 0 picks a free one (default: 502)")
@@ -60,15 +74,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     oven.add_argument("--control", type=int, metavar="PORT", help="port of the hands at the oven, 0 picks one")
     oven.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     oven.set_defaults(serve=_oven)
-    chosen = parser.parse_args(arguments)
-    try:
-        # Ctrl-C is how a server ends.
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(chosen.serve(chosen))
-    except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
 
 
 def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:

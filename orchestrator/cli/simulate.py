@@ -103,7 +103,7 @@ def oven(
     unit: Annotated[
         int | None, typer.Option("--unit", min=1, max=254, help="Its number; 32 or 33 by the model.")
     ] = None,
-    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds in a real second.")] = 1.0,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds a second.")] = 1.0,
     rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames through TCP, as a serial server has them.")] = False,
     echo: Annotated[bool, typer.Option("--echo", help="A line that gives back what is sent; with --rtu.")] = False,
     control: Annotated[
