@@ -34,7 +34,15 @@ class OvenBeside:
 async def oven_beside(
     beside: OvenBeside, holders: WarmsCells, clock: Callable[[], float], speed: float
 ) -> AsyncIterator[Listener]:
-    """Serve an oven and let cells follow it; ``clock`` is the rack's, ``speed`` of its seconds pass in a real one."""
+    """Serve an oven and let cells follow it; ``clock`` is the rack's, ``speed`` of its seconds pass in a real one.
+
+    Raises ValueError for a place that the rack has not.
+    """
+    for place in beside.places:
+        try:
+            holders.temperature_of(place)
+        except KeyError as err:
+            raise ValueError(f"the oven has {place} inside, and no channel has that name") from err
     oven = oven_of(beside.model, clock)
     line = OvenLine([SimulatedController(beside.model, oven)])
     async with AsyncExitStack() as stack:
