@@ -52,6 +52,13 @@ def _judged(readings: Sequence[OvenReading]) -> frozenset[OvenFault]:
         pytest.param(_readings([60.0 - 0.01 * n for n in range(60)], [95.1] * 60), set(), id="heater, not yet"),
         pytest.param(_readings([60.0 - 0.01 * n for n in range(61)], [95.0] * 61), set(), id="output not full"),
         pytest.param(_readings([40.0 + 0.01 * n for n in range(61)], [99.0] * 61), set(), id="warming up"),
+        pytest.param(
+            _readings([60.0 - 0.0051 * n for n in range(61)], [99.0] * 61), {OvenFault.HEATER_OPEN}, id="falls"
+        ),
+        pytest.param(_readings([60.0 - 0.0049 * n for n in range(61)], [99.0] * 61), set(), id="hardly falls"),
+        pytest.param(_readings([60.0, 58.0, 58.5, 57.0], [99.0] * 4, 100.0), set(), id="rises in between"),
+        pytest.param(_readings([60.0, 58.0], [99.0] * 2, 300.0), set(), id="two readings are no fall"),
+        pytest.param(_readings([60.0, 62.0], [0.0] * 2, 120.0), set(), id="two readings are no rise"),
     ],
 )
 def test_fault_is_concluded_exactly_within_its_bounds(readings: list[OvenReading], faults: set[OvenFault]) -> None:
@@ -67,6 +74,28 @@ def test_door_is_open_until_the_heat_is_back() -> None:
         for reading in _readings([60, 55, 50, 50, 50, 52, 56, 57.5, 59], [99.0] * 9, 20.0)
     ]
     assert found == [False, True, True, True, True, True, True, False, False]
+
+
+def test_door_that_nobody_closes_is_another_fault_after_half_an_hour() -> None:
+    """An oven that does not come back is not called open for ever."""
+    judge = FaultJudge()
+    found = [
+        OvenFault.DOOR_OPEN in judge.feed(reading) for reading in _readings([60.0] + [50.0] * 123, [99.0] * 124, 15.0)
+    ]
+    assert found == [False] + [True] * 121 + [False] * 2
+
+
+def test_oven_that_tells_no_output_is_judged_by_its_temperature_alone() -> None:
+    """Without an output only a door can be told."""
+    rising = [OvenReading(60.0 + n, 60.0, 60.0, None, 60.0 * n) for n in range(30)]
+    frozen = [OvenReading(56.0, 60.0, 60.0, None, 60.0 * n) for n in range(90)]
+    assert _judged(rising) == _judged(frozen) == frozenset()
+    assert _judged([rising[0], OvenReading(56.0, 60.0, 60.0, None, 30.0)]) == {OvenFault.DOOR_OPEN}
+
+
+def test_gap_in_the_readings_joins_nothing() -> None:
+    """What happened while nobody looked is not concluded from the readings around it."""
+    assert _judged(_readings([60.0, 59.0, 58.0, 57.0], [99.0] * 4, 301.0)) == frozenset()
 
 
 def test_reading_without_a_temperature_begins_anew() -> None:
