@@ -145,7 +145,7 @@ async def test_ramp_is_ordered_with_its_set_point_and_put_back() -> None:
     await rig.close()
 
 
-@pytest.mark.parametrize("ramp", [0.0, -1.0, 0.01, float("nan")])
+@pytest.mark.parametrize("ramp", [0.0, -1.0, 0.01, float("nan"), float("inf")])
 async def test_ramp_that_no_controller_has_is_refused(ramp: float) -> None:
     """Nothing is sent for a ramp of nothing, or one below the smallest step."""
     rig = await _opened()
@@ -222,4 +222,75 @@ async def test_map_that_does_not_fit_is_named_before_any_order(hole: int | None)
     with pytest.raises(BadReply, match="does the register map fit"):
         await rig.driver.set_target(60.0)
     assert rig.controller.writes == 0
+    await rig.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "register", "bit", "fault"),
+    [
+        (EUROTHERM, 75, 0, OvenFault.ALARM),
+        (EUROTHERM, 75, 3, OvenFault.ALARM),
+        (EUROTHERM, 75, 4, OvenFault.NOT_CONTROLLING),
+        (EUROTHERM, 75, 5, OvenFault.SENSOR_OPEN),
+        (EUROTHERM, 75, 6, OvenFault.HEATER_OPEN),
+        (EUROTHERM, 75, 10, OvenFault.SENSOR_OPEN),
+        (EUROTHERM, 75, 13, None),
+        (EUROTHERM, 75, 14, OvenFault.NOT_CONTROLLING),
+        (OMRON, 0x2406, 2, OvenFault.ALARM),
+        (OMRON, 0x2406, 6, OvenFault.SENSOR_OPEN),
+        (OMRON, 0x2406, 10, OvenFault.HEATER_OPEN),
+        (OMRON, 0x2406, 12, OvenFault.ALARM),
+        (OMRON, 0x2407, 20 - 16, None),
+        (OMRON, 0x2407, 24 - 16, OvenFault.NOT_CONTROLLING),
+        (OMRON, 0x2407, 26 - 16, OvenFault.NOT_CONTROLLING),
+    ],
+)
+async def test_bits_of_a_status_are_the_faults_of_the_reference(
+    model: str, register: int, bit: int, fault: OvenFault | None
+) -> None:
+    """Each bit of a status word by its number (reference smu-and-ovens, sections 19 and 20)."""
+    rig = await _opened(model)
+    rig.controller.registers[register] = (f"constant {1 << bit}", "word")
+    reading = await rig.driver.read()
+    assert reading.faults == ({fault} if fault else frozenset())
+    assert (reading.temperature_degc is None) == (fault is OvenFault.SENSOR_OPEN)
+    await rig.close()
+
+
+async def test_line_that_echoes_is_read_with_echo_and_named_without() -> None:
+    """An adapter that gives back what is sent: with ``echo`` all is well, without it the setting is named."""
+    for model in (EUROTHERM, OMRON):
+        rig = OvenRig((model,), link={"echo": True})
+        rig.line.quirks.echo = True
+        await rig.driver.open()
+        await rig.driver.set_target(60.0)
+        assert rig.oven.target_degc == (await rig.driver.read()).target_degc == 60.0
+        await rig.close()
+        rig = OvenRig((model,))
+        rig.line.quirks.echo = True
+        with pytest.raises(BadReply, match="set echo = true for it"):
+            await rig.driver.set_target(60.0)
+        assert rig.controller.writes == 0
+        await rig.close()
+
+
+async def test_order_that_is_cancelled_or_refused_accuses_nobody() -> None:
+    """After an order without an end no set point is called another's; after a refused one the last is still ours."""
+    rig = await _opened(OMRON, quirks=OvenQuirks(high_degc=70.0))
+    await rig.driver.set_target(60.0)
+    with pytest.raises(Refused):
+        await rig.driver.set_target(80.0)
+    assert (await rig.driver.read()).faults == frozenset()
+    rig.oven.set_at_panel(50.0)
+    assert (await rig.driver.read()).faults == {OvenFault.CHANGED_BY_HAND}
+    ordering = asyncio.create_task(rig.driver.set_target(65.0))
+    for _ in range(10_000):
+        await asyncio.sleep(0.001)
+        if rig.oven.target_degc == 65.0:
+            break
+    ordering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ordering
+    assert (await rig.driver.read()).faults == frozenset()
+    assert (await rig.driver.read()).target_degc == 65.0
     await rig.close()

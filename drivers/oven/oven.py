@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -113,26 +114,35 @@ class ModbusOven:
         OutcomeUnknown when nobody can tell.
         """
         self._check_limits(target_degc, (self.low_degc, self.high_degc), "the limits of the bench file")
-        if ramp_k_per_min is not None and not ramp_k_per_min > 0.0:
+        if ramp_k_per_min is not None and not 0.0 < ramp_k_per_min < math.inf:
             raise CannotRun(f"{self.name}: a ramp of {ramp_k_per_min:g} K/min; write one above 0, or none")
         async with self._link.turn:
             # A number ten times as large would be an order too: decimals are asked before each.
             there = self._target(await self._values(at_once=True, anew=True))
             if self._controller.limits_degc is not None:
                 self._check_limits(target_degc, self._controller.limits_degc, "the limits of its controller")
-            way, readback = self._settings.way, self._controller.registers.read["setpoint"]
-            await self._order_ramp(way, ramp_k_per_min)
-            before = [one for one in way.prepare if one.first or one.command is not None]
-            await self._prepare(before)
-            if before:
-                # It may have brought another one back.
-                again = await self._asked(self._controller.value_at(readback), "set point")
-                there = self._target({"setpoint": again})
-            if not self._is_same(way.setpoint, target_degc, there):
-                await self._write(way.setpoint, target_degc, way.function, readback, "set point")
-            await self._prepare([one for one in way.prepare if one not in before])
-            self._refreshed_s = asyncio.get_running_loop().time()
+            before, self._ordered_degc = self._ordered_degc, None
+            try:
+                await self._order(target_degc, ramp_k_per_min, there)
+            except (CannotRun, RefusedByUnit):
+                self._ordered_degc = before
+                raise
+            # After any other error nobody knows which set point is ours.
             self._ordered_degc, self._last_target_degc = target_degc, None
+
+    async def _order(self, target_degc: float, ramp_k_per_min: float | None, there: float) -> None:
+        """Order ramp and set point, where ``there`` is the present one, and make it count."""
+        way, readback = self._settings.way, self._controller.registers.read["setpoint"]
+        await self._order_ramp(way, ramp_k_per_min)
+        ahead = [one for one in way.prepare if one.first or one.command is not None]
+        await self._prepare(ahead)
+        if ahead:
+            # It may have brought another one back.
+            there = self._target({"setpoint": await self._asked(self._controller.value_at(readback), "set point")})
+        if not self._is_same(way.setpoint, target_degc, there):
+            await self._write(way.setpoint, target_degc, way.function, readback, "set point")
+        await self._prepare([one for one in way.prepare if one not in ahead])
+        self._refreshed_s = asyncio.get_running_loop().time()
 
     async def _refresh(self, there: float | None) -> None:
         """Write a set point that is stored nowhere again, before the controller falls back to its own."""

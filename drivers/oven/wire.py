@@ -172,8 +172,12 @@ class RtuExchange(Exchange):
                 return None
             del self._buffer[: len(self._echo)]
             self._echo = b""
-        if not self.request.is_write and self.request.function != 8 and self._buffer.startswith(self.data):
-            raise BadReply(f"{self.request}: the line gives back what is sent: set echo = true for it")
+        # The reply to a write, or to function 8, has the very bytes of the request.
+        if not self.request.is_write and self.request.function != 8 and self.data in self._buffer:
+            raise BadReply(
+                f"{self.request}: the line gives back what is sent: set echo = true for it, or take another master "
+                "that asks the same off it"
+            )
         frames = list(self._frames())
         answers = [(start, end, registers) for start, end, registers in frames if registers is not None]
         if not answers:
