@@ -43,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--oven-places", default="", metavar="CHANNELS", help="whose cells are inside, with commas")
     ct4008.add_argument("--oven-hands", type=int, default=0, metavar="PORT", help="port of the hands at it")
     ct4008.set_defaults(serve=_ct4008)
+    _add_oven(instruments)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     mux.add_argument("--port", type=int, default=5025, help="TCP port, 0 picks a free one (default: 5025)")
     mux.add_argument("--ports", type=int, default=8, help="cells that it can reach (default: 8)")
     mux.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     mux.set_defaults(serve=_mux)
-    _add_oven(instruments)
     chosen = parser.parse_args(arguments)
     try:
         # Ctrl-C is how a server ends.
@@ -112,6 +112,11 @@ def _oven(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
     return serve_oven(served, chosen.host, chosen.port, _announce, _announce_hands, chosen.terminal)
 
 
+def _announce_oven(address: str) -> None:
+    sys.stdout.write(f"oven on {address}\n")
+    sys.stdout.flush()
+
+
 def _announce(address: str) -> None:
     sys.stdout.write(f"listening on {address}\n")
     sys.stdout.flush()
@@ -119,11 +124,6 @@ def _announce(address: str) -> None:
 
 def _announce_switch(address: str) -> None:
     sys.stdout.write(f"switch on {address}\n")
-    sys.stdout.flush()
-
-
-def _announce_oven(address: str) -> None:
-    sys.stdout.write(f"oven on {address}\n")
     sys.stdout.flush()
 
 

@@ -205,18 +205,6 @@ def serve_simulated_ct4008(
         raise SettingsError(str(err)) from err
 
 
-def serve_simulated_mux(
-    *, port: int, ports: int, announce: Callable[[str], None], on_select: Callable[[int | None], None]
-) -> None:
-    """Serve a simulated relay switch on loopback until Ctrl-C. Raises SettingsError for a taken port."""
-    from simulators.mux.serve import serve_mux
-
-    try:
-        asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
-    except (ValueError, OSError) as err:
-        raise SettingsError(str(err)) from err
-
-
 def serve_simulated_oven(
     *,
     port: int,
@@ -237,5 +225,17 @@ def serve_simulated_oven(
     )
     try:
         asyncio.run(serving)
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
+def serve_simulated_mux(
+    *, port: int, ports: int, announce: Callable[[str], None], on_select: Callable[[int | None], None]
+) -> None:
+    """Serve a simulated relay switch on loopback until Ctrl-C. Raises SettingsError for a taken port."""
+    from simulators.mux.serve import serve_mux
+
+    try:
+        asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
     except (ValueError, OSError) as err:
         raise SettingsError(str(err)) from err

@@ -60,29 +60,6 @@ def ct4008(
         )
 
 
-@app.command(epilog=examples("cellrig simulate mux --port 0 --ports 8"))
-def mux(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5025,
-    ports: Annotated[int, typer.Option("--ports", min=1, max=1024, help="Cells that it can reach.")] = 8,
-) -> None:
-    """Serve a simulated relay switch on 127.0.0.1.
-
-    Its address is printed first, then each port that it connects.
-    """
-    from contextlib import suppress
-
-    from orchestrator.bench.serving import serve_simulated_mux
-
-    # As above.
-    with suppress(KeyboardInterrupt):
-        serve_simulated_mux(
-            port=port,
-            ports=ports,
-            announce=_announce,
-            on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
-        )
-
-
 class OvenModel(StrEnum):
     """The temperature controllers that can be simulated."""
 
@@ -129,6 +106,29 @@ def oven(
             echo=echo,
             control=control,
             announce=_announce,
+        )
+
+
+@app.command(epilog=examples("cellrig simulate mux --port 0 --ports 8"))
+def mux(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5025,
+    ports: Annotated[int, typer.Option("--ports", min=1, max=1024, help="Cells that it can reach.")] = 8,
+) -> None:
+    """Serve a simulated relay switch on 127.0.0.1.
+
+    Its address is printed first, then each port that it connects.
+    """
+    from contextlib import suppress
+
+    from orchestrator.bench.serving import serve_simulated_mux
+
+    # As above.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_mux(
+            port=port,
+            ports=ports,
+            announce=_announce,
+            on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
         )
 
 
