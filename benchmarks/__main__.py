@@ -13,6 +13,8 @@ from benchmarks import (
     backfill,
     channel_hours,
     compare,
+    cutoffs,
+    decisions,
     demo,
     door,
     feed,
@@ -53,6 +55,8 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "limits": limits.measure,
     "spectra": spectra.measure,
     "timeleft": time_left.measure,
+    "cutoffs": cutoffs.measure,
+    "decisions": decisions.measure,
     "help": help_start.measure,
     "import": import_start.measure,
 }

@@ -287,6 +287,14 @@ class ChannelLamps(Protocol):
         """Switch a channel's lamp. Sent once: Refused when the instrument says no, OutcomeUnknown without a reply."""
 
 
+@runtime_checkable
+class LooksAtIdleCells(Protocol):
+    """A tester that connects an idle cell for a moment to see its voltage, but not one that another instrument has."""
+
+    def keep_off(self, channel: str, by: str) -> None:
+        """Leave a channel's cell to ``by``, without looks and starts; empty: no more. Raises CannotRun under a test."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spectrum:
     """An impedance spectrum in the order measured, from high to low frequency.

@@ -14,7 +14,9 @@ from simulators.mux.serve import serve_mux
 from simulators.oven.beside import OvenBeside
 from simulators.oven.controller import shipped_controllers
 from simulators.oven.serve import ServedOven, serve_oven
-from simulators.tcp_serving import ChiBeside, serve_ct4008
+from simulators.smu import MODELS
+from simulators.smu.serve import SmuOptions, serve_smu
+from simulators.tcp_serving import ChiBeside, SmusBeside, serve_ct4008
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument("--chi-channel", metavar="CHANNEL", help="the CHI660E's leads are on this cell (default: none)")
     ct4008.add_argument("--switch", type=int, metavar="PORT", help="with --chi: a switch brings any cell to its leads")
     ct4008.add_argument(
+        "--smu", action="append", metavar="MODEL", choices=sorted(MODELS), help="a source meter beside it; repeatable"
+    )
+    ct4008.add_argument(
         "--clock", nargs=2, type=float, metavar="S", help="its first second (unix), and when that was (monotonic)"
     )
     ct4008.add_argument("--oven", type=int, metavar="PORT", help="put an oven beside it: Modbus TCP, 0 picks a port")
@@ -50,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mux.add_argument("--ports", type=int, default=8, help="cells that it can reach (default: 8)")
     mux.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
     mux.set_defaults(serve=_mux)
+    _add_smu(instruments)
     chosen = parser.parse_args(arguments)
     try:
         # Ctrl-C is how a server ends.
@@ -76,6 +82,35 @@ def _add_oven(instruments: argparse._SubParsersAction[argparse.ArgumentParser]) 
     oven.set_defaults(serve=_oven)
 
 
+def _add_smu(instruments: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the source meters."""
+    smu = instruments.add_parser("smu", help="source meters with a cell each, in SCPI")
+    smu.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    smu.add_argument("--port", type=int, default=5025, help="TCP port of the first, 0 picks free ones (default: 5025)")
+    smu.add_argument("--model", default="keithley-2450", choices=sorted(MODELS), help="(default: keithley-2450)")
+    smu.add_argument("--cell", action="append", metavar="MODEL", help="cell model (default: coated-li-li); repeatable")
+    smu.add_argument("--channels", type=int, default=1, help="units, one port each (default: 1)")
+    smu.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: 1)")
+    smu.add_argument("--seed", type=int, default=1, help="decides everything random (default: 1)")
+    smu.add_argument("--control", type=int, metavar="PORT", help="port of the hands at the units, 0 picks one")
+    smu.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
+    smu.add_argument("--baud", type=int, default=9600, help="speed of the serial port (default: 9600)")
+    smu.set_defaults(serve=_smu)
+
+
+def _smu(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    options = SmuOptions(
+        chosen.model,
+        tuple(chosen.cell or SmuOptions().cells),
+        chosen.channels,
+        chosen.speed,
+        chosen.seed,
+        chosen.control,
+        chosen.baud,
+    )
+    return serve_smu(options, chosen.host, chosen.port, _announce, _announce_hands, chosen.terminal)
+
+
 def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
     return serve_ct4008(
         chosen.host,
@@ -91,6 +126,7 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
         empty_holders=chosen.empty,
         oven=None if chosen.oven is None else _oven_beside(chosen),
+        smus=SmusBeside(tuple(chosen.smu), _announce_smu) if chosen.smu else None,
     )
 
 
@@ -124,6 +160,11 @@ def _announce(address: str) -> None:
 
 def _announce_switch(address: str) -> None:
     sys.stdout.write(f"switch on {address}\n")
+    sys.stdout.flush()
+
+
+def _announce_smu(address: str) -> None:
+    sys.stdout.write(f"source meter on {address}\n")
     sys.stdout.flush()
 
 

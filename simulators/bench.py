@@ -100,9 +100,10 @@ def _rated(
 
 
 def cell_seed(seed: int, channel: str) -> int:
-    """Return the seed of the cell in a channel, from the bench's."""
-    devid, subdevid, chlid = (int(part) for part in channel.split("-"))
-    return ((seed * 1009 + devid) * 1009 + subdevid) * 1009 + chlid
+    """Return the seed of the cell in a channel, from the bench's and the numbers in the channel's name."""
+    for part in channel.split("-"):
+        seed = seed * 1009 + (int(part) if part.isdigit() else 0)
+    return seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Spoil(Enum):
     CUT = "cut, then closed"
     CLOSED = "closed instead"
     SILENT = "never sent"
+    HALF = "cut, then silent"
+    IN_HALVES = "in two halves, the second late"
     GARBAGE_BEFORE = "garbage before"
     GARBAGE_AFTER = "garbage after"
     ENDLESS = "filler without end"
@@ -38,8 +40,9 @@ class Fault:
 
     A request that arrives late is carried out after ``seconds``, whatever became of its connection, and is not
     answered. A reply is rewritten wherever it has ``pattern``, a regular expression, by ``filler``.
-    ``seconds`` is for LATE too, in the loop's time; ``at`` is the byte for CUT and FLIPPED (negative: from the end);
-    ``filler`` is sent around, or again and again up to ``limit_bytes`` and then the wire stays silent.
+    ``seconds`` is for LATE and IN_HALVES too, in the loop's time; ``at`` is the byte for CUT, HALF, IN_HALVES and
+    FLIPPED (negative: from the end); ``filler`` is sent around, or again and again up to ``limit_bytes`` and then the
+    wire stays silent.
     """
 
     spoil: Spoil
@@ -125,6 +128,12 @@ class Wire:
                 return False
             case Spoil.CLOSED:
                 return False
+            case Spoil.HALF:
+                await _pieces(writer, data[: fault.at], ())
+            case Spoil.IN_HALVES:
+                await _pieces(writer, data[: fault.at], ())
+                await asyncio.sleep(fault.seconds)
+                await _pieces(writer, data[fault.at :], ())
             case Spoil.SILENT:
                 pass
             case Spoil.REWRITTEN:

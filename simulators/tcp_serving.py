@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +17,8 @@ from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
 from simulators.oven.beside import OvenBeside, oven_beside
+from simulators.smu.serve import build_mixed
+from simulators.smu.server import SimulatedSmu
 
 _CATCH_UP_S = 0.5
 """How often the rack is brought to now when nobody asks, so that no question finds weeks to be computed."""
@@ -37,6 +38,17 @@ class ChiBeside:
     announce_switch: Callable[[str], None] = lambda address: None
 
 
+@dataclass(frozen=True, slots=True)
+class SmusBeside:
+    """Source meters beside the rack, ``smu-1`` and so on, by their models, each at a port of its own.
+
+    ``announce`` is called with the ``host:port`` of each in turn.
+    """
+
+    models: tuple[str, ...]
+    announce: Callable[[str], None] = lambda address: None
+
+
 async def serve_ct4008(
     host: str = "127.0.0.1",
     port: int = 502,
@@ -52,6 +64,7 @@ async def serve_ct4008(
     faults: Sequence[Fault] = (),
     empty_holders: bool = False,
     oven: OvenBeside | None = None,
+    smus: SmusBeside | None = None,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
@@ -60,19 +73,24 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
-    ``oven`` puts an oven around the cells of its places.
+    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
     loop = asyncio.get_running_loop()
     epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
-    rack_s = partial(_rack_time_s, start_s, speed)
+
+    def clock_s() -> float:
+        return (loop.time() - start_s) * speed
+
+    cells = {channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()}
+    meters = build_mixed(smus.models if smus else (), clock_s, cells, seed, speed, empty_holders=empty_holders)
     bench = SimulatedBench(
-        clock=rack_s,
+        clock=clock_s,
         epoch_unix_s=epoch_unix_s,
         units=units,
-        cells={channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()},
+        cells={channel: cell for channel, cell in cells.items() if channel not in meters},
         seed=seed,
         negative_voltage=negative_voltage,
         speed=speed,
@@ -85,20 +103,34 @@ async def serve_ct4008(
         announce(rack.address)
         clients: list[_Clients] = [rack]
         if chi is not None:
-            beside = await stack.enter_async_context(_beside(bench, chi, Holders(bench.tester, seed, entries)))
-            clients.append(beside)
+            holders = Holders(bench.tester, seed, entries, meters)
+            clients.append(await stack.enter_async_context(_beside(bench, chi, holders)))
         if oven is not None:
-            clients.append(await stack.enter_async_context(oven_beside(oven, bench.tester, rack_s, speed)))
-        used_s = loop.time()
-        while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
-            used_s = loop.time() if any(each.connected for each in clients) else used_s
-            bench.tester.advance()
-            await asyncio.sleep(_CATCH_UP_S)
+            clients.append(await stack.enter_async_context(oven_beside(oven, bench.tester, clock_s, speed)))
+        if smus is not None:
+            clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
+        await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
 
 
-def _rack_time_s(start_s: float, speed: float) -> float:
-    """Return the rack's time: it began at ``start_s`` of the loop's."""
-    return (asyncio.get_running_loop().time() - start_s) * speed
+@asynccontextmanager
+async def _meter(meter: SimulatedSmu, host: str, smus: SmusBeside) -> AsyncIterator[_Clients]:
+    """Put a source meter beside the rack."""
+    async with listening(meter.handle, host, 0) as listener:
+        smus.announce(listener.address)
+        yield listener
+
+
+async def _until_idle(
+    idle_exit_s: float | None, clients: Sequence[_Clients], advances: Sequence[Callable[[], None]]
+) -> None:
+    """Bring all instruments to now from time to time, until nobody has been connected for so long."""
+    loop = asyncio.get_running_loop()
+    used_s = loop.time()
+    while idle_exit_s is None or loop.time() - used_s < idle_exit_s:
+        used_s = loop.time() if any(each.connected for each in clients) else used_s
+        for advance in advances:
+            advance()
+        await asyncio.sleep(_CATCH_UP_S)
 
 
 class _Clients(Protocol):

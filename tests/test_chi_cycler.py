@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from drivers.chi660e.cycling_settings import cycling_settings
-from drivers.chi660e.memory import Memory
 from drivers.errors import BadReply, CannotRun, NotConfirmed, RecordsLost, SettingsError, TestGone
 from drivers.interfaces import BatteryTester, ChannelState, HostLoss, Sample, TestIdentity
+from drivers.memory import Memory
 from orchestrator.events import EventKind
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rack.supervisor import Supervisor

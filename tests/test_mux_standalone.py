@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import serial
 
+from tests.standalone import started
+
 MODULE = [sys.executable, "-m", "simulators", "mux"]
 COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()", "simulate", "mux"]
-
-
-@contextmanager
-def started(*command: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Start the program and give the address that it prints first; it ends in order on Ctrl-C."""
-    with subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process.stdout.readline().strip().removeprefix("listening on "), process
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize("command", [MODULE, COMMAND], ids=["module", "cellrig"])

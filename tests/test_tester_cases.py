@@ -21,6 +21,7 @@ from orchestrator.clock.virtual import run_virtual, wall_time
 from protocols.program import CyclingSegment, Program, VoltageBand
 from tests.cycler_rig import CHI, open_cycler_rig
 from tests.rig import CHANNEL, open_rig
+from tests.stepped_rig import SOURCE, open_stepped_rig
 from tests.toy_tester import ToySettings, ToyTester
 
 PROGRAM = short_program(157.08e-6, VoltageBand(-0.5, 0.5))
@@ -38,6 +39,13 @@ async def chi() -> AsyncIterator[Subject]:
     """Give the CHI660E as a channel of its own."""
     async with open_cycler_rig() as rig:
         yield Subject(rig.cycler, CHI, PROGRAM)
+
+
+@asynccontextmanager
+async def stepped() -> AsyncIterator[Subject]:
+    """Give a source in memory whose steps this computer carries out."""
+    async with open_stepped_rig() as rig:
+        yield Subject(rig.tester, SOURCE, PROGRAM)
 
 
 @asynccontextmanager
@@ -62,7 +70,7 @@ def run(case: Case, opened: AbstractAsyncContextManager[Subject]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
-@pytest.mark.parametrize("tester", [neware, chi, toy])
+@pytest.mark.parametrize("tester", [neware, chi, stepped, toy])
 def test_tester_keeps_the_contract(tester: Callable[[], AbstractAsyncContextManager[Subject]], case: Case) -> None:
     """What the orchestrator stands on holds for every kind of tester."""
     run(case, tester())

@@ -20,7 +20,6 @@ from pathlib import Path
 from drivers.chi660e import expected_rows, time_digits
 from drivers.chi660e.cycling_settings import REACH_V, cycling_settings
 from drivers.chi660e.istep_segments import LONGEST_S, SegmentSamples
-from drivers.chi660e.memory import LogCode, Memory
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import (
     CannotRun,
@@ -36,16 +35,14 @@ from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
-    ExecutedStep,
     HostLoss,
     LoadedProgram,
-    LogEntry,
     Measurement,
     Potentiostat,
-    Sample,
     TestIdentity,
     Trace,
 )
+from drivers.memory import HostRecords, LogCode, Memory
 from protocols.channel_envelope import ChannelEnvelope
 from protocols.program import CyclingSegment, Program
 from protocols.step_names import told
@@ -87,7 +84,7 @@ class _Test:
         return self.state.is_busy
 
 
-class PotentiostatCycler:
+class PotentiostatCycler(HostRecords):
     """A ``BatteryTester`` made of a potentiostat that measures ``CurrentSteps``; its channel is named like it.
 
     ``turn`` is held while a test runs, so that whoever shares it measures no other cell meanwhile.
@@ -247,26 +244,6 @@ class PotentiostatCycler:
                 ) from err
             if test is not None:
                 self._end(test, ChannelState.STOPPED, LogCode.STOPPED)
-
-    async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
-        """Return exactly ``count`` records after ``last``, of the measurements that are over."""
-        return self._memory(identity).records(last.sequence if last else 0, count)
-
-    async def stand_in(self, identity: TestIdentity, sequence: int) -> Sample:
-        """Return the placeholder of a record that is no longer in memory."""
-        return self._memory(identity).stand_in(sequence)
-
-    async def record_count(self, identity: TestIdentity) -> int:
-        """Return the number of records of a test; raises TestGone if another one was started since."""
-        return self._memory(identity).count
-
-    async def step_log(self, identity: TestIdentity) -> list[ExecutedStep]:
-        """Return the executed steps of the test."""
-        return self._memory(identity).steps()
-
-    async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
-        """Return the log of the test, in the codes of ``LogCode``."""
-        return self._memory(identity).log()
 
     async def _work(self, test: _Test) -> None:
         """Measure one job after the other; the reason of the end is stored in the test's state."""

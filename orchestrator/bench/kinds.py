@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from drivers.errors import SettingsError
 from drivers.neware.opening import KIND as NEWARE
+from drivers.smu.opening import KIND as SMU
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterKind, BatteryTesterSettings
 from orchestrator.extensions import TESTERS, Extension, ExtensionBroken, installed
 
 # The composition root: a line for each kind of ours.
-_OURS: Mapping[str, BatteryTesterKind[Any]] = {"neware-ct4008": NEWARE}
+_OURS: Mapping[str, BatteryTesterKind[Any]] = {"neware-ct4008": NEWARE, "smu": SMU}
 # A table of a bench file that does not say its kind.
 DEFAULT_KIND = "neware-ct4008"
 

@@ -19,8 +19,10 @@ from pathlib import Path
 
 from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings
+from drivers.smu import SmuModel
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import SIMULATED_DEVID
+from orchestrator.bench.simulated_smus import SIMULATED_SMUS, serial_of
 from orchestrator.clock.scaled import ScaledClock
 
 _POLL_S = 0.25
@@ -28,6 +30,10 @@ _POLL_S = 0.25
 _PROCESS_POLL_S = 0.01
 """The same from one look at the potentiostat's process to the next: the cell at its leads rests meanwhile. Looked at
 four times in a second too, at 3600 it would rest for hours of the rack's clock behind the end of each measurement."""
+_DECISION_S = 0.05
+"""Real time between two decisions on a source meter, where that is more than a quarter second of its own."""
+_MOST_SMU_SPEED = 30.0
+"""A faster clock leaves the source meters out: their decisions are this computer's, and would be seconds apart."""
 _BEAT_AND_MORE_S = 10.0
 
 
@@ -110,9 +116,15 @@ def _cells_in(bench: BenchSettings, *, standing: bool = False) -> str:
 
 
 def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[int, list[str]]:
-    """Start the process; return its id and the addresses of rack, CHI660E and switch. Raises SettingsError."""
+    """Start the process; return its id and the addresses of rack, CHI660E, switch and source meters.
+
+    Raises SettingsError.
+    """
     command = [sys.executable, "-m", "simulators", "ct4008", "--port", "0", "--negative-voltage", "--idle-exit", "600"]
     command += ["--chi", "0", "--switch", "0", "--empty", "--speed", str(clock.speed), "--seed", str(seed)]
+    smus = _smus_at(clock.speed)
+    for model in smus.values():
+        command += ["--smu", model.value]
     command += ["--clock", repr(clock.epoch_unix_s), repr(clock.origin_s)]
     command += [] if cells is None else ["--cells", str(cells)]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
@@ -123,11 +135,12 @@ def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[in
         text=True,
         start_new_session=True,
     )
-    # The rack, the CHI660E's control socket, its switch: one line each, "listening on HOST:PORT", "NAME=HOST:PORT", ...
+    # The rack, the CHI660E's control socket, its switch, each source meter: one line each, which ends with HOST:PORT
+    # behind a blank or an equals sign.
     told: list[str] = []
     if process.stdout is not None:
         with process.stdout as lines:
-            told = [lines.readline().strip() for _ in range(3)]
+            told = [lines.readline().strip() for _ in range(3 + len(smus))]
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
@@ -143,10 +156,10 @@ def _next_clock(speed: float, last_unix_s: float) -> ScaledClock:
 
 
 def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: ScaledClock, cells: Mapping[str, str]) -> str:
-    """Write the bench file of a rack that is a process of its own, with a CHI660E and a switch beside it."""
+    """Write the bench file of a rack that is a process of its own, with all instruments beside it."""
     from simulators.chi660e.launching import program
 
-    rack, chi, switch = addresses
+    rack, chi, switch, *smus = addresses
     host, _, port = rack.partition(":")
     interpreter, *arguments = program()
     ports = "".join(f'{n} = "{SIMULATED_DEVID}-1-{n}"\n' for n in range(1, 9))
@@ -164,6 +177,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f"confirm_timeout_s = {real(30)}\n"
         f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
         f"[[tester.units]]\ndevid = {SIMULATED_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
+        f"{_smu_tables(smus, clock.speed)}"
         f'[potentiostat]\nname = "simulated-chi660e"\nprogram = {json.dumps(interpreter)}\n'
         f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
         f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n'
@@ -173,6 +187,36 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n'
         f"reply_timeout_s = {real(2)}\n[multiplexer.channels]\n{ports}\n"
         f'[holders]\nhands = "{chi}"\n[holders.cells]\n{in_holders}'
+    )
+
+
+def _smus_at(speed: float) -> Mapping[str, SmuModel]:
+    """Return the source meters of a served rack with this clock."""
+    return SIMULATED_SMUS if speed <= _MOST_SMU_SPEED else {}
+
+
+def _smu_tables(addresses: list[str], speed: float) -> str:
+    """Write the source meters of a bench file. Their decisions are as close as two processes can follow each other."""
+
+    def real(seconds: float) -> str:
+        return f"{seconds * max(1.0, speed):.17g}"
+
+    if not addresses:
+        return ""
+    units = ""
+    for (channel, model), address in zip(SIMULATED_SMUS.items(), addresses, strict=True):
+        host, _, port = address.partition(":")
+        units += (
+            f'[[tester.units]]\nchannel = "{channel}"\nmodel = "{model}"\nserial = "{serial_of(channel)}"\n'
+            f'resource = "TCPIP::{host}::{port}::SOCKET"\n'
+            f"reply_timeout_s = {real(5)}\nconnect_timeout_s = {real(5)}\n"
+        )
+    return (
+        f'[[tester]]\nkind = "smu"\nname = "simulated-smus"\npoll_period_s = {max(5.0, _POLL_S * speed)!r}\n'
+        f"interval_s = {max(0.25, _DECISION_S * speed)!r}\n"
+        f"fastest_interval_s = {max(0.05, _DECISION_S * speed)!r}\n"
+        f"decision_timeout_s = {real(10)}\norder_timeout_s = {real(10)}\nopen_circuit_age_s = {real(60)}\n"
+        f"accept_unknown_host_loss = true\n{units}\n"
     )
 
 
@@ -237,5 +281,28 @@ def serve_simulated_mux(
 
     try:
         asyncio.run(serve_mux(port=port, ports=ports, announce=announce, on_select=on_select))
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
+def serve_simulated_smu(
+    *,
+    model: str,
+    port: int,
+    cells: tuple[str, ...],
+    channels: int,
+    speed: float,
+    seed: int,
+    control: int | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve simulated source meters on loopback until Ctrl-C. Raises SettingsError for a wrong model, cell or port."""
+    from simulators.smu.serve import SmuOptions, serve_smu
+
+    options = SmuOptions(model, cells or SmuOptions().cells, channels, speed, seed, control)
+    try:
+        asyncio.run(
+            serve_smu(options, port=port, announce=announce, announce_control=lambda it: announce(f"hands on {it}"))
+        )
     except (ValueError, OSError) as err:
         raise SettingsError(str(err)) from err

@@ -23,6 +23,7 @@ from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
 from drivers.neware.opening import open_tester
 from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.simulated_smus import SIMULATED_SMUS, simulated_smu_settings
 from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import DEMO_EPOCH_UNIX_S, wall_time
 from protocols.bounded_file import BadFile, read_bounded
@@ -157,7 +158,8 @@ def simulated_bench() -> BenchSettings:
     """Return the settings of the built-in simulated bench, with no particular folder for its files."""
     folder = tempfile.gettempdir()
     chi = simulated_chi_settings(Path(folder), SIMULATED_CHI)
-    return BenchSettings(tester=(simulated_tester_settings(folder),), potentiostat=chi)
+    testers = (simulated_tester_settings(folder), simulated_smu_settings())
+    return BenchSettings(tester=testers, potentiostat=chi)
 
 
 def simulated_tester_settings(folder: str, poll_period_s: float = 10.0) -> NewareSettings:
@@ -184,6 +186,7 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
         cells = {
             channel: load_cell(model, seed=cell_seed(rack.seed, channel), overrides=rack.variations.get(channel))
             for channel, model in rack.cells.items()
+            if channel not in SIMULATED_SMUS
         }
     except ValueError as err:
         raise SettingsError(str(err)) from err

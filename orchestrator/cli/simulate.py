@@ -17,6 +17,7 @@ app = typer.Typer(
         "cellrig simulate ct4008 --port 0 --speed 3600",
         "cellrig simulate mux --ports 8",
         "cellrig simulate oven --model omron-e5cc",
+        "cellrig simulate smu --model keithley-2400 --port 0",
     ),
     no_args_is_help=True,
 )
@@ -129,6 +130,61 @@ def mux(
             ports=ports,
             announce=_announce,
             on_select=lambda selected: _announce(f"port {'none' if selected is None else selected}"),
+        )
+
+
+class SmuModel(StrEnum):
+    """The source meters that can be simulated."""
+
+    KEITHLEY_2400 = "keithley-2400"
+    KEITHLEY_2450 = "keithley-2450"
+    KEITHLEY_2460 = "keithley-2460"
+    KEYSIGHT_B2901A = "keysight-b2901a"
+
+
+@app.command(
+    epilog=examples(
+        "cellrig simulate smu --model keithley-2400 --port 0 --cell coated-lfp",
+        "cellrig simulate smu --channels 16 --speed 60 --control 0",
+    )
+)
+def smu(
+    model: Annotated[
+        SmuModel,
+        typer.Option("--model", metavar="MODEL", help="keithley-2400, keithley-2450, keithley-2460, keysight-b2901a."),
+    ] = SmuModel.KEITHLEY_2450,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="TCP port of the first unit; 0 picks free ones.")
+    ] = 5025,
+    cell: Annotated[list[str] | None, typer.Option("--cell", help="Cell model; repeated: of one unit each.")] = None,
+    channels: Annotated[int, typer.Option("--channels", min=1, max=64, help="Units, one port each.")] = 1,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.001, help="How many simulated seconds pass in a real second.")
+    ] = 1.0,
+    seed: Seed = 1,
+    control: Annotated[
+        int | None, typer.Option("--control", min=0, max=65535, help="Port of the hands that pull cells out.")
+    ] = None,
+) -> None:
+    """Serve simulated source meters on 127.0.0.1.
+
+    Each has a cell at its output, and an address, which is printed on a line of its own.
+    """
+    from contextlib import suppress
+
+    from orchestrator.bench.serving import serve_simulated_smu
+
+    # As above.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_smu(
+            model=model.value,
+            port=port,
+            cells=tuple(cell or ()),
+            channels=channels,
+            speed=speed,
+            seed=seed,
+            control=control,
+            announce=_announce,
         )
 
 

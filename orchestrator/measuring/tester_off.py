@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from drivers.errors import DriverError
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LooksAtIdleCells
 from orchestrator.bench.station import Interrupted
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
@@ -55,6 +55,14 @@ class TesterOffWatch:
             _note(run, EventKind.EXTERNAL_ACTION, message)
             raise Interrupted(message)
         return status
+
+    def lend(self, run: Run, to: str) -> None:
+        """Leave the run's cell to the potentiostat ``to``, empty: no more, where the tester would look at it itself.
+
+        Raises CannotRun while the tester has a test on the channel.
+        """
+        if isinstance(self._tester, LooksAtIdleCells):
+            self._tester.keep_off(run.request.channel, to)
 
     async def wait_until_off(self, run: Run) -> ChannelStatus:
         """Wait until the tester answers that the channel is off, and return its status. Raises Interrupted if not."""

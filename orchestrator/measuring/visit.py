@@ -74,6 +74,7 @@ class StationVisits:
             # Nothing is written while the cell is on the leads: what waits for the store waits without it.
             await self._writer.write_before_going_on(run, lambda: _to_measuring(run, what))
             shown = await self._off.wait_until_off(run)
+            self._off.lend(run, station.potentiostat.name)
             await station.connect(run.request.channel)
             rested_s = asyncio.get_running_loop().time() - rested.began_s
             failpoint("cell connected")
@@ -96,6 +97,7 @@ class StationVisits:
             raise
         finally:
             trouble = await self._disconnect(run, station, intent, outcome)
+            self._off.lend(run, "")
             if trouble and outcome != "measured":
                 raise Interrupted(trouble)
         return Visit(seen_v, rested_s, measurement, trouble)

@@ -19,6 +19,7 @@ from orchestrator.bench.simulated import (
     open_simulated_rack,
     open_simulated_station,
 )
+from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
 from orchestrator.bench.station import station_problems
 from orchestrator.checks import refusals
 from orchestrator.clock.scaled import run_by
@@ -155,7 +156,10 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
     async with contextlib.AsyncExitStack() as stack:
         tester, simulated = await stack.enter_async_context(open_simulated_rack(rack))
         station = None
-        if request.channel == SIMULATED_CHI:
+        if request.channel in SIMULATED_SMUS:
+            smus = open_simulated_smus(rack.cells, rack.variations, rack.seed, rack.poll_period_s)
+            tester = await stack.enter_async_context(smus)
+        elif request.channel == SIMULATED_CHI:
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))

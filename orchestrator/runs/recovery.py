@@ -7,11 +7,12 @@ and no step is repeated: a run that must go on in a new program waits for a pers
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers.errors import BadReply, DriverError
+from drivers.errors import BadReply, ConnectionFailed, DriverError, NotConfirmed
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, TestIdentity
 from orchestrator.clock.local_time import local_time
 from orchestrator.clock.virtual import wall_time
@@ -24,6 +25,8 @@ from orchestrator.runs.run import Run, ignore_update
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import RunRow, Store, StoreError
 from protocols.program import Program
+
+logger = logging.getLogger(__name__)
 
 _UNWRITTEN_POLLS = 3
 _LOOKS = 4
@@ -232,7 +235,7 @@ class Recovery:
         segment = run.segment if run.status.start_is_unknown or not run.tests else None
         before: tuple[Verdict, str] | None = None
         for look in range(1, _LOOKS + 1):
-            status = (await self._tester.status([channel]))[channel]
+            status = await self._seen(channel, known)
             if traits.is_remote and (doubt := contradiction(known, status)):
                 raise BadReply(f"{doubt}; look at channel {channel}")
             wrong = ""
@@ -250,6 +253,22 @@ class Recovery:
             before = decided
             await asyncio.sleep(traits.refresh_s)
         raise BadReply(f"channel {channel} shows something else at each of {_LOOKS} looks")
+
+    async def _seen(self, channel: str, known: Known) -> ChannelStatus:
+        """Return a channel's status; one whose output an earlier process left on is stopped first.
+
+        No process measures that cell, and nothing bounds its test. Raises ConnectionFailed while it cannot be seen off.
+        """
+        status = (await self._tester.status([channel]))[channel]
+        is_left_on = status.state is ChannelState.OTHER and bool(status.detail) and not matches(known, status)
+        if self._tester.traits.is_remote or not is_left_on or known.state is RunState.QUEUED:
+            return status
+        logger.warning("channel %s is stopped: %s", channel, status.detail)
+        try:
+            await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, None))
+        except NotConfirmed as err:
+            raise ConnectionFailed(str(err)) from err
+        return (await self._tester.status([channel]))[channel]
 
     async def _wait(self, run: Run, known: Known, reason: str) -> None:
         """Leave a run unknown whose start may still arrive: its intent stays open, and every poll asks again."""

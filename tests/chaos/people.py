@@ -127,7 +127,8 @@ class People:
         self._count_taken()
         first = self._checked_to or min(self._taken, default=1)
         events = all_events(self._store, first)
-        left = [event.id for event in events if event.id not in self._taken.keys() | said_by_state(events)]
+        known = self._taken.keys() | said_by_state(events)
+        left = [event.id for event in events if event.id not in known]
         found = [f"events {left} were not taken up"] if left else []
         return found + [f"alarm {number} was told nobody" for number, told in self._alarms() if told is None]
 

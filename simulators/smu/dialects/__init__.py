@@ -1,0 +1,1 @@
+"""The dialects of SCPI in which the simulated source meters are spoken to."""

@@ -1,0 +1,69 @@
+"""The source meters of the built-in simulated bench: in one process, and served with the rack."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from drivers.smu import SmuSettings
+from orchestrator.bench.serving import ensure_simulated_rack
+from orchestrator.bench.simulated import simulated_bench
+from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
+from orchestrator.states import RunState
+from orchestrator.store import Store
+from simulators.holders import Holders
+from simulators.smu.server import SimulatedSmu
+from tests.rig import Rig, li_li_program
+from tests.smu_talk import EXACT, Battery
+
+
+async def test_built_in_bench_has_source_meters_that_run_programs(store: Store) -> None:
+    """A Li/Li program is completed on each, in virtual time, with the records that it asks for."""
+    program = li_li_program(cycles=1, half_cycle_s=120.0)
+    assert set(SIMULATED_SMUS) <= {it for tester in simulated_bench().tester for it in tester.channel_names()}
+    async with open_simulated_smus(dict.fromkeys(SIMULATED_SMUS, "coated-li-li"), {}, 1, 600.0) as tester:
+        requests = [RunRequest(program, channel, channel) for channel in SIMULATED_SMUS]
+        runs = await Supervisor(store, tester).run(requests)
+    assert [run.state for run in runs] == [RunState.COMPLETED, RunState.COMPLETED]
+
+
+# The rack outlives who started it.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_served_rack_has_source_meters(tmp_path: Path) -> None:
+    """The bench file of a rack that is not too fast names both at their addresses, where the right units answer."""
+    bench, said = ensure_simulated_rack(tmp_path / "x.db", 10.0)
+    try:
+        units = [unit for it in bench.tester if isinstance(it, SmuSettings) for unit in it.units]
+        assert [unit.channel for unit in units] == list(SIMULATED_SMUS)
+        for unit in units:
+            assert unit.socket is not None
+            with socket.create_connection(unit.socket, timeout=20.0) as client, client.makefile("rwb") as stream:
+                stream.write(b"*IDN?\n")
+                stream.flush()
+                assert f",{unit.serial}," in stream.readline().decode()
+    finally:
+        os.kill(int(said.partition("process ")[2].partition(";")[0]), signal.SIGKILL)
+
+
+async def test_order_puts_its_cell_into_a_source_meters_holder(rig: Rig) -> None:
+    """Into an empty one always, over another cell only a fresh one, and never while the output is on."""
+    smu = SimulatedSmu("keithley-2450", asyncio.get_running_loop().time, Battery(3.3), quirks=EXACT)
+    stage = smu.instrument.unit.stage
+    stage.touch(lambda leads: leads.pull_out())
+    holders = Holders(rig.bench.tester, 1, None, {"smu-1": smu})
+    assert holders.mount("smu-1", "coated-lfp", fresh=False) == "coated-lfp"
+    first = stage.leads.cell
+    assert holders.mount("smu-1", "bare-lfp", fresh=False) == ""
+    assert holders.mount("smu-1", "bare-lfp", fresh=True) == "bare-lfp"
+    assert stage.leads.cell is not first
+    smu.instrument.unit.press_output()
+    with pytest.raises(ValueError, match="works"):
+        holders.mount("smu-1", "bare-lfp", fresh=True)

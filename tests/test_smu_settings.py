@@ -1,0 +1,85 @@
+"""Source meters in a bench file: what is refused with a sentence, and what a channel is said to be able to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import SettingsError
+from drivers.smu import SmuSettings
+from drivers.smu.links import StreamLink
+from drivers.smu.opening import link_to
+from drivers.smu.visa_link import VisaLink
+from drivers.testing import short_program
+from orchestrator.bench.settings import load_bench
+from protocols.program import VoltageBand
+
+UNIT = {
+    "channel": "smu-1",
+    "model": "keithley-2450",
+    "resource": "TCPIP::192.168.1.60::5025::SOCKET",
+    "serial": "04412345",
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"serial": ""}, "serial number"),
+        ({"model": "keithley-2600"}, "model"),
+        ({"resource": "TCPIP::user@host::5025::SOCKET"}, "@"),
+        ({"channel": "smu 1"}, "letters, digits and dashes"),
+        ({"idn_pattern": "("}, "regular expression"),
+        ({"voltage_low_v": 5.0}, "below voltage_high_v"),
+        ({"voltage_high_v": 100.0}, "20"),
+        ({"largest_current_a": 2.0}, "largest_current_a"),
+        ({"model": "keysight-b2901a", "largest_current_a": 0.5}, "high impedance"),
+        ({"smallest_range_a": 1.0}, "smallest_range_a"),
+        ({"current_ranges_a": [1e-3, 1e-4]}, "rise"),
+        ({"current_ranges_a": [1e-3]}, "must reach"),
+        ({"limits": 1}, "limits"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, more: dict[str, object], said: str) -> None:
+    """Each wrong setting of a unit is told with its name, before anything is connected."""
+    lines = [f"{key} = {value!r}" for key, value in (UNIT | more).items()]
+    bench = tmp_path / "bench.toml"
+    bench.write_text("\n".join(['[[tester]]\nkind = "smu"', "[[tester.units]]", *lines]), "utf-8")
+    with pytest.raises(SettingsError, match=said):
+        load_bench(bench)
+
+
+@pytest.mark.parametrize("other", [{"channel": "SMU-1", "resource": "GPIB0::24::INSTR"}, {"channel": "smu-2"}])
+def test_two_channels_are_two_instruments(other: dict[str, str]) -> None:
+    """One instrument is one channel, and a name belongs to one channel, in capitals or not."""
+    with pytest.raises(ValueError, match="smu-1 have one"):
+        SmuSettings.model_validate({"units": [UNIT, UNIT | other]})
+
+
+def test_an_instrument_that_is_too_slow_for_the_decisions_is_refused() -> None:
+    """A serial line that cannot be read every 0.1 s is told, before a run meets it."""
+    slow = UNIT | {"resource": "ASRL3::INSTR"}
+    with pytest.raises(ValueError, match="cannot be read every"):
+        SmuSettings.model_validate({"units": [slow], "interval_s": 0.1, "fastest_interval_s": 0.1})
+
+
+def test_a_socket_needs_no_visa_unless_it_is_asked_for() -> None:
+    """Raw sockets are reached by asyncio, everything else by pyvisa (decision 32)."""
+    units = [UNIT, UNIT | {"channel": "b", "via": "visa", "resource": "TCPIP0::a::1::SOCKET"}]
+    units += [UNIT | {"channel": "c", "resource": "USB0::0x05E6::0x2450::04412345::INSTR"}]
+    links = [link_to(unit) for unit in SmuSettings.model_validate({"units": units}).units]
+    assert [type(link) for link in links] == [StreamLink, VisaLink, VisaLink]
+
+
+def test_a_held_current_is_refused_unless_somebody_stays() -> None:
+    """Nobody knows where a current ends when this computer dies; the sentence says what to set, and when."""
+    program = short_program(1e-4, VoltageBand(-0.5, 0.5))
+    settings = SmuSettings.model_validate({"units": [UNIT]})
+    (found,) = settings.problems("smu-1", program)
+    assert "accept_unknown_host_loss" in found
+    assert (
+        SmuSettings.model_validate({"units": [UNIT], "accept_unknown_host_loss": True}).problems("smu-1", program) == []
+    )
+    with pytest.raises(SettingsError, match="smu-9"):
+        settings.envelope("smu-9")
