@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
 from drivers.mux.settings import RelayMuxSettings
-from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Reply, Text, is_identity
+from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Reply, Text
 from drivers.transport.candidates import first_answering
+from drivers.transport.identity import is_identity
 from drivers.transport.line import Line, Lines
 from drivers.transport.line_framer import LineFramer
 

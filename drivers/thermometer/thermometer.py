@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
-from drivers.mux.wire import is_identity
 from drivers.temperatures import TemperatureReading
 from drivers.thermometer.settings import ThermometerSettings
 from drivers.thermometer.text import LineReader
 from drivers.transport.candidates import first_answering
+from drivers.transport.identity import is_identity
 from drivers.transport.line import Line, Lines
 from drivers.transport.line_framer import LineFramer
 from drivers.transport.pauses import Pauses
