@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -80,10 +81,7 @@ async def serve_ct4008(
     loop = asyncio.get_running_loop()
     epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
-
-    def clock_s() -> float:
-        return (loop.time() - start_s) * speed
-
+    clock_s = partial(_rack_time_s, start_s, speed)
     cells = {channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()}
     meters = build_mixed(smus.models if smus else (), clock_s, cells, seed, speed, empty_holders=empty_holders)
     bench = SimulatedBench(
@@ -131,6 +129,11 @@ async def _until_idle(
         for advance in advances:
             advance()
         await asyncio.sleep(_CATCH_UP_S)
+
+
+def _rack_time_s(start_s: float, speed: float) -> float:
+    """Return the rack's time: it began at ``start_s`` of the loop's."""
+    return (asyncio.get_running_loop().time() - start_s) * speed
 
 
 class _Clients(Protocol):
