@@ -227,7 +227,7 @@ class Controller:
 
     # Writing -----------------------------------------------------------------------------------------------------
 
-    async def prepare(self, preparations: Sequence[Preparation]) -> None:
+    async def prepare(self, preparations: Sequence[Preparation], function: int) -> None:
         """Make a set point count. Registers are compared before they are written; a command is sent each time."""
         for one in preparations:
             if one.command is not None:
@@ -240,7 +240,7 @@ class Controller:
                         continue
                     raise
                 if there != one.value:
-                    await self._link.ask(Request(self._unit, 6, one.address, values=(one.value,)))
+                    await self._link.ask(Request(self._unit, function, one.address, values=(one.value,)))
 
     def words_for(self, entry: WriteRegister, value: float) -> tuple[tuple[int, ...], float]:
         """Return a value's registers, and the value that they hold. Raises CannotRun where they cannot."""

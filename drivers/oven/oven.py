@@ -281,7 +281,7 @@ class ModbusOven:
     async def _prepare(self, preparations: Sequence[Preparation]) -> None:
         """Make a set point count."""
         try:
-            await self._controller.prepare(preparations)
+            await self._controller.prepare(preparations, self._settings.way.function)
         except RefusedByUnit as err:
             raise RefusedByUnit(f"{self.name} refuses what makes its set point count: {err}", err.code) from err
         except ConnectionFailed as err:
