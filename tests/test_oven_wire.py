@@ -155,6 +155,46 @@ def test_late_reply_to_another_request_is_not_taken(reply: str) -> None:
     assert _exchange().feed(bytes.fromhex(reply)) is None
 
 
+@pytest.mark.parametrize(
+    ("request_", "reply"),
+    [
+        pytest.param(Request(32, 6, 2, values=(600,)), "20 06 00 03 02 58", id="another register"),
+        pytest.param(Request(32, 6, 2, values=(600,)), "20 06 00 02 02 59", id="another value"),
+        pytest.param(Request(32, 16, 24, values=(600,)), "20 10 00 19 00 01", id="other registers"),
+        pytest.param(Request(32, 16, 24, values=(600,)), "20 10 00 18 00 02", id="more registers"),
+        pytest.param(Request(32, 8, values=(0x1234,)), "20 08 00 00 12 35", id="another word sent back"),
+        pytest.param(Request(32, 3, 2, 1), "20 86 02", id="another function's exception"),
+    ],
+)
+def test_whole_frame_that_answers_something_else_is_not_taken(request_: Request, reply: str) -> None:
+    """What a write or a loop back is answered must be the very thing that was asked."""
+    assert RtuExchange(request_, echo=False).feed(sealed(bytes.fromhex(reply))) is None
+
+
+def test_loop_back_is_answered_by_its_own_word() -> None:
+    """Function 8 sends the word back; an exception of it is a refusal."""
+    exchange = RtuExchange(Request(32, 8, values=(0x1234,)), echo=False)
+    assert exchange.data == sealed(bytes.fromhex("20 08 00 00 12 34"))
+    assert exchange.feed(exchange.data) == (0x1234,)
+    with pytest.raises(RefusedByUnit, match="it has no such function"):
+        RtuExchange(Request(32, 8, values=(1,)), echo=False).feed(sealed(bytes.fromhex("20 88 01")))
+
+
+@pytest.mark.parametrize("code", [10, 11])
+def test_gateway_that_misses_a_unit_is_no_reply(code: int) -> None:
+    """A gateway's exception is no refusal of the unit: nobody answered."""
+    with pytest.raises(NoReply, match="the gateway"):
+        _exchange().feed(sealed(bytes([32, 0x83, code])))
+
+
+@pytest.mark.parametrize("noise", [b"\x20\x03\x02", b"\x20\x03\xff", b"\x20\x83\x02"])
+def test_noise_that_looks_like_the_begin_of_a_reply_hides_none(noise: bytes) -> None:
+    """Three bytes of noise are borne, also where they could begin a frame; a fourth is somebody else's word."""
+    assert _exchange().feed(noise + REPLY) == (600, 600, 125, 125, 598)
+    with pytest.raises(BadReply, match="4 bytes beside the reply"):
+        _exchange().feed(noise + REPLY + b"\x00")
+
+
 def test_second_master_is_named() -> None:
     """Words of another master around a reply are an error that says so."""
     with pytest.raises(BadReply, match="another master"):
@@ -189,6 +229,28 @@ def test_tcp_reply_is_told_by_its_number() -> None:
     assert exchange.feed(exchange.data[:2] + body) == (600, 600, 125, 125, 598)
     with pytest.raises(BadReply, match="no Modbus TCP"):
         TcpExchange(READ[0]).feed(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def _tcp(body: str, exchange: TcpExchange) -> bytes:
+    data = bytes.fromhex(body)
+    return exchange.data[:2] + bytes([0, 0, 0, len(data)]) + data
+
+
+def test_tcp_reply_comes_byte_by_byte() -> None:
+    """A Modbus TCP reply in any pieces is one reply; the next byte begins another."""
+    exchange = TcpExchange(Request(32, 3, 75, 1))
+    assert exchange.data[2:] == bytes.fromhex("00 00 00 06 20 03 00 4B 00 01")
+    whole = _tcp("20 03 02 00 20", exchange)
+    assert [exchange.feed(bytes([byte])) for byte in whole[:-1]] == [None] * (len(whole) - 1)
+    assert exchange.feed(whole[-1:]) == (0x20,)
+
+
+@pytest.mark.parametrize("body", ["21 03 02 00 20", "20 04 02 00 20", "20 03 04 00 20 00 20"])
+def test_tcp_reply_of_another_unit_or_to_something_else_is_refused(body: str) -> None:
+    """With the right number, and yet not the answer: a named error."""
+    exchange = TcpExchange(Request(32, 3, 75, 1))
+    with pytest.raises(BadReply, match=r"unit 33 answers|answers something else"):
+        exchange.feed(_tcp(body, exchange))
 
 
 @pytest.mark.parametrize(
