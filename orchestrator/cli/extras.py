@@ -10,12 +10,14 @@ from orchestrator.cli.output import WRONG_USE, fail
 EXTRAS = {
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
+    "oven": ("pymodbus",),
     "report": ("matplotlib", "scipy"),
     "service": ("fastapi", "uvicorn"),
 }
 _DOES = {
     "mqtt": "publishes to a broker",
     "notices": "tells people",
+    "oven": "asks an oven",
     "report": "draws and fits",
     "service": "answers clients",
 }
