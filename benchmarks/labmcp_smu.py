@@ -54,7 +54,7 @@ def _simulator(model: SmuModel) -> Any:  # noqa: ANN401 - of another program
     return simulator
 
 
-def _served(simulator: Any) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:  # noqa: ANN401
+def _served(simulator: Any) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]:  # noqa: ANN401 - of another program
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             if (answer := simulator.handle(line.decode().strip())) is not None:

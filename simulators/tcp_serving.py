@@ -100,6 +100,7 @@ async def serve_ct4008(
         rack = await stack.enter_async_context(listening(bench.handle, host, port))
         announce(rack.address)
         clients: list[_Clients] = [rack]
+        bench.leads.others.update(meters)
         if chi is not None:
             holders = Holders(bench.tester, seed, entries, meters)
             clients.append(await stack.enter_async_context(_beside(bench, chi, holders)))
@@ -147,7 +148,7 @@ class _Clients(Protocol):
 @asynccontextmanager
 async def _beside(bench: SimulatedBench, chi: ChiBeside, holders: Holders) -> AsyncIterator[_Clients]:
     """Put a CHI660E beside the rack, and the switch that brings cells to it."""
-    channels = list(bench.tester.channels)
+    channels = [*bench.tester.channels, *bench.leads.others]
     if chi.channel is not None and chi.channel not in channels:
         raise ValueError(f"no channel {chi.channel}; there are {', '.join(channels)}")
     bench.clip(chi.channel)

@@ -85,7 +85,7 @@ def test_channels_are_listed_shortly(names: tuple[str, ...], listed: str) -> Non
 
 
 def test_simulated_bench_has_names_of_the_rule() -> None:
-    """Two units of eight, and the potentiostat."""
+    """Two units of eight, two source meters, and the potentiostat."""
     names = [name for tester in simulated_bench().with_channels for name in tester.channel_names()]
-    assert (len(names), names[0], names[-1]) == (17, "21-1-1", "chi660e")
+    assert (len(names), names[0], names[-1]) == (19, "21-1-1", "chi660e")
     assert all(CHANNEL_NAME.fullmatch(name) for name in names)

@@ -137,7 +137,7 @@ def test_broken_testers_hinder_no_other(site: Path, tmp_path: Path) -> None:
 def test_kind_that_nobody_has_lists_those_there_are(site: Path) -> None:
     """A misspelled kind is answered with the right ones."""
     install_toy(site)
-    with pytest.raises(SettingsError, match="no kind of tester 'tony'; there are neware-ct4008, toy"):
+    with pytest.raises(SettingsError, match="no kind of tester 'tony'; there are neware-ct4008, smu, toy"):
         find_kind("tony")
 
 

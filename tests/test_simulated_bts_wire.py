@@ -180,6 +180,8 @@ SPOILED = {
     Spoil.CUT: GOOD[:20],
     Spoil.CLOSED: b"",
     Spoil.SILENT: GOOD,
+    Spoil.HALF: GOOD[:20] + GOOD,
+    Spoil.IN_HALVES: GOOD + GOOD,
     Spoil.GARBAGE_BEFORE: b"??" + GOOD + GOOD,
     Spoil.GARBAGE_AFTER: GOOD + b"??" + GOOD,
     Spoil.TWICE: GOOD * 3,

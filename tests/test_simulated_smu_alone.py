@@ -65,3 +65,22 @@ def test_wrong_option_is_told_in_a_sentence(options: tuple[str, ...], said: str)
     assert result.returncode != 0
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_pyvisa_reads_numbers() -> None:
+    """A public library that knows nothing of this project configures a unit and reads its values as numbers."""
+    import pyvisa
+
+    with started(*MODULE, "--port", "0", "--model", "keysight-b2901a", "--cell", "coated-lfp") as (address, _):
+        manager = pyvisa.ResourceManager("@py")
+        resource = f"TCPIP::{address.replace(':', '::')}::SOCKET"
+        smu = manager.open_resource(resource, read_termination="\n", write_termination="\n", timeout=20_000)
+        assert isinstance(smu, pyvisa.resources.MessageBasedResource)
+        assert "B2901A" in smu.query("*IDN?")
+        smu.write(":OUTP:ON:AUTO OFF;:OUTP:OFF:MODE HIZ;:SENS:REM ON;:FORM:ELEM:SENS VOLT,CURR")
+        smu.write(":SOUR:FUNC:MODE VOLT;:SOUR:VOLT:RANG 20;:SOUR:VOLT 3.4;:SENS:CURR:PROT 1E-4;:OUTP ON")
+        voltage_v, current_a = smu.query_ascii_values(":MEAS?")
+        assert current_a == pytest.approx(1e-4, abs=1e-6)
+        assert 2.5 < voltage_v < 3.4
+        assert smu.query(":OUTP OFF;:SYST:ERR?") == '+0,"No error"'
+        manager.close()

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from drivers.smu import SmuSettings
 from orchestrator.bench.serving import ensure_simulated_rack
-from orchestrator.bench.simulated import simulated_bench
+from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, open_simulated_station, simulated_bench
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
@@ -28,7 +29,7 @@ async def test_built_in_bench_has_source_meters_that_run_programs(store: Store) 
     """A Li/Li program is completed on each, in virtual time, with the records that it asks for."""
     program = li_li_program(cycles=1, half_cycle_s=120.0)
     assert set(SIMULATED_SMUS) <= {it for tester in simulated_bench().tester for it in tester.channel_names()}
-    async with open_simulated_smus(dict.fromkeys(SIMULATED_SMUS, "coated-li-li"), {}, 1, 600.0) as tester:
+    async with open_simulated_smus(dict.fromkeys(SIMULATED_SMUS, "coated-li-li"), {}, 1, 600.0) as (tester, _):
         requests = [RunRequest(program, channel, channel) for channel in SIMULATED_SMUS]
         runs = await Supervisor(store, tester).run(requests)
     assert [run.state for run in runs] == [RunState.COMPLETED, RunState.COMPLETED]
@@ -67,3 +68,23 @@ async def test_order_puts_its_cell_into_a_source_meters_holder(rig: Rig) -> None
     smu.instrument.unit.press_output()
     with pytest.raises(ValueError, match="works"):
         holders.mount("smu-1", "bare-lfp", fresh=True)
+
+
+async def test_switch_brings_a_source_meters_cell_to_the_potentiostat() -> None:
+    """The spectrum is of that very cell; the source meter sees nothing meanwhile, and has it back as old as it is."""
+    async with AsyncExitStack() as stack:
+        _, bench = await stack.enter_async_context(open_simulated_rack(SimulatedRack()))
+        _, units = await stack.enter_async_context(open_simulated_smus({}, {}, 1, 600.0))
+        bench.leads.others.update(units)
+        station = await stack.enter_async_context(open_simulated_station(bench))
+        leads = units["smu-2"].instrument.unit.stage.leads
+        cell = leads.cell
+        await station.connect("smu-2")
+        assert bench.leads.channel == "smu-2"
+        assert bench.leads.terminals().impedance_ohm(1e3) == cell.impedance_ohm(1e3)
+        assert abs(leads.cell.voltage_v(1e-6)) > 10.0
+        await asyncio.sleep(3600.0)
+        await station.disconnect("smu-2")
+        assert leads.cell is cell
+        with pytest.raises(ValueError, match="isolates"):
+            bench.clip("smu-2", isolating=False)

@@ -68,10 +68,11 @@ def test_current_source_passes_its_current_within_its_voltage_limit(model: str, 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_limit_below_the_cell_draws_excess_current(model: str) -> None:
-    """A current source of 1 uA whose voltage limit lies below the cell sinks 105 mA (section 1.2)."""
-    point = _passing(model, Battery(3.7), 1e-6, 1.0).unit.point()
-    assert point.current_a == pytest.approx(-0.105)
+@pytest.mark.parametrize("emf_v", [3.7, -3.7])
+def test_limit_below_the_cell_draws_excess_current(model: str, emf_v: float) -> None:
+    """A current source of 1 uA whose voltage limit lies below the cell sinks 105 mA, of either sign (section 1.2)."""
+    point = _passing(model, Battery(emf_v), 1e-6, 1.0).unit.point()
+    assert point.current_a == pytest.approx(math.copysign(0.105, -emf_v))
     assert point.at_limit
 
 
@@ -106,6 +107,10 @@ def test_constant_current_goes_over_into_constant_voltage() -> None:
     talk.wait(100.0)
     # One time constant of 10 ohm and 10 F later the current is a 1/e part.
     assert talk.unit.point().current_a == pytest.approx(1e-2 / math.e, rel=0.02)
+    unseen = _holding("keithley-2400", Capacitor(3.0, ohm=10.0, farad=10.0), 3.5, 1e-2)
+    unseen.wait(501.0)
+    assert unseen.unit.stage.exposure.charge_c == pytest.approx(talk.unit.stage.exposure.charge_c, rel=1e-3)
+    assert unseen.unit.stage.exposure.highest_v == pytest.approx(3.5, abs=1e-5)
 
 
 def test_when_somebody_looks_changes_nothing() -> None:
@@ -233,6 +238,16 @@ def test_function_change_switches_the_output_off() -> None:
     for talk, answer in ((on, "1"), (off, "0")):
         talk.tell(*READY["keithley-2400"], ":OUTP ON", ":SOUR:FUNC CURR")
         assert talk.ask(":OUTP?") == answer
+
+
+@pytest.mark.parametrize("line", [":SYST:RSEN OFF", ":ROUT:TERM REAR"])
+def test_2400_goes_off_when_its_wires_change(line: str) -> None:
+    """Another number of wires or other terminals under a cell take the output off; the same ones do not (section 8)."""
+    talk = _holding("keithley-2400", Battery(3.3), 3.3, 1e-3)
+    talk.tell(":SYST:RSEN ON;:ROUT:TERM FRON")
+    assert talk.ask(":OUTP?") == "1"
+    talk.tell(line)
+    assert talk.ask(":OUTP?") == "0"
 
 
 def test_change_of_range_under_a_cell_is_seen_by_it() -> None:

@@ -9,8 +9,10 @@ from itertools import pairwise
 
 import pytest
 
+from drivers.errors import ConnectionFailed
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
-from drivers.smu import SmuModel
+from drivers.smu import SmuModel, SmuSource
+from drivers.smu.links import StreamLink
 from drivers.sources import Drive, Held
 from drivers.testing import CASES, Case, Subject, records_what_the_program_does, short_program
 from protocols.program import VoltageBand
@@ -132,6 +134,30 @@ async def test_an_instrument_that_is_not_heard_needs_a_person_and_is_tried_until
         rig.unit.wire.mend()
         await asyncio.sleep(10.0)
         assert not rig.output_on
+
+
+@pytest.mark.parametrize("has_dead_socket", [True, False])
+async def test_a_port_that_holds_on_to_a_client_that_died_is_freed(*, has_dead_socket: bool) -> None:
+    """Where the instrument refuses a second connection, its dead-socket port is visited, if the settings name one."""
+    rig = smu_rig(quirks=Quirks(port_hangs_after_disconnect=True))
+
+    async def visit() -> None:
+        rig.unit.visit_dead_socket()
+
+    link = StreamLink("memory", rig.connect, free=visit if has_dead_socket else None)
+    source = SmuSource(rig.of_unit, link, 1.0)
+    await source.open()
+    await source.prepare(Drive(Held.CURRENT, 1e-4, 1.0, 1e-4), 0.25)
+    await source.switch_on()
+    rig.unit.wire.spoil(Fault(Spoil.SILENT, READING))
+    if has_dead_socket:
+        assert (await source.read()).output_on
+        await source.switch_off()
+        assert not rig.output_on
+    else:
+        with pytest.raises(ConnectionFailed):
+            await source.read()
+    await source.close()
 
 
 async def test_another_instrument_at_the_address_is_told_nothing() -> None:

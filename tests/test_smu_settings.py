@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
-from drivers.errors import SettingsError
-from drivers.smu import SmuSettings
+from drivers.errors import ConnectionFailed, SettingsError
+from drivers.smu import SmuSettings, SmuSource, SmuUnitSettings
 from drivers.smu.links import StreamLink
 from drivers.smu.opening import link_to
 from drivers.smu.visa_link import VisaLink
@@ -83,3 +85,24 @@ def test_a_held_current_is_refused_unless_somebody_stays() -> None:
     )
     with pytest.raises(SettingsError, match="smu-9"):
         settings.envelope("smu-9")
+
+
+@pytest.mark.real_time
+async def test_the_dead_socket_port_is_visited_where_no_connection_succeeds() -> None:
+    """The port of the bench file is opened and left again before another attempt; without it nobody goes anywhere."""
+    visits: list[object] = []
+
+    async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        visits.append(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = closed.getsockname()[1]
+    async with await asyncio.start_server(visited, "127.0.0.1", 0) as server:
+        table = UNIT | {"resource": f"TCPIP::127.0.0.1::{nobody}::SOCKET"}
+        for more in ({}, {"dead_socket_port": server.sockets[0].getsockname()[1]}):
+            unit = SmuUnitSettings.model_validate(table | more)
+            with pytest.raises(ConnectionFailed, match="nobody answers"):
+                await SmuSource(unit, link_to(unit), 1.0).open()
+            assert bool(visits) is bool(more)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from drivers.errors import ConnectionFailed, NotConfirmed, SettingsError
+from drivers.errors import ConnectionFailed, NoReply, NotConfirmed, SettingsError
 from drivers.smu import SmuSource, SmuUnitSettings
 from drivers.smu.opening import link_to
+from drivers.smu.port_thread import PortThread
 from drivers.sources import Drive, Held
 from simulators.cells import load_cell
 from simulators.faults import Fault, Spoil
@@ -70,6 +71,19 @@ async def test_nobody_at_a_visa_address_is_told() -> None:
     with pytest.raises(NotConfirmed):
         await source.switch_off()
     await source.close()
+
+
+async def test_a_call_that_never_returns_holds_up_nobody() -> None:
+    """Calls of a port run in their order on a thread that is not waited for at the end of the process."""
+    thread, hangs = PortThread("test"), threading.Event()
+    first, second = thread.submit(hangs.wait), thread.submit(len, "two")
+    assert [it.daemon for it in threading.enumerate() if it.name == "test"] == [True]
+    thread.shutdown()
+    assert not second.done()
+    hangs.set()
+    assert (first.result(10.0), second.result(10.0)) == (True, 3)
+    with pytest.raises(RuntimeError, match="no more work"):
+        thread.submit(len, "three")
 
 
 async def test_a_visa_library_that_is_not_there_is_told() -> None:
@@ -141,7 +155,10 @@ async def test_a_stuck_event_loop_switches_off_through_the_port_s_thread() -> No
         await source.open()
         await source.prepare(DISCHARGE, 0.1)
         await source.switch_on()
-        time.sleep(0.6)  # noqa: ASYNC251 - the fault
+        for _ in range(1000):
+            if peer.values[":OUTP"] == "0":
+                break
+            time.sleep(0.01)  # noqa: ASYNC251 - the fault: nothing else runs on this loop meanwhile
         assert peer.values[":OUTP"] == "0"
         await source.close()
 
@@ -166,8 +183,11 @@ async def test_a_serial_line_pulled_out_and_another_unit_behind_its_port(tmp_pat
     table = {"model": "keithley-2400", "baud_rate": 57600, "reply_timeout_s": 0.3}
     unit = settings(f"ASRL{port}::INSTR", "@py", **table)
     source, second = (SmuSource(unit, link_to(unit), 1.0) for _ in range(2))
+    hasty = settings(f"ASRL{port}::INSTR", "@py", **table, connect_timeout_s=1e-6)
     async with plugged(port, SERIAL) as right:
-        await source.open()
+        with pytest.raises(NoReply):
+            await SmuSource(hasty, link_to(hasty), 1.0).open()
+        await source.open()  # a port that opened too late for the one before is closed again
         with pytest.raises(ConnectionFailed, match="ttyUSB0"):
             await second.open()
         await source.prepare(Drive(Held.VOLTAGE, 0.01, 1e-4, 0.01), 0.4)

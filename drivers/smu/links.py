@@ -42,6 +42,9 @@ class Link(Protocol):
     async def close(self) -> None:
         """Close the port, waiting at most a second; it may be open, half open or closed already."""
 
+    async def free(self) -> bool:
+        """Make a closed port usable again that holds on to a client that died; False where nothing can be done."""
+
     async def send(self, line: str, timeout_s: float) -> None:
         """Send an order that is not answered. Raises NoReply, LinkClosed, BadReply."""
 
@@ -60,9 +63,15 @@ class StreamLink:
 
     is_bound = True
 
-    def __init__(self, name: str, connect: Callable[[], Awaitable[Streams]], line_end: str = "\n") -> None:
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Awaitable[Streams]],
+        line_end: str = "\n",
+        free: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.name = name
-        self._connect = connect
+        self._connect, self._free = connect, free
         self._line_end = line_end
         self._writer: asyncio.StreamWriter | None = None
         self._socket: socket.socket | None = None
@@ -105,6 +114,13 @@ class StreamLink:
                     await writer.wait_closed()
         if pump is not None:
             await asyncio.wait({pump})
+
+    async def free(self) -> bool:
+        """Visit the port that makes the instrument let go, where the settings name one."""
+        if self._free is None:
+            return False
+        await self._free()
+        return True
 
     async def send(self, line: str, timeout_s: float) -> None:
         """Send an order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from drivers.interfaces import BatteryTester
 from drivers.smu.links import Link, StreamLink
@@ -23,9 +24,10 @@ _VISIT_S = 1.0
 def link_to(unit: SmuUnitSettings) -> Link:
     """Return the link that a unit's settings ask for, not open yet."""
     if (address := unit.socket) is not None:
-        return StreamLink(unit.resource, _tcp(*address, unit.dead_socket_port), unit.line_end)
-    port = VisaPort(unit.resource, unit.visa_library, unit.baud_rate, unit.line_end, unit.connect_timeout_s)
-    return VisaLink(port)
+        host, port = address
+        free = None if unit.dead_socket_port is None else partial(_visit, host, unit.dead_socket_port)
+        return StreamLink(unit.resource, partial(asyncio.open_connection, host, port), unit.line_end, free)
+    return VisaLink(VisaPort(unit.resource, unit.visa_library, unit.baud_rate, unit.line_end, unit.connect_timeout_s))
 
 
 def build_tester(
@@ -43,21 +45,10 @@ def build_tester(
 KIND = BatteryTesterKind(SmuSettings, build_tester)
 
 
-def _tcp(host: str, port: int, dead_socket_port: int | None) -> Connect:
-    """Connect over TCP; asyncio itself switches Nagle's delay off."""
-
-    async def connect() -> Streams:
-        try:
-            return await asyncio.open_connection(host, port)
-        except OSError:
-            if dead_socket_port is None:
-                raise
-        # A visit there makes some Keithleys let go of a client that died (section 4).
-        with contextlib.suppress(TimeoutError, OSError):
-            async with asyncio.timeout(_VISIT_S):
-                _, writer = await asyncio.open_connection(host, dead_socket_port)
-                writer.close()
-                await writer.wait_closed()
-        return await asyncio.open_connection(host, port)
-
-    return connect
+async def _visit(host: str, port: int) -> None:
+    """Connect and hang up, which makes some Keithleys let go of a client that died (section 4)."""
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(_VISIT_S):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            await writer.wait_closed()

@@ -56,6 +56,16 @@ class Session:
         """
         if self._is_whole and not clear:
             return
+        try:
+            await self._connect(clear=clear)
+        except OtherInstrument:
+            raise
+        except ConnectionFailed:
+            if not await self.link.free():
+                raise
+            await self._connect(clear=clear)
+
+    async def _connect(self, *, clear: bool) -> None:
         await self.drop()
         timeout_s = self._settings.connect_timeout_s
         try:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown, Refused
 from drivers.interfaces import HostLoss
@@ -23,6 +25,8 @@ from drivers.smu.wire import ErrorEntry, differs, event_flags, filled, measured,
 from drivers.sources import Drive, Held, SourceReading
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OFF = ":OUTP OFF"
 _ASK_OUTPUT = ":OUTP?"
@@ -72,7 +76,7 @@ class SmuSource:
     async def open(self) -> None:
         """Connect, identify, and look: an output that is on is left alone, one that is off is disconnected."""
         async with self._turn():
-            await self._ready()
+            await self._twice(self._ready)
 
     async def close(self) -> None:
         """Drop the connection and leave the output as it is."""
@@ -84,29 +88,28 @@ class SmuSource:
         """Set everything while the output is off, read it back, and empty the error queue."""
         plan = self._settings.reach.plan(drive, interval_s)
         async with self._turn():
-            await self._ready()
-            if switch(await self._session.ask(_ASK_OUTPUT)):
-                raise NotConfirmed(
-                    f"{self.name}: its output is on, and nothing is set under a cell: switch it off first"
-                )
-            self._note(await self._session.errors())
-            self._plan, self._changed_by_others = None, ""
-            words = plan.words()
-            settings = (*self._dialect.off_states, *self._dialect.setup)
-            for line in _together([filled(setting.order, words) for setting in settings]):
-                await self._order(line)
-            await self._refuse_errors("what was set")
-            await self._read_back(settings, words)
-            self._plan, self._words, self._interval_s = plan, words, interval_s
-            self._reading = filled(self._dialect.reading, words)
+            await self._twice(partial(self._prepare, plan))
+            self._interval_s = interval_s
+
+    async def _prepare(self, plan: Plan) -> None:
+        await self._ready()
+        if switch(await self._session.ask(_ASK_OUTPUT)):
+            raise NotConfirmed(f"{self.name}: its output is on, and nothing is set under a cell: switch it off first")
+        self._note(await self._session.errors())
+        self._plan, self._changed_by_others = None, ""
+        words = plan.words()
+        settings = (*self._dialect.off_states, *self._dialect.setup)
+        for line in _together([filled(setting.order, words) for setting in settings]):
+            await self._order(line)
+        await self._refuse_errors("what was set")
+        await self._read_back(settings, words)
+        self._plan, self._words = plan, words
+        self._reading = filled(self._dialect.reading, words)
 
     async def switch_on(self) -> None:
         """Read limit and off state back, switch the output on, and confirm it."""
         async with self._turn():
-            await self._ready()
-            self._prepared()
-            dialect = self._dialect
-            await self._read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
+            await self._twice(self._see_prepared)
             self._dead_man.arm(self._decision_timeout_s + self._interval_s, by_thread=self._session.link.keeps_time)
             try:
                 answer = await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", self._at_least(_OUTPUT_SETTLES_S))
@@ -119,6 +122,12 @@ class SmuSource:
                 why = "; ".join(map(str, errors)) or "no error is reported"
                 raise (Refused if errors else NotConfirmed)(f"{self.name} was to be switched on: {why}")
             self._look_due_s = asyncio.get_running_loop().time() + _LOOK_EVERY_S
+
+    async def _see_prepared(self) -> None:
+        await self._ready()
+        self._prepared()
+        dialect = self._dialect
+        await self._read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
 
     async def adjust(self, drive: Drive) -> None:
         """Change level and limit in the ranges that are set, the smaller limit first, and read both back."""
@@ -171,12 +180,7 @@ class SmuSource:
         Raises NotConfirmed when somebody else has changed level, limit or function under the cell.
         """
         async with self._turn():
-            try:
-                return await self._read()
-            except ConnectionFailed as err:
-                logger.info("%s: a reading is asked for again: %s", self.name, err)
-                self._session.spoil()
-            return await self._read()
+            return await self._twice(self._read)
 
     async def _read(self) -> SourceReading:
         await self._ready()
@@ -218,6 +222,17 @@ class SmuSource:
                 raise
             finally:
                 self._dead_man.word()
+
+    async def _twice(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do once more, on a new connection, what orders nothing under a cell. Raises ConnectionFailed."""
+        try:
+            return await work()
+        except OtherInstrument:
+            raise
+        except ConnectionFailed as err:
+            logger.info("%s: asked again: %s", self.name, err)
+            self._session.spoil()
+        return await work()
 
     async def _ready(self) -> None:
         """Connect where the line is spoiled, and look at an instrument that was connected anew."""

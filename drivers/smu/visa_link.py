@@ -14,11 +14,11 @@ import importlib.util
 import logging
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply, SettingsError
+from drivers.smu.port_thread import PortThread
 from drivers.smu.wire import text_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-PYVISA_MISSING = "pyvisa is not installed: pip install 'cellrig[smu]'"
+PYVISA_MISSING = "pyvisa is not installed: python -m pip install '.[smu]' in the checkout of cellrig"
 
 _CLOSE_S = 1.0
 _SETTLE_S = 0.1
@@ -62,27 +62,32 @@ class VisaLink:
         self.name = port.resource
         self.is_bound = port.resource.upper().startswith(("TCPIP", "USB"))
         self._port = port
-        self._thread: ThreadPoolExecutor | None = None
-        self._resource: MessageBasedResource | None = None
+        self._thread: PortThread | None = None
+        # Of the present thread, which alone changes it: an opening that was given up may still succeed there.
+        self._opened: list[MessageBasedResource] = []
 
     async def open(self) -> None:
         """Open the resource."""
         if not has_pyvisa():
             raise SettingsError(PYVISA_MISSING)
-        self._thread = ThreadPoolExecutor(1, f"visa {self.name}")
-        self._resource = await self._run(self._thread, self._open)
+        self._thread = PortThread(f"visa {self.name}")
+        self._opened = opened = []
+        await self._run(self._thread, lambda: opened.append(self._open()))
 
     async def close(self) -> None:
         """Close the resource after the thread's present call, waiting at most a second."""
         thread, self._thread = self._thread, None
-        resource, self._resource = self._resource, None
         if thread is None:
             return
-        closing = asyncio.get_running_loop().run_in_executor(thread, _close, resource)
+        closing = asyncio.get_running_loop().run_in_executor(thread, _close, self._opened)
         thread.shutdown(wait=False)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.shield(closing)
+
+    async def free(self) -> bool:
+        """Do nothing: VISA has no such thing."""
+        return False
 
     async def send(self, line: str, timeout_s: float) -> None:
         """Send an order."""
@@ -104,22 +109,23 @@ class VisaLink:
 
     def shout(self, line: str) -> None:
         """Have the port's thread send an order after its present call."""
-        thread, resource = self._thread, self._resource
-        if thread is not None and resource is not None:
+        thread, opened = self._thread, self._opened
+        if thread is not None and opened:
             with contextlib.suppress(RuntimeError):  # shut down in this moment
-                thread.submit(_shout, resource, line)
+                thread.submit(_shout, opened[0], line)
 
     async def _call(self, work: Callable[[MessageBasedResource, str, float], T], line: str, timeout_s: float) -> T:
-        thread, resource = self._thread, self._resource
-        if thread is None or resource is None:
+        thread, opened = self._thread, self._opened
+        if thread is None or not opened:
             raise LinkClosed(f"{self.name} is not open")
+        resource = opened[0]
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._run(thread, lambda: work(resource, line, timeout_s))
         except TimeoutError as err:
             raise NoReply(f"{self.name} gave no reply to {line!r} in {timeout_s:g} s") from err
 
-    async def _run(self, thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _run(self, thread: PortThread, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(thread, self._guarded, work)
 
     # On the thread ---------------------------------------------------------------------------------------------
@@ -165,7 +171,7 @@ class VisaLink:
         resource.write(line)
 
     def _ask(self, resource: MessageBasedResource, line: str, timeout_s: float) -> bytes:
-        if _is_serial(resource) and (waiting := resource.bytes_in_buffer):  # type: ignore[attr-defined]
+        if _is_serial(resource) and (waiting := resource.bytes_in_buffer):  # type: ignore[attr-defined]  # of a SerialInstrument
             raise BadReply(f"{self.name} sent {waiting} bytes that nobody asked for")
         self._send(resource, line, timeout_s)
         data = resource.read_raw()
@@ -197,11 +203,11 @@ def _shout(resource: MessageBasedResource, line: str) -> None:
         logger.exception("%s could not be sent", line)
 
 
-def _close(resource: MessageBasedResource | None) -> None:
-    if resource is not None:
+def _close(opened: list[MessageBasedResource]) -> None:
+    while opened:
         # A line that broke may raise anything at its close, and is closed all the same.
         with contextlib.suppress(Exception):
-            resource.close()
+            opened.pop().close()
 
 
 def _is_timeout(err: Exception) -> bool:

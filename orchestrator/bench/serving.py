@@ -162,7 +162,8 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
     rack, chi, switch, *smus = addresses
     host, _, port = rack.partition(":")
     interpreter, *arguments = program()
-    ports = "".join(f'{n} = "{SIMULATED_DEVID}-1-{n}"\n' for n in range(1, 9))
+    channels = [*(f"{SIMULATED_DEVID}-1-{n}" for n in range(1, 9)), *_smus_at(clock.speed)]
+    ports = "".join(f'{n} = "{channel}"\n' for n, channel in enumerate(channels, 1))
     in_holders = "".join(f"{json.dumps(channel)} = {json.dumps(words)}\n" for channel, words in cells.items())
     folder = json.dumps(str(steps))
 
@@ -184,7 +185,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f"start_timeout_s = {real(30)}\ndeadline_margin_s = {real(60)}\nsettle_timeout_s = {real(15)}\n"
         f"poll_period_s = {max(0.5, _PROCESS_POLL_S * clock.speed)!r}\n\n"
         f'[multiplexer]\nkind = "relay-mux"\nname = "simulated-relays"\nport = "socket://{switch}"\n'
-        f'identity = "RM0001"\nports = 8\nisolates_tester = "yes"\n'
+        f'identity = "RM0001"\nports = {len(channels)}\nisolates_tester = "yes"\n'
         f"reply_timeout_s = {real(2)}\n[multiplexer.channels]\n{ports}\n"
         f'[holders]\nhands = "{chi}"\n[holders.cells]\n{in_holders}'
     )

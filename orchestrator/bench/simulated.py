@@ -212,12 +212,14 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
 async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Station]:
     """Add a simulated CHI660E to the built-in rack, with a switch that connects any channel's cell to it.
 
+    Source meters that are to be reached too are at the rack's leads already (``leads.others``).
+
     Its program is a process of its own that lives in the rack's time, which is the running loop's.
     """
     from simulators.memory_streams import connect_memory
     from simulators.mux.server import SimulatedMux
 
-    channels = dict(enumerate(sorted(simulated.tester.channels), 1))
+    channels = dict(enumerate([*sorted(simulated.tester.channels), *simulated.leads.others], 1))
     relays = SimulatedMux(len(channels), on_select=lambda port: simulated.clip(channels[port] if port else None))
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivers.errors import SettingsError
 from drivers.interfaces import BatteryTester
 from drivers.smu import SmuModel, SmuSettings, SmuUnitSettings, build_tester
+from drivers.smu.opening import Connect
 from orchestrator.clock.virtual import wall_time
+
+if TYPE_CHECKING:
+    from simulators.smu import SimulatedSmu
 
 SIMULATED_SMUS: Mapping[str, SmuModel] = {"smu-1": SmuModel.KEITHLEY_2450, "smu-2": SmuModel.KEITHLEY_2400}
 """The model of each channel: one that measures one quantity and reads the other back, and one that measures both."""
@@ -58,7 +62,7 @@ def simulated_smu_settings(poll_period_s: float = 10.0) -> SmuSettings:
 @asynccontextmanager
 async def open_simulated_smus(
     cells: Mapping[str, str], variations: Mapping[str, Mapping[str, Any]], seed: int, poll_period_s: float
-) -> AsyncIterator[BatteryTester]:
+) -> AsyncIterator[tuple[BatteryTester, Mapping[str, SimulatedSmu]]]:
     """Open the source meters, connected to their driver by byte streams in memory; they use the running loop's clock.
 
     ``cells`` names the cell model of a channel, ``variations`` what replaces parameters of it.
@@ -68,14 +72,15 @@ async def open_simulated_smus(
     from simulators.smu import SimulatedSmu
 
     clock = asyncio.get_running_loop().time
-    connects = {}
+    connects: dict[str, Connect] = {}
+    units: dict[str, SimulatedSmu] = {}
     for number, (channel, model) in enumerate(SIMULATED_SMUS.items(), 1):
         own_seed = seed * 1009 + number
         try:
             cell = load_cell(cells.get(channel, _USUAL_CELL), seed=own_seed, overrides=variations.get(channel))
         except ValueError as err:
             raise SettingsError(str(err)) from err
-        unit = SimulatedSmu(model.value, clock, cell, seed=str(own_seed), serial=serial_of(channel))
+        unit = units[channel] = SimulatedSmu(model.value, clock, cell, seed=str(own_seed), serial=serial_of(channel))
 
         async def connect(unit: SimulatedSmu = unit) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
             return connect_memory(unit.handle)
@@ -84,6 +89,6 @@ async def open_simulated_smus(
     tester = build_tester(simulated_smu_settings(poll_period_s), wall_time, connects)
     try:
         await tester.open()
-        yield tester
+        yield tester, units
     finally:
         await tester.close()

@@ -13,6 +13,7 @@ EXTRAS = {
     "oven": ("pymodbus",),
     "report": ("matplotlib", "scipy"),
     "service": ("fastapi", "uvicorn"),
+    "smu": ("pyvisa", "pyvisa_py", "usb"),
 }
 _DOES = {
     "mqtt": "publishes to a broker",
@@ -20,6 +21,7 @@ _DOES = {
     "oven": "asks an oven",
     "report": "draws and fits",
     "service": "answers clients",
+    "smu": "asks source meters",
 }
 
 

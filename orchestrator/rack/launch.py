@@ -158,8 +158,9 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
         station = None
         if request.channel in SIMULATED_SMUS:
             smus = open_simulated_smus(rack.cells, rack.variations, rack.seed, rack.poll_period_s)
-            tester = await stack.enter_async_context(smus)
-        elif request.channel == SIMULATED_CHI:
+            tester, units = await stack.enter_async_context(smus)
+            simulated.leads.others.update(units)
+        if request.channel == SIMULATED_CHI:
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))

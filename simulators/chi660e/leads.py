@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from simulators.cells.model import CellModel
 from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
@@ -32,6 +32,16 @@ class IdleTester:
         """Return an impedance with this beside it."""
         admittance = 1.0 / self.resistance_ohm + 2j * math.pi * frequency_hz * self.capacitance_f
         return 1.0 / (1.0 / impedance_ohm + admittance)
+
+
+class Holder(Protocol):
+    """A place of another instrument whose cell a switch can bring to the leads, isolated from that instrument."""
+
+    def take_cell(self) -> CellModel:
+        """Wire the object in the holder to the leads; return it as it is now, and leave the holder empty."""
+
+    def give_cell_back(self) -> None:
+        """Wire a taken cell to the holder again."""
 
 
 class SharedTerminals:
@@ -129,6 +139,8 @@ class Leads:
         self.double_energised = 0
         self.keeps_driving = False
         self.ports = dict(ports or {})
+        # Channels that are not the tester's, by their names.
+        self.others: dict[str, Holder] = {}
         self.channel: str | None = None
         self.isolating = True
         self._tester = tester
@@ -154,14 +166,19 @@ class Leads:
         ``KeyError`` when there is no such channel. The tester finds its cell back as old as the clock says, to within
         its own 0.1 s. A current or voltage that is applied goes on against whatever the leads are on.
         """
-        if channel is not None:
+        other = None if channel is None else self.others.get(channel)
+        if channel is not None and other is None:
             self._tester.channel(channel)
+        if other is not None and not isolating:
+            raise ValueError(f"the cell of {channel} is simulated at the leads only behind a switch that isolates it")
         self._let_go()
         self.channel, self.isolating = channel, isolating
         now_s = self.now_s()
         if channel is None:
             return
-        if isolating:
+        if other is not None:
+            self._own.exchange(other.take_cell(), now_s)
+        elif isolating:
             held = self._tester.take_cell(channel)
             held.advance(max(0.0, now_s - self._tester.now_tick() / TICKS_PER_S), 0.0)
             self._own.exchange(held, now_s)
@@ -198,4 +215,8 @@ class Leads:
             self._shared = None
         elif self.channel is not None:
             self._own.exchange(ResistorCell(OPEN_OHM), self.now_s())
-            self._tester.give_cell_back(self.channel)
+            other = self.others.get(self.channel)
+            if other is None:
+                self._tester.give_cell_back(self.channel)
+            else:
+                other.give_cell_back()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulators.cells.model import CellModel
 from simulators.cells.solving import solve_between
-from simulators.neware.terminals import PulledOutCell
+from simulators.neware.terminals import PulledOutCell, TakenCell
 
 
 class ReversedCell:
@@ -63,8 +63,8 @@ class Leads:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether there is no cell."""
-        return isinstance(self._cell, PulledOutCell)
+        """Return whether there is no cell, nor one that another instrument has."""
+        return isinstance(self._cell, PulledOutCell) and not isinstance(self._cell, TakenCell)
 
     def pull_out(self) -> None:
         """Pull the cell out; it goes on resting beside its holder."""
@@ -74,6 +74,16 @@ class Leads:
     def put_back(self) -> None:
         """Put the cell back that was pulled out or turned round, as it belongs."""
         while isinstance(self._cell, PulledOutCell | ReversedCell):
+            self._cell = self._cell.inner
+
+    def take(self) -> None:
+        """Leave the cell to another instrument, which keeps its time; the leads are on nothing."""
+        if not isinstance(self._cell, TakenCell):
+            self._cell = TakenCell(self._cell)
+
+    def give_back(self) -> None:
+        """Take the cell back from another instrument."""
+        if isinstance(self._cell, TakenCell):
             self._cell = self._cell.inner
 
     def turn_round(self) -> None:

@@ -85,6 +85,18 @@ class SimulatedSmu:
         self._port_hangs = False
         self._swallowed: set[asyncio.StreamWriter] = set()
 
+    def take_cell(self) -> CellModel:
+        """Let a switch bring the cell to another instrument; return it as it is now."""
+        stage = self.instrument.unit.stage
+        stage.advance()
+        cell = stage.leads.cell
+        stage.touch(lambda leads: leads.take())
+        return cell
+
+    def give_cell_back(self) -> None:
+        """Have the cell back from another instrument."""
+        self.instrument.unit.stage.touch(lambda leads: leads.give_back())
+
     def catch_up(self) -> None:
         """Bring the cell to now, so that no question finds weeks to be computed."""
         self.instrument.unit.stage.advance()
