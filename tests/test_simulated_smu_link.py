@@ -222,6 +222,15 @@ async def test_2400_is_deaf_while_its_trigger_model_works(connect: Connect) -> N
         assert least_s <= loop.time() - before_s <= most_s
 
 
+async def test_2450_carries_out_what_comes_behind_a_reading_after_it(connect: Connect) -> None:
+    """Only a 2400 hears a reset while it measures; elsewhere it waits for its turn."""
+    smu = unit_of("keithley-2450")
+    client = connect(smu)
+    client.write(*READY["keithley-2450"], ":OUTP ON", ":READ?", "*RST;:OUTP?")
+    assert (await client.reader.readline()).startswith(b"-1.05")
+    assert await client.reader.readline() == b"0\n"
+
+
 async def test_2400_waits_for_a_bus_trigger(connect: Connect) -> None:
     """With ``:ARM:SOUR BUS`` a reading comes after ``*TRG`` and not before."""
     smu = unit_of()

@@ -10,6 +10,7 @@ from simulators.cells.model import CellModel
 from simulators.smu.dialects import keithley_2400, keithley_2450, keysight_b2900
 from simulators.smu.dialects.common import CommonCommands
 from simulators.smu.dialects.dialect import Commands
+from simulators.smu.dialects.trigger_2400 import ENDING_WORDS
 from simulators.smu.interpreter import Interpreter
 from simulators.smu.ranges import Model
 from simulators.smu.settings import ErrorFormat, Quirks
@@ -95,6 +96,10 @@ class Instrument:
         if self._language != self.unit.language:
             self._interpreter = self._new_interpreter()
         return self._interpreter.run(line)
+
+    def hears_while_busy(self, line: str) -> bool:
+        """Return whether a line acts before its turn: one that ends or triggers a 2400's trigger model at work."""
+        return self.unit.in_trigger_model and line.upper().startswith(ENDING_WORDS)
 
     @property
     def headers(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from random import Random
 
 from simulators.cells.model import CellModel
 from simulators.faults import Wire
-from simulators.smu.dialects.trigger_2400 import ENDING_WORDS
+from simulators.smu.dialects.trigger_2400 import FOREVER_S
 from simulators.smu.instrument import Instrument, first_word
 from simulators.smu.models import MODELS
 from simulators.smu.settings import Quirks, SecondClient
@@ -80,6 +80,7 @@ class SimulatedSmu:
         self._random = Random(f"{seed}/wire")
         self._turn = asyncio.Lock()
         self._pausing: asyncio.Future[None] | None = None
+        self._waits_for_trigger = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._held_until_s = 0.0
         self._port_hangs = False
@@ -197,13 +198,14 @@ class SimulatedSmu:
                 self.instrument.unit.status.complain(_OVERRUN)
 
     def _take(self, line: str, lines: asyncio.Queue[str | None]) -> None:
-        """Queue a line; one that ends a 2400's trigger model ends it now (section 1.10)."""
+        """Queue a line; one that ends a 2400's trigger model, or lets it go on, acts now (section 1.10)."""
         self.received.append(line)
-        if self._pausing is not None and line.upper().startswith(ENDING_WORDS):
-            if line.upper().startswith("*TRG"):
+        if self._pausing is not None and self.instrument.hears_while_busy(line):
+            if not line.upper().startswith("*TRG"):
+                self._clear()
+            elif self._waits_for_trigger:
                 self._go_on()
                 return
-            self._clear()
         lines.put_nowait(line)
 
     def _go_on(self) -> None:
@@ -258,6 +260,7 @@ class SimulatedSmu:
             return
         loop = asyncio.get_running_loop()
         self._pausing = loop.create_future()
+        self._waits_for_trigger = seconds * self._speed >= FOREVER_S
         timer = loop.call_later(seconds, self._go_on)
         try:
             await self._pausing

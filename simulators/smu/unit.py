@@ -70,7 +70,7 @@ class Unit:
         self.hot = False
         self.sense_lead_open = False
         self.tripped_over_voltage = False
-        self.aborts = 0
+        self.in_trigger_model = False
         self._zero_s = 0.0
         self._disturbed_s = -math.inf
         self.switch_on_power()
@@ -102,7 +102,6 @@ class Unit:
     def cut_power(self) -> None:
         """Take the power away: the relay opens."""
         self.powered = self._is_on = False
-        self.aborts += 1
         self.stage.set_drive(None)
 
     # Settings --------------------------------------------------------------------------------------------------
@@ -202,7 +201,6 @@ class Unit:
         """Switch the output off for the unit's own sake."""
         if self.output:
             self.stage.trip()
-            self.aborts += 1
 
     def apply(self) -> None:
         """Let the output do what the settings say."""

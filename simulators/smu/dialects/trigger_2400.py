@@ -15,7 +15,9 @@ ENDING_WORDS = ("*TRG", "*RST", "*RCL", ":ABOR", "ABOR", ":SYST:PRES", "SYST:PRE
 """How a line begins, in capitals, that a 2400 hears while its trigger model works."""
 
 _MOST_READINGS = 2500
-_FOREVER_S = 1e9
+FOREVER_S = 1e9
+"""So long a trigger is waited for."""
+
 _SOURCES = {
     "IMMediate": "IMM", "BUS": "BUS", "TIMer": "TIM", "MANual": "MAN", "TLINk": "TLIN", "NSTest": "NST",
     "PSTest": "PST", "BSTest": "BST",
@@ -60,17 +62,24 @@ class Trigger:
         unit = self._unit
         if not unit.output and not unit.setup.auto_clear:
             raise Complaint(803)
-        readings: list[Reading] = []
+        unit.in_trigger_model = True
+        try:
+            unit.buffers.latest = yield from self._all()
+        finally:
+            unit.in_trigger_model = False
+        return unit.buffers.latest
+
+    def _all(self) -> Wait:
+        unit, readings = self._unit, list[Reading]()
         unit.buffers.latest = []
         while len(readings) < unit.setup.readings:
             if unit.setup.arm_source in _WAITING:
-                yield _FOREVER_S
+                yield FOREVER_S
             elif unit.setup.arm_source == "TIM" and readings:
                 yield self._timer_s
             readings.append((yield from self._measure()))
             unit.buffers.feed_trace(readings[-1:])
             self._tell(readings[-1])
-        unit.buffers.latest = readings
         return readings
 
     def _tell(self, reading: Reading) -> None:
