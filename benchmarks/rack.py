@@ -52,6 +52,9 @@ class Rack:
 _WORDS = {None: "alone", 1.0: "50 clients, a question a second each", 0.0: "50 clients without a pause"}
 _RACKS = Rack(), Rack(phase_s=30.0), Rack(units=1, poll_s=5.0, start_over_s=0.1, phase_s=11.0, paces=(0.0,))
 BENCH = """
+[service]
+port = 0
+
 [[tester]]
 name = "late-ct4008"
 host = "127.0.0.1"

@@ -77,6 +77,10 @@ class Oven(Protocol):
     low_degc: float
     high_degc: float
 
+    @property
+    def identity(self) -> str:
+        """Return who answered last, for people; empty before."""
+
     async def open(self) -> None:
         """Connect and check the identity that the settings name."""
 

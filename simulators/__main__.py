@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from simulators.mux.serve import serve_mux
+from simulators.oven.beside import OvenBeside
+from simulators.oven.controller import shipped_controllers
+from simulators.oven.serve import ServedOven, serve_oven
 from simulators.smu import MODELS
 from simulators.smu.serve import SmuOptions, serve_smu
 from simulators.tcp_serving import ChiBeside, SmusBeside, serve_ct4008
@@ -41,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ct4008.add_argument(
         "--clock", nargs=2, type=float, metavar="S", help="its first second (unix), and when that was (monotonic)"
     )
+    ct4008.add_argument("--oven", type=int, metavar="PORT", help="put an oven beside it: Modbus TCP, 0 picks a port")
+    ct4008.add_argument("--oven-places", default="", metavar="CHANNELS", help="whose cells are inside, with commas")
+    ct4008.add_argument("--oven-hands", type=int, default=0, metavar="PORT", help="port of the hands at it")
     ct4008.set_defaults(serve=_ct4008)
+    _add_oven(instruments)
     mux = instruments.add_parser("mux", help="a relay switch that speaks ASCII lines in the manner of SCPI")
     mux.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     mux.add_argument("--port", type=int, default=5025, help="TCP port, 0 picks a free one (default: 5025)")
@@ -58,6 +65,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _add_oven(instruments: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the oven."""
+    oven = instruments.add_parser("oven", help="an oven whose temperature controller speaks Modbus")
+    oven.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    oven.add_argument("--port", type=int, default=502, help="TCP port, 0 picks a free one (default: 502)")
+    oven.add_argument("--model", default="eurotherm-3216", choices=shipped_controllers(), help="its controller")
+    oven.add_argument("--unit", type=int, help="its unit number (default: 32 or 33, by the model)")
+    oven.add_argument("--speed", type=float, default=1.0, help="simulated seconds per real second (default: 1)")
+    oven.add_argument("--rtu", action="store_true", help="RTU frames through TCP, as a serial server gives them")
+    oven.add_argument("--echo", action="store_true", help="a line that gives back what is sent, with --rtu")
+    oven.add_argument("--control", type=int, metavar="PORT", help="port of the hands at the oven, 0 picks one")
+    oven.add_argument("--terminal", type=Path, metavar="FILE", help="be a serial port of this name, not TCP (POSIX)")
+    oven.set_defaults(serve=_oven)
 
 
 def _add_smu(instruments: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -103,6 +125,7 @@ def _ct4008(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
         None if chosen.chi is None else _chi(chosen),
         None if chosen.clock is None else (chosen.clock[0], chosen.clock[1]),
         empty_holders=chosen.empty,
+        oven=None if chosen.oven is None else _oven_beside(chosen),
         smus=SmusBeside(tuple(chosen.smu), _announce_smu) if chosen.smu else None,
     )
 
@@ -111,8 +134,23 @@ def _chi(chosen: argparse.Namespace) -> ChiBeside:
     return ChiBeside(chosen.chi, chosen.chi_channel, chosen.switch, _announce_chi, _announce_switch)
 
 
+def _oven_beside(chosen: argparse.Namespace) -> OvenBeside:
+    places = tuple(filter(None, chosen.oven_places.split(",")))
+    return OvenBeside(places, chosen.oven, chosen.oven_hands, announce=_announce_oven, announce_hands=_announce_hands)
+
+
 def _mux(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
     return serve_mux(chosen.host, chosen.port, chosen.ports, _announce, _show_port, chosen.terminal)
+
+
+def _oven(chosen: argparse.Namespace) -> Coroutine[Any, Any, None]:
+    served = ServedOven(chosen.model, chosen.unit, chosen.speed, chosen.rtu, chosen.echo, chosen.control)
+    return serve_oven(served, chosen.host, chosen.port, _announce, _announce_hands, chosen.terminal)
+
+
+def _announce_oven(address: str) -> None:
+    sys.stdout.write(f"oven on {address}\n")
+    sys.stdout.flush()
 
 
 def _announce(address: str) -> None:

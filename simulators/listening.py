@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+_TURNS_TO_END = 10
+"""Within so many turns of the loop whoever serves a client sees the end of its stream, and ends in order."""
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """What serves one connection until its end."""
 
@@ -44,4 +47,8 @@ async def listening(handle: Handler, host: str, port: int) -> AsyncIterator[List
         server.close()
         for writer in tuple(listener.writers):
             writer.close()
+        for _ in range(_TURNS_TO_END):
+            if not listener.writers:
+                break
+            await asyncio.sleep(0)
         await server.wait_closed()

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from simulators.faults import Fault
 from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
+from simulators.oven.beside import OvenBeside, oven_beside
 from simulators.smu.serve import build_mixed
 from simulators.smu.server import SimulatedSmu
 
@@ -62,6 +64,7 @@ async def serve_ct4008(
     clock: tuple[float, float] | None = None,
     faults: Sequence[Fault] = (),
     empty_holders: bool = False,
+    oven: OvenBeside | None = None,
     smus: SmusBeside | None = None,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
@@ -71,17 +74,14 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
-    ``smus`` are source meters by the same clock.
+    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
     loop = asyncio.get_running_loop()
     epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
-
-    def clock_s() -> float:
-        return (loop.time() - start_s) * speed
-
+    clock_s = partial(_rack_time_s, start_s, speed)
     cells = {channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()}
     meters = build_mixed(smus.models if smus else (), clock_s, cells, seed, speed, empty_holders=empty_holders)
     bench = SimulatedBench(
@@ -104,6 +104,8 @@ async def serve_ct4008(
         if chi is not None:
             holders = Holders(bench.tester, seed, entries, meters)
             clients.append(await stack.enter_async_context(_beside(bench, chi, holders)))
+        if oven is not None:
+            clients.append(await stack.enter_async_context(oven_beside(oven, bench.tester, clock_s, speed)))
         if smus is not None:
             clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
         await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
@@ -128,6 +130,11 @@ async def _until_idle(
         for advance in advances:
             advance()
         await asyncio.sleep(_CATCH_UP_S)
+
+
+def _rack_time_s(start_s: float, speed: float) -> float:
+    """Return the rack's time: it began at ``start_s`` of the loop's."""
+    return (asyncio.get_running_loop().time() - start_s) * speed
 
 
 class _Clients(Protocol):

@@ -163,7 +163,8 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int, fine: 
 async def test_a_store_that_others_may_read_is_not_served(tmp_path: Path, name: str, mode: int, fine: bool) -> None:
     """Its owner is told how to take their rights away; his group may read it, as the one of a key may."""
     store, units = tmp_path / "cellrig.db", (UnitSettings(devid=21, subdevid=1),)
-    bench = BenchSettings(tester=(NewareSettings(step_files=tmp_path, step_files_on_bts_pc="S:/", units=units),))
+    tester = NewareSettings(step_files=tmp_path, step_files_on_bts_pc="S:/", units=units)
+    bench = BenchSettings(service=ServiceSettings(port=0), tester=(tester,))
     with open_store(store):
         (tmp_path / name).chmod(mode)
         if fine:

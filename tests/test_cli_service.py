@@ -48,7 +48,8 @@ def test_store_that_is_refused_is_left_without_a_token(tmp_path: Path) -> None:
     store = tmp_path / "cellrig.db"
     store.write_bytes(b"no database" * 1000)
     store.chmod(0o600)
-    refused(cellrig("serve", "--bench", bench_file(tmp_path), "--store", store), 1, "cellrig.db")
+    bench = bench_file(tmp_path, "[service]\nport = 0\n")
+    refused(cellrig("serve", "--bench", bench, "--store", store), 1, "cellrig.db")
     assert not token_path(store).exists()
 
 

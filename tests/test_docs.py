@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCES = {name: ROOT / "docs" / "reference" / f"{name}.md" for name in ("neware-ct4008", "chi660e")}
+REFERENCES = {
+    name: ROOT / "docs" / "reference" / f"{name}.md" for name in ("neware-ct4008", "chi660e", "smu-and-ovens")
+}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # The references speak of other people's files, decisions of the tree as it was when they were made.
 OF_TODAY = [page for page in PAGES if page.parent.name not in {"reference", "decisions"}]
 FOLDERS = ("cellrig", "protocols", "drivers", "orchestrator", "simulators", "benchmarks", "tests")
 NUMBER = r"\d+(?:\.\d+)?"
 MENTION = re.compile(
-    rf"\breference,?(?: (?P<name>neware-ct4008|chi660e))?,?(?: sections?)? "
+    rf"\breference,?(?: (?P<name>neware-ct4008|chi660e|smu-and-ovens))?,?(?: sections?)? "
     rf"(?P<places>(?:{NUMBER}|appendix [AB])(?:(?:, | and | to |, and )(?:section )?(?:{NUMBER}|appendix [AB]))*)"
 )
 # Two simulators name sections in brackets, and say so at their head.
@@ -77,9 +79,10 @@ def _mentions(module: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_references_have_their_sections() -> None:
-    """Both references are read here by their headings; a change of form would make the other claims hollow."""
+    """All references are read here by their headings; a change of form would make the other claims hollow."""
     assert {"2.2", "4.5", "7.3", "appendix b"} <= SECTIONS["neware-ct4008"]
     assert {"4.4", "9.2", "11", "14.9"} <= SECTIONS["chi660e"]
+    assert {"1.10", "18", "22", "28"} <= SECTIONS["smu-and-ovens"]
 
 
 def test_every_section_that_code_names_is_in_the_reference() -> None:

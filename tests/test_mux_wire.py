@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from drivers.errors import BadReply
 from drivers.mux.settings import CommandSettings
-from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Text, is_identity
+from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Text
+from drivers.transport.identity import is_identity
 from drivers.transport.line_framer import LineFramer
 from simulators.mux.commands import Interpreter
 from simulators.mux.relays import Relays

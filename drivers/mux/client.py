@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import TypeVar
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
 from drivers.mux.settings import RelayMuxSettings
-from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Reply, Text, is_identity
+from drivers.mux.wire import Closed, ErrorEntry, RelayWire, Reply, Text
+from drivers.transport.candidates import first_answering
+from drivers.transport.identity import is_identity
 from drivers.transport.line import Line, Lines
 from drivers.transport.line_framer import LineFramer
 
@@ -48,7 +49,7 @@ class MuxClient:
         for attempt in range(1, _ATTEMPTS + 1):
             await asyncio.sleep(max(0.0, self._not_before_s - loop.time()))
             try:
-                self._line = await self._find()
+                self._line = await first_answering(await self._lines(), self._greet)
             except ConnectionFailed as err:
                 first, longest = self._settings.reconnect_first_s, self._settings.reconnect_longest_s
                 self._not_before_s = loop.time() + min(longest, first * 2.0 ** min(self._failures, 30))
@@ -118,25 +119,6 @@ class MuxClient:
             logger.info("%s: the line broke while nobody spoke: %s", self._settings.name, err)
             return False
         return True
-
-    async def _find(self) -> Line:
-        """Open one line after another until the right instrument answers."""
-        lines: Sequence[Line] = await self._lines()
-        problems: list[ConnectionFailed] = []
-        for line in lines:
-            try:
-                await self._greet(line)
-            except ConnectionFailed as err:
-                await line.close()
-                problems.append(err)
-            except BaseException:
-                await line.close()
-                raise
-            else:
-                return line
-        if len(problems) == 1:
-            raise problems[0]
-        raise ConnectionFailed("; ".join(map(str, problems)))
 
     async def _greet(self, line: Line) -> None:
         wanted = self._settings.identity

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from drivers.errors import CannotRun, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown
 from drivers.mux.client import MuxClient
-from drivers.mux.port_finding import ports_of
 from drivers.mux.settings import RelayMuxSettings
 from drivers.transport.line import Lines
+from drivers.transport.port_finding import ports_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from drivers.interfaces import Isolation
-from drivers.table_settings import LineAddress, TableSettings
+from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE
+from drivers.transport.port_settings import PortSettings
 
 _NAME = r"^[A-Za-z0-9_.-]{1,64}$"
 _PORT = re.compile(r"[1-9][0-9]*")
@@ -81,7 +82,7 @@ class CommandSettings(TableSettings):
         return self
 
 
-class RelayMuxSettings(WiredSettings):
+class RelayMuxSettings(WiredSettings, PortSettings):
     """A relay switch on a serial line.
 
     ``identity`` is what its answer to ``*IDN?`` must hold as a whole word: best its serial number. ``port`` is a name
@@ -93,24 +94,11 @@ class RelayMuxSettings(WiredSettings):
 
     kind: Literal["relay-mux"] = "relay-mux"
     name: str = Field(default="relay-mux", pattern=_NAME)
-    port: LineAddress = ""
-    other_ports: tuple[LineAddress, ...] = ()
-    serial_number: str = ""
-    baud_rate: int = Field(default=9600, ge=50, le=4_000_000)
     identity: str = Field(min_length=1)
     isolates_tester: Isolation = Isolation.UNKNOWN
     boot_s: float = Field(default=0.0, ge=0, le=60)
     settle_s: float = Field(default=0.05, ge=0, le=60)
-    reply_timeout_s: float = Field(default=2.0, gt=0)
-    reconnect_first_s: float = Field(default=1.0, gt=0)
-    reconnect_longest_s: float = Field(default=30.0, gt=0)
     commands: CommandSettings = CommandSettings()
-
-    @model_validator(mode="after")
-    def _findable(self) -> RelayMuxSettings:
-        if not self.port and not self.serial_number:
-            raise ValueError("give port, or the serial_number of the USB adapter")
-        return self
 
 
 class Chi684Settings(WiredSettings):

@@ -14,7 +14,6 @@ from drivers.mux.settings import CommandSettings
 
 _ERROR = re.compile(r'([+-]?[0-9]{1,6})(?:,\s*"([^"]*)")?')
 _PORTS = re.compile(r"[1-9][0-9]{0,3}(?:,[1-9][0-9]{0,3})*")
-_WORD_BEFORE, _WORD_AFTER = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,3 @@ class RelayWire:
         if len(set(ports)) < len(ports) or ports[-1] > self._ports:
             raise BadReply(f"the switch reports ports {text}; it has 1 to {self._ports}, each once")
         return Closed(ports)
-
-
-def is_identity(text: str, identity: str) -> bool:
-    """Return whether a reply names this identity as a whole word: serial number 12 is not in ``ACME,RM8,123``."""
-    return re.search(_WORD_BEFORE + re.escape(identity) + _WORD_AFTER, text) is not None

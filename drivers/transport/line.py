@@ -16,6 +16,13 @@ import serial
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, SettingsError
 
+_PORT_ERRORS: tuple[type[Exception], ...] = (OSError,)
+"""What pyserial raises of a port; without a terminal behind it also the system's own error, which is no OSError."""
+with contextlib.suppress(ImportError):  # a system without terminals
+    from termios import error as _terminal_error
+
+    _PORT_ERRORS = (OSError, _terminal_error)
+
 T = TypeVar("T")
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -37,8 +44,8 @@ class Line(Protocol):
     async def close(self) -> None:
         """Close the port; it may be open, half open or closed already."""
 
-    async def discard(self) -> None:
-        """Discard received bytes without waiting for more. Raises LinkClosed at the end of the connection."""
+    async def discard(self) -> bytes:
+        """Discard received bytes without waiting for more, and return them. Raises LinkClosed at the end."""
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -75,16 +82,18 @@ class StreamLine:
                 async with asyncio.timeout(_CLOSE_S):
                     await streams[1].wait_closed()
 
-    async def discard(self) -> None:
+    async def discard(self) -> bytes:
         """Discard received bytes."""
         reader, _ = self._both()
+        dropped = bytearray()
         with contextlib.suppress(TimeoutError):
             # What has arrived is read without waiting; the wait for more is over at once.
             async with asyncio.timeout(0):
-                while await reader.read(_CHUNK):
-                    pass
+                while data := await reader.read(_CHUNK):
+                    dropped += data
         if reader.at_eof():
             raise LinkClosed(f"{self.name} closed the connection")
+        return bytes(dropped)
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -108,9 +117,13 @@ class StreamLine:
 class PortLine:
     """A serial port through pyserial. All calls run one after another on the port's own thread."""
 
-    def __init__(self, port: str, baud_rate: int, write_timeout_s: float) -> None:
+    def __init__(
+        self, port: str, baud_rate: int, write_timeout_s: float, parity: str = "N", stop_bits: int = 1
+    ) -> None:
         self.name = port
         self._baud_rate = baud_rate
+        self._parity = parity
+        self._stop_bits = stop_bits
         self._write_timeout_s = write_timeout_s
         self._serial: serial.Serial | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -131,9 +144,9 @@ class PortLine:
             async with asyncio.timeout(_CLOSE_S):
                 await asyncio.shield(closing)
 
-    async def discard(self) -> None:
+    async def discard(self) -> bytes:
         """Discard received bytes."""
-        await self._run(self._discard)
+        return await self._run(self._discard)
 
     async def write(self, data: bytes) -> None:
         """Send."""
@@ -150,7 +163,7 @@ class PortLine:
             raise LinkClosed(f"{self.name} is not open")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        except OSError as err:  # pyserial's own errors are of this kind
+        except _PORT_ERRORS as err:
             raise LinkClosed(f"serial port {self.name}: {err}") from err
 
     # On the thread ---------------------------------------------------------------------------------------------
@@ -160,13 +173,15 @@ class PortLine:
             self._serial = serial.serial_for_url(
                 self.name,
                 baudrate=self._baud_rate,
+                parity=self._parity,
+                stopbits=self._stop_bits,
                 timeout=_SLICE_S,
                 write_timeout=self._write_timeout_s,
                 exclusive=True,
             )
         except ValueError as err:
             raise SettingsError(f"{self.name!r} is no serial port: {err}") from err
-        except OSError as err:
+        except _PORT_ERRORS as err:
             raise ConnectionFailed(
                 f"cannot open serial port {self.name}: {err}; is the adapter plugged in, and no other program using it?"
             ) from err
@@ -186,12 +201,13 @@ class PortLine:
         first = port.read(1)
         return first + port.read(port.in_waiting) if first else b""
 
-    def _discard(self) -> None:
-        port, dropped = self._opened(), 0
+    def _discard(self) -> bytes:
+        port, dropped = self._opened(), bytearray()
         while waiting := port.in_waiting:
-            dropped += len(port.read(waiting))
-            if dropped > _MOST_UNASKED:
+            dropped += port.read(waiting)
+            if len(dropped) > _MOST_UNASKED:
                 raise BadReply(f"{self.name} sent over {_MOST_UNASKED} bytes that nobody asked for")
+        return bytes(dropped)
 
 
 def streams(name: str, connect: Callable[[], Awaitable[Streams]]) -> Lines:

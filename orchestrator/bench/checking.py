@@ -7,9 +7,10 @@ from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
+from drivers.temperatures import OvenReading
 from orchestrator.bench.double_entries import double_entry
 from orchestrator.bench.kinds import broken_code
-from orchestrator.bench.opening import bench_testers, station_on
+from orchestrator.bench.opening import bench_ovens, bench_testers, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 
@@ -39,7 +40,48 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
         for tester, row in zip(testers, rows, strict=True):
             row["problem"] = row["problem"] or double_entry(tester, testers) or None
     station = station_on(bench)
-    return rows if station is None or bench.potentiostat is None else [*rows, await _check(station, bench.potentiostat)]
+    if station is not None and bench.potentiostat is not None:
+        rows.append(await _check(station, bench.potentiostat))
+    return [*rows, *await _check_ovens(bench)]
+
+
+async def _check_ovens(bench: BenchSettings) -> list[dict[str, Any]]:
+    """Report whether each oven and thermometer answers, who it is, and what it shows; nothing is set."""
+    rows = []
+    async with bench_ovens(bench) as (ovens, probes):
+        for oven in ovens:
+            problem, shown = None, []
+            try:
+                await oven.open()
+                shown = [oven.identity, _words(await oven.read())]
+            except DriverError as err:
+                problem = str(err)
+            rows.append({"name": oven.name, "host_loss": "keeps", "channels": shown, "problem": problem})
+        for probe in probes:
+            problem, shown = None, []
+            try:
+                await probe.open()
+                found = await probe.read()
+                shown = [
+                    f"{place} {_degc(one.temperature_degc) if not one.problem else one.problem}"
+                    for place, one in found.items()
+                ]
+            except DriverError as err:
+                problem = str(err)
+            rows.append({"name": probe.name, "host_loss": "measures", "channels": shown, "problem": problem})
+    return rows
+
+
+def _words(reading: OvenReading) -> str:
+    """Return what an oven shows, in a phrase."""
+    output = "" if reading.output_percent is None else f", output {reading.output_percent:g} %"
+    ramp = "" if reading.working_degc == reading.target_degc else f", on the way at {_degc(reading.working_degc)}"
+    faults = "".join(f", {fault.value}" for fault in sorted(reading.faults))
+    return f"{_degc(reading.temperature_degc)}, set to {_degc(reading.target_degc)}{ramp}{output}{faults}"
+
+
+def _degc(temperature_degc: float | None) -> str:
+    return "no temperature" if temperature_degc is None else f"{temperature_degc:.4g} degC"
 
 
 async def _check(station: Station, settings: Chi660eSettings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 
 from drivers.chi660e.cycling_settings import CyclingSettings
 from drivers.chi660e.cycling_tester import PotentiostatCycler
@@ -12,7 +13,9 @@ from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.errors import DriverError, SettingsError
 from drivers.interfaces import BatteryTester, Multiplexer
 from drivers.mux import Chi684Multiplexer, RelayMultiplexer, RelayMuxSettings
+from drivers.temperatures import Oven, TemperatureProbe
 from drivers.tester_kind import BatteryTesterSettings
+from drivers.thermometer import LineThermometer
 from orchestrator.bench.kinds import broken_code, find_kind, is_ours
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
@@ -74,6 +77,38 @@ async def bench_testers(bench: BenchSettings, station: Station | None) -> AsyncI
                 await tester.close()
             except Exception:  # whatever a driver raises, the others are closed
                 logger.exception("%s could not be closed; it may be in use until this program ends", tester.name)
+
+
+@asynccontextmanager
+async def bench_ovens(bench: BenchSettings) -> AsyncIterator[tuple[tuple[Oven, ...], tuple[TemperatureProbe, ...]]]:
+    """Return all ovens and thermometers of a bench, not open yet; in the end they are closed, and ovens go on.
+
+    Raises SettingsError where there is an oven, and not the library that it needs.
+    """
+    ovens = _ovens(bench)
+    probes = tuple(LineThermometer(settings, wall_time) for settings in bench.thermometer)
+    try:
+        yield ovens, probes
+    finally:
+        instruments: tuple[Oven | TemperatureProbe, ...] = (*ovens, *probes)
+        for one in instruments:
+            try:
+                await one.close()
+            except Exception:  # whatever a driver raises, the others are closed
+                logger.exception("%s could not be closed; it may be in use until this program ends", one.name)
+
+
+def _ovens(bench: BenchSettings) -> tuple[Oven, ...]:
+    if not bench.oven:
+        return ()
+    if find_spec("pymodbus") is None:
+        raise SettingsError(
+            f"oven {bench.oven[0].name!r} is asked by Modbus, and pymodbus is not installed; install it with: "
+            "python -m pip install '.[oven]' in the folder of cellrig"
+        )
+    from drivers.oven.opening import ovens_of
+
+    return ovens_of(bench.oven, wall_time)
 
 
 @asynccontextmanager

@@ -250,6 +250,30 @@ def serve_simulated_ct4008(
         raise SettingsError(str(err)) from err
 
 
+def serve_simulated_oven(
+    *,
+    port: int,
+    model: str,
+    unit: int | None,
+    speed: float,
+    rtu: bool,
+    echo: bool,
+    control: int | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Serve a simulated oven on loopback until Ctrl-C. Raises SettingsError for an unknown model or a taken port."""
+    from simulators.oven.serve import ServedOven, serve_oven
+
+    served = ServedOven(model, unit, speed, rtu, echo, control)
+    serving = serve_oven(
+        served, port=port, announce=announce, announce_hands=lambda address: announce(f"hands on {address}")
+    )
+    try:
+        asyncio.run(serving)
+    except (ValueError, OSError) as err:
+        raise SettingsError(str(err)) from err
+
+
 def serve_simulated_mux(
     *, port: int, ports: int, announce: Callable[[str], None], on_select: Callable[[int | None], None]
 ) -> None:

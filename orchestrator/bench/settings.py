@@ -11,11 +11,14 @@ from drivers.chi660e.cycling_settings import CyclingSettings, cycling_settings
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
+from drivers.oven.settings import OvenSettings
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
+from drivers.thermometer.settings import ThermometerSettings
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.notice_settings import NoticeSettings
+from orchestrator.bench.oven_places import oven_problem
 from orchestrator.bench.plausibility import PlausibilitySettings
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.service_settings import ServiceSettings, read_document
@@ -54,7 +57,8 @@ class BenchSettings(TableSettings):
 
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
-    circuit voltage there may be from the last one that the tester showed. ``mqtt``: where the service publishes what
+    circuit voltage there may be from the last one that the tester showed. ``oven`` and ``thermometer`` name the
+    channels that are inside or beside them. ``mqtt``: where the service publishes what
     happens, ``notices``: which people it tells; nowhere and nobody without them. ``plausibility``: bands of this
     laboratory in the place of the usual ones; ``preflight``: what is checked before a run, and how strictly. ``clock``
     is that of instruments which only simulate and are faster than real ones, ``holders`` are theirs. ``simulated``: all
@@ -67,6 +71,8 @@ class BenchSettings(TableSettings):
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
     arrival_v: float = Field(default=0.02, gt=0, le=1)
+    oven: tuple[OvenSettings, ...] = ()
+    thermometer: tuple[ThermometerSettings, ...] = ()
     plausibility: PlausibilitySettings = PlausibilitySettings()
     preflight: PreflightSettings = PreflightSettings()
     notices: NoticeSettings | None = None
@@ -109,6 +115,13 @@ class BenchSettings(TableSettings):
                         "must reach one channel only; name one of the two otherwise, or take it out"
                     )
                 owners[channel.lower()] = channel, tester.name
+        return self
+
+    @model_validator(mode="after")
+    def _ovens_are_told_apart(self) -> BenchSettings:
+        channels = {channel for tester in self.with_channels for channel in tester.channel_names()}
+        if problem := oven_problem(self.oven, self.thermometer, channels):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")

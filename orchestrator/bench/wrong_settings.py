@@ -40,6 +40,9 @@ HARMLESS = frozenset(
         *("program", "jobs", "jobs_as_program_sees_it", "step_files", "step_files_on_bts_pc"),
         *("severity", "runs", "level", "escalate_after_s", "repeat_s", "deadline_s", "data_stop_s", "silent_s"),
         *("quiet_from", "quiet_to", "quiet_hours", "test", "test_at", "most_a_minute", "url_file", "rig", "person"),
+        *("model", "places", "low_degc", "high_degc", "safe_degc", "set_point", "scale", "word_order", "addresses"),
+        *("without", "refresh_s", "most_writes_per_day", "unit", "baud", "parity", "stop_bits", "gap_ms", "echo"),
+        *("most_noise_bytes", "tcp_port", "pattern", "columns", "separator", "decimal_comma", "no_value", "valid_degc"),
         *("low", "high", "identify", "open_all", "close", "closed", "closed_reply", "error"),
     }
 )

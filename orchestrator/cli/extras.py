@@ -10,6 +10,7 @@ from orchestrator.cli.output import WRONG_USE, fail
 EXTRAS = {
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
+    "oven": ("pymodbus",),
     "report": ("matplotlib", "scipy"),
     "service": ("fastapi", "uvicorn"),
     "smu": ("pyvisa", "pyvisa_py", "usb"),
@@ -17,6 +18,7 @@ EXTRAS = {
 _DOES = {
     "mqtt": "publishes to a broker",
     "notices": "tells people",
+    "oven": "asks an oven",
     "report": "draws and fits",
     "service": "answers clients",
     "smu": "asks source meters",

@@ -190,6 +190,8 @@ def print_instruments(rows: Sequence[Mapping[str, Any]]) -> None:
 _HOST_LOSS = {
     "rides_on": "when this machine dies, every channel goes on under the tester's own limits",
     "stops": "when this machine dies, every channel stops",
+    "keeps": "when this machine dies, the oven goes on at its set point",
+    "measures": "it only measures",
     "unknown": "what happens when this machine dies is not known: not for unattended runs",
 }
 

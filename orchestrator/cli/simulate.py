@@ -16,6 +16,7 @@ app = typer.Typer(
     epilog=examples(
         "cellrig simulate ct4008 --port 0 --speed 3600",
         "cellrig simulate mux --ports 8",
+        "cellrig simulate oven --model omron-e5cc",
         "cellrig simulate smu --model keithley-2400 --port 0",
     ),
     no_args_is_help=True,
@@ -56,6 +57,55 @@ def ct4008(
             seed=seed,
             negative_voltage=negative_voltage,
             cells=cells,
+            announce=_announce,
+        )
+
+
+class OvenModel(StrEnum):
+    """The temperature controllers that can be simulated."""
+
+    EUROTHERM_3216 = "eurotherm-3216"
+    OMRON_E5CC = "omron-e5cc"
+
+
+@app.command(
+    epilog=examples(
+        "cellrig simulate oven --model eurotherm-3216 --port 0 --speed 60",
+        "cellrig simulate oven --model omron-e5cc --rtu --echo",
+        "cellrig simulate oven --control 0",
+    )
+)
+def oven(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="TCP port; 0 picks a free one.")] = 5502,
+    model: Annotated[OvenModel, typer.Option("--model", help="Which controller.")] = OvenModel.EUROTHERM_3216,
+    unit: Annotated[
+        int | None, typer.Option("--unit", min=1, max=254, help="Its number; 32 or 33 by the model.")
+    ] = None,
+    speed: Annotated[float, typer.Option("--speed", min=0.001, help="Simulated seconds a second.")] = 1.0,
+    rtu: Annotated[bool, typer.Option("--rtu", help="RTU frames through TCP, as a serial server has them.")] = False,
+    echo: Annotated[bool, typer.Option("--echo", help="A line that gives back what is sent; with --rtu.")] = False,
+    control: Annotated[
+        int | None, typer.Option("--control", min=0, max=65535, help="Port of the hands that open its door.")
+    ] = None,
+) -> None:
+    """Serve a simulated oven with a Modbus controller on 127.0.0.1.
+
+    Its address is printed, after that of the hands. It begins at room temperature, set to 25 degC.
+    """
+    from contextlib import suppress
+
+    from orchestrator.bench.serving import serve_simulated_oven
+
+    # As above.
+    with suppress(KeyboardInterrupt):
+        serve_simulated_oven(
+            port=port,
+            model=model.value,
+            unit=unit,
+            speed=speed,
+            rtu=rtu,
+            echo=echo,
+            control=control,
             announce=_announce,
         )
 

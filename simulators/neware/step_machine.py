@@ -187,6 +187,12 @@ class StepMachine:
             self._watch.notice(self.drive)
             self._set_bounds(self.step)
 
+    def warm(self, cell: CellModel, temperature_degc: float, tick: int) -> None:
+        """Let the cell in the holder have a temperature from ``tick`` on; whatever is driven goes on."""
+        self._go_to(tick)
+        cell.temperature_degc = temperature_degc
+        self.exchange(self.drive.cell, tick)
+
     def _go_to(self, tick: int) -> None:
         """Advance exactly to ``tick`` and drop the results of looking beyond it."""
         self.advance_to(tick)

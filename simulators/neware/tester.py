@@ -244,6 +244,15 @@ class Tester:
         channel = self._holder(name)
         channel.machine.exchange(cell, self.now_tick())
 
+    def temperature_of(self, name: str) -> float:
+        """Return the temperature of a channel's cell."""
+        return self.channels[name].cell.temperature_degc
+
+    def warm_cell(self, name: str, temperature_degc: float) -> None:
+        """Let the cell of a channel have a temperature from now on, as an oven around it has."""
+        channel = self.channel(name)
+        channel.machine.warm(channel.cell, temperature_degc, self.now_tick())
+
     def make_trouble(self, name: str, trouble: Trouble) -> None:
         """Break something in a channel from the next step on, ``Trouble()`` mends it."""
         channel = self.channel(name)

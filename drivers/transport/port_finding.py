@@ -1,4 +1,4 @@
-"""Finds the serial ports where a switch may be: by the USB adapter's serial number, or by names in the settings.
+"""Finds the serial ports where an instrument may be: by the USB adapter's serial number, or by names in the settings.
 
 A name alone proves nothing, since adapters come back under each other's names (fault A02): the client asks whoever is
 there who it is before it says anything else.
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from serial.tools import list_ports
 
 from drivers.errors import ConnectionFailed, SettingsError
-from drivers.mux.settings import RelayMuxSettings
 from drivers.transport.line import Line, Lines, PortLine, StreamLine
+from drivers.transport.port_settings import PortSettings
 
 
 class PortInfo(Protocol):
@@ -30,8 +30,8 @@ class PortInfo(Protocol):
         """Return the adapter's serial number, if it has one."""
 
 
-def ports_of(settings: RelayMuxSettings, listed: Callable[[], Iterable[PortInfo]] = list_ports.comports) -> Lines:
-    """Return the ports at which the switch of these settings may be (fault A02)."""
+def ports_of(settings: PortSettings, listed: Callable[[], Iterable[PortInfo]] = list_ports.comports) -> Lines:
+    """Return the ports at which the instrument of these settings may be (fault A02)."""
 
     async def lines() -> Sequence[Line]:
         """List the ports anew: an adapter may have come back under another name."""
@@ -49,11 +49,11 @@ def ports_of(settings: RelayMuxSettings, listed: Callable[[], Iterable[PortInfo]
     return lines
 
 
-def _line(name: str, settings: RelayMuxSettings) -> Line:
+def _line(name: str, settings: PortSettings) -> Line:
     """Open TCP by asyncio: pyserial's socket sleeps 0.3 s when it closes, and leaks when the peer has broken it."""
     url = urlsplit(name)
     if url.scheme != "socket":
-        return PortLine(name, settings.baud_rate, settings.reply_timeout_s)
+        return PortLine(name, settings.baud_rate, settings.reply_timeout_s, settings.parity, settings.stop_bits)
     try:
         host, number = url.hostname, url.port
     except ValueError as err:

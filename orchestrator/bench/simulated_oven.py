@@ -1,0 +1,76 @@
+"""Adds a simulated oven to the built-in simulated rack: its controller at a line in memory, the cells inside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from drivers.oven.settings import LinkSettings, OvenSettings
+from drivers.temperatures import Oven
+from drivers.transport.line import Line, Lines, StreamLine
+from orchestrator.clock.virtual import wall_time
+
+if TYPE_CHECKING:
+    from simulators.bench import SimulatedBench
+    from simulators.oven.oven import SimulatedOven
+
+SIMULATED_OVEN = "simulated-oven"
+_MODEL = "eurotherm-3216"
+_UNIT = 32
+
+
+def simulated_oven_settings(places: Sequence[str], poll_period_s: float = 5.0) -> OvenSettings:
+    """Return the settings of the built-in oven, around the cells of these channels."""
+    link = LinkSettings(port="memory", unit=_UNIT)
+    return OvenSettings(
+        name=SIMULATED_OVEN,
+        model=_MODEL,
+        link=link,
+        low_degc=5.0,
+        high_degc=85.0,
+        places=tuple(places),
+        poll_period_s=poll_period_s,
+    )
+
+
+@asynccontextmanager
+async def open_simulated_oven(
+    simulated: SimulatedBench, settings: OvenSettings
+) -> AsyncIterator[tuple[Oven, SimulatedOven]]:
+    """Put the cells of ``settings.places`` into an oven at room temperature; give its driver, and the oven itself.
+
+    The oven's own faults and hands are methods of the second. Cells follow it in the running loop's time.
+    """
+    from drivers.oven.opening import ovens_of
+    from simulators.memory_streams import connect_memory
+    from simulators.oven.cells_inside import CellsInside
+    from simulators.oven.controller import SimulatedController, oven_of
+    from simulators.oven.line import OvenLine
+
+    oven = oven_of(settings.model, asyncio.get_running_loop().time)
+    line = OvenLine([SimulatedController(settings.model, oven, settings.link.unit)])
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(line.handle)
+
+    def lines_of(link: LinkSettings) -> Lines:
+        async def lines() -> Sequence[Line]:
+            return (StreamLine(link.where, connect),)
+
+        return lines
+
+    (driver,) = ovens_of([settings], wall_time, lines_of)
+    following = asyncio.create_task(
+        CellsInside(oven, simulated.tester, settings.places).follow(), name="cells in the simulated oven"
+    )
+    try:
+        await driver.open()
+        yield driver, oven
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+        await driver.close()

@@ -1,0 +1,1 @@
+"""A simulated oven with a temperature controller that speaks Modbus."""
