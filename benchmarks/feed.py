@@ -170,9 +170,7 @@ def _control(port: int | None, lasts_s: float) -> list[float]:
     with tempfile.TemporaryDirectory() as folder, child("late_rack", str(_UNITS), "1") as rack:
         store, bench = Path(folder) / "rack.db", Path(folder) / "bench.toml"
         feed = "" if port is None else f'[mqtt]\nport = {port}\nrig = "beside"\n'
-        text = f"[service]\nport = 0\n{feed}" + BENCH.format(
-            port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder)
-        )
+        text = feed + BENCH.format(port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder))
         bench.write_text(text + "".join(UNIT.format(unit=unit + 1) for unit in range(_UNITS)), "utf-8")
         with child("timed_service", str(bench), str(store)) as service:
             while not (url := line_of(service)).startswith("http"):

@@ -51,7 +51,7 @@ def measure(size: Size) -> list[Figure]:
     seen = {name: Seen() for name in ("now", *(["before"] if before else []))}
     for _ in range(size.of(5, 1, 1)):
         for name, found in seen.items():
-            _turn(found, Path(before) if before and name == "before" else None, size.of(15.0, 5.0, 3.0))
+            _turn(found, Path(before) if before and name == "before" else None, size.of(15.0, 5.0, 1.0))
     figures = [figure for name, found in seen.items() for figure in _figures(name, found)]
     if before:
         ratio = median(seen["now"].answers) / median(seen["before"].answers)
@@ -84,9 +84,7 @@ def _turn(seen: Seen, checkout: Path | None, lasts_s: float) -> None:
     """Start a rack and a service, and let each kind of clients look at it for a time."""
     with tempfile.TemporaryDirectory() as folder, child("late_rack", str(_UNITS), "1") as rack:
         store, bench = Path(folder) / "rack.db", Path(folder) / "bench.toml"
-        text = "[service]\nport = 0\n" + BENCH.format(
-            port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder)
-        )
+        text = BENCH.format(port=int(line_of(rack)), poll_s=_POLL_S, folder=json.dumps(folder))
         bench.write_text(text + "".join(UNIT.format(unit=unit + 1) for unit in range(_UNITS)), "utf-8")
         with child("timed_service", str(bench), str(store), folder=checkout) as service:
             while not (url := line_of(service)).startswith("http"):

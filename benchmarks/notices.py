@@ -75,7 +75,7 @@ def measure(size: Size) -> list[Figure]:
     alarms, flood = size.of(400, 100, 2), size.of(1000, 100, 20)
     with tempfile.TemporaryDirectory() as folder, child("late_rack", "1", "1") as rack, _targets() as targets:
         store, bench = Path(folder) / "notices.db", Path(folder) / "bench.toml"
-        text = "[service]\nport = 0\n" + BENCH.format(port=int(line_of(rack)), poll_s=5.0, folder=json.dumps(folder))
+        text = BENCH.format(port=int(line_of(rack)), poll_s=5.0, folder=json.dumps(folder))
         text += UNIT.format(unit=1) + _NOTICES.format(port=targets.port, deadline_s=_DEADLINE_S)
         text += "".join(_WORKS.format(channel=channel, port=targets.port) for channel in _CHANNELS)
         bench.write_text(text, "utf-8")

@@ -15,7 +15,7 @@ from typing import Protocol
 from drivers.sources import Drive, Held
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment
-from protocols.program_steps import CcCv, ConstantCurrent, ConstantVoltage, PoweredStep, RecordedStep, Rest, powered
+from protocols.program_steps import PoweredStep, RecordedStep, Rest, powered
 
 # A held voltage without a limit of its current takes this part of what the host's limit allows.
 _PART_OF_LIMIT = 0.95
@@ -76,7 +76,7 @@ class SegmentDrives:
         return Drive(Held.CURRENT, 0.0, self.voltage_limit_v, 0.0)
 
     def _holds_current(self, step: PoweredStep) -> bool:
-        if not isinstance(step, ConstantCurrent) or not self._passes_zero:
+        if step.constant_a is None or not self._passes_zero:
             return False
         return self._is_symmetric or step.target_v is None
 
@@ -104,8 +104,8 @@ def keeps_preparation(before: Drive, after: Drive) -> bool:
 def mode_of(step: RecordedStep) -> str:
     """Return the word for a step that its records carry."""
     charges = step.direction is Direction.CHARGE
-    if isinstance(step, CcCv):
+    if step.holds_voltage and step.sets_current:
         return "cccv" if charges else "cccd"
-    if isinstance(step, ConstantVoltage):
+    if step.holds_voltage:
         return "cv" if charges else "dv"
     return "rest" if isinstance(step, Rest) else "cc" if charges else "dc"
