@@ -89,7 +89,7 @@ def measure(size: Size) -> list[Figure]:
             sent_s, span = _alarms(clients, alarms)
             spans.append(span)
             _wait(lambda: targets.first("works", f"alarm {alarms - 1}.") is not None)
-            spans.append(_flood(clients, flood, size.of(65.0, 12.0, 0.0)))
+            spans.append(_flood(clients, flood, size.of(65.0, 12.0, 0.5)))
             assert service.stdin is not None
             assert service.stdout is not None
             service.stdin.close()
