@@ -6,7 +6,7 @@ import asyncio
 
 from orchestrator.events import EventKind, Severity
 from orchestrator.notices.values import Entry, Message, Notice, Reason
-from orchestrator.notices.wording import body_of
+from orchestrator.notices.wording import body_of, title_of
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from tests.storing import add_run
@@ -72,3 +72,13 @@ def test_a_stop_that_was_confirmed_later_is_not_to_be_sent_again() -> None:
     assert "cellrig stop" not in body(alarm, present=RunState.STOPPED)
     assert "cellrig stop R000007" in body(alarm, present=RunState.UNKNOWN)
     assert "cellrig stop R000007" in body(alarm)
+
+
+def test_long_names_cut_no_word_of_what_has_happened_out_of_a_title() -> None:
+    """Rig, channel and cell may have 64, 24 and 64 letters; a phone shows 120, and what happened comes last."""
+    notice = Notice(1, EventKind.STATE, Severity.ALARM, "tripped: 4.3 V", 1.8e9, RUN, "c" * 24, "A" * 64, "", 1, None)
+    for reason, end in ((Reason.NEW, ": tripped"), (Reason.REPEAT, ": tripped (nobody has acknowledged it yet)")):
+        title = title_of(Message(1, "ada", ("phone",), (Entry(notice, reason),)), "r" * 64)
+        assert title.endswith(end)
+        assert "r" * 32 + ": " + "c" * 24 in title
+        assert len(title) == 120

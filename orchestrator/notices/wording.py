@@ -17,6 +17,8 @@ from orchestrator.states import RunState
 
 # A phone shows about so much of a title, and so many lines are read.
 _TITLE_LENGTH = 120
+# Of the rig's name a title has so much at most: the word that it has tripped, which comes last, must not be cut.
+_RIG_LENGTH = 32
 _LINES = 20
 # So many notices of one run are named in a title, more are counted.
 _FEW = 4
@@ -45,7 +47,8 @@ def title_of(message: Message, rig: str) -> str:
     gravest = _gravest_first(message.entries)[0]
     why = f" ({_WHY[gravest.reason]})" if gravest.reason in _WHY else ""
     if len(message.entries) + message.left_out == 1:
-        return f"[{word}] {rig}: {_subject(gravest.notice)}{why}"[:_TITLE_LENGTH]
+        room = _TITLE_LENGTH - len(f"[{word}] : {why}") - min(len(rig), _RIG_LENGTH)
+        return f"[{word}] {rig[:_RIG_LENGTH]}: {_subject(gravest.notice, room)}{why}"[:_TITLE_LENGTH]
     return f"[{word}] {rig}: {_counted(message)}{why}"[:_TITLE_LENGTH]
 
 
@@ -131,9 +134,10 @@ def _is_stop(notice: Notice) -> bool:
     return notice.kind == EventKind.STATE and notice.severity is Severity.ALARM
 
 
-def _subject(notice: Notice) -> str:
-    where = _where(notice.channel, notice.label)
-    return f"{where}: {_word(notice)}" if where else _word(notice)
+def _subject(notice: Notice, room: int) -> str:
+    """Say where something has happened, and what; where both are too long for the title, the place is cut."""
+    where, word = _where(notice.channel, notice.label), _word(notice)
+    return f"{where[: max(0, room - len(word) - 2)]}: {word}" if where else word
 
 
 def _where(*parts: str | None) -> str:
