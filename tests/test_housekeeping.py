@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.clock.virtual import run_virtual
+from orchestrator.clock.virtual import VirtualTimeLoop, run_virtual, wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.store import Store, StoreError
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import SpaceGuard
 from tests.storing import add_run, add_test, samples
+
+_YEARS_S = 9 * 365 * 86400.0
 
 
 class Disk:
@@ -106,3 +108,25 @@ def test_backup_that_cannot_be_made_is_told_and_tried_again_the_next_day(store: 
 
     run_virtual(two_days())
     assert sum(event.kind == "backup failed" for event in store.events()) == 2
+
+
+def test_clock_that_was_years_ahead_for_an_hour_costs_no_backups(store: Store) -> None:
+    """The next one was waited for until then, and the newest was told as new at each start (``backup_check``)."""
+    keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=0))
+
+    async def ahead_and_back() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        task = asyncio.ensure_future(keeper.run(lambda: 0, lambda _: None))
+        await asyncio.sleep(3600)
+        loop.epoch_unix_s += _YEARS_S
+        await asyncio.sleep(3600)
+        loop.epoch_unix_s -= _YEARS_S
+        await asyncio.sleep(86400)
+        task.cancel()
+        await asyncio.wait({task})
+        return wall_time()
+
+    now_unix_s = run_virtual(ahead_and_back())
+    assert keeper.newest_backup_unix_s is not None
+    assert 0 <= now_unix_s - keeper.newest_backup_unix_s < 86400

@@ -108,6 +108,18 @@ async def test_records_that_stop_again_are_told_as_soon_after_a_long_silence(sto
     assert len(people.got) == 2
 
 
+async def test_link_that_is_lost_again_and_again_is_told_each_time_as_soon(store: Store) -> None:
+    """Each pause allowed three times as long a one: the fifth loss of a month would have been told after a day."""
+    add_run(store)
+    async with told(store, data_stop_s=900, **ONCE) as people:
+        for count in range(1, 6):
+            people.updates = [replace(RUN, samples=count)]
+            await asyncio.sleep(60)
+            people.updates = [replace(RUN, samples=count, state=RunState.UNSEEN, reason="nothing heard")]
+            await asyncio.sleep(1000)
+            assert len(people.got) == count
+
+
 async def test_acknowledged_silence_of_the_service_is_not_told_again_while_it_lasts(store: Store) -> None:
     """The same for a service that does not answer."""
     async with told(store, silent_s=60, **ONCE) as people:

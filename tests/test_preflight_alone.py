@@ -22,6 +22,8 @@ from orchestrator.preflight.program_checks import duration_check
 from orchestrator.rack.launch import Launch, launch
 from orchestrator.runs.order_files import order_files
 from orchestrator.runs.request import RunRequest
+from orchestrator.store import open_store
+from orchestrator.store.backup import back_up
 from orchestrator.store.disk_space import FLOOR_BYTES, ROW_BYTES
 from protocols.forecast import Forecast
 from protocols.loading import cell_document, load_cell, load_recipe, recipe_document
@@ -72,6 +74,20 @@ def test_backup_of_more_than_a_day_warns(age_h: float | None, outcome: Outcome) 
 def test_backup_of_a_time_to_come_is_told_as_new() -> None:
     """A clock that was set back makes one; no age is below nothing."""
     assert "is 0 s old" in backup_check(NOW + HOUR_S, NOW, USUAL).sentence
+
+
+def test_backup_that_is_named_after_a_year_to_come_is_none_of_today(tmp_path: Path) -> None:
+    """A clock that was years ahead for an hour leaves one, and it would be told as new until then."""
+    path = tmp_path / "c.db"
+    open_store(path).close()
+    order = RunRequest(resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li")), "21-1-3", "")
+    told = []
+    for made_unix_s in (NOW + 9 * 8760 * HOUR_S, NOW - HOUR_S):
+        back_up(path, now_unix_s=made_unix_s)
+        checks = checks_alone(order, load_bench(bench_file(tmp_path)), path, NOW)
+        told += [check.sentence for check in checks if check.check is CheckName.BACKUP]
+    assert told[0] == "the store has no backup yet"
+    assert told[1].startswith("the newest backup is 1 h old")
 
 
 @pytest.mark.parametrize(

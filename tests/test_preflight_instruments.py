@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,25 @@ def test_stop_does_not_wait_for_a_share_that_hangs() -> None:
             goes_on.set()
 
     assert asyncio.run(called_off()) == []
+
+
+def test_service_ends_and_loads_programs_while_shares_hang() -> None:
+    """As many shares as a pool has threads would keep its other work waiting, and the end of the loop for as long."""
+    goes_on = threading.Event()
+
+    def hangs() -> Check:
+        goes_on.wait(30)
+        return passed(CheckName.FOLDER, "there")
+
+    async def hung() -> str:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        asked = {f"share {number}": (hangs, lambda _: warned(CheckName.FOLDER, "late")) for number in range(3)}
+        await SlowChecks().make(asked, 0.01)
+        return await asyncio.wait_for(asyncio.to_thread(lambda: "loaded"), 10)
+
+    assert asyncio.run(hung()) == "loaded"
+    assert not goes_on.is_set()
+    goes_on.set()
 
 
 def test_quick_checks_take_no_virtual_time() -> None:

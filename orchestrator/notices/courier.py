@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ from orchestrator.notices.sending import Letter
 from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Message, Notice, Outcome
 from orchestrator.notices.wording import body_of, title_of
+from orchestrator.states import RunState
 from orchestrator.store.disk_space import SpaceReport
+from orchestrator.store.errors import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +108,19 @@ class Courier:
 
     async def _tried(self, message: Message, target: str) -> Outcome:
         title = title_of(message, self._rig)
-        outcome = await self._around.deliver(target, Letter(title, body_of(message, self._rig, self._state.store)))
+        body = body_of(message, self._rig, self._state.store, self._present(message))
+        outcome = await self._around.deliver(target, Letter(title, body))
         self._policy.note(outcome, asyncio.get_running_loop().time())
         self._state.keep_delivery(message, title, outcome, wall_time())
         if not outcome.is_delivered:
             logger.warning("notice to %s: %s: %s", outcome.target, outcome.status, outcome.detail)
         return outcome
+
+    def _present(self, message: Message) -> dict[str, RunState]:
+        """Return the states of the message's runs as they are now, of those that the store tells."""
+        found = {}
+        with suppress(StoreError):
+            for run_id in {entry.notice.run_id for entry in message.entries}:
+                if run_id is not None and (state := self._around.reader.state_of(run_id)) is not None:
+                    found[run_id] = state
+        return found

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.events import RunUpdate
+from orchestrator.events.run_words import NOT_STORED
+from orchestrator.states import RunState
 from protocols.techniques import TECHNIQUE_KINDS
 
 # Of a run whose records come seldom, so many times its longest pause so far is still none to be alarmed about.
@@ -32,6 +34,8 @@ class _Seen:
     samples: int
     at_s: float
     longest_s: float = 0.0
+    # Since then a cause of the pause was seen that is none of the test's own.
+    is_cut_off: bool = False
 
 
 class RecordWatch:
@@ -57,8 +61,12 @@ class RecordWatch:
             elif update.samples != before.samples:
                 # A pause that was told counts only as far as was waited for: after an outage of hours, the next one
                 # would be told after three times as many.
-                longest_s = max(before.longest_s, min(now_s - before.at_s, self._patience_s(before)))
+                longest_s = before.longest_s
+                if not before.is_cut_off:
+                    longest_s = max(longest_s, min(now_s - before.at_s, self._patience_s(before)))
                 before = _Seen(update.samples, now_s, longest_s)
+            # A tester that is away and a disk that takes nothing say nothing of the pauses between a test's records.
+            before.is_cut_off |= update.state is RunState.UNSEEN or update.reason.startswith(NOT_STORED)
             seen[update.run_id] = before
             silent_s = now_s - before.at_s
             if silent_s > self._patience_s(before):

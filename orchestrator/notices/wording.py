@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator.bench.notice_settings import NoticeSettings
 from orchestrator.clock.local_time import local_time
@@ -16,6 +17,8 @@ from orchestrator.states import RunState
 
 # A phone shows about so much of a title, and so many lines are read.
 _TITLE_LENGTH = 120
+# Of the rig's name a title has so much at most: the word that it has tripped, which comes last, must not be cut.
+_RIG_LENGTH = 32
 _LINES = 20
 # So many notices of one run are named in a title, more are counted.
 _FEW = 4
@@ -44,12 +47,18 @@ def title_of(message: Message, rig: str) -> str:
     gravest = _gravest_first(message.entries)[0]
     why = f" ({_WHY[gravest.reason]})" if gravest.reason in _WHY else ""
     if len(message.entries) + message.left_out == 1:
-        return f"[{word}] {rig}: {_subject(gravest.notice)}{why}"[:_TITLE_LENGTH]
+        room = _TITLE_LENGTH - len(f"[{word}] : {why}") - min(len(rig), _RIG_LENGTH)
+        return f"[{word}] {rig[:_RIG_LENGTH]}: {_subject(gravest.notice, room)}{why}"[:_TITLE_LENGTH]
     return f"[{word}] {rig}: {_counted(message)}{why}"[:_TITLE_LENGTH]
 
 
-def body_of(message: Message, rig: str, store: Path | None = None) -> str:
-    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged, and where."""
+def body_of(
+    message: Message, rig: str, store: Path | None = None, present: Mapping[str, RunState] = MappingProxyType({})
+) -> str:
+    """Return the whole text, as plain lines: what happened and when, what to do, how it is acknowledged, and where.
+
+    ``present`` has the states of runs as they are now: a message that has waited asks for nothing that is done.
+    """
     if message.is_test:
         return (
             f"{rig} has sent this to every target of its bench file, as it does once a day. Nothing has happened.\n"
@@ -59,7 +68,7 @@ def body_of(message: Message, rig: str, store: Path | None = None) -> str:
     lines = [_line(entry) for entry in entries[:_LINES]]
     if (more := len(entries) - len(lines) + message.left_out) > 0:
         lines.append(f"... and {more} more: 'cellrig notices list', or 'cellrig runs' for what became of each run.")
-    to_do = _to_dos([entry.notice for entry in entries[:_LINES]])
+    to_do = _to_dos([entry.notice for entry in entries[:_LINES]], present)
     gravest = entries[0].notice
     if gravest.severity is Severity.ALARM:
         ack = f"cellrig notices ack {gravest.run_id or repr(str(gravest.kind))}"
@@ -71,15 +80,22 @@ def body_of(message: Message, rig: str, store: Path | None = None) -> str:
     return "\n".join([*lines, *([""] if to_do else []), *to_do])
 
 
-def _to_dos(notices: Sequence[Notice]) -> list[str]:
+def _to_dos(notices: Sequence[Notice], present: Mapping[str, RunState]) -> list[str]:
     """Say what a person does about notices, each thing once, of which the gravest is the first.
 
-    Of a run it is one thing: by its state, which says more than what was seen before, else by the gravest of these.
+    Of a run it is one thing: by its state now, which says more than what was seen before, else by the gravest of these.
     """
-    by_run = {it.run_id: said for it in notices if it.kind == EventKind.STATE and (said := _about_state(it))}
+    newest: dict[str | None, Notice] = {}
+    for it in notices:
+        if it.kind == EventKind.STATE and (it.run_id not in newest or newest[it.run_id].number < it.number):
+            newest[it.run_id] = it
+    by_run = {run_id: said for run_id, it in newest.items() if (said := _about_state(it, present.get(run_id or "")))}
+    back = {it.run_id: it.number for it in notices if it.kind == EventKind.LINK_BACK}
     of_rig = []
     for it in notices:
-        if it.kind != EventKind.STATE and it.run_id not in by_run:
+        is_over = it.kind == EventKind.LINK_LOST and back.get(it.run_id, it.number) > it.number
+        is_over |= it.kind == EventKind.STOP_NOT_CONFIRMED and _is_known(present.get(it.run_id or ""))
+        if it.kind != EventKind.STATE and it.run_id not in by_run and not is_over:
             said = about_event(it.kind, it.severity, it.run_id, it.channel)
             if it.run_id is None or not said:
                 of_rig.append(said)
@@ -88,10 +104,18 @@ def _to_dos(notices: Sequence[Notice]) -> list[str]:
     return [said for said in dict.fromkeys((*by_run.values(), *of_rig)) if said]
 
 
-def _about_state(notice: Notice) -> str:
+def _is_known(state: RunState | None) -> bool:
+    return state is not None and state is not RunState.UNKNOWN
+
+
+def _about_state(notice: Notice, present: RunState | None) -> str:
+    """Say what a person does about a run that came to a state, or, where it has left that, about its state now."""
     word, _, reason = notice.sentence.partition(": ")
-    state = _STATES.get(word)
-    return "" if state is None else what_to_do(state, notice.run_id or "", notice.channel or "", reason)
+    told = _STATES.get(word)
+    if told is None:
+        return ""
+    has_moved = present is not None and present is not told
+    return what_to_do(present or told, notice.run_id or "", notice.channel or "", "" if has_moved else reason)
 
 
 def _gravest_first(entries: Sequence[Entry]) -> list[Entry]:
@@ -110,9 +134,10 @@ def _is_stop(notice: Notice) -> bool:
     return notice.kind == EventKind.STATE and notice.severity is Severity.ALARM
 
 
-def _subject(notice: Notice) -> str:
-    where = _where(notice.channel, notice.label)
-    return f"{where}: {_word(notice)}" if where else _word(notice)
+def _subject(notice: Notice, room: int) -> str:
+    """Say where something has happened, and what; where both are too long for the title, the place is cut."""
+    where, word = _where(notice.channel, notice.label), _word(notice)
+    return f"{where[: max(0, room - len(word) - 2)]}: {word}" if where else word
 
 
 def _where(*parts: str | None) -> str:

@@ -15,6 +15,7 @@ from orchestrator.preflight.machine_checks import backup_check, clock_check, dis
 from orchestrator.runs.request import RunRequest
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
+from orchestrator.store.health import CLOCKS_DIFFER_S
 from protocols.forecast import forecast
 
 _NO_SERVICE = "only a running service can tell (cellrig serve)"
@@ -43,6 +44,6 @@ def checks_alone(
     if not bench.is_simulated:
         made.append(clock_check(is_clock_synchronised()))
     if store.exists():
-        newest = max((at for at, _ in backups(store)), default=None)
+        newest = max((at for at, _ in backups(store) if at <= now_unix_s + CLOCKS_DIFFER_S), default=None)
         made.append(backup_check(newest, now_unix_s, settings))
     return in_order(with_unasked(made, _NO_SERVICE), settings.refuse)

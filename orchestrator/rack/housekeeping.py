@@ -77,7 +77,8 @@ class Housekeeping:
     async def _back_up_daily(self) -> None:
         # By the clock of people and disks: 'cellrig store backup' beside a fast rack names its backups by it too.
         now = others_unix_s()
-        if now - self._tried_unix_s < BACKUP_EVERY_S:
+        # One that was made in a time to come was made by a clock that has been set back since.
+        if 0 <= now - self._tried_unix_s < BACKUP_EVERY_S:
             return
         try:
             made = [at for at, _ in backups(self._store.path, self._backup_folder)]

@@ -1,10 +1,17 @@
-"""Makes the checks that may block on threads, each question once at a time: a share that hangs holds one thread."""
+"""Makes the checks that may block on threads, each question once at a time: a share that hangs holds one thread.
+
+These threads are daemons and belong to no pool. The end of the service waits for none of them, and what loads programs
+on the pool of the loop finds it free, however many shares hang.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
 
 from orchestrator.checks import Check
 from orchestrator.clock.scaled import in_loop_time
@@ -13,6 +20,30 @@ from orchestrator.preflight.common import SlowCheck
 # How often it is looked whether anybody still waits, in seconds.
 _LOOK_S = 0.25
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class DaemonThreads(Executor):
+    """Calls each function on a daemon thread of its own."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """Begin a call, and return what will have its result."""
+        future: Future[_T] = Future()
+        # A call that has begun is not called off.
+        future.set_running_or_notify_cancel()
+
+        def call() -> None:
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as err:  # noqa: BLE001 - whatever it is, it is raised where the result is awaited
+                future.set_exception(err)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=call, name="slow check", daemon=True).start()
+        return future
+
 
 class SlowChecks:
     """The checks of one service that ask a share, or another program. ``clock`` is in real seconds."""
@@ -20,6 +51,7 @@ class SlowChecks:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._asked: dict[str, asyncio.Future[Check]] = {}
+        self._threads = DaemonThreads()
 
     async def make(
         self, checks: Mapping[str, SlowCheck], within_s: float, is_over: Callable[[], bool] = lambda: False
@@ -29,11 +61,11 @@ class SlowChecks:
         Who asks what is being asked already waits for that answer. ``is_over``: nobody wants the answers any more, and
         those that are not made yet are left out.
         """
-        asked = []
+        asked, loop = [], asyncio.get_running_loop()
         for what, (check, _) in checks.items():
             before = self._asked.get(what)
             if before is None or before.done():
-                before = self._asked[what] = asyncio.ensure_future(asyncio.to_thread(check))
+                before = self._asked[what] = loop.run_in_executor(self._threads, check)
             asked.append(before)
         # Shares and other programs go by no clock of ours, whatever the loop's is.
         until_s = self._clock() + within_s
