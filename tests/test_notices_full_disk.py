@@ -54,6 +54,26 @@ async def test_a_full_disk_is_told_although_nothing_can_be_stored_on_it(store: S
     assert people.titles() == [FULL, FULL]
 
 
+async def test_what_was_told_on_a_full_disk_is_not_told_again_by_the_next_service(store: Store) -> None:
+    """Its file takes the notices, then nothing while they are told; that they were told is kept once there is room.
+
+    Faults F01.
+    """
+    full = "CREATE TRIGGER full BEFORE UPDATE ON notice BEGIN SELECT raise(ABORT, 'database or disk is full'); END"
+    async with told(store, **ONCE) as people:
+        with closing(sqlite3.connect(notices_path(store.path))) as other:
+            other.execute(full)
+            people.happen(EventKind.CLOCK_JUMPED)
+            people.happen(EventKind.LOG_GROWS)
+            await asyncio.sleep(60)
+            assert people.titles() == ["phone [warning] rack-1: 2 warnings: 1 x clock jumped, 1 x log grows"]
+            other.execute("DROP TRIGGER full")
+        await asyncio.sleep(60)
+    async with told(store, people, **ONCE):
+        await asyncio.sleep(60)
+    assert len(people.got) == 1
+
+
 async def test_a_reserve_is_given_free_before_people_are_called(store: Store) -> None:
     """While it stands, housekeeping makes room with it; only then is the disk full."""
     reserve_path(store.path).write_bytes(b"reserve")

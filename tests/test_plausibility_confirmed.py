@@ -114,6 +114,9 @@ async def test_rest_refuses_and_then_tells_every_step(client: Client) -> None:
     assert "31.4 mA is 40 mA/cm2" in told["error"]
     assert "confirm_implausible" in told["error"]
     assert "second_person" in told["error"]
+    # Notices and the MQTT feed take the sentence from there: with its end, which says what to do.
+    (trace,) = (event.message for event in client.service.store.events() if event.kind == EventKind.REFUSED)
+    assert trace.endswith(" ".join(told["error"].split()))
     assert (await client.get("/runs"))["runs"] == []
     told = await client.post("/runs", {**order, "confirm_implausible": "Ada"}, 422)
     assert "second_person" in told["error"]

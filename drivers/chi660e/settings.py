@@ -16,6 +16,11 @@ from drivers.table_settings import TableSettings
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[A-Za-z0-9_/\\-]*")
 
 
+def can_be_named(folder: Path) -> bool:
+    """Return whether a macro can name a folder: letters, digits, dash and underscore, without blanks and dots."""
+    return _FOLDER.fullmatch(folder.as_posix()) is not None
+
+
 def _default_command_line() -> Literal["literal", "list"]:
     return "literal" if sys.platform == "win32" else "list"
 

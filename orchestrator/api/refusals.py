@@ -19,7 +19,10 @@ REFUSALS_PATH = f"{API}/refusals"
 # A flood of wrong tokens must not fill the store, nor hide the trace of an order: so many events in a period, then one
 # with the count. While the flood goes on the period doubles, up to an hour: 480 events a day.
 _MOST, _PERIOD_S, _LONGEST_PERIOD_S = 20, 60.0, 3600.0
-_PATH_SHOWN, _SENTENCE_SHOWN = 100, 300
+_PATH_SHOWN = 100
+# What is wrong with an order, and what to do, of which a person reads in a notice: two implausible values with their
+# sources have 900. One sentence of what was typed has no end.
+_SENTENCE_SHOWN = 1200
 
 
 class _Budget:
@@ -61,7 +64,8 @@ class Refusals:
         if (unseen := budget.spend(self._clock())) is None:
             return
         more = f" ({unseen} more before it)" if unseen else ""
-        said = " ".join(sentence.split())[:_SENTENCE_SHOWN]
+        said = " ".join(sentence.split())
+        said = said if len(said) <= _SENTENCE_SHOWN else f"{said[:_SENTENCE_SHOWN]} ..."
         message = f"{method} {_printable(path)[:_PATH_SHOWN]} of {who or 'nobody named'} was refused: {said}{more}"
         self._add(message)
 

@@ -21,7 +21,7 @@ from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings
 from drivers.smu import SmuModel
 from orchestrator.bench.settings import BenchSettings, load_bench
-from orchestrator.bench.simulated import SIMULATED_DEVID
+from orchestrator.bench.simulated import SIMULATED_DEVID, jobs_place
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, serial_of
 from orchestrator.clock.scaled import ScaledClock
 
@@ -70,11 +70,11 @@ def ensure_simulated_rack(
     if (before := standing_rack(store)) is not None:
         return before, _told_of_standing(before, speed, cells)
     clock = _next_clock(1.0 if speed is None else speed, last_unix_s)
+    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-", dir=jobs_place(store.absolute().parent))
     process, addresses = _started_rack(clock, seed, cells)
     bench = _bench_file(store)
     steps = bench.with_name(f"{store.name}.step-files")
     steps.mkdir(exist_ok=True)
-    jobs = tempfile.mkdtemp(prefix="cellrig-jobs-")
     bench.write_text(_simulated_bench(steps, jobs, addresses, clock, in_file), encoding="utf-8")
     where = f"simulated rack at {addresses[0]}, process {process}; it goes on when the service dies"
     settings = load_bench(bench)

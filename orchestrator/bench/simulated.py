@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.chi660e.cycling_tester import PotentiostatCycler
 from drivers.chi660e.popups import Popup
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
-from drivers.chi660e.settings import Chi660eSettings
+from drivers.chi660e.settings import Chi660eSettings, can_be_named
 from drivers.errors import SettingsError
 from drivers.interfaces import BatteryTester, HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings, streams
@@ -157,7 +158,7 @@ def model_of(name: str, kind: str) -> str | None:
 def simulated_bench() -> BenchSettings:
     """Return the settings of the built-in simulated bench, with no particular folder for its files."""
     folder = tempfile.gettempdir()
-    chi = simulated_chi_settings(Path(folder), SIMULATED_CHI)
+    chi = simulated_chi_settings(Path(Path(folder).anchor, "jobs"), SIMULATED_CHI)
     testers = (simulated_tester_settings(folder), simulated_smu_settings())
     return BenchSettings(tester=testers, potentiostat=chi)
 
@@ -266,7 +267,7 @@ async def _simulated_potentiostat(
 
     control = BenchControl(simulated.leads, working=getattr(asyncio.get_running_loop(), "busy", None))
     await control.start()
-    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cellrig-jobs-", dir=jobs_place()) as folder:
         screen = Path(folder) / "screen.json"
         settings = simulated_chi_settings(Path(folder), name).model_copy(update=dict(periods_s or {}))
         start = Launcher(control, screen=screen)
@@ -274,6 +275,22 @@ async def _simulated_potentiostat(
             yield settings, Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
         finally:
             await control.close()
+
+
+def jobs_place(*others: Path) -> Path:
+    """Return where the jobs of a simulated CHI660E can be: its macros name no folder with a blank, a dot or a tilde.
+
+    The usual folder of temporary files has one where the name of its user has, or is long and shortened by Windows.
+    """
+    places = (Path(tempfile.gettempdir()), *others, Path(os.environ.get("PUBLIC", "/tmp")))  # noqa: S108 - mkdtemp's
+    for place in places:
+        if can_be_named(place) and os.access(place, os.W_OK):
+            return place
+    raise SettingsError(
+        f"no folder for the jobs of the simulated CHI660E among {', '.join(map(str, dict.fromkeys(places)))}: its "
+        "macros can name only folders of letters, digits, dash and underscore; set TMPDIR (on Windows TEMP) to one "
+        "that you may write"
+    )
 
 
 def simulated_chi_settings(folder: Path, name: str) -> Chi660eSettings:

@@ -188,6 +188,7 @@ class Dispatcher:
         if now_s >= self._beat_s:
             self._beat_s = now_s + BEAT_S
             self._state.keep_mark(BEAT, wall_time())
+            self._state.note_late()
         today = _local_now()
         at = self._settings.test_at if isinstance(self._settings.test_at, time) else None
         if daily_test_is_due(today, at, self._tested):

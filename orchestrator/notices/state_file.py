@@ -70,6 +70,8 @@ class StateFile:
         self.store = real_path(store)
         self.path = notices_path(self.store)
         self._is_told = False
+        # Notices that were told while the file took nothing, and when.
+        self._late: dict[int, float] = {}
         self._connection: sqlite3.Connection | None = None
         if create:
             self._connection = self._try(self._opened_or_anew, None)
@@ -132,9 +134,17 @@ class StateFile:
 
     def note_told(self, message: Message, at_unix_s: float) -> None:
         """Keep that a target has taken the notices of a message."""
-        for entry in message.entries:
-            sql = "UPDATE notice SET told_unix_s = ? WHERE number = ? AND told_unix_s IS NULL"
-            self._write(sql, at_unix_s, entry.notice.number)
+        if self._connection is not None:
+            self._late |= dict.fromkeys((entry.notice.number for entry in message.entries), at_unix_s)
+            self.note_late()
+
+    def note_late(self) -> None:
+        """Keep what was told while the file took nothing, as on a full disk: a restart would tell it again."""
+        sql = "UPDATE notice SET told_unix_s = ? WHERE number = ? AND told_unix_s IS NULL"
+        for number, at_unix_s in tuple(self._late.items()):
+            if self._write(sql, at_unix_s, number) < 0:
+                return
+            del self._late[number]
 
     def untold_of(self, incident: int) -> list[Notice]:
         """Return the notices of an incident that no target has taken, oldest first."""
@@ -274,10 +284,11 @@ class StateFile:
         return self._try(lambda: [dict(row) for row in connection.execute(sql, values)], [])
 
     def _write(self, sql: str, *values: object) -> int:
+        """Return how many rows were changed; -1 where the file takes nothing."""
         connection = self._connection
         if connection is None:
-            return 0
-        return self._try(lambda: connection.execute(sql, values).rowcount, 0)
+            return -1
+        return self._try(lambda: max(0, connection.execute(sql, values).rowcount), -1)
 
     def _try(self, act: Callable[[], _T], otherwise: _T) -> _T:
         try:
