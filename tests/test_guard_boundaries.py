@@ -69,6 +69,13 @@ def test_check_that_its_cutoff_ended_finds_no_cell_whatever_its_resistance() -> 
         assert told.endswith("no cell, or bad contact")
 
 
+@pytest.mark.parametrize(("ohm", "shown"), [(999_000.0, "9.99e+05 ohm"), (1e6, "1 Mohm"), (9.984e8, "998.4 Mohm")])
+def test_resistance_of_no_contact_is_told_in_megohms(ohm: float, shown: str) -> None:
+    """Whoever reads it at the holder need not count the digits."""
+    (told,) = words(StepWatch(SEGMENT), ran(1, ohm))
+    assert told.partition(";")[0].endswith(shown)
+
+
 @pytest.mark.parametrize("guards", [Guards(), Guards(resistance_low_ohm=LOW), Guards(resistance_high_ohm=HIGH)])
 def test_check_without_both_ends_of_a_window_judges_nothing(guards: Guards) -> None:
     """What a recipe does not say is not assumed."""

@@ -86,3 +86,12 @@ async def test_too_many_questions_are_told_to_come_later(client: Client) -> None
     client.rig.tester.faults.mend()
     assert (await client.post("/preflight", ORDER))["checks"]
     assert not any("preflight" in event.message for event in client.service.store.events())
+
+
+async def test_mistyped_question_leaves_no_trace(client: Client) -> None:
+    """Nothing was ordered, and nobody is told; the same mistake in an order is kept."""
+    wrong = ORDER | {"cell": "no-such-cell"}
+    for path in ("/preflight", "/runs"):
+        await client.post(path, wrong, 422)
+    refused = [event.message for event in client.service.store.events() if "was refused" in event.message]
+    assert [message.split()[1] for message in refused] == ["/api/v1/runs"]

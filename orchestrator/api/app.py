@@ -40,6 +40,8 @@ from protocols.errors import InputError
 
 API, OPENAPI = browser.API, browser.OPENAPI
 
+# They are asked with a body, and order nothing.
+_QUESTIONS = frozenset({f"{API}/preflight"})
 _STATUS: Statuses = (
     (NoSuchThing, 404),
     (CommandRefused, 409),
@@ -112,6 +114,6 @@ async def _docs(request: Request) -> HTMLResponse:
 
 def _trace(request: Request, sentence: str) -> None:
     """Store that an order was refused; a refused question changes nothing and leaves no trace."""
-    if request.method != "GET":
+    if request.method != "GET" and request.url.path not in _QUESTIONS:
         who = person_in(request.scope.get(BODY, b"")) or request.query_params.get("owner", "")[:64]
         request.app.state.refusals.note(request.method, request.url.path, who, sentence)
