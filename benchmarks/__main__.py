@@ -12,6 +12,7 @@ from functools import partial
 from benchmarks import (
     backfill,
     channel_hours,
+    commissioning,
     compare,
     cutoffs,
     decisions,
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "guards": guards.measure,
     "limits": limits.measure,
     "spectra": spectra.measure,
+    "commissioning": commissioning.measure,
     "timeleft": time_left.measure,
     "cutoffs": cutoffs.measure,
     "decisions": decisions.measure,

@@ -22,6 +22,7 @@ class CheckName(StrEnum):
     TESTER = "tester"
     CALIBRATION = "calibration"
     VERSIONS = "versions"
+    COMMISSIONED = "commissioned"
     ENVELOPE = "envelope"
     LIMITS = "limits"
     FOLDER = "folder"

@@ -50,7 +50,7 @@ class NewareClient:
     """Asks one BTS API server, one request at a time."""
 
     def __init__(self, connect: Connect, username: str, password: str, reply_timeout_s: float = 30.0) -> None:
-        self._connect = connect
+        self.connect = connect
         self._login = (username, password)
         self._reply_timeout_s = reply_timeout_s
         self._link: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -59,6 +59,10 @@ class NewareClient:
         # True from sending until the whole reply is read: a cancelled exchange leaves its reply in the stream.
         self._unread = False
         self._lock = asyncio.Lock()
+
+    def login(self) -> wire.Request:
+        """Return the request that begins every connection."""
+        return wire.connect(*self._login)
 
     async def ask(self, request: wire.Request) -> ET.Element:
         """Send one request and return its reply's tree; raises as ``ask_for`` does."""
@@ -104,14 +108,14 @@ class NewareClient:
         await self._drop()
         try:
             async with asyncio.timeout(self._reply_timeout_s):
-                link = self._link = await self._connect()
+                link = self._link = await self.connect()
         except TimeoutError as err:
             raise NoReply(f"no connection within {self._reply_timeout_s:g} s") from err
         except OSError as err:
             raise ConnectionFailed(f"no connection: {err}") from err
         self._framer, self._frames = Framer(), []
         try:
-            root = await self._exchange(link, wire.connect(*self._login), wire.parse)
+            root = await self._exchange(link, self.login(), wire.parse)
         except ConnectionFailed:
             await self._drop()
             raise

@@ -9,9 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
+from drivers.interfaces import HostLoss
 from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
+from protocols.program import Program
+from protocols.program_steps import powered
 
 # In every manual of the vendor's, and so no secret (reference neware-ct4008, section 2.2).
 _VENDORS_PASSWORD = "neware"  # noqa: S105 - the vendor's published default
@@ -22,7 +25,8 @@ class UnitSettings(TableSettings):
     """One unit of eight channels with the limits of its datasheet (reference neware-ct4008, sections 1.2 and 1.3).
 
     ``current_ranges_a`` are pairs of the smallest current to set and full scale. Negative voltage is off unless the
-    unit's own datasheet allows it.
+    unit's own datasheet allows it. ``stops_below_zero``: whether a step's cutoff below 0 V (``Stop_Volt``, appendix A:
+    UNSURE) ends the step as written; where it does not, programs with one are refused.
     """
 
     devid: int = Field(ge=0)
@@ -37,6 +41,7 @@ class UnitSettings(TableSettings):
         (0.01, 0.1),
     )
     holds_voltage_on_discharge: bool = True
+    stops_below_zero: bool = True
 
     @model_validator(mode="after")
     def _sane(self) -> UnitSettings:
@@ -69,6 +74,8 @@ class NewareSettings(BatteryTesterSettings):
     below 5 s is refused: live values are no fresher. ``confirm_timeout_s`` bounds the wait for a start or stop to show.
     ``start_may_arrive_s``: for so long a start whose reply is lost may still reach the tester.
     ``start_time_tolerance_s``: a test that began earlier than so much before its start was sent is not ours.
+    ``host_loss``: what the channels do without this computer; ``refresh_s``: how old at worst a value or a record is
+    when BTS shows it first. ``cellrig commission`` finds both out.
     """
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
@@ -85,6 +92,8 @@ class NewareSettings(BatteryTesterSettings):
     confirm_timeout_s: float = Field(default=30.0, gt=0)
     start_may_arrive_s: float = Field(default=600.0, ge=0)
     start_time_tolerance_s: float = Field(default=300.0, ge=1)
+    host_loss: HostLoss = HostLoss.RIDES_ON
+    refresh_s: float = Field(default=5.0, ge=5.0, le=600.0)
     time_zone: str = "UTC"
     step_file_version: str = "17"
     client_version: str = "BTS Client 8.0.0.478(2024.06.24)(R3)"
@@ -108,9 +117,24 @@ class NewareSettings(BatteryTesterSettings):
 
     def envelope(self, channel: str) -> ChannelEnvelope:
         """Return the abilities of a unit's channel from settings: no command of the API reports them."""
+        return self._unit_of(channel).envelope()
+
+    def problems(self, channel: str, program: Program) -> list[str]:
+        """Return every reason why a channel cannot run a program, cutoffs below zero among them."""
+        reasons = super().problems(channel, program)
+        if self._unit_of(channel).stops_below_zero:
+            return reasons
+        for segment in program.cycling:
+            for number, step in powered(segment.steps):
+                if not step.holds_voltage and step.target_v is not None and step.target_v < 0:
+                    cutoff = f"Step {number}: a cutoff at {step.target_v:g} V; this unit does not end a step below 0 V"
+                    reasons.append(f"{cutoff}, as commissioning has shown (stops_below_zero).")
+        return reasons
+
+    def _unit_of(self, channel: str) -> UnitSettings:
         for unit in self.units:
             if unit.place == channel.rpartition("-")[0]:
-                return unit.envelope()
+                return unit
         raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
 
     def secrets(self) -> frozenset[str]:

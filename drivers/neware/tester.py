@@ -14,7 +14,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import nan
+from math import ceil, nan
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -64,7 +64,6 @@ _TRAITS = BatteryTesterTraits(
     limits_read_back=False,
     limits_note="the step file was read back and equals the program; no command shows the limits in force",
     block_size=1000,  # section 4.5
-    refresh_s=_REFRESH_S,
 )
 
 
@@ -77,20 +76,21 @@ def _status_requests(addresses: tuple[wire.Address, ...]) -> tuple[wire.Request,
 class NewareTester:
     """A ``BatteryTester``: one BTS client with its middle machines and units."""
 
-    host_loss = HostLoss.RIDES_ON
     records_every_s = 0.0
     makes_folder = False
 
     def __init__(self, settings: NewareSettings, client: NewareClient, wall_time: Callable[[], float]) -> None:
         self.name = settings.name
+        self.host_loss: HostLoss = settings.host_loss
         self.poll_period_s = settings.poll_period_s
         self.traits = replace(
             _TRAITS,
+            refresh_s=settings.refresh_s,
             start_arrives_within_s=settings.start_may_arrive_s,
             start_time_tolerance_s=settings.start_time_tolerance_s,
         )
         self._settings = settings
-        self._client = client
+        self.client = client
         self._wall_time = wall_time
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
@@ -104,7 +104,7 @@ class NewareTester:
 
         Asked again, it forgets no channel that has been there: its cell may still be under current.
         """
-        told = await self._client.ask(wire.getdevinfo())
+        told = await self.client.ask(wire.getdevinfo())
         found = replies.devices(told)
         self._versions = versions.versions(told)
         self._addresses |= {address.channel: address for address in found}
@@ -113,7 +113,7 @@ class NewareTester:
 
     async def close(self) -> None:
         """Close the connection; running channels continue without it, and none is known here any more."""
-        await self._client.close()
+        await self.client.close()
         self._addresses = {}
 
     def channels(self) -> tuple[str, ...]:
@@ -123,6 +123,10 @@ class NewareTester:
     def channel_names(self) -> tuple[str, ...]:
         """Return the channels that the settings describe, in rack order."""
         return self._settings.channel_names()
+
+    def address_of(self, channel: str) -> wire.Address:
+        """Return the address of a channel that ``open`` has found. Raises SettingsError for another."""
+        return self._address(channel)
 
     def versions(self) -> str:
         """Return what BTS told last of its hardware and programs, in one line."""
@@ -172,7 +176,7 @@ class NewareTester:
         ``NewareClient.ask`` raises.
         """
         for attempt in range(1, _READ_ATTEMPTS + 1):
-            root = await self._client.ask(request)
+            root = await self.client.ask(request)
             try:
                 return values(root, attempt == _READ_ATTEMPTS)
             except BadReply as err:
@@ -180,7 +184,7 @@ class NewareTester:
                 if attempt == _READ_ATTEMPTS:
                     raise
                 # What is left of a reply must not be taken for the answer to the next question.
-                await self._client.reconnect()
+                await self.client.reconnect()
         raise AssertionError("unreachable")
 
     async def load(self, channel: str, segment: CyclingSegment, label: str) -> LoadedProgram:
@@ -203,7 +207,7 @@ class NewareTester:
 
     async def light(self, channel: str, *, on: bool) -> None:
         """Switch a channel's lamp (reference neware-ct4008, section 4.9); sent once, whatever becomes of the reply."""
-        if not wire.outcome(await self._client.ask(wire.light(self._address(channel), on)), "light"):
+        if not wire.outcome(await self.client.ask(wire.light(self._address(channel), on)), "light"):
             raise Refused(f"BTS refused to switch the lamp of channel {channel}")
 
     async def start(self, program: LoadedProgram, barcode: str) -> TestIdentity:
@@ -222,7 +226,7 @@ class NewareTester:
         request = wire.start(self._address(channel), program.location, barcode, backup)
         said = "ok"
         try:
-            if not wire.outcome(await self._client.ask(request), "start"):
+            if not wire.outcome(await self.client.ask(request), "start"):
                 said = "BTS refused"
         except (OutcomeUnknown, BadReply) as err:
             said = str(err)
@@ -279,27 +283,30 @@ class NewareTester:
         raise NotConfirmed(f"channel {channel} could not be stopped; switch it off by hand at the tester")
 
     async def _is_quiet(self, channel: str) -> bool:
-        """Confirm a stop: not busy, and the same record count over two polls."""
-        first = await self._watch(channel, lambda _: True)
-        await asyncio.sleep(_REFRESH_S)
-        second = await self._watch(channel, lambda _: True)
-        if first is None or second is None:
-            return False
-        return first.state.is_at_rest and second.state.is_at_rest and first.record_count == second.record_count
+        """Confirm a stop: not busy, and the same record count over two polls, once late records have come."""
+        for _ in range(ceil(self._settings.refresh_s / _REFRESH_S)):
+            first = await self._watch(channel, lambda _: True)
+            await asyncio.sleep(_REFRESH_S)
+            second = await self._watch(channel, lambda _: True)
+            if first is None or second is None or not (first.state.is_at_rest and second.state.is_at_rest):
+                return False
+            if first.record_count == second.record_count:
+                return True
+        return False
 
     async def _plain_stop(self, identity: TestIdentity) -> None:
-        if not wire.outcome(await self._client.ask(wire.stop(self._address(identity.channel))), "stop"):
+        if not wire.outcome(await self.client.ask(wire.stop(self._address(identity.channel))), "stop"):
             raise Refused(f"BTS refused to stop channel {identity.channel}")
 
     async def _stop_anew(self, identity: TestIdentity) -> None:
-        await self._client.reconnect()
+        await self.client.reconnect()
         await self._plain_stop(identity)
 
     async def _goto_end(self, identity: TestIdentity) -> None:
         if identity.end_step is None:
             raise Refused(f"the number of the end step on channel {identity.channel} is not known")
         if not wire.outcome(
-            await self._client.ask(wire.goto(self._address(identity.channel), identity.end_step)), "goto"
+            await self.client.ask(wire.goto(self._address(identity.channel), identity.end_step)), "goto"
         ):
             raise Refused(f"BTS refused to send channel {identity.channel} to its end step")
 
@@ -313,7 +320,7 @@ class NewareTester:
             identity.channel, rest, _NOT_IN_NAMES.sub("_", f"off-{identity.barcode}")[:_LONGEST_LABEL]
         )
         request = wire.reset(self._address(identity.channel), loaded.location)
-        if not wire.outcome(await self._client.ask(request), "reset"):
+        if not wire.outcome(await self.client.ask(request), "reset"):
             raise Refused(f"BTS refused to replace the schedule of channel {identity.channel}")
 
     async def records(self, identity: TestIdentity, last: Sample | None, count: int) -> list[Sample]:
@@ -321,7 +328,7 @@ class NewareTester:
         address = self._address(identity.channel)
         first = 1 if last is None else last.sequence + 1
         request = wire.download(address, identity.test_id, first, count)
-        reply = await self._client.ask_for(request, record_columns.parse)
+        reply = await self.client.ask_for(request, record_columns.parse)
         if record_columns.first_record(reply) is None and count > 0:
             raise RecordsLost(first, await self._oldest(identity, first) - 1)
         return record_columns.records(reply, address, identity.test_id, last, count, self._clock)
@@ -332,9 +339,9 @@ class NewareTester:
         gone, there = first, await self.record_count(identity)
         while there - gone > 1:
             middle = (gone + there) // 2
-            root = await self._client.ask(wire.download(address, identity.test_id, middle, 1))
+            root = await self.client.ask(wire.download(address, identity.test_id, middle, 1))
             gone, there = (middle, there) if replies.first_record(root) is None else (gone, middle)
-        root = await self._client.ask(wire.download(address, identity.test_id, there, 1))
+        root = await self.client.ask(wire.download(address, identity.test_id, there, 1))
         if replies.first_record(root) != there:
             raise BadReply(f"BTS says that test {identity.test_id} has {there} records and sends none")
         return there
@@ -364,7 +371,7 @@ class NewareTester:
     async def event_log(self, identity: TestIdentity) -> list[LogEntry]:
         """Return the tester's own log of the test."""
         address = self._address(identity.channel)
-        root = await self._client.ask(wire.downloadlog(address, identity.test_id))
+        root = await self.client.ask(wire.downloadlog(address, identity.test_id))
         self._clock.follow(None)
         return replies.log_entries(root, address, identity.test_id, self._clock.unix_time_s)
 

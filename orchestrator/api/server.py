@@ -114,7 +114,7 @@ async def _serve_owned(
             bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
             # By a clock that is faster than real ones no time server goes.
             synchronised = (lambda: None) if plan.bench.is_simulated else is_clock_synchronised
-            checks = PreflightPlan(plan.bench.preflight, bands, holders, is_clock_synchronised=synchronised)
+            checks = PreflightPlan(plan.bench.checks, bands, holders, is_clock_synchronised=synchronised)
             if plan.bench.notices is not None:
                 checks = replace(checks, notices=lambda: told_people_check(store, wall_time()))
             service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated, checks)

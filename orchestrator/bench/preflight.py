@@ -8,6 +8,10 @@
     calibrated = {ct4008 = 2026-03-01}        # the day of each instrument's last calibration
     versions = {ct4008 = "devtype 27"}        # what each instrument said of itself when it was commissioned
     ups_command = ["upsc", "rack@127.0.0.1"]  # prints the state of the power supply
+
+    [preflight.commissioned.ct4008]           # written by ``cellrig commission``
+    on = 2026-11-28
+    by = "ada"
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from datetime import date
 from pydantic import Field
 
 from drivers.table_settings import TableSettings
+from orchestrator.bench.commissioned import CommissionedSettings
 from orchestrator.checks import CheckName
 from protocols.plausibility import GROSS_FACTOR
 
@@ -33,7 +38,9 @@ class PreflightSettings(TableSettings):
     ``calibrated``: the day of an instrument's last calibration; they are calibrated once a year as a rule.
     ``versions``: what an instrument told of its versions when it was commissioned; ``ups_command``: a program with its
     arguments that prints the state of the uninterruptible power supply, as ``upsc`` of NUT does.
-    ``second_person_factor``: what lies so many times outside of its usual band needs the names of two persons.
+    ``commissioned``: who has tried which instrument, and what was found; ``warn_uncommissioned``: whether it is told of
+    one that nobody has. ``second_person_factor``: what lies so many times outside of its usual band needs
+    the names of two persons.
     """
 
     refuse: tuple[CheckName, ...] = ()
@@ -41,7 +48,16 @@ class PreflightSettings(TableSettings):
     backup_max_age_h: float = Field(default=26.0, gt=0, le=24 * 365)
     calibrated: Mapping[str, date] = Field(default_factory=dict)
     versions: Mapping[str, str] = Field(default_factory=dict)
+    commissioned: Mapping[str, CommissionedSettings] = Field(default_factory=dict)
+    warn_uncommissioned: bool = True
     ups_command: tuple[str, ...] = ()
     calibration_valid_days: int = Field(default=365, ge=1, le=3660)
     second_person_factor: float = Field(default=GROSS_FACTOR, ge=1, le=100)
     watch_s: float = Field(default=0.0, ge=0, le=WATCH_MAX_S)
+
+    def versions_of(self, name: str) -> str | None:
+        """Return what an instrument said of itself when it was commissioned, None where nobody has written it."""
+        if (typed := self.versions.get(name)) is not None:
+            return typed
+        tried = self.commissioned.get(name)
+        return None if tried is None or not tried.versions else tried.versions

@@ -132,6 +132,8 @@ class BenchSettings(TableSettings):
         named = [("calibrated", name) for name in settings.calibrated] + [
             ("versions", name) for name in settings.versions
         ]
+        there += [self.multiplexer.name] if self.multiplexer is not None else []
+        named += [("commissioned", name) for name in settings.commissioned]
         for setting, name in named:
             if name not in there:
                 known = ", ".join(dict.fromkeys(there))
@@ -142,6 +144,11 @@ class BenchSettings(TableSettings):
     def is_simulated(self) -> bool:
         """Whether no cell here is real: it is said so, or the instruments have a clock of their own."""
         return self.simulated or self.clock is not None
+
+    @property
+    def checks(self) -> PreflightSettings:
+        """The settings of the checks before a run; that simulated instruments were never tried is told nobody."""
+        return self.preflight.model_copy(update={"warn_uncommissioned": False}) if self.is_simulated else self.preflight
 
     @property
     def cycling_potentiostat(self) -> CyclingSettings | None:

@@ -209,6 +209,13 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
             yield tester, simulated
 
 
+def put_resistor(simulated: SimulatedBench, channel: str, ohm: float) -> None:
+    """Put a resistor into a holder of the built-in rack, in the place of its cell."""
+    from simulators.chi660e.terminals import ResistorCell
+
+    simulated.tester.swap_cell(channel, ResistorCell(ohm))
+
+
 @asynccontextmanager
 async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Station]:
     """Add a simulated CHI660E to the built-in rack, with a switch that connects any channel's cell to it.

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli import (
     cell_files,
     cells,
+    commission,
     demo,
     extensions,
     morning,
@@ -78,6 +79,14 @@ app.command(
         needs="for the second files of your own, for the last a service",
     )
 )(preflight.preflight)
+app.command(
+    epilog=examples(
+        "cellrig commission ct4008 --channel 21-1-3 --simulate --yes",
+        "cellrig commission ct4008 --channel 21-1-3 --simulate --list",
+        "cellrig commission ct4008 --channel 21-1-3 --bench bench.toml",
+        needs="for the last a bench file, and the resistor in the holder",
+    )
+)(commission.commission)
 app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(
     runs.list_runs
 )

@@ -8,6 +8,7 @@ from orchestrator.cli.output import WRONG_USE, fail
 
 # The libraries of each extra of pyproject.toml, by the names under which Python imports them.
 EXTRAS = {
+    "commission": ("tomlkit",),
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
     "oven": ("pymodbus",),
@@ -16,6 +17,7 @@ EXTRAS = {
     "smu": ("pyvisa", "pyvisa_py", "usb"),
 }
 _DOES = {
+    "commission": "edits a bench file",
     "mqtt": "publishes to a broker",
     "notices": "tells people",
     "oven": "asks an oven",

@@ -29,7 +29,7 @@ def checks_alone(
     No instrument is asked and no store is opened; the folder of step files is tried. Raises SettingsError for a channel
     that the bench does not have.
     """
-    channel, program, settings = request.channel, request.program, bench.preflight
+    channel, program, settings = request.channel, request.program, bench.checks
     tester = closed_tester_of(bench, channel)
     reasons = bench.problems(program, channel)
     reasons += station_problems(program, station_on(bench), channel, attended=True)

@@ -14,12 +14,13 @@ from orchestrator.checks import Check, CheckName, failed, not_asked, passed, war
 from orchestrator.store.disk_space import FLOOR_BYTES, existing, free_bytes, megabytes
 
 _SHARE = "see that the folder is there, its share connected, and this user allowed to write; then order the run again"
+_FINISH = "finish it: cellrig commission KIND --bench FILE"
 _TRIED = b"cellrig tries whether this folder can be written\n"
 
 
 def versions_check(tester: BatteryTester, settings: PreflightSettings) -> Check:
     """Judge whether an instrument is the one that was commissioned, by the versions that it tells of itself."""
-    name, confirmed = tester.name, settings.versions.get(tester.name)
+    name, confirmed = tester.name, settings.versions_of(tester.name)
     if not isinstance(tester, TellsVersions):
         return not_asked(CheckName.VERSIONS, f"{name} tells no versions of its hardware and programs")
     if not (told := tester.versions()):
@@ -34,6 +35,20 @@ def versions_check(tester: BatteryTester, settings: PreflightSettings) -> Check:
         do = "find out what was changed, try it on a dummy cell, then write the new versions into the bench file"
         return warned(CheckName.VERSIONS, other, do)
     return passed(CheckName.VERSIONS, f"{name} is as it was commissioned: {told}")
+
+
+def commissioned_check(name: str, settings: PreflightSettings) -> Check:
+    """Say who has tried an instrument on a resistor before the first cell; warn where nobody has."""
+    tried = settings.commissioned.get(name)
+    if tried is None:
+        never = f"nobody has commissioned {name}: its signs, limits and stop were never tried here"
+        todo = "put a resistor into a holder, then: cellrig commission KIND --bench FILE"
+        warn = warned if settings.warn_uncommissioned else not_asked
+        return warn(CheckName.COMMISSIONED, never, todo)
+    told = f"{name} was commissioned on {tried.on} by {tried.by}"
+    if tried.open:
+        return warned(CheckName.COMMISSIONED, f"{told}, and left open: {', '.join(tried.open)}", _FINISH)
+    return passed(CheckName.COMMISSIONED, told)
 
 
 def folder_check(tester: BatteryTester, free: Callable[[Path], int] = free_bytes) -> Check:

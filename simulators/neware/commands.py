@@ -22,7 +22,8 @@ from simulators.neware.replies import (
     step_row,
 )
 from simulators.neware.requests import Request
-from simulators.neware.schedule import Schedule, ScheduleError
+from simulators.neware.schedule import TICKS_PER_S, Schedule, ScheduleError
+from simulators.neware.schedule_as_taken import as_taken
 from simulators.neware.step_machine import Status
 from simulators.neware.stepfile import read_schedule
 from simulators.neware.tester import Channel, Tester
@@ -142,7 +143,7 @@ class Commands:
             channel, test = self._find_test(asked)
             place = _place(asked) | {
                 "testid": str(test.test_id) if test else "0",
-                "count": str(len(test)) if test else "0",
+                "count": str(self._shown(test)) if test else "0",
             }
             complete = channel is not None and (test is None or test.complete)
             rows.append(element("chl", place, "true" if complete else "false"))
@@ -158,8 +159,14 @@ class Commands:
             "count": asked.get("count", "0"),
             "auxid": asked.get("auxid", "0"),
         }
+        count = min(count, self._shown(test) - max(first, 1) + 1) if test else 0
         rows = record_rows(test, max(first, 1), count, self._clock) if test and count > 0 else []
         return reply(self._spelled("download"), [f"  {element('download', echo)}", *listed(rows)])
+
+    def _shown(self, test: StoredTest) -> int:
+        """Return how many records of a test are old enough to be shown."""
+        lag_ticks = round(self._quirks.record_lag_s * TICKS_PER_S)
+        return len(test) if not lag_ticks else test.made_by(self._tester.now_tick() - lag_ticks)
 
     def _step_layer(self, request: Request) -> str:
         asked = _only(request.named("downloadStepLayer"))
@@ -236,7 +243,7 @@ class Commands:
         path = self._local_path((asked.text or "").strip())
         try:
             data = read_small(path, _MAX_STEP_FILE_BYTES)
-            return read_schedule(data, self._tester.channel(name).unit.ratings)
+            return as_taken(read_schedule(data, self._tester.channel(name).unit.ratings), self._quirks)
         except (OSError, ValueError, ScheduleError):
             return None
 

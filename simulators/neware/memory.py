@@ -7,6 +7,7 @@ tester stores voltage and current (reference, 1.4).
 from __future__ import annotations
 
 import struct
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import starmap
 from typing import Any, NamedTuple
@@ -73,6 +74,10 @@ class StoredTest:
     def __len__(self) -> int:
         """Return the number of records made, forgotten ones included."""
         return len(self._rows) // _ROW.size
+
+    def made_by(self, tick: int) -> int:
+        """Return how many records were made by a moment."""
+        return bisect_right(range(1, len(self) + 1), tick, key=lambda seq: self.row(seq).tick)
 
     def append(
         self,

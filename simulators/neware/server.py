@@ -31,15 +31,20 @@ class SimulatedBts:
         self.wire = Wire()
         self._commands = Commands(tester)
         self._random = Random(f"{seed}/wire")
+        self._clients = 0
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until the client or a fault ends it."""
+        self._clients += 1
         try:
-            if not self.wire.refuses:
+            if not self.wire.refuses and (self._clients == 1 or not self.tester.quirks.single_client):
                 await self._serve(reader, writer)
         except (ConnectionError, OverflowError) as err:
             logger.debug("connection ended: %s", err)
         finally:
+            self._clients -= 1
+            if not self._clients:
+                self.tester.clients_gone()
             writer.close()
             # The client may be gone.
             with contextlib.suppress(ConnectionError):

@@ -63,6 +63,13 @@ class Trouble:
 class Quirks:
     r"""The differences of this BTS client from others, on the wire and in the requests that it accepts.
 
+    What the reference leaves open of a test's life: ``continue_from_stop`` and ``continue_from_protect``, whether one
+    that has ended goes on by ``continue``; ``starts_from_protect``, else ``clearflag`` must come first;
+    ``stop_delay_s``, for so long a stopped channel goes on; ``record_lag_s``, so old is a record when it first shows;
+    ``link_loss``, what working channels do when the last client is gone ("ride", "stop", "pause");
+    ``negative_stop_volt``, how a ``Stop_Volt`` below zero is taken ("obey", "refuse" the file, "ignore", or by its
+    "magnitude"); ``single_client``: a second connection is not answered.
+
     ``path_map`` maps a folder as the BTS PC sees it (``C:\\schedules``) to a local one. ``renamed`` changes attribute
     names in replies, as an update of the vendor's software might.
     """
@@ -80,6 +87,15 @@ class Quirks:
     live_cache_s: float = 5.0
     client_version: str | None = None
     continue_from_stop: bool = False
+    continue_from_protect: bool = False
+    starts_from_protect: bool = True
+    goto_refused: bool = False
+    stop_delay_s: float = 0.0
+    record_lag_s: float = 0.0
+    link_loss: str = "ride"
+    negative_stop_volt: str = "obey"
+    holds_voltage_on_discharge: bool = True
+    single_client: bool = False
     utc_offset_s: int = 0
     clock_drift: float = 0.0
     ring_rows: int | None = None

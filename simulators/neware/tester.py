@@ -57,6 +57,7 @@ class Channel:
         self.unit = unit
         self.lit = False
         self.flagged = False
+        self.stops_at: int | None = None
         self.tests: list[StoredTest] = []
         self.machine = StepMachine(cell, unit.ratings, f"{seed}/{name}", tick, quirks.log_codes, quirks.noise)
         self._cached: tuple[object, LiveValues] | None = None
@@ -152,11 +153,13 @@ class Tester:
     def start(self, name: str, schedule: Schedule, barcode: str) -> int | None:
         """Begin a test and return its id; None when the channel is busy."""
         channel = self.channel(name)
-        if channel.busy:
+        is_barred = channel.machine.status is Status.PROTECT and not self.quirks.starts_from_protect
+        if channel.busy or (is_barred and channel.flagged):
             return None
         tick = self.now_tick()
         test_id = self._next_test_id[channel.unit.devid]
         self._next_test_id[channel.unit.devid] = test_id + 1
+        channel.stops_at = None
         test = StoredTest(test_id, barcode, tick, self.quirks.ring_rows)
         channel.tests.append(test)
         channel.machine.start(schedule, test, tick)
@@ -169,15 +172,16 @@ class Tester:
         if not channel.busy or behaviour == "refuse":
             return False
         if behaviour == "obey":
-            channel.machine.stop(self.now_tick())
+            channel.stops_at = self.now_tick() + round(self.quirks.stop_delay_s * TICKS_PER_S)
+            self._catch_up(channel)
         return True
 
     def resume(self, name: str) -> bool:
         """Continue after a pause; False when there is no paused step."""
         channel = self.channel(name)
         machine = channel.machine
-        stopped = machine.status is Status.STOP and self.quirks.continue_from_stop and machine.test is not None
-        if machine.status is not Status.PAUSE and not stopped:
+        ended = {Status.STOP: self.quirks.continue_from_stop, Status.PROTECT: self.quirks.continue_from_protect}
+        if machine.status is not Status.PAUSE and not (ended.get(machine.status, False) and machine.test is not None):
             return False
         machine.resume(self.now_tick())
         return True
@@ -186,7 +190,7 @@ class Tester:
         """Jump to another step of the running schedule; False when it does not exist or nothing runs."""
         channel = self.channel(name)
         machine = channel.machine
-        if machine.status is not Status.WORKING or not 1 <= step <= machine.last_step:
+        if self.quirks.goto_refused or machine.status is not Status.WORKING or not 1 <= step <= machine.last_step:
             return False
         machine.goto(step, self.now_tick())
         return True
@@ -275,6 +279,14 @@ class Tester:
                 else:
                     channel.machine.stop(self.now_tick())
 
+    def clients_gone(self) -> None:
+        """Do what the units do when nobody is connected to the BTS client any more."""
+        for name in self.channels if self.quirks.link_loss != "ride" else ():
+            channel = self.channel(name)
+            if channel.machine.status is Status.WORKING:
+                act = channel.machine.pause if self.quirks.link_loss == "pause" else channel.machine.stop
+                act(self.now_tick())
+
     def records(self, name: str, test_id: int = 0) -> list[RecordRow]:
         """Return the tester's own memory of a test, row for row (0: the latest)."""
         test = self.channel(name).test(test_id)
@@ -295,6 +307,12 @@ class Tester:
 
     def _catch_up(self, channel: Channel) -> None:
         before = channel.machine.status
-        channel.machine.advance_to(self.now_tick())
+        tick, stops_at = self.now_tick(), channel.stops_at
+        if stops_at is not None and stops_at <= tick:
+            channel.stops_at = None
+            channel.machine.advance_to(stops_at)
+            if channel.busy:
+                channel.machine.stop(stops_at)
+        channel.machine.advance_to(tick)
         if channel.machine.status is Status.PROTECT and before is not Status.PROTECT:
             channel.flagged = True

@@ -1,0 +1,212 @@
+"""``cellrig commission``: a guided first contact with an instrument, on a resistor."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile, complete_channel
+from orchestrator.cli.client import By, named
+from orchestrator.cli.extras import need
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
+
+if TYPE_CHECKING:
+    from orchestrator.commissioning.progress import Progress
+    from orchestrator.commissioning.questions import Asked
+    from orchestrator.commissioning.running import Commission
+
+
+class Kind(StrEnum):
+    """The kinds of instruments that can be commissioned."""
+
+    CT4008 = "ct4008"
+
+
+class _AtTheTerminal:
+    """The operator, who reads on stderr and types; ``agrees_to_all`` types yes to everything, on a simulated bench."""
+
+    def __init__(self, name: str, *, agrees_to_all: bool, is_quiet: bool) -> None:
+        self.name = name
+        self._agrees_to_all = agrees_to_all
+        self._is_quiet = is_quiet
+
+    def tell(self, sentence: str) -> None:
+        """Print a sentence."""
+        if not self._is_quiet:
+            say(sentence, err=True)
+
+    def agrees(self, question: str) -> bool:
+        """Ask for a yes."""
+        return self._agrees_to_all or typer.confirm(question, err=True)
+
+    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Ask for one of some words."""
+        said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
+        return said if said in choices else None
+
+    def reads(self, question: str, unit: str) -> float | None:
+        """Ask for a number."""
+        said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
+        try:
+            return float(said)
+        except ValueError:
+            return None
+
+
+def commission(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="The kind of instrument: ct4008.")],
+    channel: Annotated[
+        str,
+        typer.Option(
+            "--channel",
+            metavar="CHANNEL",
+            help="The channel whose holder has the resistor.",
+            autocompletion=complete_channel,
+        ),
+    ],
+    bench: BenchFile = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Try it on the built-in simulated bench; nothing is written.")
+    ] = False,
+    resistor: Annotated[
+        str, typer.Option("--resistor", metavar="OHM", help="The resistor in the holder, such as '1000 ohm'.")
+    ] = "1000 ohm",
+    largest: Annotated[
+        str,
+        typer.Option("--largest", metavar="CURRENT", help="No more flows, such as '1 mA'; else 1 V at the resistor."),
+    ] = "",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Ask this question again; may be repeated.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Begin anew where an earlier one was interrupted.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the questions, ask none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to every question; on simulated benches alone.")] = False,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="The page to file; else beside the bench file.")
+    ] = None,
+    by: By = "",
+    store: StoreFile = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Try an instrument on a resistor before its first cell.
+
+    It finds out what the manuals leave open and writes it into the bench file. Each question says what it will do, and
+    the largest current, before it does it. Interrupted, it goes on where it was. Status 1: something is wrong or open.
+    """
+    need("commission")
+    from orchestrator.commissioning.ct4008 import listed as list_questions
+    from orchestrator.commissioning.running import check_names
+
+    order = _order(kind, channel, bench, resistor, largest, only or (), simulate=simulate, anew=anew)
+    check_names(order.only)
+    if listed:
+        list_questions(say, order.setup().most_a)
+        return
+    _commission(order, named(by), store, page, agrees_to_all=yes, json=json)
+
+
+def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:
+    """Ask everything that is not answered yet, and file it."""
+    is_simulated = order.bench is None or order.bench.is_simulated
+    if agrees_to_all and not is_simulated:
+        fail("--yes is for simulated benches: on a real one a person answers each question", WRONG_USE)
+    person = _AtTheTerminal(by, agrees_to_all=agrees_to_all, is_quiet=json)
+    progress = order.progress()
+    if not agrees_to_all and not sys.stdin.isatty():
+        fail("a person must be at the terminal to agree to each question", WRONG_USE)
+    person.tell(f"{progress.setup.instrument} on {progress.setup.words}")
+    if progress.asked:
+        person.tell(f"going on behind {progress.asked[-1].question}; --anew begins anew")
+    if not person.agrees(f"Is this resistor in the holder of {order.channel}, and nothing else?"):
+        fail("nothing was done", FAILED)
+    with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
+        asked = _asked(order, person, progress, store)
+    _finish(order, progress, asked, page, json=json)
+
+
+def _order(
+    kind: Kind,
+    channel: str,
+    bench: Path | None,
+    resistor: str,
+    largest: str,
+    only: Sequence[str],
+    *,
+    simulate: bool,
+    anew: bool,
+) -> Commission:
+    from orchestrator.bench.settings import load_bench
+    from orchestrator.commissioning.running import USUAL_MOST_A, Commission, by_default
+    from protocols.quantities import Dimension, parse_quantity
+
+    if (bench is None) is not simulate:
+        fail("name the instruments with --bench FILE, or try it with --simulate", WRONG_USE)
+    try:
+        ohm = parse_quantity(resistor, Dimension.RESISTANCE).value
+        most_a = parse_quantity(largest, Dimension.CURRENT).value if largest else USUAL_MOST_A
+    except ValueError as err:
+        fail(str(err), WRONG_USE)
+    if not ohm > 0:
+        fail(f"a resistor has a resistance above zero, not {resistor}", WRONG_USE)
+    there = None if bench is None else load_bench(bench)
+    order = Commission(kind.value, there, bench, channel, ohm, most_a, tuple(only), anew)
+    return order if largest else by_default(order)
+
+
+def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store: Path) -> list[Asked]:
+    from orchestrator.clock.scaled import run_by
+    from orchestrator.clock.virtual import run_virtual
+    from orchestrator.commissioning.procedure import StillOn
+    from orchestrator.commissioning.running import ask
+    from orchestrator.rack.lock import AlreadyOwned, owning
+
+    async def alone() -> list[Asked]:
+        # A service that has the instruments must not have them at the same time.
+        async with owning(store):
+            return await ask(order, person, progress)
+
+    try:
+        if order.bench is None:
+            return run_virtual(ask(order, person, progress))
+        return run_by(order.bench.clock, alone())
+    except AlreadyOwned as err:
+        fail(f"{err}; end that service first", FAILED)
+    except StillOn as err:
+        fail(f"{err}. Switch the channel off by hand, at the instrument", FAILED)
+
+
+def _finish(order: Commission, progress: Progress, asked: list[Asked], page: Path | None, *, json: bool) -> None:
+    from importlib.metadata import version
+
+    from orchestrator.commissioning.questions import Outcome
+    from orchestrator.commissioning.running import filed
+
+    if page is None and order.path is not None:
+        page = order.path.with_name(f"{order.path.stem}-commissioning-{progress.setup.instrument}.html")
+    written = filed(order, progress, page, f"cellrig {version('cellrig')}", time.time())
+    bad = [one for one in asked if one.found.outcome in (Outcome.WRONG, Outcome.UNDECIDED, Outcome.DECLINED)]
+    if json:
+        told = {"setup": asdict(progress.setup), "asked": [asdict(one) for one in asked]}
+        print_json({**told, "copy": _text(written.copy), "page": _text(written.page)})
+    else:
+        for one in asked:
+            for setting in one.found.settings:
+                say(f"{setting.name} = {setting.value}  ({one.question})")
+        if written.copy is not None:
+            say(f"written into {order.path}; as it was: {written.copy}")
+        if written.page is not None:
+            say(f"page to file: {written.page}")
+        if bad:
+            say(f"left open or wrong: {', '.join(one.question for one in bad)}")
+    raise typer.Exit(FAILED if bad else DONE)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,125 @@
+"""Runs a commissioning of one instrument of a bench from its first question to the written bench file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from drivers.errors import SettingsError
+from drivers.neware.opening import build_tester
+from drivers.neware.settings import NewareSettings
+from drivers.neware.tester import NewareTester
+from orchestrator.bench.settings import BenchSettings
+from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, put_resistor, simulated_bench
+from orchestrator.clock.virtual import wall_time
+from orchestrator.commissioning import bench_file, ct4008
+from orchestrator.commissioning.page import page
+from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.procedure import commission
+from orchestrator.commissioning.progress import Progress, Setup
+from orchestrator.commissioning.questions import Asked, Outcome
+from orchestrator.commissioning.tester_hands import TesterHands
+
+USUAL_OHM = 1000.0
+USUAL_MOST_A = 1e-3
+"""A wrong milliampere ends no cell within a minute, and gives 1 V at the usual resistor."""
+_MOST_V = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """The order of a commissioning: the kind of instrument, where the resistor is, and the most that may flow.
+
+    ``bench`` None takes the built-in simulated bench, in virtual time. ``only`` are questions that are asked again.
+    """
+
+    kind: str
+    bench: BenchSettings | None
+    path: Path | None
+    channel: str
+    ohm: float = USUAL_OHM
+    most_a: float = USUAL_MOST_A
+    only: Collection[str] = ()
+    begins_anew: bool = False
+
+    def settings(self) -> NewareSettings:
+        """Return the settings of the tester with the channel. Raises SettingsError for one of another kind."""
+        settings = (self.bench or simulated_bench()).tester_of(self.channel)
+        if not isinstance(settings, NewareSettings):
+            raise SettingsError(f"channel {self.channel} is of a {settings.kind}, not of a {self.kind}")
+        return settings
+
+    def setup(self) -> Setup:
+        """Return what is tried. Raises SettingsError for a current that the channel or the resistor does not bear."""
+        settings = self.settings()
+        top_a = settings.envelope(self.channel).current_ranges[-1].high_a
+        if not 0 < self.most_a <= top_a:
+            raise SettingsError(f"the largest current of {self.channel} is {top_a * 1000:g} mA")
+        if not 0.01 <= self.most_a * self.ohm <= _MOST_V * 1.001:
+            told = f"{self.most_a * 1000:g} mA through {self.ohm:g} ohm are {self.most_a * self.ohm:g} V"
+            raise SettingsError(f"{told}; a commissioning uses 0.01 to {_MOST_V:g} V: take another resistor or current")
+        return Setup(settings.name, self.kind, self.channel, self.ohm, self.most_a)
+
+    def progress(self) -> Progress:
+        """Return what an interrupted commissioning of the same has found, else an empty one."""
+        setup = self.setup()
+        name = f".commission-{setup.instrument}.json"
+        path = None if self.path is None else self.path.with_name(self.path.name + name)
+        progress = Progress(path, setup)
+        if self.begins_anew:
+            progress.forget()
+        return progress
+
+
+def check_names(names: Collection[str]) -> None:
+    """Raise SettingsError unless these are questions."""
+    known = [question.name for question in ct4008.QUESTIONS]
+    if unknown := sorted(set(names) - set(known)):
+        raise SettingsError(f"there is no question {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+async def ask(order: Commission, person: Person, progress: Progress) -> list[Asked]:
+    """Put the questions to the instrument. Raises what ``commission`` does, and ConnectionFailed."""
+    settings = order.settings()
+    async with AsyncExitStack() as stack:
+        if order.bench is None:
+            tester, simulated = await stack.enter_async_context(open_simulated_rack(SimulatedRack()))
+            put_resistor(simulated, order.channel, order.ohm)
+        else:
+            # Which states take a start is a question: the driver must not answer it from the bench file.
+            tried = settings.model_copy(update={"startable_from": ("finish", "stop", "protect")})
+            tester = build_tester(tried, wall_time)
+            stack.push_async_callback(tester.close)
+            await tester.open()
+        if not isinstance(tester, NewareTester):
+            raise SettingsError(f"{settings.name} is no tester of this kind")
+        hands = TesterHands(tester, settings, order.channel, order.ohm, order.most_a, wall_time)
+        return await commission(ct4008.QUESTIONS, hands, person, progress, wall_time, order.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """Where a commissioning was written: the copy of the bench file as it was (None: not written), and the page."""
+
+    copy: Path | None
+    page: Path | None
+
+
+def filed(order: Commission, progress: Progress, page_path: Path | None, program: str, now_unix_s: float) -> Filed:
+    """Write the answers into the bench file, and the page; a bench with something wrong gets the page alone."""
+    asked: Sequence[Asked] = progress.asked
+    copy = None
+    if page_path is not None:
+        page_path.write_text(page(progress.setup, asked, program), encoding="utf-8")
+    if order.path is not None and not any(one.found.outcome is Outcome.WRONG for one in asked):
+        copy = bench_file.written(order.path, progress.setup, asked, now_unix_s)
+        if {question.name for question in ct4008.QUESTIONS} <= {one.question for one in asked}:
+            progress.done()
+    return Filed(copy, page_path)
+
+
+def by_default(order: Commission) -> Commission:
+    """Return the order with a current that gives no more than 1 V at its resistor."""
+    return replace(order, most_a=min(order.most_a, _MOST_V / order.ohm))

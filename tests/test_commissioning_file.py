@@ -1,0 +1,119 @@
+"""What a commissioning finds is written into the bench file and on a page, and told before each run."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import SettingsError
+from orchestrator.bench.preflight import PreflightSettings
+from orchestrator.bench.settings import load_bench
+from orchestrator.checks import Outcome as CheckOutcome
+from orchestrator.commissioning.bench_file import written
+from orchestrator.commissioning.page import page
+from orchestrator.commissioning.progress import Setup
+from orchestrator.commissioning.questions import Asked, Found, Outcome, Setting
+from orchestrator.preflight.instrument_checks import commissioned_check
+from protocols.loading import load_cell, load_recipe
+from protocols.resolve import resolve
+from tests.bench_files import bench_file
+from tests.command_line import cellrig, refused
+
+NOW_UNIX_S = 1_795_824_000.0  # 2026-11-28
+SETUP = Setup("ct4008", "ct4008", "21-1-3", 1000.0, 1e-3)
+UNIT = {"devid": 21, "subdevid": 1}
+FOUND = Found(
+    Outcome.FOUND,
+    "a cutoff below zero is ignored",
+    {"beyond_cutoff_s": 20.0},
+    {"stop_below_zero": "ignored", "versions": "devtype 27"},
+    (
+        Setting(("units", UNIT, "stops_below_zero"), False),
+        Setting(("host_loss",), "stops"),
+        Setting(("units", UNIT, "voltage_low_v"), -0.95),
+    ),
+)
+
+
+def _asked(found: Found = FOUND) -> list[Asked]:
+    return [Asked("stop-below-zero", "Is it?", "This & that.", found, 1e-3, NOW_UNIX_S - 60, NOW_UNIX_S, "ada")]
+
+
+def test_settings_are_written_with_their_evidence_and_no_comment_is_lost(tmp_path: Path) -> None:
+    """Settings get a comment with date, person and conclusion; every comment stays, and the old file lies beside it."""
+    path = bench_file(tmp_path, "# the left rack\n[service] # ours\n\n[preflight]\nwatch_s = 30 # long\n")
+    path.write_text(path.read_text().replace("voltage_low_v = -5.0", "voltage_low_v = -5.0 # data sheet p. 3"))
+    before = path.read_text()
+    copy = written(path, SETUP, _asked(), NOW_UNIX_S)
+    after, bench = path.read_text(), load_bench(path)
+    assert copy.read_text() == before
+    assert all(comment in after for comment in ("# the left rack", "# ours", "# long", "data sheet p. 3"))
+    assert "commissioned 2026-11-28 by ada: a cutoff below zero is ignored" in after
+    tester, told = bench.tester[0], bench.preflight.commissioned["ct4008"]
+    assert tester.model_dump()["host_loss"] == "stops"
+    assert (tester.envelope("21-1-3").voltage_low_v, told.by, told.versions) == (-0.95, "ada", "devtype 27")
+    assert dict(told.found) == {"stop_below_zero": "ignored"}
+    again = written(path, SETUP, _asked(), NOW_UNIX_S + 1)
+    assert again.read_text() == after
+    assert load_bench(path) == bench
+
+
+def test_bench_file_that_would_be_none_any_more_is_left_alone(tmp_path: Path) -> None:
+    """A value that the settings refuse, or an instrument that is not there, changes nothing in the file."""
+    path = bench_file(tmp_path)
+    before = path.read_text()
+    wrong = Found(Outcome.FOUND, "x", settings=(Setting(("refresh_s",), -1.0),))
+    with pytest.raises(SettingsError, match="refresh_s"):
+        written(path, SETUP, _asked(wrong), NOW_UNIX_S)
+    with pytest.raises(SettingsError, match="no instrument 'other'"):
+        written(path, Setup("other", "ct4008", "21-1-3", 1000.0, 1e-3), _asked(), NOW_UNIX_S)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bench.toml"]
+    assert path.read_text() == before
+
+
+def test_page_tells_what_was_asked_done_seen_and_concluded() -> None:
+    """The page has question, deed, evidence, conclusion, person and firmware, and needs nothing from elsewhere."""
+    text = page(SETUP, _asked(), "cellrig 1")
+    for words in ("Is it?", "This &amp; that.", "beyond_cutoff_s", "is ignored", "ada", "devtype 27", "2026-11-28"):
+        assert words in text
+    assert "http" not in text
+
+
+def test_unit_that_ignores_cutoffs_below_zero_runs_no_program_with_one(tmp_path: Path) -> None:
+    """A program for a symmetric cell is refused by a unit whose cutoffs below zero were found to be ignored."""
+    program = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))
+    path = bench_file(tmp_path)
+    assert not load_bench(path).problems(program, "21-1-3")
+    path.write_text(path.read_text() + "stops_below_zero = false\n")
+    assert any("as commissioning has shown" in reason for reason in load_bench(path).problems(program, "21-1-3"))
+
+
+@pytest.mark.parametrize(
+    ("table", "outcome", "words"),
+    [
+        ("", CheckOutcome.WARN, "nobody has commissioned ct4008"),
+        ("warn_uncommissioned = false", CheckOutcome.NOT_ASKED, "nobody has commissioned ct4008"),
+        ('[commissioned.ct4008]\non = 2026-11-28\nby = "ada"', CheckOutcome.PASS, "on 2026-11-28 by ada"),
+        ('[commissioned.ct4008]\non = 2026-11-28\nby = "ada"\nopen = ["goto"]', CheckOutcome.WARN, "left open: goto"),
+    ],
+)
+def test_runs_on_an_instrument_that_was_never_tried_are_warned_of(
+    table: str, outcome: CheckOutcome, words: str
+) -> None:
+    """The check says who has commissioned an instrument, and warns where nobody has or something was left open."""
+    check = commissioned_check("ct4008", PreflightSettings.model_validate(tomllib.loads(table)))
+    assert (check.outcome, words in check.sentence) == (outcome, True)
+
+
+def test_command_tries_the_simulated_bench_and_keeps_yes_from_a_real_one(tmp_path: Path) -> None:
+    """On the simulated bench every question is answered; on a real one nobody agrees to everything beforehand."""
+    tried = cellrig("commission", "ct4008", "--channel", "21-1-3", "--simulate", "--yes", "--json", "--by", "ada")
+    told = json.loads(tried.stdout)
+    assert (tried.returncode, {one["found"]["outcome"] for one in told["asked"]}) == (0, {"found"})
+    real = ("commission", "ct4008", "--channel", "21-1-3", "--bench", str(bench_file(tmp_path)))
+    refused(cellrig(*real, "--yes"), 2, "--yes is for simulated benches")
+    refused(cellrig(*real), 2, "a person must be at the terminal")
+    refused(cellrig(*real, "--largest", "1 A"), 2, "the largest current of 21-1-3 is 100 mA")
