@@ -84,7 +84,8 @@ app.command(
         "cellrig commission ct4008 --channel 21-1-3 --simulate --yes",
         "cellrig commission ct4008 --channel 21-1-3 --simulate --list",
         "cellrig commission ct4008 --channel 21-1-3 --bench bench.toml",
-        needs="for the last a bench file, and the resistor in the holder",
+        "cellrig commission chi660e --bench bench.toml",
+        needs="for the last two a bench file, and the resistor where it belongs",
     )
 )(commission.commission)
 app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(

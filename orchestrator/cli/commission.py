@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """The kinds of instruments that can be commissioned."""
 
     CT4008 = "ct4008"
+    CHI660E = "chi660e"
 
 
 class _AtTheTerminal:
@@ -61,16 +62,16 @@ class _AtTheTerminal:
 
 
 def commission(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="The kind of instrument: ct4008.")],
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="The kind of instrument.")],
     channel: Annotated[
         str,
         typer.Option(
             "--channel",
             metavar="CHANNEL",
-            help="The channel whose holder has the resistor.",
+            help="Of a tester: the channel whose holder has the resistor.",
             autocompletion=complete_channel,
         ),
-    ],
+    ] = "",
     bench: BenchFile = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Try it on the built-in simulated bench; nothing is written.")
@@ -101,13 +102,13 @@ def commission(
     the largest current, before it does it. Interrupted, it goes on where it was. Status 1: something is wrong or open.
     """
     need("commission")
-    from orchestrator.commissioning.ct4008 import listed as list_questions
     from orchestrator.commissioning.running import check_names
+    from orchestrator.commissioning.running import listed as list_questions
 
     order = _order(kind, channel, bench, resistor, largest, only or (), simulate=simulate, anew=anew)
-    check_names(order.only)
+    check_names(order.kind, order.only)
     if listed:
-        list_questions(say, order.setup().most_a)
+        list_questions(order, say)
         return
     _commission(order, named(by), store, page, agrees_to_all=yes, json=json)
 
@@ -124,7 +125,7 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     person.tell(f"{progress.setup.instrument} on {progress.setup.words}")
     if progress.asked:
         person.tell(f"going on behind {progress.asked[-1].question}; --anew begins anew")
-    if not person.agrees(f"Is this resistor in the holder of {order.channel}, and nothing else?"):
+    if not person.agrees(f"Is this resistor on {progress.setup.at}, and nothing else?"):
         fail("nothing was done", FAILED)
     with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
         asked = _asked(order, person, progress, store)

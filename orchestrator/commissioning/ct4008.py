@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from orchestrator.commissioning import ct4008_ends, ct4008_times, ct4008_voltages
 from orchestrator.commissioning.questions import Question
@@ -190,9 +190,3 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         ct4008_ends.goto,
     ),
 )
-
-
-def listed(say: Callable[[str], None], most_a: float) -> None:
-    """Say what every question will do."""
-    for question in QUESTIONS:
-        say(f"{question.name}: {question.asks} {question.announcement(most_a)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.neware.opening import build_tester
 from drivers.neware.settings import NewareSettings
@@ -14,14 +16,16 @@ from drivers.neware.tester import NewareTester
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, put_resistor, simulated_bench
 from orchestrator.clock.virtual import wall_time
-from orchestrator.commissioning import bench_file, ct4008
+from orchestrator.commissioning import bench_file, chi660e, ct4008
 from orchestrator.commissioning.page import page
 from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
 from orchestrator.commissioning.procedure import commission
 from orchestrator.commissioning.progress import Progress, Setup
 from orchestrator.commissioning.questions import Asked, Outcome
 from orchestrator.commissioning.tester_hands import TesterHands
 
+CHI660E = "chi660e"
 USUAL_OHM = 1000.0
 USUAL_MOST_A = 1e-3
 """A wrong milliampere ends no cell within a minute, and gives 1 V at the usual resistor."""
@@ -44,23 +48,36 @@ class Commission:
     only: Collection[str] = ()
     begins_anew: bool = False
 
-    def settings(self) -> NewareSettings:
+    def tester(self) -> NewareSettings:
         """Return the settings of the tester with the channel. Raises SettingsError for one of another kind."""
+        if not self.channel:
+            raise SettingsError("say with --channel in which holder the resistor is, such as 21-1-3")
         settings = (self.bench or simulated_bench()).tester_of(self.channel)
         if not isinstance(settings, NewareSettings):
             raise SettingsError(f"channel {self.channel} is of a {settings.kind}, not of a {self.kind}")
         return settings
 
+    def potentiostat(self) -> Chi660eSettings:
+        """Return the settings of the potentiostat. Raises SettingsError where the bench file has none."""
+        if self.bench is None:
+            raise SettingsError("--simulate has a ct4008 to commission; a chi660e needs --bench FILE")
+        if self.bench.potentiostat is None:
+            raise SettingsError("the bench file has no [potentiostat]")
+        return self.bench.potentiostat
+
     def setup(self) -> Setup:
         """Return what is tried. Raises SettingsError for a current that the channel or the resistor does not bear."""
-        settings = self.settings()
-        top_a = settings.envelope(self.channel).current_ranges[-1].high_a
+        if self.kind == CHI660E:
+            name, at, top_a = self.potentiostat().name, "the leads", self.potentiostat().current_limit_a
+        else:
+            name, at = self.tester().name, self.channel
+            top_a = self.tester().envelope(self.channel).current_ranges[-1].high_a
         if not 0 < self.most_a <= top_a:
-            raise SettingsError(f"the largest current of {self.channel} is {top_a * 1000:g} mA")
+            raise SettingsError(f"the largest current of {self.channel or name} is {top_a * 1000:g} mA")
         if not 0.01 <= self.most_a * self.ohm <= _MOST_V * 1.001:
             told = f"{self.most_a * 1000:g} mA through {self.ohm:g} ohm are {self.most_a * self.ohm:g} V"
             raise SettingsError(f"{told}; a commissioning uses 0.01 to {_MOST_V:g} V: take another resistor or current")
-        return Setup(settings.name, self.kind, self.channel, self.ohm, self.most_a)
+        return Setup(name, self.kind, at, self.ohm, self.most_a)
 
     def progress(self) -> Progress:
         """Return what an interrupted commissioning of the same has found, else an empty one."""
@@ -73,16 +90,42 @@ class Commission:
         return progress
 
 
-def check_names(names: Collection[str]) -> None:
-    """Raise SettingsError unless these are questions."""
-    known = [question.name for question in ct4008.QUESTIONS]
+def question_names(kind: str) -> list[str]:
+    """Return the names of the questions to a kind of instrument."""
+    return [question.name for question in (chi660e.QUESTIONS if kind == CHI660E else ct4008.QUESTIONS)]
+
+
+def listed(order: Commission, say: Callable[[str], None]) -> None:
+    """Say what every question will do."""
+    most_a = order.setup().most_a
+    for one in chi660e.QUESTIONS if order.kind == CHI660E else ct4008.QUESTIONS:
+        say(f"{one.name}: {one.asks} {one.announcement(most_a)}")
+
+
+def check_names(kind: str, names: Collection[str]) -> None:
+    """Raise SettingsError unless these are questions to a kind of instrument."""
+    known = question_names(kind)
     if unknown := sorted(set(names) - set(known)):
         raise SettingsError(f"there is no question {', '.join(unknown)}; there are {', '.join(known)}")
 
 
 async def ask(order: Commission, person: Person, progress: Progress) -> list[Asked]:
     """Put the questions to the instrument. Raises what ``commission`` does, and ConnectionFailed."""
-    settings = order.settings()
+    if order.kind == CHI660E:
+        there = PotentiostatHands(
+            order.potentiostat(),
+            lambda settings: Chi660ePotentiostat(settings, wall_time),
+            person,
+            order.ohm,
+            order.most_a,
+            wall_time,
+        )
+        return await commission(chi660e.QUESTIONS, there, person, progress, wall_time, order.only)
+    return await _ask_tester(order, person, progress)
+
+
+async def _ask_tester(order: Commission, person: Person, progress: Progress) -> list[Asked]:
+    settings = order.tester()
     async with AsyncExitStack() as stack:
         if order.bench is None:
             tester, simulated = await stack.enter_async_context(open_simulated_rack(SimulatedRack()))
@@ -115,7 +158,7 @@ def filed(order: Commission, progress: Progress, page_path: Path | None, program
         page_path.write_text(page(progress.setup, asked, program), encoding="utf-8")
     if order.path is not None and not any(one.found.outcome is Outcome.WRONG for one in asked):
         copy = bench_file.written(order.path, progress.setup, asked, now_unix_s)
-        if {question.name for question in ct4008.QUESTIONS} <= {one.question for one in asked}:
+        if set(question_names(order.kind)) <= {one.question for one in asked}:
             progress.done()
     return Filed(copy, page_path)
 

@@ -1,0 +1,101 @@
+"""The hands of a commissioning on a CHI660E: every measurement goes through the bound, and ends with the cell off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import DriverError, MeasurementFailed, NotConfirmed
+from drivers.interfaces import Measurement, Potentiostat, Trace
+from orchestrator.bench.commissioned import Fact
+from orchestrator.commissioning.bound import Bound
+from orchestrator.commissioning.people import Person
+from protocols.techniques import OpenCircuit, Technique
+
+_DEAD_FOR_S = 5.0
+"""What an instrument does when its program dies is looked at so long afterwards."""
+
+
+class PotentiostatHands:
+    """A CHI660E with a resistor on its leads; ``build`` makes a driver of it with some settings."""
+
+    def __init__(
+        self,
+        settings: Chi660eSettings,
+        build: Callable[[Chi660eSettings], Potentiostat],
+        person: Person,
+        ohm: float,
+        most_a: float,
+        wall_time: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.person = person
+        self.ohm = ohm
+        self.most_a = most_a
+        self.bound = Bound(0.0, ohm, 0.0, most_a)
+        self._build = build
+        self._wall_time = wall_time
+        self._count = 0
+        self._may_be_on = False
+        self._found: Mapping[str, Fact] = {}
+
+    @property
+    def most_v(self) -> float:
+        """The voltage of the resistor at the largest current."""
+        return self.most_a * self.ohm
+
+    def learn(self, facts: Mapping[str, Fact]) -> None:
+        """Take what has been found so far: macros are written in the form that was found to work."""
+        self._found = facts
+
+    async def measure(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
+        """Measure once if the bound lets it through, with ``changes`` of the settings."""
+        self.bound.check_technique(technique)
+        self._may_be_on = True
+        try:
+            measured = await self._instrument(**changes).measure(technique, self._job(), "commissioning")
+        except MeasurementFailed as err:
+            self._may_be_on = not err.cell_state_known
+            raise
+        self._may_be_on = False
+        return measured
+
+    async def trace(self, technique: Technique, **changes: Any) -> Trace:  # noqa: ANN401 - any setting
+        """Measure once, and return the trace."""
+        result = (await self.measure(technique, **changes)).result
+        if not isinstance(result, Trace):
+            raise NotConfirmed(f"{technique.kind} gave no trace")
+        return result
+
+    async def broken_off(self, technique: Technique, after_s: float) -> None:
+        """Begin a measurement and kill its program after so many seconds, as the death of this computer would."""
+        task = asyncio.ensure_future(self.measure(technique))
+        done, _ = await asyncio.wait({task}, timeout=after_s)
+        if done:
+            raise NotConfirmed("the measurement ended before its program was killed")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(_DEAD_FOR_S)
+
+    async def off(self) -> None:
+        """Switch the cell off by a measurement at open circuit, which begins with ``celloff``."""
+        if not self._may_be_on:
+            return
+        try:
+            await self._instrument().measure(OpenCircuit(2.0), self._job(), "cell off")
+        except DriverError as err:
+            raise NotConfirmed(f"the leads of {self.settings.name} may be driven: {err}") from err
+        self._may_be_on = False
+
+    def _instrument(self, **changes: Any) -> Potentiostat:  # noqa: ANN401 - any setting
+        prefix = self._found.get("macro_prefix", self.settings.macro_prefix)
+        known: dict[str, Any] = {"macro_prefix": prefix, "dummy_cell": False, **changes}
+        return self._build(self.settings.model_copy(update=known))
+
+    def _job(self) -> str:
+        self._count += 1
+        return f"commission-{int(self._wall_time())}-{self._count}"
