@@ -28,6 +28,7 @@ class Kind(StrEnum):
 
     CT4008 = "ct4008"
     CHI660E = "chi660e"
+    MUX = "mux"
 
 
 class _AtTheTerminal:
@@ -68,7 +69,7 @@ def commission(
         typer.Option(
             "--channel",
             metavar="CHANNEL",
-            help="Of a tester: the channel whose holder has the resistor.",
+            help="The channel whose holder has the resistor; none for chi660e.",
             autocompletion=complete_channel,
         ),
     ] = "",

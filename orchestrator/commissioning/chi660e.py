@@ -47,12 +47,13 @@ async def program(hands: PotentiostatHands) -> Found:
     return Found(Outcome.WRONG, "no macro runs: see what the program shows", evidence)
 
 
-async def resistor(hands: PotentiostatHands) -> Found:
+async def polarity(hands: PotentiostatHands) -> Found:
     """Hold a twentieth of the voltage, and the whole only if the current was that of the declared resistor."""
     evidence: dict[str, Fact] = {}
+    current_a, ohm = 0.0, math.inf
     for name, part in (("tiny", _TINY), ("whole", 1.0)):
         volts = part * hands.most_v
-        trace = await hands.trace(_held(hands, volts, 2.0))
+        trace = await hands.trace(held(hands, volts, 2.0))
         current_a = fmean(trace.current_a[-5:])
         evidence |= {f"{name}_v": volts, f"{name}_a": current_a}
         ohm = volts / abs(current_a) if current_a else math.inf
@@ -67,7 +68,7 @@ async def resistor(hands: PotentiostatHands) -> Found:
     return Found(Outcome.FOUND, said, evidence, {"cathodic_current_positive": truth}, settings)
 
 
-def _held(hands: PotentiostatHands, volts: float, seconds: float) -> HeldVoltage:
+def held(hands: PotentiostatHands, volts: float, seconds: float) -> HeldVoltage:
     """Hold a voltage, on the smallest decade whose full scale, 10 V times it, is twice the current (section 2.1)."""
     decade = math.ceil(math.log10(2 * abs(volts) / hands.ohm / 10))
     return HeldVoltage(volts, seconds, sensitivity_a_per_v=float(f"1e{min(-1, max(-12, decade))}"))
@@ -142,7 +143,7 @@ async def amplitude(hands: PotentiostatHands) -> Found:
 async def host_loss(hands: PotentiostatHands) -> Found:
     """Kill the program while it holds a voltage, and let a person read whether it is still there."""
     hands.person.tell(f"Put a DC voltmeter on the resistor: it will show {hands.most_v:.3g} V.")
-    await hands.broken_off(_held(hands, hands.most_v, 100.0), _KILLED_AFTER_S)
+    await hands.broken_off(held(hands, hands.most_v, 100.0), _KILLED_AFTER_S)
     seen = hands.person.chooses("The program was killed. Is the voltage still there?", (_STILL, _GONE))
     if seen is None:
         return Found(Outcome.UNDECIDED, "nobody has seen it")
@@ -187,7 +188,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         15.0,
         "cathodic_current_positive",
         "voltage over current within 10 % of what was declared, and the sign of the current",
-        resistor,
+        polarity,
         is_needed=True,
     ),
     Question(

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
+from drivers.mux import RelayMultiplexer, RelayMuxSettings
 from drivers.neware.opening import build_tester
 from drivers.neware.settings import NewareSettings
 from drivers.neware.tester import NewareTester
+from orchestrator.bench.opening import open_tester_of
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, put_resistor, simulated_bench
 from orchestrator.clock.virtual import wall_time
-from orchestrator.commissioning import bench_file, chi660e, ct4008
+from orchestrator.commissioning import bench_file, chi660e, ct4008, mux
 from orchestrator.commissioning.page import page
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
 from orchestrator.commissioning.procedure import commission
 from orchestrator.commissioning.progress import Progress, Setup
-from orchestrator.commissioning.questions import Asked, Outcome
+from orchestrator.commissioning.questions import Asked, Outcome, Question
 from orchestrator.commissioning.tester_hands import TesterHands
 
-CHI660E = "chi660e"
+CT4008, CHI660E, MUX = "ct4008", "chi660e", "mux"
+_QUESTIONS: Mapping[str, Sequence[Question[Any]]] = {
+    CT4008: ct4008.QUESTIONS,
+    CHI660E: chi660e.QUESTIONS,
+    MUX: mux.QUESTIONS,
+}
 USUAL_OHM = 1000.0
 USUAL_MOST_A = 1e-3
 """A wrong milliampere ends no cell within a minute, and gives 1 V at the usual resistor."""
@@ -65,9 +73,18 @@ class Commission:
             raise SettingsError("the bench file has no [potentiostat]")
         return self.bench.potentiostat
 
+    def switch(self) -> RelayMuxSettings:
+        """Return the settings of the switch. Raises SettingsError where the bench file has none of its own line."""
+        if self.bench is None or not isinstance(self.bench.multiplexer, RelayMuxSettings):
+            raise SettingsError("a switch needs --bench FILE with a [multiplexer] on a line of its own")
+        return self.bench.multiplexer
+
     def setup(self) -> Setup:
         """Return what is tried. Raises SettingsError for a current that the channel or the resistor does not bear."""
-        if self.kind == CHI660E:
+        if self.kind == MUX:
+            name, at = self.switch().name, f"{self.channel}, port {self.switch().port_of(self.channel)}"
+            top_a = self.potentiostat().current_limit_a
+        elif self.kind == CHI660E:
             name, at, top_a = self.potentiostat().name, "the leads", self.potentiostat().current_limit_a
         else:
             name, at = self.tester().name, self.channel
@@ -92,13 +109,13 @@ class Commission:
 
 def question_names(kind: str) -> list[str]:
     """Return the names of the questions to a kind of instrument."""
-    return [question.name for question in (chi660e.QUESTIONS if kind == CHI660E else ct4008.QUESTIONS)]
+    return [question.name for question in _QUESTIONS[kind]]
 
 
 def listed(order: Commission, say: Callable[[str], None]) -> None:
     """Say what every question will do."""
     most_a = order.setup().most_a
-    for one in chi660e.QUESTIONS if order.kind == CHI660E else ct4008.QUESTIONS:
+    for one in _QUESTIONS[order.kind]:
         say(f"{one.name}: {one.asks} {one.announcement(most_a)}")
 
 
@@ -121,7 +138,34 @@ async def ask(order: Commission, person: Person, progress: Progress) -> list[Ask
             wall_time,
         )
         return await commission(chi660e.QUESTIONS, there, person, progress, wall_time, order.only)
+    if order.kind == MUX:
+        return await _ask_switch(order, person, progress)
     return await _ask_tester(order, person, progress)
+
+
+async def _ask_switch(order: Commission, person: Person, progress: Progress) -> list[Asked]:
+    settings = order.switch()
+    if order.bench is None:
+        raise SettingsError("a switch needs --bench FILE")
+    switch = RelayMultiplexer(settings)
+    try:
+        async with open_tester_of(order.bench, order.channel) as tester:
+            hands = mux.SwitchHands(
+                order.potentiostat(),
+                lambda changed: Chi660ePotentiostat(changed, wall_time),
+                person,
+                order.ohm,
+                order.most_a,
+                wall_time,
+                switch=switch,
+                ports=settings.ports,
+                tester=tester,
+                channel=order.channel,
+                port=settings.port_of(order.channel),
+            )
+            return await commission(mux.QUESTIONS, hands, person, progress, wall_time, order.only)
+    finally:
+        await switch.close()
 
 
 async def _ask_tester(order: Commission, person: Person, progress: Progress) -> list[Asked]:
