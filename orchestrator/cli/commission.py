@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CT4008 = "ct4008"
     CHI660E = "chi660e"
     MUX = "mux"
+    SMU = "smu"
 
 
 class _AtTheTerminal:

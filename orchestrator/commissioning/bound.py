@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite, sqrt
 
+from drivers.sources import Drive, Held
 from protocols.program import CyclingSegment
 from protocols.program_steps import Loop, longest
 from protocols.techniques import (
@@ -83,6 +84,16 @@ class Bound:
                 raise BeyondBound(f"{technique.kind} has no place in a commissioning; nothing was sent")
         self._check(technique.kind, most_a)
         self._check_time(technique.expected_s)
+
+    def check_drive(self, drive: Drive, seconds: float) -> None:
+        """Judge an order to a source that stands for so long. Raises BeyondBound."""
+        if drive.held is Held.CURRENT:
+            self._check("the source", max(abs(drive.level), abs(drive.largest)))
+        else:
+            self._check(f"{drive.level:g} V", max(abs(drive.level), abs(drive.largest)) / self.ohm)
+            if not drive.limit <= self.limit_a * _ROUNDING:
+                raise BeyondBound(f"the source's limit is above {self.limit_a * 1000:.4g} mA; nothing was sent")
+        self._check_time(seconds)
 
     def _check(self, what: str, current_a: float) -> None:
         if not current_a <= self.most_a * _ROUNDING:

@@ -15,11 +15,13 @@ from drivers.mux import RelayMultiplexer, RelayMuxSettings
 from drivers.neware.opening import build_tester
 from drivers.neware.settings import NewareSettings
 from drivers.neware.tester import NewareTester
+from drivers.smu import SmuSettings, SmuSource
+from drivers.smu.opening import link_to
 from orchestrator.bench.opening import open_tester_of
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, put_resistor, simulated_bench
 from orchestrator.clock.virtual import wall_time
-from orchestrator.commissioning import bench_file, chi660e, ct4008, mux
+from orchestrator.commissioning import bench_file, chi660e, ct4008, mux, smu
 from orchestrator.commissioning.page import page
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
@@ -28,11 +30,12 @@ from orchestrator.commissioning.progress import Progress, Setup
 from orchestrator.commissioning.questions import Asked, Outcome, Question
 from orchestrator.commissioning.tester_hands import TesterHands
 
-CT4008, CHI660E, MUX = "ct4008", "chi660e", "mux"
+CT4008, CHI660E, MUX, SMU = "ct4008", "chi660e", "mux", "smu"
 _QUESTIONS: Mapping[str, Sequence[Question[Any]]] = {
     CT4008: ct4008.QUESTIONS,
     CHI660E: chi660e.QUESTIONS,
     MUX: mux.QUESTIONS,
+    SMU: smu.QUESTIONS,
 }
 USUAL_OHM = 1000.0
 USUAL_MOST_A = 1e-3
@@ -79,11 +82,23 @@ class Commission:
             raise SettingsError("a switch needs --bench FILE with a [multiplexer] on a line of its own")
         return self.bench.multiplexer
 
+    def source_meter(self) -> SmuSettings:
+        """Return the settings of the source meters with the channel. Raises SettingsError for another kind."""
+        if self.bench is None or not self.channel:
+            raise SettingsError("a source meter needs --bench FILE and --channel CHANNEL")
+        settings = self.bench.tester_of(self.channel)
+        if not isinstance(settings, SmuSettings):
+            raise SettingsError(f"channel {self.channel} is of a {settings.kind}, not of an {self.kind}")
+        return settings
+
     def setup(self) -> Setup:
         """Return what is tried. Raises SettingsError for a current that the channel or the resistor does not bear."""
         if self.kind == MUX:
             name, at = self.switch().name, f"{self.channel}, port {self.switch().port_of(self.channel)}"
             top_a = self.potentiostat().current_limit_a
+        elif self.kind == SMU:
+            name, at = self.source_meter().name, self.channel
+            top_a = self.source_meter().unit(self.channel).largest_current_a
         elif self.kind == CHI660E:
             name, at, top_a = self.potentiostat().name, "the leads", self.potentiostat().current_limit_a
         else:
@@ -138,6 +153,15 @@ async def ask(order: Commission, person: Person, progress: Progress) -> list[Ask
             wall_time,
         )
         return await commission(chi660e.QUESTIONS, there, person, progress, wall_time, order.only)
+    if order.kind == SMU:
+        settings = order.source_meter()
+        unit = settings.unit(order.channel)
+        source = SmuSource(unit, link_to(unit), settings.decision_timeout_s)
+        meter = smu.SourceHands(source, unit, settings.interval_s, order.ohm, order.most_a)
+        try:
+            return await commission(smu.QUESTIONS, meter, person, progress, wall_time, order.only)
+        finally:
+            await source.close()
     if order.kind == MUX:
         return await _ask_switch(order, person, progress)
     return await _ask_tester(order, person, progress)
