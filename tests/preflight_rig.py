@@ -27,8 +27,9 @@ async def planned(rig: Rig, store: Store, plan: PreflightPlan) -> AsyncIterator[
 
 
 def plan(free: int = ENOUGH, synchronised: bool | None = None, **settings: Any) -> PreflightPlan:  # noqa: ANN401 - fields
-    """Give what a service's checks go by."""
-    return PreflightPlan(PreflightSettings(**settings), free=lambda _: free, is_clock_synchronised=lambda: synchronised)
+    """Give what a service's checks go by; that a simulated rack was never commissioned is told nobody."""
+    told = {"warn_uncommissioned": False} | settings
+    return PreflightPlan(PreflightSettings(**told), free=lambda _: free, is_clock_synchronised=lambda: synchronised)
 
 
 async def checks(service: Service, order: RunRequest | None = None, terms: Terms = NO_TERMS) -> dict[CheckName, Check]:

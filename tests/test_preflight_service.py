@@ -38,7 +38,7 @@ async def test_report_names_every_check_of_a_healthy_order(rig: Rig, store: Stor
     async with planned(rig, store, plan(synchronised=True)) as service:
         found = await checks(service)
     unasked = {name for name, check in found.items() if check.outcome is Outcome.NOT_ASKED}
-    assert unasked == {"calibration", "versions", "steady", "oven", "backup", "ups", "notices"}
+    assert unasked == {"calibration", "versions", "commissioned", "steady", "oven", "backup", "ups", "notices"}
     assert {check.outcome for name, check in found.items() if name not in unasked} == {Outcome.PASS}
     assert "read back equal" in found[CheckName.LIMITS].sentence
     assert store.runs() == []
