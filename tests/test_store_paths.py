@@ -23,6 +23,7 @@ COMMANDS = [
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],
     ["notices", "list"], ["notices", "ack", "1"], ["notices", "watch-service", "--bench", "bench.toml"],
+    ["commission", "ct4008", "--channel", "21-1-1", "--simulate", "--yes"],
     ["preflight", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1", "--simulate"],
     ["run", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],

@@ -34,8 +34,7 @@ def written(path: Path, setup: Setup, asked: Sequence[Asked], now_unix_s: float)
     if lost:
         raise SettingsError(f"{path} is left as it is: these comments would be lost: {'; '.join(lost)}")
     bench_of(tomllib.loads(after), path)
-    stamp = datetime.fromtimestamp(now_unix_s, UTC).strftime("%Y%m%dT%H%M%SZ")
-    copy = path.with_name(f"{path.name}.before-{stamp}")
+    copy = path.with_name(f"{path.name}.before-{int(now_unix_s)}")
     shutil.copy2(path, copy)
     part = path.with_name(f".{path.name}.part")
     # The mode of the file, which may hold a password, stays.

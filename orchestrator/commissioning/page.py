@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from html import escape
 
 from orchestrator.bench.commissioned import Fact
+from orchestrator.clock.local_time import local_time
 from orchestrator.commissioning.progress import Setup
 from orchestrator.commissioning.questions import Asked, Outcome
 
@@ -68,4 +68,4 @@ def _shown(value: Fact) -> str:
 
 
 def _time(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return local_time(unix_s, seconds=True)
