@@ -14,7 +14,7 @@ OLDEST_S = 60.0
 """A reading further than this from a record in time says nothing of it. At 1 K/min, as a chamber ramps, it is 1 K."""
 
 KEPT_S = 7 * 86_400.0
-"""A link that is dead over a long weekend is backfilled with its temperatures: at a reading in 5 s it is 2 MB a place."""
+"""A link that is dead over a long weekend is backfilled with its temperatures: a reading in 5 s makes 2 MB a place."""
 
 _DECIMALS = 3
 _DROPPED_AT_ONCE = 4096
