@@ -9,7 +9,7 @@ from drivers.interfaces import BatteryTester
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, not_asked
 from orchestrator.preflight.instrument_checks import folder_check, late_folder, versions_check
-from orchestrator.preflight.machine_checks import calibration_check, oven_check
+from orchestrator.preflight.machine_checks import calibration_check
 from orchestrator.preflight.program_checks import (
     contact_check,
     duration_check,
@@ -52,7 +52,7 @@ def program_checks(
 
 def instrument_checks(tester: BatteryTester, now_unix_s: float, settings: PreflightSettings) -> list[Check]:
     """Make the checks of an instrument that its settings, and what it has told, answer."""
-    return [calibration_check(tester.name, now_unix_s, settings), versions_check(tester, settings), oven_check()]
+    return [calibration_check(tester.name, now_unix_s, settings), versions_check(tester, settings)]
 
 
 def slow_checks(

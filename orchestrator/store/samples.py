@@ -46,7 +46,7 @@ def insert(
     for test, batch in batches.items():
         key = (test,)
         if temperatures is None:
-            rows = [key + sample + _NO_TEMPERATURE for sample in batch]
+            rows: list[tuple[Any, ...]] = [key + sample + _NO_TEMPERATURE for sample in batch]
         else:
             joined = zip(batch, temperatures.of(connection, test, batch), strict=True)
             rows = [(*key, *sample, degc) for sample, degc in joined]
