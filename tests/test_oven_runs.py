@@ -90,7 +90,7 @@ async def test_stuck_heater_holds_all_channels_of_the_oven_then_trips_them(
 
 
 async def test_open_door_warns_and_holds_when_it_stays_open(rig: Rig, store: Store) -> None:
-    """Half a minute is told and holds nothing; minutes hold the channels, which are resumed when the oven is back."""
+    """Half a minute is told and holds nothing; minutes hold the channels, resumed when it is back (faults C11)."""
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.open_door()
@@ -155,7 +155,7 @@ async def test_thermometer_in_the_oven_stands_in_for_a_broken_sensor(rig: Rig, s
 
 
 async def test_frozen_sensor_is_no_temperature_and_holds_at_once(rig: Rig, store: Store) -> None:
-    """After ten minutes of one value under a moving output; nobody knows the heat, so the safe set point is ordered."""
+    """After ten minutes of one value under a moving output: nobody knows how hot it is (faults C12)."""
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.open_door()

@@ -13,7 +13,7 @@ from math import ceil
 WARN_K = 2.0
 HOLD_K = 5.0
 CUT_OUT_K = 10.0
-"""Of a cell at 60 degC: told beyond 58 to 62, held beyond 55 to 65, tripped from 70 degC on (faults, section 4)."""
+"""Of a cell at 60 degC: told beyond 58 to 62, held beyond 55 to 65, tripped from 70 degC on (faults C10, C11)."""
 
 COLD_S = 120.0
 """An oven that is too cold holds its channels after so long: a cell lags eight minutes behind the air, and a door that
