@@ -159,11 +159,15 @@ async def test_frozen_sensor_is_no_temperature_and_holds_at_once(rig: Rig, store
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.open_door()
-        await asyncio.sleep(15.0)
-        rack.oven.freeze_sensor()
+        await asyncio.sleep(10.0)
         rack.oven.close_door()
-        await until(lambda: run.state is RunState.HOLDING, 900.0)
-        assert rack.oven.target_degc == 25.0 or "runs want 60 degC" in run.reason
+        await until(lambda: rack.oven.shown_degc < 56.0, 60.0, 1.0)
+        await until(lambda: rack.oven.shown_degc > 57.0, 300.0, 1.0)
+        rack.oven.freeze_sensor()
+        took_s = await until(lambda: run.state is RunState.HOLDING, 900.0)
+        assert f"the sensor of {OVEN} is frozen at 57." in run.reason
+        assert took_s >= 590.0
+        assert rack.oven.target_degc == 25.0
 
 
 async def test_oven_that_does_not_answer_is_told_and_holds_after_the_time_of_grace(rig: Rig, store: Store) -> None:
