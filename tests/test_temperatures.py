@@ -99,3 +99,13 @@ def test_readable_view_and_columns_tell_the_temperature(store: Store, places: Pl
     store.tick({add_test(store, add_run(store)): samples(1, 1)})
     rows = store.connection.execute("SELECT temperature_degc, simulated FROM sample_readable").fetchall()
     assert rows == [(59.9, None)]
+
+
+def test_measurement_has_the_temperature_in_its_middle(store: Store, places: PlaceTemperatures) -> None:
+    """A spectrum takes minutes; without anybody who measures a temperature it has none."""
+    test = add_test(store, add_run(store))
+    assert store.temperature_degc(test, START_UNIX_S, START_UNIX_S + 600) is None
+    store.join_temperatures(places)
+    places.note_oven(OVEN, START_UNIX_S + 290, 59.0)
+    places.note_oven(OVEN, START_UNIX_S + 310, 60.0)
+    assert store.temperature_degc(test, START_UNIX_S, START_UNIX_S + 600) == 59.5
