@@ -1,0 +1,84 @@
+"""The audit beside the vendor's own program: planted faults are found, healthy cells are not, and it only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from drivers.neware import wire
+from drivers.neware.reader import READING, NewareReader, WritingRefused
+from drivers.neware.settings import NewareSettings
+from simulators.neware.commands import WRITES
+from tests.audit_plants import PLANTED, Planted
+from tests.audit_rig import LFP, LI_CU, LI_LI, open_vendor_rack
+
+ADDRESS = wire.Address("127.0.0.1", 27, 21, 1, 1)
+WRITING = (
+    wire.start(ADDRESS, "C:/x.xml", "cell_1", wire.Backup("")),
+    wire.stop(ADDRESS),
+    wire.resume(ADDRESS),
+    wire.goto(ADDRESS, 2),
+    wire.reset(ADDRESS, "C:/x.xml"),
+    wire.light(ADDRESS, True),
+    wire.clearflag(ADDRESS),
+    wire.broadcaststop("127.0.0.1", 27, 21),
+    # A stop in the clothes of a question, and behind one.
+    wire.Request(wire.COMMANDS["inquire"], wire.stop(ADDRESS).data),
+    wire.Request(wire.COMMANDS["inquire"], wire.inquire([ADDRESS]).data + wire.stop(ADDRESS).data),
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
+async def test_planted_fault_is_found_and_called_by_its_name(planted: Planted) -> None:
+    """Each fault is found by what the API tells, as its kind, and nothing is found that is not its consequence."""
+    async with open_vendor_rack(planted.models, quirks=planted.quirks, with_files=planted.with_files) as rack:
+        acting = asyncio.create_task(planted.act(rack))
+        await asyncio.sleep(0)
+        await rack.follow(planted.hours, planted.every_s)
+        await acting
+        found = rack.kinds()
+        assert planted.kind in found
+        assert found - {planted.kind} <= planted.also
+
+
+async def test_healthy_cells_of_every_kind_are_found_nothing() -> None:
+    """Cells of every kind are followed for half a day, and nothing is found; counters and integrals agree."""
+    models = (LI_LI, "bare-li-li", LFP, "bare-lfp", LI_CU, "bare-li-cu")
+    async with open_vendor_rack(models) as rack:
+        for channel in rack.models:
+            rack.start(channel)
+        assert await rack.follow(12, 600) == []
+        sums = [summary.sums for summary in rack.audit.summaries()]
+    assert [round(one.time_s / 3600) for one in sums] == [12] * len(models)
+    assert all(abs(one.counted_ah / one.integral_ah - 1) < 0.005 for one in sums)
+
+
+async def test_audit_sends_only_reading_commands() -> None:
+    """The simulated tester receives nothing that writes, whatever happens in the rack."""
+    async with open_vendor_rack((LI_LI, LI_CU)) as rack:
+        for channel in rack.models:
+            rack.start(channel)
+        acting = asyncio.create_task(rack.follow(3, 300))
+        await asyncio.sleep(3600)
+        rack.tester.protect("21-1-1")
+        rack.vendor.pause("21-1-2")
+        await acting
+        received = set(rack.bench.bts.received)
+    assert received == READING
+    assert not received & WRITES
+
+
+@pytest.mark.parametrize("request_", WRITING, ids=lambda one: one.command.name)
+async def test_reader_refuses_what_writes_before_anything_is_sent(request_: wire.Request) -> None:
+    """No command that changes something passes the reader's only way to the wire, not even disguised."""
+
+    async def connect() -> NoReturn:
+        raise AssertionError("a connection was opened")
+
+    settings = NewareSettings.model_validate(
+        {"step_files": "x", "step_files_on_bts_pc": "x", "units": [{"devid": 21, "subdevid": 1}]}
+    )
+    with pytest.raises(WritingRefused):
+        await NewareReader(settings, connect)._ask(request_)  # noqa: SLF001 - the only way to the wire is tried
