@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -57,6 +58,8 @@ class NewareReader:
         self._clock = replies.TesterClock(ZoneInfo(settings.time_zone))
         self._addresses: dict[str, wire.Address] = {}
         self.name = settings.name
+        # How often each command was sent, but for the log-in and repeats on a new connection.
+        self.sent: Counter[str] = Counter()
         self.versions = ""
 
     async def open(self) -> tuple[str, ...]:
@@ -104,6 +107,7 @@ class NewareReader:
         named = [name.decode("ascii", "replace") for name in _COMMAND.findall(request.data)]
         if request.command.writes or named != [request.command.name] or named[0] not in READING:
             raise WritingRefused(f"a reader must not send {', '.join(named) or 'nothing'}: it may change something")
+        self.sent[request.command.name] += 1
         return await self._client.ask(request)
 
     def _told(self, row: ET.Element) -> ToldRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ from protocols.channel_envelope import ChannelEnvelope
 from protocols.trouble import DEFAULT_TROUBLE
 
 _STEP_COUNT = attrgetter("step_count")
+_RECENT = 240
 # What ended a test otherwise than its program did.
 _ENDS = {ChannelState.STOPPED: AuditKind.STOPPED, ChannelState.PROTECTED: AuditKind.PROTECTED}
 
@@ -48,6 +50,8 @@ class AuditedTest:
         self.schedule: ScheduleFile | None = None
         self.schedule_note = "no step file of this barcode was found"
         self.sums = Sums()
+        # The last records as moments and voltages, for a picture of what led to a finding.
+        self.recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
         self.state = status.state
         self._envelope, self._count, self._grew_s = envelope, status.record_count, now_s
         self._order, self._log, self._habits = RecordOrder(), TesterLog(), StepHabits()
@@ -154,6 +158,7 @@ class AuditedTest:
             return []
         self.next_sequence = samples[-1].sequence + 1
         self.sums.records += len(samples)
+        self.recent.extend((sample.unix_time_s, sample.voltage_v) for sample in samples[-_RECENT:])
         seen, self._order.seen = self._order.seen, []
         for count, group in groupby(samples, _STEP_COUNT):
             together = list(group)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.errors import BadReply, ConnectionFailed
+from drivers.errors import BadReply, ConnectionFailed, Refused
 from drivers.neware.reader import MOST_RECORDS, NewareReader
 from orchestrator.audit.kinds import AuditFinding
 from orchestrator.audit.rack_audit import RackAudit
@@ -70,10 +70,8 @@ class Follower:
             new += self._audit.feed_status(status, wall_time())
             for channel in list(self._audit.tests):
                 new += await self._read(channel, status[channel].record_count, asked_s)
-        except ConnectionFailed as err:
+        except (ConnectionFailed, Refused, BadReply) as err:
             logger.info("a look failed: %s", err)
-            return Look(wall_time(), 0, self.records, tuple(new), str(err))
-        except BadReply as err:
             return Look(wall_time(), 0, self.records, tuple(new), str(err))
         working = sum(shown.state.has_program for shown in status.values())
         return Look(wall_time(), working, self.records, tuple(new))

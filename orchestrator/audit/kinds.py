@@ -42,7 +42,7 @@ class AuditKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-_INFO, _NOTICE, _WARNING, _ALARM = Severity
+_NOTICE, _WARNING, _ALARM = Severity.NOTICE, Severity.WARNING, Severity.ALARM
 _CALIBRATE = "calibrate the channel, and recompute capacities from current and time until then"
 _BY_HAND = "ask who did it and note it with the cell's data: results before and behind it are not one test"
 
@@ -103,13 +103,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class AuditFinding:
-    """A finding of an audit: where it was seen, what, and how often. ``seen`` is the first time."""
+    """A finding of an audit: where it was seen, what, and how often. ``seen`` is the first time.
+
+    ``around`` are the records before it, as pairs of unix seconds and volts.
+    """
 
     channel: str
     test_id: int
     barcode: str
     seen: Seen
     times: int = 1
+    around: tuple[tuple[float, float], ...] = ()
 
     @property
     def severity(self) -> Severity:

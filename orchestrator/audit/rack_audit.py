@@ -161,7 +161,7 @@ class RackAudit:
             key = channel, test.test_id, one.kind
             known = self._found.get(key)
             if known is None:
-                self._found[key] = AuditFinding(channel, test.test_id, test.barcode, one)
+                self._found[key] = AuditFinding(channel, test.test_id, test.barcode, one, around=tuple(test.recent))
                 new.append(self._found[key])
             else:
                 self._found[key] = replace(known, times=known.times + 1)
