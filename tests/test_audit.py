@@ -7,12 +7,13 @@ from typing import NoReturn
 
 import pytest
 
+from benchmarks.audit import MODELS, is_found
+from benchmarks.audit.plants import PLANTED, Planted
+from benchmarks.audit.rack import LI_CU, LI_LI, open_vendor_rack
 from drivers.neware import wire
 from drivers.neware.reader import READING, NewareReader, WritingRefused
 from drivers.neware.settings import NewareSettings
 from simulators.neware.commands import WRITES
-from tests.audit_plants import PLANTED, Planted
-from tests.audit_rig import LFP, LI_CU, LI_LI, open_vendor_rack
 
 ADDRESS = wire.Address("127.0.0.1", 27, 21, 1, 1)
 WRITING = (
@@ -33,25 +34,17 @@ WRITING = (
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
 async def test_planted_fault_is_found_and_called_by_its_name(planted: Planted) -> None:
     """Each fault is found by what the API tells, as its kind, and nothing is found that is not its consequence."""
-    async with open_vendor_rack(planted.models, quirks=planted.quirks, with_files=planted.with_files) as rack:
-        acting = asyncio.create_task(planted.act(rack))
-        await asyncio.sleep(0)
-        await rack.follow(planted.hours, planted.every_s)
-        await acting
-        found = rack.kinds()
-        assert planted.kind in found
-        assert found - {planted.kind} <= planted.also
+    assert await is_found(planted)
 
 
 async def test_healthy_cells_of_every_kind_are_found_nothing() -> None:
     """Cells of every kind are followed for half a day, and nothing is found; counters and integrals agree."""
-    models = (LI_LI, "bare-li-li", LFP, "bare-lfp", LI_CU, "bare-li-cu")
-    async with open_vendor_rack(models) as rack:
+    async with open_vendor_rack(MODELS) as rack:
         for channel in rack.models:
             rack.start(channel)
         assert await rack.follow(12, 600) == []
         sums = [summary.sums for summary in rack.audit.summaries()]
-    assert [round(one.time_s / 3600) for one in sums] == [12] * len(models)
+    assert [round(one.time_s / 3600) for one in sums] == [12] * len(MODELS)
     assert all(abs(one.counted_ah / one.integral_ah - 1) < 0.005 for one in sums)
 
 

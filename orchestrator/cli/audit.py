@@ -62,7 +62,7 @@ def audit(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Watch tests that the vendor's own program runs, by reading alone.
+    """Watch tests of the vendor's own program, by reading alone.
 
     Current and power of a CT-4008's records are integrated and compared with the tester's counters; gaps, wrong times,
     missing limits and what hands did are told as they are found, and all of it at the end. Only commands that read are

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from benchmarks.audit.rack import LI_CU, LI_LI, VendorRack
 from orchestrator.audit.kinds import AuditKind
 from simulators.neware.plants import RecordFault, RecordPlant
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.vendor import Protections, StepFile, current, loop, rest
-from tests.audit_rig import FILES, LI_CU, LI_LI, VendorRack
+from simulators.neware.vendor_tests import FILES
 
 CHANNEL, OTHER = "21-1-1", "21-1-2"
 HOUR_S = 3600.0

@@ -21,34 +21,10 @@ from simulators.cells import load_cell
 from simulators.memory_streams import connect_memory
 from simulators.neware.settings import Quirks
 from simulators.neware.tester import Tester
-from simulators.neware.vendor import Protections, StepFile, VendorProgram, current, held, loop, rest
+from simulators.neware.vendor import StepFile, VendorProgram
+from simulators.neware.vendor_tests import usual_file
 
 LI_LI, LFP, LI_CU = "coated-li-li", "coated-lfp", "conditioned-li-cu"
-# What a person would do with each kind of cell: currents that it bears, and its limits.
-FILES: Mapping[str, StepFile] = {
-    "li-li": StepFile(
-        [rest(1800), current(4e-4, 3600), current(-4e-4, 3600), loop(2, 400)], Protections(0.5, -0.5, 1e-3)
-    ),
-    "lfp": StepFile(
-        [
-            rest(1800),
-            held(4e-4, 3.8, 4e-5, 36000),
-            rest(600),
-            current(-4e-4, 36000, 2.5),
-            rest(600),
-            loop(2, 400),
-        ],
-        Protections(3.9, 2.0, 1e-3),
-    ),
-    "li-cu": StepFile(
-        [rest(1800), current(-4e-4, 3600), current(4e-4, 7200, 0.5), loop(2, 400)], Protections(3.5, -0.5, 1e-3)
-    ),
-}
-
-
-def file_of(model: str) -> StepFile:
-    """Return the usual schedule of a cell model."""
-    return FILES[next(kind for kind in FILES if model.endswith(kind))]
 
 
 @dataclass
@@ -70,7 +46,7 @@ class VendorRack:
     def start(self, channel: str, file: StepFile | None = None, barcode: str = "", **options: Any) -> None:  # noqa: ANN401 - of the vendor's start
         """Start the usual test of the channel's cell, or another."""
         name = barcode or f"cell_{channel.rpartition('-')[2]}"
-        self.vendor.start(channel, file or file_of(self.models[channel]), name, **options)
+        self.vendor.start(channel, file or usual_file(self.models[channel]), name, **options)
 
     async def follow(self, hours: float, every_s: float = 60.0) -> list[AuditFinding]:
         """Follow for so long, and return every finding so far."""
