@@ -13,6 +13,7 @@ from benchmarks.audit.rack import LI_CU, LI_LI, open_vendor_rack
 from drivers.neware import wire
 from drivers.neware.reader import READING, NewareReader, WritingRefused
 from drivers.neware.settings import NewareSettings
+from simulators.faults import Fault, Spoil
 from simulators.neware.commands import WRITES
 
 ADDRESS = wire.Address("127.0.0.1", 27, 21, 1, 1)
@@ -38,13 +39,13 @@ async def test_planted_fault_is_found_and_called_by_its_name(planted: Planted) -
 
 
 async def test_healthy_cells_of_every_kind_are_found_nothing() -> None:
-    """Cells of every kind are followed for half a day, and nothing is found; counters and integrals agree."""
+    """Cells of every kind are followed for hours, and nothing is found; counters and integrals agree."""
     async with open_vendor_rack(MODELS) as rack:
         for channel in rack.models:
             rack.start(channel)
-        assert await rack.follow(12, 600) == []
+        assert await rack.follow(6, 900) == []
         sums = [summary.sums for summary in rack.audit.summaries()]
-    assert [round(one.time_s / 3600) for one in sums] == [12] * len(MODELS)
+    assert [round(one.time_s / 3600) for one in sums] == [6] * len(MODELS)
     assert all(abs(one.counted_ah / one.integral_ah - 1) < 0.005 for one in sums)
 
 
@@ -75,3 +76,43 @@ async def test_reader_refuses_what_writes_before_anything_is_sent(request_: wire
     )
     with pytest.raises(WritingRefused):
         await NewareReader(settings, connect)._ask(request_)  # noqa: SLF001 - the only way to the wire is tried
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(Spoil.STALE, "inquiredf", 2),
+        Fault(Spoil.STALE, "download", 2),
+        Fault(Spoil.SILENT, "download", 3),
+        Fault(Spoil.CUT, None, 5, at=60),
+        Fault(Spoil.GARBAGE_BEFORE, None, 5),
+    ],
+    ids=lambda fault: f"{fault.spoil.value} {fault.command}",
+)
+async def test_spoiled_wire_is_no_finding(fault: Fault) -> None:
+    """Replies that are lost, cut, or come again are asked for anew: none makes a finding, and no record is left out."""
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1")
+        acting = asyncio.create_task(rack.follow(4, 300))
+        await asyncio.sleep(4000)
+        rack.bench.wire.spoil(fault)
+        assert await acting == []
+        (summary,) = rack.audit.summaries()
+    assert rack.bench.wire.spoiled
+    assert summary.sums.records > 230
+
+
+async def test_tester_that_is_away_for_an_hour_is_asked_again() -> None:
+    """A BTS Client that is restarted is told as trouble, and what was recorded meanwhile is read behind it."""
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1")
+        acting = asyncio.create_task(rack.follow(4, 300))
+        await asyncio.sleep(4000)
+        rack.bench.wire.spoil(Fault(Spoil.CLOSED, None, 20))
+        rack.bench.wire.refuse_connections()
+        await asyncio.sleep(3600)
+        rack.bench.wire.mend()
+        assert await acting == []
+        (summary,) = rack.audit.summaries()
+    assert any(look.trouble for look in rack.looks)
+    assert summary.sums.records > 230

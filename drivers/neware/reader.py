@@ -91,7 +91,7 @@ class NewareReader:
         """
         address = self._addresses[channel]
         root = await self._ask(wire.download(address, test_id, first, MOST_RECORDS))
-        _must_be_of(root.find("download"), address, test_id)
+        _must_be_of(root.find("download"), address, test_id, first)
         self._clock.follow(last_unix_s)
         return [self._told(row) for row in root.iterfind("list/data")]
 
@@ -122,10 +122,13 @@ class NewareReader:
         return ToldRecord(sequence, step, cycle, mode, time_s, at_s, volt_v, curr_a, cap_ah, eng_wh)
 
 
-def _must_be_of(echo: ET.Element | None, address: wire.Address, test_id: int) -> None:
-    told = None if echo is None else (echo.get("devid"), echo.get("subdevid"), echo.get("chlid"), echo.get("testid"))
-    if told != (str(address.devid), str(address.subdevid), str(address.chlid), str(test_id)):
-        raise BadReply(f"BTS answered for another test than {test_id} of channel {address.channel}")
+def _must_be_of(echo: ET.Element | None, address: wire.Address, test_id: int, first: int) -> None:
+    """Raise BadReply for records that were not asked for, as those of an answer that comes again."""
+    asked = {**address.without_ip, "testid": str(test_id), "startpos": str(first)}
+    if echo is None or any(echo.get(name) != value for name, value in asked.items()):
+        raise BadReply(
+            f"BTS answered with other records than those of test {test_id} of {address.channel} from {first}"
+        )
 
 
 def _value(text: str | None) -> float:

@@ -48,6 +48,7 @@ class RackAudit:
         # Every test that was seen by its barcode, and the last test of each channel.
         self._barcodes: dict[str, tuple[str, int]] = {}
         self._shown: dict[str, ChannelStatus] = {}
+        self._doubted: dict[str, ChannelStatus] = {}
 
     @property
     def findings(self) -> tuple[AuditFinding, ...]:
@@ -60,9 +61,24 @@ class RackAudit:
         for channel, shown in status.items():
             if shown.state in {ChannelState.OTHER, ChannelState.ABSENT} or not shown.test_id:
                 continue
+            if not self._is_certain(channel, shown):
+                continue
             new += self._feed_channel(channel, shown, now_s)
             self._shown[channel] = shown
         return new + self._shared(now_s)
+
+    def _is_certain(self, channel: str, shown: ChannelStatus) -> bool:
+        """Return whether a look shows the test of the look before, or another for the second time.
+
+        An answer of BTS Client may be an earlier one again: nothing on the wire tells.
+        """
+        before, doubted = self._shown.get(channel), self._doubted.pop(channel, None)
+        if before is None or (_is_same(before, shown) and shown.record_count >= before.record_count):
+            return True
+        if doubted is not None and _is_same(doubted, shown) and shown.record_count >= doubted.record_count:
+            return True
+        self._doubted[channel] = shown
+        return False
 
     def _feed_channel(self, channel: str, shown: ChannelStatus, now_s: float) -> list[AuditFinding]:
         test, before = self.tests.get(channel), self._shown.get(channel)
@@ -166,6 +182,10 @@ class RackAudit:
             else:
                 self._found[key] = replace(known, times=known.times + 1)
         return new
+
+
+def _is_same(one: ChannelStatus, other: ChannelStatus) -> bool:
+    return (one.test_id, one.barcode) == (other.test_id, other.barcode)
 
 
 def _summary(channel: str, test: AuditedTest) -> ChannelSummary:

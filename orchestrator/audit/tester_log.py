@@ -26,12 +26,12 @@ class TesterLog:
         self.pauses: list[float] = []
         self.kinds: set[AuditKind] = set()
         self.is_replaced = False
-        self._read = 0
+        self._last: LogEntry | None = None
         self._has_reasons = False
 
     def feed(self, entries: Sequence[LogEntry], *, is_over: bool) -> list[Seen]:
         """Add the whole log as it is now; ``is_over``: the test has ended, and its last step by that."""
-        new = entries[self._read :]
+        new = self._new(entries)
         # The last entry that ends a step may stand before the reason why the test ended.
         if not is_over and new and new[-1].code == _STEP_OVER:
             new = new[:-1]
@@ -54,9 +54,16 @@ class TesterLog:
             elif entry.code == _STEP_OVER and self._is_left(entry, reasons, is_over and entry.sequence == last):
                 words = f"a step was left at record {entry.sequence} without any of its ends being reached, by its log"
                 seen.append(Seen(AuditKind.STEP_JUMPED, at_s, words, evidence))
-        self._read += len(new)
+        self._last = new[-1] if new else self._last
         self.kinds |= {one.kind for one in seen}
         return seen
+
+    def _new(self, entries: Sequence[LogEntry]) -> Sequence[LogEntry]:
+        """Return the entries behind the last one that was read: of a long log the tester tells the end alone."""
+        for n in range(len(entries) - 1, -1, -1):
+            if entries[n] == self._last:
+                return entries[n + 1 :]
+        return entries
 
     def _is_left(self, entry: LogEntry, reasons: Iterable[int], is_last: bool) -> bool:
         return self._has_reasons and entry.sequence not in reasons and not is_last and not self.is_replaced
