@@ -81,8 +81,11 @@ async def test_reader_refuses_what_writes_before_anything_is_sent(request_: wire
 @pytest.mark.parametrize(
     "fault",
     [
+        Fault(Spoil.REWRITTEN, "inquiredf", pattern=rb' count="\d\d+"', filler=b' count="9"'),
+        Fault(Spoil.REWRITTEN, "inquiredf", pattern=rb'testid="1"', filler=b'testid="7"'),
+        Fault(Spoil.REWRITTEN, "inquire", pattern=rb'barcode="cell_1"', filler=b'barcode="cell_2"'),
+        Fault(Spoil.REWRITTEN, "download", pattern=rb'startpos="\d+"', filler=b'startpos="1"'),
         Fault(Spoil.STALE, "inquiredf", 2),
-        Fault(Spoil.STALE, "download", 2),
         Fault(Spoil.SILENT, "download", 3),
         Fault(Spoil.CUT, None, 5, at=60),
         Fault(Spoil.GARBAGE_BEFORE, None, 5),

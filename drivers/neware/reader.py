@@ -25,6 +25,9 @@ READING = frozenset({"connect", "getdevinfo", "inquire", "inquiredf", "download"
 MOST_RECORDS = 1000
 """So many records of one request, at most (section 4.5)."""
 
+LinkOpening = Connect
+"""What opens the byte stream of a reader, where it is not TCP."""
+
 _COMMAND = re.compile(rb"<cmd>(.*?)</cmd>", re.DOTALL)
 
 

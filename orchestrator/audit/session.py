@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.errors import SettingsError
-from drivers.neware.client import Connect
-from drivers.neware.reader import NewareReader
+from drivers.neware.reader import LinkOpening, NewareReader
 from drivers.neware.settings import NewareSettings
 from orchestrator.audit.following import Follower, Look
 from orchestrator.audit.rack_audit import RackAudit
@@ -40,7 +39,7 @@ class AuditSession:
     """An audit; ``report`` is what it has seen so far, also after it was ended early."""
 
     def __init__(
-        self, order: AuditOrder, show: Callable[[Look], None] = lambda _: None, connect: Connect | None = None
+        self, order: AuditOrder, show: Callable[[Look], None] = lambda _: None, connect: LinkOpening | None = None
     ) -> None:
         """Audit by this order; ``show`` is told each look, ``connect`` replaces TCP. Raises SettingsError."""
         self._order, self._show, self._connect = order, show, connect
