@@ -84,8 +84,8 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
-    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock.
-    ``vendor``: tests that the vendor's own program has started on every channel.
+    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock. ``vendor``:
+    tests that the vendor's own program has started on every channel.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
@@ -105,12 +105,9 @@ async def serve_ct4008(
         speed=speed,
         empty_holders=empty_holders,
     )
-    for fault in faults:
-        bench.wire.spoil(fault)
+    _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
         rack = await stack.enter_async_context(listening(bench.handle, host, port))
-        if vendor is not None:
-            start_everywhere(bench.tester, vendor.folder, with_faults=vendor.with_faults)
         announce(rack.address)
         clients: list[_Clients] = [rack]
         bench.leads.others.update(meters)
@@ -122,6 +119,14 @@ async def serve_ct4008(
         if smus is not None:
             clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
         await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
+
+
+def _begin(bench: SimulatedBench, faults: Sequence[Fault], vendor: VendorTests | None) -> None:
+    """Do what is done to a rack before anybody is connected: spoil its wire, start others' tests."""
+    for fault in faults:
+        bench.wire.spoil(fault)
+    if vendor is not None:
+        start_everywhere(bench.tester, vendor.folder, with_faults=vendor.with_faults)
 
 
 @asynccontextmanager

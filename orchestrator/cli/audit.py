@@ -15,9 +15,11 @@ from orchestrator.cli.pages import Out, check_page, write_page
 from orchestrator.cli.tables import Column, printable
 
 if TYPE_CHECKING:
+    from drivers.neware.settings import NewareSettings
     from orchestrator.audit.following import Look
     from orchestrator.audit.kinds import AuditFinding
     from orchestrator.audit.report import AuditReport
+    from orchestrator.bench.settings import BenchSettings
 
 _LASTING = re.compile(r"(\d{1,5}(?:\.\d{1,3})?) ?(s|min|h|d)")
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -68,7 +70,6 @@ def audit(
     missing limits and what hands did are told as they are found, and all of it at the end. Only commands that read are
     sent. Status 0: nothing is wrong; 1: a warning or an alarm was found, or no test ran.
     """
-    from drivers.neware.settings import NewareSettings
     from orchestrator.audit.session import AuditOrder, AuditSession
     from orchestrator.bench.settings import load_bench
     from orchestrator.clock.scaled import run_by
@@ -81,10 +82,7 @@ def audit(
         raise typer.BadParameter(f"{schedules} is not a folder", param_hint="--schedules")
     check_page(out, GENERATOR)
     settings = load_bench(bench)
-    testers = [tester for tester in settings.tester if isinstance(tester, NewareSettings)]
-    if not testers:
-        raise typer.BadParameter(f"{bench} has no CT-4008, and only those can be audited", param_hint="--bench")
-    order = AuditOrder(str(bench), testers, channel or (), for_s, schedules, settings.is_simulated)
+    order = AuditOrder(str(bench), _testers(settings), channel or (), for_s, schedules, settings.is_simulated)
     session = AuditSession(order, _Progress())
     with contextlib.suppress(KeyboardInterrupt):
         run_by(settings.clock, session.run())
@@ -98,6 +96,16 @@ def audit(
         if out is not None:
             typer.echo(printable(str(out)))
     raise typer.Exit(DONE if report.is_clean else FAILED)
+
+
+def _testers(bench: BenchSettings) -> list[NewareSettings]:
+    """Return the CT-4008s of a bench. Raises BadParameter where there is none."""
+    from drivers.neware.settings import NewareSettings
+
+    found = [tester for tester in bench.tester if isinstance(tester, NewareSettings)]
+    if not found:
+        raise typer.BadParameter("this bench has no CT-4008, and only those can be audited", param_hint="--bench")
+    return found
 
 
 def _seconds(text: str) -> float:
