@@ -9,12 +9,14 @@ import pytest
 
 from benchmarks.audit import MODELS, is_found
 from benchmarks.audit.plants import PLANTED, Planted
-from benchmarks.audit.rack import LI_CU, LI_LI, open_vendor_rack
+from benchmarks.audit.rack import LFP, LI_CU, LI_LI, open_vendor_rack
 from drivers.neware import wire
 from drivers.neware.reader import READING, NewareReader, WritingRefused
 from drivers.neware.settings import NewareSettings
+from orchestrator.audit.kinds import AuditKind
 from simulators.faults import Fault, Spoil
 from simulators.neware.commands import WRITES
+from simulators.neware.vendor_tests import start_everywhere
 
 ADDRESS = wire.Address("127.0.0.1", 27, 21, 1, 1)
 WRITING = (
@@ -47,6 +49,19 @@ async def test_healthy_cells_of_every_kind_are_found_nothing() -> None:
         sums = [summary.sums for summary in rack.audit.summaries()]
     assert [round(one.time_s / 3600) for one in sums] == [6] * len(MODELS)
     assert all(abs(one.counted_ah / one.integral_ah - 1) < 0.005 for one in sums)
+
+
+async def test_rack_to_try_an_audit_on_has_the_faults_that_it_says() -> None:
+    """``cellrig simulate ct4008 --vendor --faults`` starts every test that can run, four of them with a fault."""
+    async with open_vendor_rack((LI_LI,) * 4 + (LFP,) * 2) as rack:
+        assert start_everywhere(rack.tester, rack.folder, with_faults=True) == list(rack.tester.channels)
+        found = {(one.channel, one.seen.kind) for one in await rack.follow(5, 900)}
+    assert found == {
+        ("21-1-2", AuditKind.CHARGE_COUNTER),
+        ("21-1-3", AuditKind.RECORDS_MISSING),
+        ("21-1-4", AuditKind.LIMIT_MISSING),
+        ("21-1-6", AuditKind.TIME_JUMP),
+    }
 
 
 async def test_audit_sends_only_reading_commands() -> None:

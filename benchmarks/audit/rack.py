@@ -36,6 +36,7 @@ class VendorRack:
     follower: Follower
     audit: RackAudit
     models: Mapping[str, str]
+    folder: Path
     looks: list[Look] = field(default_factory=list)
 
     @property
@@ -87,6 +88,6 @@ async def open_vendor_rack(
         audit = RackAudit({channel: settings.envelope(channel) for channel in channels}, lag_s=5.0)
         follower = Follower(reader, channels, audit, Path(folder) if with_files else None)
         try:
-            yield VendorRack(bench, VendorProgram(bench.tester, Path(folder)), follower, audit, names)
+            yield VendorRack(bench, VendorProgram(bench.tester, Path(folder)), follower, audit, names, Path(folder))
         finally:
             await reader.close()
