@@ -59,7 +59,8 @@ class RackAudit:
         """Judge what every channel shows at one poll; return what is found for the first time."""
         new: list[AuditFinding] = []
         for channel, shown in status.items():
-            if shown.state in {ChannelState.OTHER, ChannelState.ABSENT} or not shown.test_id:
+            # A channel that is away has no test, nor is one known where its row could not be read.
+            if shown.state is ChannelState.OTHER or not shown.test_id:
                 continue
             if not self._is_certain(channel, shown):
                 continue
