@@ -142,7 +142,7 @@ class Commands:
             channel, test = self._find_test(asked)
             place = _place(asked) | {
                 "testid": str(test.test_id) if test else "0",
-                "count": str(len(test)) if test else "0",
+                "count": str(test.told_count) if test else "0",
             }
             complete = channel is not None and (test is None or test.complete)
             rows.append(element("chl", place, "true" if complete else "false"))
