@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 
 from benchmarks import (
+    audit,
     backfill,
     channel_hours,
     commissioning,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "restart": restart.measure,
     "softshort": softshort.measure,
     "shorts": shorts.measure,
+    "audit": audit.measure,
     "guards": guards.measure,
     "limits": limits.measure,
     "spectra": spectra.measure,

@@ -124,10 +124,11 @@ class StoredRun:
         """Return the samples of the whole run as numpy columns of equal length, by name: those named, or all.
 
         ``time_s`` is run time (float64, s), ``unix_time_s`` the tester's clock (float64, s); ``voltage_v``,
-        ``current_a`` (positive charges), ``capacity_ah`` and ``energy_wh`` (magnitudes, from 0 in each step) are
-        float64, NaN where a reading is missing; ``step_time_s`` float64, s; ``cycle``, ``half_cycle``, ``segment``,
-        ``step``, ``step_count``, ``part``, ``test``, ``sequence`` are integers, ``repeated_check`` boolean, ``mode``
-        texts. A month of records each second is 2.6 million rows, 21 MB a column; ``chunks`` needs no such memory.
+        ``current_a`` (positive charges), ``capacity_ah``, ``energy_wh`` (magnitudes, from 0 in each step) and
+        ``temperature_degc`` (of the cell's place) are float64, NaN where a reading is missing; ``step_time_s`` float64,
+        s; ``cycle``, ``half_cycle``, ``segment``, ``step``, ``step_count``, ``part``, ``test``, ``sequence`` are
+        integers, ``repeated_check`` boolean, ``mode`` texts. A month of records each second is 2.6 million rows, 21 MB
+        a column; ``chunks`` needs no such memory.
         Raises ValueError for an unknown column.
         """
         return self._data.columns(*names)

@@ -29,6 +29,7 @@ from protocols.program_steps import (
     Until,
 )
 from protocols.techniques import Technique
+from protocols.temperature import CellTemperature
 from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards
 
 __all__ = [
@@ -159,6 +160,8 @@ class CyclingSegment:
     limits: Limits
     guards: Guards = field(default_factory=Guards)
     kind: Literal["cycling"] = "cycling"
+    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -184,6 +187,8 @@ class MeasurementSegment:
     drift_v_per_min: float = 0.001
     settle_max_s: float = 14400.0
     kind: Literal["measurement"] = "measurement"
+    # Left out of the text where a recipe does not say it: hashes of earlier versions hold.
+    temperature: Annotated[CellTemperature | None, Field(exclude_if=_is_none)] = None
 
     def to_json(self) -> str:
         """Give the canonical JSON text: the same segment gives the same bytes."""
@@ -232,6 +237,12 @@ class Program:
     def cycling(self) -> tuple[CyclingSegment, ...]:
         """The segments that run on a battery tester, in order."""
         return tuple(segment for segment in self.segments if isinstance(segment, CyclingSegment))
+
+    @property
+    def temperatures(self) -> tuple[CellTemperature, ...]:
+        """The different temperatures of its segments, in order; a segment without one adds none."""
+        wanted = (segment.temperature for segment in self.segments)
+        return tuple(dict.fromkeys(one for one in wanted if one is not None))
 
     def started_at_any_voltage(self, reason: str) -> Program:
         """Give the program for a cell at any voltage within the host's limits, with the reason of the person.

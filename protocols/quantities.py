@@ -254,6 +254,7 @@ Capacity = Annotated[
 ]
 Voltage = Annotated[Quantity, *_signed(Dimension.VOLTAGE)]
 VoltageStep = Annotated[Quantity, *_positive(Dimension.VOLTAGE)]
+TemperatureStep = Annotated[Quantity, *_positive(Dimension.TEMPERATURE)]
 Duration = Annotated[Quantity, *_positive(Dimension.TIME)]
 Frequency = Annotated[Quantity, *_positive(Dimension.FREQUENCY)]
 ScanRate = Annotated[Quantity, *_positive(Dimension.SCAN_RATE)]

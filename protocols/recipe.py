@@ -20,7 +20,8 @@ from protocols.cell import AT_ZERO, DEFAULTS, Band, CellKind, on_wrong_side
 from protocols.current_sign import Direction
 from protocols.recipe_fields import RecipeFields, Rules
 from protocols.recipe_order import order_flaws, told
-from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps
+from protocols.recipe_steps import MeasurementStep, Path, RecipeStep, RepeatStep, powered_steps, temperatures
+from protocols.temperature import TemperatureBlock
 
 # What a program may hold: a year of an EIS every six hours, before and after.
 SEGMENTS_MAX = 3000
@@ -51,6 +52,7 @@ class Cycling:
     """Steps that one tester program can hold, each with its place in the recipe."""
 
     steps: tuple[tuple[Path, RecipeStep], ...]
+    temperature: TemperatureBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +61,33 @@ class Measuring:
 
     path: Path
     step: MeasurementStep
+    temperature: TemperatureBlock | None = None
 
 
 Piece = Cycling | Measuring
 
 
-def pieces(steps: Sequence[RecipeStep]) -> list[Piece]:
-    """Cut steps where the instrument changes; give at most one piece more than ``SEGMENTS_MAX``, in order."""
+def pieces(steps: Sequence[RecipeStep], temperature: TemperatureBlock | None = None) -> list[Piece]:
+    """Cut steps where the instrument or the temperature changes, in order.
+
+    ``temperature`` is that of steps without one. Gives at most one piece more than ``SEGMENTS_MAX``.
+    """
     found: list[Piece] = []
     gathered: list[tuple[Path, RecipeStep]] = []
-    for path, step in _walk(steps):
-        if not isinstance(step, MeasurementStep):
-            gathered.append((path, step))
-            continue
-        if gathered:
-            found.append(Cycling(tuple(gathered)))
+    of_gathered: TemperatureBlock | None = None
+    for path, step, wanted in _walk(steps, temperature):
+        if gathered and (isinstance(step, MeasurementStep) or wanted != of_gathered):
+            found.append(Cycling(tuple(gathered), of_gathered))
             gathered = []
-        found.append(Measuring(path, step))
+        if isinstance(step, MeasurementStep):
+            found.append(Measuring(path, step, wanted))
+        else:
+            gathered.append((path, step))
+            of_gathered = wanted
         if len(found) > SEGMENTS_MAX:
             return found
     if gathered:
-        found.append(Cycling(tuple(gathered)))
+        found.append(Cycling(tuple(gathered), of_gathered))
     return found
 
 
@@ -88,22 +96,30 @@ def segments_of(recipe: Recipe) -> list[Piece]:
 
     A program begins on the tester: it shows whose cell is on the channel, and at which voltage it rests.
     """
-    found = pieces(recipe.steps)
-    return [Cycling(()), *found] if isinstance(found[0], Measuring) else found
+    found = pieces(recipe.steps, recipe.temperature)
+    first = found[0]
+    return [Cycling((), first.temperature), *found] if isinstance(first, Measuring) else found
 
 
-def _walk(steps: Sequence[RecipeStep], at: Path = ()) -> Iterator[tuple[Path, RecipeStep]]:
-    """Walk through measurements, and through steps and loops that hold none.
+def _walk(
+    steps: Sequence[RecipeStep], usual: TemperatureBlock | None, at: Path = ()
+) -> Iterator[tuple[Path, RecipeStep, TemperatureBlock | None]]:
+    """Walk through measurements, and through steps and loops that hold none, with the temperature of each.
 
-    A loop that holds one is written out pass by pass, because no instrument can jump back into another one.
+    A loop that holds one is written out pass by pass, because no instrument can jump back into another one; so is one
+    with several temperatures, between which nothing runs.
     """
     for index, step in enumerate(steps):
-        path = (*at, "steps", index)
-        if isinstance(step, RepeatStep) and _measures(step):
+        path, wanted = (*at, "steps", index), step.temperature or usual
+        if isinstance(step, RepeatStep):
+            inside = temperatures(step.steps, wanted)
+            if len(inside) == 1 and not _measures(step):
+                yield path, step, inside[0]
+                continue
             for _ in range(step.times):
-                yield from _walk(step.steps, path)
+                yield from _walk(step.steps, wanted, path)
         else:
-            yield path, step
+            yield path, step, wanted
 
 
 def _measures(step: RecipeStep) -> bool:

@@ -14,6 +14,7 @@ from protocols.field_types import Count, FileModel, Flag, Line, Name, Number, Te
 from protocols.program import SHORT_RATIO, GuardChange, ShortPolicy
 from protocols.quantities import Duration, Resistance, Voltage, VoltageStep, parse_quantity
 from protocols.recipe_steps import RecipeStep, RecordRule, powered_steps
+from protocols.temperature import TemperatureField
 from protocols.trouble import DEFAULT_TROUBLE, TroubleGuards, TroubleSign
 
 LAYERS = ("host", "tester", "absolute")
@@ -198,6 +199,7 @@ class RecipeFields(FileModel):
     guards: GuardsBlock = GuardsBlock()
     potentiostat: PotentiostatBlock = PotentiostatBlock()
     check_block: Flag | None = None
+    temperature: TemperatureField = None
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
 
     def rules(self, kind: CellKind, area_cm2: Decimal | None = None) -> Rules:

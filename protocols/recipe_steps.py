@@ -27,6 +27,7 @@ from protocols.quantities import (
     parse_quantity,
 )
 from protocols.techniques import CyclicVoltammetry, Impedance, OpenCircuit, Technique
+from protocols.temperature import TemperatureBlock, TemperatureField
 
 Path = tuple[str | int, ...]
 _SWEEP_POINTS = 2000  # records of one sweep, at least
@@ -86,6 +87,7 @@ class RestStep(FileModel):
     step: Literal["rest"]
     until: RestUntil
     record: RecordRule | None = None
+    temperature: TemperatureField = None
 
 
 class ConstantCurrentStep(FileModel):
@@ -100,6 +102,7 @@ class ConstantCurrentStep(FileModel):
     current: Current
     until: CurrentUntil
     record: RecordRule | None = None
+    temperature: TemperatureField = None
 
     @property
     def largest(self) -> Quantity | None:
@@ -129,6 +132,7 @@ class ConstantVoltageStep(FileModel):
     until: VoltageUntil
     current_limit: Current | None = None
     record: RecordRule | None = None
+    temperature: TemperatureField = None
 
     @property
     def largest(self) -> Quantity | None:
@@ -158,6 +162,7 @@ class CcCvStep(FileModel):
     voltage: Voltage
     until: VoltageUntil
     record: RecordRule | None = None
+    temperature: TemperatureField = None
 
     @property
     def largest(self) -> Quantity | None:
@@ -183,6 +188,7 @@ class EisStep(FileModel):
     amplitude: VoltageStep = parse_quantity("10 mV")
     bias: Voltage | None = None
     rest: Duration | None = None
+    temperature: TemperatureField = None
 
     def technique(self, low_v: float, high_v: float) -> Technique:
         """Give what the potentiostat is to do between the host's limits. Raises Contradiction."""
@@ -200,6 +206,7 @@ class OcvStep(FileModel):
     time: Duration
     every: Duration = parse_quantity("1 s")
     rest: Duration | None = None
+    temperature: TemperatureField = None
 
     def technique(self, low_v: float, high_v: float) -> Technique:
         """Give what the potentiostat is to do."""
@@ -217,6 +224,7 @@ class CyclicVoltammetryStep(FileModel):
     sweeps: Annotated[Count, Field(ge=1, le=1000)] = 2
     direction: Direction = Direction.CHARGE
     rest: Duration | None = None
+    temperature: TemperatureField = None
 
     def technique(self, low_v: float, high_v: float) -> Technique:
         """Give what the potentiostat is to do between the host's limits. Raises Contradiction."""
@@ -236,11 +244,12 @@ def _inside(volts: Sequence[float], low_v: float, high_v: float) -> None:
 
 
 class RepeatStep(FileModel):
-    """Run the steps inside ``times`` times in all."""
+    """Run the steps inside ``times`` times in all. A ``temperature`` is that of all steps inside without one."""
 
     step: Literal["repeat"]
     times: Annotated[Count, Field(ge=1, le=65535)]
     steps: Annotated[tuple[RecipeStep, ...], Field(min_length=1)]
+    temperature: TemperatureField = None
 
 
 PoweredRecipeStep = ConstantCurrentStep | ConstantVoltageStep | CcCvStep
@@ -259,6 +268,15 @@ RecipeStep = Annotated[
 RepeatStep.model_rebuild()
 # What the key ``step`` may say, in the order of the guide.
 STEP_KINDS = tuple(get_args(model.model_fields["step"].annotation)[0] for model in get_args(get_args(RecipeStep)[0]))
+
+
+def temperatures(steps: Sequence[RecipeStep], usual: TemperatureBlock | None) -> list[TemperatureBlock | None]:
+    """Give the different temperatures of steps, loops opened, in order; ``usual`` is that of a step without one."""
+    found: list[TemperatureBlock | None] = []
+    for step in steps:
+        own = step.temperature or usual
+        found += temperatures(step.steps, own) if isinstance(step, RepeatStep) else [own]
+    return list(dict.fromkeys(found))
 
 
 def powered_steps(steps: Sequence[RecipeStep], at: Path = ()) -> list[tuple[Path, PoweredRecipeStep]]:

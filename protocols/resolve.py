@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from protocols.cell import DEFAULTS, Band, Cell, CellKind, Ends
@@ -29,6 +30,7 @@ from protocols.program import (
     Purpose,
     Record,
     Rest,
+    Segment,
     Step,
     Until,
     VoltageBand,
@@ -84,7 +86,7 @@ def resolve(recipe: Recipe, cell: Cell) -> Program:
         work.refuse("The recipe", "passes no current, so there is nothing to run")
     if work.reasons:
         raise ResolveError(work.reasons)
-    segments = tuple(work.segment(part) if isinstance(part, tuple) else part for part in parts if part is not None)
+    segments = tuple(work.segment(part, piece) for part, piece in zip(parts, found, strict=True) if part is not None)
     return Program(recipe.name, recipe.sha256, cell.facts(), segments)
 
 
@@ -127,9 +129,13 @@ class _Resolver:
             self._step(step, path)
         return tuple(self.done) or (Rest(Until(time_s=FIRST_REST_S)),)
 
-    def segment(self, steps: tuple[Step, ...]) -> CyclingSegment:
-        """Give the segment around steps; limits and guards are those of the whole recipe."""
-        return CyclingSegment(steps, self.record(self.recipe.record, "record"), self.limits(), self.guards())
+    def segment(self, part: tuple[Step, ...] | MeasurementSegment, piece: Piece) -> Segment:
+        """Give the segment of a piece with its temperature; limits and guards are those of the whole recipe."""
+        temperature = None if piece.temperature is None else piece.temperature.in_program()
+        if isinstance(part, MeasurementSegment):
+            return replace(part, temperature=temperature)
+        record = self.record(self.recipe.record, "record")
+        return CyclingSegment(part, record, self.limits(), self.guards(), temperature=temperature)
 
     def _step(self, step: RecipeStep, path: Path) -> None:
         """Append a step with its final number; a loop jumps back to the first of its own."""

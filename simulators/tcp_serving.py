@@ -17,6 +17,7 @@ from simulators.faults import Fault
 from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
+from simulators.neware.vendor_tests import start_everywhere
 from simulators.oven.beside import OvenBeside, oven_beside
 from simulators.smu.serve import build_mixed
 from simulators.smu.server import SimulatedSmu
@@ -50,6 +51,14 @@ class SmusBeside:
     announce: Callable[[str], None] = lambda address: None
 
 
+@dataclass(frozen=True, slots=True)
+class VendorTests:
+    """Tests that nobody started through the API; ``folder`` gets their step files. Some may have faults."""
+
+    folder: Path
+    with_faults: bool = False
+
+
 async def serve_ct4008(
     host: str = "127.0.0.1",
     port: int = 502,
@@ -66,6 +75,7 @@ async def serve_ct4008(
     empty_holders: bool = False,
     oven: OvenBeside | None = None,
     smus: SmusBeside | None = None,
+    vendor: VendorTests | None = None,
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
@@ -74,7 +84,8 @@ async def serve_ct4008(
     know the time by: its first second (unix) and when that was by this machine's monotonic clock; else both are now.
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
-    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock.
+    ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock. ``vendor``:
+    tests that the vendor's own program has started on every channel.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
@@ -94,8 +105,7 @@ async def serve_ct4008(
         speed=speed,
         empty_holders=empty_holders,
     )
-    for fault in faults:
-        bench.wire.spoil(fault)
+    _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
         rack = await stack.enter_async_context(listening(bench.handle, host, port))
         announce(rack.address)
@@ -109,6 +119,14 @@ async def serve_ct4008(
         if smus is not None:
             clients += [await stack.enter_async_context(_meter(meter, host, smus)) for meter in meters.values()]
         await _until_idle(idle_exit_s, clients, [bench.tester.advance, *(meter.catch_up for meter in meters.values())])
+
+
+def _begin(bench: SimulatedBench, faults: Sequence[Fault], vendor: VendorTests | None) -> None:
+    """Do what is done to a rack before anybody is connected: spoil its wire, start others' tests."""
+    for fault in faults:
+        bench.wire.spoil(fault)
+    if vendor is not None:
+        start_everywhere(bench.tester, vendor.folder, with_faults=vendor.with_faults)
 
 
 @asynccontextmanager

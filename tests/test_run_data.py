@@ -168,7 +168,7 @@ def test_reading_in_chunks_takes_the_memory_of_one_chunk(store: Store) -> None:
             connection.execute(
                 "WITH RECURSIVE more (n) AS (VALUES (?1) UNION ALL SELECT n + 1 FROM more WHERE n < ?2) "
                 "INSERT INTO sample SELECT test, n, n, n, step, step_count, tester_cycle, mode, voltage_v, current_a, "
-                "capacity_ah, energy_wh, unix_time_s FROM sample, more WHERE test = ?3 AND sequence = 1",
+                "capacity_ah, energy_wh, unix_time_s, NULL FROM sample, more WHERE test = ?3 AND sequence = 1",
                 (store.sample_count(test) + 1, rows, test),
             )
         tracemalloc.start()

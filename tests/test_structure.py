@@ -58,6 +58,8 @@ def tree(tmp_path: Path) -> Path:
         ("orchestrator/feed/offender.py", "import drivers.neware.client", "web and feed import no driver"),
         ("orchestrator/web/offender.py", "import orchestrator.feed.plan", FLOORS),
         ("orchestrator/notices/offender.py", "import drivers.neware.client", "notices import no driver"),
+        ("orchestrator/audit/offender.py", "import drivers.neware.client", "through the reader alone"),
+        ("orchestrator/audit/offender.py", "import orchestrator.measuring.visit", FLOORS),
         ("orchestrator/cli/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
         ("orchestrator/bench/offender.py", "import simulators", "only orchestrator.bench opens simulators"),
         ("orchestrator/clock/offender.py", "import orchestrator.judging.limits", FLOORS),

@@ -25,6 +25,13 @@ class SetPointKeeping(StrEnum):
     VOLATILE = "volatile"
 
 
+class AfterRuns(StrEnum):
+    """What becomes of an oven's set point when no run wants a temperature any more."""
+
+    SAFE = "safe"
+    KEEP = "keep"
+
+
 class LinkSettings(TableSettings):
     """The line to a controller; what is left out is as its register map says.
 
@@ -93,6 +100,11 @@ class OvenSettings(TableSettings):
     ordered at all, ``safe_degc`` the one that is left when nobody looks after the oven. ``places`` are the channels
     inside. ``set_point``: kept in the controller's memory, which wears out, or lost with the power.
 
+    What it means for runs: ``warn_k`` and ``hold_k`` are how far it may be from what its runs want before that is told,
+    and before all its channels are held; from ``cut_out_degc`` on they trip (none: 10 K above what is wanted). Without
+    any valid temperature for ``grace_s`` they are held. A run whose temperature is not there after ``reach_within_s``
+    does not begin. ``after_runs``: whether the safe set point is ordered when no run wants a temperature any more.
+
     What no print tells for sure (reference smu-and-ovens, section 28) is set here: ``scale`` ("read": by the map),
     ``word_order``, ``addresses`` of registers by their names in the map, and ``without``, registers not to be used.
     ``refresh_s``: how often a set point that is stored nowhere is written again, so that the controller does not fall
@@ -110,6 +122,12 @@ class OvenSettings(TableSettings):
     safe_degc: float = 25.0
     places: tuple[str, ...] = ()
     poll_period_s: float = Field(default=5.0, gt=0, le=POLL_LONGEST_S)
+    warn_k: float = Field(default=2.0, gt=0, le=50)
+    hold_k: float = Field(default=5.0, gt=0, le=50)
+    cut_out_degc: float | None = Field(default=None, ge=-100, le=300)
+    grace_s: float = Field(default=300.0, gt=0)
+    reach_within_s: float = Field(default=4 * 3600.0, gt=0)
+    after_runs: AfterRuns = AfterRuns.SAFE
     set_point: SetPointKeeping = SetPointKeeping.STORED
     scale: float | Literal["read"] = "read"
     word_order: Literal["high", "low"] | None = None
@@ -150,6 +168,8 @@ class OvenSettings(TableSettings):
             raise ValueError(f"low_degc, {self.low_degc:g}, is not below high_degc, {self.high_degc:g}")
         if not self.low_degc <= self.safe_degc <= self.high_degc:
             raise ValueError(f"safe_degc, {self.safe_degc:g}, is not between low_degc and high_degc")
+        if not self.warn_k < self.hold_k:
+            raise ValueError(f"warn_k, {self.warn_k:g}, is not below hold_k, {self.hold_k:g}")
         if isinstance(self.scale, float) and not self.scale > 0:
             raise ValueError('scale is above 0, or "read"')
         try:

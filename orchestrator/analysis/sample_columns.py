@@ -30,6 +30,7 @@ _STORED: dict[str, Any] = {
     "capacity_ah": np.float64,
     "energy_wh": np.float64,
     "unix_time_s": np.float64,
+    "temperature_degc": np.float64,
 }
 # What follows from the step that a sample belongs to.
 _PLACED: dict[str, Any] = {
@@ -64,6 +65,7 @@ COLUMNS: dict[str, Any] = {
         "current_a",
         "capacity_ah",
         "energy_wh",
+        "temperature_degc",
     )
 }
 """Names and types of all columns.
@@ -71,7 +73,8 @@ COLUMNS: dict[str, Any] = {
 ``time_s`` is run time, ``unix_time_s`` the tester's own clock to the second. ``test`` and ``sequence`` find the row in
 the store. The next seven are those of ``orchestrator.judging.placing.RunPlace``. ``step_time_s``, ``capacity_ah`` and
 ``energy_wh`` (magnitudes) start with each step and go on through the parts of one that an interruption cut.
-``voltage_v`` and ``current_a`` (positive charges) are as recorded; a missing reading is NaN. ``mode`` is a text.
+``voltage_v`` and ``current_a`` (positive charges) are as recorded; a missing reading is NaN. ``temperature_degc`` is
+that of the cell's place, NaN where nobody measured it. ``mode`` is a text.
 """
 
 

@@ -40,7 +40,8 @@ class Kind:
 
 _SAMPLE_UTC = ("time_utc", "strftime('%Y-%m-%dT%H:%M:%SZ', unix_time_s, 'unixepoch')")
 # The run's number of a cycle stands where the tester's counter stands in the table.
-SAMPLES = Kind("sample", "sequence", tuple(name.removeprefix("tester_") for name in Sample._fields), (_SAMPLE_UTC,))
+_SAMPLE = (*(name.removeprefix("tester_") for name in Sample._fields), "temperature_degc")
+SAMPLES = Kind("sample", "sequence", _SAMPLE, (_SAMPLE_UTC,))
 STEPS = Kind("step", "step_count", tuple(name.removeprefix("tester_") for name in STEP_COLUMNS), has_step_names=True)
 SPECTRA = Kind("spectrum", "sequence", SpectrumPoint._fields)
 CYCLES = Kind("cycle", "cycle", tuple(Cycle.__dataclass_fields__))

@@ -39,6 +39,7 @@ from orchestrator.preflight.host_clock import is_clock_synchronised
 from orchestrator.preflight.machine_checks import told_people_check
 from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.lock import Instance, owning
+from orchestrator.rack.ovens import ovens_on
 from orchestrator.rack.preflight import PreflightPlan
 from orchestrator.rack.service import Service
 from orchestrator.store import open_store
@@ -109,7 +110,11 @@ async def _serve_owned(
         redact_logs(Redaction({token} | plan.bench.secrets()))
         url = url_of(around.settings, listening)
         instance.write_owner(url, plan.public_url, 0 if around.parent is None else os.getppid())
-        async with open_station(plan.bench) as station, bench_testers(plan.bench, station) as testers:
+        async with (
+            open_station(plan.bench) as station,
+            bench_testers(plan.bench, station) as testers,
+            ovens_on(plan.bench) as ovens,
+        ):
             keeper = Housekeeping(store, SpaceGuard(store.path, reserve_bytes=RESERVE_BYTES))
             bands, holders = plan.bench.usual_bands, holders_on(plan.bench)
             # By a clock that is faster than real ones no time server goes.
@@ -117,7 +122,8 @@ async def _serve_owned(
             checks = PreflightPlan(plan.bench.checks, bands, holders, is_clock_synchronised=synchronised)
             if plan.bench.notices is not None:
                 checks = replace(checks, notices=lambda: told_people_check(store, wall_time()))
-            service = Service(store, testers, Bus(), keeper, station, bands, holders, plan.bench.is_simulated, checks)
+            simulated = plan.bench.is_simulated
+            service = Service(store, testers, Bus(), keeper, station, bands, holders, simulated, checks, ovens)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)
             words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())

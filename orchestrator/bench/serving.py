@@ -230,9 +230,14 @@ def serve_simulated_ct4008(
     negative_voltage: bool,
     cells: Path | None,
     announce: Callable[[str], None],
+    vendor: Path | None = None,
+    with_faults: bool = False,
 ) -> None:
-    """Serve a simulated CT-4008 on loopback until Ctrl-C. Raises SettingsError for a bad cells file or a taken port."""
-    from simulators.tcp_serving import serve_ct4008
+    """Serve a simulated CT-4008 on loopback until Ctrl-C; ``vendor`` gets step files of tests that run on it already.
+
+    Raises SettingsError for a bad cells file or a taken port.
+    """
+    from simulators.tcp_serving import VendorTests, serve_ct4008
 
     try:
         asyncio.run(
@@ -244,6 +249,7 @@ def serve_simulated_ct4008(
                 negative_voltage=negative_voltage,
                 cells_file=cells,
                 announce=announce,
+                vendor=None if vendor is None else VendorTests(vendor, with_faults),
             )
         )
     except (ValueError, OSError) as err:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import (
+    audit,
     cell_files,
     cells,
     commission,
@@ -88,6 +89,14 @@ app.command(
         needs="for the last two a bench file, and the resistor where it belongs",
     )
 )(commission.commission)
+app.command(
+    epilog=examples(
+        "cellrig audit --bench bench.toml",
+        "cellrig audit --bench bench.toml --channel 21-1-3 --for 30min",
+        "cellrig audit --bench bench.toml --for 3d --out audit.html",
+        needs="a bench file that names a CT-4008 (docs/bench.md, docs/audit.md)",
+    )
+)(audit.audit)
 app.command("runs", epilog=examples("cellrig runs", "cellrig runs --store cellrig-simulated.db --json", needs=_STORE))(
     runs.list_runs
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import sys
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
 from orchestrator.cli.extras import need
-from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say
+from orchestrator.cli.output import DONE, FAILED, print_json, say
+from orchestrator.cli.pages import Out, check_page, write_page
 from orchestrator.cli.rack_words import rack_notes
 from orchestrator.cli.run_filters import moment
 from orchestrator.cli.tables import printable, width_of
@@ -30,19 +30,10 @@ _LASTING = r"(\d{1,5}) ?(h|d)"
 _SECONDS = {"h": 3600.0, "d": 86_400.0}
 # Mails are read at this width, on phones too.
 _MAIL_WIDTH = 76
-_PAGE_ENDINGS = (".html", ".htm")
-# The mark of a page of ours stands among its first bytes.
-_HEAD_BYTES = 2048
 
 Since = Annotated[
     str, typer.Option("--since", metavar="TIME", help="36h, 3d, yesterday, 2026-11-27 or '2026-11-27 16:40'; else 24h.")
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Write the page, an .html; the one before is replaced."),
-]
-
-
 Mail = Annotated[
     list[str] | None,
     typer.Option("--mail", metavar="TARGET", help="Send it to a target of [notices] in --bench; may be repeated."),
@@ -67,11 +58,12 @@ def morning(
     """
     import time
 
+    from orchestrator.report.morning_page import GENERATOR
     from orchestrator.report.morning_reading import NothingYet
     from orchestrator.report.morning_reading import morning as read
     from orchestrator.store import open_store
 
-    _check_out(out)
+    check_page(out, GENERATOR)
     letters = _letters(mail or [], bench)
     now_unix_s = time.time()
     with open_store(store, read_only=True) as opened:
@@ -82,7 +74,7 @@ def morning(
     if out is not None:
         from orchestrator.report.morning_page import page
 
-        _write(out, page(report))
+        write_page(out, page(report))
     outcomes = letters.send(report) if letters is not None else ()
     if json:
         sent = [{"target": it.target, "status": it.status.value, "detail": it.detail} for it in outcomes]
@@ -167,36 +159,3 @@ def _letters(targets: list[str], bench: Path | None) -> _Letters | None:
         settings.target(target)
     need("notices")
     return _Letters(settings, tuple(dict.fromkeys(targets)))
-
-
-def _check_out(out: Path | None) -> None:
-    """Refuse a file that is no page, and one that somebody else wrote. Raises BadParameter."""
-    from orchestrator.report.morning_page import GENERATOR
-
-    if out is None:
-        return
-    if out.suffix.lower() not in _PAGE_ENDINGS:
-        raise typer.BadParameter(f"{out}: a page ends with .html", param_hint="--out")
-    if out.is_dir():
-        fail(f"{out} is a folder; give the name of a file in it", WRONG_USE)
-    head = b""
-    # What is no file, as a pipe, would keep its reader waiting.
-    if out.is_file():
-        with contextlib.suppress(OSError), out.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    if out.exists() and f'content="{GENERATOR}"'.encode() not in head:
-        fail(f"{out} is there and is no morning page; give another --out", FAILED)
-
-
-def _write(out: Path, document: bytes) -> None:
-    """Put a page in its place as a whole: who opens it meanwhile sees the one before."""
-    # A link to the page stays one.
-    place = out.resolve()
-    partial = place.with_name(f".{place.name}.partial")
-    try:
-        partial.write_bytes(document)
-        partial.replace(place)
-    except OSError as err:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        fail(f"{out} cannot be written ({err.strerror}); give another --out", FAILED)

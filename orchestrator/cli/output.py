@@ -173,6 +173,7 @@ class ProgressView:
 
     def show(self, update: RunUpdate) -> None:
         """Show the progress of a run: the part that is done, by the time left; no part where nothing tells that."""
+        from orchestrator.events.run_words import SOAKING
         from orchestrator.events.time_left import part_done
         from orchestrator.states import RunState
 
@@ -189,15 +190,19 @@ class ProgressView:
             self._bars.update(task, completed=part or 0.0, total=total, where=_where(update))
             return
         # An estimate may take back a tenth: that is no news.
-        tenth, state = self._tenths.get(update.run_id, (-1, ""))
-        if (part is not None and int(part * 10) > tenth) or state != update.state.value:
-            self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), update.state.value
+        tenth, before = self._tenths.get(update.run_id, (-1, ""))
+        doing = update.state.value + (SOAKING if update.reason.startswith(SOAKING) else "")
+        if (part is not None and int(part * 10) > tenth) or before != doing:
+            self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), doing
             typer.echo(printable(f"{update.label}: {_where(update)}"), err=True)
 
 
 def _where(update: RunUpdate) -> str:
+    from orchestrator.events.run_words import SOAKING
     from orchestrator.events.time_left import left_of
 
+    if update.reason.startswith(SOAKING):
+        return f"{update.state.value}  {update.reason}"
     left = left_of(update)
     voltage = "" if update.voltage_v is None else f"{update.voltage_v:+z.4f} V"
     said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)

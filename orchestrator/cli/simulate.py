@@ -26,6 +26,7 @@ app = typer.Typer(
 @app.command(
     epilog=examples(
         "cellrig simulate ct4008 --port 0 --speed 3600 --negative-voltage",
+        "cellrig simulate ct4008 --speed 60 --negative-voltage --vendor . --faults",
         "cellrig simulate ct4008 --cells cells.toml",
         needs='for the last a file such as:  21-1-3 = "bare-lfp"',
     )
@@ -39,6 +40,16 @@ def ct4008(
         bool, typer.Option("--negative-voltage", help="Units that can drive a cell below zero volts.")
     ] = False,
     cells: Annotated[Path | None, typer.Option("--cells", help="TOML file: channel to cell model.")] = None,
+    vendor: Annotated[
+        Path | None,
+        typer.Option(
+            "--vendor",
+            metavar="FOLDER",
+            help="Run tests on every channel that can, as if the vendor's program had started them; their step files "
+            "are written into this folder. For 'cellrig audit'.",
+        ),
+    ] = None,
+    faults: Annotated[bool, typer.Option("--faults", help="With --vendor: four of the tests have faults.")] = False,
 ) -> None:
     """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1.
 
@@ -48,6 +59,10 @@ def ct4008(
 
     from orchestrator.bench.serving import serve_simulated_ct4008
 
+    if faults and vendor is None:
+        raise typer.BadParameter("--faults are those of tests of --vendor FOLDER")
+    if vendor is not None and not vendor.is_dir():
+        raise typer.BadParameter(f"{vendor} is not a folder", param_hint="--vendor")
     # Ctrl-C is how a server ends.
     with suppress(KeyboardInterrupt):
         serve_simulated_ct4008(
@@ -58,6 +73,8 @@ def ct4008(
             negative_voltage=negative_voltage,
             cells=cells,
             announce=_announce,
+            vendor=vendor,
+            with_faults=faults,
         )
 
 

@@ -54,6 +54,7 @@ class EventKind(StrEnum):
     LATE_START = "start arrived late"
     TESTER_PROTECTED = "tester protected the channel"
     STOP_NOT_CONFIRMED = "stop not confirmed"
+    SOAKED = "soaked"
     # What samples show: the kinds of findings (``orchestrator.judging.limits``), in the same words
     EARLY_CUTOFF = "cutoff reached early"
     CELL_GONE = "cell no longer seen"
@@ -73,6 +74,13 @@ class EventKind(StrEnum):
     VOLTAGE_FLAT = "voltage does not change"
     VOLTAGE_JUMPS = "voltage jumps"
     RECORDS_LATE = "records come late"
+    # The ovens
+    OVEN_SET = "oven set"
+    OVEN_LEFT = "oven leaves its temperature"
+    OVEN_TOO_HOT = "oven too hot"
+    OVEN_FAULT = "oven fault"
+    OVEN_LOST = "oven does not answer"
+    OVEN_BACK = "oven back"
     # The rig
     CHANNEL_EMPTY = "channel empty"
     SERVICE_STARTED = "service started"
@@ -134,6 +142,7 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.LATE_START: _S.ALARM,
     _K.TESTER_PROTECTED: _S.ALARM,
     _K.STOP_NOT_CONFIRMED: _S.ALARM,
+    _K.SOAKED: _S.INFO,
     _K.EARLY_CUTOFF: _S.ALARM,
     _K.CELL_GONE: _S.ALARM,
     _K.CHECK_FAILED: _S.ALARM,
@@ -152,6 +161,12 @@ _SEVERITY: dict[EventKind, Severity] = {
     _K.VOLTAGE_FLAT: _S.WARNING,
     _K.VOLTAGE_JUMPS: _S.WARNING,
     _K.RECORDS_LATE: _S.WARNING,
+    _K.OVEN_SET: _S.NOTICE,
+    _K.OVEN_LEFT: _S.WARNING,
+    _K.OVEN_TOO_HOT: _S.ALARM,
+    _K.OVEN_FAULT: _S.WARNING,
+    _K.OVEN_LOST: _S.WARNING,
+    _K.OVEN_BACK: _S.NOTICE,
     _K.CHANNEL_EMPTY: _S.NOTICE,
     _K.SERVICE_STARTED: _S.INFO,
     _K.SERVICE_STOPPED: _S.NOTICE,

@@ -15,6 +15,10 @@ NOT_STORED = "its records are not stored"
 END_NOT_STORED = "is stopped, which is not stored yet"
 
 
+# How the activity of a run begins whose oven is not there yet.
+SOAKING = "soaking"
+
+
 class ToldRun(Protocol):
     """What is told of a run that is over, as a process or a store has it; ``time_s`` is its run time."""
 
@@ -64,6 +68,8 @@ def situation(update: RunUpdate) -> str:
             return f"runs {run}{doing} {hours} so far, {left}, cycle {update.cycle}{_step(update)}{voltage}"
         case RunState.UNSEEN:
             return f"{run} is out of sight after {hours}, the tester goes on by itself, {left}{why}"
+        case RunState.PREFLIGHT if update.reason.startswith(SOAKING):
+            return f"{run} is {update.reason}"
         case RunState.PREFLIGHT | RunState.ARMED:
             return f"{run} is being checked and started"
         case RunState.HOLDING:

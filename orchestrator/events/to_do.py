@@ -35,6 +35,7 @@ _CONTACT = (
     "Look at {channel}: put a sound cell in, the right way round and with clean contacts, and start anew with "
     "--same-cell or --mounted NAME; to leave it empty: cellrig empty {channel}"
 )
+_OVEN = "Look at the oven: its door, its display, its heater; a run that is held goes on with: cellrig resume RUN"
 _SPACE = "Free space on that disk; nothing has to be resumed, and what is not stored is fetched then"
 _OF_KIND: dict[str, str] = {
     EventKind.CHECK_FAILED: _CONTACT,
@@ -46,6 +47,12 @@ _OF_KIND: dict[str, str] = {
     EventKind.LATE_START: (
         "See on the tester that {channel} is off: cellrig stops it, and 'cellrig status' says whether that is confirmed"
     ),
+    EventKind.OVEN_LEFT: _OVEN,
+    EventKind.OVEN_TOO_HOT: (
+        "Switch the oven off at its mains and look at its cells; its limiter should have done so before this"
+    ),
+    EventKind.OVEN_FAULT: _OVEN,
+    EventKind.OVEN_LOST: "See that the oven is on and connected; it goes on at its set point",
     EventKind.SPACE_WARN: _SPACE,
     EventKind.SPACE_RELEASE_RESERVE: _SPACE,
     EventKind.SPACE_HOLD: _SPACE,

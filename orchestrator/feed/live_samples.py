@@ -29,7 +29,7 @@ SELECT test.id, test.run_id, run.channel, run.simulated FROM test JOIN run ON ru
 WHERE run.state NOT IN ('completed', 'stopped', 'failed') ORDER BY test.id
 """
 _COLUMNS = ("sequence", "unix_time_s", "time_s", "step", "step_count", "voltage_v", "current_a", "capacity_ah",
-            "energy_wh")  # fmt: skip
+            "energy_wh", "temperature_degc")  # fmt: skip
 _NAMES = ("sequence", "at_unix_s", *_COLUMNS[2:], "cycle")
 _NEWEST_VALUES = ("at_unix_s", "voltage_v", "current_a", "capacity_ah")
 _ROWS = (

@@ -70,6 +70,11 @@ class StepTrace:
         self._told_late_s = 0.0
         self._look_at_gap(first, first.step_time_s)
 
+    @property
+    def integral_ah(self) -> float:
+        """The integral of current over time so far, as a magnitude in Ah."""
+        return abs(self._twice_as) / 7200
+
     def copy(self) -> StepTrace:
         """Return a copy of the state."""
         return copy(self)
@@ -133,7 +138,7 @@ class StepTrace:
         if not self.is_counted or last.step_time_s - first.step_time_s < COUNTED_S:
             return
         counted_ah = last.capacity_ah - first.capacity_ah
-        integral_ah, spread_ah = abs(self._twice_as) / 7200, self._spread_as / 7200
+        integral_ah, spread_ah = self.integral_ah, self._spread_as / 7200
         allowed_ah = self._guards.charge_part * max(abs(counted_ah), integral_ah)
         off_ah = abs(counted_ah - integral_ah) - spread_ah
         if not off_ah > max(allowed_ah, COUNT_AH) or any(it.sign is TroubleSign.CHARGE for it in self.found):

@@ -25,6 +25,7 @@ from orchestrator.measuring.storing import archive, keep_measurement
 from orchestrator.measuring.tester_off import LOOK_S, TesterOffWatch
 from orchestrator.measuring.visit import Rested, StationVisits, Visit
 from orchestrator.runs.run import Run
+from orchestrator.runs.soaking import Soak, no_oven
 from orchestrator.runs.starting import StartPermit
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
@@ -52,6 +53,8 @@ class BetweenSegments:
         self._writer = PatientWriter(store)
         self._at = StationVisits(store, self._off, permit, self._writer)
         self._shorts = SoftShortWatches(store)
+        # Waits until the oven has soaked, and returns why it does not; replaced where a bench has ovens.
+        self.soak: Soak = no_oven
         # Runs whose cell a person has been asked to move, and what the tester showed of it before.
         self._moving: dict[str, Rested] = {}
         # Why runs whose task was cancelled must be held, where the store refused to keep that.
@@ -119,6 +122,8 @@ class BetweenSegments:
         rested = self._moving.pop(run.run_id, None)
         if rested is None:
             await self._writer.write_before_going_on(run, lambda: _to_running(run))
+            if cold := await self.soak(run):
+                raise Interrupted(cold)
             rested = await self._rest(run, segment)
             if station.needs_a_person:
                 self._moving[run.run_id] = rested

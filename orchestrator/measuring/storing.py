@@ -35,7 +35,7 @@ def keep_measurement(
         job=measurement.job,
         bias_v=None if isnan(bias_v) else bias_v,
         amplitude_v=technique.amplitude_v if isinstance(technique, Impedance) else None,
-        temperature_degc=None,
+        temperature_degc=store.temperature_degc(test, measurement.started_unix_s, measurement.ended_unix_s),
         cycle=cycle,
         charge_passed_ah=store.charge_passed_ah(run_id),
         open_circuit_v=open_circuit_v,

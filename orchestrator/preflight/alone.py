@@ -11,7 +11,7 @@ from orchestrator.bench.station import station_problems
 from orchestrator.checks import Check, in_order, with_unasked
 from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.host_clock import is_clock_synchronised
-from orchestrator.preflight.machine_checks import backup_check, clock_check, disk_check, notices_check
+from orchestrator.preflight.machine_checks import backup_check, clock_check, disk_check, notices_check, oven_check
 from orchestrator.runs.request import RunRequest
 from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
@@ -39,6 +39,8 @@ def checks_alone(
         disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
         *(check() for check, _ in slow_checks(tester, settings, free).values()),
     ]
+    if not bench.oven and not program.temperatures:
+        made.append(oven_check())
     if bench.notices is None:
         made.append(notices_check())
     if not bench.is_simulated:

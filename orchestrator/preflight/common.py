@@ -14,7 +14,7 @@ from orchestrator.preflight.instrument_checks import (
     late_folder,
     versions_check,
 )
-from orchestrator.preflight.machine_checks import calibration_check, oven_check
+from orchestrator.preflight.machine_checks import calibration_check
 from orchestrator.preflight.program_checks import (
     contact_check,
     duration_check,
@@ -61,7 +61,6 @@ def instrument_checks(tester: BatteryTester, now_unix_s: float, settings: Prefli
         calibration_check(tester.name, now_unix_s, settings),
         versions_check(tester, settings),
         commissioned_check(tester.name, settings),
-        oven_check(),
     ]
 
 

@@ -10,6 +10,7 @@ from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.station import Station
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
+from orchestrator.runs.soaking import Soak, no_oven
 from orchestrator.store import MountingKind, Mountings, Store
 
 # Live values are a little older than the tester says at worst, where its machine is busy.
@@ -30,10 +31,12 @@ class CellArrival:
         self._tester = tester
         self._station = station
         self._holders = holders
+        # Waits until the oven has soaked, and returns why it does not; replaced where a bench has ovens.
+        self.soak: Soak = no_oven
 
     async def is_here(self, run: Run) -> bool:
         """Return whether the cell is where it must be; if that is not known, the run cannot begin (faults B13)."""
-        problem = await self._not_off_the_leads(run) or await self._not_in_its_holder(run)
+        problem = await self._not_off_the_leads(run) or await self._not_in_its_holder(run) or await self.soak(run)
         if problem and not run.state.is_settled:
             # Unless a person has stopped it meanwhile.
             run.cannot_begin(problem)

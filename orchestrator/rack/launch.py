@@ -19,6 +19,7 @@ from orchestrator.bench.simulated import (
     open_simulated_rack,
     open_simulated_station,
 )
+from orchestrator.bench.simulated_oven import open_simulated_oven, simulated_oven_settings
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
 from orchestrator.bench.station import station_problems
 from orchestrator.checks import refusals
@@ -29,6 +30,7 @@ from orchestrator.preflight.alone import checks_alone
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
+from orchestrator.rack.ovens import NO_OVENS, BenchOvens, Ovens, ovens_on
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.order_files import OrderFiles
 from orchestrator.runs.request import RunRequest
@@ -38,6 +40,9 @@ from protocols.cell import Cell
 from protocols.program import Program
 from protocols.recipe import Recipe
 from protocols.resolve import resolve
+
+_OVEN_POLL_S = 30.0
+"""A simulated oven beside a run of days of virtual time is asked as often as the tester makes records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +122,11 @@ async def _on_bench(
         admitted, word = _admitted(store, request, order.terms)
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
+        ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))
-            (run,) = await supervisor.run([admitted], order.by, word)
+            async with Ovens(ovens, opened, [supervisor]).watching():
+                (run,) = await supervisor.run([admitted], order.by, word)
             return run.update()
 
 
@@ -164,6 +171,13 @@ async def _on_rack(rack: SimulatedRack, request: RunRequest, store: Path, listen
             tester = await stack.enter_async_context(open_simulated_cycler(simulated, rack.poll_period_s))
         elif len(request.program.segments) > 1:
             station = await stack.enter_async_context(open_simulated_station(simulated))
+        ovens = NO_OVENS
+        if request.program.temperatures and request.channel in simulated.tester.channels:
+            settings = simulated_oven_settings([request.channel]).model_copy(update={"poll_period_s": _OVEN_POLL_S})
+            oven, _ = await stack.enter_async_context(open_simulated_oven(simulated, settings))
+            ovens = BenchOvens(((settings, oven),))
         with open_store(store, durability=Durability.KILLED_PROCESS) as opened:
-            (run,) = await Supervisor(opened, tester, Bus([listener]), station).run([request], by)
+            supervisor = Supervisor(opened, tester, Bus([listener]), station)
+            async with Ovens(ovens, opened, [supervisor]).watching():
+                (run,) = await supervisor.run([request], by)
             return run.update()

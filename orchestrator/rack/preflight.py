@@ -26,6 +26,7 @@ from orchestrator.preflight.program_checks import envelope_check
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms, Word
+from orchestrator.rack.ovens import Ovens
 from orchestrator.rack.slow_checks import SlowChecks
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.rack.voltage_watch import VoltageWatches
@@ -70,6 +71,7 @@ class Rack(Protocol):
     station: Station | None
     claims: Claims
     cells: CellOrders
+    ovens: Ovens
 
     @property
     def no_starts(self) -> str | None:
@@ -127,6 +129,7 @@ class Preflight:
         if twice:
             raise CommandRefused(twice)
         _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
+        _refuse(self._rack.ovens.check(request))
         admitted, word = self._rack.cells.admitted(request, terms)
         judged = admitted.judged(self._plan.bands, self._plan.settings.second_person_factor)
         for check in self._strict(self._machine(request, self._rack.rows_to_come())):
@@ -149,6 +152,7 @@ class Preflight:
             self._starts(),
             *self._channel(request, by, terms, status),
             self._cell(request, terms),
+            self._rack.ovens.check(request),
             tester_check,
             *self._on_paper(request),
             steady,
@@ -171,7 +175,8 @@ class Preflight:
         # The run is one of those that are not over: it is not counted twice.
         others = self._rack.rows_to_come() - int(min(run.forecast.records, MOST_ROWS))
         word = passed(CheckName.CELL, self._word(run))
-        checks = [self._starts(), word, *self._on_paper(request), steady, *slow]
+        oven = self._rack.ovens.check(request, run)
+        checks = [self._starts(), word, *self._on_paper(request), steady, oven, *slow]
         checks += self._machine(request, max(0, others))
         return list(self._strict(checks))
 

@@ -29,6 +29,7 @@ from orchestrator.rack.housekeeping import Housekeeping
 from orchestrator.rack.mounted_cells import NO_TERMS, Terms
 from orchestrator.rack.opening_testers import TesterOpening
 from orchestrator.rack.order_keys import OrderKeys
+from orchestrator.rack.ovens import NO_OVENS, BenchOvens, Ovens
 from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.rack.preflight import Preflight, PreflightPlan
 from orchestrator.rack.start_gate import StartGate
@@ -63,6 +64,7 @@ class Service:
         holders: SimulatedHolders | None = None,
         simulated: bool | None = None,
         plan: PreflightPlan | None = None,
+        ovens: BenchOvens = NO_OVENS,
     ) -> None:
         self.store = store
         # Whether the instruments only simulate; None where that is not known.
@@ -81,6 +83,7 @@ class Service:
         self.stops = StopOrders(self, self.orders)
         self.cells = CellOrders(self)
         self.order_keys = OrderKeys(store)
+        self.ovens = Ovens(ovens, store, self.supervisors)
         self.preflight = Preflight(self, plan or PreflightPlan(bands=bands, holders=holders))
         for supervisor in self.supervisors:
             supervisor.checks_before_start = self.preflight.before_start
@@ -91,7 +94,7 @@ class Service:
     async def run(self) -> None:
         """Recover the runs of an earlier process, then serve until cancelled."""
         self._gate.note_start(self.store)
-        async with self.bus.listening():
+        async with self.bus.listening(), self.ovens.watching():
             try:
                 await self._serve_all()
             finally:
@@ -336,6 +339,8 @@ class Service:
             )
         if self.no_starts is not None:
             raise CommandRefused(self.no_starts)
+        if why := self.ovens.resume_problem(run):
+            raise CommandRefused(why)
         if supervisor.has_pending_write(run):
             raise CommandRefused(f"what became of run {run_id} is not written down yet: try again in a minute")
         self.claims.check(run.request.channel, by)

@@ -56,13 +56,13 @@ class Supervisor:
         holders: SimulatedHolders | None = None,
     ) -> None:
         self._store = store
-        self._arrival = CellArrival(store, tester, station, holders)
+        self.arrival = CellArrival(store, tester, station, holders)
         self.station = station
         # While it refuses, nothing is started (faults E07); samples are stored and stops are carried out.
         self.permit = StartPermit()
         # What a service checks of a run besides its channel when it is about to begin.
         self.checks_before_start: Callable[[Run], Awaitable[Sequence[Check]]] = lambda _: no_further_checks()
-        self._between_segments = BetweenSegments(store, tester, station, self.permit)
+        self.between_segments = BetweenSegments(store, tester, station, self.permit)
         # Runs between two segments with the task that sees each to the next one, and those being stopped there.
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[str] = set()
@@ -192,7 +192,7 @@ class Supervisor:
     async def go_on(self, run: Run) -> None:
         """Take a run from one segment to the next."""
         try:
-            if await self._between_segments.go_on(run) and not self.permit.refusal:
+            if await self.between_segments.go_on(run) and not self.permit.refusal:
                 await self.begin(run)
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not go on", run.run_id)
@@ -208,7 +208,7 @@ class Supervisor:
         """Start a run in state PREFLIGHT, from its beginning or with the remaining part of its segment."""
         self.watch.begins(run.request.channel)
         try:
-            if await self._arrival.is_here(run):
+            if await self.arrival.is_here(run):
                 await run.starting.start(lambda: self.checks_before_start(run))
         except Exception as err:  # a task's root: one channel's defect must not end the others
             logger.exception("run %s could not be started", run.run_id)
@@ -347,25 +347,26 @@ class Supervisor:
 
     async def stop(self, run: Run, reason: str) -> None:
         """Stop one run; it is settled afterwards, or unknown and ordered to stop again at every poll."""
-        await self._end(run, Ending(RunState.STOPPED, reason))
+        await self.end(run, Ending(RunState.STOPPED, reason))
 
     async def hold(self, run: Run, reason: str) -> None:
         """Stop the current of one run and keep the run for a person, who resumes it; confirmed like a stop."""
-        await self._end(run, Ending(RunState.HOLDING, reason))
+        await self.end(run, Ending(RunState.HOLDING, reason))
 
-    async def _end(self, run: Run, ending: Ending) -> None:
+    async def end(self, run: Run, ending: Ending) -> None:
+        """End one run, or hold it, as ``stop`` and ``hold`` do, with any ending."""
         if (under_way := self._under_way.get(run.run_id)) is not None:
             self._stopping.add(run.run_id)
             if not under_way.cancelling():
                 under_way.cancel()
             await asyncio.wait({under_way})
         try:
-            if under_way is not None and (run.state is RunState.HOLDING or self._between_segments.trouble_of(run)):
+            if under_way is not None and (run.state is RunState.HOLDING or self.between_segments.trouble_of(run)):
                 # Its switch did not let the cell go: a person must, and that is not hidden behind "stopped".
-                self._owed.write(run, lambda: self._between_segments.write_pending(run))
+                self._owed.write(run, lambda: self.between_segments.write_pending(run))
                 return
             if run.progress.measures:
-                self._between_segments.write_pending(run)
+                self.between_segments.write_pending(run)
             if run.state is RunState.HOLDING and self.station is not None and run.progress.measures:
                 # Held by a restart in the middle of a measurement, its cell may still be on the potentiostat.
                 left = await self.station.disconnect_problem(run.request.channel)
@@ -391,7 +392,7 @@ class Supervisor:
             self._wake.set()
 
     def _end_at_rest(self, run: Run, ending: Ending) -> None:
-        self._between_segments.write_pending(run)
+        self.between_segments.write_pending(run)
         run.end_at_rest(ending)
 
     def has_pending_write(self, run: Run) -> bool:

@@ -14,12 +14,15 @@ from drivers.interfaces import Sample
 from orchestrator.failpoints import failpoint
 from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
+from orchestrator.store.temperatures import JoinedTemperatures
 
 COLUMNS = ", ".join(Sample._fields)
 # Only a key that is there already is passed over; ``INSERT OR IGNORE`` would also swallow rows that break a constraint.
 # A reading that is missing is NaN in a sample and NULL in the file, never zero: SQLite turns the one into the other.
+# The temperature of the cell's place comes last: it is no reading of the tester's, and a repeated sample keeps its own.
 INSERT = f"""
-INSERT INTO sample (test, {COLUMNS}) VALUES (?{", ?" * len(Sample._fields)}) ON CONFLICT (test, sequence) DO NOTHING
+INSERT INTO sample (test, {COLUMNS}, temperature_degc) VALUES (?{", ?" * len(Sample._fields)}, ?)
+ON CONFLICT (test, sequence) DO NOTHING
 """  # noqa: S608 the names are the fields of a class of ours
 SELECT = f"SELECT {COLUMNS} FROM sample WHERE test = ?"  # noqa: S608 as above
 
@@ -27,12 +30,27 @@ SELECT = f"SELECT {COLUMNS} FROM sample WHERE test = ?"  # noqa: S608 as above
 PAGE_ROWS = 1000
 
 
-def insert(connection: sqlite3.Connection, batches: Mapping[int, Sequence[Sample]]) -> TickResult:
-    """Insert the samples of many tests, inside the caller's transaction. Raises StoreConflict on other values."""
+_NO_TEMPERATURE = (None,)
+
+
+def insert(
+    connection: sqlite3.Connection,
+    batches: Mapping[int, Sequence[Sample]],
+    temperatures: JoinedTemperatures | None = None,
+) -> TickResult:
+    """Insert the samples of many tests, inside the caller's transaction. Raises StoreConflict on other values.
+
+    A temperature is joined to each where there are any.
+    """
     inserted = repeated = 0
     for test, batch in batches.items():
         key = (test,)
-        new = connection.executemany(INSERT, [key + sample for sample in batch]).rowcount if batch else 0
+        if temperatures is None:
+            rows: list[tuple[Any, ...]] = [key + sample + _NO_TEMPERATURE for sample in batch]
+        else:
+            joined = zip(batch, temperatures.of(connection, test, batch), strict=True)
+            rows = [(*key, *sample, degc) for sample, degc in joined]
+        new = connection.executemany(INSERT, rows).rowcount if batch else 0
         if new != len(batch):
             _compare(connection, test, batch)
         inserted += new
@@ -90,7 +108,7 @@ def column_pages(
     Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
     cursor is open in between.
     """
-    if names[0] != "sequence" or not set(names) <= set(Sample._fields):
+    if names[0] != "sequence" or not set(names) <= {*Sample._fields, "temperature_degc"}:
         raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
     select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
     while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():

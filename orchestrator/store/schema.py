@@ -372,6 +372,14 @@ def _one_cycle_number(db: Database) -> None:
     renumber(db.conn)
 
 
+def _temperatures(db: Database) -> None:
+    """Add the temperature of the cell's place to each sample: NULL where nobody measured it, as of all before."""
+    db.execute("ALTER TABLE sample ADD COLUMN temperature_degc REAL")
+    (view,) = db.execute("SELECT sql FROM sqlite_master WHERE name = 'sample_readable'").fetchone()
+    db.execute("DROP VIEW sample_readable")
+    db.execute(view.replace("\nFROM", ", sample.temperature_degc\nFROM", 1))
+
+
 _LAYOUTS = {
     "0001_first_layout": _first_layout,
     "0002_measurements": _measurements,
@@ -379,6 +387,7 @@ _LAYOUTS = {
     "0004_mounted_cells": _mounted_cells,
     "0006_one_cycle_number": _one_cycle_number,
     "0007_origins": add_origins,
+    "0008_temperatures": _temperatures,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

@@ -46,6 +46,7 @@ from orchestrator.store.statements import (
     UPSERT_STEP,
     cycle_from,
 )
+from orchestrator.store.temperatures import JoinedTemperatures, TemperatureSource
 from orchestrator.store.transactions import Transactional
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Store(Transactional):
 
     def __init__(self, path: Path, db: Database, *, read_only: bool) -> None:
         super().__init__(path, db, read_only=read_only)
+        self._temperatures: JoinedTemperatures | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +76,10 @@ class Store(Transactional):
     def connection(self) -> sqlite3.Connection:
         """The connection itself, for reading with SQL: views, pragmas, exports. Close cursors soon."""
         return self._db.conn
+
+    def join_temperatures(self, source: TemperatureSource) -> None:
+        """Join the temperatures of ``source`` to the samples that are stored from now on."""
+        self._temperatures = JoinedTemperatures(source)
 
     # Cells, runs and tests
 
@@ -201,7 +207,7 @@ class Store(Transactional):
         itself. One with other values raises StoreConflict, and nothing of the tick is kept. Minus zero is kept as zero.
         """
         with self.transaction() as connection:
-            result = bulk.insert(connection, batches)
+            result = bulk.insert(connection, batches, self._temperatures)
             for event in events:
                 self._add_event(connection, event)
         return result
@@ -271,6 +277,11 @@ class Store(Transactional):
         """Return the impedance spectrum of a test in the order measured; empty when it has none."""
         sql = "SELECT sequence, frequency_hz, z_real_ohm, z_imag_ohm FROM spectrum WHERE test = ? ORDER BY sequence"
         return [SpectrumPoint(**row) for row in self._query(sql, test)]
+
+    def temperature_degc(self, test: int, started_unix_s: float, ended_unix_s: float) -> float | None:
+        """Return the temperature of a test's cell in the middle of a measurement; None where nobody measured it."""
+        joined = self._temperatures
+        return None if joined is None else joined.between(self._db.conn, test, started_unix_s, ended_unix_s)
 
     # Events and deviations
 

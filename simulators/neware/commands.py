@@ -143,7 +143,9 @@ class Commands:
             channel, test = self._find_test(asked)
             place = _place(asked) | {
                 "testid": str(test.test_id) if test else "0",
-                "count": str(self._shown(test)) if test else "0",
+                "count": str(min(test.told_count, self._shown(test)) if self._quirks.record_lag_s else test.told_count)
+                if test
+                else "0",
             }
             complete = channel is not None and (test is None or test.complete)
             rows.append(element("chl", place, "true" if complete else "false"))

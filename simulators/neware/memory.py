@@ -10,7 +10,7 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import starmap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 _ROW = struct.Struct("<HLBqq4f")
 
@@ -57,6 +57,16 @@ class LogRow(NamedTuple):
     value: float = 0.0
 
 
+class Plant(Protocol):
+    """A fault in what is told of a test's records (``simulators.neware.plants``)."""
+
+    def count(self, test: StoredTest) -> int:
+        """Return the number of records that is told."""
+
+    def rows(self, test: StoredTest, first: int, count: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Return records as they are told, each with the number that it bears."""
+
+
 class StoredTest:
     """One test in the tester's memory. Only what has happened by the last ``advance_to`` is in it."""
 
@@ -67,6 +77,8 @@ class StoredTest:
         self.start_tick = start_tick
         self.complete = False
         self.keep_rows = keep_rows
+        # What is wrong with what is told of the records, for tests of those who only look.
+        self.plant: Plant | None = None
         self.log: list[LogRow] = []
         self.steps: list[StepRow] = []
         self._rows = bytearray()
@@ -78,6 +90,11 @@ class StoredTest:
     def made_by(self, tick: int) -> int:
         """Return how many records were made by a moment."""
         return bisect_right(range(1, len(self) + 1), tick, key=lambda seq: self.row(seq).tick)
+
+    @property
+    def told_count(self) -> int:
+        """Return the number of records as the API tells it."""
+        return len(self) if self.plant is None else self.plant.count(self)
 
     def append(
         self,

@@ -111,9 +111,10 @@ def record_rows(test: StoredTest, first_seq: int, count: int, clock: PcClock) ->
     """Write records for ``download``, full precision; this is the only place where speed matters."""
     local = clock.text
     first, packed = test.packed(first_seq, count)
+    numbered = enumerate(packed, first) if test.plant is None else test.plant.rows(test, first_seq, count)
     rows: list[str] = []
     shown, place = (0, 0, 0), ""
-    for seq, (step, cycle, kind, ms, tick, volt, curr, cap, eng) in enumerate(packed, first):
+    for seq, (step, cycle, kind, ms, tick, volt, curr, cap, eng) in numbered:
         if (step, cycle, kind) != shown:
             shown = (step, cycle, kind)
             place = f'stepid="{step}" cycleid="{cycle}" steptype="{_KIND_TEXT[kind]}"'

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from functools import partial
 from random import Random
 
@@ -29,6 +30,8 @@ class SimulatedBts:
         """Serve this tester; ``seed`` decides where replies are split when that quirk is on."""
         self.tester = tester
         self.wire = Wire()
+        # How often each command was received, whether or not it was answered.
+        self.received: Counter[str] = Counter()
         self._commands = Commands(tester)
         self._random = Random(f"{seed}/wire")
         self._clients = 0
@@ -56,6 +59,7 @@ class SimulatedBts:
         while data := await reader.read(_READ_BYTES):
             for frame in framer.feed(data):
                 request = read_request(frame)
+                self.received[request.command if request is not None else ""] += 1
                 if request is not None and (late_s := self.wire.delay_of(request.command)) is not None:
                     asyncio.get_running_loop().call_later(late_s, partial(self._answer, request, logged_in=logged_in))
                     continue

@@ -114,6 +114,9 @@ class SampleRow(BaseModel):
     current_a: _Ampere
     capacity_ah: _Capacity
     energy_wh: Annotated[float | None, said("Energy that its step has passed", 0.00001, "Wh")]
+    temperature_degc: Annotated[
+        float | None, said("Temperature of the cell's place, null where nobody measured it", 59.8, "degC")
+    ]
 
 
 class SampleMessage(Head):

@@ -59,6 +59,7 @@ SAMPLE_COLUMNS = (
     Column(
         "unix_time_s", _NUMBER, "Time since 1970 in UTC by the tester's own clock, to the second", 1795797643.0, "s"
     ),
+    Column("temperature_degc", _MAYBE, "Temperature of the cell's place; null where nobody measured it", 59.8, "degC"),
     Column(
         "time_utc",
         ["string", "null"],

@@ -1,0 +1,126 @@
+"""Brings an oven to the temperature that a run wants, and lets it soak there before the cell's first current."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+
+from drivers.errors import CannotRun, DriverError
+from orchestrator.clock.durations import duration_words
+from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
+from orchestrator.events.run_words import SOAKING
+from orchestrator.judging.oven_bands import OvenBand
+from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.place_temperatures import OLDEST_S
+from orchestrator.runs.run import Run
+from protocols.temperature import CellTemperature
+
+_SLOPE_S = 180.0
+"""An oven's rate of heating is judged over three minutes: its own lag and the noise of tenths are a tenth of that."""
+
+_LEAST_K = 0.3
+
+
+async def soak(run: Run, watch: OvenWatch) -> str:
+    """Order the set point that a run wants, and wait until its oven has soaked; return why it cannot, else empty.
+
+    Also returns empty where somebody stops the run meanwhile: that is for whoever starts it.
+    """
+    wanted = temperature_of(run)
+    # What goes on in the middle of a segment has soaked for it, and is let on by ``resume_problem``.
+    if wanted is None or (run.test and not run.status.is_between and run.progress.measurement is None):
+        return ""
+    watch.soaking.add(run.run_id)
+    try:
+        return await _until_soaked(run, watch, wanted)
+    except CannotRun as err:
+        return str(err)
+    finally:
+        watch.soaking.discard(run.run_id)
+
+
+async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
+    """Wait; raises CannotRun for a set point that the oven never takes."""
+    began_s, loop = wall_time(), asyncio.get_running_loop()
+    until_s, reach_s = loop.time() + watch.settings.reach_within_s, watch.settings.reach_within_s
+    while not run.is_called_off and not run.state.is_settled:
+        problem = await _order(run, watch, wanted)
+        if not problem and soaked_s(watch, wanted) >= wanted.soak_s:
+            _soaked(run, watch, wanted, began_s)
+            return ""
+        if watch.band is OvenBand.TRIP:
+            return f"{watch.name} is too hot for any run"
+        if loop.time() >= until_s:
+            late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}, ")
+            return f"{watch.name} is not at {wanted.target_degc:g} degC after {duration_words(reach_s)}: {late}"
+        said = f"{SOAKING}: {problem}" if problem else _words(watch, wanted)
+        if run.reason != said:
+            run.say(said)
+        await asyncio.sleep(watch.settings.poll_period_s)
+    return ""
+
+
+async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
+    """Order the set point; return what keeps the oven from being there for now, empty for nothing. Raises CannotRun."""
+    try:
+        await watch.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
+    except CannotRun:
+        raise
+    except DriverError as err:
+        # Not sent, refused, not confirmed or of unknown outcome: what is there is compared before it is sent again.
+        return str(err)
+    return watch.problem
+
+
+def soaked_s(watch: OvenWatch, wanted: CellTemperature) -> float:
+    """Return for how long an oven has been within the tolerance up to now, as its readings show; 0 if it is not."""
+    now = wall_time()
+    since, after = now, now
+    gap_s = max(OLDEST_S, 2 * watch.settings.poll_period_s)
+    for unix_s, degc in reversed(watch.places.oven_since(watch.name, now - wanted.soak_s - gap_s)):
+        if abs(degc - wanted.target_degc) > wanted.tolerance_k or after - unix_s > gap_s:
+            break
+        since = after = unix_s
+    return now - since
+
+
+def left_s(watch: OvenWatch, wanted: CellTemperature) -> float:
+    """Return about how long the soak still takes, by how fast the oven changes now; infinite where it does not."""
+    now = wall_time()
+    readings = watch.places.oven_since(watch.name, now - _SLOPE_S)
+    if not readings:
+        return inf
+    (first_s, first_degc), (last_s, last_degc) = readings[0], readings[-1]
+    away_k = abs(last_degc - wanted.target_degc)
+    if away_k <= wanted.tolerance_k:
+        return max(0.0, wanted.soak_s - soaked_s(watch, wanted))
+    nearer_k = abs(first_degc - wanted.target_degc) - away_k
+    if nearer_k < _LEAST_K or last_s <= first_s:
+        return inf
+    return (away_k - wanted.tolerance_k) * (last_s - first_s) / nearer_k + wanted.soak_s
+
+
+def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
+    """Say that a run soaks, at which temperature, and for about how long.
+
+    ::
+
+        soaking, 52.3 degC of 60 degC, about 25 min left
+    """
+    reading = watch.reading
+    degc = None if reading is None else reading.temperature_degc
+    if degc is None:
+        return f"{SOAKING}: {watch.problem}"
+    left = left_s(watch, wanted)
+    told = "" if left == inf else f", about {duration_words(60.0 * max(1, round(left / 60.0)))} left"
+    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{told}"
+
+
+def _soaked(run: Run, watch: OvenWatch, wanted: CellTemperature, began_unix_s: float) -> None:
+    took_s = wall_time() - began_unix_s
+    within = f"{watch.name} has been within {wanted.tolerance_k:g} K of {wanted.target_degc:g} degC"
+    beside = "".join(f"; {place} shows {degc:.1f} degC" for place, degc in watch.beside.items())
+    data = {"oven": watch.name, "target_degc": wanted.target_degc, "took_s": round(took_s), "beside_degc": watch.beside}
+    run.journal.note(EventKind.SOAKED, f"{within} for {duration_words(wanted.soak_s)}{beside}", data)
+    run.say("")

@@ -1,0 +1,215 @@
+"""The ovens and thermometers of a rack: asked side by side, joined to the samples, and shared by runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from drivers.errors import DriverError
+from drivers.oven.settings import OvenSettings
+from drivers.temperatures import Oven, TemperatureProbe
+from orchestrator.bench.opening import bench_ovens
+from orchestrator.bench.settings import BenchSettings
+from orchestrator.checks import Check, CheckName, failed, passed, warned
+from orchestrator.preflight.machine_checks import oven_check
+from orchestrator.rack.oven_soak import soak, soaked_s
+from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
+from orchestrator.rack.supervisor import Supervisor
+from orchestrator.runs.request import RunRequest
+from orchestrator.runs.run import Run
+from orchestrator.store import Store
+from protocols.program import Program
+from protocols.temperature import CellTemperature
+
+logger = logging.getLogger(__name__)
+
+AGREE_K = 2.0
+"""A thermometer in an oven that shows another temperature than the oven's own sensor by more than this contradicts it:
+racks and doors make gradients of 1 K, and a thermocouple is good for 1.5 K."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOvens:
+    """The ovens of a bench with their settings, and its thermometers, each with the seconds between two readings."""
+
+    ovens: Sequence[tuple[OvenSettings, Oven]] = ()
+    probes: Sequence[tuple[float, TemperatureProbe]] = ()
+
+
+NO_OVENS = BenchOvens()
+
+
+@asynccontextmanager
+async def ovens_on(bench: BenchSettings) -> AsyncIterator[BenchOvens]:
+    """Give the ovens and thermometers of a bench file, closed in the end. Raises SettingsError."""
+    async with bench_ovens(bench) as (ovens, probes):
+        periods = [settings.poll_period_s for settings in bench.thermometer]
+        yield BenchOvens(tuple(zip(bench.oven, ovens, strict=True)), tuple(zip(periods, probes, strict=True)))
+
+
+class Ovens:
+    """All ovens and thermometers of one process."""
+
+    def __init__(self, bench: BenchOvens, store: Store, supervisors: Sequence[Supervisor]) -> None:
+        """Take them on for the runs of these supervisors; ``watching`` begins to ask them."""
+        oven_of = {channel: settings.name for settings, _ in bench.ovens for channel in settings.places}
+        longest_s = max((settings.poll_period_s for settings, _ in bench.ovens), default=0.0)
+        self.places = PlaceTemperatures(oven_of, max(OLDEST_S, longest_s))
+        self._probes = bench.probes
+        self._supervisors = supervisors
+        self._watches = {
+            settings.name: OvenWatch(settings, oven, self.places, store, partial(self._inside, settings.places))
+            for settings, oven in bench.ovens
+        }
+        self._oven_of = oven_of
+        if bench.ovens or bench.probes:
+            store.join_temperatures(self.places)
+        for supervisor in supervisors:
+            supervisor.arrival.soak = supervisor.between_segments.soak = self.soak
+
+    def _inside(self, channels: Sequence[str]) -> list[tuple[Supervisor, Run]]:
+        return [(it, run) for it in self._supervisors for run in it.runs if run.request.channel in channels]
+
+    def of(self, channel: str) -> OvenWatch | None:
+        """Return the watch over the oven in which a channel is; None where it is in none."""
+        return self._watches.get(self._oven_of.get(channel, ""))
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Ask every oven and thermometer, each in a task of its own, until the block ends; ovens then go on."""
+        tasks = [asyncio.create_task(it.watch(), name=f"watch {it.name}") for it in self._watches.values()]
+        tasks += [asyncio.create_task(self._read(*it), name=f"read {it[1].name}") for it in self._probes]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, period_s: float, probe: TemperatureProbe) -> None:
+        """Read one thermometer again and again."""
+        is_open, told = False, ""
+        while True:
+            try:
+                if not is_open:
+                    await probe.open()
+                    is_open = True
+                for place, reading in (await probe.read()).items():
+                    if reading.temperature_degc is not None:
+                        self.places.note_probe(place, reading.unix_time_s, reading.temperature_degc)
+                told = ""
+            except DriverError as err:
+                if str(err) != told:
+                    told = str(err)
+                    logger.warning("%s: %s", probe.name, err)
+            except Exception:  # a task's root: a defect here must not end the readings
+                logger.exception("%s: a defect while reading it", probe.name)
+            await asyncio.sleep(period_s)
+
+    # Runs
+
+    async def soak(self, run: Run) -> str:
+        """Wait until the oven of a run has soaked at what its present segment wants; return why it does not."""
+        watch, wanted = self.of(run.request.channel), temperature_of(run)
+        if watch is None or wanted is None:
+            return ""
+        if other := self.conflict(run.request.channel, (wanted,), run.run_id):
+            return other
+        return await soak(run, watch)
+
+    def conflict(self, channel: str, wanted: Sequence[CellTemperature], name: str) -> str:
+        """Return which run has the oven of a channel at another temperature than ``name`` wants; empty if none has."""
+        watch = self.of(channel)
+        if watch is None or not wanted:
+            return ""
+        targets = {one.target_degc for one in wanted}
+        for _, other in watch.inside():
+            if other.run_id == name or other.request.channel == channel or other.state.is_settled:
+                continue
+            others = {one.target_degc for one in other.request.program.temperatures}
+            if others and (others != targets or len(targets) > 1):
+                return (
+                    f"{name} wants {_listed(targets)} on {channel}, and {other.run_id} on {other.request.channel} "
+                    f"wants {_listed(others)}: both are in {watch.name}, which has one temperature"
+                )
+        return ""
+
+    def resume_problem(self, run: Run) -> str:
+        """Return why a held run must not go on in the middle of a segment; empty where its oven is in the band."""
+        watch, wanted = self.of(run.request.channel), temperature_of(run)
+        if watch is None or wanted is None or run.status.is_between:
+            return ""
+        if (degc := watch.temperature_degc) is None:
+            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.problem}"
+        if abs(degc - wanted.target_degc) <= watch.settings.warn_k:
+            return ""
+        return (
+            f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name} is at {degc:.1f} degC: resume it "
+            f"within {watch.settings.warn_k:g} K of it"
+        )
+
+    # The check before a run
+
+    def check(self, request: RunRequest, run: Run | None = None) -> Check:
+        """Judge the oven of an order, or of a run that has soaked and is about to begin."""
+        program, channel = request.program, request.channel
+        wanted, watch = program.temperatures, self.of(channel)
+        if watch is None:
+            return _no_oven(program, channel, has_ovens=bool(self._watches))
+        if not wanted:
+            return warned(CheckName.OVEN, f"{channel} is in {watch.name}, and the recipe says no temperature")
+        if other := self.conflict(channel, wanted, run.run_id if run else f"this run ({request.label or 'no label'})"):
+            return failed(CheckName.OVEN, other, "order it for another oven, or when that run is over")
+        low, high = watch.settings.low_degc, watch.settings.high_degc
+        for one in wanted:
+            if not low <= one.target_degc <= high:
+                beyond = f"the recipe wants {one.target_degc:g} degC, and {watch.name} takes {low:g} to {high:g} degC"
+                return failed(CheckName.OVEN, beyond, "order it for another oven")
+        if run is None:
+            return _before_heating(watch, wanted[0])
+        return _soaked(watch, temperature_of(run) or wanted[0])
+
+
+def _listed(degc: set[float]) -> str:
+    return " and ".join(f"{one:g} degC" for one in sorted(degc))
+
+
+def _no_oven(program: Program, channel: str, *, has_ovens: bool) -> Check:
+    if not program.temperatures:
+        return oven_check(has_ovens=has_ovens)
+    wanted = _listed({one.target_degc for one in program.temperatures})
+    return warned(
+        CheckName.OVEN,
+        f"the recipe wants {wanted}, and no oven of the bench file has {channel} inside: nothing heats or watches it",
+        "see yourself that the cell is at that temperature",
+    )
+
+
+def _before_heating(watch: OvenWatch, wanted: CellTemperature) -> Check:
+    if watch.reading is None or (watch.problem and watch.temperature_degc is None):
+        return warned(CheckName.OVEN, watch.problem, "see that it is on and connected: the run waits for it")
+    degc = watch.temperature_degc
+    return passed(
+        CheckName.OVEN,
+        f"{watch.name} is at {degc:.1f} degC: it is brought to {wanted.target_degc:g} degC and soaks before the start",
+    )
+
+
+def _soaked(watch: OvenWatch, wanted: CellTemperature) -> Check:
+    for place, degc in watch.beside.items():
+        if (own := watch.temperature_degc) is not None and abs(degc - own) > AGREE_K:
+            return failed(
+                CheckName.OVEN,
+                f"{watch.name} shows {own:.1f} degC, and the thermometer at {place} {degc:.1f} degC",
+                "find out which of the two is right",
+            )
+    lasts = soaked_s(watch, wanted) / 60
+    beside = "".join(f", {place} shows {degc:.1f} degC" for place, degc in watch.beside.items())
+    cut_out = watch.cut_out_degc
+    told = f"{watch.name} has been within {wanted.tolerance_k:g} K of {wanted.target_degc:g} degC for {lasts:.0f} min"
+    return passed(CheckName.OVEN, f"{told}{beside or ', with no other thermometer'}; cut out at {cut_out:g} degC")

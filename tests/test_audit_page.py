@@ -1,0 +1,50 @@
+"""What an audit finds is said in one set of words: in the code, in its page of the documentation, and on its page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks.audit.rack import LI_LI, open_vendor_rack
+from orchestrator.audit.kinds import FACTS, AuditKind
+from orchestrator.audit.report import AuditReport, gravest_first
+from orchestrator.report.audit_page import page
+from tests.bench_files import bench_file
+from tests.command_line import cellrig, cellrig_process, refused
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "audit.md"
+
+
+def test_page_has_every_kind_with_its_severity() -> None:
+    """The table of docs/audit.md lists each kind of finding once, with the severity that it has."""
+    rows = re.findall(r"^\| `([^`]+)` \| (notice|warning|alarm) \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted((kind.value, FACTS[kind][0].value) for kind in AuditKind)
+
+
+async def test_report_tells_each_finding_with_evidence_and_what_to_do() -> None:
+    """JSON and page have the channel, the sentence and what to do; a barcode is no markup."""
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.vendor.rename("21-1-1", "<b>mine</b>")
+        test = rack.vendor.test("21-1-1")
+        rack.tester.protect("21-1-1")
+        await rack.follow(0.1, 300)
+        found = gravest_first(rack.audit.findings)
+        report = AuditReport("b.toml", 0.0, 1.0, found, rack.audit.summaries(), 1, 0, "", (), (("inquire", 1),))
+    told = report.as_dict()["findings"]
+    assert isinstance(told, list)
+    assert [(it["kind"], it["test"], it["channel"]) for it in told] == [("ended by protection", test.test_id, "21-1-1")]
+    assert all(it["to_do"] and it["sentence"] for it in told)
+    text = page(report).decode()
+    assert "&lt;b&gt;mine&lt;/b&gt;" in text
+    assert "<b>mine" not in text
+    assert found[0].to_do in text
+
+
+def test_wrong_orders_are_refused_in_words(tmp_path: Path) -> None:
+    """A time, a channel and a bench that cannot be are told before anything is asked."""
+    bench = bench_file(tmp_path)
+    refused(cellrig("audit", "--bench", bench, "--for", "8"), 2, "30min")
+    refused(cellrig("audit"), 2, "--bench FILE")
+    refused(cellrig_process("audit", "--bench", bench, "--channel", "21-9-1"), 2, "21-9-1", "21-1-1")
+    refused(cellrig_process("audit", "--bench", bench), 3, "nobody answers at 127.0.0.1:1")
