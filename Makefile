@@ -21,7 +21,8 @@ check: .venv/test.stamp ## check format, lint, types and architecture
 
 test: check ## check everything: all that `make check` does, then the tests
 	@sh .ci/system-packages
-	@$(call check,pytest,.venv/bin/pytest -n 2)
+	@# One worker more than the two cores of CI: many tests wait for another process.
+	@$(call check,pytest,.venv/bin/pytest -n 3)
 
 faults: .venv/test.stamp ## inject the 90 faults, then let the tester lie, the disk fail, three people order, kill 1,000 times
 	.venv/bin/python -m tests.faults

@@ -127,5 +127,5 @@ def test_the_bench_file_of_the_page_is_one() -> None:
 def test_every_alarm_says_what_to_do(kind: EventKind) -> None:
     """Also a kind that is added later; only a mark of the same kind asks nobody to come."""
     run_id = None if kind.name.startswith(("SPACE", "NOTICES", "STORE")) else "R000007"
-    assert about_event(kind, Severity.ALARM, run_id, "21-1-3").partition(" ")[0] in {"Look", "See", "Free"}
+    assert about_event(kind, Severity.ALARM, run_id, "21-1-3").partition(" ")[0] in {"Look", "See", "Free", "Switch"}
     assert about_event(kind, Severity.WARNING, run_id, "21-1-3") == ""
