@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -264,6 +265,28 @@ def test_run_on_a_bench_asks_the_disk_first(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(CannotRun, match="free space on that disk"):
         launch(order, tmp_path / "c.db", lambda _: None)
     assert not (tmp_path / "c.db").exists()
+
+
+def test_share_that_hangs_is_told_as_late_without_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of step files fails in time, the other checks are made, and nobody waits for the thread."""
+    bench, goes_on = load_bench(bench_file(tmp_path)), threading.Event()
+    order, store = RunRequest(program(), "21-1-3", ""), tmp_path / "store" / "c.db"
+    store.parent.mkdir()
+
+    def free(path: Path) -> int:
+        if path == tmp_path:
+            goes_on.wait(60)
+        return 10**12
+
+    # Its ten seconds are real ones.
+    monkeypatch.setattr("orchestrator.preflight.alone.SLOW_WITHIN_S", 0.1)
+    found = {check.check: check for check in checks_alone(order, bench, store, NOW, free)}
+    assert not goes_on.is_set()
+    goes_on.set()
+    assert found[CheckName.FOLDER].refusal.startswith(
+        "the folder from which ct4008 reads its programs has not answered within 0.1 s; see that the folder is there"
+    )
+    assert found[CheckName.DISK].outcome is Outcome.PASS
 
 
 def test_command_tells_what_can_be_told_and_ends_with_its_verdict(tmp_path: Path) -> None:

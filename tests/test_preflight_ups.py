@@ -82,3 +82,14 @@ def test_command_that_hangs_is_ended_with_its_children() -> None:
     assert time.monotonic() - began_s < 20
     with pytest.raises(NoAnswer, match="cannot be started"):
         printed(["no-such-program-of-a-ups"], 0.1)
+
+
+@pytest.mark.needs("setsid")
+def test_child_of_another_session_holds_up_no_check() -> None:
+    """What the command printed before it ended is judged when the time is over, though a child holds the pipe."""
+    began_s = time.monotonic()
+    check = ups_check(["/bin/sh", "-c", "setsid sleep 20 & echo ups.status: OB"], within_s=0.5)
+    assert (check.outcome, "'OB'" in check.sentence) == (Outcome.WARN, True)
+    with pytest.raises(NoAnswer, match=r"has not ended within 0\.1 s"):
+        printed(["/bin/sh", "-c", "setsid sleep 20 & sleep 20"], 0.1)
+    assert time.monotonic() - began_s < 15

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from pathlib import Path
 
 from orchestrator.bench.opening import closed_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import station_problems
 from orchestrator.checks import Check, in_order, with_unasked
-from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
+from orchestrator.preflight.common import SlowCheck, instrument_checks, program_checks, slow_checks
+from orchestrator.preflight.daemon_threads import DaemonThreads
 from orchestrator.preflight.host_clock import is_clock_synchronised
 from orchestrator.preflight.machine_checks import backup_check, clock_check, disk_check, notices_check, oven_check
 from orchestrator.runs.request import RunRequest
@@ -17,6 +19,9 @@ from orchestrator.store.backup import backups
 from orchestrator.store.disk_space import free_bytes
 from orchestrator.store.health import CLOCKS_DIFFER_S
 from protocols.forecast import forecast
+
+SLOW_WITHIN_S = 10.0
+"""A share, or the command of the power supply, is told as late then: nobody else is kept waiting by this process."""
 
 _NO_SERVICE = "only a running service can tell (cellrig serve)"
 
@@ -37,7 +42,7 @@ def checks_alone(
         *program_checks(request, tester, reasons, bench.usual_bands, settings),
         *instrument_checks(tester, now_unix_s, settings),
         disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
-        *(check() for check, _ in slow_checks(tester, settings, free).values()),
+        *_within(slow_checks(tester, settings, free), SLOW_WITHIN_S),
     ]
     if not bench.oven and not program.temperatures:
         made.append(oven_check())
@@ -49,3 +54,11 @@ def checks_alone(
         newest = max((at for at, _ in backups(store) if at <= now_unix_s + CLOCKS_DIFFER_S), default=None)
         made.append(backup_check(newest, now_unix_s, settings))
     return in_order(with_unasked(made, _NO_SERVICE), settings.refuse)
+
+
+def _within(checks: Mapping[str, SlowCheck], within_s: float) -> list[Check]:
+    """Make checks that may block at once; one that has not ended within ``within_s`` is told as late."""
+    threads = DaemonThreads()
+    made = [(threads.submit(check), late) for check, late in checks.values()]
+    wait([future for future, _ in made], timeout=within_s)
+    return [future.result() if future.done() else late(within_s) for future, late in made]

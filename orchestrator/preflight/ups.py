@@ -6,11 +6,14 @@ Nothing is ever ordered of it. Both print one ``key: value`` a line; the state i
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
@@ -19,6 +22,8 @@ from orchestrator.clock.durations import duration_words
 WITHIN_S = 2.5
 """``upsc`` asks a daemon on this network and takes milliseconds; a report of all checks is made within 5 s."""
 _MOST_BYTES = 65_536
+# A killed process is gone in milliseconds; one that waits for a device is not, and nobody waits for it longer.
+_END_S = 0.25
 _ON_MAINS, _ON_BATTERY = frozenset({"OL", "ONLINE"}), frozenset({"OB", "ONBATT"})
 _NEARLY_EMPTY = frozenset({"LB", "LOWBATT"})
 _SHUTS_DOWN = frozenset({"FSD", "SHUTTING", "OFF"})
@@ -73,9 +78,11 @@ def values_in(text: str) -> dict[str, str]:
 
 
 def printed(command: Sequence[str], within_s: float) -> str:
-    """Return what a command prints, 64 kB at most. Raises NoAnswer; it and its children are ended then."""
+    """Return what a command prints, 64 kB at most. Raises NoAnswer; it and its children are ended then.
+
+    A child in a session of its own may live on and hold the pipe: once the time is over, what has come is read.
+    """
     name = command[0]
-    is_late = threading.Event()
     try:
         process = subprocess.Popen(  # noqa: S603 - a command of the bench file, as the vendor's program is
             command,
@@ -86,39 +93,51 @@ def printed(command: Sequence[str], within_s: float) -> str:
         )
     except (OSError, ValueError) as err:
         raise NoAnswer(f"{name} cannot be started: {getattr(err, 'strerror', None) or err}") from err
-
-    def late() -> None:
-        is_late.set()
-        _end(process)
-
-    timer = threading.Timer(within_s, late)
-    timer.start()
-    with process:
-        text = (process.stdout.read(_MOST_BYTES + 1) if process.stdout else b"").decode(errors="replace")
-        if len(text) > _MOST_BYTES:
-            _end(process)
-    timer.cancel()
-    if is_late.is_set():
-        raise NoAnswer(f"{name} has not ended within {within_s:g} s")
-    if len(text) > _MOST_BYTES:
+    until_s, came = time.monotonic() + within_s, bytearray()
+    reader = threading.Thread(target=_read, args=(process.stdout, came), name="output of the UPS", daemon=True)
+    reader.start()
+    reader.join(within_s)
+    is_too_much = len(came) > _MOST_BYTES
+    if not reader.is_alive() and not is_too_much:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until_s - time.monotonic()))
+    is_late = _end(process)
+    if is_too_much:
         raise NoAnswer(f"{name} prints more than {_MOST_BYTES} characters")
+    if is_late:
+        raise NoAnswer(f"{name} has not ended within {within_s:g} s")
+    # What it printed is in the pipe, and a busy machine may be a moment behind with it.
+    reader.join(_END_S)
+    text = bytes(came).decode(errors="replace")
     if process.returncode:
         last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it printed nothing")
         raise NoAnswer(f"{name} ended with status {process.returncode}: {last[:200]}")
     return text
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a command with its children, which may hold what it prints to."""
+def _read(stream: io.BufferedReader, came: bytearray) -> None:
+    """Read what a command prints as it comes, until nobody holds the pipe any more or it is too much."""
+    with stream:
+        while len(came) <= _MOST_BYTES and (part := stream.read1(_MOST_BYTES)):
+            came += part
+
+
+def _end(process: subprocess.Popen[bytes]) -> bool:
+    """Kill a command with its children, which may hold what it prints to; return whether it had not ended."""
     if process.returncode is not None:
-        return
+        return False
     if sys.platform == "win32":
+        is_late = process.poll() is None
         process.kill()
-        return
+        return is_late
     try:
+        # One that has ended and was not waited for keeps its number, and its status.
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_END_S)
+    return process.returncode in {None, -signal.SIGKILL}
 
 
 def _battery(values: Mapping[str, str]) -> list[str]:
