@@ -98,6 +98,75 @@ async def test_warning_refuses_where_the_bench_says_so(rig: Rig, store: Store) -
             service.submit(request("21-1-5"), "ada")
 
 
+OTHER = "21-1-5"
+
+
+def named(label: str, channel: str = CHANNEL, cell: str = "lot-7") -> RunRequest:
+    """Give an order with the cell file of a user's own."""
+    program = request(channel).program
+    return RunRequest(replace(program, cell=replace(program.cell, name=cell)), channel, label)
+
+
+async def test_one_cell_on_two_channels_is_told_by_the_other_channel(rig: Rig, store: Store) -> None:
+    """Refused where it runs, a warning where it was left; the name of a batch only warns, none typed says nothing.
+
+    Faults C07.
+    """
+    async with planned(rig, store, plan()) as service:
+        first = service.submit(named("A17"), "ada")
+        service.submit(named("lot-7", "21-1-6"), "ada")
+        await asyncio.sleep(60)
+        told = (await checks(service, named("A17", OTHER)))[CheckName.CELL]
+        assert told.is_failed
+        assert f"A17 is on channel {CHANNEL} just now, where {first.run_id} of it is running" in told.sentence
+        with pytest.raises(CommandRefused, match=f"A17 is on channel {CHANNEL} just now"):
+            service.submit(named("", OTHER), "ada", Terms(mounted="A17"))
+        batch = (await checks(service, named("", OTHER), Terms(mounted="lot-7")))[CheckName.CELL]
+        assert (batch.outcome, "channel 21-1-6" in batch.sentence) == (Outcome.WARN, True)
+        assert (await checks(service, named("", OTHER)))[CheckName.CELL].outcome is Outcome.PASS
+        await service.stop(first.run_id, "ada")
+        left = (await checks(service, named("A17", OTHER)))[CheckName.CELL]
+        assert (left.outcome, left.to_do) == (
+            Outcome.WARN,
+            f"if it was moved from there, say so: cellrig empty {CHANNEL}",
+        )
+        service.cells.empty(CHANNEL, "ada")
+        assert (await checks(service, named("A17", OTHER)))[CheckName.CELL].outcome is Outcome.PASS
+
+
+async def test_cell_that_runs_elsewhere_by_then_is_not_started(rig: Rig, store: Store) -> None:
+    """What waits in a queue is no claim that the cell is there; the check before the start sees where it is."""
+    async with planned(rig, store, plan()) as service:
+        service.submit(named("A16", OTHER), "ada")
+        second = service.submit(named("A17", OTHER), "ada", Terms(queue=True))
+        await asyncio.sleep(60)
+        service.submit(named("A17"), "bob")
+        await asyncio.sleep(60)
+        await service.stop("R000001", "ada")
+        service.cells.mounted(second.run_id, "eve")
+        await asyncio.sleep(60)
+        assert second.state is RunState.FAILED
+        assert f"A17 is on channel {CHANNEL} just now" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "outcome"), [("A18", Outcome.WARN), ("A17", Outcome.PASS), ("bare-lfp", Outcome.PASS)]
+)
+async def test_mounted_name_that_is_not_that_of_the_cell_file_warns(
+    rig: Rig, store: Store, cell: str, outcome: Outcome
+) -> None:
+    """With both names; the shipped cells are models, whose names are those of no cell."""
+    async with planned(rig, store, plan()) as service:
+        told = (await checks(service, named("", cell=cell), Terms(mounted="A17")))[CheckName.CELL]
+        assert told.outcome is outcome
+        differs = "the cell file is that of A18, and A17 is said to be mounted"
+        assert (differs in told.sentence) == (outcome is Outcome.WARN)
+    async with planned(rig, store, plan(refuse=("cell",))) as service:
+        if outcome is Outcome.WARN:
+            with pytest.raises(CommandRefused, match=differs):
+                service.submit(named("", cell=cell), "ada", Terms(mounted="A17"))
+
+
 async def test_busy_claimed_and_silent_channels_are_told(rig: Rig, store: Store) -> None:
     """Each of them fails under its own name, and a run that may wait behind another one is only warned."""
     async with planned(rig, store, plan()) as service:

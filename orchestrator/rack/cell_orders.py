@@ -25,6 +25,7 @@ class Rack(Protocol):
 
     store: Store
     claims: Claims
+    supervisors: list[Supervisor]
 
     @property
     def runs(self) -> list[Run]:
@@ -55,6 +56,11 @@ class CellOrders:
     def admitted(self, request: RunRequest, terms: Terms) -> tuple[RunRequest, Word]:
         """Return an order with the name of its cell, and the word on it. Raises CommandRefused."""
         return self._cells.admitted(request, terms, self._until)
+
+    def elsewhere(self, label: str, channel: str) -> dict[str, RunOnChannel]:
+        """Return the runs whose cells of a name are on other channels of this rack, by channel."""
+        there = {it for supervisor in self._rack.supervisors for it in supervisor.tester.channels()} - {channel}
+        return {it: run for it, run in self._cells.with_label(label).items() if it in there}
 
     def waits(self, run: Run) -> str:
         """Say what a run that was just queued waits for; empty if it starts at once."""

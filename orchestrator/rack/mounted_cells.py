@@ -62,6 +62,10 @@ class MountedCells:
         use = self._mountings.last_use(channel)
         return None if use is None or use.run_id is None else self._mountings.run(use.run_id)
 
+    def with_label(self, label: str) -> dict[str, RunOnChannel]:
+        """Return the runs whose cells of a name are on channels, by channel."""
+        return self._mountings.with_label(label)
+
     def open_runs(self, channel: str) -> list[RunOnChannel]:
         """Return the runs of a channel that are not over, queued ones too, the oldest first."""
         return self._mountings.open_runs(channel)

@@ -23,6 +23,7 @@ from orchestrator.judging.preflight import channel_checks
 from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.machine_checks import MOST_ROWS, backup_check, clock_check, disk_check, notices_check
 from orchestrator.preflight.program_checks import envelope_check
+from orchestrator.rack.cell_check import cell_check
 from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms, Word
@@ -131,6 +132,8 @@ class Preflight:
         _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
         _refuse(self._rack.ovens.check(request))
         admitted, word = self._rack.cells.admitted(request, terms)
+        for check in self._strict([self._judged_cell(request, terms, admitted, word)]):
+            _refuse(check)
         judged = admitted.judged(self._plan.bands, self._plan.settings.second_person_factor)
         for check in self._strict(self._machine(request, self._rack.rows_to_come())):
             _refuse(check)
@@ -174,16 +177,22 @@ class Preflight:
         slow = await self._slow_checks(request.channel, START_WAITS_S, lambda: run.is_called_off)
         # The run is one of those that are not over: it is not counted twice.
         others = self._rack.rows_to_come() - int(min(run.forecast.records, MOST_ROWS))
-        word = passed(CheckName.CELL, self._word(run))
         oven = self._rack.ovens.check(request, run)
-        checks = [self._starts(), word, *self._on_paper(request), steady, oven, *slow]
+        checks = [self._starts(), self._word(run), *self._on_paper(request), steady, oven, *slow]
         checks += self._machine(request, max(0, others))
         return list(self._strict(checks))
 
-    def _word(self, run: Run) -> str:
-        """Say who has said which cell is on the channel of a run."""
-        word = Mountings(self._rack.store).last_word(run.run_id)
-        return _told_word(run.request, word.kind if word else MountingKind.ORDERED, word.said_by if word else "")
+    def _word(self, run: Run) -> Check:
+        """Judge who has said which cell is on the channel of a run."""
+        request, word = run.request, Mountings(self._rack.store).last_word(run.run_id)
+        return cell_check(
+            request,
+            word.kind if word else MountingKind.ORDERED,
+            self._rack.cells.elsewhere(request.label, request.channel),
+            # Whether the name of the file was typed too is not known any more.
+            is_named=request.label not in {"", request.program.cell.name},
+            by=word.said_by if word else "",
+        )
 
     # The checks
 
@@ -224,7 +233,17 @@ class Preflight:
             admitted, word = self._rack.cells.admitted(request, terms)
         except CommandRefused as err:
             return failed(CheckName.CELL, str(err))
-        return passed(CheckName.CELL, _told_word(admitted, word.kind, ""))
+        return self._judged_cell(request, terms, admitted, word)
+
+    def _judged_cell(self, request: RunRequest, terms: Terms, admitted: RunRequest, word: Word) -> Check:
+        """Judge the word of an order, as it came and as it was admitted."""
+        return cell_check(
+            admitted,
+            word.kind,
+            self._rack.cells.elsewhere(admitted.label, admitted.channel),
+            is_named=bool(request.label or terms.mounted),
+            mounted=terms.mounted,
+        )
 
     async def _status(self, channel: str) -> tuple[ChannelStatus | None, Check]:
         """Ask the tester for a channel, and judge whether it answers in time."""
@@ -284,18 +303,3 @@ def _refuse(check: Check) -> None:
     """Refuse an order for a check. Raises CommandRefused."""
     if check.is_failed:
         raise CommandRefused(check.refusal if check.check is not CheckName.ENVELOPE else check.sentence)
-
-
-_WORDS = {
-    MountingKind.ORDERED: "nothing else was on {channel}: the order says that {label} is there",
-    MountingKind.MOUNTED: "{label} is on {channel}, as was said by name",
-    MountingKind.SAME_CELL: "{label} is still on {channel}, as for the run before",
-    MountingKind.QUEUED: "{label} is not on {channel} yet: the run waits until somebody says that it is",
-}
-
-
-def _told_word(request: RunRequest, kind: MountingKind, by: str) -> str:
-    """Say which cell is on a channel, by whose word; it holds until the cell is moved."""
-    label = request.label or request.program.cell.name
-    said = _WORDS[kind].format(label=label, channel=request.channel)
-    return f"{said} ({by})" if by else said

@@ -22,6 +22,13 @@ _NEWEST = """
 _USE = _NEWEST.format("channel = ? AND kind IN ('begun', 'empty')")
 _BEGUN = _NEWEST.format("channel = ? AND kind = 'begun'")
 _WORD = _NEWEST.format("run_id = ? AND kind <> 'begun'")
+# What came last on each channel; the label of a run without one is the name of its cell.
+_WITH_LABEL = """
+    SELECT mounting.channel, mounting.run_id FROM mounting JOIN run USING (run_id) JOIN cell ON cell.id = run.cell_id
+    WHERE mounting.id IN (SELECT max(id) FROM mounting WHERE kind IN ('begun', 'empty') GROUP BY channel)
+        AND coalesce(nullif(run.label, ''), cell.name) = ?
+    ORDER BY mounting.channel
+"""
 # The newest run that had begun on a channel and did not complete, of those that ended after an event.
 _BROKEN_SINCE = """
     SELECT run.run_id, run.state FROM event JOIN run USING (run_id)
@@ -112,6 +119,10 @@ class Mountings:
     def last_word(self, run_id: str) -> Mounting | None:
         """Return what was said last of the cell of a run: with its order, or after it."""
         return self._mounting(_WORD, run_id)
+
+    def with_label(self, label: str) -> dict[str, RunOnChannel]:
+        """Return the runs whose cells of a name are on channels, by channel: begun there last, going on or over."""
+        return {channel: self.run(run_id) for channel, run_id in self._rows(_WITH_LABEL, label)}
 
     def run(self, run_id: str) -> RunOnChannel:
         """Return a run and its cell."""
