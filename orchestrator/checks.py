@@ -72,6 +72,12 @@ class Check:
         return f"{self.sentence}; {self.to_do}"
 
 
+class Postponed(Check):
+    """A check that is not asked here and is asked before the start, or by a service: it refuses nothing meanwhile."""
+
+    __slots__ = ()
+
+
 def passed(check: CheckName, sentence: str) -> Check:
     """Return a check that speaks for the start."""
     return Check(check, Outcome.PASS, sentence)
@@ -92,25 +98,38 @@ def not_asked(check: CheckName, sentence: str, to_do: str = "") -> Check:
     return Check(check, Outcome.NOT_ASKED, sentence, to_do)
 
 
+def postponed(check: CheckName, sentence: str) -> Check:
+    """Return a check that is asked later, or by a service; ``sentence`` says what it waits for."""
+    return Postponed(check, Outcome.NOT_ASKED, sentence)
+
+
 def refusals(checks: Iterable[Check]) -> list[str]:
     """Return what each failed check says; empty if nothing speaks against the start."""
     return [check.refusal for check in checks if check.is_failed]
 
 
 def in_order(checks: Iterable[Check], refuse: Collection[CheckName] = ()) -> tuple[Check, ...]:
-    """Return checks in the order of their names; a warning of a check in ``refuse`` is failed, as a bench may want."""
+    """Return checks in the order of their names, those in ``refuse`` strictly, as a bench may want.
+
+    A warning of such a check fails, and so does one that cannot be asked, unless it is postponed.
+    """
     told = [_strict(check) if check.check in refuse else check for check in checks]
     return tuple(sorted(told, key=lambda check: _PLACES[check.check]))
 
 
 def with_unasked(checks: Sequence[Check], why: str) -> tuple[Check, ...]:
-    """Add each check that is not among these as one that was not asked, for a reason."""
+    """Add each check that is not among these as one that is asked elsewhere, for a reason."""
     asked = {check.check for check in checks}
-    return in_order([*checks, *(not_asked(name, why) for name in CheckName if name not in asked)])
+    return in_order([*checks, *(postponed(name, why) for name in CheckName if name not in asked)])
 
 
 def _strict(check: Check) -> Check:
-    return replace(check, outcome=Outcome.FAIL) if check.outcome is Outcome.WARN else check
+    if check.outcome is Outcome.WARN:
+        return replace(check, outcome=Outcome.FAIL)
+    if check.outcome is Outcome.NOT_ASKED and not isinstance(check, Postponed):
+        return replace(check, outcome=Outcome.FAIL, sentence=f"{check.sentence}; {_UNASKED.format(check.check)}")
+    return check
 
 
+_UNASKED = "it cannot be asked, and nothing starts without it here ([preflight] refuse names {})"
 _PLACES = {name: place for place, name in enumerate(CheckName)}

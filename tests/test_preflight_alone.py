@@ -15,7 +15,18 @@ from drivers.neware import stepfile
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.settings import load_bench
 from orchestrator.bench.simulated import simulated_bench
-from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, refusals, warned
+from orchestrator.checks import (
+    Check,
+    CheckName,
+    Outcome,
+    failed,
+    in_order,
+    not_asked,
+    passed,
+    refusals,
+    warned,
+    with_unasked,
+)
 from orchestrator.judging.steadiness import Reading, steadiness_check
 from orchestrator.preflight.alone import checks_alone
 from orchestrator.preflight.machine_checks import backup_check, calibration_check, clock_check, disk_check
@@ -187,11 +198,14 @@ def test_flat_line_of_a_symmetric_cell_is_healthy() -> None:
 
 
 def test_check_is_one_text_and_a_bench_makes_refusals_of_warnings() -> None:
-    """Order is that of the names; ``refuse`` turns a warning, and nothing else, into a refusal."""
+    """Order is that of the names; ``refuse`` makes refusals of warnings, and of what cannot be asked at all."""
     made = [warned(CheckName.BACKUP, "old", "make one"), passed(CheckName.DISK, "room"), not_asked(CheckName.OVEN, "-")]
     assert [check.check for check in in_order(made)] == [CheckName.OVEN, CheckName.DISK, CheckName.BACKUP]
     assert refusals(in_order(made)) == []
-    assert refusals(in_order(made, set(CheckName))) == ["old; make one"]
+    by_setting = "it cannot be asked, and nothing starts without it here ([preflight] refuse names oven)"
+    assert refusals(in_order(made, {CheckName.BACKUP})) == ["old; make one"]
+    assert refusals(in_order(made, set(CheckName))) == [f"-; {by_setting}", "old; make one"]
+    assert refusals(in_order(with_unasked([], "only a service can tell"), set(CheckName))) == []
     assert failed(CheckName.DISK, "Full.", "free space").refusal == "Full. Free space"
     assert Check(CheckName.DISK, Outcome.FAIL, "right?").refusal == "right?"
 
@@ -265,6 +279,24 @@ def test_run_on_a_bench_asks_the_disk_first(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(CannotRun, match="free space on that disk"):
         launch(order, tmp_path / "c.db", lambda _: None)
     assert not (tmp_path / "c.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "words"),
+    [
+        ("calibration", "does not say when ct4008 was calibrated; it cannot be asked"),
+        ("ups", "this bench names no UPS"),
+        ("notices", "names nobody who is told"),
+        *((name, "") for name in ("versions", "voltage", "steady", "cell", "backup")),
+    ],
+)
+def test_check_that_the_bench_insists_on_and_cannot_be_asked_refuses(tmp_path: Path, refuse: str, words: str) -> None:
+    """With what is missing; what a service, or a connected instrument, can tell is left to the service."""
+    bench = load_bench(bench_file(tmp_path, f'[preflight]\nrefuse = ["{refuse}"]\n'))
+    order = RunRequest(program(), "21-1-3", "")
+    told = "".join(refusals(checks_alone(order, bench, tmp_path / "c.db", NOW, lambda _: 10**12)))
+    assert words in told
+    assert bool(told) == bool(words)
 
 
 def test_share_that_hangs_is_told_as_late_without_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

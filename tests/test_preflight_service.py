@@ -167,6 +167,43 @@ async def test_mounted_name_that_is_not_that_of_the_cell_file_warns(
                 service.submit(named("", cell=cell), "ada", Terms(mounted="A17"))
 
 
+@pytest.mark.parametrize("refuse", ["calibration", "versions", "backup", "clock", "oven", "notices"])
+async def test_order_is_refused_for_a_check_that_cannot_be_asked_here(rig: Rig, store: Store, refuse: str) -> None:
+    """Where the bench insists on it: no date, no versions commissioned, no backups, no clock service, nobody told."""
+    async with planned(rig, store, plan(refuse=(refuse,))) as service:
+        told = (await checks(service))[CheckName(refuse)]
+        assert told.is_failed
+        with pytest.raises(CommandRefused, match=f"it cannot be asked.*refuse names {refuse}"):
+            service.submit(request(), "ada")
+
+
+@pytest.mark.parametrize("refuse", ["ups", "steady", "voltage"])
+async def test_start_is_refused_for_a_check_that_cannot_be_asked_here(rig: Rig, store: Store, refuse: str) -> None:
+    """Of those that are made before the start alone: no UPS, no watch of the voltage, no window for it."""
+    program = request().program
+    first, *others = program.segments
+    assert first is program.cycling[0]
+    windowless = replace(first, guards=replace(program.cycling[0].guards, open_circuit=None))
+    order = replace(request(), program=replace(program, segments=(windowless, *others)))
+    async with planned(rig, store, plan(refuse=(refuse,))) as service:
+        run = service.submit(order, "ada")
+        await asyncio.sleep(60)
+        assert run.state is RunState.FAILED
+        assert f"refuse names {refuse}" in run.reason
+    assert rig.bench.tester.channels[CHANNEL].tests == []
+
+
+async def test_check_that_is_only_put_off_refuses_nothing(rig: Rig, store: Store) -> None:
+    """The voltage is being watched, or that of another cell is there still: both are looked at before the start."""
+    async with planned(rig, store, plan(watch_s=30, refuse=("steady", "voltage"))) as service:
+        assert (await checks(service))[CheckName.STEADY].outcome is Outcome.NOT_ASKED
+        run = service.submit(request(), "ada")
+        await asyncio.sleep(60)
+        assert run.state is RunState.RUNNING
+        behind = await checks(service, terms=Terms(queue=True))
+        assert {behind[name].outcome for name in (CheckName.STEADY, CheckName.VOLTAGE)} == {Outcome.NOT_ASKED}
+
+
 async def test_busy_claimed_and_silent_channels_are_told(rig: Rig, store: Store) -> None:
     """Each of them fails under its own name, and a run that may wait behind another one is only warned."""
     async with planned(rig, store, plan()) as service:

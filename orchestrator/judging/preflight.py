@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.interfaces import ChannelState, ChannelStatus
-from orchestrator.checks import Check, CheckName, failed, not_asked, passed
+from orchestrator.checks import Check, CheckName, failed, not_asked, passed, postponed
 from protocols.cell import SYMMETRIC
 from protocols.program import Program, VoltageBand
 
@@ -11,6 +11,7 @@ from protocols.program import Program, VoltageBand
 NOTHING_V = 0.001
 # A cell that was held at the end of a window shows that end a few millivolts off: calibration and relaxation.
 READING_V = 0.01
+NO_WINDOW = "neither the recipe nor the kind of cell has a window for it"
 _LOOK = "Look at the holder, put the right cell in, and order the run again"
 REMEDY = (
     "If it is, and is charged or discharged as this test wants it, order it again with --accept-voltage REASON (REST: "
@@ -25,7 +26,7 @@ def channel_checks(program: Program, status: ChannelStatus, *, resumed: bool = F
     """
     free = _free(status)
     if free.is_failed:
-        return free, not_asked(CheckName.VOLTAGE, "the voltage of a channel that is not free says nothing of this cell")
+        return free, postponed(CheckName.VOLTAGE, "the voltage of a channel that is not free says nothing of this cell")
     return free, _voltage(program, status, resumed=resumed)
 
 
@@ -47,7 +48,7 @@ def _voltage(program: Program, status: ChannelStatus, *, resumed: bool) -> Check
     window = host if resumed else segment.guards.open_circuit
     if window is None:
         shown = f"channel {status.channel} shows {status.voltage_v:z.4f} V"
-        return not_asked(CheckName.VOLTAGE, f"{shown}; neither the recipe nor the kind of cell has a window for it")
+        return not_asked(CheckName.VOLTAGE, f"{shown}; {NO_WINDOW}")
     if window.low_v - READING_V <= status.voltage_v <= window.high_v + READING_V:
         expected = f"{window.low_v:g} to {window.high_v:g} V expected"
         return passed(CheckName.VOLTAGE, f"{status.voltage_v:z.4f} V on channel {status.channel}, {expected}")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import wait
 from pathlib import Path
 
+from drivers.interfaces import BatteryTester
+from drivers.self_description import TellsVersions
 from orchestrator.bench.opening import closed_tester_of, station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import station_problems
-from orchestrator.checks import Check, in_order, with_unasked
+from orchestrator.checks import Check, CheckName, Outcome, in_order, postponed, with_unasked
 from orchestrator.preflight.common import SlowCheck, instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.daemon_threads import DaemonThreads
 from orchestrator.preflight.host_clock import is_clock_synchronised
@@ -40,7 +42,7 @@ def checks_alone(
     reasons += station_problems(program, station_on(bench), channel, attended=True)
     made = [
         *program_checks(request, tester, reasons, bench.usual_bands, settings),
-        *instrument_checks(tester, now_unix_s, settings),
+        *(_by_service(check, tester) for check in instrument_checks(tester, now_unix_s, settings)),
         disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
         *_within(slow_checks(tester, settings, free), SLOW_WITHIN_S),
     ]
@@ -54,6 +56,13 @@ def checks_alone(
         newest = max((at for at, _ in backups(store) if at <= now_unix_s + CLOCKS_DIFFER_S), default=None)
         made.append(backup_check(newest, now_unix_s, settings))
     return in_order(with_unasked(made, _NO_SERVICE), settings.refuse)
+
+
+def _by_service(check: Check, tester: BatteryTester) -> Check:
+    """Leave to a service what an instrument tells when it is connected."""
+    if check.check is CheckName.VERSIONS and check.outcome is Outcome.NOT_ASKED and isinstance(tester, TellsVersions):
+        return postponed(check.check, check.sentence)
+    return check
 
 
 def _within(checks: Mapping[str, SlowCheck], within_s: float) -> list[Check]:

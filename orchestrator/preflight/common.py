@@ -7,7 +7,7 @@ from pathlib import Path
 
 from drivers.interfaces import BatteryTester
 from orchestrator.bench.preflight import PreflightSettings
-from orchestrator.checks import Check, CheckName, not_asked
+from orchestrator.checks import Check, CheckName, postponed
 from orchestrator.preflight.instrument_checks import (
     commissioned_check,
     folder_check,
@@ -46,7 +46,7 @@ def program_checks(
     envelope = envelope_check(request.channel, request.program, reasons)
     return [
         envelope,
-        not_asked(CheckName.LIMITS, "they are compiled when the program fits the channel")
+        postponed(CheckName.LIMITS, "they are compiled when the program fits the channel")
         if envelope.is_failed
         else limits_check(request.channel, request.program, tester),
         duration_check(forecast(request.program), tester.host_loss, tester.name),

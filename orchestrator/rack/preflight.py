@@ -17,9 +17,9 @@ from drivers.interfaces import ChannelStatus
 from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.station import Station, station_problems
-from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, warned
+from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not_asked, passed, postponed, warned
 from orchestrator.clock.scaled import in_loop_time, others_unix_s
-from orchestrator.judging.preflight import channel_checks
+from orchestrator.judging.preflight import NO_WINDOW, channel_checks
 from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
 from orchestrator.preflight.machine_checks import MOST_ROWS, backup_check, clock_check, disk_check, notices_check
 from orchestrator.preflight.program_checks import envelope_check
@@ -130,9 +130,8 @@ class Preflight:
         if twice:
             raise CommandRefused(twice)
         _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
-        _refuse(self._rack.ovens.check(request))
         admitted, word = self._rack.cells.admitted(request, terms)
-        for check in self._strict([self._judged_cell(request, terms, admitted, word)]):
+        for check in self._strict([self._rack.ovens.check(request), self._judged_cell(request, terms, admitted, word)]):
             _refuse(check)
         judged = admitted.judged(self._plan.bands, self._plan.settings.second_person_factor)
         for check in self._strict(self._machine(request, self._rack.rows_to_come())):
@@ -147,7 +146,7 @@ class Preflight:
         (status, tester_check), slow = await asyncio.gather(
             self._status(request.channel), self._slow_checks(request.channel, ANSWER_WITHIN_S)
         )
-        steady, left_s = not_asked(CheckName.STEADY, "the cell is not on the channel at rest"), 0.0
+        steady, left_s = self._watches.not_now("the cell is not on the channel at rest"), 0.0
         symmetric = request.program.cell.kind in SYMMETRIC
         if status is not None and status.state.is_at_rest and not self._puts_in(terms):
             steady, left_s = self._watches.ask(tester, request.channel, is_symmetric=symmetric)
@@ -180,6 +179,10 @@ class Preflight:
         oven = self._rack.ovens.check(request, run)
         checks = [self._starts(), self._word(run), *self._on_paper(request), steady, oven, *slow]
         checks += self._machine(request, max(0, others))
+        if request.program.cycling and request.program.cycling[0].guards.open_circuit is None:
+            # The channel's own look at it passes what has no window.
+            unseen = self._strict([not_asked(CheckName.VOLTAGE, NO_WINDOW)])
+            checks += [check for check in unseen if check.is_failed]
         return list(self._strict(checks))
 
     def _word(self, run: Run) -> Check:
@@ -210,15 +213,15 @@ class Preflight:
         if (claim := self._rack.claims.on(channel)) is not None and claim[0] != by:
             taken = f"channel {channel} is claimed by {claim[0]} for another {claim[1]:.0f} s"
             claimed = failed(CheckName.CHANNEL, taken, "order it then, or ask them to release it")
-            return [claimed, not_asked(CheckName.VOLTAGE, "the channel is claimed")]
+            return [claimed, postponed(CheckName.VOLTAGE, "the channel is claimed")]
         if status is None:
             unknown = f"what channel {channel} does is not known"
             unseen = failed(CheckName.CHANNEL, unknown, "see that its tester answers")
-            return [unseen, not_asked(CheckName.VOLTAGE, unknown)]
+            return [unseen, postponed(CheckName.VOLTAGE, unknown)]
         free, voltage = channel_checks(request.program, status)
         if free.outcome is Outcome.PASS and self._puts_in(terms):
             fresh = f"the order puts a fresh simulated cell into {channel}: its voltage is looked at then"
-            voltage = not_asked(CheckName.VOLTAGE, fresh)
+            voltage = postponed(CheckName.VOLTAGE, fresh)
         if free.is_failed and terms.queue and status.state.is_busy:
             return [warned(CheckName.CHANNEL, free.sentence, "the run waits in its queue"), voltage]
         return [free, voltage]

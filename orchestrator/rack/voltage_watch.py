@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester
-from orchestrator.checks import Check, CheckName, not_asked
+from orchestrator.checks import Check, CheckName, not_asked, postponed
 from orchestrator.judging.steadiness import LEAST_READINGS, Reading, steadiness_check
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class VoltageWatches:
             watch.task = asyncio.create_task(self._watch(tester, channel, watch), name=f"watch voltage of {channel}")
         if watch.ended_s is None:
             left_s = max(1.0, watch.began_s + duration_s(tester, self.watch_s) - now_s)
-            return not_asked(CheckName.STEADY, f"the voltage is being watched, for another {left_s:.0f} s"), left_s
+            return postponed(CheckName.STEADY, f"the voltage is being watched, for another {left_s:.0f} s"), left_s
         return steadiness_check(watch.readings, is_symmetric=is_symmetric), 0.0
 
     async def before_start(
@@ -93,6 +93,10 @@ class VoltageWatches:
         readings: list[Reading] = []
         await watched(tester, channel, self.watch_s, readings, is_called_off)
         return steadiness_check(readings, is_symmetric=is_symmetric)
+
+    def not_now(self, why: str) -> Check:
+        """Say why the voltage is not watched beforehand, where it is before a start."""
+        return postponed(CheckName.STEADY, why) if self.watch_s else self.switched_off()
 
     def switched_off(self) -> Check:
         """Say that no voltage is watched, and how it would be."""
