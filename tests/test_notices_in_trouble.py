@@ -24,10 +24,13 @@ from orchestrator.notices.state_file import StateFile
 from orchestrator.notices.values import Entry, Message, Notice
 from orchestrator.notices.wording import body_of, title_of
 from orchestrator.rack.lock import lock_path
+from orchestrator.runs.request import RunRequest
 from orchestrator.serving.service_watch import DEAD_S, Health, look_at, watch_service
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from orchestrator.store.companion_files import notices_path
+from protocols.loading import load_cell, parse_recipe, recipe_text
+from protocols.resolve import resolve
 from tests.notice_servers import endpoint
 from tests.storing import add_run
 from tests.told_people import PHONE, People, told
@@ -106,6 +109,30 @@ async def test_records_that_stop_again_are_told_as_soon_after_a_long_silence(sto
         people.updates = [replace(RUN, samples=3)]
         await asyncio.sleep(2800)
     assert len(people.got) == 2
+
+
+async def test_rest_that_is_recorded_each_hour_is_waited_for(store: Store) -> None:
+    """A record may be a quarter of an hour late; the steps that record often are watched as closely behind it."""
+    usual = recipe_text("lfp-200mA-g")
+    recipe = parse_recipe(usual.replace("until: {time: 10 min}", "until: {time: 12 h}, record: {every: 60 min}"))
+    run_id = RunRequest(resolve(recipe, load_cell("bare-lfp")), "27-1-3", "A17").add_to(store)
+    rest = replace(RUN, run_id=run_id, step_name="rest 2")
+    async with told(store, data_stop_s=900, **ONCE) as people:
+        for count in range(1, 4):
+            people.updates = [replace(rest, samples=count)]
+            await asyncio.sleep(3600)
+        people.updates = [replace(rest, samples=5)]
+        await asyncio.sleep(4480)
+        assert people.got == []
+        await asyncio.sleep(40)
+        assert "no record has come for 1 h 15 min" in people.got[0][2].text
+        people.updates = [replace(rest, samples=6)]
+        await asyncio.sleep(60)
+        people.updates = [replace(rest, samples=7, step_name="constant_current charge 2")]
+        await asyncio.sleep(890)
+        assert len(people.got) == 1
+        await asyncio.sleep(40)
+        assert len(people.got) == 2
 
 
 async def test_link_that_is_lost_again_and_again_is_told_each_time_as_soon(store: Store) -> None:

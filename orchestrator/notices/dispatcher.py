@@ -59,7 +59,7 @@ class Dispatcher:
         self._policy = Policy(settings)
         self._courier = Courier(self._policy, rig, state, around)
         now_s = asyncio.get_running_loop().time()
-        self._records = RecordWatch(settings.data_stop_s)
+        self._records = RecordWatch(settings.data_stop_s, around.reader.record_interval_s)
         self._answers = AnswerWatch(settings.silent_s, now_s)
         self._space = SpaceWatch(around.space)
         self._number = state.newest_notice()

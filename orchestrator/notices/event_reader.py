@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.events import Event, EventKind
+from orchestrator.events import Event, EventKind, RunUpdate
 from orchestrator.events.values import stored_event
+from orchestrator.notices.record_intervals import RecordIntervals
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from orchestrator.store.errors import explained
@@ -44,6 +45,7 @@ class EventReader:
     def __init__(self, store: Callable[[], Store]) -> None:
         """Take a function that returns the open store, of now. All methods raise StoreError."""
         self._store = store
+        self._intervals = RecordIntervals(store)
 
     def newest(self) -> int:
         """Return the number of the newest event, 0 where there is none."""
@@ -77,6 +79,10 @@ class EventReader:
             told = stored_event(event, channel, run_id, kind, message, at_unix_s, data_json)
             found.append(RunEvent(told, label or "", person or "", None if simulated is None else bool(simulated)))
         return found
+
+    def record_interval_s(self, update: RunUpdate) -> float:
+        """Return the record interval of a run's present step, in seconds; 0 if it is not known. Never raises."""
+        return self._intervals.of(update)
 
     def state_of(self, run_id: str) -> RunState | None:
         """Return the state of a run, None for one that is not there."""

@@ -6,7 +6,7 @@ or that hangs, shows in nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.events import RunUpdate
@@ -34,6 +34,8 @@ class _Seen:
     samples: int
     at_s: float
     longest_s: float = 0.0
+    # Between two records, as the program has it in the step of the newest one.
+    interval_s: float = 0.0
     # Since then a cause of the pause was seen that is none of the test's own.
     is_cut_off: bool = False
 
@@ -41,8 +43,10 @@ class _Seen:
 class RecordWatch:
     """When the last record of each working run came."""
 
-    def __init__(self, stop_s: float) -> None:
+    def __init__(self, stop_s: float, interval_s: Callable[[RunUpdate], float] = lambda _: 0.0) -> None:
+        """Take the silence that is too long, and what gives the record interval of a run's step; both in seconds."""
         self._stop_s = stop_s
+        self._interval_s = interval_s
         self._seen: dict[str, _Seen] = {}
 
     def look(self, updates: Iterable[RunUpdate], now_s: float) -> Mapping[str, Stopped]:
@@ -61,10 +65,12 @@ class RecordWatch:
             elif update.samples != before.samples:
                 # A pause that was told counts only as far as was waited for: after an outage of hours, the next one
                 # would be told after three times as many.
-                longest_s = before.longest_s
-                if not before.is_cut_off:
-                    longest_s = max(longest_s, min(now_s - before.at_s, self._patience_s(before)))
+                longest_s, pause_s = before.longest_s, now_s - before.at_s
+                # One that the program explains says nothing of the steps behind it.
+                if not before.is_cut_off and pause_s > 2 * before.interval_s:
+                    longest_s = max(longest_s, min(pause_s, self._patience_s(before)))
                 before = _Seen(update.samples, now_s, longest_s)
+            before.interval_s = self._interval_s(update)
             # A tester that is away and a disk that takes nothing say nothing of the pauses between a test's records.
             before.is_cut_off |= update.state is RunState.UNSEEN or update.reason.startswith(NOT_STORED)
             seen[update.run_id] = before
@@ -75,7 +81,9 @@ class RecordWatch:
         return stopped
 
     def _patience_s(self, seen: _Seen) -> float:
-        return max(self._stop_s, _PAUSES * seen.longest_s)
+        # A record may be late by its own interval, ``stop_s`` at most.
+        due_s = seen.interval_s + min(seen.interval_s, self._stop_s)
+        return max(self._stop_s, due_s, _PAUSES * seen.longest_s)
 
 
 class AnswerWatch:
