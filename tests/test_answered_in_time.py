@@ -40,6 +40,8 @@ async def test_silent_tester_keeps_no_answer_waiting(client: Client, what: str) 
     reply = await client.http.post(f"/api/v1{path}", json=body)
     assert asyncio.get_running_loop().time() - since_s <= 5
     assert reply.status_code in {200, 201, 409}
+    if what in {"hold", "stop"}:
+        assert reply.json()["words"].startswith(f"the {what} of R000001 on {CHANNEL} is ordered and not confirmed")
     assert reply.json()
 
 

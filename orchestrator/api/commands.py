@@ -22,7 +22,7 @@ from orchestrator.rack.mounted_cells import Terms
 from orchestrator.rack.order_keys import OrderKey
 from orchestrator.rack.pending_orders import ANSWER_WITHIN_S
 from orchestrator.rack.service import Service
-from orchestrator.rack.stop_orders import NOT_WRITTEN, StopReport
+from orchestrator.rack.stop_orders import StopReport, not_written
 from orchestrator.runs.order_files import EarlierRun, order_files
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
@@ -73,12 +73,12 @@ def _run_stopped(report: StopReport, run: Run) -> models.RunStopped:
 
 
 @contextmanager
-def _explaining_unstored_stop() -> Iterator[None]:
-    """Add to a store error that the stop is ordered although it is not stored. Raises StoreError."""
+def _explaining_unstored(order: str) -> Iterator[None]:
+    """Add to a store error that an order, such as ``stop``, is given although it is not stored. Raises StoreError."""
     try:
         yield
     except StoreError as err:
-        raise type(err)(f"{NOT_WRITTEN}: {err}") from err
+        raise type(err)(f"{not_written(order)}: {err}") from err
 
 
 def _request(order: models.StartOrder, like: EarlierRun | None) -> RunRequest:
@@ -183,21 +183,21 @@ def _started(service: Service, run: Run) -> models.StartedRun:
 @router.post("/runs/{run_id}/stop", **_run("it is not known yet what became of the run, or the tester refuses"))
 async def stop(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
     """Stop a run now. The answer comes within 5 s: confirmed, or with what is known; then the stop goes on."""
-    with _explaining_unstored_stop():
+    with _explaining_unstored("stop"):
         return _run_stopped(await service.stop_run(run_id, order.by), service.find(run_id)[1])
 
 
 @router.post("/channels/{channel}/stop", **_channel("the tester refuses"))
 async def stop_channel(channel: ChannelName, order: models.ByOrder, service: TheService) -> models.ChannelStopped:
     """Stop whatever works on a channel, a run of this service or not; answered as the stop of a run is."""
-    with _explaining_unstored_stop():
+    with _explaining_unstored("stop"):
         return channel_stopped(await service.stops.stop_channel(channel, order.by))
 
 
 @router.post("/runs/{run_id}/hold", **_run("the run has not begun or is over, or the tester refuses"))
 async def hold(run_id: RunId, order: models.ByOrder, service: TheService) -> models.RunStopped:
     """Stop a run's current and keep it for ``resume``; answered as a stop is; ``off``: it is held."""
-    with _explaining_unstored_stop():
+    with _explaining_unstored("hold"):
         return _run_stopped(await service.stops.hold_run(run_id, order.by), service.find(run_id)[1])
 
 
@@ -236,7 +236,7 @@ async def acknowledge(run_id: RunId, order: models.ByOrder, service: TheService)
 @router.post("/rack/stop", tags=[Tag.RACK], responses=told_errors.refused("a tester refuses"))
 async def stop_rack(order: models.ByOrder, service: TheService) -> list[models.ChannelStopped]:
     """Stop every run of every tester, and every channel that works without one; answered as one stop is."""
-    with _explaining_unstored_stop():
+    with _explaining_unstored("stop"):
         return [channel_stopped(report) for report in await service.stops.stop_rack(order.by)]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.rack.supervisor import Supervisor
     from orchestrator.store import RunRow
 
-NOT_WRITTEN = "the stop is ordered, at the tester too where something runs; it cannot be written down yet"
+_NOT_WRITTEN = "the {} is ordered, at the tester too where something runs; it cannot be written down yet"
 
 
 class Rack(Protocol):
@@ -90,7 +90,7 @@ class StopOrders:
     async def hold_run(self, run_id: str, by: str) -> StopReport:
         """Hold one run: ``is_off`` says that it is held and its channel off. Raises CommandRefused and StoreError."""
         supervisor, run = self._rack.find(run_id)
-        return await self._answered(supervisor, run.request.channel, run, self._hold_run(supervisor, run, by))
+        return await self._answered(supervisor, run.request.channel, run, self._hold_run(supervisor, run, by), "hold")
 
     async def stop_channel(self, channel: str, by: str) -> StopReport:
         """Stop whatever works on a channel, a run of this service or not. Raises NoSuchThing and StoreError."""
@@ -127,19 +127,26 @@ class StopOrders:
         return StopReport(channel, run, is_off=is_given and not is_over, words=words)
 
     async def _answered(
-        self, supervisor: Supervisor, channel: str, run: Run | None, stop: Coroutine[Any, Any, StopReport]
+        self,
+        supervisor: Supervisor,
+        channel: str,
+        run: Run | None,
+        stop: Coroutine[Any, Any, StopReport],
+        order: str = "stop",
     ) -> StopReport:
-        """Give the report of a stop that has begun, or what is known while it goes on."""
+        """Give the report of a stop, or hold, that has begun, or what is known while it goes on."""
         since_s = asyncio.get_running_loop().time()
-        what = f"{run.run_id} on {channel}" if run is not None else f"channel {channel}"
-        self.last[channel] = _pending(supervisor, channel, run, since_s, what)
-        report = await self._orders.give(f"stop of {what}", self._kept(supervisor, channel, stop))
+        what = f"{order} of {run.run_id} on {channel}" if run is not None else f"{order} of channel {channel}"
+        self.last[channel] = _pending(supervisor, channel, run, since_s, order, what)
+        report = await self._orders.give(what, self._kept(supervisor, channel, stop, order))
         if report is None:
-            report = _pending(supervisor, channel, run, since_s, what)
+            report = _pending(supervisor, channel, run, since_s, order, what)
             self.last[channel] = report
         return report
 
-    async def _kept(self, supervisor: Supervisor, channel: str, stop: Coroutine[Any, Any, StopReport]) -> StopReport:
+    async def _kept(
+        self, supervisor: Supervisor, channel: str, stop: Coroutine[Any, Any, StopReport], order: str
+    ) -> StopReport:
         """Carry out a stop and keep its report; behind it the tester is asked whether it answers at all."""
         stopping = asyncio.ensure_future(stop)
         await asyncio.sleep(0)
@@ -148,7 +155,7 @@ class StopOrders:
         try:
             report = self.last[channel] = await stopping
         except StoreError as err:
-            self.last[channel] = StopReport(channel, None, is_off=False, words=f"{NOT_WRITTEN}: {err}")
+            self.last[channel] = StopReport(channel, None, is_off=False, words=f"{not_written(order)}: {err}")
             raise
         except DriverError as err:
             self.last[channel] = StopReport(channel, None, is_off=False, words=f"{err}; {BY_HAND}")
@@ -252,18 +259,25 @@ def _words(run: Run) -> str:
     return run.reason or run.state.value
 
 
+def not_written(order: str) -> str:
+    """Say that an order, such as ``stop``, is carried out although the store does not take it."""
+    return _NOT_WRITTEN.format(order)
+
+
 def _of_run(run: Run) -> StopReport:
     is_off = not run.state.is_no_confirmed_stop
     return StopReport(run.request.channel, run, is_off, _words(run) if is_off else f"{_words(run)}; {BY_HAND}")
 
 
-def _pending(supervisor: Supervisor, channel: str, run: Run | None, since_s: float, what: str) -> StopReport:
+def _pending(
+    supervisor: Supervisor, channel: str, run: Run | None, since_s: float, order: str, what: str
+) -> StopReport:
     answers = supervisor.watch.answered_since(since_s)
     name = supervisor.tester.name
     known = f"{name} answers, and is asked whether it is off" if answers else f"{name} does not answer"
     if trouble := supervisor.trouble.sentence:
-        known += f"; the stop is sent all the same, but the store takes nothing: {trouble}"
-    words = f"the stop of {what} is ordered and not confirmed: {known}; it goes on being carried out, and is seen in "
+        known += f"; the {order} is sent all the same, but the store takes nothing: {trouble}"
+    words = f"the {what} is ordered and not confirmed: {known}; it goes on being carried out, and is seen in "
     return StopReport(channel, run, False, f"{words}'cellrig status'; {BY_HAND}", is_pending=True, answers=answers)
 
 
