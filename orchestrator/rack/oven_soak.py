@@ -112,9 +112,13 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
     degc = None if reading is None else reading.temperature_degc
     if degc is None:
         return f"{SOAKING}: {watch.problem}"
+    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
+
+
+def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:
+    """Say for how long an oven still soaks, as ``, about 25 min left``; nothing where it does not come nearer."""
     left = left_s(watch, wanted)
-    told = "" if left == inf else f", about {duration_words(60.0 * max(1, round(left / 60.0)))} left"
-    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{told}"
+    return "" if left == inf else f", about {duration_words(60.0 * max(1, round(left / 60.0)))} left"
 
 
 def _soaked(run: Run, watch: OvenWatch, wanted: CellTemperature, began_unix_s: float) -> None:
