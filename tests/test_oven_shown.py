@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.summary import details
+from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.cli.operate import print_status
 from orchestrator.cli.run_tables import print_run
 from orchestrator.cli.watch import picture
+from orchestrator.clock.virtual import wall_time
+from orchestrator.runs.progress import Progress
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from protocols.temperature import CellTemperature
@@ -87,3 +92,32 @@ async def test_oven_that_soaks_or_is_silent_says_so(rig: Rig, store: Store, caps
         shown = capsys.readouterr().out
         assert f"a person is needed at {OVEN}" in shown
         assert "place" not in shown
+
+
+async def test_soak_counts_in_the_time_left(rig: Rig, store: Store) -> None:
+    """Under way as its run says, before a segment of another temperature as the recipe says; the end is then right."""
+    first = warm(wanted=CellTemperature(60.0, soak_s=1200.0), cycles=1)
+    cooler = replace(first.program.segments[0], temperature=CellTemperature(55.0, tolerance_k=2.0, soak_s=1800.0))
+    request = replace(first, program=replace(first.program, segments=(*first.program.segments, cooler)))
+    steps_s = Progress.at_start(request.program).times.left_s(0, 0.0)
+    assert steps_s is not None
+    async with warm_rack(rig, store, is_cold=True) as rack:
+        run = rack.service.submit(request, "ada")
+        await asyncio.sleep(300.0)
+        update = run.update()
+        said = re.search(r"about (\d+) min left", update.reason)
+        assert said
+        assert update.time_left_s is not None
+        assert update.time_left_s == pytest.approx(60.0 * int(said[1]) + steps_s + 1800.0, abs=60.0)
+        assert update.expected_end_unix_s == pytest.approx(wall_time() + update.time_left_s, abs=1.0)
+        await until(lambda: run.state.is_live, 7200.0, 10.0)
+        assert run.update().time_left_s == pytest.approx(steps_s + 1800.0, abs=60.0)
+        await until(lambda: len(run.tests) == 1 and run.status.is_between, 7200.0, 10.0)
+        await asyncio.sleep(600.0)
+        between, at_unix_s = run.update(), wall_time()
+        assert between.reason.startswith("soaking, ")
+        ahead = time_ahead(RunData(store, run.run_id))
+        assert ahead is not None
+        assert ahead["time_left_s"] == pytest.approx(steps_s / 2 + 1800.0, abs=60.0)
+        await until(lambda: run.state is RunState.COMPLETED, 14400.0, 10.0)
+        assert between.time_left_s == pytest.approx(wall_time() - at_unix_s, abs=120.0)
