@@ -185,12 +185,20 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class SoakLeft:
+    """For how long (s) the oven of a run still soaks before a segment; infinite where it does not come nearer."""
+
+    segment: int
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """The status of one run, as one immutable value.
 
     ``is_between``: between two segments, no program of the run is on the tester. ``start_is_unknown``: a start may have
     reached the tester, which is asked at every poll; nothing is sent again (faults A12). ``ordered_end``: a stop has
-    been ordered, and the run ends so once it is confirmed.
+    been ordered, and the run ends so once it is confirmed. ``soak``: that of the segment which was last waited for.
     """
 
     state: RunState = RunState.QUEUED
@@ -198,6 +206,7 @@ class RunStatus:
     is_between: bool = False
     start_is_unknown: bool = False
     ordered_end: Ending | None = None
+    soak: SoakLeft | None = None
 
     @property
     def stop_is_pending(self) -> bool:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from drivers.smu import SmuSettings
+from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.serving import ensure_simulated_rack
+from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack, open_simulated_station, simulated_bench
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
 from orchestrator.rack.supervisor import Supervisor
@@ -38,8 +40,8 @@ async def test_built_in_bench_has_source_meters_that_run_programs(store: Store) 
 # The rack outlives who started it.
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_served_rack_has_source_meters(tmp_path: Path) -> None:
-    """The bench file of a rack that is not too fast names both at their addresses, where the right units answer."""
+def test_served_rack_has_source_meters_and_an_oven(tmp_path: Path) -> None:
+    """The bench file of a rack that is not too fast names them at their addresses, where the right ones answer."""
     bench, said = ensure_simulated_rack(tmp_path / "x.db", 10.0)
     try:
         units = [unit for it in bench.tester if isinstance(it, SmuSettings) for unit in it.units]
@@ -50,8 +52,18 @@ def test_served_rack_has_source_meters(tmp_path: Path) -> None:
                 stream.write(b"*IDN?\n")
                 stream.flush()
                 assert f",{unit.serial}," in stream.readline().decode()
+        assert said.endswith("\nsimulated-oven has 21-1-7 and 21-1-8 inside")
+        assert asyncio.run(_ordered(bench, 60.0)) == 60.0
     finally:
         os.kill(int(said.partition("process ")[2].partition(";")[0]), signal.SIGKILL)
+
+
+async def _ordered(bench: BenchSettings, target_degc: float) -> float:
+    """Order a set point of the only oven of a bench, and give the one that it then shows."""
+    async with bench_ovens(bench) as ((oven,), _):
+        await oven.open()
+        await oven.set_target(target_degc)
+        return (await oven.read()).target_degc
 
 
 async def test_order_puts_its_cell_into_a_source_meters_holder(rig: Rig) -> None:

@@ -21,7 +21,7 @@ from orchestrator.judging.cycles import Cycle, CycleBuilder
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
-from orchestrator.store.samples import jumps
+from orchestrator.store.samples import jumps, last_temperature_degc
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program
 
@@ -92,6 +92,15 @@ class RunData:
     def duration_s(self) -> float:
         """Seconds of test time so far."""
         return self.tests[-1].end_s if self.tests else 0.0
+
+    @property
+    def temperature_degc(self) -> float | None:
+        """The temperature of the cell's place at the run's newest record; None where nobody measured it."""
+        recorded = [test for test in self.tests if test.last is not None]
+        if not recorded:
+            return None
+        with explained(self.store.path):
+            return last_temperature_degc(self.store.connection, recorded[-1].row.id)
 
     @cached_property
     def _read(self) -> list[tuple[RunTest, list[RunStep]]]:

@@ -9,7 +9,7 @@ from drivers.interfaces import EndReason
 from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.run_steps import RunTest
 from orchestrator.clock.iso_time import iso_utc
-from orchestrator.judging.time_left import StepTimes
+from orchestrator.judging.time_left import StepTimes, soaks_s
 from orchestrator.states import EndBasis
 from protocols.half_cycles import CycleNumbers
 from protocols.program import MeasurementSegment
@@ -25,6 +25,8 @@ def time_ahead(data: RunData) -> dict[str, Any] | None:
     state, at_unix_s = data.run.state, _reached_unix_s(data, data.tests[-1]) if data.tests else None
     times = _step_times(data)
     left_s = times.left_s(*_begun(data))
+    if left_s is not None and data.tests:
+        left_s += soaks_s(data.program, data.tests[-1].row.segment + 1)
     goes_on = left_s is not None and at_unix_s is not None and (state.is_live or state.has_its_channel)
     end_unix_s = at_unix_s + left_s if goes_on and at_unix_s is not None and left_s is not None else None
     return {

@@ -113,6 +113,8 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
         stop=channel_stopped(report) if report else None,
         words="; ".join([words, *waiting]),
         needs_person=bool(works or waiting) or sentences.needs_person(update, mounted, ended),
+        temperature_degc=service.ovens.now_at(channel),
+        oven=oven.name if (oven := service.ovens.of(channel)) else None,
     )
 
 
@@ -152,6 +154,7 @@ async def status(service: TheService) -> models.Status:
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
         undecided=sentences.undecided(service),
         channels=await _channels_now(service),
+        ovens=[models.OvenNow.model_validate(oven) for oven in service.ovens.reports()],
         since_start=[
             models.Happened(at_unix_s=at, run_id=run_id, what=what)
             for at, run_id, what in sentences.since_start(service.store)

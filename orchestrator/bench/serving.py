@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from drivers.errors import SettingsError
@@ -22,6 +23,7 @@ from drivers.neware.settings import NewareSettings
 from drivers.smu import SmuModel
 from orchestrator.bench.settings import BenchSettings, load_bench
 from orchestrator.bench.simulated import SIMULATED_DEVID, jobs_place
+from orchestrator.bench.simulated_oven import served_oven_table
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, serial_of
 from orchestrator.clock.scaled import ScaledClock
 
@@ -34,6 +36,9 @@ _DECISION_S = 0.05
 """Real time between two decisions on a source meter, where that is more than a quarter second of its own."""
 _MOST_SMU_SPEED = 30.0
 """A faster clock leaves the source meters out: their decisions are this computer's, and would be seconds apart."""
+_MOST_OVEN_SPEED = 30.0
+"""The same for the oven: it is read every 15 s of the rack's clock at least, or an open door is not told."""
+_IN_OVEN = (f"{SIMULATED_DEVID}-1-7", f"{SIMULATED_DEVID}-1-8")
 _BEAT_AND_MORE_S = 10.0
 
 
@@ -78,7 +83,7 @@ def ensure_simulated_rack(
     bench.write_text(_simulated_bench(steps, jobs, addresses, clock, in_file), encoding="utf-8")
     where = f"simulated rack at {addresses[0]}, process {process}; it goes on when the service dies"
     settings = load_bench(bench)
-    return settings, f"{where}\n{_cells_in(settings)}"
+    return settings, f"{where}\n{_cells_in(settings)}{_oven_in(settings)}"
 
 
 def _bench_file(store: Path) -> Path:
@@ -101,7 +106,12 @@ def _told_of_standing(bench: BenchSettings, speed: float | None, cells: Path | N
         verb = "is" if len(unused) == 1 else "are"
         said += f"; it keeps its clock and its cells, so that {' and '.join(unused)} {verb} NOT used: for another "
         said += "rack end this service, and start it again when the rack has ended, ten minutes after its last client"
-    return f"{said}\n{_cells_in(bench, standing=True)}"
+    return f"{said}\n{_cells_in(bench, standing=True)}{_oven_in(bench)}"
+
+
+def _oven_in(bench: BenchSettings) -> str:
+    """Say which channels are inside an oven, in a line of its own; nothing where there is none."""
+    return "".join(f"\n{oven.name} has {' and '.join(oven.places)} inside" for oven in bench.oven)
 
 
 def _cells_in(bench: BenchSettings, *, standing: bool = False) -> str:
@@ -116,7 +126,7 @@ def _cells_in(bench: BenchSettings, *, standing: bool = False) -> str:
 
 
 def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[int, list[str]]:
-    """Start the process; return its id and the addresses of rack, CHI660E, switch and source meters.
+    """Start the process; return its id and the addresses of rack, CHI660E, switch, oven with its hands, source meters.
 
     Raises SettingsError.
     """
@@ -125,6 +135,8 @@ def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[in
     smus = _smus_at(clock.speed)
     for model in smus.values():
         command += ["--smu", model.value]
+    places = _places_in_oven(clock.speed)
+    command += ["--oven", "0", "--oven-places", ",".join(places)] if places else []
     command += ["--clock", repr(clock.epoch_unix_s), repr(clock.origin_s)]
     command += [] if cells is None else ["--cells", str(cells)]
     process = subprocess.Popen(  # noqa: S603 - a program of ours, with numbers
@@ -135,12 +147,12 @@ def _started_rack(clock: ScaledClock, seed: int, cells: Path | None) -> tuple[in
         text=True,
         start_new_session=True,
     )
-    # The rack, the CHI660E's control socket, its switch, each source meter: one line each, which ends with HOST:PORT
-    # behind a blank or an equals sign.
+    # The rack, the CHI660E's control socket, its switch, the oven, the hands at it, each source meter: one line each,
+    # which ends with HOST:PORT behind a blank or an equals sign.
     told: list[str] = []
     if process.stdout is not None:
         with process.stdout as lines:
-            told = [lines.readline().strip() for _ in range(3 + len(smus))]
+            told = [lines.readline().strip() for _ in range(3 + (2 if places else 0) + len(smus))]
     addresses = [line.replace("=", " ").rpartition(" ")[2] for line in told]
     if not all(":" in address for address in addresses):
         raise SettingsError("the simulated rack did not start; try 'cellrig simulate ct4008' to see why")
@@ -159,7 +171,9 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
     """Write the bench file of a rack that is a process of its own, with all instruments beside it."""
     from simulators.chi660e.launching import program
 
-    rack, chi, switch, *smus = addresses
+    rack, chi, switch, *others = addresses
+    places = _places_in_oven(clock.speed)
+    (oven, _), smus = (others[:2], others[2:]) if places else (("", ""), others)
     host, _, port = rack.partition(":")
     interpreter, *arguments = program()
     channels = [*(f"{SIMULATED_DEVID}-1-{n}" for n in range(1, 9)), *_smus_at(clock.speed)]
@@ -179,6 +193,7 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
         f"step_files = {folder}\nstep_files_on_bts_pc = {folder}\n"
         f"[[tester.units]]\ndevid = {SIMULATED_DEVID}\nsubdevid = 1\nvoltage_low_v = -5.0\n\n"
         f"{_smu_tables(smus, clock.speed)}"
+        f"{served_oven_table(oven, places, clock.speed) if places else ''}"
         f'[potentiostat]\nname = "simulated-chi660e"\nprogram = {json.dumps(interpreter)}\n'
         f'program_arguments = {json.dumps(arguments)}\njobs = {json.dumps(jobs)}\nworking_folder = "job"\n'
         f'command_line = "list"\nhost_loss = "stops"\nenvironment = {{ CHI660E_SIM_BENCH = "{chi}" }}\n'
@@ -194,6 +209,11 @@ def _simulated_bench(steps: Path, jobs: str, addresses: list[str], clock: Scaled
 def _smus_at(speed: float) -> Mapping[str, SmuModel]:
     """Return the source meters of a served rack with this clock."""
     return SIMULATED_SMUS if speed <= _MOST_SMU_SPEED else {}
+
+
+def _places_in_oven(speed: float) -> tuple[str, ...]:
+    """Return the channels inside the oven of a served rack with this clock; none without the extra ``oven``."""
+    return _IN_OVEN if speed <= _MOST_OVEN_SPEED and find_spec("pymodbus") is not None else ()
 
 
 def _smu_tables(addresses: list[str], speed: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 SIMULATED_OVEN = "simulated-oven"
 _MODEL = "eurotherm-3216"
 _UNIT = 32
+_POLL_S = 0.25
+"""Real time from one look at a served oven to the next, where that is more than five seconds of its own."""
+_GRACE_S = 30.0
+"""Real time for which it may give no temperature, where that is more than the usual time of grace: longer than a busy
+computer keeps a process from running."""
+_LONGEST_REPLY_S = 30.0
 
 
 def simulated_oven_settings(places: Sequence[str], poll_period_s: float = 5.0) -> OvenSettings:
@@ -33,6 +40,22 @@ def simulated_oven_settings(places: Sequence[str], poll_period_s: float = 5.0) -
         high_degc=85.0,
         places=tuple(places),
         poll_period_s=poll_period_s,
+    )
+
+
+def served_oven_table(address: str, places: Sequence[str], speed: float) -> str:
+    """Write the oven of a bench file that is served at ``address``, where ``speed`` seconds pass in a real one.
+
+    Whether it answers is a matter of real time, which a busy computer takes from it.
+    """
+    host, _, port = address.partition(":")
+    faster = max(1.0, speed)
+    return (
+        f'[[oven]]\nname = "{SIMULATED_OVEN}"\nmodel = "{_MODEL}"\nlow_degc = 5\nhigh_degc = 85\n'
+        f"places = {json.dumps(list(places))}\npoll_period_s = {max(5.0, _POLL_S * speed)!r}\n"
+        f"grace_s = {max(300.0, _GRACE_S * speed)!r}\n"
+        f'link = {{ kind = "tcp", host = "{host}", tcp_port = {port}, unit = {_UNIT}, '
+        f"reply_timeout_s = {min(_LONGEST_REPLY_S, faster)!r} }}\n\n"
     )
 
 

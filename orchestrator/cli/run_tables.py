@@ -90,6 +90,8 @@ def _state(state: str, simulated: bool | None) -> str:
 def print_run(found: Mapping[str, Any], chosen: str) -> None:
     """Print all of one run, as ``orchestrator.analysis.summary.details`` gives it."""
     _print_lines(_head_lines(found["run"]))
+    if words := _temperature(found["temperature_degc"], found["wanted_degc"]):
+        _print_lines([("temperature", words)])
     if found["ahead"]:
         _print_lines([("time left", _time_left(found["ahead"], found["run"]["simulated"]))])
     if results := list(_result_lines(found["run"])):
@@ -136,6 +138,13 @@ def _head_lines(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, local_time(unix_time(moment))
     if run["samples"]:
         yield "tested", f"{run['hours']:.2f} h: {_count(run['cycles'], 'cycle')}, {_count(run['samples'], 'sample')}"
+
+
+def _temperature(newest_degc: float | None, wanted_degc: Sequence[float]) -> str:
+    """Say which temperature the cell's place had last, and which the recipe wants; empty where neither is known."""
+    wanted = f"the recipe wants {' and '.join(f'{one:g}' for one in wanted_degc)} degC" if wanted_degc else ""
+    newest = "" if newest_degc is None else f"{newest_degc:.1f} degC at its newest record"
+    return "; ".join(filter(None, (newest, wanted)))
 
 
 def _time_left(ahead: Mapping[str, Any], simulated: bool | None) -> str:

@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, StoreFile
 from orchestrator.cli.client import NotServed, ServiceClient, Url
 from orchestrator.cli.output import say
-from orchestrator.cli.rack_words import CHANNELS, channel_rows, notes, print_rack
+from orchestrator.cli.rack_words import channel_columns, channel_rows, notes, oven_rows, print_rack
 from orchestrator.cli.tables import hanging, laid_out, printable
 from orchestrator.clock.local_time import local_time
 
@@ -110,8 +110,11 @@ class _Lines:
     def rack(self, found: dict[str, Any]) -> None:
         for line in notes(found):
             self.say(line)
-        for channel, words in channel_rows(found):
-            say(f"{channel}  {words}", len(channel) + 2)
+        for channel, *place, words in channel_rows(found):
+            degc = "".join("" if one is None else f"{one:.1f} degC  " for one in place)
+            say(f"{channel}  {degc}{words}", len(channel) + 2)
+        for oven, words in oven_rows(found):
+            say(f"{oven}  {words}", len(oven) + 2)
 
     def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
         if update is None or self._told.get(update["run_id"]) == (update["state"], update["cycle"]):
@@ -168,13 +171,18 @@ def picture(found: dict[str, Any], sentence: str, width: int, height: int) -> Te
     """Return the rack for a whole screen. What the screen has no lines for is said on its last one."""
     from rich.text import Text
 
-    table = laid_out(CHANNELS, channel_rows(found), width)
+    table = laid_out(channel_columns(found), channel_rows(found), width)
     lines = [(hanging(sentence, width, 0), "bold")] if sentence else []
     lines += [(hanging(line, width, 0), "bold red") for line in notes(found)]
     lines += [(table.head, "bold")]
     for row, shown in zip(found["channels"], table.rows, strict=True):
         lines += [(line, "bold red" if row["needs_person"] else "") for line in shown]
-    each = [(line, style) for text, style in lines for line in text.splitlines()]
+    ovens = found.get("ovens", ())
+    lines += [("", "")] if ovens else []
+    for row in ovens:
+        said = hanging(f"{row['name']}  {row['words']}", width, len(row["name"]) + 2)
+        lines += [(said, "bold red" if row["needs_person"] else "")]
+    each = [(line, style) for text, style in lines for line in text.splitlines() or [""]]
     if len(each) > height:
         left = len(each) - height + 1
         each = [*each[: height - 1], (f"and {left} lines more: a higher window, or cellrig status", "bold")]

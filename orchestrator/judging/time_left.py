@@ -161,6 +161,20 @@ class StepTimes:
         return self._leaves[index][place(part.steps, own).step] if 1 <= own <= length(nest(part.steps)) else None
 
 
+def soaks_s(program: Program, index: int) -> float:
+    """Return for how long an oven soaks before the segments from ``index`` on, by the recipe, without its heating.
+
+    It soaks where a segment wants another temperature than the one before it.
+    """
+    left_s, before_degc = 0.0, None
+    for number, segment in enumerate(program.segments):
+        if (wanted := segment.temperature) is not None:
+            if number >= index and wanted.target_degc != before_degc:
+                left_s += wanted.soak_s
+            before_degc = wanted.target_degc
+    return left_s
+
+
 def trend(durations: Sequence[float]) -> tuple[float, float]:
     """Return how long the next execution takes after these, and the part of it that each later one takes of the last.
 

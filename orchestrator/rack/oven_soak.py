@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from math import inf
 
 from drivers.errors import CannotRun, DriverError
@@ -14,6 +15,7 @@ from orchestrator.judging.oven_bands import OvenBand
 from orchestrator.rack.oven_watch import OvenWatch, temperature_of
 from orchestrator.rack.place_temperatures import OLDEST_S
 from orchestrator.runs.run import Run
+from orchestrator.states import SoakLeft
 from protocols.temperature import CellTemperature
 
 _SLOPE_S = 180.0
@@ -38,6 +40,8 @@ async def soak(run: Run, watch: OvenWatch) -> str:
         return str(err)
     finally:
         watch.soaking.discard(run.run_id)
+        # What is left of a wait that has ended, or was called off, is asked of the oven anew.
+        _say_left(run, 0.0)
 
 
 async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
@@ -54,11 +58,16 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
         if loop.time() >= until_s:
             late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}, ")
             return f"{watch.name} is not at {wanted.target_degc:g} degC after {duration_words(reach_s)}: {late}"
+        _say_left(run, inf if problem else left_s(watch, wanted))
         said = f"{SOAKING}: {problem}" if problem else _words(watch, wanted)
         if run.reason != said:
             run.say(said)
         await asyncio.sleep(watch.settings.poll_period_s)
     return ""
+
+
+def _say_left(run: Run, soak_left_s: float) -> None:
+    run.status = replace(run.status, soak=SoakLeft(run.progress.index, soak_left_s))
 
 
 async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
@@ -112,9 +121,13 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
     degc = None if reading is None else reading.temperature_degc
     if degc is None:
         return f"{SOAKING}: {watch.problem}"
+    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
+
+
+def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:
+    """Say for how long an oven still soaks, as ``, about 25 min left``; nothing where it does not come nearer."""
     left = left_s(watch, wanted)
-    told = "" if left == inf else f", about {duration_words(60.0 * max(1, round(left / 60.0)))} left"
-    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{told}"
+    return "" if left == inf else f", about {duration_words(60.0 * max(1, round(left / 60.0)))} left"
 
 
 def _soaked(run: Run, watch: OvenWatch, wanted: CellTemperature, began_unix_s: float) -> None:

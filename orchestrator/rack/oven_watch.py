@@ -64,11 +64,12 @@ class OvenWatch:
         self._limits = OvenLimits(settings.warn_k, settings.hold_k, settings.cut_out_degc)
         self._judge = OvenBandJudge(self._limits, settings.poll_period_s)
         self._excursions = Excursions(store)
-        self._faults: frozenset[OvenFault] = frozenset()
+        # What is wrong with it, as it was read last; and whether it does not answer.
+        self.faults: frozenset[OvenFault] = frozenset()
+        self.is_lost = False
         self._blind_since_unix_s: float | None = None
         self._ordered_degc: float | None = None
         self._is_open = False
-        self._is_lost = False
         self._acting: dict[str, asyncio.Task[None]] = {}
 
     # Asking
@@ -104,21 +105,21 @@ class OvenWatch:
         await self._rest()
 
     def _lost(self) -> None:
-        if not self._is_lost:
-            self._is_lost = True
+        if not self.is_lost:
+            self.is_lost = True
             self._tell(EventKind.OVEN_LOST, self.problem)
 
     def _seen(self, reading: OvenReading) -> None:
         self.reading = reading
-        if self._is_lost:
-            self._is_lost = False
+        if self.is_lost:
+            self.is_lost = False
             self._tell(EventKind.OVEN_BACK, f"{self.name} answers again")
-        for fault in sorted(reading.faults - self._faults):
+        for fault in sorted(reading.faults - self.faults):
             self._tell(EventKind.OVEN_FAULT, f"{self.name}: {fault.value}, {_shown(reading)}", {"fault": fault.value})
-        if over := self._faults - reading.faults:
+        if over := self.faults - reading.faults:
             words = ", ".join(sorted(fault.value for fault in over))
             self._tell(EventKind.OVEN_BACK, f"{self.name}: {words} is over, {_shown(reading)}")
-        self._faults = reading.faults
+        self.faults = reading.faults
         if reading.temperature_degc is None:
             self.problem = f"the sensor of {self.name} shows no temperature"
         elif OvenFault.SENSOR_FROZEN in reading.faults:
@@ -175,7 +176,7 @@ class OvenWatch:
             await self._order_safe("it is too hot")
         elif self.band is OvenBand.HOLD:
             self._give(RunState.HOLDING, f"{seen}{where}{self._why()}")
-        elif OvenFault.HEATER_STUCK in self._faults:
+        elif OvenFault.HEATER_STUCK in self.faults:
             self._give(RunState.HOLDING, f"the heater of {self.name} is stuck on, {seen}")
 
     async def _act_blind(self, now_unix_s: float) -> None:
@@ -183,14 +184,14 @@ class OvenWatch:
         since = self._blind_since_unix_s = self._blind_since_unix_s or now_unix_s
         lasts_s = now_unix_s - since
         self._excursions.note(self.live(), f"the temperature is not known: {self.problem}", now_unix_s)
-        if self._faults & frozenset(_HELD_AT_ONCE) and not self._is_lost:
+        if self.faults & frozenset(_HELD_AT_ONCE) and not self.is_lost:
             self._give(RunState.HOLDING, f"{self.problem}, and no thermometer is in it")
             await self._order_safe("nobody knows how hot it is")
         elif lasts_s >= self.settings.grace_s:
             self._give(RunState.HOLDING, f"no temperature for {duration_words(lasts_s)}: {self.problem}")
 
     def _why(self) -> str:
-        told = ", ".join(sorted(fault.value for fault in self._faults))
+        told = ", ".join(sorted(fault.value for fault in self.faults))
         return f" ({told})" if told else ""
 
     # Orders

@@ -15,7 +15,9 @@ from drivers.temperatures import Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, passed, warned
+from orchestrator.clock.virtual import wall_time
 from orchestrator.preflight.machine_checks import oven_check
+from orchestrator.rack.oven_report import OvenReport, oven_report
 from orchestrator.rack.oven_soak import soak, soaked_s
 from orchestrator.rack.oven_watch import OvenWatch, temperature_of
 from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
@@ -67,7 +69,8 @@ class Ovens:
             for settings, oven in bench.ovens
         }
         self._oven_of = oven_of
-        if bench.ovens or bench.probes:
+        self._measures = bool(bench.ovens or bench.probes)
+        if self._measures:
             store.join_temperatures(self.places)
         for supervisor in supervisors:
             supervisor.arrival.soak = supervisor.between_segments.soak = self.soak
@@ -78,6 +81,14 @@ class Ovens:
     def of(self, channel: str) -> OvenWatch | None:
         """Return the watch over the oven in which a channel is; None where it is in none."""
         return self._watches.get(self._oven_of.get(channel, ""))
+
+    def reports(self) -> list[OvenReport]:
+        """Return what each oven does now, in the order of the bench file."""
+        return [oven_report(watch) for watch in self._watches.values()]
+
+    def now_at(self, channel: str) -> float | None:
+        """Return the temperature of a channel's place now, in degC; None where nobody measures it."""
+        return self.places.at(channel, wall_time()) if self._measures else None
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:

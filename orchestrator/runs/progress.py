@@ -144,7 +144,8 @@ class Progress:
         if self.is_over or self.measurement is not None:
             return before + 1, 0.0
         there = self.next if self.tested is None else position(self.whole, self.base, self.tested, last)
-        return before + there.begun, there.step_time_s
+        # Before a segment's first record its first step is the next one: that of the segment before is over.
+        return before + max(1, there.begun), there.step_time_s
 
     def running(self, segment: CyclingSegment) -> Progress:
         """Return the progress with ``segment``, a part of the present segment, as the program of the next test."""

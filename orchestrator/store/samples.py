@@ -100,6 +100,13 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
         left = None if left is None else left - size
 
 
+def last_temperature_degc(connection: sqlite3.Connection, test: int) -> float | None:
+    """Return the temperature of the cell's place at a test's last sample; None where nobody measured it."""
+    sql = "SELECT temperature_degc FROM sample WHERE test = ? ORDER BY sequence DESC LIMIT 1"
+    (degc,) = connection.execute(sql, (test,)).fetchone() or (None,)
+    return None if degc is None else float(degc)
+
+
 def column_pages(
     connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int, after: int = -1
 ) -> Iterator[list[tuple[Any, ...]]]:

@@ -121,9 +121,35 @@ class ChannelNow(BaseModel):
         ),
     ]
     needs_person: Annotated[bool, said("Whether somebody must act", False)]
+    temperature_degc: Annotated[
+        float | None, said("Temperature of its place now; null where nobody measures it", 60.1, "degC")
+    ] = None
+    oven: Annotated[str | None, said("Name of the oven that its cell is in; null if it is in none", "oven-60")] = None
     expected_free_utc: ClassVar[object] = iso_of(
         "expected_free_unix_s", "When its run and all that wait have ended", str | None
     )
+
+
+class OvenNow(BaseModel):
+    """One oven: its temperature, what its runs want, and the same as a sentence."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: Annotated[str, said("Name of the oven, as the bench file has it", "oven-60")]
+    channels: Annotated[list[str], said("Names of the channels whose cells are inside", ["21-1-1", "21-1-2"])]
+    temperature_degc: Annotated[
+        float | None,
+        said("Temperature of its own sensor, else of a thermometer inside; null where neither is valid", 60.0, "degC"),
+    ]
+    set_to_degc: Annotated[float | None, said("Set point that it showed last; null before", 60.0, "degC")]
+    wanted_degc: Annotated[
+        float | None, said("Temperature that the runs inside want; null where none that has begun does", 60.0, "degC")
+    ]
+    soaking: Annotated[list[str], said("Ids of the runs inside that wait until it has soaked", [])]
+    held: Annotated[list[str], said("Ids of the runs inside that are held, for whatever reason", [])]
+    faults: Annotated[list[str], said("What is wrong with it, in words", ["door open"])]
+    words: Annotated[str, said("All of it in a sentence", "60.0 degC, holds 60 degC")]
+    needs_person: Annotated[bool, said("Whether somebody must look at it", False)]
 
 
 class Happened(BaseModel):
@@ -154,6 +180,7 @@ class Status(BaseModel):
         ),
     ]
     channels: Annotated[list[ChannelNow], said("All channels, in rack order")]
+    ovens: Annotated[list[OvenNow], said("All ovens, in the order of the bench file; empty where there is none")] = []
     since_start: Annotated[list[Happened], said("Newest events since the service was started, oldest first")]
     observes_until_utc: ClassVar[object] = iso_of("observes_until_unix_s", "Until when nothing is started", str | None)
 
