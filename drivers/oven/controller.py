@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _DECIMALS_MOST = 3
 _SCALES = (1.0, 0.1, 0.01, 0.001)
+# A temperature that moves between two requests is looked at again.
+_LOOKS = 3
 _TOKEN_STEP = 0x9E37
 """Each loop back sends another number, so that the reply to an earlier one is seen to be late."""
 
@@ -144,20 +146,16 @@ class Controller:
             if number > _DECIMALS_MOST:
                 raise BadReply(f"{self._name} says that it shows {number} decimals")
             return _SCALES[number]
-        pairs = [await self._both_ways(address, decimals.float_area or 0) for address in decimals.compare]
-        fitting = [
-            scale
-            for scale in _SCALES
-            if all(abs(integer * scale - exact) <= scale for integer, exact in pairs)
-            and any(integer for integer, _ in pairs)
-        ]
-        if len(fitting) != 1:
-            shown = ", ".join(f"{integer:g} and {exact:g}" for integer, exact in pairs)
-            raise BadReply(
-                f"{self._name}: its decimals cannot be learnt from values read as integer and as floating-point number "
-                f"({shown}); set scale in the bench file"
-            )
-        return fitting[0]
+        pairs: list[tuple[float, float]] = []
+        for _ in range(_LOOKS):
+            pairs = [await self._both_ways(address, decimals.float_area or 0) for address in decimals.compare]
+            if len(fitting := _fitting(pairs)) == 1:
+                return fitting[0]
+        shown = ", ".join(f"{integer:g} and {exact:g}" for integer, exact in pairs)
+        raise BadReply(
+            f"{self._name}: its decimals cannot be learnt from values read as integer and as floating-point number "
+            f"({shown}); set scale in the bench file"
+        )
 
     async def _both_ways(self, address: int, float_area: int) -> tuple[float, float]:
         integer = number_of(RegisterType.I16, await self._read(address, 1), self.registers.word_order)
@@ -250,3 +248,10 @@ class Controller:
         """Write a value once. Raises RefusedByUnit when nothing changed, ConnectionFailed when nobody knows."""
         used = 16 if len(words) > 1 else function
         await self._link.ask(Request(self._unit, used, entry.address, values=words))
+
+
+def _fitting(pairs: Sequence[tuple[float, float]]) -> list[float]:
+    """Return the scales under which values read as integers are those read as floating-point numbers."""
+    if not any(integer for integer, _ in pairs):
+        return []
+    return [scale for scale in _SCALES if all(abs(integer * scale - exact) <= scale for integer, exact in pairs)]
