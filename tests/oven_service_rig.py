@@ -93,6 +93,24 @@ async def warm_rack(
         await ovens.close()
 
 
+@asynccontextmanager
+async def served_again(rig: Rig, store: Store, ovens: OvenRig) -> AsyncIterator[Service]:
+    """Serve the same rack by another process, after the one before has died."""
+    again = OvenRig(places=[CHANNEL, OTHER])
+    again.line = ovens.line
+    again.handle = ovens.handle
+    bench = BenchOvens(tuple(zip(again.settings, again.drivers, strict=True)))
+    service = Service(store, [rig.tester], ovens=bench)
+    task = asyncio.ensure_future(service.run())
+    await asyncio.sleep(10.0)
+    try:
+        yield service
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await again.close()
+
+
 def warm(channel: str = CHANNEL, wanted: CellTemperature | None = WARM, cycles: int = 3) -> RunRequest:
     """Give a short Li/Li run at a temperature."""
     program = li_li_program(cycles, 1200.0)

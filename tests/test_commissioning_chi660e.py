@@ -72,3 +72,26 @@ async def test_every_open_point_is_found(flipped: bool) -> None:
         "off_after_all": True,
     }
     assert 0.99 * MOST_A < resistor.most_a <= MOST_A * (1 + 1e-9)
+
+
+async def test_cell_that_came_after_the_resistor_was_found_gets_no_current() -> None:
+    """What goes on after an interruption stands on a resistor that may be a cell now: it is looked at each time."""
+    async with open_station_rig(by_hand=True) as rig:
+        launch = Launcher(rig.control, cfg=rig.cfg, screen=rig.cfg.with_name("screen.json"))
+
+        def build(settings: Chi660eSettings) -> Chi660ePotentiostat:
+            return Chi660ePotentiostat(settings, wall_time, launch, lambda _: popups(rig.cfg.with_name("screen.json")))
+
+        person, progress = AtTheMeter(rig=rig), Progress(None, SETUP)
+        resistor, cell = LoggedResistor(OHM), LoggedResistor(5.0, rest_v=3.3)
+        for there, questions in ((resistor, QUESTIONS[:1]), (cell, QUESTIONS)):
+            rig.bench.tester.swap_cell(CHANNEL, there)
+            rig.bench.clip(CHANNEL)
+            hands = PotentiostatHands(rig.settings, build, person, OHM, MOST_A, wall_time)
+            await commission(questions, hands, person, progress, wall_time)
+            rig.bench.clip(None)
+    asked = list(progress.asked)
+    assert asked[-1].question == "polarity"
+    assert asked[-1].found.outcome is Outcome.UNDECIDED
+    assert "that is no resistor" in asked[-1].found.concluded
+    assert cell.most_a < 1e-6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -16,15 +17,20 @@ from tests.commissioning_rig import MOST_A, OHM, LoggedResistor, Operator
 from tests.smu_rig import CHANNEL, smu_rig
 
 
-async def _asked(resistor: LoggedResistor, quirks: Quirks) -> tuple[list[Asked], SimulatedSmu]:
+async def _asked(
+    resistor: LoggedResistor, quirks: Quirks, only: Sequence[str] = (), before: Sequence[Asked] = ()
+) -> tuple[list[Asked], SimulatedSmu]:
     rig = smu_rig(quirks=quirks)
     unit = SimulatedSmu(rig.of_unit.model, asyncio.get_running_loop().time, resistor, quirks=quirks)
     rig.at_address = unit
     source = rig.source()
-    hands = SourceHands(source, rig.of_unit, rig.settings.interval_s, OHM, MOST_A)
+    hands = SourceHands(source, rig.settings, CHANNEL, OHM, MOST_A)
     setup = Setup("smu", "smu", CHANNEL, OHM, MOST_A)
+    progress = Progress(None, setup)
+    for one in before:
+        progress.keep(one)
     try:
-        asked = await commission(QUESTIONS, hands, Operator(), Progress(None, setup), wall_time)
+        asked = await commission(QUESTIONS, hands, Operator(), progress, wall_time, only)
     finally:
         await source.close()
     return asked, unit
@@ -43,9 +49,22 @@ async def test_every_open_point_is_found(stays: bool) -> None:
     assert not unit.instrument.unit.output
 
 
-async def test_cell_in_the_place_of_the_resistor_gets_no_current() -> None:
-    """A cell is known by its voltage before any current is passed."""
-    cell = LoggedResistor(OHM, rest_v=1.1)
+@pytest.mark.parametrize("rest_v", [-3.3, 1.1, 3.3, 4.9])
+async def test_cell_in_the_place_of_the_resistor_gets_no_current(rest_v: float) -> None:
+    """A cell is known by its voltage before any current is passed; no limit of the source lies below it."""
+    cell = LoggedResistor(OHM, rest_v=rest_v)
     asked, _ = await _asked(cell, Quirks())
     assert (asked[-1].question, asked[-1].found.outcome) == ("resistor", Outcome.WRONG)
     assert cell.most_a < 1e-6
+
+
+@pytest.mark.parametrize("question", ["sink", "limit", "reading-time", "link-loss"])
+async def test_cell_that_came_after_the_resistor_was_found_gets_no_current(question: str) -> None:
+    """What is asked again days later stands on a resistor that may be a cell now: it is looked at each time."""
+    before, _ = await _asked(LoggedResistor(OHM), Quirks())
+    cell = LoggedResistor(OHM, rest_v=3.3)
+    asked, unit = await _asked(cell, Quirks(), [question], before)
+    found = next(one.found for one in asked if one.question == question)
+    assert (found.outcome, "that is no resistor" in found.concluded) == (Outcome.UNDECIDED, True)
+    assert cell.most_a < 1e-6
+    assert not unit.instrument.unit.output

@@ -7,16 +7,19 @@ import re
 
 import pytest
 
+from drivers.errors import NotConfirmed
 from orchestrator.checks import CheckName, Outcome
 from orchestrator.events import EventKind
 from orchestrator.events.run_words import run_words
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import NO_TERMS
+from orchestrator.runs.recovery import Recovery
+from orchestrator.runs.run import Run
 from orchestrator.states import RunState
-from orchestrator.store import DeviationCategory, Store
+from orchestrator.store import DeviationCategory, RunRow, Store
 from protocols.temperature import CellTemperature, WhenLeft
 from tests.figures import Figure
-from tests.oven_service_rig import OTHER, OUTSIDE, OVEN, Beside, running, until, warm, warm_rack
+from tests.oven_service_rig import OTHER, OUTSIDE, OVEN, Beside, running, served_again, until, warm, warm_rack
 from tests.rig import CHANNEL, Rig
 
 _K = EventKind
@@ -219,3 +222,52 @@ async def test_thermometer_that_contradicts_the_oven_refuses_the_start(rig: Rig,
         await until(lambda: run.state is RunState.FAILED, 7200.0, 30.0)
         assert "and the thermometer at eurotherm-3216-oven 56.5 degC" in run.reason
         assert not store.tests(run.run_id)
+
+
+async def test_oven_of_a_service_that_died_in_the_soak_is_set_back_by_the_next(rig: Rig, store: Store) -> None:
+    """The run has failed, nothing else wants 60 degC: the cell inside does not stay there for good."""
+    async with warm_rack(rig, store, is_cold=True) as rack:
+        rack.service.submit(warm(wanted=CellTemperature(60.0)), "ada")
+        await asyncio.sleep(600.0)
+    assert rack.oven.target_degc == 60.0
+    async with served_again(rig, store, rack.driver_rig) as service:
+        await asyncio.sleep(60.0)
+        assert service.runs[0].state is RunState.FAILED
+        assert rack.oven.target_degc == 25.0
+
+
+async def test_oven_set_by_a_person_is_left_alone_by_the_next_service(rig: Rig, store: Store) -> None:
+    """A set point that no process of ours has ordered last stays."""
+    async with warm_rack(rig, store, is_cold=True) as rack:
+        rack.service.submit(warm(wanted=CellTemperature(60.0)), "ada")
+        await asyncio.sleep(600.0)
+    rack.oven.order(45.0, volatile=False)
+    async with served_again(rig, store, rack.driver_rig):
+        await asyncio.sleep(60.0)
+    assert rack.oven.target_degc == 45.0
+
+
+async def test_oven_stays_while_a_run_inside_is_not_recovered_yet(
+    rig: Rig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is recovered ends; the other goes on in its tester, and keeps its temperature until it is known."""
+    async with warm_rack(rig, store) as rack:
+        first = rack.service.submit(warm(cycles=2), "ada")
+        other = rack.service.submit(warm(OTHER, cycles=20), "ada")
+        await until(lambda: first.state.is_live and other.state.is_live, 7200.0, 30.0)
+    recover = Recovery.recover
+
+    async def all_but_one(self: Recovery, row: RunRow) -> Run:
+        if row.channel == OTHER:
+            raise NotConfirmed("this tester does not say yet")
+        return await recover(self, row)
+
+    # A tester that answers for one channel and not for another is no fault of the simulator.
+    monkeypatch.setattr(Recovery, "recover", all_but_one)
+    async with served_again(rig, store, rack.driver_rig) as service:
+        await until(lambda: service.runs[0].state is RunState.COMPLETED, 4 * 3600.0, 60.0)
+        await asyncio.sleep(600.0)
+        assert rack.oven.target_degc == 60.0
+        said = service.ovens.conflict(CHANNEL, (CellTemperature(25.0),), "this run")
+        assert said.startswith(f"this run wants 25 degC on {CHANNEL}, and {other.run_id} on {OTHER}, of an earlier")
+        assert not service.ovens.conflict(CHANNEL, (CellTemperature(60.0),), "this run")

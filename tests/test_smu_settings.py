@@ -52,11 +52,26 @@ def test_what_cannot_be_is_refused(tmp_path: Path, more: dict[str, object], said
         load_bench(bench)
 
 
-@pytest.mark.parametrize("other", [{"channel": "SMU-1", "resource": "GPIB0::24::INSTR"}, {"channel": "smu-2"}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"channel": "SMU-1", "resource": "GPIB0::24::INSTR", "serial": "2"},
+        {"channel": "smu-2", "serial": "2"},
+        {"channel": "smu-2", "resource": "TCPIP0::192.168.1.60::inst0::INSTR"},
+    ],
+)
 def test_two_channels_are_two_instruments(other: dict[str, str]) -> None:
-    """One instrument is one channel, and a name belongs to one channel, in capitals or not."""
+    """One instrument is one channel, by whatever address, and a name belongs to one channel, in capitals or not."""
     with pytest.raises(ValueError, match="smu-1 have one"):
         SmuSettings.model_validate({"units": [UNIT, UNIT | other]})
+
+
+def test_the_first_look_is_above_every_cell_of_a_channel() -> None:
+    """A channel of 10 V may have a cell of 8 V: a look limited to 5.5 V would draw 105 mA from it (section 1.2)."""
+    unit = UNIT | {"voltage_high_v": 10.0}
+    with pytest.raises(ValueError, match=r"cell_voltage_most_v: smu-1 goes to 10 V, and .* expects 5 V at most"):
+        SmuSettings.model_validate({"units": [unit]})
+    assert SmuSettings.model_validate({"units": [unit], "cell_voltage_most_v": 10.0}).cell_voltage_most_v == 10.0
 
 
 def test_an_instrument_that_is_too_slow_for_the_decisions_is_refused() -> None:
@@ -68,8 +83,8 @@ def test_an_instrument_that_is_too_slow_for_the_decisions_is_refused() -> None:
 
 def test_a_socket_needs_no_visa_unless_it_is_asked_for() -> None:
     """Raw sockets are reached by asyncio, everything else by pyvisa (decision 32)."""
-    units = [UNIT, UNIT | {"channel": "b", "via": "visa", "resource": "TCPIP0::a::1::SOCKET"}]
-    units += [UNIT | {"channel": "c", "resource": "USB0::0x05E6::0x2450::04412345::INSTR"}]
+    units = [UNIT, UNIT | {"channel": "b", "serial": "2", "via": "visa", "resource": "TCPIP0::a::1::SOCKET"}]
+    units += [UNIT | {"channel": "c", "serial": "3", "resource": "USB0::0x05E6::0x2450::04412345::INSTR"}]
     links = [link_to(unit) for unit in SmuSettings.model_validate({"units": units}).units]
     assert [type(link) for link in links] == [StreamLink, VisaLink, VisaLink]
 

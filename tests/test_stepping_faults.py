@@ -370,3 +370,35 @@ def test_limit_below_the_cell_would_let_an_excessive_current_flow() -> None:
         return await source.read()
 
     assert abs(asyncio.run(main()).current_a) > 1e-3
+
+
+async def test_start_during_which_the_tester_is_closed_starts_nothing() -> None:
+    """The look at the cell is ended with the output off, and no test begins that nobody would end."""
+    async with open_stepped_rig() as rig:
+        loaded = await rig.tester.load(SOURCE, charging(), "R000001")
+        start = asyncio.create_task(rig.tester.start(loaded, "R000001"))
+        await asyncio.sleep(0.05)
+        assert rig.source.is_on
+        await rig.tester.close()
+        with pytest.raises(CannotRun, match="is being closed"):
+            await start
+        await asyncio.sleep(30.0)
+        assert rig.source.log[-1] == "off"
+        assert rig.source.energised_s == 0.0
+
+
+@pytest.mark.parametrize("starts", [True, False], ids=["start", "status"])
+async def test_cell_is_lent_to_nobody_while_it_is_looked_at(*, starts: bool) -> None:
+    """A look has the output on: a potentiostat that takes the cell then would be a second energiser."""
+    async with open_stepped_rig() as rig:
+        loaded = await rig.tester.load(SOURCE, charging(), "R000001")
+        await asyncio.sleep(60.0)
+        ordered = rig.tester.start(loaded, "R000001") if starts else rig.tester.status([SOURCE])
+        task = asyncio.ensure_future(ordered)
+        await asyncio.sleep(0.05)
+        assert rig.source.is_on
+        with pytest.raises(CannotRun, match="looks at its cell: chi660e cannot have it"):
+            rig.tester.keep_off(SOURCE, "chi660e")
+        await task
+        if not starts:
+            rig.tester.keep_off(SOURCE, "chi660e")

@@ -172,10 +172,24 @@ class SmuSettings(SteppedSettings):
     def _units_differ(self) -> SmuSettings:
         seen: dict[str, str] = {}
         for unit in self.units:
-            for key in (f"channel {unit.channel.lower()}", f"resource {unit.resource.upper()}"):
+            keys = [f"channel {unit.channel.lower()}", f"resource {unit.resource.upper()}"]
+            # One instrument has several addresses: TCPIP and TCPIP0, a name and a number, a socket and VXI-11.
+            keys += [f"serial number {unit.facts.type_name} {unit.serial}"] if unit.serial else []
+            for key in keys:
                 if key in seen:
                     raise ValueError(f"units: {unit.channel} and {seen[key]} have one {key}")
                 seen[key] = unit.channel
+        return self
+
+    @model_validator(mode="after")
+    def _looks_above_every_cell(self) -> SmuSettings:
+        """Check the limit of the first look: below a cell's voltage it draws an excessive current (section 1.2)."""
+        for unit in self.units:
+            if unit.largest_voltage_v > self.cell_voltage_most_v:
+                raise ValueError(
+                    f"cell_voltage_most_v: {unit.channel} goes to {unit.largest_voltage_v:g} V, and the first look at "
+                    f"a cell expects {self.cell_voltage_most_v:g} V at most: raise it, or narrow the channel's voltages"
+                )
         return self
 
     @model_validator(mode="after")

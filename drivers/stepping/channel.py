@@ -60,6 +60,7 @@ class SteppedChannel:
         self._problem = f"{source.name} is not connected"
         self._output = Output(source, settings.order_timeout_s)
         self._kept_off_by = ""
+        self._is_closing = False
         self._voltage_v = nan
         self._seen_s: float | None = None
         self._tried_s: float | None = None
@@ -77,6 +78,7 @@ class SteppedChannel:
         if self.test is not None and self.test.state is ChannelState.WORKING:
             return ""
         async with self._turn:
+            self._is_closing = False
             self._tried_s = asyncio.get_running_loop().time()
             try:
                 await self._source.open()
@@ -88,7 +90,8 @@ class SteppedChannel:
             return ""
 
     async def disconnect(self) -> None:
-        """End a running test, and drop the connection."""
+        """End a running test, and drop the connection; a start that still looks at its cell is refused."""
+        self._is_closing = True
         test = self.test
         if test is not None and test.state.is_busy:
             try:
@@ -103,9 +106,14 @@ class SteppedChannel:
                 logger.warning("channel %s: %s", self.name, err)
 
     def keep_off(self, by: str) -> None:
-        """Refuse starts and looks while ``by`` has the cell, empty: no more."""
+        """Refuse starts and looks while ``by`` has the cell, empty: no more.
+
+        Raises CannotRun while a test, a start or a look has it: its output may be on.
+        """
         if by and self.test is not None and self.test.state.is_busy:
             raise CannotRun(f"channel {self.name} is {self.test.state.value}: {by} cannot have its cell")
+        if by and self._turn.locked():
+            raise CannotRun(f"channel {self.name} looks at its cell: {by} cannot have it before that is over")
         self._kept_off_by = by
         # What was seen before says nothing of what another instrument has left.
         self._seen_s = None
@@ -163,6 +171,8 @@ class SteppedChannel:
 
     async def _look_if_old(self) -> None:
         now_s = asyncio.get_running_loop().time()
+        if self._is_closing:
+            return
         if not self.is_connected:
             if self._tried_s is None or now_s - self._tried_s >= _RECONNECT_S:
                 await self.connect()
@@ -203,6 +213,8 @@ class SteppedChannel:
             raise CannotRun(f"{self._kept_off_by} has the cell of channel {self.name}; start again when it has ended")
         if not self.is_connected:
             raise CannotRun(f"channel {self.name}: {self._problem}")
+        if self._is_closing:
+            raise CannotRun(f"channel {self.name}: its tester is being closed")
 
     async def start(self, segment: CyclingSegment, barcode: str, end_step: int | None) -> TestIdentity:
         """Look at the cell, judge it, and begin. Raises CannotRun, OutcomeUnknown."""
@@ -210,6 +222,8 @@ class SteppedChannel:
             self.must_be_free()
             try:
                 voltage_v = await self._look()
+                # The tester may have been closed meanwhile, after which nobody would end the test.
+                self.must_be_free()
             except CannotRun:
                 raise
             except DriverError as err:

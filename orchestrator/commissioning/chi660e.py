@@ -13,11 +13,10 @@ from statistics import fmean
 from drivers.errors import DriverError, MeasurementFailed
 from drivers.interfaces import HostLoss, Spectrum
 from orchestrator.bench.commissioned import Fact
-from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
+from orchestrator.commissioning.potentiostat_hands import AT_REST_V, PotentiostatHands
 from orchestrator.commissioning.questions import Found, Outcome, Question, Setting
 from protocols.techniques import CurrentStep, CurrentSteps, HeldVoltage, Impedance, OpenCircuit, ReversedCurrent
 
-_AT_REST_V = 0.02
 _TINY = 0.05
 _TOLERANCE = 0.1
 _PREFIXES = ("length", "hardpotato")
@@ -39,7 +38,7 @@ async def program(hands: PotentiostatHands) -> Found:
             continue
         rest_v = fmean(trace.voltage_v)
         evidence |= {f"prefix {prefix}": "works", "rest_v": rest_v}
-        if abs(rest_v) > _AT_REST_V:
+        if abs(rest_v) > AT_REST_V:
             return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off", evidence)
         settings = () if prefix == configured else (Setting(("macro_prefix",), prefix),)
         said = f"macros with the prefix {prefix!r} run, and the program closes behind them"
@@ -161,7 +160,7 @@ async def link(hands: PotentiostatHands) -> Found:
         rest_v = fmean((await hands.trace(OpenCircuit(3.0))).voltage_v)
     except DriverError as err:
         return Found(Outcome.WRONG, f"after all it does not measure any more: {err}")
-    off = abs(rest_v) <= _AT_REST_V
+    off = abs(rest_v) <= AT_REST_V
     said = f"{rest_v:.4f} V at rest: the leads are {'free' if off else 'still driven'}"
     return Found(Outcome.FOUND if off else Outcome.WRONG, said, {"rest_v": rest_v}, {"off_after_all": off})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from statistics import fmean
 from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
@@ -17,6 +18,10 @@ from protocols.techniques import OpenCircuit, Technique
 
 _DEAD_FOR_S = 5.0
 """What an instrument does when its program dies is looked at so long afterwards."""
+
+AT_REST_V = 0.02
+"""A resistor has no more at open circuit."""
+_LOOK = OpenCircuit(1.0)
 
 
 class PotentiostatHands:
@@ -54,6 +59,20 @@ class PotentiostatHands:
     async def measure(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
         """Measure once if the bound lets it through, with ``changes`` of the settings."""
         self.bound.check_technique(technique)
+        if not isinstance(technique, OpenCircuit):
+            await self._see_no_cell(**changes)
+        return await self._measured(technique, **changes)
+
+    async def _see_no_cell(self, **changes: Any) -> None:  # noqa: ANN401 - any setting
+        """Look at the leads at open circuit. Raises NotConfirmed where they have a voltage.
+
+        The resistor of an earlier answer may have given way to a cell, from which a held voltage draws all it can.
+        """
+        rest_v = fmean((await self.trace(_LOOK, **changes)).voltage_v)
+        if not abs(rest_v) <= AT_REST_V:
+            raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
+
+    async def _measured(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
         self._may_be_on = True
         try:
             measured = await self._instrument(**changes).measure(technique, self._job(), "commissioning")
@@ -72,7 +91,9 @@ class PotentiostatHands:
 
     async def broken_off(self, technique: Technique, after_s: float) -> None:
         """Begin a measurement and kill its program after so many seconds, as the death of this computer would."""
-        task = asyncio.ensure_future(self.measure(technique))
+        self.bound.check_technique(technique)
+        await self._see_no_cell()
+        task = asyncio.ensure_future(self._measured(technique))
         done, _ = await asyncio.wait({task}, timeout=after_s)
         if done:
             raise NotConfirmed("the measurement ended before its program was killed")

@@ -157,7 +157,7 @@ async def ask(order: Commission, person: Person, progress: Progress) -> list[Ask
         settings = order.source_meter()
         unit = settings.unit(order.channel)
         source = SmuSource(unit, link_to(unit), settings.decision_timeout_s)
-        meter = smu.SourceHands(source, unit, settings.interval_s, order.ohm, order.most_a)
+        meter = smu.SourceHands(source, settings, order.channel, order.ohm, order.most_a)
         try:
             return await commission(smu.QUESTIONS, meter, person, progress, wall_time, order.only)
         finally:

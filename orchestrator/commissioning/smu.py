@@ -8,13 +8,15 @@ from itertools import pairwise
 
 from drivers.errors import NotConfirmed
 from drivers.interfaces import HostLoss
-from drivers.smu import SmuUnitSettings
+from drivers.smu import SmuSettings
 from drivers.sources import Drive, Held, Source, SourceReading
+from drivers.stepping.drives import look
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.questions import Found, Outcome, Question, Setting
 
 _AT_REST_V = 0.02
+_REST_READINGS = 2
 _TINY = 0.05
 _TOLERANCE = 0.1
 _AWAY_S = 5.0
@@ -24,10 +26,12 @@ _READINGS = 5
 class SourceHands:
     """One source meter with a resistor at its terminals: every order goes through the bound, and ends with it off."""
 
-    def __init__(self, source: Source, settings: SmuUnitSettings, interval_s: float, ohm: float, most_a: float) -> None:
+    def __init__(self, source: Source, settings: SmuSettings, channel: str, ohm: float, most_a: float) -> None:
         self.source = source
-        self.settings = settings
-        self.interval_s = interval_s
+        self.settings = settings.unit(channel)
+        self.interval_s = settings.interval_s
+        # No current, with a limit above any cell: below its voltage the source draws all it can (section 1.2).
+        self.at_rest = look(settings)
         self.ohm = ohm
         self.most_a = most_a
         self.bound = Bound(0.0, ohm, 0.0, most_a)
@@ -47,11 +51,25 @@ class SourceHands:
         return Drive(Held.CURRENT, level_a, edge_v, abs(level_a))
 
     async def on(self, drive: Drive) -> None:
-        """Prepare an order and switch the output on, if the bound lets it through."""
+        """Prepare an order and switch the output on, if the bound lets it through and nothing has a voltage at rest.
+
+        The resistor of an earlier answer may have given way to a cell since. Raises NotConfirmed, and no current flows.
+        """
         self.bound.check_drive(drive, self.bound.longest_s)
+        if drive != self.at_rest and not abs(rest_v := await self.rest_v()) <= _AT_REST_V:
+            raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
         await self.source.prepare(drive, self.interval_s)
         self._may_be_on = True
         await self.source.switch_on()
+
+    async def rest_v(self) -> float:
+        """Return the voltage at no current, output off behind it. Raises NotConfirmed where none is measured."""
+        await self.on(self.at_rest)
+        last = (await self.read(_REST_READINGS))[-1]
+        await self.off()
+        if last.voltage_v is None:
+            raise NotConfirmed(f"{self.source.name} measured no voltage at no current")
+        return last.voltage_v
 
     async def read(self, count: int = _READINGS) -> list[SourceReading]:
         """Read again and again, as often as a run does."""
@@ -89,7 +107,7 @@ async def identity(hands: SourceHands) -> Found:
 async def resistor(hands: SourceHands) -> Found:
     """Read the voltage at no current, then a twentieth of the current, then the whole."""
     evidence: dict[str, Fact] = {}
-    rest_v, _, _ = await hands.measured(hands.current(0.0))
+    rest_v = await hands.rest_v()
     evidence["rest_v"] = rest_v
     if abs(rest_v) > _AT_REST_V:
         return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off", evidence)

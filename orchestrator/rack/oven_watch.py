@@ -33,6 +33,8 @@ Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
 
 # Faults with which the heat cannot be trusted whatever the sensor shows: the runs are held at once.
 _HELD_AT_ONCE = (OvenFault.HEATER_STUCK, OvenFault.SENSOR_FROZEN)
+# Newest first; all ovens of a rack are among them.
+_SET_BEFORE = "SELECT data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
 
 
 def temperature_of(run: Run) -> CellTemperature | None:
@@ -69,6 +71,7 @@ class OvenWatch:
         self.is_lost = False
         self._blind_since_unix_s: float | None = None
         self._ordered_degc: float | None = None
+        self._has_looked_back = False
         self._is_open = False
         self._acting: dict[str, asyncio.Task[None]] = {}
 
@@ -233,6 +236,12 @@ class OvenWatch:
             except DriverError as err:
                 logger.error("%s: its safe set point is not ordered: %s", self.name, err)
 
+    def undecided(self) -> list[tuple[str, str]]:
+        """Return the runs inside, with their channels, that a process before this one has left and nobody has yet."""
+        known = {run.run_id for _, run in self.inside()}
+        rows = [row for row in self._store.runs() if row.channel in self.settings.places and not row.state.is_over]
+        return [(row.run_id, row.channel) for row in rows if row.run_id not in known]
+
     async def _rest(self) -> None:
         """Order the safe set point when no run wants a temperature any more, where the settings say so."""
         wanted = {one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None}
@@ -240,8 +249,23 @@ class OvenWatch:
             # Also of a process before this one, whose runs go on.
             if self._ordered_degc is None and self.reading is not None and self.reading.target_degc in wanted:
                 self._ordered_degc = self.reading.target_degc
-        elif self._ordered_degc is not None and self.settings.after_runs is AfterRuns.SAFE:
-            await self._order_safe("no run wants a temperature any more")
+        elif self.settings.after_runs is AfterRuns.SAFE:
+            if self._ordered_degc is None:
+                self._ordered_degc = self._ordered_before()
+            # A tester that does not answer yet may have a run inside that goes on.
+            if self._ordered_degc not in {None, self.settings.safe_degc} and not self.undecided():
+                await self._order_safe("no run wants a temperature any more")
+
+    def _ordered_before(self) -> float | None:
+        """Return what a process before this one has ordered, and died, if it is still set; read once."""
+        if self._has_looked_back or self.reading is None:
+            return None
+        self._has_looked_back = True
+        rows = self._store.connection.execute(_SET_BEFORE, (EventKind.OVEN_SET,)).fetchall()
+        orders = [data for (text,) in rows if text and (data := json.loads(text)).get("oven") == self.name]
+        ordered_degc = orders[0]["target_degc"] if orders else None
+        is_there = ordered_degc is not None and abs(self.reading.target_degc - ordered_degc) < 1e-6
+        return ordered_degc if is_there else None
 
     def _tell(self, kind: EventKind, message: str, data: Mapping[str, object] | None = None) -> None:
         logger.info("%s", message)

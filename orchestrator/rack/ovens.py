@@ -139,6 +139,13 @@ class Ovens:
         if watch is None or not wanted:
             return ""
         targets = {one.target_degc for one in wanted}
+        set_degc = None if watch.reading is None else watch.reading.target_degc
+        for run_id, where in watch.undecided() if targets != {set_degc} else ():
+            if where != channel:
+                return (
+                    f"{name} wants {_listed(targets)} on {channel}, and {run_id} on {where}, of an earlier process, is "
+                    f"not recovered yet: both are in {watch.name}, which stays as it is until then"
+                )
         for _, other in watch.inside():
             if other.run_id == name or other.request.channel == channel or other.state.is_settled:
                 continue
