@@ -132,8 +132,9 @@ def test_wrong_bench_file_names_its_field(tmp_path: Path, recipe: Path, line: st
     refused(cellrig("run", recipe, *options), 2, word)
 
 
-def test_ctrl_c_stops_the_channel_and_keeps_every_record(tmp_path: Path) -> None:
-    """SIGINT in the middle of 600 h: status 1, the run is stopped, what was recorded is in the store."""
+@pytest.mark.parametrize("kind", ["SIGINT"] if sys.platform == "win32" else ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_ctrl_c_and_its_like_stop_the_channel_and_keep_every_record(tmp_path: Path, kind: str) -> None:
+    """Ctrl-C, SIGTERM or a closed terminal in 600 h: status 1, the run is stopped, the records are in the store."""
     store = tmp_path / "lab.db"
     command = [*PROGRAM, "run", "li-li-0.2"]
     options = ["--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", str(store)]
@@ -142,7 +143,7 @@ def test_ctrl_c_stops_the_channel_and_keeps_every_record(tmp_path: Path) -> None
         for line in process.stderr:
             if "60." in line:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[kind])
         errors = process.stderr.read()
     assert process.returncode == 1
     assert "stopped by Ctrl-C" in errors

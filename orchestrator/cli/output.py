@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import typer
@@ -37,11 +39,43 @@ def fail(message: str, status: int) -> NoReturn:
 
 @contextmanager
 def stopped_by_ctrl_c(message: str) -> Iterator[None]:
-    """Report Ctrl-C, after everything was stopped and stored, with a sentence and exit status 1."""
+    """Report Ctrl-C, after everything was stopped and stored, with a sentence and exit status 1.
+
+    SIGTERM and a closed terminal do the same: they would end the process at once, and a source's output stays on.
+    """
     try:
-        yield
+        with _ended_as_by_ctrl_c():
+            yield
     except KeyboardInterrupt:
         fail(message, FAILED)
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    closed = signal.Signals["SIGBREAK" if sys.platform == "win32" else "SIGHUP"]
+    # What is ignored was started to outlive its terminal, as by nohup.
+    kinds = [kind for kind in (signal.SIGTERM, closed) if signal.getsignal(kind) is signal.SIG_DFL]
+
+    def interrupt(_kind: int, _frame: FrameType | None) -> None:
+        # Often both come: the second one must not break off the switching off.
+        for kind in kinds:
+            signal.signal(kind, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a script's background job
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
+
+    for kind in kinds:
+        signal.signal(kind, interrupt)
+    try:
+        yield
+    finally:
+        for kind in kinds:
+            # Not after one of them: the process ends, and says so before.
+            if signal.getsignal(kind) is interrupt:
+                signal.signal(kind, signal.SIG_DFL)
 
 
 def exit_status(err: Exception) -> int | None:
