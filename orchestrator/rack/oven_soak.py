@@ -11,7 +11,6 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.events.run_words import SOAKING
-from orchestrator.judging.oven_bands import OvenBand
 from orchestrator.rack.oven_watch import OvenWatch, temperature_of
 from orchestrator.rack.place_temperatures import OLDEST_S
 from orchestrator.runs.run import Run
@@ -33,7 +32,7 @@ async def soak(run: Run, watch: OvenWatch) -> str:
     # What goes on in the middle of a segment has soaked for it, and is let on by ``resume_problem``.
     if wanted is None or (run.test and not run.status.is_between and run.progress.measurement is None):
         return ""
-    watch.soaking.add(run.run_id)
+    watch.begin_soak(run.run_id)
     try:
         return await _until_soaked(run, watch, wanted)
     except CannotRun as err:
@@ -49,12 +48,13 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
     began_s, loop = wall_time(), asyncio.get_running_loop()
     until_s, reach_s = loop.time() + watch.settings.reach_within_s, watch.settings.reach_within_s
     while not run.is_called_off and not run.state.is_settled:
+        # Looked at first: the safe set point that was ordered for this must not be taken back.
+        if too_hot := watch.too_hot:
+            return too_hot
         problem = await _order(run, watch, wanted)
         if not problem and soaked_s(watch, wanted) >= wanted.soak_s:
             _soaked(run, watch, wanted, began_s)
             return ""
-        if watch.band is OvenBand.TRIP:
-            return f"{watch.name} is too hot for any run"
         if loop.time() >= until_s:
             late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}, ")
             return f"{watch.name} is not at {wanted.target_degc:g} degC after {duration_words(reach_s)}: {late}"

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import inf
 
 from drivers.errors import DriverError
 from drivers.oven.settings import AfterRuns, OvenSettings
@@ -61,6 +62,8 @@ class OvenWatch:
         self.band = OvenBand.INSIDE
         # The runs that wait for it: nothing of them is held because it is not there yet.
         self.soaking: set[str] = set()
+        # How hot it was when the first of them began to wait: it may have to cool down.
+        self._soaks_from_degc = -inf
         self._oven = oven
         self._store = store
         self._limits = OvenLimits(settings.warn_k, settings.hold_k, settings.cut_out_degc)
@@ -105,7 +108,7 @@ class OvenWatch:
         else:
             self._seen(reading)
         await self._act()
-        await self._rest()
+        await self.rest()
 
     def _lost(self) -> None:
         if not self.is_lost:
@@ -149,9 +152,31 @@ class OvenWatch:
 
     @property
     def cut_out_degc(self) -> float | None:
-        """From here on all runs inside trip; None where neither the settings nor a run says one."""
-        wanted = [one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None]
-        return self._limits.trips_from(wanted[0] if wanted else None)
+        """From here on all runs inside trip; None where neither the settings nor a run says one.
+
+        While all of them still wait for the oven to cool down, it may be as hot as it was when they began to.
+        """
+        runs = {run.run_id: one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None}
+        if going_on := [degc for run_id, degc in runs.items() if run_id not in self.soaking]:
+            return self._limits.trips_from(going_on[0])
+        return self._limits.trips_from(max(*runs.values(), self._soaks_from_degc) if runs else None)
+
+    @property
+    def too_hot(self) -> str:
+        """Why no run may wait for it any longer, in a sentence; empty while none is endangered."""
+        if OvenFault.HEATER_STUCK in self.faults:
+            return f"the heater of {self.name} is stuck on: switch the oven off, and look at its heater and its door"
+        if self.band is not OvenBand.TRIP:
+            return ""
+        degc, cut_out_degc = self.temperature_degc, self.cut_out_degc
+        shown = "" if degc is None or cut_out_degc is None else f": {degc:.1f} degC, cut out at {cut_out_degc:g} degC"
+        return f"{self.name} is too hot{shown}; look at its heater and its door"
+
+    def begin_soak(self, run_id: str) -> None:
+        """Take a run among those that wait for the oven."""
+        if not self.soaking:
+            self._soaks_from_degc = -inf if self.temperature_degc is None else self.temperature_degc
+        self.soaking.add(run_id)
 
     async def _act(self) -> None:
         """Judge what was seen, tell it, and hold or trip the runs inside."""
@@ -180,6 +205,8 @@ class OvenWatch:
         elif self.band is OvenBand.HOLD:
             self._give(RunState.HOLDING, f"{seen}{where}{self._why()}")
         elif OvenFault.HEATER_STUCK in self.faults:
+            if self.soaking:
+                await self._order_safe("its heater is stuck on")
             self._give(RunState.HOLDING, f"the heater of {self.name} is stuck on, {seen}")
 
     async def _act_blind(self, now_unix_s: float) -> None:
@@ -242,7 +269,7 @@ class OvenWatch:
         rows = [row for row in self._store.runs() if row.channel in self.settings.places and not row.state.is_over]
         return [(row.run_id, row.channel) for row in rows if row.run_id not in known]
 
-    async def _rest(self) -> None:
+    async def rest(self) -> None:
         """Order the safe set point when no run wants a temperature any more, where the settings say so."""
         wanted = {one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None}
         if wanted:
