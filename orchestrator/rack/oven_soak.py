@@ -63,6 +63,9 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
 
 async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
     """Order the set point; return what keeps the oven from being there for now, empty for nothing. Raises CannotRun."""
+    if watch.is_left_safe:
+        # Ordered again and again in turn with the safe one, it would wear the controller's memory and heat on.
+        return watch.problem
     try:
         await watch.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
     except CannotRun:

@@ -144,6 +144,12 @@ class OvenWatch:
         return {place: degc for place, degc in found.items() if degc is not None}
 
     @property
+    def is_left_safe(self) -> bool:
+        """Whether nobody knows how hot it is while it heats: the safe set point stays, whatever a run wants."""
+        is_told = bool(self._faults & frozenset(_HELD_AT_ONCE)) and not self._is_lost
+        return is_told and self.temperature_degc is None
+
+    @property
     def cut_out_degc(self) -> float | None:
         """From here on all runs inside trip; None where neither the settings nor a run says one."""
         wanted = [one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None]
@@ -183,7 +189,7 @@ class OvenWatch:
         since = self._blind_since_unix_s = self._blind_since_unix_s or now_unix_s
         lasts_s = now_unix_s - since
         self._excursions.note(self.live(), f"the temperature is not known: {self.problem}", now_unix_s)
-        if self._faults & frozenset(_HELD_AT_ONCE) and not self._is_lost:
+        if self.is_left_safe:
             self._give(RunState.HOLDING, f"{self.problem}, and no thermometer is in it")
             await self._order_safe("nobody knows how hot it is")
         elif lasts_s >= self.settings.grace_s:
