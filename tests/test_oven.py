@@ -96,6 +96,8 @@ async def test_writes_into_memory_are_limited_within_a_day() -> None:
     with pytest.raises(CannotRun, match="2 times within a day"):
         await rig.driver.set_target(70.0)
     assert rig.oven.target_degc == 60.0
+    await rig.driver.set_target(25.0)  # the safe one, which is ordered where nobody knows how hot it is
+    assert rig.oven.target_degc == 25.0
     await asyncio.sleep(86400)
     await rig.driver.set_target(70.0)
     assert rig.oven.target_degc == 70.0

@@ -173,6 +173,22 @@ async def test_frozen_sensor_is_no_temperature_and_holds_at_once(rig: Rig, store
         assert rack.oven.target_degc == 25.0
 
 
+async def test_sensor_that_freezes_while_a_run_soaks_leaves_the_safe_set_point(rig: Rig, store: Store) -> None:
+    """The run waits and says why; the oven is not heated again, and its memory is written twice (faults C12)."""
+    async with warm_rack(rig, store, is_cold=True, reach_within_s=3600.0) as rack:
+        run = rack.service.submit(warm(), "ada")
+        await until(lambda: rack.oven.shown_degc > 55.0, 900.0, 1.0)
+        rack.oven.freeze_sensor()
+        await until(lambda: rack.oven.target_degc == 25.0, 700.0)
+        await asyncio.sleep(1200.0)
+        assert run.state is RunState.PREFLIGHT
+        assert run.reason.startswith(f"soaking: the sensor of {OVEN} is frozen at 55.")
+        assert rack.oven.target_degc == 25.0
+        assert rack.driver_rig.controller.writes == 2
+        await until(lambda: run.state is RunState.FAILED, 3600.0, 60.0)
+        assert not store.tests(run.run_id)
+
+
 async def test_oven_that_does_not_answer_is_told_and_holds_after_the_time_of_grace(rig: Rig, store: Store) -> None:
     """A dead oven delays nobody: the tester's records go on, and another run begins outside meanwhile."""
     async with warm_rack(rig, store) as rack:

@@ -293,7 +293,7 @@ class ModbusOven:
             if end is not None and (value - end) * beyond > 0:
                 raise CannotRun(f"{self.name}: its register map takes no {what} of {value:g}; the end is {end:g}")
         words, held = self._controller.words_for(entry, value)
-        self._count(entry)
+        self._count(entry, is_safe=what == "set point" and value == self._settings.safe_degc)
         await self._wait_for_turn_of(entry)
         lost = ""
         try:
@@ -314,14 +314,14 @@ class ModbusOven:
             shown = "no value" if there is None else f"{there:g}"
             raise NotConfirmed(f"{self.name}: {what} {value:g} ordered, {shown} read back{lost}")
 
-    def _count(self, entry: WriteRegister) -> None:
-        """Count a write into memory that wears out. Raises CannotRun above the number of a day."""
+    def _count(self, entry: WriteRegister, *, is_safe: bool) -> None:
+        """Count a write into memory that wears out. Raises CannotRun above the number of a day, but for a safe one."""
         if entry.volatile:
             return
         now_s, most = self._clock(), self._settings.most_writes_per_day or entry.max_writes_per_day
         while self._stored_at_s and self._stored_at_s[0] <= now_s - _DAY_S:
             self._stored_at_s.popleft()
-        if len(self._stored_at_s) >= most:
+        if len(self._stored_at_s) >= most and not is_safe:
             raise CannotRun(
                 f"{self.name}: its memory was written {most} times within a day, and wears out; order fewer set "
                 'points, set set_point = "volatile", or raise most_writes_per_day'

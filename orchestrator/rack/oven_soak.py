@@ -52,7 +52,7 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
         if too_hot := watch.too_hot:
             return too_hot
         problem = await _order(run, watch, wanted)
-        if not problem and soaked_s(watch, wanted) >= wanted.soak_s:
+        if not problem and not watch.stands_still and soaked_s(watch, wanted) >= wanted.soak_s:
             _soaked(run, watch, wanted, began_s)
             return ""
         if loop.time() >= until_s:
@@ -72,6 +72,9 @@ def _say_left(run: Run, soak_left_s: float) -> None:
 
 async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
     """Order the set point; return what keeps the oven from being there for now, empty for nothing. Raises CannotRun."""
+    if watch.is_left_safe:
+        # Ordered again and again in turn with the safe one, it would wear the controller's memory and heat on.
+        return watch.problem
     try:
         await watch.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
     except CannotRun:

@@ -34,6 +34,9 @@ Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
 
 # Faults with which the heat cannot be trusted whatever the sensor shows: the runs are held at once.
 _HELD_AT_ONCE = (OvenFault.HEATER_STUCK, OvenFault.SENSOR_FROZEN)
+# A sensor that shows one value for so long, while the output moves by more than so much, may be frozen: no run begins
+# on its word, though it takes an hour beside the set point until that is told as a fault (docs/ovens.md).
+_STILL_S, _STILL_PERCENT = 300.0, 5.0
 # Newest first; all ovens of a rack are among them.
 _SET_BEFORE = "SELECT data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
 
@@ -62,6 +65,8 @@ class OvenWatch:
         self.band = OvenBand.INSIDE
         # The runs that wait for it: nothing of them is held because it is not there yet.
         self.soaking: set[str] = set()
+        # What the sensor shows without moving by a digit: the value, since when, and the outputs seen meanwhile.
+        self._still: tuple[float, float, float, float] | None = None
         # How hot it was when the first of them began to wait: it may have to cool down.
         self._soaks_from_degc = -inf
         self._oven = oven
@@ -132,6 +137,7 @@ class OvenWatch:
             self.problem = f"the sensor of {self.name} is frozen at {reading.temperature_degc:.1f} degC"
         else:
             self.problem = ""
+            self._note_still(reading.temperature_degc, reading.output_percent, reading.unix_time_s)
             self.places.note_oven(self.name, reading.unix_time_s, reading.temperature_degc)
 
     # Judging
@@ -149,6 +155,28 @@ class OvenWatch:
         now = wall_time()
         found = {place: self.places.of_probe(place, now) for place in (self.name, *self.settings.places)}
         return {place: degc for place, degc in found.items() if degc is not None}
+
+    @property
+    def is_left_safe(self) -> bool:
+        """Whether nobody knows how hot it is while it heats: the safe set point stays, whatever a run wants."""
+        is_told = bool(self.faults & frozenset(_HELD_AT_ONCE)) and not self.is_lost
+        return is_told and self.temperature_degc is None
+
+    def _note_still(self, degc: float, output_percent: float | None, unix_s: float) -> None:
+        output = 0.0 if output_percent is None else output_percent
+        if self._still is None or self._still[0] != degc:
+            self._still = degc, unix_s, output, output
+        else:
+            _, since, low, high = self._still
+            self._still = degc, since, min(low, output), max(high, output)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the sensor has shown one and the same value for minutes while the heater's output was changed."""
+        if self._still is None or self.reading is None:
+            return False
+        _, since, low, high = self._still
+        return self.reading.unix_time_s - since > _STILL_S and high - low > _STILL_PERCENT
 
     @property
     def cut_out_degc(self) -> float | None:
@@ -214,7 +242,7 @@ class OvenWatch:
         since = self._blind_since_unix_s = self._blind_since_unix_s or now_unix_s
         lasts_s = now_unix_s - since
         self._excursions.note(self.live(), f"the temperature is not known: {self.problem}", now_unix_s)
-        if self.faults & frozenset(_HELD_AT_ONCE) and not self.is_lost:
+        if self.is_left_safe:
             self._give(RunState.HOLDING, f"{self.problem}, and no thermometer is in it")
             await self._order_safe("nobody knows how hot it is")
         elif lasts_s >= self.settings.grace_s:
