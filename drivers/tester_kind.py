@@ -43,6 +43,13 @@ class BatteryTesterSettings(TableSettings, ABC):
         """Return every reason, as a sentence, why a channel cannot run a program; empty when it can."""
         return problems(program, self.envelope(channel))
 
+    def instruments(self) -> frozenset[str]:
+        """Return what tells each instrument behind the settings from all others, in words; empty where nothing does.
+
+        No two testers of a bench may have one in common: two drivers of one output interrupt each other.
+        """
+        return frozenset()
+
     def secrets(self) -> frozenset[str]:
         """Return the secrets that no log may show, such as a user's password."""
         return frozenset()

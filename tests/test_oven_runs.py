@@ -13,12 +13,14 @@ from orchestrator.events import EventKind
 from orchestrator.events.run_words import run_words
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import NO_TERMS
+from orchestrator.rack.ovens import BenchOvens, Ovens
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, RunRow, Store
 from protocols.temperature import CellTemperature, WhenLeft
 from tests.figures import Figure
+from tests.oven_rig import OvenRig
 from tests.oven_service_rig import OTHER, OUTSIDE, OVEN, Beside, running, served_again, until, warm, warm_rack
 from tests.rig import CHANNEL, Rig
 
@@ -287,3 +289,53 @@ async def test_oven_stays_while_a_run_inside_is_not_recovered_yet(
         said = service.ovens.conflict(CHANNEL, (CellTemperature(25.0),), "this run")
         assert said.startswith(f"this run wants 25 degC on {CHANNEL}, and {other.run_id} on {OTHER}, of an earlier")
         assert not service.ovens.conflict(CHANNEL, (CellTemperature(60.0),), "this run")
+
+
+async def test_run_that_wants_it_cooler_waits_until_the_oven_has_cooled_down(rig: Rig, store: Store) -> None:
+    """What it was at is no reason to cut it out: the cell is there already, and no current flows."""
+    async with warm_rack(rig, store) as rack:
+        run = await running(rack, warm(wanted=CellTemperature(40.0)))
+        assert abs(rack.oven.place_degc - 40.0) < 3.0
+        assert rack.events(_K.OVEN_TOO_HOT) == []
+        assert run.state is RunState.RUNNING
+
+
+async def test_heater_that_sticks_in_a_soak_fails_the_run_and_leaves_the_safe_set_point(rig: Rig, store: Store) -> None:
+    """The order of the soak does not take the safe one back."""
+    async with warm_rack(rig, store, is_cold=True) as rack:
+        run = rack.service.submit(warm(), "ada")
+        await asyncio.sleep(300.0)
+        rack.oven.stick_heater()
+        await until(lambda: run.state is RunState.FAILED, 1200.0)
+        assert "stuck on: switch the oven off" in run.reason or "too hot: " in run.reason
+        await asyncio.sleep(120.0)
+        assert rack.oven.target_degc == 25.0
+        assert not store.tests(run.run_id)
+
+
+async def test_sensor_that_shows_the_right_value_from_the_beginning_and_never_moves_soaks_no_run(
+    rig: Rig, store: Store
+) -> None:
+    """It is frozen beside the set point while the oven heats: no current flows on its word."""
+    async with warm_rack(rig, store, is_cold=True, reach_within_s=5400.0) as rack:
+        rack.oven.order(60.0, volatile=False)
+        await until(lambda: rack.oven.shown_degc >= 59.9, 900.0, 1.0)
+        rack.oven.freeze_sensor()
+        run = rack.service.submit(warm(wanted=CellTemperature(60.0)), "ada")
+        await asyncio.sleep(1800.0)
+        assert run.state is RunState.PREFLIGHT
+        assert "does not move while its heater does" in run.reason
+
+
+async def test_who_ends_leaves_no_oven_hot_for_nobody(rig: Rig, store: Store) -> None:
+    """A command that ran one cell orders the safe set point before it leaves its oven alone."""
+    there = OvenRig(places=[CHANNEL])
+    ovens = Ovens(BenchOvens(tuple(zip(there.settings, there.drivers, strict=True))), store, [])
+    async with ovens.watching():
+        watch = ovens.of(CHANNEL)
+        assert watch is not None
+        await watch.order(60.0, "a run")
+    assert there.oven.target_degc == 60.0
+    await ovens.rest()
+    assert there.oven.target_degc == 25.0
+    await there.close()

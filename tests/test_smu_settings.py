@@ -14,7 +14,7 @@ from drivers.smu.links import StreamLink
 from drivers.smu.opening import link_to
 from drivers.smu.visa_link import VisaLink
 from drivers.testing import short_program
-from orchestrator.bench.settings import load_bench
+from orchestrator.bench.settings import BenchSettings, load_bench
 from protocols.program import VoltageBand
 
 UNIT = {
@@ -64,6 +64,17 @@ def test_two_channels_are_two_instruments(other: dict[str, str]) -> None:
     """One instrument is one channel, by whatever address, and a name belongs to one channel, in capitals or not."""
     with pytest.raises(ValueError, match="smu-1 have one"):
         SmuSettings.model_validate({"units": [UNIT, UNIT | other]})
+
+
+@pytest.mark.parametrize("other", [{"serial": "2"}, {"resource": "TCPIP0::192.168.1.60::inst0::INSTR"}])
+def test_two_testers_are_two_instruments(other: dict[str, str]) -> None:
+    """Two drivers of one output would interrupt each other, and one's advice to stop it ends the other's run."""
+    testers = [
+        {"kind": "smu", "name": "left", "units": [UNIT]},
+        {"kind": "smu", "name": "right", "units": [UNIT | {"channel": "smu-9"} | other]},
+    ]
+    with pytest.raises(ValueError, match="testers 'left' and 'right' have one (resource|serial number)"):
+        BenchSettings.model_validate({"tester": testers})
 
 
 def test_the_first_look_is_above_every_cell_of_a_channel() -> None:

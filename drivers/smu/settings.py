@@ -83,6 +83,15 @@ class SmuUnitSettings(TableSettings):
             raise ValueError(f"is no regular expression: {err}") from err
         return value
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Address and serial number of the instrument, in words.
+
+        It has several addresses: TCPIP and TCPIP0, a name and a number, a socket and VXI-11.
+        """
+        serial = (f"serial number {self.facts.type_name} {self.serial}",) if self.serial else ()
+        return (f"resource {self.resource.upper()}", *serial)
+
     @model_validator(mode="after")
     def _sane(self) -> SmuUnitSettings:
         if not self.serial and not self.idn_pattern:
@@ -172,14 +181,15 @@ class SmuSettings(SteppedSettings):
     def _units_differ(self) -> SmuSettings:
         seen: dict[str, str] = {}
         for unit in self.units:
-            keys = [f"channel {unit.channel.lower()}", f"resource {unit.resource.upper()}"]
-            # One instrument has several addresses: TCPIP and TCPIP0, a name and a number, a socket and VXI-11.
-            keys += [f"serial number {unit.facts.type_name} {unit.serial}"] if unit.serial else []
-            for key in keys:
+            for key in (f"channel {unit.channel.lower()}", *unit.keys):
                 if key in seen:
                     raise ValueError(f"units: {unit.channel} and {seen[key]} have one {key}")
                 seen[key] = unit.channel
         return self
+
+    def instruments(self) -> frozenset[str]:
+        """Return address and serial number of each unit."""
+        return frozenset(key for unit in self.units for key in unit.keys)
 
     @model_validator(mode="after")
     def _looks_above_every_cell(self) -> SmuSettings:

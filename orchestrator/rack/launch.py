@@ -125,8 +125,13 @@ async def _on_bench(
         ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))
-            async with Ovens(ovens, opened, [supervisor]).watching():
-                (run,) = await supervisor.run([admitted], order.by, word)
+            in_ovens = Ovens(ovens, opened, [supervisor])
+            async with in_ovens.watching():
+                try:
+                    (run,) = await supervisor.run([admitted], order.by, word)
+                finally:
+                    # Whatever ended it, Ctrl-C too: nobody looks after the oven from here on.
+                    await in_ovens.rest()
             return run.update()
 
 

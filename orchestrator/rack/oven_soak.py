@@ -124,6 +124,8 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
     degc = None if reading is None else reading.temperature_degc
     if degc is None:
         return f"{SOAKING}: {watch.problem}"
+    if watch.stands_still:
+        return f"{SOAKING}: the sensor of {watch.name} shows {degc:.1f} degC and does not move while its heater does"
     return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
 
 

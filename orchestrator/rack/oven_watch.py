@@ -36,7 +36,7 @@ Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
 _HELD_AT_ONCE = (OvenFault.HEATER_STUCK, OvenFault.SENSOR_FROZEN)
 # A sensor that shows one value for so long, while the output moves by more than so much, may be frozen: no run begins
 # on its word, though it takes an hour beside the set point until that is told as a fault (docs/ovens.md).
-_STILL_S, _STILL_PERCENT = 300.0, 5.0
+_STILL_S, _STILL_PERCENT, _ANEW_S = 300.0, 2.0, 1800.0
 # Newest first; all ovens of a rack are among them.
 _SET_BEFORE = "SELECT data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
 
@@ -67,6 +67,8 @@ class OvenWatch:
         self.soaking: set[str] = set()
         # What the sensor shows without moving by a digit: the value, since when, and the outputs seen meanwhile.
         self._still: tuple[float, float, float, float] | None = None
+        # Whether it has done so while the heater's output was changed; until it moves.
+        self.stands_still = False
         # How hot it was when the first of them began to wait: it may have to cool down.
         self._soaks_from_degc = -inf
         self._oven = oven
@@ -163,20 +165,19 @@ class OvenWatch:
         return is_told and self.temperature_degc is None
 
     def _note_still(self, degc: float, output_percent: float | None, unix_s: float) -> None:
-        output = 0.0 if output_percent is None else output_percent
-        if self._still is None or self._still[0] != degc:
-            self._still = degc, unix_s, output, output
-        else:
-            _, since, low, high = self._still
-            self._still = degc, since, min(low, output), max(high, output)
+        """Look whether the sensor has shown one and the same value for minutes while the heater's output was changed.
 
-    @property
-    def stands_still(self) -> bool:
-        """Whether the sensor has shown one and the same value for minutes while the heater's output was changed."""
-        if self._still is None or self.reading is None:
-            return False
-        _, since, low, high = self._still
-        return self.reading.unix_time_s - since > _STILL_S and high - low > _STILL_PERCENT
+        Over hours the output of a well oven that shows one value moves with the room: it is looked at anew.
+        """
+        output = 0.0 if output_percent is None else output_percent
+        before = self._still
+        if before is None or before[0] != degc:
+            self.stands_still, before = False, None
+        if before is None or (unix_s - before[1] > _ANEW_S and not self.stands_still):
+            before = degc, unix_s, output, output
+        _, since, low, high = before
+        self._still = degc, since, min(low, output), max(high, output)
+        self.stands_still |= unix_s - since > _STILL_S and max(high, output) - min(low, output) > _STILL_PERCENT
 
     @property
     def cut_out_degc(self) -> float | None:

@@ -24,11 +24,14 @@ from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
-from orchestrator.store import Store
+from orchestrator.store import Store, StoreError
 from protocols.program import Program
 from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
+
+# A program that ends waits no longer than this for an oven that does not answer.
+_REST_S = 15.0
 
 AGREE_K = 2.0
 """A thermometer in an oven that shows another temperature than the oven's own sensor by more than this contradicts it:
@@ -101,6 +104,18 @@ class Ovens:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def rest(self) -> None:
+        """Order the safe set point of each oven in which no run wants a temperature any more; a silent one is logged.
+
+        For who is about to end: a service does it with each reading.
+        """
+        for watch in self._watches.values():
+            try:
+                async with asyncio.timeout(_REST_S):
+                    await watch.rest()
+            except (TimeoutError, StoreError) as err:
+                logger.error("%s: whether its safe set point is set is not known: %r; look at it", watch.name, err)
 
     async def _read(self, period_s: float, probe: TemperatureProbe) -> None:
         """Read one thermometer again and again."""
