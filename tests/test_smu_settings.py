@@ -73,7 +73,7 @@ def test_two_testers_are_two_instruments(other: dict[str, str]) -> None:
         {"kind": "smu", "name": "left", "units": [UNIT]},
         {"kind": "smu", "name": "right", "units": [UNIT | {"channel": "smu-9"} | other]},
     ]
-    with pytest.raises(ValueError, match="testers 'left' and 'right' have one (resource|serial number)"):
+    with pytest.raises(ValueError, match=r"testers 'left' and 'right' have one (resource|serial number)"):
         BenchSettings.model_validate({"tester": testers})
 
 

@@ -87,6 +87,18 @@ class BenchSettings(TableSettings):
         return self
 
     @model_validator(mode="after")
+    def _instruments_have_one_driver(self) -> BenchSettings:
+        owners: dict[str, str] = {}
+        for tester in self.tester:
+            for key in sorted(tester.instruments()):
+                if key in owners:
+                    raise ValueError(
+                        f"testers {owners[key]!r} and {tester.name!r} have one {key}: take one of them out"
+                    )
+                owners[key] = tester.name
+        return self
+
+    @model_validator(mode="after")
     def _switch_leads_somewhere(self) -> BenchSettings:
         if self.multiplexer is not None and self.potentiostat is None:
             raise ValueError("multiplexer: there is no [potentiostat] to bring cells to")
