@@ -138,7 +138,13 @@ def test_ctrl_c_and_its_like_stop_the_channel_and_keep_every_record(tmp_path: Pa
     store = tmp_path / "lab.db"
     command = [*PROGRAM, "run", "li-li-0.2"]
     options = ["--cell", "coated-li-li", "--channel", "21-1-3", "--simulate", "--store", str(store)]
-    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as process:
+    # The tests themselves may have been started to outlive a terminal, and their children inherit that.
+    before = signal.signal(signal.Signals[kind], signal.SIG_DFL)
+    try:
+        started = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.Signals[kind], before)
+    with started as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "60." in line:
