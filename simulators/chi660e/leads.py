@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import SharedCell
 from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
 from simulators.neware.schedule import TICKS_PER_S
 from simulators.neware.step_machine import Status
-from simulators.neware.terminals import DrivenCell
 from simulators.neware.tester import Tester
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class SharedTerminals:
         self._tester = tester
         self._clock = clock
         self._input = tester_input
-        self._driven: DrivenCell | None = None
+        self._driven: SharedCell | None = None
 
     @property
     def tester_is_driving(self) -> bool:
@@ -113,7 +113,7 @@ class SharedTerminals:
     def _wire(self, current_a: float, hold_v: float | None) -> None:
         self.leave_open()
         machine = self._tester.channel(self.channel).machine
-        self._driven = DrivenCell(machine.drive.cell, current_a, hold_v)
+        self._driven = SharedCell(machine.drive.cell, current_a, hold_v)
         machine.exchange(self._driven, self._tester.now_tick())
 
     def _read(self, read: Callable[[CellModel, float], T]) -> T:

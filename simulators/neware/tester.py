@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import LooseCell, PulledOutCell, SharedCell, ShortedCell, TakenCell
 from simulators.neware.memory import RecordRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S, Schedule, StepKind, UnitRatings
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.step_machine import Status, StepMachine
-from simulators.neware.terminals import DrivenCell, LooseCell, PulledOutCell, ShortedCell, TakenCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Channel:
     def cell(self) -> CellModel:
         """Return the cell of this channel, whether it sits in the holder or not."""
         cell = self.machine.drive.cell
-        while isinstance(cell, PulledOutCell | ShortedCell | DrivenCell):
+        while isinstance(cell, PulledOutCell | ShortedCell | SharedCell):
             cell = cell.inner
         return cell
 
