@@ -74,13 +74,14 @@ async def _potentiostat(order: Commission, person: Person) -> AsyncIterator[Pote
 async def _switch(order: Commission, person: Person) -> AsyncIterator[SwitchHands]:
     mux, at = order.switch(), order.at
     usual = (order.ohm, order.most_a, wall_time)
+    wired = [int(port) for port in mux.channels]
     if order.bench is not None:
         switch = RelayMultiplexer(mux)
         try:
             async with open_tester_of(order.bench, at) as tester:
                 yield SwitchHands(
                     order.potentiostat(), _driver, person, *usual,
-                    switch=switch, ports=mux.ports, tester=tester, channel=at, port=mux.port_of(at),
+                    switch=switch, ports=mux.ports, wired=wired, tester=tester, channel=at, port=mux.port_of(at),
                 )  # fmt: skip
         finally:
             await switch.close()
@@ -93,7 +94,7 @@ async def _switch(order: Commission, person: Person) -> AsyncIterator[SwitchHand
         put_resistor(bench, at, order.ohm)
         yield SwitchHands(
             settings, build, person, *usual,
-            switch=relays, ports=mux.ports, tester=simulated, channel=at, port=mux.port_of(at),
+            switch=relays, ports=mux.ports, wired=wired, tester=simulated, channel=at, port=mux.port_of(at),
         )  # fmt: skip
 
 
