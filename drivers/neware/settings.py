@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
@@ -77,6 +77,8 @@ class NewareSettings(BatteryTesterSettings):
     ``host_loss``: what the channels do without this computer; ``refresh_s``: how old at worst a value or a record is
     when BTS shows it first. ``cellrig commission`` finds both out.
     """
+
+    commissioned_as: ClassVar[str] = "ct4008"
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
     name: str = Field(default="ct4008", pattern=INSTRUMENT_NAME)
