@@ -147,6 +147,9 @@ def quirks_drawn(random: Random) -> Drawn:
         link_loss=flip(("ride", "stop", "pause")),
         negative_stop_volt=flip(("obey", "refuse", "ignore", "magnitude")),
         holds_voltage_on_discharge=flip((False, True)),
+        capacity_limit=flip(("obey", "ignore", "hundredth")),
+        start_on_busy=flip(("refused", "replaces")),
+        missing_file=flip(("refused", "said ok")),
         utc_offset_s=flip((0, 3600, 28800, -18000)),
         misspelled_download=flip((False, True)),
         wrong_subdevid=flip((False, True)),
@@ -171,6 +174,9 @@ def expected_of(drawn: Drawn) -> dict[str, bool | str]:
         "goto_ends_a_test": not quirks.goto_refused,
         "host_loss": "rides_on" if quirks.link_loss == "ride" else "stops",
         "below_zero": drawn.negative,
+        "capacity_limit": {"obey": "obeyed", "ignore": "ignored", "hundredth": "otherwise"}[quirks.capacity_limit],
+        "start_without_file": "refused" if quirks.missing_file == "refused" else "answered with ok",
+        "start_on_busy": quirks.start_on_busy,
     }
     if not quirks.single_client:
         facts["unknown_command"] = "closed" if quirks.drop_on_nonsense else "silence"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
+from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.settings import load_bench
 from orchestrator.checks import Outcome as CheckOutcome
@@ -24,6 +25,7 @@ from tests.command_line import cellrig, refused
 
 NOW_UNIX_S = 1_795_824_000.0  # 2026-11-28
 SETUP = Setup("ct4008", "ct4008", "21-1-3", 1000.0, 1e-3)
+SETTINGS = NewareSettings(step_files=Path(), step_files_on_bts_pc="", units=(UnitSettings(devid=21, subdevid=1),))
 UNIT = {"devid": 21, "subdevid": 1}
 FOUND = Found(
     Outcome.FOUND,
@@ -104,7 +106,7 @@ def test_runs_on_an_instrument_that_was_never_tried_are_warned_of(
     table: str, outcome: CheckOutcome, words: str
 ) -> None:
     """The check says who has commissioned an instrument, and warns where nobody has or something was left open."""
-    check = commissioned_check("ct4008", PreflightSettings.model_validate(tomllib.loads(table)))
+    check = commissioned_check(SETTINGS, PreflightSettings.model_validate(tomllib.loads(table)))
     assert (check.outcome, words in check.sentence) == (outcome, True)
 
 

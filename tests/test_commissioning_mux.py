@@ -46,6 +46,7 @@ async def _asked(rig: StationRig, *, isolating: bool, wired_to: int = PORT) -> l
         tester=rig.tester,
         channel=CHANNEL,
         port=PORT,
+        wired=[PORT],
     )
     setup = Setup("relay-mux", "mux", CHANNEL, OHM, MOST_A)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,6 +55,8 @@ class Chi660eSettings(TableSettings):
     ``require_header`` and ``require_parameters`` refuse text files without these blocks: what a file without them
     belongs to is only known by its name.
     """
+
+    commissioned_as: ClassVar[str] = "chi660e"
 
     kind: Literal["chi660e"] = "chi660e"
     name: str = Field(default="chi660e", pattern=r"^[A-Za-z0-9_.-]{1,64}$")

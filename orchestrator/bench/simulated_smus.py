@@ -59,6 +59,21 @@ def simulated_smu_settings(poll_period_s: float = 10.0) -> SmuSettings:
     return smu_settings(resources, _INTERVAL_S, _FASTEST_INTERVAL_S, poll_period_s)
 
 
+def smu_on_a_resistor(unit: SmuUnitSettings, ohm: float) -> Connect:
+    """Return what connects to a simulated source meter with a resistor at its terminals, in the running loop's time."""
+    from simulators.chi660e.terminals import ResistorCell
+    from simulators.memory_streams import connect_memory
+    from simulators.smu import SimulatedSmu
+
+    clock = asyncio.get_running_loop().time
+    simulated = SimulatedSmu(unit.model.value, clock, ResistorCell(ohm), serial=unit.serial)
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(simulated.handle)
+
+    return connect
+
+
 @asynccontextmanager
 async def open_simulated_smus(
     cells: Mapping[str, str], variations: Mapping[str, Mapping[str, Any]], seed: int, poll_period_s: float

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +20,9 @@ from orchestrator.cli.extras import need
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
 
 if TYPE_CHECKING:
+    from orchestrator.commissioning.order import Commission
     from orchestrator.commissioning.progress import Progress
     from orchestrator.commissioning.questions import Asked
-    from orchestrator.commissioning.running import Commission
 
 
 class Kind(StrEnum):
@@ -47,20 +49,41 @@ class _AtTheTerminal:
 
     def agrees(self, question: str) -> bool:
         """Ask for a yes."""
-        return self._agrees_to_all or typer.confirm(question, err=True)
+        if self._agrees_to_all:
+            return True
+        with _answered():
+            return typer.confirm(question, err=True)
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask for one of some words."""
-        said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
+        with _answered():
+            said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
         return said if said in choices else None
 
     def reads(self, question: str, unit: str) -> float | None:
         """Ask for a number."""
-        said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
+        with _answered():
+            said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
         try:
             return float(said)
         except ValueError:
             return None
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Let Ctrl-C end a prompt at once: the loop's own way of it waits for the answer first.
+
+    No answer any more, as from a closed terminal, is a Ctrl-C. What is on is switched off behind either.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def commission(
@@ -70,7 +93,7 @@ def commission(
         typer.Option(
             "--channel",
             metavar="CHANNEL",
-            help="The channel whose holder has the resistor; none for chi660e.",
+            help="The channel whose holder has the resistor; none for chi660e, or with --simulate.",
             autocompletion=complete_channel,
         ),
     ] = "",
@@ -117,6 +140,8 @@ def commission(
 
 def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:
     """Ask everything that is not answered yet, and file it."""
+    from orchestrator.commissioning.running import settled
+
     is_simulated = order.bench is None or order.bench.is_simulated
     if agrees_to_all and not is_simulated:
         fail("--yes is for simulated benches: on a real one a person answers each question", WRONG_USE)
@@ -130,7 +155,11 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     if not person.agrees(f"Is this resistor on {progress.setup.at}, and nothing else?"):
         fail("nothing was done", FAILED)
     with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
-        asked = _asked(order, person, progress, store)
+        try:
+            asked = _asked(order, person, progress, store)
+        except KeyboardInterrupt:
+            say(settled(order, progress), err=True)
+            raise
     _finish(order, progress, asked, page, json=json)
 
 
@@ -146,7 +175,7 @@ def _order(
     anew: bool,
 ) -> Commission:
     from orchestrator.bench.settings import load_bench
-    from orchestrator.commissioning.running import USUAL_MOST_A, Commission, by_default
+    from orchestrator.commissioning.order import USUAL_MOST_A, Commission, by_default
     from protocols.quantities import Dimension, parse_quantity
 
     if (bench is None) is not simulate:

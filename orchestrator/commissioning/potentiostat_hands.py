@@ -56,10 +56,20 @@ class PotentiostatHands:
         """Take what has been found so far: macros are written in the form that was found to work."""
         self._found = facts
 
-    async def measure(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
-        """Measure once if the bound lets it through, with ``changes`` of the settings."""
+    async def measure(
+        self,
+        technique: Technique,
+        *,
+        looks_first: bool = True,
+        **changes: Any,  # noqa: ANN401 - any setting
+    ) -> Measurement:
+        """Measure once if the bound lets it through, with ``changes`` of the settings.
+
+        ``looks_first``: for a cell in the place of the resistor. Open leads may have any voltage, and what sets a
+        current passes no more of it through a cell.
+        """
         self.bound.check_technique(technique)
-        if not isinstance(technique, OpenCircuit):
+        if looks_first and not isinstance(technique, OpenCircuit):
             await self._see_no_cell(**changes)
         return await self._measured(technique, **changes)
 

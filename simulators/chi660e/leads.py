@@ -138,6 +138,7 @@ class Leads:
         self.speed = speed
         self.double_energised = 0
         self.keeps_driving = False
+        self.ac_peak_v = self.ac_peak_a = 0.0
         self.ports = dict(ports or {})
         # Channels that are not the tester's, by their names.
         self.others: dict[str, Holder] = {}
@@ -194,6 +195,16 @@ class Leads:
     def note_energised(self) -> bool:
         """Return whether the tester drives the very cell that is being measured."""
         return self._shared is not None and self._shared.tester_is_driving
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a current flows through the leads now."""
+        return self.terminals().current_a() != 0.0
+
+    @property
+    def ac_rms_v(self) -> float:
+        """The largest alternating voltage of the last spectrum, as a true-rms meter that keeps it shows."""
+        return self.ac_peak_v / math.sqrt(2.0)
 
     def lost(self) -> None:
         """End the program's part: planned changes beyond now are undone, and the cell is off, or stays driven."""

@@ -73,6 +73,7 @@ class Settings:
     cathodic_positive: bool = _key(True, "recorded currents: reduction is positive, as in the vendor's screenshot")
     istep_anodic_positive: bool = _key(True, "a positive ISTEP current oxidises (unsure)")
     cp_negative_first_cathodic: bool = _key(True, "CP: pn=n begins with the cathodic current")
+    amplitude_is: str = _key("peak", "an amplitude of impedance is its 'peak' or 'rms' value (unsure)")
     limit_hold: str = _key("voltage", "CP, heht and leht: hold the 'voltage', or go on with the 'current' (unsure)")
     prioe_times_limit: bool = _key(True, "CP under prioe: tc and ta still end a segment (unsure)")
     ocpt_limit: str = _key("popup", "'popup' or 'ignore' when an OCPT reaches eh or el")
@@ -103,6 +104,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "bad_prefix": ("hang", "crash"),
     "short_prefix": ("cut", "ignore"),
     "foreign_parameters": ("accept", "refuse"),
+    "amplitude_is": ("peak", "rms"),
     "limit_hold": ("voltage", "current"),
     "ocpt_limit": ("popup", "ignore"),
     "ft_limit": ("popup", "clamp"),

@@ -151,10 +151,11 @@ class Tester:
     # Orders ----------------------------------------------------------------------------------------------------
 
     def start(self, name: str, schedule: Schedule, barcode: str) -> int | None:
-        """Begin a test and return its id; None when the channel is busy."""
+        """Begin a test and return its id; None when the channel is busy, unless a start replaces a test here."""
         channel = self.channel(name)
         is_barred = channel.machine.status is Status.PROTECT and not self.quirks.starts_from_protect
-        if channel.busy or (is_barred and channel.flagged):
+        is_taken = channel.busy and self.quirks.start_on_busy == "refused"
+        if is_taken or (is_barred and channel.flagged):
             return None
         tick = self.now_tick()
         test_id = self._next_test_id[channel.unit.devid]

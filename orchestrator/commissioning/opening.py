@@ -1,0 +1,125 @@
+"""Opens the instrument of an order, real or simulated, as the hands that its questions are put to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from drivers.chi660e.potentiostat import Chi660ePotentiostat
+from drivers.chi660e.settings import Chi660eSettings
+from drivers.errors import SettingsError
+from drivers.mux import RelayMultiplexer
+from drivers.neware.opening import build_tester
+from drivers.neware.tester import NewareTester
+from drivers.smu import SmuSource
+from drivers.smu.links import StreamLink
+from drivers.smu.opening import link_to
+from orchestrator.bench.opening import open_tester_of
+from orchestrator.bench.simulated import (
+    SimulatedRack,
+    open_simulated_chi,
+    open_simulated_rack,
+    open_simulated_switch,
+    put_resistor,
+)
+from orchestrator.bench.simulated_smus import smu_on_a_resistor
+from orchestrator.clock.virtual import wall_time
+from orchestrator.commissioning.mux import SwitchHands
+from orchestrator.commissioning.order import CHI660E, CT4008, MUX, SIMULATED_AT, SMU, Commission
+from orchestrator.commissioning.people import Person, ReadsForThem
+from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
+from orchestrator.commissioning.smu import SourceHands
+from orchestrator.commissioning.tester_hands import TesterHands
+
+
+@asynccontextmanager
+async def _tester(order: Commission, person: Person) -> AsyncIterator[TesterHands]:
+    settings = order.tester()
+    if order.bench is None:
+        async with open_simulated_rack(SimulatedRack()) as (simulated, bench):
+            if not isinstance(simulated, NewareTester):
+                raise SettingsError(f"{settings.name} is no tester of this kind")
+            put_resistor(bench, order.at, order.ohm)
+            yield TesterHands(simulated, settings, order.at, order.ohm, order.most_a, wall_time)
+        return
+    # Which states take a start is a question: the driver must not answer it from the bench file.
+    tried = settings.model_copy(update={"startable_from": ("finish", "stop", "protect")})
+    tester = build_tester(tried, wall_time)
+    if not isinstance(tester, NewareTester):
+        raise SettingsError(f"{settings.name} is no tester of this kind")
+    try:
+        await tester.open()
+        yield TesterHands(tester, settings, order.at, order.ohm, order.most_a, wall_time)
+    finally:
+        await tester.close()
+
+
+@asynccontextmanager
+async def _potentiostat(order: Commission, person: Person) -> AsyncIterator[PotentiostatHands]:
+    if order.bench is not None:
+        yield PotentiostatHands(order.potentiostat(), _driver, person, order.ohm, order.most_a, wall_time)
+        return
+    async with (
+        open_simulated_rack(SimulatedRack()) as (_, bench),
+        open_simulated_chi(bench, order.potentiostat().name) as (settings, build),
+    ):
+        put_resistor(bench, SIMULATED_AT, order.ohm)
+        bench.clip(SIMULATED_AT)
+        reader = ReadsForThem(person, lambda: bench.leads.is_driven, lambda: 1000 * bench.leads.ac_rms_v)
+        yield PotentiostatHands(settings, build, reader, order.ohm, order.most_a, wall_time)
+
+
+@asynccontextmanager
+async def _switch(order: Commission, person: Person) -> AsyncIterator[SwitchHands]:
+    mux, at = order.switch(), order.at
+    usual = (order.ohm, order.most_a, wall_time)
+    wired = [int(port) for port in mux.channels]
+    if order.bench is not None:
+        switch = RelayMultiplexer(mux)
+        try:
+            async with open_tester_of(order.bench, at) as tester:
+                yield SwitchHands(
+                    order.potentiostat(), _driver, person, *usual,
+                    switch=switch, ports=mux.ports, wired=wired, tester=tester, channel=at, port=mux.port_of(at),
+                )  # fmt: skip
+        finally:
+            await switch.close()
+        return
+    async with (
+        open_simulated_rack(SimulatedRack()) as (simulated, bench),
+        open_simulated_chi(bench, order.potentiostat().name) as (settings, build),
+        open_simulated_switch(bench) as (mux, relays),
+    ):
+        put_resistor(bench, at, order.ohm)
+        yield SwitchHands(
+            settings, build, person, *usual,
+            switch=relays, ports=mux.ports, wired=wired, tester=simulated, channel=at, port=mux.port_of(at),
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def _source_meter(order: Commission, person: Person) -> AsyncIterator[SourceHands]:
+    settings = order.source_meter()
+    unit = settings.unit(order.at)
+    link = link_to(unit)
+    if order.bench is None:
+        link = StreamLink(unit.resource, smu_on_a_resistor(unit, order.ohm), unit.line_end)
+    source = SmuSource(unit, link, settings.decision_timeout_s)
+    try:
+        yield SourceHands(source, settings, order.at, order.ohm, order.most_a)
+    finally:
+        await source.close()
+
+
+def _driver(settings: Chi660eSettings) -> Chi660ePotentiostat:
+    return Chi660ePotentiostat(settings, wall_time)
+
+
+OPENING: Mapping[str, Callable[[Commission, Person], AbstractAsyncContextManager[Any]]] = {
+    CT4008: _tester,
+    CHI660E: _potentiostat,
+    MUX: _switch,
+    SMU: _source_meter,
+}
+"""What opens the hands of each kind of instrument; leaving the block closes them."""
