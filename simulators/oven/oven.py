@@ -276,6 +276,11 @@ class SimulatedOven:
         self._changed()
         self.is_standby = stands_by
 
+    def set_alarm(self, degc: float | None) -> None:
+        """Set alarm 1 at the panel to a high alarm at this temperature, or to none."""
+        self._changed()
+        self.quirks.alarm_high_degc = degc
+
     def open_door(self) -> None:
         """Open the door."""
         self._changed()
