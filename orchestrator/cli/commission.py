@@ -32,6 +32,7 @@ class Kind(StrEnum):
     CHI660E = "chi660e"
     MUX = "mux"
     SMU = "smu"
+    OVEN = "oven"
 
 
 class _AtTheTerminal:
@@ -93,7 +94,7 @@ def commission(
         typer.Option(
             "--channel",
             metavar="CHANNEL",
-            help="The channel whose holder has the resistor; none for chi660e, or with --simulate.",
+            help="The channel whose holder has the resistor; none for chi660e, oven, or with --simulate.",
             autocompletion=complete_channel,
         ),
     ] = "",
@@ -108,6 +109,10 @@ def commission(
         str,
         typer.Option("--largest", metavar="CURRENT", help="No more flows, such as '1 mA'; else 1 V at the resistor."),
     ] = "",
+    oven: Annotated[str, typer.Option("--oven", metavar="NAME", help="Which oven, where there are several.")] = "",
+    warmest: Annotated[
+        str, typer.Option("--warmest", metavar="TEMPERATURE", help="An oven is set no higher, such as '40 degC'.")
+    ] = "40 degC",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Ask this question again; may be repeated.")
     ] = None,
@@ -121,16 +126,20 @@ def commission(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Try an instrument on a resistor before its first cell.
+    """Try an instrument on a resistor, or an empty oven, before its first cell.
 
     It finds out what the manuals leave open and writes it into the bench file. Each question says what it will do, and
     the largest current, before it does it. Interrupted, it goes on where it was. Status 1: something is wrong or open.
     """
     need("commission")
+    if kind is Kind.OVEN:
+        need("oven")
     from orchestrator.commissioning.running import check_names
     from orchestrator.commissioning.running import listed as list_questions
 
     order = _order(kind, channel, bench, resistor, largest, only or (), simulate=simulate, anew=anew)
+    if kind is Kind.OVEN:
+        order = _in_oven(order, oven, warmest)
     check_names(order.kind, order.only)
     if listed:
         list_questions(order, say)
@@ -152,7 +161,7 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     person.tell(f"{progress.setup.instrument} on {progress.setup.words}")
     if progress.asked:
         person.tell(f"going on behind {progress.asked[-1].question}; --anew begins anew")
-    if not person.agrees(f"Is this resistor on {progress.setup.at}, and nothing else?"):
+    if not person.agrees(progress.setup.must_be_so):
         fail("nothing was done", FAILED)
     with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
         try:
@@ -192,6 +201,19 @@ def _order(
     return order if largest else by_default(order)
 
 
+def _in_oven(order: Commission, oven: str, warmest: str) -> Commission:
+    """Return the order with an oven, and with the temperature that it does not pass."""
+    from dataclasses import replace
+
+    from protocols.quantities import Dimension, parse_quantity
+
+    try:
+        degc = parse_quantity(warmest, Dimension.TEMPERATURE).value
+    except ValueError as err:
+        fail(str(err), WRONG_USE)
+    return replace(order, oven=oven, warmest_degc=degc)
+
+
 def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store: Path) -> list[Asked]:
     from orchestrator.clock.scaled import run_by
     from orchestrator.clock.virtual import run_virtual
@@ -211,7 +233,7 @@ def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store:
     except AlreadyOwned as err:
         fail(f"{err}; end that service first", FAILED)
     except StillOn as err:
-        fail(f"{err}. Switch the channel off by hand, at the instrument", FAILED)
+        fail(f"{err}. Switch it off by hand, at the instrument", FAILED)
 
 
 def _finish(order: Commission, progress: Progress, asked: list[Asked], page: Path | None, *, json: bool) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
@@ -15,6 +15,7 @@ from drivers.neware.tester import NewareTester
 from drivers.smu import SmuSource
 from drivers.smu.links import StreamLink
 from drivers.smu.opening import link_to
+from drivers.thermometer import LineThermometer
 from orchestrator.bench.opening import open_tester_of
 from orchestrator.bench.simulated import (
     SimulatedRack,
@@ -23,14 +24,18 @@ from orchestrator.bench.simulated import (
     open_simulated_switch,
     put_resistor,
 )
+from orchestrator.bench.simulated_oven import oven_in_memory
 from orchestrator.bench.simulated_smus import smu_on_a_resistor
 from orchestrator.clock.virtual import wall_time
 from orchestrator.commissioning.mux import SwitchHands
-from orchestrator.commissioning.order import CHI660E, CT4008, MUX, SIMULATED_AT, SMU, Commission
+from orchestrator.commissioning.order import CHI660E, CT4008, MUX, OVEN, SIMULATED_AT, SMU, Commission
 from orchestrator.commissioning.people import Person, ReadsForThem
 from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
 from orchestrator.commissioning.smu import SourceHands
 from orchestrator.commissioning.tester_hands import TesterHands
+
+if TYPE_CHECKING:
+    from orchestrator.commissioning.oven_hands import OvenHands
 
 
 @asynccontextmanager
@@ -112,6 +117,50 @@ async def _source_meter(order: Commission, person: Person) -> AsyncIterator[Sour
         await source.close()
 
 
+@asynccontextmanager
+async def _oven(order: Commission, person: Person) -> AsyncIterator[OvenHands]:
+    # They need pymodbus, which is no part of a usual installation.
+    from drivers.oven.opening import ovens_of
+    from orchestrator.commissioning.oven_hands import OvenHands
+    from orchestrator.commissioning.oven_simulated import AtSimulatedOven
+
+    settings = order.oven_settings()
+    if order.bench is None:
+        at_oven, lines_of = oven_in_memory()
+        hands = OvenHands(
+            settings,
+            lambda changed: ovens_of([changed], wall_time, lines_of)[0],
+            AtSimulatedOven(person, at_oven.do, at_oven.state),
+            order.warmest_degc,
+            wall_time,
+        )
+        try:
+            yield hands
+        finally:
+            await hands.close()
+        return
+    async with AsyncExitStack() as stack:
+        inside = [one for one in order.bench.thermometer if settings.name in one.places]
+        thermometer = LineThermometer(inside[0], wall_time) if inside else None
+        if thermometer is not None:
+            stack.push_async_callback(thermometer.close)
+            await thermometer.open()
+
+        async def probe() -> float | None:
+            return None if thermometer is None else (await thermometer.read())[settings.name].temperature_degc
+
+        hands = OvenHands(
+            settings,
+            lambda changed: ovens_of([changed], wall_time)[0],
+            person,
+            order.warmest_degc,
+            wall_time,
+            None if thermometer is None else probe,
+        )
+        stack.push_async_callback(hands.close)
+        yield hands
+
+
 def _driver(settings: Chi660eSettings) -> Chi660ePotentiostat:
     return Chi660ePotentiostat(settings, wall_time)
 
@@ -121,5 +170,6 @@ OPENING: Mapping[str, Callable[[Commission, Person], AbstractAsyncContextManager
     CHI660E: _potentiostat,
     MUX: _switch,
     SMU: _source_meter,
+    OVEN: _oven,
 }
 """What opens the hands of each kind of instrument; leaving the block closes them."""

@@ -10,12 +10,15 @@ from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux import RelayMuxSettings
 from drivers.neware.settings import NewareSettings
+from drivers.oven import OvenSettings
 from drivers.smu import SmuSettings
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.simulated import simulated_bench, simulated_switch_settings
+from orchestrator.bench.simulated_oven import simulated_oven_settings
+from orchestrator.commissioning.oven_setup import USUAL_WARMEST_DEGC, OvenSetup
 from orchestrator.commissioning.progress import Progress, Setup
 
-CT4008, CHI660E, MUX, SMU = "ct4008", "chi660e", "mux", "smu"
+CT4008, CHI660E, MUX, SMU, OVEN = "ct4008", "chi660e", "mux", "smu", "oven"
 SIMULATED_AT = "21-1-3"
 """The holder of the simulated bench in which the resistor is unless the operator names another."""
 _SIMULATED_AT = {CT4008: SIMULATED_AT, MUX: SIMULATED_AT, SMU: "smu-1"}
@@ -30,6 +33,7 @@ class Commission:
     """The order of a commissioning: the kind of instrument, where the resistor is, and the most that may flow.
 
     ``bench`` None takes the built-in simulated bench, in virtual time. ``only`` are questions that are asked again.
+    ``oven`` names one of several; no set point above ``warmest_degc`` is ordered.
     """
 
     kind: str
@@ -40,6 +44,8 @@ class Commission:
     most_a: float = USUAL_MOST_A
     only: Collection[str] = ()
     begins_anew: bool = False
+    oven: str = ""
+    warmest_degc: float = USUAL_WARMEST_DEGC
 
     @property
     def there(self) -> BenchSettings:
@@ -86,8 +92,29 @@ class Commission:
             raise SettingsError(f"channel {self.at} is of a {settings.kind}, not of an {self.kind}")
         return settings
 
+    def oven_settings(self) -> OvenSettings:
+        """Return the settings of the oven. Raises SettingsError where there is none, or which one is not said."""
+        if self.bench is None:
+            return simulated_oven_settings([])
+        named = [one for one in self.bench.oven if self.oven in ("", one.name)]
+        if len(named) != 1:
+            there = ", ".join(one.name for one in self.bench.oven) or "none"
+            raise SettingsError(f"say with --oven which one of the bench file: there is {there}")
+        return named[0]
+
+    def _oven_setup(self) -> OvenSetup:
+        settings = self.oven_settings()
+        if not settings.safe_degc <= self.warmest_degc <= settings.high_degc:
+            raise SettingsError(
+                f"--warmest {self.warmest_degc:g} degC is not between safe_degc, {settings.safe_degc:g}, which is left "
+                f"behind each question, and high_degc, {settings.high_degc:g}"
+            )
+        return OvenSetup(settings.name, self.kind, settings.name, 0.0, 0.0, self.warmest_degc)
+
     def setup(self) -> Setup:
-        """Return what is tried. Raises SettingsError for a current that the channel or the resistor does not bear."""
+        """Return what is tried. Raises SettingsError for what the channel, the resistor or the oven does not bear."""
+        if self.kind == OVEN:
+            return self._oven_setup()
         name, at, top_a = self._tried()
         if not 0 < self.most_a <= top_a:
             raise SettingsError(f"the largest current of {self.channel or name} is {top_a * 1000:g} mA")

@@ -116,10 +116,10 @@ async def _found(
         return Found(Outcome.UNDECIDED, f"it could not be asked to its end: {err}", {"error": str(err)[:500]})
     finally:
         hands.bound = Bound(0.0, bound.ohm, 0.0, bound.ceiling_a)
-        await _switch_off(question, hands)
+        await _switch_off(question, hands, progress.setup.not_off)
 
 
-async def _switch_off(question: Question[Hands], hands: Hands) -> None:
+async def _switch_off(question: Question[Hands], hands: Hands, not_off: str) -> None:
     """See that nothing flows, also where somebody presses Ctrl-C again and again."""
     interrupted = False
     for _ in range(_IMPATIENT):
@@ -129,8 +129,8 @@ async def _switch_off(question: Question[Hands], hands: Hands) -> None:
         except asyncio.CancelledError:
             interrupted = True
         except DriverError as err:
-            raise StillOn(f"{question.name}: a current may still flow: {err}") from err
+            raise StillOn(f"{question.name}: {not_off}: {err}") from err
     else:
-        raise StillOn(f"{question.name}: a current may still flow: switching it off was broken off again and again")
+        raise StillOn(f"{question.name}: {not_off}: switching it off was broken off again and again")
     if interrupted:
         raise asyncio.CancelledError

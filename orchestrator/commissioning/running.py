@@ -11,7 +11,8 @@ from drivers.errors import SettingsError
 from orchestrator.clock.virtual import wall_time
 from orchestrator.commissioning import bench_file, chi660e, ct4008, mux, smu
 from orchestrator.commissioning.opening import OPENING
-from orchestrator.commissioning.order import CHI660E, CT4008, MUX, SMU, Commission
+from orchestrator.commissioning.order import CHI660E, CT4008, MUX, OVEN, SMU, Commission
+from orchestrator.commissioning.oven_setup import USUAL_WARMEST_DEGC
 from orchestrator.commissioning.page import page
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.procedure import commission
@@ -24,18 +25,28 @@ QUESTIONS: Mapping[str, Sequence[Question[Any]]] = {
     MUX: mux.QUESTIONS,
     SMU: smu.QUESTIONS,
 }
-"""The questions to each kind of instrument, in the order in which they are asked."""
+"""The questions to each kind of instrument that passes a current, in the order in which they are asked."""
+
+
+def questions_of(kind: str, warmest_degc: float = USUAL_WARMEST_DEGC) -> Sequence[Question[Any]]:
+    """Return the questions to a kind of instrument; those to an oven order no set point above a temperature."""
+    if kind != OVEN:
+        return QUESTIONS[kind]
+    # Its driver needs pymodbus, which is no part of a usual installation.
+    from orchestrator.commissioning import oven
+
+    return oven.questions(warmest_degc)
 
 
 def question_names(kind: str) -> list[str]:
     """Return the names of the questions to a kind of instrument."""
-    return [question.name for question in QUESTIONS[kind]]
+    return [question.name for question in questions_of(kind)]
 
 
 def listed(order: Commission, say: Callable[[str], None]) -> None:
     """Say what every question will do."""
     most_a = order.setup().most_a
-    for one in QUESTIONS[order.kind]:
+    for one in questions_of(order.kind, order.warmest_degc):
         say(f"{one.name}: {one.asks} {one.announcement(most_a)}")
 
 
@@ -49,7 +60,9 @@ def check_names(kind: str, names: Collection[str]) -> None:
 async def ask(order: Commission, person: Person, progress: Progress) -> list[Asked]:
     """Put the questions to the instrument. Raises what ``commission`` does, and ConnectionFailed."""
     async with OPENING[order.kind](order, person) as hands:
-        return await commission(QUESTIONS[order.kind], hands, person, progress, wall_time, order.only)
+        return await commission(
+            questions_of(order.kind, order.warmest_degc), hands, person, progress, wall_time, order.only
+        )
 
 
 @dataclass(frozen=True, slots=True)
