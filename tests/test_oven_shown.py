@@ -9,7 +9,6 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.summary import details
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.api.app import create_app
@@ -21,6 +20,7 @@ from orchestrator.clock.virtual import wall_time
 from orchestrator.runs.progress import Progress
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.temperature import CellTemperature
 from tests.api_client import TOKEN, answered
 from tests.oven_service_rig import OTHER, OUTSIDE, OVEN, WarmRack, running, until, warm, warm_rack

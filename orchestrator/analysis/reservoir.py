@@ -25,7 +25,7 @@ from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, PoweredStep
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.run_data import RunData
+    from orchestrator.tables.run_data import RunData
 
 _LI_CU = "li-cu"
 # Set charges are equal within this part: times and currents are written with a few digits.

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
-from orchestrator.analysis.run_data import Gap, RunData
-from orchestrator.analysis.run_steps import RunStep
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.events import EventKind
@@ -19,6 +17,8 @@ from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
 from orchestrator.store import Origins, RunRow, Store
 from orchestrator.store.step_names import names_of_run
+from orchestrator.tables.run_data import Gap, RunData
+from orchestrator.tables.run_steps import RunStep
 from protocols.step_names import CHECK_AGAIN, StepNames
 
 # The words with which events tell these states.
