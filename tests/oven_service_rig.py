@@ -17,7 +17,7 @@ from orchestrator.runs.run import Run
 from orchestrator.store import Store
 from protocols.temperature import CellTemperature
 from simulators.oven.cells_inside import CellsInside
-from simulators.oven.oven import SimulatedOven
+from simulators.oven.oven import OvenQuirks, SimulatedOven
 from tests.oven_rig import EUROTHERM, OvenRig
 from tests.rig import CHANNEL, Rig, li_li_program
 
@@ -71,10 +71,11 @@ async def warm_rack(
     probe: TemperatureProbe | None = None,
     *,
     is_cold: bool = False,
+    quirks: OvenQuirks | None = None,
     **changed: Any,  # noqa: ANN401 - settings of the oven
 ) -> AsyncIterator[WarmRack]:
     """Serve a rack whose channels 3 and 5 are in an oven that is at 60 degC, or ``is_cold``."""
-    ovens = OvenRig(places=[CHANNEL, OTHER], **changed)
+    ovens = OvenRig(quirks=quirks, places=[CHANNEL, OTHER], **changed)
     if not is_cold:
         ovens.oven.order(60.0, volatile=False)
         await asyncio.sleep(_SETTLES_S)

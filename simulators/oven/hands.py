@@ -43,6 +43,7 @@ class HandsAtOven:
             "set": oven.set_at_panel,
             "manual": lambda percent: oven.switch_to_manual(percent / 100.0),
             "drift": oven.let_sensor_drift,
+            "room": oven.change_room,
         }
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
