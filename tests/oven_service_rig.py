@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.temperatures import TemperatureProbe, TemperatureReading
+from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.ovens import BenchOvens
 from orchestrator.rack.service import Service
@@ -71,6 +72,7 @@ async def warm_rack(
     probe: TemperatureProbe | None = None,
     *,
     is_cold: bool = False,
+    station: Station | None = None,
     quirks: OvenQuirks | None = None,
     **changed: Any,  # noqa: ANN401 - settings of the oven
 ) -> AsyncIterator[WarmRack]:
@@ -81,7 +83,7 @@ async def warm_rack(
         await asyncio.sleep(_SETTLES_S)
     probes = () if probe is None else ((5.0, probe),)
     bench = BenchOvens(tuple(zip(ovens.settings, ovens.drivers, strict=True)), probes)
-    service = Service(store, [rig.tester], ovens=bench)
+    service = Service(store, [rig.tester], station=station, ovens=bench)
     cells = CellsInside(ovens.oven, rig.bench.tester, [CHANNEL, OTHER])
     tasks = [asyncio.ensure_future(service.run()), asyncio.ensure_future(cells.follow())]
     await asyncio.sleep(10.0)
