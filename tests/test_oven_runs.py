@@ -334,7 +334,7 @@ async def test_who_ends_leaves_no_oven_hot_for_nobody(rig: Rig, store: Store) ->
     async with ovens.watching():
         watch = ovens.of(CHANNEL)
         assert watch is not None
-        await watch.order(60.0, "a run")
+        await watch.orders.order(60.0, "a run")
     assert there.oven.target_degc == 60.0
     await ovens.rest()
     assert there.oven.target_degc == 25.0

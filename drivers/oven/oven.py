@@ -54,7 +54,7 @@ class ModbusOven:
         self._link = link
         self._clock = clock
         self._controller = Controller(settings, link)
-        self._judge = FaultJudge()
+        self._judge = FaultJudge(settings.still_s)
         self._is_open = False
         # What was ordered last and confirmed, and what of the controller's own ramp an order has replaced.
         self._ordered_degc: float | None = None

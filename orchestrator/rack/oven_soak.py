@@ -11,7 +11,8 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.events.run_words import SOAKING
-from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.oven_orders import temperature_of
+from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.rack.place_temperatures import OLDEST_S
 from orchestrator.runs.run import Run
 from orchestrator.states import SoakLeft
@@ -52,7 +53,7 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
         if too_hot := watch.too_hot:
             return too_hot
         problem = await _order(run, watch, wanted)
-        if not problem and not watch.stands_still and soaked_s(watch, wanted) >= wanted.soak_s:
+        if not problem and not watch.sight.stands_still and soaked_s(watch, wanted) >= wanted.soak_s:
             _soaked(run, watch, wanted, began_s)
             return ""
         if loop.time() >= until_s:
@@ -72,17 +73,17 @@ def _say_left(run: Run, soak_left_s: float) -> None:
 
 async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
     """Order the set point; return what keeps the oven from being there for now, empty for nothing. Raises CannotRun."""
-    if watch.is_left_safe:
+    if watch.sight.is_left_safe:
         # Ordered again and again in turn with the safe one, it would wear the controller's memory and heat on.
-        return watch.problem
+        return watch.sight.problem
     try:
-        await watch.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
+        await watch.orders.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
     except CannotRun:
         raise
     except DriverError as err:
         # Not sent, refused, not confirmed or of unknown outcome: what is there is compared before it is sent again.
         return str(err)
-    return watch.problem
+    return watch.sight.problem
 
 
 def soaked_s(watch: OvenWatch, wanted: CellTemperature) -> float:
@@ -120,11 +121,11 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
 
         soaking, 52.3 degC of 60 degC, about 25 min left
     """
-    reading = watch.reading
+    reading = watch.sight.reading
     degc = None if reading is None else reading.temperature_degc
     if degc is None:
-        return f"{SOAKING}: {watch.problem}"
-    if watch.stands_still:
+        return f"{SOAKING}: {watch.sight.problem}"
+    if watch.sight.stands_still:
         return f"{SOAKING}: the sensor of {watch.name} shows {degc:.1f} degC and does not move while its heater does"
     return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
 
@@ -138,7 +139,8 @@ def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:
 def _soaked(run: Run, watch: OvenWatch, wanted: CellTemperature, began_unix_s: float) -> None:
     took_s = wall_time() - began_unix_s
     within = f"{watch.name} has been within {wanted.tolerance_k:g} K of {wanted.target_degc:g} degC"
-    beside = "".join(f"; {place} shows {degc:.1f} degC" for place, degc in watch.beside.items())
-    data = {"oven": watch.name, "target_degc": wanted.target_degc, "took_s": round(took_s), "beside_degc": watch.beside}
+    seen = watch.sight.beside
+    beside = "".join(f"; {place} shows {degc:.1f} degC" for place, degc in seen.items())
+    data = {"oven": watch.name, "target_degc": wanted.target_degc, "took_s": round(took_s), "beside_degc": seen}
     run.journal.note(EventKind.SOAKED, f"{within} for {duration_words(wanted.soak_s)}{beside}", data)
     run.say("")

@@ -45,6 +45,7 @@ class HandsAtOven:
             "manual": lambda percent: oven.switch_to_manual(percent / 100.0),
             "drift": oven.let_sensor_drift,
             "alarm": oven.set_alarm,
+            "room": oven.change_room,
         }
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

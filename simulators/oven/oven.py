@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from simulators.oven.condition import Faults, Memory, NotAccepted, OvenQuirks
 from simulators.oven.regulator import Pid, PidParameters, ramped
@@ -290,6 +291,11 @@ class SimulatedOven:
         """Close the door."""
         self._changed()
         self.heat.door_is_open = False
+
+    def change_room(self, degc: float) -> None:
+        """Let the room around the oven have another temperature, as at night."""
+        self._changed()
+        self.heat.parameters = replace(self.heat.parameters, room_degc=degc)
 
     def cut_power(self) -> None:
         """Take the mains away from controller and heater; a heater that is stuck is off too."""
