@@ -6,14 +6,18 @@ import asyncio
 
 import pytest
 
-from drivers.errors import NotConfirmed, OutcomeUnknown
+from drivers.errors import ConnectionFailed, NotConfirmed, OutcomeUnknown
+from drivers.smu import SmuSource
+from drivers.smu.links import StreamLink
 from drivers.sources import Drive, Held
+from drivers.transport.line import Streams
 from tests.scpi_peer import Spoilt
 from tests.smu_by_script import (
     DISCHARGE,
     INTERVAL_S,
     discharging,
     peer_of,
+    settings,
     source_of,
 )
 
@@ -39,6 +43,23 @@ async def test_a_line_that_nobody_asked_for_spoils_the_line() -> None:
             assert (await source.read()).voltage_v == 3.3121
             await asyncio.sleep(0.2)
         assert peer.connections == 2
+
+
+async def test_what_comes_before_the_first_question_is_no_identity() -> None:
+    """A line that is there as soon as a connection stands was not asked for: nothing is asked on that connection."""
+    peer = peer_of()
+    peer.greeting = f"{peer.identity}\n".encode()
+
+    async def connect() -> Streams:
+        streams = await peer.connect()
+        await asyncio.sleep(0.1)
+        return streams
+
+    source = SmuSource(settings(), StreamLink("memory", connect), 1.0)
+    with pytest.raises(ConnectionFailed, match="which nobody asked for"):
+        await source.open()
+    assert peer.said == []
+    await source.close()
 
 
 SPOILT = {

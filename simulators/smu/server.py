@@ -158,7 +158,9 @@ class SimulatedSmu:
             writer.close()
 
     def _refuses(self) -> bool:
-        occupied = bool(self._writers - self._swallowed) and self.quirks.second_client is SecondClient.REFUSED
+        # A port that holds on to a client serves one, also before it has seen that one go.
+        serves_one = self.quirks.second_client is SecondClient.REFUSED or self.quirks.port_hangs_after_disconnect
+        occupied = bool(self._writers - self._swallowed) and serves_one
         return self.wire.refuses or self._port_hangs or occupied or not self.instrument.unit.powered
 
     def _client_has_gone(self) -> None:
