@@ -127,6 +127,19 @@ class SmuSource:
         dialect = self._dialect
         await self._orders.read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
 
+    async def ask(self, *lines: str) -> str:
+        """Send lines that no run sends, while the output is off, and return the answer to the last one.
+
+        For a commissioning, which learns what documents leave open. Raises NotConfirmed with the output on.
+        """
+        async with self._turn():
+            await self._ready()
+            if switch(await self._session.ask(_ASK_OUTPUT)):
+                raise NotConfirmed(f"{self.name}: its output is on, and nothing but a reading is asked of it then")
+            for line in lines[:-1]:
+                await self._session.link.send(line, self._settings.reply_timeout_s)
+            return await self._session.ask(lines[-1])
+
     async def adjust(self, drive: Drive) -> None:
         """Change level and limit in the ranges that are set, the smaller limit first, and read both back."""
         async with self._turn():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
@@ -13,7 +14,7 @@ from drivers.mux import RelayMultiplexer
 from drivers.neware.opening import build_tester
 from drivers.neware.tester import NewareTester
 from drivers.smu import SmuSource
-from drivers.smu.links import StreamLink
+from drivers.smu.links import Link, StreamLink
 from drivers.smu.opening import link_to
 from drivers.thermometer import LineThermometer
 from orchestrator.bench.opening import open_tester_of
@@ -31,7 +32,8 @@ from orchestrator.commissioning.mux import SwitchHands
 from orchestrator.commissioning.order import CHI660E, CT4008, MUX, OVEN, SIMULATED_AT, SMU, Commission
 from orchestrator.commissioning.people import Person, ReadsForThem
 from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
-from orchestrator.commissioning.smu import SourceHands
+from orchestrator.commissioning.smu_hands import WATCH_S, SourceHands
+from orchestrator.commissioning.smu_simulated import AtSimulatedMeter
 from orchestrator.commissioning.tester_hands import TesterHands
 
 if TYPE_CHECKING:
@@ -107,12 +109,15 @@ async def _switch(order: Commission, person: Person) -> AsyncIterator[SwitchHand
 async def _source_meter(order: Commission, person: Person) -> AsyncIterator[SourceHands]:
     settings = order.source_meter()
     unit = settings.unit(order.at)
-    link = link_to(unit)
+
+    link: Callable[[], Link] = partial(link_to, unit)
     if order.bench is None:
-        link = StreamLink(unit.resource, smu_on_a_resistor(unit, order.ohm), unit.line_end)
-    source = SmuSource(unit, link, settings.decision_timeout_s)
+        connect, do = smu_on_a_resistor(unit, order.ohm)
+        person = AtSimulatedMeter(person, do)
+        link = partial(StreamLink, unit.resource, connect, unit.line_end)
+    source = SmuSource(unit, link(), max(settings.decision_timeout_s, WATCH_S))
     try:
-        yield SourceHands(source, settings, order.at, order.ohm, order.most_a)
+        yield SourceHands(source, settings, order.at, order.ohm, order.most_a, person, link)
     finally:
         await source.close()
 

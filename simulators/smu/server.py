@@ -83,6 +83,7 @@ class SimulatedSmu:
         self._waits_for_trigger = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._held_until_s = 0.0
+        self._silence: asyncio.TimerHandle | None = None
         self._port_hangs = False
         self._swallowed: set[asyncio.StreamWriter] = set()
 
@@ -202,6 +203,7 @@ class SimulatedSmu:
     def _take(self, line: str, lines: asyncio.Queue[str | None]) -> None:
         """Queue a line; one that ends a 2400's trigger model, or lets it go on, acts now (section 1.10)."""
         self.received.append(line)
+        self._hear()
         if self._pausing is not None and self.instrument.hears_while_busy(line):
             if not line.upper().startswith("*TRG"):
                 self._clear()
@@ -209,6 +211,17 @@ class SimulatedSmu:
                 self._go_on()
                 return
         lines.put_nowait(line)
+
+    def _hear(self) -> None:
+        """Begin the silence anew after which the output goes off."""
+        if self._silence is not None:
+            self._silence.cancel()
+        if (silent_s := self.quirks.off_after_silence_s) is not None:
+            self._silence = asyncio.get_running_loop().call_later(silent_s / self._speed, self._switch_off_unheard)
+
+    def _switch_off_unheard(self) -> None:
+        if self.instrument.unit.powered:
+            self.instrument.unit.switch_off()
 
     def _go_on(self) -> None:
         if self._pausing is not None and not self._pausing.done():
