@@ -56,7 +56,12 @@ POINTS: Mapping[str, Sequence[Any]] = {
 class LoggedOven(SimulatedOven):
     """An oven that remembers the highest set point that was ordered, and the hottest air."""
 
-    highest_order_degc = -999.0
+    highest_order_degc = hottest_degc = -999.0
+
+    def advance(self) -> None:
+        """Note the air."""
+        super().advance()
+        self.hottest_degc = max(self.hottest_degc, self.heat.air_degc)
 
     def order(self, degc: float, *, volatile: bool) -> None:
         """Note a local set point."""

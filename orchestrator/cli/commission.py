@@ -126,10 +126,11 @@ def commission(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Try an instrument on a resistor, or an empty oven, before its first cell.
+    """Try an instrument on a resistor before its first cell.
 
     It finds out what the manuals leave open and writes it into the bench file. Each question says what it will do, and
-    the largest current, before it does it. Interrupted, it goes on where it was. Status 1: something is wrong or open.
+    the largest current or set point, before it does it; an oven is tried without cells. Interrupted, it goes on where
+    it was. Status 1: something is wrong or open.
     """
     need("commission")
     if kind is Kind.OVEN:

@@ -20,8 +20,8 @@ from orchestrator.commissioning.questions import Found, Outcome, Question
 
 STEP_K = 5.0
 """The step of a commissioning: enough to see how an oven heats, and no cell's concern."""
-MARGIN_K = 3.0
-"""So far above a set point a well set oven does not go (reference smu-and-ovens, section 23: 1.5 K in a step of 37)."""
+MARGIN_K = 5.0
+"""So far above a set point the air of a well set oven does not go; its sensor lags (section 23 of the reference)."""
 _FAR_K = 1.0
 """A set point that is tried differs from the one before by so much, which every display shows."""
 _ATTEMPTS, _PAUSE_S = 3, 5.0
@@ -132,10 +132,11 @@ class OvenHands:
         return degc
 
     async def other_set_point(self) -> float:
-        """Return a whole set point just above the oven's temperature that is not the present one."""
-        reading = await self.read()
-        near = float(round((reading.temperature_degc or self.settings.safe_degc) + _FAR_K))
-        return near if abs(near - reading.target_degc) >= _FAR_K else near + 2 * _FAR_K
+        """Return a set point beside the safe one that is not the present one: it heats nothing to speak of."""
+        there, safe = (await self.read()).target_degc, self.settings.safe_degc
+        up = 1 if safe + 2 * _FAR_K <= min(self.warmest_degc, self.settings.high_degc) else -1
+        near = safe + up * _FAR_K
+        return near if abs(near - there) >= _FAR_K else near + up * _FAR_K
 
     async def watch(
         self, shows: Callable[[OvenReading], bool], within_s: float, every_s: float = 0.0

@@ -21,6 +21,8 @@ SHOWN_SET_POINT = "What set point does the oven's display show?"
 _SLOW_S = 5.0
 _NEAR_K = 1.0
 """A display without decimals, and half a minute between it and the wire."""
+_COARSE = 0.2
+"""Meanings of a number are a factor of ten apart, and an oven moves while they are tried."""
 _SCALES = (1.0, 0.1, 0.01, 0.001)
 _ASKED_TIMES = 20
 _TIMEOUT_FACTOR = 4.0
@@ -77,13 +79,26 @@ async def scale(hands: OvenHands) -> Found:
             evidence[said] = str(err)[:300]
             continue
         evidence[said] = "none" if found is None else found
-        if found is not None and abs(found - shown) <= _NEAR_K:
+        if found is None or abs(found - shown) > _COARSE * abs(shown):
+            continue
+        if abs(found - shown) > _NEAR_K:
+            # It may have moved meanwhile.
+            shown = hands.person.reads(SHOWN, "degC") or 0.0
+            found = await _temperature(hands, changes)
+            evidence[f"{said}, once more"], evidence["then_shown_degc"] = found, shown
+        if abs(found - shown) <= 2 * _NEAR_K:
             settings = tuple(Setting((name,), value) for name, value in changes.items())
             fixed = "; the decimals of its display must not be changed any more" if "scale" in changes else ""
             told = f"{found:g} degC on the wire where {shown:g} are shown, {said}{fixed}"
             return Found(Outcome.FOUND, told, evidence, {"fits_display": True, **changes}, settings)
     told = f"no number on the wire is the {shown:g} degC of the display: its register map is another one"
     return Found(Outcome.WRONG, told, evidence)
+
+
+async def _temperature(hands: OvenHands, changes: dict[str, Any]) -> float:
+    """Return the temperature on the wire, 0 K where there is none."""
+    found = (await (await hands.driver(**changes)).read()).temperature_degc
+    return -273.15 if found is None else found
 
 
 def _meanings(hands: OvenHands) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,7 @@ class SimulatedController:
         self.writes = 0
         self.silent_after_writes: int | None = None
         self.has_float_area = self.table.float_area is not None
-        self._spare = 0.0
+        self.spare = 0.0
         self._setters: dict[str, Callable[[float], None]] = {
             "target": self._order,
             "spare": self._keep,
@@ -288,7 +288,7 @@ class SimulatedController:
             "manual": lambda: oven.is_manual,
             "is_remote": lambda: oven.is_remote,
             "decimals": lambda: oven.quirks.decimals,
-            "spare": lambda: self._spare,
+            "spare": lambda: self.spare,
         }
         return float(shown[name]())
 
@@ -338,7 +338,7 @@ class SimulatedController:
 
     def _keep(self, value: float) -> None:
         """Take a number that has nothing to do with the oven."""
-        self._spare = value
+        self.spare = value
 
     def _order_output(self, percent: float) -> None:
         if not self.oven.is_manual:
