@@ -110,11 +110,16 @@ def test_runs_on_an_instrument_that_was_never_tried_are_warned_of(
     assert (check.outcome, words in check.sentence) == (outcome, True)
 
 
-def test_command_tries_the_simulated_bench_and_keeps_yes_from_a_real_one(tmp_path: Path) -> None:
-    """On the simulated bench every question is answered; on a real one nobody agrees to everything beforehand."""
-    tried = cellrig("commission", "ct4008", "--channel", "21-1-3", "--simulate", "--yes", "--json", "--by", "ada")
+@pytest.mark.parametrize("kind", ["ct4008", "mux", "smu"])
+def test_newcomer_tries_each_kind_without_an_instrument(kind: str) -> None:
+    """On the simulated bench every question is answered, without a channel to name; and none is left open."""
+    tried = cellrig("commission", kind, "--simulate", "--yes", "--json", "--by", "ada")
     told = json.loads(tried.stdout)
     assert (tried.returncode, {one["found"]["outcome"] for one in told["asked"]}) == (0, {"found"})
+
+
+def test_real_bench_needs_a_person_for_each_question(tmp_path: Path) -> None:
+    """On a real bench nobody agrees to everything beforehand, and no more flows than the channel bears."""
     real = ("commission", "ct4008", "--channel", "21-1-3", "--bench", str(bench_file(tmp_path)))
     refused(cellrig(*real, "--yes"), 2, "--yes is for simulated benches")
     refused(cellrig(*real), 2, "a person must be at the terminal")

@@ -282,9 +282,15 @@ async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float)
 
 @asynccontextmanager
 async def open_simulated_chi(
-    simulated: SimulatedBench, name: str, periods_s: Mapping[str, float] | None = None
+    simulated: SimulatedBench,
+    name: str,
+    periods_s: Mapping[str, float] | None = None,
+    cfg: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[tuple[Chi660eSettings, Callable[[Chi660eSettings], Chi660ePotentiostat]]]:
-    """Put the program of a CHI660E beside the rack's leads; give its settings, and what makes a driver by settings."""
+    """Put the program of a CHI660E beside the rack's leads; give its settings, and what makes a driver by settings.
+
+    ``cfg`` are settings of the simulated program.
+    """
     from simulators.chi660e.control_socket import BenchControl
     from simulators.chi660e.launching import Launcher
 
@@ -293,11 +299,22 @@ async def open_simulated_chi(
     with tempfile.TemporaryDirectory(prefix="cellrig-jobs-", dir=jobs_place()) as folder:
         screen = Path(folder) / "screen.json"
         settings = simulated_chi_settings(Path(folder), name).model_copy(update=dict(periods_s or {}))
-        start = Launcher(control, screen=screen)
+        start = Launcher(control, cfg=_cfg(Path(folder), cfg or {}), screen=screen)
         try:
             yield settings, lambda changed: Chi660ePotentiostat(changed, wall_time, start, partial(_popups_on, screen))
         finally:
             await control.close()
+
+
+def _cfg(folder: Path, cfg: Mapping[str, Any]) -> Path | None:
+    """Write the settings of the simulated program; None where they are those of a fresh installation."""
+    if not cfg:
+        return None
+    import tomlkit
+
+    path = folder / "cfg.toml"
+    path.write_text(tomlkit.dumps(cfg), encoding="utf-8")
+    return path
 
 
 def jobs_place(*others: Path) -> Path:
