@@ -134,7 +134,7 @@ class SmuSource:
         """
         async with self._turn():
             await self._ready()
-            if switch(await self._session.ask(_ASK_OUTPUT)):
+            if switch(await self._session.ask(ASK_OUTPUT)):
                 raise NotConfirmed(f"{self.name}: its output is on, and nothing but a reading is asked of it then")
             for line in lines[:-1]:
                 await self._session.link.send(line, self._settings.reply_timeout_s)
