@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from benchmarks.commissioning.draws import Flips, pairwise
+from benchmarks.commissioning.ovens import SAFE_DEGC, SWITCHES, WARMEST_DEGC, OvenAtHand, usual, written, wrong_of
+from benchmarks.commissioning.resistor import Operator
 from orchestrator.bench.settings import load_bench
 from orchestrator.commissioning import bench_file as bench_file_writer
 from orchestrator.commissioning.oven import questions
@@ -18,18 +20,15 @@ from orchestrator.commissioning.questions import Outcome
 from orchestrator.commissioning.running import question_names
 from simulators.faults import Fault, Spoil
 from tests.bench_files import bench_file
-from tests.commissioning_oven_rig import POINTS, SAFE_DEGC, WARMEST_DEGC, OvenAtHand, missed, usual, written
-from tests.commissioning_rig import Operator
-from tests.pairwise import pairwise_of
 
 
-@pytest.mark.parametrize("points", pairwise_of(POINTS), ids=lambda points: points["model"])
-async def test_every_open_point_of_an_oven_is_found(points: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("flips", pairwise(SWITCHES), ids=lambda flips: flips["model"])
+async def test_every_open_point_of_an_oven_is_found(flips: Flips) -> None:
     """In each pair of points all are found and written, no order is above 40 degC, and the safe set point is left."""
-    there = OvenAtHand(points)
+    there = OvenAtHand(flips)
     asked = await there.commissioned()
     assert [one.question for one in asked] == question_names("oven")
-    assert missed(points, asked) == []
+    assert wrong_of(flips, asked) == []
     assert there.oven.highest_order_degc <= WARMEST_DEGC
     assert there.oven.hottest_degc <= WARMEST_DEGC
     assert there.oven.target_degc == SAFE_DEGC

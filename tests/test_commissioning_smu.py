@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from benchmarks.commissioning.draws import Flips, pairwise
+from benchmarks.commissioning.meters import SET_WITHIN, SWITCHES, MeterAtHand, usual, wrong_of
+from benchmarks.commissioning.resistor import MOST_A, OHM, LoggedResistor, Operator
 from orchestrator.commissioning.questions import Outcome
 from orchestrator.commissioning.running import question_names
 from orchestrator.commissioning.smu import QUESTIONS
 from simulators.faults import Fault, Spoil
-from tests.commissioning_rig import MOST_A, OHM, LoggedResistor, Operator
-from tests.commissioning_smu_rig import POINTS, MeterAtHand, missed, usual
-from tests.pairwise import pairwise_of
-
-_SET_WITHIN = 1.002
-"""The unit's own error of setting."""
 
 
-@pytest.mark.parametrize("points", pairwise_of(POINTS), ids=lambda points: str(points["model"]))
-async def test_every_open_point_of_a_source_meter_is_found(points: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("flips", pairwise(SWITCHES), ids=lambda flips: str(flips["model"]))
+async def test_every_open_point_of_a_source_meter_is_found(flips: Flips) -> None:
     """In each pair of points all are found and written, no more flows than 1 mA, and the output is off behind it."""
-    there = MeterAtHand(points)
+    there = MeterAtHand(flips)
     asked = await there.commissioned()
     assert [one.question for one in asked] == question_names("smu")
-    assert missed(points, asked) == []
-    assert 0.99 * MOST_A < there.resistor.most_a <= _SET_WITHIN * MOST_A
+    assert wrong_of(flips, asked) == []
+    assert 0.99 * MOST_A < there.resistor.most_a <= SET_WITHIN * MOST_A
     assert not there.output_on
 
 
@@ -44,7 +40,7 @@ async def test_what_speaks_against_a_source_meter_ends_its_commissioning(questio
     there = MeterAtHand(usual(), **quirk)
     asked = await there.commissioned()
     assert (asked[-1].question, asked[-1].found.outcome) == (question, Outcome.WRONG)
-    assert there.resistor.most_a <= _SET_WITHIN * 0.05 * MOST_A
+    assert there.resistor.most_a <= SET_WITHIN * 0.05 * MOST_A
     assert not there.output_on
 
 

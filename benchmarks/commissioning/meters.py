@@ -1,4 +1,4 @@
-"""Simulated source meters that differ in every open point, on a resistor, at a commissioning."""
+"""Simulated source meters that differ in every open point, on a resistor, and what must be found of each."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.commissioning.draws import Flips, Switches, misses
+from benchmarks.commissioning.resistor import MOST_A, OHM, LoggedResistor, Operator
 from drivers.smu import SmuModel, SmuSettings, SmuSource
 from drivers.smu.links import StreamLink
 from drivers.transport.line import Streams
@@ -21,7 +23,6 @@ from simulators.memory_streams import connect_memory
 from simulators.smu import Quirks, SimulatedSmu
 from simulators.smu.control import HandsAtUnits
 from simulators.smu.settings import ErrorFormat, OpenSense, ReadWhenOff, SecondClient
-from tests.commissioning_rig import MOST_A, OHM, LoggedResistor, Operator
 
 CHANNEL = "smu-1"
 _NO_SUCH_RANGE_A = 5e-4
@@ -50,13 +51,15 @@ _OF_QUIRKS: Mapping[str, Sequence[Any]] = {
     "split_replies": _BOTH,
     "reading_more_s": (0.0, 0.22),
 }
-POINTS: Mapping[str, Sequence[Any]] = {
+SWITCHES: Switches = {
     "model": tuple(SmuModel),
     "power_on_is_open": _BOTH,
     "has_a_range_too_many": _BOTH,
     **_OF_QUIRKS,
 }
 """Every open point of a source meter that can be asked on a resistor, or that must not mislead, and how it may be."""
+SET_WITHIN = 1.002
+"""A unit's own error of setting; what is ordered is never above what was announced."""
 
 
 class MeterAtHand:
@@ -112,9 +115,9 @@ class MeterAtHand:
             await source.close()
 
 
-def usual(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - points of any kind
+def usual(**changed: Any) -> Flips:  # noqa: ANN401 - points of any kind
     """Return a 2450 with the first of each other point, and ``changed`` ones."""
-    return {name: values[0] for name, values in POINTS.items()} | {"model": SmuModel.KEITHLEY_2450} | changed
+    return {name: values[0] for name, values in SWITCHES.items()} | {"model": SmuModel.KEITHLEY_2450} | changed
 
 
 def expected_facts(points: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,26 +148,29 @@ def expected_settings(points: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that a commissioning must write, but for times, which are measured."""
     settings: dict[str, Any] = {}
     if points["has_a_range_too_many"]:
-        settings["current_ranges_a"] = list(_RANGES_A)
+        settings["units.current_ranges_a"] = list(_RANGES_A)
     if not points["output_stays_on_disconnect"] and points["off_after_silence_s"] is not None:
-        settings["host_loss"] = "stops"
+        settings["units.host_loss"] = "stops"
     return settings
 
 
-def missed(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
-    """Return what of the points was not found, or wrongly."""
-    facts = {name: value for one in asked for name, value in one.found.facts.items()}
-    found = {str(setting.path[-1]): setting.value for one in asked for setting in one.found.settings}
-    slower = {name: found.pop(name) for name in ("interval_s", "decision_timeout_s") if name in found}
-    wrong = [f"{name}: {facts.get(name)}" for name, value in expected_facts(points).items() if facts.get(name) != value]
+def wrong_of(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
+    """Return what of the points was not found, or wrongly, or would be written wrong."""
+    nothing = dict.fromkeys(("units.current_ranges_a", "units.host_loss"))
+    wrong = misses(asked, expected_facts(points), nothing | expected_settings(points))
     wrong += [
         f"{one.question}: {one.found.concluded}"
         for one in asked
         if one.found.outcome not in (Outcome.FOUND, Outcome.LEFT_OUT)
     ]
-    wanted = expected_settings(points)
-    wrong += [
-        f"setting {name}: {found.get(name)}" for name in {**wanted, **found} if found.get(name) != wanted.get(name)
-    ]
-    too_slow = facts.get("reading_time_s", 0.0) >= SmuSettings.model_fields["interval_s"].default
-    return wrong + ([] if too_slow == bool(slower) else [f"interval: {slower}"])
+    facts = {name: value for one in asked for name, value in one.found.facts.items()}
+    slower = {"interval_s"} & {setting.name for one in asked for setting in one.found.settings}
+    too_slow = float(facts.get("reading_time_s", 0.0)) >= SmuSettings.model_fields["interval_s"].default
+    return wrong + ([] if too_slow == bool(slower) else ["the interval does not fit the time of readings"])
+
+
+async def missed(flips: Flips) -> tuple[list[str], float]:
+    """Commission one source meter; return what was not found or is left on, and the largest current."""
+    there = MeterAtHand(flips)
+    wrong = wrong_of(flips, await there.commissioned())
+    return wrong + (["its output is on"] if there.output_on else []), there.resistor.most_a

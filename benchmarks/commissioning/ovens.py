@@ -1,4 +1,4 @@
-"""Simulated ovens that differ in every open point, at a commissioning of an oven."""
+"""Simulated ovens that differ in every open point, and what must be found of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.commissioning.draws import Flips, Switches, misses
+from benchmarks.commissioning.resistor import Operator
 from drivers.oven.opening import ovens_of
 from drivers.oven.settings import LinkSettings, OvenSettings
 from drivers.transport.line import Lines, StreamLine, Streams
@@ -24,14 +26,14 @@ from simulators.oven.controller import ControllerQuirks, SimulatedController, co
 from simulators.oven.hands import HandsAtOven
 from simulators.oven.line import LineQuirks, OvenLine
 from simulators.oven.oven import OvenQuirks, SimulatedOven
-from tests.commissioning_rig import Operator
-from tests.oven_rig import EUROTHERM, OMRON, UNITS, settings_of
 
+EUROTHERM, OMRON = "eurotherm-3216", "omron-e5cc"
+_UNITS = {EUROTHERM: 32, OMRON: 33}
 WARMEST_DEGC = 40.0
 SAFE_DEGC = 25.0
 _LOW_DEGC, _HIGH_DEGC = -10.0, 85.0
 
-POINTS: Mapping[str, Sequence[Any]] = {
+SWITCHES: Switches = {
     "model": (EUROTHERM, OMRON),
     "decimals": (0, 1, 2),
     "floats": ("high", "low", "none"),
@@ -112,15 +114,15 @@ class OvenAtHand:
         if model == EUROTHERM and it["mode"] == "another":
             self.controller.registers[199] = ("constant 7", "word")
         self.line = OvenLine([self.controller], LineQuirks(reply_delay_s=it["reply_delay_s"]))
-        self.settings = settings_of(
-            model,
+        self.settings = OvenSettings(
             name="oven",
+            model=model,
+            link=LinkSettings(port="memory", unit=_UNITS[model], parity="N"),
             low_degc=_LOW_DEGC,
             high_degc=_HIGH_DEGC,
             safe_degc=SAFE_DEGC,
             set_point=it["set_point"],
             poll_period_s=10.0,
-            link={"port": "memory", "unit": UNITS[model], "parity": "N"},
         )
 
     def lines_of(self, link: LinkSettings) -> Lines:
@@ -157,9 +159,9 @@ class OvenAtHand:
             await there.close()
 
 
-def usual(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 - points of any kind
+def usual(**changed: Any) -> Flips:  # noqa: ANN401 - points of any kind
     """Return the first of each point, and ``changed`` ones."""
-    return {name: values[0] for name, values in POINTS.items()} | changed
+    return {name: values[0] for name, values in SWITCHES.items()} | changed
 
 
 def falls_back(points: Mapping[str, Any]) -> bool:
@@ -197,7 +199,7 @@ def expected_settings(points: Mapping[str, Any]) -> dict[str, Any]:
     is_eurotherm = points["model"] == EUROTHERM
     settings: dict[str, Any] = {}
     if points["parity"] != "N":
-        settings["parity"] = points["parity"]
+        settings["link.parity"] = points["parity"]
     if points["high_degc"] < _HIGH_DEGC:
         settings["high_degc"] = points["high_degc"]
     if is_eurotherm and points["floats"] == "low":
@@ -211,21 +213,27 @@ def expected_settings(points: Mapping[str, Any]) -> dict[str, Any]:
 
 def written(asked: Sequence[Asked]) -> dict[str, Any]:
     """Return the settings that follow from answers, those of time left out, which are measured."""
-    found = {str(setting.path[-1]): setting.value for one in asked for setting in one.found.settings}
-    return {name: value for name, value in found.items() if name not in {"reply_timeout_s", "refresh_s"}}
+    found = {setting.name: setting.value for one in asked for setting in one.found.settings}
+    return {name: value for name, value in found.items() if name not in ("link.reply_timeout_s", "refresh_s")}
 
 
-def missed(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
-    """Return what of the points was not found, or wrongly."""
-    facts = {name: value for one in asked for name, value in one.found.facts.items()}
-    found = written(asked)
-    wrong = [f"{name}: {facts.get(name)}" for name, value in expected_facts(points).items() if facts.get(name) != value]
-    wanted = expected_settings(points)
-    wrong += [
+def wrong_of(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
+    """Return what of the points was not found, or wrongly, or would be written wrong."""
+    nothing = dict.fromkeys(written(asked))
+    wrong = misses(asked, expected_facts(points), nothing | expected_settings(points))
+    return wrong + [
         f"{one.question}: {one.found.concluded}"
         for one in asked
         if one.found.outcome not in (Outcome.FOUND, Outcome.LEFT_OUT)
     ]
-    return wrong + [
-        f"setting {name}: {found.get(name)}" for name in {**wanted, **found} if found.get(name) != wanted.get(name)
-    ]
+
+
+async def missed(flips: Flips) -> tuple[list[str], float]:
+    """Commission one oven; return what was not found or is left set otherwise, and the hottest that its air was."""
+    there = OvenAtHand(flips)
+    wrong = wrong_of(flips, await there.commissioned())
+    if there.oven.highest_order_degc > WARMEST_DEGC:
+        wrong.append(f"{there.oven.highest_order_degc:g} degC were ordered")
+    if there.oven.target_degc != SAFE_DEGC or there.oven.is_standby:
+        wrong.append(f"it is left at {there.oven.target_degc:g} degC")
+    return wrong, there.oven.hottest_degc
