@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def write_bdf_parquet(source: RunSource, output: Output, name: str) -> None:
 
     with pq.ParquetWriter(table.path, schema, compression="zstd", compression_level=_ZSTD_LEVEL) as writer:
         write_all(table.batches(), write)
-        writer.add_key_value_metadata({PARQUET_KEY: encoded(table.facts()).encode()})
+        writer.add_key_value_metadata({PARQUET_KEY: table.sidecar_text.encode()})
     table.finish()
 
 
@@ -79,8 +80,12 @@ class _Table:
             if fit.height:
                 yield fit
 
-    def facts(self) -> dict[str, Any]:
-        """Return the text of the sidecar. Raises NothingToExport for a table without rows."""
+    @cached_property
+    def sidecar_text(self) -> str:
+        """The text of the sidecar, once all rows are written. Raises NothingToExport for a table without rows."""
+        return encoded(self._facts())
+
+    def _facts(self) -> dict[str, Any]:
         if not self._fit.rows:
             more = f" ({self._fit.sentence})" if self._fit.why else ""
             raise NothingToExport(f"run {self._source.run_id} has no record with time, voltage and current{more}")
@@ -105,7 +110,7 @@ class _Table:
 
     def finish(self) -> None:
         """Write the sidecar, and tell a person what was left out."""
-        self._sidecar.write_text(encoded(self.facts()), encoding="utf-8")
+        self._sidecar.write_text(self.sidecar_text, encoding="utf-8")
         if self._fit.why:
             self._source.notes.append(f"{self._fit.sentence}: in {self._left_out_name}, and not in {self._name}")
 
