@@ -13,6 +13,7 @@ from orchestrator.cli import (
     cells,
     commission,
     demo,
+    export,
     extensions,
     morning,
     notices,
@@ -119,6 +120,15 @@ app.command(
         needs=_STORE,
     )
 )(plot.plot)
+app.command(
+    epilog=examples(
+        "cellrig export R000001 --to bdf-csv --store cellrig-simulated.db",
+        "cellrig export R000001 --to neware-csv -o A17.csv",
+        "cellrig export R000005 R000006 --to bdf-parquet -o tables/",
+        "cellrig export --list",
+        needs=_STORE,
+    )
+)(export.export)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(
