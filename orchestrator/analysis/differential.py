@@ -3,7 +3,8 @@
 dQ/dV (Ah/V): between two records the charge is spread evenly over the voltages from one to the other, and what all
 intervals put at a voltage is summed; a Gaussian with the standard deviation ``smoothing_v`` smooths the sum. Nothing is
 divided by a difference of voltages, so that noise, plateaus and a voltage that runs back make no spikes, and the area
-under the curve is the charge exactly. A Gaussian moves no symmetric peak; one that is narrower than ``smoothing_v``
+under the curve is the charge exactly. A peak lies at the top of the Gaussian that fits it down to ``TOP`` of its
+height. A Gaussian moves no symmetric peak; one that is narrower than ``smoothing_v``
 comes out as wide as that. Steps that hold a voltage are left out: all their charge would lie at one voltage.
 
 dV/dQ (V/Ah): the mean voltage over each of ``points`` equal parts of the charge, smoothed by a Gaussian with the
@@ -32,6 +33,9 @@ SMOOTHING = 0.005
 POINTS = 1000
 LEAST_HEIGHT = 0.05
 """Part of the highest peak, by which a peak stands above the valleys beside it."""
+
+TOP = 0.7
+"""Part of a peak's height down to which it is fitted, where its place and height are read off."""
 
 # Points of the voltage axis in a standard deviation of the smoothing: a Gaussian is summed to 1e-6 with so many.
 _PER_DEVIATION = 5
@@ -208,8 +212,18 @@ def _peaks(values: Floats, least: float) -> list[int]:
 
 
 def _top(x: Floats, y: Floats, at: int) -> tuple[float, float]:
-    """Return the top of the parabola through a peak and its neighbours."""
-    left, top, right = y[at - 1 : at + 2]
-    bend = left - 2 * top + right
-    shift = 0.5 * (left - right) / bend if bend else 0.0
-    return float(x[at] + shift * (x[1] - x[0])), float(top - 0.25 * (left - right) * shift)
+    """Return the top of the Gaussian that fits a peak down to ``TOP`` of its height: noise on a flat top moves it not.
+
+    The logarithm of a Gaussian is a parabola; one weighs as much as it is high.
+    """
+    low = TOP * y[at]
+    first = at - int(np.argmax(y[:at][::-1] < low)) if (y[:at] < low).any() else 0
+    last = at + int(np.argmax(y[at:] < low)) if (y[at:] < low).any() else len(y)
+    places, heights = x[first:last] - x[at], y[first:last]
+    if len(places) < _FEWEST:
+        return float(x[at]), float(y[at])
+    scale = float(np.abs(places).max())
+    bend, slope, level = np.polyfit(places / scale, np.log(heights), 2, w=heights)
+    if not bend < 0 or not abs(shift := -slope / (2 * bend)) <= 1:
+        return float(x[at]), float(y[at])
+    return float(x[at] + shift * scale), float(np.exp(level - slope**2 / (4 * bend)))

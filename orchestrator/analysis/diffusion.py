@@ -13,8 +13,8 @@ thickness of a film, a third of the radius of spherical particles. It enters squ
 
 It holds while the front has not met the other side, tau < ``LONGEST`` L^2 / D (there it is off by 0.4 %), for a
 straight piece of the equilibrium curve, and where dE over sqrt(t) is a straight line, which is looked at: ``remark``
-says where one of them does not hold. The slope is taken from ``FROM`` of the pulse to its end, behind the double layer's charging.
-``relative_error`` is what the scatter of the slope and the drift at the end of the rests leave.
+says where one of them does not hold. The slope is taken from ``FROM`` of the pulse to its end, behind the charging of
+the double layer. ``relative_error`` is what the scatter of the slope and the drift at the end of the rests leave.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ _FEWEST_RECORDS = 6
 _STRAIGHT = 0.1
 # The last part of a rest in which its drift is seen.
 _LATE = 0.1
-# Below this part of the largest current there is none: a tester at rest shows some nanoamperes.
-_AT_REST = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ class Titration:
     def _feed(self, step: StepSamples) -> None:
         current_a = step.mean_current_a
         self._largest_a = max(self._largest_a, abs(current_a))
-        if abs(current_a) > _AT_REST * self._largest_a:
+        if not step.is_rest(self._largest_a):
             if step.duration_s <= PULSE_S and self._pulse is None:
                 return  # a pulse that measures a resistance, within a rest
             self._pulse = None if self._rest is None or self._pulse is not None else _pulse(step, current_a)

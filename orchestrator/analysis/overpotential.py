@@ -40,7 +40,6 @@ ARC = 0.05
 # A first record within this part of a half-cycle sees the tip.
 _EARLY = 0.01
 _FEWEST = 3
-_AT_REST = 1e-3
 # Median of |difference of neighbours| over the standard deviation of Gaussian noise: 0.6745 times the root of 2.
 _PER_DEVIATION = 0.9539
 
@@ -100,7 +99,7 @@ class Overpotentials:
         for step in block.steps():
             current_a = step.mean_current_a
             self._largest_a = max(self._largest_a, abs(current_a))
-            if abs(current_a) <= _AT_REST * self._largest_a or not current_a:
+            if step.is_rest(self._largest_a):
                 continue
             row = self._row(step, current_a)
             self._plated_ah += row.charge_ah

@@ -30,6 +30,8 @@ missing reading is null or NaN. Others are not looked at.
 _REQUIRED = ("test_time_s", "cycle", "step", "step_count", "voltage_v", "current_a")
 _FLOATS = ("test_time_s", "step_time_s", "voltage_v", "current_a", "capacity_ah")
 _INTS = ("test", "cycle", "step", "step_count")
+AT_REST = 1e-4
+"""Part of the largest current of a run below which none flows: a tester at rest shows some nanoamperes."""
 # Names under which ``RunData.chunks`` has what the sample table calls otherwise.
 _ALIASES = {"test_time_s": "time_s"}
 
@@ -76,6 +78,10 @@ class StepSamples:
         span_s = float(times[-1] - times[0])
         passed_as = float(((amperes[1:] + amperes[:-1]) / 2 * np.diff(times)).sum())
         return passed_as / span_s if span_s > 0 else float(amperes[-1])
+
+    def is_rest(self, largest_a: float) -> bool:
+        """Return whether no current was set: by the tester's word, or against the largest mean current so far."""
+        return "rest" in self.mode or abs(self.mean_current_a) <= AT_REST * largest_a
 
     def charge_ah(self) -> Floats:
         """Return the charge since the step's start at each record: the tester's, else the integral of the current."""
@@ -127,7 +133,7 @@ class SampleBlock:
 
     def steps(self) -> Iterator[StepSamples]:
         """Yield the steps one by one."""
-        ends = np.append(self.starts[1:], len(self))
+        ends = self.starts + self.counts
         for first, end, mode in zip(self.starts.tolist(), ends.tolist(), self.modes, strict=True):
             test, cycle, step, count = (int(self[name][first]) for name in _INTS)
             time_s, step_time_s, volts, amperes, charge = (self[name][first:end] for name in _FLOATS)

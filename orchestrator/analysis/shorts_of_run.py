@@ -26,7 +26,6 @@ RAMP_STEPS = 3
 """So many different densities, each higher than all before, are a ramp."""
 # Two densities within this part are one that was set.
 _SAME = 0.01
-_AT_REST = 1e-3
 _SOFT = frozenset({ShortKind.DEEP_SOFT, ShortKind.SOFT_PROBABLE})
 _TAKES_BACK = frozenset({ShortKind.MENDED, ShortKind.SOFT_DROPPED})
 
@@ -78,7 +77,7 @@ class SymmetricShorts:
         for step in block.steps():
             before, current_a = self._before, step.mean_current_a
             self._largest_a = max(self._largest_a, abs(current_a))
-            is_rest = abs(current_a) <= _AT_REST * self._largest_a
+            is_rest = step.is_rest(self._largest_a)
             follows = before is not None and before.test == step.test and before.step_count + 1 == step.step_count
             is_check = not is_rest and step.duration_s <= PULSE_S
             facts = StepFacts(0.0 if is_rest else current_a, cycle=step.cycle, is_check=is_check)

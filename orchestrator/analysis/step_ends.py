@@ -4,11 +4,15 @@ A run in a store knows both from its program (``orchestrator.analysis.run_data``
 file has the records only. What they cannot tell stays ``EXTERNAL``, so that no efficiency is made of it. Who knows
 better gives the ends himself.
 
-- TIME: at least half of the executions of a program's step, two at least, took equally long, a whole number of seconds;
-  or it was executed once, and took a whole number of minutes.
+The first that fits:
+
+- TIME: it took a whole number of minutes, and so did half of the executions of the program's step, or it was executed
+  once.
 - CURRENT: a held voltage, or a step whose current fell to less than ``TAPERED`` of its mean.
-- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and is a voltage that is set: a
-  multiple of 10 mV, or one at which half of its executions ended, two at least; each within ``AT_CUTOFF_V``.
+- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and a multiple of 10 mV, as set
+  voltages are, within ``AT_CUTOFF_V``.
+- TIME: half of its executions, two at least, took equally long, a whole number of seconds.
+- VOLTAGE: half of its executions, two at least, ended at one highest or lowest voltage.
 - CAPACITY: half of its executions, two at least, passed the same charge, within ``SAME_CHARGE``.
 
 Half-cycles and pulses are those of ``protocols.half_cycles``, with what a step passed in the place of what it might
@@ -44,17 +48,21 @@ def inferred_ends(rows: Sequence[StepRow]) -> dict[int, EndReason]:
 
 
 def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
-    if _is_whole(row.duration_s, 60.0 if len(alike) == 1 else 1.0) and (
-        len(alike) == 1 or _is_usual(row, alike, lambda one: abs(one.duration_s - row.duration_s) <= _SAME_S)
-    ):
+    """Return the first reason that fits, from the surest on."""
+    is_usual_time = len(alike) == 1 or _is_usual(
+        row, alike, lambda one: abs(one.duration_s - row.duration_s) <= _SAME_S
+    )
+    if is_usual_time and _is_whole(row.duration_s, 60.0):
         return EndReason.TIME
     if "cv" in row.mode or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
-    if abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V and (
-        _is_whole(row.last_voltage_v, _VOLTAGE_STEP_V, AT_CUTOFF_V)
-        or _is_usual(row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V)
-    ):
+    is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V
+    if is_extreme and _is_whole(row.last_voltage_v, _VOLTAGE_STEP_V, AT_CUTOFF_V):
+        return EndReason.VOLTAGE
+    if len(alike) > 1 and is_usual_time and _is_whole(row.duration_s, 1.0):
+        return EndReason.TIME
+    if is_extreme and _is_usual(row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V):
         return EndReason.VOLTAGE
     if _is_usual(row, alike, lambda one: abs(one.capacity_ah - row.capacity_ah) <= SAME_CHARGE * row.capacity_ah):
         return EndReason.CAPACITY
