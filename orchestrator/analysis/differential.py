@@ -145,7 +145,7 @@ def differential_voltage(
 
 def _good(step: StepSamples) -> tuple[Floats, Floats]:
     """Return charge and voltage of a step's records that have both; none of a step that holds a voltage."""
-    if "cv" in step.mode and "cc" not in step.mode:
+    if step.holds_voltage:
         return np.array([]), np.array([])
     charge = step.charge_ah()
     good = ~np.isnan(charge + step.voltage_v)

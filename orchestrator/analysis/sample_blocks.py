@@ -32,6 +32,10 @@ _FLOATS = ("test_time_s", "step_time_s", "voltage_v", "current_a", "capacity_ah"
 _INTS = ("test", "cycle", "step", "step_count")
 AT_REST = 1e-4
 """Part of the largest current of a run below which none flows: a tester at rest shows some nanoamperes."""
+# The words of testers, ours (docs/store.md) and Neware's, by their beginnings.
+_RESTS, _HOLDS = ("rest", "ocv", "pause"), ("cv", "dv")
+TAPERS = (*_HOLDS, "cccv", "cccd")
+"""Beginnings of the words for steps that hold a voltage at their end, while the current falls."""
 # Names under which ``RunData.chunks`` has what the sample table calls otherwise.
 _ALIASES = {"test_time_s": "time_s"}
 
@@ -81,7 +85,12 @@ class StepSamples:
 
     def is_rest(self, largest_a: float) -> bool:
         """Return whether no current was set: by the tester's word, or against the largest mean current so far."""
-        return "rest" in self.mode or abs(self.mean_current_a) <= AT_REST * largest_a
+        return self.mode.lower().startswith(_RESTS) or abs(self.mean_current_a) <= AT_REST * largest_a
+
+    @property
+    def holds_voltage(self) -> bool:
+        """Whether the tester held a voltage from the beginning, by its own word."""
+        return self.mode.lower().startswith(_HOLDS)
 
     def charge_ah(self) -> Floats:
         """Return the charge since the step's start at each record: the tester's, else the integral of the current."""

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from drivers.interfaces import EndReason
+from orchestrator.analysis.sample_blocks import TAPERS
 from orchestrator.analysis.step_statistics import StepRow, with_charge
 from protocols.half_cycles import PULSE_PART, PULSE_S, CyclePlace
 
@@ -54,7 +55,7 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
     )
     if is_usual_time and _is_whole(row.duration_s, 60.0):
         return EndReason.TIME
-    if "cv" in row.mode or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
+    if row.mode.lower().startswith(TAPERS) or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
     is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V

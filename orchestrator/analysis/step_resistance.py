@@ -93,7 +93,8 @@ class StepResistances:
         return self._rows + [row for row in more if row is not None]
 
     def _row(self, step: StepSamples) -> ResistanceRow | None:
-        if self._before is None or step.duration_s < self._delay_s or _holds_voltage(step):
+        if self._before is None or step.duration_s < self._delay_s or step.holds_voltage:
+            # The change of a held voltage is not the cell's answer.
             return None
         earlier, before = self._before
         if earlier.test != step.test:
@@ -125,11 +126,6 @@ def step_resistances(table: Table, delay_s: float = DELAY_S) -> list[ResistanceR
     found = StepResistances(delay_s)
     found.feed(table)
     return found.rows()
-
-
-def _holds_voltage(step: StepSamples) -> bool:
-    """Return whether the tester holds the voltage from the beginning: its change is not the cell's answer."""
-    return "cv" in step.mode and "cc" not in step.mode
 
 
 def _before(step: StepSamples) -> _Level | None:
