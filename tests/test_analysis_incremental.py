@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from drivers.interfaces import EndReason, Sample
 from orchestrator import analysis
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.sample_blocks import NoSuchTable
 from orchestrator.analysis.shorts_of_run import SymmetricShorts
 from orchestrator.judging.steps import executed_step
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.half_cycles import CycleNumbers
 from tests.analysis_truth import Film, Recording, Relaxing, every, ramp, symmetric
 from tests.run_maker import CELL, CUTS_S, PROGRAM, RunMaker, cycling

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     )
     from orchestrator.analysis.plating_efficiency import mean_efficiency, reservoir_tests
     from orchestrator.analysis.rates import RateRow, half_currents, rate_table
-    from orchestrator.analysis.resistance_history import interface_over_cycles
-    from orchestrator.analysis.run_analysis import AnalysisOrder, Part, RunAnalysis, analyse
+    from orchestrator.analysis.run_analysis import AnalysisOrder, Part, RunAnalysis, analyse, stored_ends
     from orchestrator.analysis.sample_blocks import NoSuchTable, StepSamples, steps_of
     from orchestrator.analysis.shorts_of_run import critical_current, hard_short, short_findings, soft_short
+    from orchestrator.analysis.spectra_trend import SpectrumRow, Trend, spectrum_rows, trends
     from orchestrator.analysis.step_resistance import ResistanceRow, StepResistances, step_resistances
     from orchestrator.analysis.step_statistics import StepRow, StepTable, step_rows
     from orchestrator.shorts import SymmetricCell
@@ -63,6 +63,7 @@ __all__ = [
     "ResistanceRow",
     "RetainedCapacity",
     "RunAnalysis",
+    "SpectrumRow",
     "StepResistances",
     "StepRow",
     "StepSamples",
@@ -70,6 +71,7 @@ __all__ = [
     "SymmetricCell",
     "Titration",
     "TitrationRow",
+    "Trend",
     "analyse",
     "critical_current",
     "cycle_table",
@@ -79,7 +81,6 @@ __all__ = [
     "hard_short",
     "hysteresis",
     "incremental_capacity",
-    "interface_over_cycles",
     "mean_efficiency",
     "overpotentials",
     "rate_table",
@@ -88,11 +89,14 @@ __all__ = [
     "short_findings",
     "soft_short",
     "spectra_of",
+    "spectrum_rows",
     "step_resistances",
     "step_rows",
     "steps_of",
+    "stored_ends",
     "titration",
     "to_frame",
+    "trends",
 ]
 
 # Where each name is; a test compares it with the imports above, which only type checkers see.
@@ -109,10 +113,10 @@ _HOMES = {
     ),
     "orchestrator.analysis.plating_efficiency": ("mean_efficiency", "reservoir_tests"),
     "orchestrator.analysis.rates": ("RateRow", "half_currents", "rate_table"),
-    "orchestrator.analysis.resistance_history": ("interface_over_cycles",),
-    "orchestrator.analysis.run_analysis": ("AnalysisOrder", "Part", "RunAnalysis", "analyse"),
+    "orchestrator.analysis.run_analysis": ("AnalysisOrder", "Part", "RunAnalysis", "analyse", "stored_ends"),
     "orchestrator.analysis.sample_blocks": ("NoSuchTable", "StepSamples", "steps_of"),
     "orchestrator.analysis.shorts_of_run": ("critical_current", "hard_short", "short_findings", "soft_short"),
+    "orchestrator.analysis.spectra_trend": ("SpectrumRow", "Trend", "spectrum_rows", "trends"),
     "orchestrator.analysis.step_resistance": ("ResistanceRow", "StepResistances", "step_resistances"),
     "orchestrator.analysis.step_statistics": ("StepRow", "StepTable", "step_rows"),
     "orchestrator.shorts": ("SymmetricCell",),

@@ -28,7 +28,8 @@ from protocols.current_sign import Direction
 from protocols.half_cycles import CyclePlace
 from protocols.program import CellFacts
 
-_WITHOUT_A_VOLTAGE = frozenset({CellKind.LI_LI, CellKind.LI_CU})
+WITHOUT_A_VOLTAGE = frozenset({CellKind.LI_LI, CellKind.LI_CU})
+"""Kinds of cells that have no energy efficiency: all that they take is heat, both ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,7 @@ def cycle_rows(sums: Iterable[CycleSums], cell: CellFacts) -> list[CycleRow]:
 def _row(sums: CycleSums, cell: CellFacts) -> CycleRow:
     cycle = sums.cycle
     energies = {half.direction: _energy_wh(half) for half in sums.halves}
-    voltage, remarks = _voltage_efficiency(cycle, cell), [sums.why_no_efficiency]
-    if voltage is None and cycle.is_whole and cell.kind in _WITHOUT_A_VOLTAGE:
-        remarks.append("no energy efficiency: what such a cell takes is heat both ways")
+    voltage = _voltage_efficiency(cycle, cell)
     is_own = cycle.efficiency_of is EfficiencyOf.DISCHARGE_BY_CHARGE
     efficiency = cycle.coulombic_efficiency if is_own else None
     return CycleRow(
@@ -136,7 +135,7 @@ def _row(sums: CycleSums, cell: CellFacts) -> CycleRow:
         polarisation_v=cycle.polarisation_v,
         charge_end_reason=cycle.charge_end_reason,
         discharge_end_reason=cycle.discharge_end_reason,
-        remark="; ".join(filter(None, remarks)),
+        remark=sums.why_no_efficiency,
     )
 
 
@@ -148,6 +147,6 @@ def _energy_wh(half: Half) -> float | None:
 def _voltage_efficiency(cycle: Cycle, cell: CellFacts) -> float | None:
     """Return mean voltage of discharge over that of charge, of a cell with a voltage of its own."""
     charge_v, discharge_v = cycle.charge_mean_voltage_v, cycle.discharge_mean_voltage_v
-    if cell.kind in _WITHOUT_A_VOLTAGE or charge_v is None or discharge_v is None or min(charge_v, discharge_v) <= 0:
+    if cell.kind in WITHOUT_A_VOLTAGE or charge_v is None or discharge_v is None or min(charge_v, discharge_v) <= 0:
         return None
     return discharge_v / charge_v

@@ -24,7 +24,7 @@ from math import hypot, pi
 
 import numpy as np
 
-from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table, WholeSteps
+from orchestrator.analysis.sample_blocks import Floats, SampleBlock, StepSamples, Table, WholeSteps
 from protocols.half_cycles import PULSE_S
 
 FROM = 0.1
@@ -185,7 +185,7 @@ def _pulse(step: StepSamples, current_a: float) -> _Pulse | None:
     return _Pulse(step.cycle, step.step_count, step.start_s, current_a, step.duration_s, slope, error, is_straight)
 
 
-def _slope(x: np.typing.NDArray[np.float64], y: np.typing.NDArray[np.float64]) -> tuple[float, float]:
+def _slope(x: Floats, y: Floats) -> tuple[float, float]:
     """Return the slope of a straight line and its standard error."""
     from_x, from_y = x - x.mean(), y - y.mean()
     square = float(from_x @ from_x)

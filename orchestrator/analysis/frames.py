@@ -52,7 +52,7 @@ def spectra_of(table: Table) -> list[tuple[int, Spectrum]]:
     """Return the spectra of an impedance table with their cycles, in the order of the rows.
 
     Columns are ``measurement``, ``cycle``, ``frequency_hz``, ``z_real_ohm``, ``z_imag_ohm`` (negative for a capacitor)
-    and, where known, ``bias_v``. ``interface_over_cycles`` takes what this returns.
+    and, where known, ``bias_v``. ``spectrum_rows`` takes what this returns.
     """
     names = names_of(table)
     needed = ("measurement", "cycle", "frequency_hz", "z_real_ohm", "z_imag_ohm")

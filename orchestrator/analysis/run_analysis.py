@@ -11,17 +11,17 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from drivers.interfaces import EndReason
 from orchestrator.analysis.capacity_retention import END_OF_LIFE, Retention, retention
-from orchestrator.analysis.cycle_statistics import CycleRow, cycle_rows
+from orchestrator.analysis.cycle_statistics import WITHOUT_A_VOLTAGE, CycleRow, cycle_rows
 from orchestrator.analysis.differential import SMOOTHING_V, PeakRow, half_cycle_peaks
 from orchestrator.analysis.diffusion import Titration
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials, hysteresis
 from orchestrator.analysis.plating_efficiency import mean_efficiency
 from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
 from orchestrator.analysis.reservoir import reservoir_tests
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
 from orchestrator.analysis.shorts_of_run import critical_current, hard_short, soft_short
 from orchestrator.analysis.step_resistance import DELAY_S, StepResistances
@@ -29,9 +29,13 @@ from orchestrator.judging.cycles import COMPLETE_ENDS
 from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import Reason, ShortFinding, ShortKind
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 from protocols.current_sign import Direction
 from protocols.half_cycles import PULSE_S, CycleNumbers
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.spectra_trend import SpectrumRow
 
 _COLUMNS = (
     "time_s",
@@ -64,12 +68,16 @@ class Part(StrEnum):
     CRITICAL_CURRENT = "critical-current"
     RESERVOIR = "reservoir"
     MEAN_EFFICIENCY = "mean-efficiency"
+    SPECTRA = "spectra"
+    TRENDS = "trends"
 
 
 _OF_SYMMETRIC = (Part.HALF_CYCLES, Part.HYSTERESIS, Part.SHORTS, Part.CRITICAL_CURRENT)
 _OF_PLATING = (Part.RESERVOIR, Part.MEAN_EFFICIENCY)
 _OF_HOSTS = (Part.RETENTION, Part.RATES, Part.PEAKS)
-_OF_ALL = (Part.CYCLES, Part.RESISTANCES, Part.TITRATION)
+_OF_ALL = (Part.CYCLES, Part.RESISTANCES, Part.TITRATION, Part.SPECTRA, Part.TRENDS)
+# Half a second a spectrum: only where they are asked for.
+_FITTED = frozenset({Part.SPECTRA, Part.TRENDS})
 _NEED_RECORDS = frozenset({Part.PEAKS, Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.SHORTS})
 
 
@@ -118,6 +126,7 @@ class _Work:
     cycles: list[CycleRow]
     tables: dict[Part, Sequence[Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    spectra: list[SpectrumRow] | None = None
 
 
 def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
@@ -128,7 +137,11 @@ def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
     work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
     if wrong := [part for part in order.parts if part not in meant]:
         raise ValueError(f"{data.run.run_id}: {wrong[0]} has no meaning for a {cell.kind} cell; ask {', '.join(meant)}")
-    wanted = [part for part in meant if not order.parts or part in order.parts]
+    wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
+    if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
+        work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")
+    if data.spectra and not _FITTED & set(wanted):
+        work.remarks.append(f"{len(data.spectra)} impedance spectra: --table spectra fits them")
     found = _of_records(work, wanted)
     for part in wanted:
         work.tables[part] = _MADE[part](work) if part in _MADE else found.get(part, [])
@@ -154,6 +167,12 @@ def blocks_of(data: RunData) -> Iterator[SampleBlock]:
         yield whole.feed({name: values[own] for name, values in chunk.items()})
     if (running := whole.running) is not None:
         yield running
+
+
+def stored_ends(data: RunData) -> dict[int, EndReason]:
+    """Return why each executed step of a run ended, by the ``step_count`` that it has in the sample table."""
+    steps = [step for _, found in data.steps_by_test for step in found]
+    return {count: step.executed.end_reason for count, step in enumerate(steps, 1) if step.is_over}
 
 
 def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[Any]]:
@@ -305,11 +324,28 @@ def _shorts(work: _Work) -> Sequence[Any]:
     return [soft_short(findings, area_cm2), hard_short(findings, area_cm2)]
 
 
+def _spectra(work: _Work) -> list[SpectrumRow]:
+    from orchestrator.analysis.spectra_trend import spectrum_rows
+
+    if work.spectra is None:
+        pairs = [(measured.cycle, measured.spectrum) for measured in work.data.spectra]
+        work.spectra = spectrum_rows(pairs, work.data.program.cell)
+    return work.spectra
+
+
+def _trends(work: _Work) -> Sequence[Any]:
+    from orchestrator.analysis.spectra_trend import trends
+
+    return trends(_spectra(work))
+
+
 _MADE: Mapping[Part, Callable[[_Work], Sequence[Any]]] = {
     Part.CYCLES: lambda work: work.cycles,
     Part.RETENTION: _retention,
     Part.RATES: _rates,
     Part.SHORTS: _shorts,
     Part.RESERVOIR: lambda work: reservoir_tests(work.data),
+    Part.SPECTRA: _spectra,
+    Part.TRENDS: _trends,
     Part.MEAN_EFFICIENCY: lambda work: [mean_efficiency(work.cycles)],
 }

@@ -1,6 +1,6 @@
 """Why steps ended and which half-cycle each belongs to, read off the steps alone: for tables without their program.
 
-A run in a store knows both from its program (``orchestrator.analysis.run_data``), and nothing here is asked then. A
+A run in a store knows both from its program (``orchestrator.tables.run_data``), and nothing here is asked then. A
 file has the records only. What they cannot tell stays ``EXTERNAL``, so that no efficiency is made of it. Who knows
 better gives the ends himself.
 

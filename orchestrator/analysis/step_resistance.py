@@ -8,7 +8,9 @@ V(before) is the voltage to which the records of the step's predecessor lead at 
 of its last tenth, at most ``BEFORE_S``, three at least, else the last record. V(delay) is a parabola over the logarithm
 of time through the records from two thirds of the delay to 1.5 times, five at least, else the straight line over it
 between the two records around the delay, if both lie within a factor of two; or one that is within 5 % of it. Where
-there is none, no resistance is made up. ``error_ohm`` is the standard error that the scatter of the records leaves,
+there is none, no resistance is made up, and neither is one where the voltage before was moving: by more than
+``MOST_DRIFT`` of the change within the delay, as at the end of a charge, where the cell's own voltage runs away.
+``error_ohm`` is the standard error that the scatter of the records leaves,
 None where too few tell it.
 """
 
@@ -24,6 +26,8 @@ from orchestrator.analysis.sample_blocks import Floats, SampleBlock, StepSamples
 DELAY_S = 10.0
 BEFORE_S = 30.0
 """Longest part of the step before a change of current whose records tell the voltage before it."""
+MOST_DRIFT = 0.05
+"""How far the voltage before may move within the delay, as a part of its change."""
 LEAST_CHANGE = 0.05
 """Least change of current, as a part of the larger of both, that tells a resistance."""
 
@@ -56,11 +60,12 @@ class ResistanceRow:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A voltage with its standard error, None where it is not known, and the current at it."""
+    """A voltage with its standard error, None where it is not known, the current at it, and how it was moving."""
 
     voltage_v: float
     error_v: float | None
     current_a: float
+    v_per_s: float = 0.0
 
 
 class StepResistances:
@@ -104,6 +109,9 @@ class StepResistances:
         change_a = current_a - before.current_a
         if abs(change_a) <= LEAST_CHANGE * max(abs(current_a), abs(before.current_a)):
             return None
+        moved_v = abs(before.v_per_s) * self._delay_s
+        if after is not None and moved_v > MOST_DRIFT * abs(after.voltage_v - before.voltage_v):
+            after, why = None, f"the voltage before was moving, by {moved_v * 1e3:.3g} mV in {self._delay_s:.4g} s"
         known = (before.error_v, None if after is None else after.error_v)
         error_v = None if known[0] is None or known[1] is None else hypot(known[0], known[1])
         return ResistanceRow(
@@ -136,8 +144,14 @@ def _before(step: StepSamples) -> _Level | None:
         return None
     late = times >= times[-1] - min(0.1 * times[-1], BEFORE_S)
     if int(late.sum()) < _FEWEST_BEFORE or not times[late][-1] > times[late][0]:
-        return _Level(float(volts[-1]), None, float(amperes[-1]))
-    return _Level(*_fitted(times[late] - times[-1], volts[late], 1), float(np.median(amperes[late])))
+        moving = float(volts[-1] - volts[-2]) / float(times[-1] - times[-2]) if _rises(times) else 0.0
+        return _Level(float(volts[-1]), None, float(amperes[-1]), moving)
+    value, error, moving = _fitted(times[late] - times[-1], volts[late], 1)
+    return _Level(value, error, float(np.median(amperes[late])), moving)
+
+
+def _rises(times: Floats) -> bool:
+    return len(times) > 1 and bool(times[-1] > times[-2])
 
 
 def _after(step: StepSamples, delay_s: float) -> tuple[_Level | None, str]:
@@ -149,7 +163,7 @@ def _after(step: StepSamples, delay_s: float) -> tuple[_Level | None, str]:
     volts, amperes = step.voltage_v[good], step.current_a[good]
     near = np.abs(away) <= _WINDOW
     if int(near.sum()) >= _FEWEST_FITTED and (away[near] < 0).any() and (away[near] > 0).any():
-        return _Level(*_fitted(away[near], volts[near], 2), float(np.median(amperes[near]))), ""
+        return _Level(*_fitted(away[near], volts[near], 2)[:2], float(np.median(amperes[near]))), ""
     nearest = int(np.abs(away).argmin())
     if abs(away[nearest]) <= _AT:
         return _Level(float(volts[nearest]), None, float(amperes[nearest])), ""
@@ -162,8 +176,8 @@ def _after(step: StepSamples, delay_s: float) -> tuple[_Level | None, str]:
     return None, f"no record near {delay_s:.4g} s after the change; the nearest is at {at_s:.4g} s"
 
 
-def _fitted(x: Floats, y: Floats, degree: int) -> tuple[float, float | None]:
-    """Return the value of a fitted polynomial at 0, and its standard error; None without points to spare."""
+def _fitted(x: Floats, y: Floats, degree: int) -> tuple[float, float | None, float]:
+    """Return value, standard error (None without points to spare) and slope of a fitted polynomial at 0."""
     powers = np.vander(x, degree + 1, increasing=True)
     # Scaled, so that seconds and their squares weigh alike.
     scale = np.abs(powers).max(axis=0)
@@ -171,7 +185,7 @@ def _fitted(x: Floats, y: Floats, degree: int) -> tuple[float, float | None]:
     found, _, rank, _ = np.linalg.lstsq(powers / scale, y, rcond=None)
     spare = len(y) - rank
     if spare < 1:
-        return float(found[0]), None
+        return float(found[0]), None, float(found[1] / scale[1])
     left = y - powers / scale @ found
     covariance = np.linalg.pinv((powers / scale).T @ (powers / scale)) * float(left @ left) / spare
-    return float(found[0]), float(np.sqrt(covariance[0, 0]))
+    return float(found[0]), float(np.sqrt(covariance[0, 0])), float(found[1] / scale[1])
