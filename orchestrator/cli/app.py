@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import (
+    analyse,
     audit,
     cell_files,
     cells,
@@ -106,6 +107,15 @@ app.command(
         "cellrig show R000001 --store cellrig-simulated.db", "cellrig show R000001 --steps 50 --cycles 0", needs=_STORE
     )
 )(runs.show)
+app.command(
+    epilog=examples(
+        "cellrig analyse R000001 --store cellrig-simulated.db",
+        "cellrig analyse R000005 R000006 --table cycles --table retention --reference 5",
+        "cellrig analyse R000005 --csv numbers",
+        "cellrig analyse R000007 --table titration --length-um 1.5 --json",
+        needs=_STORE,
+    )
+)(analyse.analyse)
 app.command(
     epilog=examples(
         "cellrig run li-li-eis --cell bare-li-li --channel 21-1-1 --simulate",

@@ -16,7 +16,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import Sample, Spectrum
-from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.cycles import Cycle, CycleBuilder, CycleSums
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
@@ -125,15 +125,26 @@ class RunData:
         """The executed steps of the original program, each with its parts; repeated contact checks are omitted."""
         return parts_together(self.steps)
 
-    @cached_property
+    @property
     def cycles(self) -> list[Cycle]:
         """The numbers of each cycle, in order, made of the executed steps; the last of an ended run may be a half."""
+        whole, still_open = self._cycle_sums
+        return [sums.cycle for sums in (whole + still_open if self.run.state.has_ended else whole)]
+
+    @property
+    def cycle_sums(self) -> list[CycleSums]:
+        """The cycles with the halves that they are made of, also the one that still runs, as far as it has run."""
+        whole, still_open = self._cycle_sums
+        return whole + still_open
+
+    @cached_property
+    def _cycle_sums(self) -> tuple[list[CycleSums], list[CycleSums]]:
         builder = CycleBuilder(self.program)
-        found: list[Cycle] = []
+        found: list[CycleSums] = []
         for step in self.steps:
             if not step.place.is_repeated_check:
-                found += builder.feed(step.place.count, replace(step.executed, start_s=step.start_s))
-        return found + (builder.finish() if self.run.state.has_ended else [])
+                found += builder.sums(step.place.count, replace(step.executed, start_s=step.start_s))
+        return found, builder.open_sums()
 
     @cached_property
     def spectra(self) -> list[MeasuredSpectrum]:
