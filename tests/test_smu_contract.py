@@ -139,7 +139,7 @@ async def test_an_instrument_that_is_not_heard_needs_a_person_and_is_tried_until
 @pytest.mark.parametrize("has_dead_socket", [True, False])
 async def test_a_port_that_holds_on_to_a_client_that_died_is_freed(*, has_dead_socket: bool) -> None:
     """Where the instrument refuses a second connection, its dead-socket port is visited, if the settings name one."""
-    rig = smu_rig(quirks=Quirks(port_hangs_after_disconnect=True))
+    rig = smu_rig(quirks=Quirks(port_hangs_after_disconnect=True, second_client=SecondClient.REFUSED))
 
     async def visit() -> None:
         rig.unit.visit_dead_socket()
