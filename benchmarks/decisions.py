@@ -92,7 +92,7 @@ def _one_core() -> Iterator[None]:
 def _settings(addresses: Sequence[tuple[str, int]]) -> SmuSettings:
     units = tuple(
         SmuUnitSettings(
-            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", idn_pattern="MODEL"
+            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", idn_pattern=",4"
         )
         for number, (host, port) in enumerate(addresses, 1)
     )

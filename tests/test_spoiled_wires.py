@@ -11,5 +11,5 @@ from tests.wired_instruments import ROWS
 @pytest.mark.parametrize("case", SPOILED_WIRES, ids=lambda case: case.name.replace(",", "").replace(" ", "-"))
 @pytest.mark.parametrize("row", ROWS)
 async def test_a_driver_bears_a_spoiled_wire(row: str, case: SpoiledWireCase) -> None:
-    """No answer is another's, no order is repeated, nobody unidentified is commanded, and an output goes off in time."""
+    """No answer is another's, no order repeated, nobody unidentified commanded, and an output is off in time."""
     await case(ROWS[row])

@@ -254,6 +254,8 @@ def test_settings_that_would_lose_decisions_are_refused() -> None:
     """An interval near the time after which a decision counts as lost is an error of the bench file."""
     with pytest.raises(ValidationError, match="half of decision_timeout_s"):
         MemorySettings(cells={SOURCE: "bare-lfp"}, interval_s=0.6)
+    with pytest.raises(ValidationError, match="for 3600 s an output would stay on that nobody decides about"):
+        MemorySettings(cells={SOURCE: "bare-lfp"}, decision_timeout_s=3600.0)
 
 
 def test_order_with_another_limit_is_prepared_anew() -> None:

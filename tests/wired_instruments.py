@@ -1,4 +1,4 @@
-"""Each driver of ours at a spoiled wire, with the simulated instrument behind it: rows of the suite of spoiled wires."""
+"""Each driver of ours at a spoiled wire, with the simulated instrument behind it: the rows of the suite."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ class WiredThermometer(InMemory):
     def __init__(self, request: str) -> None:
         self.degc = 20.0
         self.before: list[tuple[float, float]] = []
-        identified = {"identify": "*IDN?"}
-        self.logger = SimulatedLogger([lambda: self.degc, lambda: self.degc + 1], request=request, **identified)
+        sensors = [lambda: self.degc, lambda: self.degc + 1]
+        self.logger = SimulatedLogger(sensors, request=request, identify="*IDN?")
         self.is_asked = bool(request)
         speaks = (
             {} if request else {"another question's reply": ASKS_NOTHING, "words that nobody asked for": ASKS_NOTHING}
@@ -121,7 +121,7 @@ class WiredThermometer(InMemory):
             self.logger.handle,
         )
         described: dict[str, Any] = {"name": "logger", "port": "memory", "columns": ["a", "b"], "request": request}
-        described |= {"places": {"oven": "a", "cell": "b"}, "identity": "42", **identified, **QUICK}
+        described |= {"places": {"oven": "a", "cell": "b"}, "identity": "42", "identify": "*IDN?", **QUICK}
 
         async def at_wire() -> Sequence[Line]:
             return [StreamLine("memory", self.connect)]
@@ -158,6 +158,15 @@ class WiredThermometer(InMemory):
         return [("another number", reach(other.handle))]
 
 
+GENERIC: Mapping[str, Any] = {
+    "identity": [{"address": 131, "name": "unit", "equals": "unit"}],
+    "read": {"pv": {"address": 1, "scale": 0.1}, "setpoint": {"address": 2, "scale": 0.1}},
+    "write": {"setpoint": {"address": 2, "scale": 0.1}},
+}
+"""A map as people write it: each value is asked for alone."""
+SAME_LENGTH = {"another question's reply": "one register of one unit: nothing tells its reply from another's"}
+
+
 class WiredOven(InMemory):
     """An oven's controller at a serial line, or behind Modbus TCP. Its sensor is held and let go by hand."""
 
@@ -179,12 +188,13 @@ class WiredOven(InMemory):
                 late_s=1.5,
                 answers_within_s=30.0,
                 recovers_within_s=30.0,
-                meaningless=NO_CHECKSUM | ONE_MASTER if tcp else {},
+                meaningless=NO_CHECKSUM | ONE_MASTER if tcp else SAME_LENGTH if generic else {},
             ),
             line.handle_tcp if tcp else line.handle,
         )
         link: dict[str, Any] = {"kind": "tcp", "host": "127.0.0.1", "unit": unit} if tcp else {"unit": unit}
-        described = settings_of(model, link=link, **QUICK, **({"model": "", "map": GENERIC} if generic else {}))
+        own = {"map": GENERIC} if generic else {}
+        described = settings_of("" if generic else model, name="oven", link=link, **QUICK, **own)
 
         async def at_wire() -> Sequence[Line]:
             return [StreamLine("memory", self.connect)]
@@ -251,5 +261,7 @@ ROWS: Mapping[str, Make] = {
     "eurotherm-rtu": partial(fresh, partial(WiredOven, EUROTHERM)),
     "eurotherm-tcp": partial(fresh, partial(WiredOven, EUROTHERM, tcp=True)),
     "omron-rtu": partial(fresh, partial(WiredOven, OMRON)),
+    "generic-rtu": partial(fresh, partial(WiredOven, EUROTHERM, generic=True)),
+    "generic-tcp": partial(fresh, partial(WiredOven, EUROTHERM, tcp=True, generic=True)),
     "omron-tcp": partial(fresh, partial(WiredOven, OMRON, tcp=True)),
 }

@@ -222,7 +222,7 @@ class WiredCt4008(InMemory):
     def is_right(self, answer: object) -> bool:
         """Compare with the tester's memory: it grew while it was asked."""
         assert isinstance(answer, tuple)
-        barcode, count = answer
+        barcode, count = str(answer[0]), int(answer[1])
         tests = self.bench.tester.channels[CT].tests
         return barcode == (tests[-1].barcode if tests else "") and self.begun_count <= count <= self.count
 

@@ -14,6 +14,10 @@ from drivers.tester_kind import BatteryTesterSettings
 from protocols.program import CyclingSegment, Program
 from protocols.program_steps import recorded
 
+MOST_UNSEEN_S = 120.0
+"""For so long an output may stay on without a decision: for the slowest serial lines, and clocks that run fast."""
+_MOST_INTERVALS = 4.0
+
 
 class SteppedSettings(BatteryTesterSettings):
     """A tester whose segments this computer carries out on sources; a kind of source adds its own fields.
@@ -57,6 +61,11 @@ class SteppedSettings(BatteryTesterSettings):
         # A dead-man switch of the source that hears nothing for decision_timeout_s must not act between two decisions.
         if self.interval_s > self.decision_timeout_s / 2:
             raise ValueError("interval_s is more than half of decision_timeout_s: one late reply would end a test")
+        if self.decision_timeout_s > max(MOST_UNSEEN_S, _MOST_INTERVALS * self.interval_s):
+            raise ValueError(
+                f"decision_timeout_s: for {self.decision_timeout_s:g} s an output would stay on that nobody decides "
+                f"about; {MOST_UNSEEN_S:g} s at most"
+            )
         return self
 
     @abstractmethod

@@ -51,6 +51,8 @@ class SpoiledWire:
     def __init__(self, connect: Connect, cut: Cut, *, is_cable: bool, late_s: float) -> None:
         self.requests: list[bytes] = []
         """What the driver has sent, one item for each time that it wrote."""
+        self.asked_after: list[int] = []
+        """After how many replies each of them was sent."""
         self.replies = 0
         """How many replies have come from the instrument."""
         self.passed = asyncio.Event()
@@ -139,6 +141,7 @@ class SpoiledWire:
             peer = await self._reach_peer(writer)
             while data := await reader.read(_CHUNK):
                 self.requests.append(data)
+                self.asked_after.append(self.replies)
                 peer.write(data)
                 await peer.drain()
         except OSError:

@@ -8,13 +8,16 @@ from types import MappingProxyType
 
 from drivers.testing.spoiled_wire import Passing, Spoil
 
+_SINGLE = 40
 GARBAGE = b"\x00\xfe#Q9;,@\xffgarbage\r\n\x01\x10"
 
 
 async def single_bytes(it: Passing) -> None:
-    """Send byte by byte."""
-    for at in range(len(it.reply)):
-        it.send(it.reply[at : at + 1])
+    """Send byte by byte; of a long reply the begin and the end."""
+    head, tail = it.reply[:_SINGLE], it.reply[max(_SINGLE, len(it.reply) - _SINGLE) :]
+    middle = it.reply[len(head) : len(it.reply) - len(tail)]
+    for piece in (*map(bytes, zip(head, strict=True)), middle, *map(bytes, zip(tail, strict=True))):
+        it.send(piece)
         await asyncio.sleep(0)
 
 

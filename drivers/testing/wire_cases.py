@@ -72,7 +72,7 @@ async def _spoiled_reply(spoil: Spoil, make: Make, seen: Seen, what: str) -> Non
             await answered(it, seen, what)
             it.wire.mend()
             await over(it, what)
-    for spared in range(await _replies_of_an_order(make)):
+    for spared in await _replies_of_an_order(make):
         async with make() as it:
             await it.open()
             it.wire.spoil(spoil, spared=spared)
@@ -90,14 +90,17 @@ async def _replies_of_a_question(it: Wired) -> int:
     return it.wire.replies - before
 
 
-async def _replies_of_an_order(make: Make) -> int:
+async def _replies_of_an_order(make: Make) -> range:
+    """Return which replies of an order are spoiled: the last before it is sent, and all after that."""
     async with make() as it:
         if it.facts.order is None:
-            return 0
+            return range(0)
         await it.open()
-        before = it.wire.replies
+        sent, before = len(it.wire.requests), it.wire.replies
         claim(await ordered(it, Seen(), "a good wire"), "an order is refused on a good wire")
-        return it.wire.replies - before
+        said = zip(it.wire.requests[sent:], it.wire.asked_after[sent:], strict=True)
+        first = min(after for data, after in said if it.facts.order.search(data))
+        return range(max(0, first - before - 1), it.wire.replies - before)
 
 
 async def _driven_under(spoil: Spoil, make: Make, seen: Seen, what: str) -> None:
@@ -246,7 +249,7 @@ async def _pulled_out(make: Make, seen: Seen, what: str) -> None:
             claim(not await answered(it, seen, what), f"{what}: answered by half a reply")
             it.wire.plug()
             await recovers(it, what)
-    for spared in range(await _replies_of_an_order(make)):
+    for spared in await _replies_of_an_order(make):
         async with make() as it:
             await it.open()
             it.wire.spoil(pull, spared=spared)
@@ -276,7 +279,7 @@ async def _cancelled(make: Make, seen: Seen, what: str) -> None:
             await it.change()
             await _cancel(it, it.ask(), spared)
             await outlasts_what_is_late(it, what)
-    for spared in range(await _replies_of_an_order(make)):
+    for spared in await _replies_of_an_order(make):
         async with make() as it:
             await it.open()
             sent = len(it.wire.requests)

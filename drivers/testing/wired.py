@@ -15,12 +15,15 @@ from drivers.testing.spoiled_wire import Connect, Handler, SpoiledWire
 class WireFacts:
     """What a driver promises of its wire.
 
-    ``order`` finds, in what is sent at once, the orders that a cell or an oven feels; None takes no orders. ``identifying`` matches all that
-    may be said to an instrument that has not yet said who it is. A question is answered, rightly or by an error, within
-    ``answers_within_s``, and rightly within ``recovers_within_s`` after a fault is over. ``off_within_s``: of what
-    gives current under this computer's control, in which time after a fault its output is off. ``rides_on``: its programs go on by
-    themselves under limits of their own, and off is what the host has ordered off. ``meaningless`` names
-    spoiled wires that cannot be here, each with its reason.
+    ``order`` finds, in what is sent at once, the orders that a cell or an oven feels; None: it takes none.
+    ``identifying`` matches all that may be said to an instrument that has not yet said who it is. ``is_cable``: what
+    the instrument sends arrives at whoever has the port open. ``late_s`` is longer than the driver waits for a reply.
+    A question is answered, rightly or by an error, within ``answers_within_s``, and rightly within
+    ``recovers_within_s`` after a fault is over.
+
+    ``off_within_s``, of what gives current under this computer's control: in which time after a fault its output is
+    off. ``rides_on``: its programs go on by themselves under limits of their own, and off is what was ordered off.
+    ``meaningless`` names spoiled wires that cannot be here, each with its reason.
     """
 
     name: str
