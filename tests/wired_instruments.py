@@ -245,6 +245,10 @@ class WiredOven(InMemory):
             ("another unit", SimulatedController(self.model, oven_of(self.model, clock), unit + 8)),
             ("another make", SimulatedController(make, oven_of(make, clock), unit)),
         ]
+        if self.facts.name.startswith(EUROTHERM):
+            twin = SimulatedController(EUROTHERM, oven_of(EUROTHERM, clock), unit)
+            twin.registers[122] = ("constant 4660", "word")
+            found.append(("another type", twin))
         lines = [(name, OvenLine([one])) for name, one in found]
         return [(name, reach(line.handle_tcp if self.is_tcp else line.handle)) for name, line in lines]
 

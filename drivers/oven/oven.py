@@ -188,7 +188,7 @@ class ModbusOven:
                 values = await self._controller.values()
             except ConnectionFailed as err:
                 if not isinstance(err, NoReply):
-                    await self._link.drop()
+                    await self._link.drop(after_fault=True)
                 logger.info("%s: reading failed, attempt %d: %s", self.name, attempt, err)
                 if attempt == attempts:
                     self._controller.pauses.failed(err)

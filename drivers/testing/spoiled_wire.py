@@ -55,8 +55,7 @@ class SpoiledWire:
         """After how many replies each of them was sent."""
         self.replies = 0
         """How many replies have come from the instrument."""
-        self.passed = asyncio.Event()
-        """Set when a reply has gone through, spoiled or not."""
+        self._asked = asyncio.Event()
         self._connect, self._cut = connect, cut
         self._is_cable = is_cable
         self._late_s = late_s
@@ -87,6 +86,13 @@ class SpoiledWire:
         """Let bytes that nobody asked for arrive at the driver."""
         if self._drivers:
             _write(self._drivers[-1], data)
+
+    async def next_question(self, at_most_s: float) -> None:
+        """Wait until the driver sends something again, at most for so long."""
+        self._asked.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                await self._asked.wait()
 
     def hang_up(self) -> None:
         """Break the connections that there are."""
@@ -142,6 +148,7 @@ class SpoiledWire:
             while data := await reader.read(_CHUNK):
                 self.requests.append(data)
                 self.asked_after.append(self.replies)
+                self._asked.set()
                 peer.write(data)
                 await peer.drain()
         except OSError:
@@ -201,7 +208,6 @@ class SpoiledWire:
             self._late.add(task)
             task.add_done_callback(self._late.discard)
             await asyncio.sleep(0)
-        self.passed.set()
 
     def _due(self) -> Spoil | None:
         if self._spoil is None:

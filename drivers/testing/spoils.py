@@ -26,8 +26,8 @@ async def silent(_: Passing) -> None:
 
 
 async def late(it: Passing) -> None:
-    """Send it when nobody waits for it any more."""
-    await asyncio.sleep(it.late_s)
+    """Send it when nobody waits for it any more: right behind the next question, if that comes first."""
+    await it.wire.next_question(it.late_s)
     it.send(it.reply)
 
 
@@ -37,10 +37,10 @@ async def cut_then_silent(it: Passing) -> None:
 
 
 async def rest_late(it: Passing) -> None:
-    """Send the first half, and the second when nobody waits for it any more."""
+    """Send the first half, and the second when nobody waits for it any more, as ``late``."""
     half = _half(it.reply)
     it.send(half)
-    await asyncio.sleep(it.late_s)
+    await it.wire.next_question(it.late_s)
     it.send(it.reply[len(half) :])
 
 

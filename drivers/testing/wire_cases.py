@@ -19,7 +19,7 @@ from functools import partial
 
 from drivers.errors import DriverError
 from drivers.testing.spoiled_wire import Passing, Spoil
-from drivers.testing.spoils import CLOSES, LATE, SPOILS
+from drivers.testing.spoils import CLOSES, LATE, SPOILS, late
 from drivers.testing.strangers import STRANGERS
 from drivers.testing.wire_claims import (
     Seen,
@@ -36,6 +36,7 @@ from drivers.testing.wire_claims import (
 from drivers.testing.wired import Wired
 
 _ARRIVED_S = 0.001
+_ASKS = 4
 Make = Callable[[], AbstractAsyncContextManager[Wired]]
 
 
@@ -295,8 +296,7 @@ async def _cancel(it: Wired, work: Awaitable[object], spared: int) -> None:
 
     async def hold(passing: Passing) -> None:
         held.set()
-        await asyncio.sleep(it.facts.late_s / 10)
-        passing.send(passing.reply)
+        await late(passing)
 
     it.wire.spoil(hold, spared=spared)
     task = asyncio.ensure_future(work)
@@ -362,7 +362,9 @@ async def _wrong_device(make: Make, seen: Seen, what: str) -> None:
 async def _tells_nothing(it: Wired, seen: Seen, what: str) -> None:
     """Claim that a question and an order end in named errors, and that the other was asked who it is, nothing else."""
     sent = len(it.wire.requests)
-    claim(not await answered(it, seen, what), f"{what}: it answers for the instrument of the settings")
+    for _ in range(_ASKS):
+        claim(not await answered(it, seen, what), f"{what}: it answers for the instrument of the settings")
+        await asyncio.sleep(it.facts.recovers_within_s / _ASKS)
     claim(not await ordered(it, seen, what), f"{what}: it obeys for the instrument of the settings")
     try:
         await it.make_safe()
