@@ -35,6 +35,7 @@ from benchmarks import (
     spectra,
     time_left,
     whole_path,
+    wires,
 )
 from benchmarks.figures import Figure, Size, conditions, table
 
@@ -61,6 +62,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "timeleft": time_left.measure,
     "cutoffs": cutoffs.measure,
     "decisions": decisions.measure,
+    "wires": wires.measure,
     "help": help_start.measure,
     "import": import_start.measure,
 }

@@ -160,18 +160,6 @@ async def test_a_port_that_holds_on_to_a_client_that_died_is_freed(*, has_dead_s
     await source.close()
 
 
-async def test_another_instrument_at_the_address_is_told_nothing() -> None:
-    """Who stands at the address after a broken connection is asked who it is, and nothing more (fault A02)."""
-    rig, other = smu_rig(), smu_rig(quirks=Quirks(idn="KEITHLEY INSTRUMENTS INC.,MODEL 2450,9999999,1.0.0i"))
-    async with rig.tester() as tester:
-        await started(tester, 30.1)
-        rig.at_address = other.unit
-        rig.unit.hang_up()
-        status = await ended(tester)
-        assert status.state is ChannelState.OTHER
-    assert set(other.unit.received) == {"*IDN?"}
-
-
 QUIRKS = {
     "CRLF": Quirks(terminator=b"\r\n"),
     "blank after comma": Quirks(blank_after_comma_in_identity=True),

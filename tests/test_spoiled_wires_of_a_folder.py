@@ -88,7 +88,7 @@ class Running:
     kill = terminate
 
     def wait(self, timeout: float | None = None) -> int:
-        """It has ended."""
+        """Say that it has ended."""
         return 0
 
 

@@ -67,7 +67,7 @@ class ModbusLink:
         try:
             await first_answering(await self._lines(), met)
         except BaseException:
-            # A wrong answer may be a late one: the right one is then still on its way, and everything one question late.
+            # A wrong answer may be a late one: the right one is then on its way, and everything one question late.
             await self.drop(after_fault=True)
             raise
         return True
