@@ -234,6 +234,8 @@ async def missed(flips: Flips) -> tuple[list[str], float]:
     wrong = wrong_of(flips, await there.commissioned())
     if there.oven.highest_order_degc > WARMEST_DEGC:
         wrong.append(f"{there.oven.highest_order_degc:g} degC were ordered")
-    if there.oven.target_degc != SAFE_DEGC or there.oven.is_standby:
+    # Where nobody speaks any more, a remote set point runs out, and the stored one counts.
+    is_safe = there.oven.target_degc == SAFE_DEGC or (there.oven.remote_has_failed and falls_back(flips))
+    if not is_safe or there.oven.is_standby:
         wrong.append(f"it is left at {there.oven.target_degc:g} degC")
     return wrong, there.oven.hottest_degc
