@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.bench.simulated import rack_with
-from orchestrator.events import EventKind
+from orchestrator.events import EventKind, RunUpdate, Told
+from orchestrator.events.run_words import SOAKING
 from orchestrator.rack.launch import Launch, launch
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -47,8 +48,15 @@ def test_paper_recipe_soaks_cycles_and_has_its_temperature_in_every_sample(tmp_p
     """As ``cellrig run lfp-200mA-g --simulate`` does it, with two cycles in the place of fifty."""
     assert "times: 50" in PAPER
     recipe, cell, path = parse_recipe(PAPER.replace("times: 50", "times: 2")), load_cell(CELL), tmp_path / "paper.db"
-    end = launch(Launch(recipe, cell, CHANNEL, rack_with(cell, CHANNEL, None, 1)), path, lambda _: None)
+    told: list[str] = []
+
+    def listen(update: Told) -> None:
+        told.extend([update.reason] if isinstance(update, RunUpdate) and update.reason.startswith(SOAKING) else ())
+
+    end = launch(Launch(recipe, cell, CHANNEL, rack_with(cell, CHANNEL, None, 1)), path, listen)
     assert end.state is RunState.COMPLETED
+    assert told[0] == "soaking: 23.0 of 60 degC"
+    assert told[-1].endswith(" of 60 degC, within 0.5 degC for 29 of 30 min, about 1 min left")
     with open_store(path, read_only=True) as store:
         (test,) = store.tests(end.run_id)
         assert [cycle.cycle for cycle in store.cycles(test.id)] == [1, 2]

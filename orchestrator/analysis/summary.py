@@ -169,7 +169,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run, time left, temperature, origin, events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, temperatures, origin, events, last executed steps and cycles, reservoir tests and gaps.
 
     Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
     number of a repeated contact check is 0.
@@ -191,6 +191,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "run": _summary(data).as_dict(),
         "ahead": time_ahead(data),
         "temperature_degc": data.temperature_degc,
+        "temperatures": asdict(data.temperatures),
         "wanted_degc": [one.target_degc for one in data.program.temperatures],
         "program_sha256": data.run.program_sha256,
         "origin": Origins(store).of(run_id).as_dict(),

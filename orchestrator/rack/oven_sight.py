@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from math import inf
 
@@ -30,10 +31,12 @@ class OvenSight:
         self.name = settings.name
         self.reading: OvenReading | None = None
         # Why there is no valid temperature; empty while there is one.
-        self.problem = "it has not been read yet"
+        self.problem = f"{settings.name} has not been read yet"
         # What is wrong with it, as it was read last; and whether it does not answer.
         self.faults: frozenset[OvenFault] = frozenset()
         self.is_lost = False
+        # Set when it has answered, or not, for the first time.
+        self.looked_at = asyncio.Event()
         self._where: Sequence[str] = (settings.name, *settings.places)
         self._places = places
         self._events = events
@@ -42,6 +45,7 @@ class OvenSight:
 
     def lost(self, why: str) -> None:
         """Note that it does not answer."""
+        self.looked_at.set()
         self.problem = f"{self.name} does not answer: {why}"
         if not self.is_lost:
             self.is_lost = True
@@ -50,6 +54,7 @@ class OvenSight:
     def seen(self, reading: OvenReading) -> None:
         """Note a reading, and tell what has begun or ended with it."""
         self.reading = reading
+        self.looked_at.set()
         if self.is_lost:
             self.is_lost = False
             self._events.tell(EventKind.OVEN_BACK, f"{self.name} answers again")

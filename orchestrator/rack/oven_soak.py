@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
@@ -22,6 +23,9 @@ _SLOPE_S = 180.0
 """An oven's rate of heating is judged over three minutes: its own lag and the noise of tenths are a tenth of that."""
 
 _LEAST_K = 0.3
+
+_FIRST_REPLIES = 3
+"""A command waits for its first reading as long as connecting, identity and values may take."""
 
 
 async def soak(run: Run, watch: OvenWatch) -> str:
@@ -48,6 +52,8 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
     """Wait; raises CannotRun for a set point that the oven never takes."""
     began_s, loop = wall_time(), asyncio.get_running_loop()
     until_s, reach_s = loop.time() + watch.settings.reach_within_s, watch.settings.reach_within_s
+    with suppress(TimeoutError):
+        await asyncio.wait_for(watch.sight.looked_at.wait(), _FIRST_REPLIES * watch.settings.link.reply_timeout_s)
     while not run.is_called_off and not run.state.is_settled:
         # Looked at first: the safe set point that was ordered for this must not be taken back.
         if too_hot := watch.too_hot:
@@ -57,7 +63,7 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
             _soaked(run, watch, wanted, began_s)
             return ""
         if loop.time() >= until_s:
-            late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}, ")
+            late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}: ")
             return f"{watch.name} is not at {wanted.target_degc:g} degC after {duration_words(reach_s)}: {late}"
         _say_left(run, inf if problem else left_s(watch, wanted))
         said = f"{SOAKING}: {problem}" if problem else _words(watch, wanted)
@@ -119,7 +125,8 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
 
     ::
 
-        soaking, 52.3 degC of 60 degC, about 25 min left
+        soaking: 52.3 of 60 degC, about 25 min left
+        soaking: 59.8 of 60 degC, within 0.5 degC for 3 of 10 min, about 7 min left
     """
     reading = watch.sight.reading
     degc = None if reading is None else reading.temperature_degc
@@ -127,7 +134,11 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
         return f"{SOAKING}: {watch.sight.problem}"
     if watch.sight.stands_still:
         return f"{SOAKING}: the sensor of {watch.name} shows {degc:.1f} degC and does not move while its heater does"
-    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
+    within = ""
+    if abs(degc - wanted.target_degc) <= wanted.tolerance_k:
+        lasts, whole = int(soaked_s(watch, wanted) / 60.0), wanted.soak_s / 60.0
+        within = f", within {wanted.tolerance_k:g} degC for {min(lasts, whole):g} of {whole:g} min"
+    return f"{SOAKING}: {degc:.1f} of {wanted.target_degc:g} degC{within}{about_left(watch, wanted)}"
 
 
 def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:

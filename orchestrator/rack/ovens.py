@@ -13,6 +13,7 @@ from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
 from drivers.temperatures import Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
+from orchestrator.bench.recipe_temperature import beyond_limits
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, warned
 from orchestrator.clock.virtual import wall_time
@@ -30,8 +31,8 @@ from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
 
-# A program that ends waits no longer than this for an oven that does not answer.
-_REST_S = 15.0
+# A program that ends waits no longer than this, or than for so many replies, for an oven that does not answer.
+_REST_S, _REST_REPLIES = 15.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Ovens:
         """
         for watch in self._watches.values():
             try:
-                async with asyncio.timeout(_REST_S):
+                async with asyncio.timeout(max(_REST_S, _REST_REPLIES * watch.settings.link.reply_timeout_s)):
                     await watch.orders.rest()
             except (TimeoutError, StoreError) as err:
                 logger.error("%s: whether its safe set point is set is not known: %r; look at it", watch.name, err)
@@ -196,11 +197,8 @@ class Ovens:
             return warned(CheckName.OVEN, f"{channel} is in {watch.name}, and the recipe says no temperature")
         if other := self.conflict(channel, wanted, run.run_id if run else f"this run ({request.label or 'no label'})"):
             return failed(CheckName.OVEN, other, "order it for another oven, or when that run is over")
-        low, high = watch.settings.low_degc, watch.settings.high_degc
-        for one in wanted:
-            if not low <= one.target_degc <= high:
-                beyond = f"the recipe wants {one.target_degc:g} degC, and {watch.name} takes {low:g} to {high:g} degC"
-                return failed(CheckName.OVEN, beyond, "order it for another oven")
+        if beyond := beyond_limits(program, watch.settings):
+            return failed(CheckName.OVEN, beyond, "order it for another oven")
         if run is None:
             return before_heating(watch, wanted[0])
         return soaked(watch, temperature_of(run) or wanted[0])

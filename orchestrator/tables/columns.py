@@ -51,8 +51,6 @@ SAMPLE_COLUMNS: tuple[TableColumn, ...] = (
         _INTEGER,
         "",
         "The tester's number of the record; with the test it finds the record in the store.",
-        "Record Index / 1",
-        "record_index",
     ),
     TableColumn(
         "test_time_s",

@@ -16,11 +16,11 @@ from math import inf, nan
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import Sample, Spectrum
-from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.cycles import Cycle, CycleBuilder, CycleSums
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
-from orchestrator.store.samples import jumps, last_temperature_degc
+from orchestrator.store.samples import jumps, last_temperature_degc, temperatures
 from orchestrator.tables.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program
@@ -68,6 +68,23 @@ def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | N
     return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, Spectrum(frequency_hz, impedance_ohm, bias_v))
 
 
+@dataclass(frozen=True, slots=True)
+class RunTemperatures:
+    """The temperatures of a cell's place in the samples of a run, None without any.
+
+    ``samples`` is how many there are, ``samples_without`` how many of them have none, because nobody measured it then;
+    the same of the run's measurements.
+    """
+
+    lowest_degc: float | None
+    mean_degc: float | None
+    highest_degc: float | None
+    samples: int
+    samples_without: int
+    measurements: int
+    measurements_without: int
+
+
 class RunData:
     """A run as stored. Raises StoreError, when it is created, for a run that the store does not have."""
 
@@ -102,6 +119,16 @@ class RunData:
         with explained(self.store.path):
             return last_temperature_degc(self.store.connection, recorded[-1].row.id)
 
+    @property
+    def temperatures(self) -> RunTemperatures:
+        """The temperatures of the cell's place in all samples and measurements of the run."""
+        with explained(self.store.path):
+            samples, measured, lowest, total, highest = temperatures(self.store.connection, self.run.run_id)
+        rows = self.store.measurements(self.run.run_id)
+        lacking = sum(row.temperature_degc is None for row in rows)
+        mean = round(total / measured, 3) if measured else None
+        return RunTemperatures(lowest, mean, highest, samples, samples - measured, len(rows), lacking)
+
     @cached_property
     def steps_by_test(self) -> list[tuple[RunTest, list[RunStep]]]:
         """The tests with their executed steps, in order; a potentiostat's trace is one step."""
@@ -125,15 +152,26 @@ class RunData:
         """The executed steps of the original program, each with its parts; repeated contact checks are omitted."""
         return parts_together(self.steps)
 
-    @cached_property
+    @property
     def cycles(self) -> list[Cycle]:
         """The numbers of each cycle, in order, made of the executed steps; the last of an ended run may be a half."""
+        whole, still_open = self._cycle_sums
+        return [sums.cycle for sums in (whole + still_open if self.run.state.has_ended else whole)]
+
+    @property
+    def cycle_sums(self) -> list[CycleSums]:
+        """The cycles with the halves that they are made of, also the one that still runs, as far as it has run."""
+        whole, still_open = self._cycle_sums
+        return whole + still_open
+
+    @cached_property
+    def _cycle_sums(self) -> tuple[list[CycleSums], list[CycleSums]]:
         builder = CycleBuilder(self.program)
-        found: list[Cycle] = []
+        found: list[CycleSums] = []
         for step in self.steps:
             if not step.place.is_repeated_check:
-                found += builder.feed(step.place.count, replace(step.executed, start_s=step.start_s))
-        return found + (builder.finish() if self.run.state.has_ended else [])
+                found += builder.sums(step.place.count, replace(step.executed, start_s=step.start_s))
+        return found, builder.open_sums()
 
     @cached_property
     def spectra(self) -> list[MeasuredSpectrum]:
