@@ -107,7 +107,8 @@ def untried(order: Launch) -> list[str]:
         return []
     program = checked_program(order)
     measuring = (bench.potentiostat, bench.multiplexer) if len(program.segments) > len(program.cycling) else ()
-    beside = [one for one in measuring if one is not None]
+    around = [one for one in bench.oven if order.channel in one.places]
+    beside = [*(one for one in measuring if one is not None), *around]
     return uncommissioned([bench.tester_of(order.channel), *beside], bench.checks)
 
 

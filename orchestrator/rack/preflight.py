@@ -124,12 +124,14 @@ class Preflight:
 
     def uncommissioned(self, run: Run | None = None) -> list[str]:
         """Return a sentence for each instrument of the rack, or of one run, that nobody has tried on a resistor."""
-        station = self._rack.station
+        station, ovens = self._rack.station, self._rack.ovens
         if run is None:
-            return uncommissioned([*self._rack.testers, *(station.instruments if station else ())], self._plan.settings)
+            beside = [*(station.instruments if station else ()), *ovens.settings_of()]
+            return uncommissioned([*self._rack.testers, *beside], self._plan.settings)
         tester = self._rack.supervisor_of(run.request.channel).tester
         measures = station is not None and len(run.request.program.segments) > len(run.request.program.cycling)
-        return uncommissioned([tester, *(station.instruments if station and measures else ())], self._plan.settings)
+        beside = [*(station.instruments if station and measures else ()), *ovens.settings_of(run.request.channel)]
+        return uncommissioned([tester, *beside], self._plan.settings)
 
     # At the order
 
