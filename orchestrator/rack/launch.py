@@ -78,6 +78,11 @@ def checked_program(order: Launch) -> Program:
     reasons = order.bench.problems(program, order.channel)
     if isinstance(order.bench, BenchSettings):
         reasons += station_problems(program, station_on(order.bench), order.channel, attended=False)
+        if sharing := order.bench.sharing_with(order.channel):
+            reasons.append(
+                f"channel {order.channel} and channel {', '.join(sharing)} are wired to one cell, and only a service "
+                "looks at both: start 'cellrig serve', and order it there"
+            )
     if reasons:
         listed = "\n".join(f"- {reason}" for reason in reasons)
         raise CannotRun(f"{order.recipe.name} must not run on channel {order.channel}:\n{listed}")
