@@ -29,6 +29,7 @@ from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.preflight.alone import checks_alone
 from orchestrator.preflight.instrument_checks import uncommissioned
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.left_runs import settle_left_runs
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
 from orchestrator.rack.ovens import NO_OVENS, BenchOvens, Ovens, ovens_on
@@ -136,9 +137,11 @@ async def _on_bench(
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.write_owner("")
-        admitted, word = _admitted(store, request, order.terms)
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
+        with open_store(store) as opened:
+            await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
+        admitted, word = _admitted(store, request, order.terms)
         ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))
