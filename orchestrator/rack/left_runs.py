@@ -7,7 +7,7 @@ import logging
 
 from drivers.errors import CannotRun, DriverError
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.run import Run
+from orchestrator.runs.run import ADVICE, Run
 from orchestrator.states import Ending, RunState
 from orchestrator.store import RunRow
 
@@ -37,7 +37,8 @@ async def settle_left_runs(supervisor: Supervisor, channel: str) -> list[Run]:
         except DriverError as err:
             raise CannotRun(_told(row, f"what became of it cannot be asked: {err}")) from err
         if run.state is RunState.HOLDING:
-            run.finish(Ending(RunState.STOPPED, f"{_DIED}: {run.reason}"))
+            # What a held run waits for is no advice on one that has ended.
+            run.finish(Ending(RunState.STOPPED, f"{_DIED}: {run.reason.removesuffix(ADVICE)}"))
         if not run.state.is_over:
             at_tester = f"its test goes on at {supervisor.tester.name}"
             raise CannotRun(_told(row, at_tester if run.is_watched else f"it is {run.state.value}: {run.reason}"))
