@@ -164,6 +164,7 @@ def _bare(settings: SmuSettings, duration_s: float) -> Loop:
     manager = pyvisa.ResourceManager("@py")
 
     def ask(resource: str) -> None:
+        """Ask one instrument until the end."""
         opened = manager.open_resource(resource, read_termination="\n", write_termination="\n")
         begin.wait()
         due_s = time.perf_counter()

@@ -88,6 +88,8 @@ def test_the_first_look_is_above_every_cell_of_a_channel() -> None:
     with pytest.raises(ValueError, match=r"cell_voltage_most_v: smu-1 goes to 10 V, and .* expects 5 V at most"):
         SmuSettings.model_validate({"units": [unit]})
     assert SmuSettings.model_validate({"units": [unit], "cell_voltage_most_v": 10.0}).cell_voltage_most_v == 10.0
+    with pytest.raises(ValueError, match=r"20.1 V, and no more than 20 V are used: 19.5 V at most"):
+        SmuSettings.model_validate({"units": [unit], "cell_voltage_most_v": 19.6})
 
 
 def test_an_instrument_that_is_too_slow_for_the_decisions_is_refused() -> None:

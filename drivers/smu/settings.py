@@ -222,6 +222,11 @@ class SmuSettings(SteppedSettings):
     @model_validator(mode="after")
     def _looks_above_every_cell(self) -> SmuSettings:
         """Check the limit of the first look: below a cell's voltage it draws an excessive current (section 1.2)."""
+        if (limit_v := self.cell_voltage_most_v + self.voltage_margin_v) > MOST_V:
+            raise ValueError(
+                f"cell_voltage_most_v: the first look at a cell is limited to it and voltage_margin_v, {limit_v:g} V, "
+                f"and no more than {MOST_V:g} V are used: {MOST_V - self.voltage_margin_v:g} V at most"
+            )
         for unit in self.units:
             if unit.largest_voltage_v > self.cell_voltage_most_v:
                 raise ValueError(
