@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 
 from benchmarks import (
+    analysis,
     audit,
     backfill,
     channel_hours,
@@ -57,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "softshort": softshort.measure,
     "shorts": shorts.measure,
     "audit": audit.measure,
+    "analysis": analysis.measure,
     "guards": guards.measure,
     "limits": limits.measure,
     "spectra": spectra.measure,
