@@ -95,7 +95,7 @@ async def test_stuck_heater_holds_all_channels_of_the_oven_then_trips_them(
 
 
 async def test_open_door_warns_and_holds_when_it_stays_open(rig: Rig, store: Store) -> None:
-    """Half a minute is told and holds nothing; minutes hold the channels, resumed when it is back (faults C11)."""
+    """Half a minute is told and holds nothing; minutes hold the channels, resumed when it has soaked (faults C11)."""
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.open_door()
@@ -110,7 +110,10 @@ async def test_open_door_warns_and_holds_when_it_stays_open(rig: Rig, store: Sto
         with pytest.raises(CommandRefused, match="resume it within 2 K of it"):
             await rack.service.resume(run.run_id, "ada")
         rack.oven.close_door()
-        await asyncio.sleep(2400.0)
+        await until(lambda: abs(rack.oven.shown_degc - 60.0) < 1.0, 2400.0, 1.0)
+        with pytest.raises(CommandRefused, match="was not seen within 2 K of it for 1 min: resume it in 1 min"):
+            await rack.service.resume(run.run_id, "ada")
+        await asyncio.sleep(120.0)
         assert (await rack.service.resume(run.run_id, "ada")).state.is_live
 
 

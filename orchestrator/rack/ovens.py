@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
@@ -15,6 +16,7 @@ from drivers.temperatures import Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, passed, warned
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.preflight.machine_checks import oven_check
 from orchestrator.rack.oven_report import OvenReport, oven_report
@@ -173,17 +175,25 @@ class Ovens:
         return ""
 
     def resume_problem(self, run: Run) -> str:
-        """Return why a held run must not go on in the middle of a segment; empty where its oven is in the band."""
+        """Return why a held run must not go on in the middle of a segment; empty where its oven has soaked its cell.
+
+        Cells lag minutes behind the air: an oven that has just come back says nothing of them.
+        """
         watch, wanted = self.of(run.request.channel), temperature_of(run)
         if watch is None or wanted is None or run.status.is_between:
             return ""
+        seen, warn_k = f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name}", watch.settings.warn_k
         if (degc := watch.temperature_degc) is None:
             return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.problem}"
-        if abs(degc - wanted.target_degc) <= watch.settings.warn_k:
+        if abs(degc - wanted.target_degc) > warn_k:
+            return f"{seen} is at {degc:.1f} degC: resume it within {warn_k:g} K of it"
+        left_s = wanted.soak_s - soaked_s(watch, wanted, warn_k)
+        # A thermometer inside that stands in for the oven's own sensor is no reason to wait.
+        if watch.problem or left_s <= 0.0:
             return ""
         return (
-            f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name} is at {degc:.1f} degC: resume it "
-            f"within {watch.settings.warn_k:g} K of it"
+            f"{seen} was not seen within {warn_k:g} K of it for {duration_words(wanted.soak_s)}: resume it in "
+            f"{duration_words(60.0 * ceil(left_s / 60.0))}"
         )
 
     # The check before a run
