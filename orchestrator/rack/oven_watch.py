@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
 
-from drivers.errors import DriverError
+from drivers.errors import CannotRun, ConnectionFailed, DriverError
 from drivers.oven.settings import AfterRuns, OvenSettings
 from drivers.temperatures import Oven, OvenFault, OvenReading
 from orchestrator.clock.durations import duration_words
@@ -25,6 +25,7 @@ from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
 from orchestrator.states import Ending, RunState
 from orchestrator.store import Store, StoreError
+from protocols.program import Program
 from protocols.temperature import CellTemperature, WhenLeft
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,9 @@ _HELD_AT_ONCE = (OvenFault.HEATER_STUCK, OvenFault.SENSOR_FROZEN)
 # on its word, though it takes an hour beside the set point until that is told as a fault (docs/ovens.md).
 _STILL_S, _STILL_PERCENT, _ANEW_S = 300.0, 2.0, 1800.0
 # Newest first; all ovens of a rack are among them.
-_SET_BEFORE = "SELECT data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
+_SET_BEFORE = "SELECT data_json, at_unix_s FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
+# So many runs, the newest, may have been under way when a process died between an order and its word of it.
+_RUNS_LOOKED_AT = 20
 
 
 def temperature_of(run: Run) -> CellTemperature | None:
@@ -279,7 +282,15 @@ class OvenWatch:
         there = self.reading is not None and abs(self.reading.target_degc - target_degc) < 1e-6
         if there and self._ordered_degc == target_degc:
             return
-        await self._oven.set_target(target_degc)
+        before = self._ordered_degc
+        if target_degc != self.settings.safe_degc:
+            # Also where its outcome is not known: it is ours to take back.
+            self._ordered_degc = target_degc
+        try:
+            await self._oven.set_target(target_degc)
+        except (CannotRun, ConnectionFailed):
+            self._ordered_degc = before  # nothing was sent
+            raise
         self._ordered_degc = target_degc
         self._tell(
             EventKind.OVEN_SET, f"{self.name} is set to {target_degc:g} degC: {why}", {"target_degc": target_degc}
@@ -318,10 +329,21 @@ class OvenWatch:
             return None
         self._has_looked_back = True
         rows = self._store.connection.execute(_SET_BEFORE, (EventKind.OVEN_SET,)).fetchall()
-        orders = [data for (text,) in rows if text and (data := json.loads(text)).get("oven") == self.name]
-        ordered_degc = orders[0]["target_degc"] if orders else None
-        is_there = ordered_degc is not None and abs(self.reading.target_degc - ordered_degc) < 1e-6
-        return ordered_degc if is_there else None
+        told = [
+            (data["target_degc"], at)
+            for text, at in rows
+            if (data := json.loads(text or "{}")).get("oven") == self.name
+        ]
+        last_degc, last_unix_s = told[0] if told else (None, -inf)
+        # An order is told when it is confirmed: who dies in between leaves what a run of its own has wanted since.
+        runs = [
+            it for it in self._store.runs() if it.channel in self.settings.places and it.state_unix_s >= last_unix_s
+        ]
+        programs = [Program.from_json(it.program_json) for it in runs[-_RUNS_LOOKED_AT:]]
+        ours = {one.target_degc for it in programs for one in it.temperatures}
+        if last_degc is not None:
+            ours.add(last_degc)
+        return next((degc for degc in ours if abs(self.reading.target_degc - degc) < 1e-6), None)
 
     def _tell(self, kind: EventKind, message: str, data: Mapping[str, object] | None = None) -> None:
         logger.info("%s", message)
