@@ -32,7 +32,8 @@ def _leave_it_hot(night: Night) -> None:
     night.instruments.by_hand_degc = 45.0
     night.instruments.oven.order(45.0, volatile=False)
     night.at_instruments.tick(night.host)
-    night.at_instruments.order()
+    night.instruments.by_hand_degc = None
+    night.at_instruments._check_hot(night.host, asyncio.get_running_loop().time() + 310.0)  # noqa: SLF001 - the time is told
 
 
 def _let_current_flow(night: Night) -> None:
@@ -88,7 +89,7 @@ _SPOILS: tuple[tuple[Callable[[Night], None], str], ...] = (
     (_let_current_flow, "have flown at smu-2 for 90 s without a run"),
     (_begin_cold, "the oven was 3.* K away from 60 degC"),
     (_set_for_nobody, "the oven was set from 25 to 70 degC, and no run wants that"),
-    (_leave_it_hot, "is set to 45 degC, and no run wants that"),
+    (_leave_it_hot, "is set to 45 degC for 310 s, and no run wants that"),
 )
 
 

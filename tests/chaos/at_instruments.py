@@ -22,11 +22,12 @@ _SHOWN_K = 0.7
 _SURE_S = 45.0
 # A run goes on where its oven has been within 2 K; what it shows has noise. It is read so often.
 _STARTS_K, _READ_S = 2.6, 10.0
-READ_WITHIN_S = 3 * _READ_S
 # A sensor that stands still is told after ten minutes, and after an hour beside the set point.
 _SENSOR_DOUBTED_S = 2 * 3600.0
 # From a good line and a service that is up to an output that is off, where no run has it: it connects, asks and orders.
 _OFF_WITHIN_S = 90.0
+# A set point that no run wants is taken back with the next reading, after a restart when every run is decided.
+_HOT_WITHIN_S, _SELDOM = 300.0, 12
 # Current is seen above the offset of an open-circuit look.
 _FLOWS_A = 1e-6
 _WANTING = (RunState.PREFLIGHT, RunState.ARMED, RunState.RUNNING, RunState.UNSEEN, RunState.HOLDING, RunState.UNKNOWN)
@@ -55,7 +56,7 @@ class AtInstruments:
         self._air_degc: list[float] = []
         self._is_sure: list[bool] = []
         self._target_degc = bench.oven.target_degc
-        self._doubted_until_s = self._changed_s = 0.0
+        self._doubted_until_s = self._changed_s = self._hot_since_s = 0.0
         self._process: object = None
         # The newest test that was looked at, and how far the records of each were.
         self._last_test = 0
@@ -95,6 +96,7 @@ class AtInstruments:
         if not self._is_there():
             return
         self._check_set_point()
+        self._check_hot(host, now_s)
         for name in SMUS:
             self._check_output(name, host, now_s)
 
@@ -119,6 +121,18 @@ class AtInstruments:
             f"the oven was set from {before:g} to {self._target_degc:g} degC, and {wanted or 'no run'} wants that"
         )
         assert not is_against, f"the oven was set to {self._target_degc:g} degC under {is_against}"
+
+    def _check_hot(self, host: Host, now_s: float) -> None:
+        """Check that the oven is not left hot for nobody, once all is well and every run is decided."""
+        target_degc = self._bench.oven.target_degc
+        is_doubted = self.oven_troubles or self.line_troubles or host.process is None
+        is_known = target_degc in {SAFE_DEGC, self._bench.by_hand_degc}
+        if is_doubted or is_known or (len(self._times_s) % _SELDOM == 0 and self.wanted()):
+            self._hot_since_s = now_s
+        lasts_s = now_s - self._hot_since_s
+        assert lasts_s <= _HOT_WITHIN_S, (
+            f"the oven is set to {target_degc:g} degC for {lasts_s:g} s, and no run wants that"
+        )
 
     def _check_output(self, name: str, host: Host, now_s: float) -> None:
         """Check that no current flows at a source meter without a run that is under way, once all is well."""
@@ -169,10 +183,8 @@ class AtInstruments:
     # In a calm
 
     def order(self) -> None:
-        """Check that the oven is not hot for nobody, and that each new record has the temperature of its place."""
+        """Check that each new record has the temperature of its place."""
         self._check_samples()
-        wanted, target_degc = self.wanted(), self._bench.oven.target_degc
-        assert wanted or target_degc == SAFE_DEGC, f"the oven is set to {target_degc:g} degC, and no run wants that"
 
     def _check_samples(self) -> None:
         newest = f"SELECT id, channel, barcode FROM test WHERE {_CYCLED} ORDER BY id DESC LIMIT {_STILL_GROWING}"  # noqa: S608 - constants

@@ -23,7 +23,7 @@ from simulators.neware.schedule import Schedule
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.stepfile import read_schedule
 from tests.chaos import happenings
-from tests.chaos.at_instruments import READ_WITHIN_S, AtInstruments
+from tests.chaos.at_instruments import AtInstruments
 from tests.chaos.beside import Beside
 from tests.chaos.corner import Corner
 from tests.chaos.host import POLL_S, Host
@@ -239,8 +239,6 @@ class Night:
         self.invariants.look(self.host)
         self.invariants.end(self.host)
         if self.at_instruments is not None:
-            # The safe set point is ordered with the next reading.
-            await asyncio.sleep(READ_WITHIN_S)
             self.at_instruments.order()
             self.at_instruments.end()
         await self.beside.order()
