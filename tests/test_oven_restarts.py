@@ -1,4 +1,4 @@
-"""Ovens and services that die: whose set point it is, and no oven that stays hot for nobody."""
+"""Whose set point an oven has, also after a service has died: no oven stays hot for nobody."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import asyncio
 import pytest
 
 from orchestrator.events import EventKind
+from orchestrator.rack.mounted_cells import Terms
 from orchestrator.states import RunState
 from orchestrator.store import Store
 from simulators.faults import Fault, Spoil
-from tests.oven_service_rig import served_again, until, warm, warm_rack
+from tests.oven_service_rig import OTHER, running, served_again, until, warm, warm_rack
 from tests.rig import Rig
 
 
@@ -51,3 +52,19 @@ async def test_set_point_that_is_not_confirmed_is_taken_back_when_its_run_is_sto
         assert not rack.events(EventKind.OVEN_SET)
         rack.driver_rig.line.wire.mend()
         await until(lambda: rack.oven.target_degc == 25.0, 120.0)
+
+
+async def test_run_that_has_tripped_and_one_in_its_queue_keep_no_oven_hot(rig: Rig, store: Store) -> None:
+    """What another run has had heated is taken back with it: nobody looks at these for days (fault C11)."""
+    async with warm_rack(rig, store) as rack:
+        tripped = await running(rack, warm(cycles=20))
+        queued = rack.service.submit(warm(), "ada", Terms(queue=True, same_cell=True))
+        rack.oven.stick_heater()
+        await until(lambda: tripped.state is RunState.TRIPPED, 400.0, 1.0)
+        rack.oven.mend()
+        await until(lambda: rack.oven.shown_degc < 55.0, 6 * 3600.0, 60.0)
+        other = rack.service.submit(warm(OTHER), "ada")
+        await until(lambda: rack.oven.target_degc == 60.0, 60.0)
+        await rack.service.stop(other.run_id, "ada")
+        await until(lambda: rack.oven.target_degc == 25.0, 30.0)
+        assert (tripped.state, queued.state) == (RunState.TRIPPED, RunState.QUEUED)

@@ -310,8 +310,12 @@ class OvenWatch:
         return [(row.run_id, row.channel) for row in rows if row.run_id not in known]
 
     async def rest(self) -> None:
-        """Order the safe set point when no run wants a temperature any more, where the settings say so."""
-        wanted = {one.target_degc for _, run in self.inside() if (one := temperature_of(run)) is not None}
+        """Order the safe set point when no run wants a temperature any more, where the settings say so.
+
+        One that has tripped goes on no more, and one in a queue may wait for days: it has the oven heated at its turn.
+        """
+        begun = [run for _, run in self.inside() if run.state not in {RunState.TRIPPED, RunState.QUEUED}]
+        wanted = {one.target_degc for run in begun if (one := temperature_of(run)) is not None}
         if wanted:
             # Also of a process before this one, whose runs go on.
             if self._ordered_degc is None and self.reading is not None and self.reading.target_degc in wanted:
