@@ -28,6 +28,8 @@ _SENSOR_DOUBTED_S = 2 * 3600.0
 _OFF_WITHIN_S = 90.0
 # A set point that no run wants is taken back with the next reading, after a restart when every run is decided.
 _HOT_WITHIN_S, _SELDOM = 300.0, 12
+# A run that ends within a look's time of its order has wanted it.
+_JUST_S = 15.0
 # Current is seen above the offset of an open-circuit look.
 _FLOWS_A = 1e-6
 _WANTING = (RunState.PREFLIGHT, RunState.ARMED, RunState.RUNNING, RunState.UNSEEN, RunState.HOLDING, RunState.UNKNOWN)
@@ -100,11 +102,16 @@ class AtInstruments:
         for name in SMUS:
             self._check_output(name, host, now_s)
 
-    def wanted(self) -> dict[str, set[float]]:
-        """Return what each run in the oven that is under way wants, by its state and id."""
+    def wanted(self, *, since_s: float = 0.0) -> dict[str, set[float]]:
+        """Return what each run in the oven that is under way wants, by its id and state.
+
+        Also of those that have come to an end within ``since_s``.
+        """
         states = ", ".join("?" * len(_WANTING))
-        sql = f"SELECT run_id, state, program_json FROM run WHERE channel IN ({_MARKS}) AND state IN ({states})"  # noqa: S608 - question marks only
-        rows = self._query(sql, *INSIDE, *(state.value for state in _WANTING))
+        under_way = f"(state IN ({states}) OR state_unix_s > ?)"
+        sql = f"SELECT run_id, state, program_json FROM run WHERE channel IN ({_MARKS}) AND {under_way}"  # noqa: S608 - question marks only
+        from_unix_s = self._loop.epoch_unix_s + self._loop.time() - since_s
+        rows = self._query(sql, *INSIDE, *(state.value for state in _WANTING), from_unix_s)
         programs = {f"{run_id} {state}": Program.from_json(text) for run_id, state, text in rows}
         return {name: {one.target_degc for one in it.temperatures} for name, it in programs.items() if it.temperatures}
 
@@ -114,7 +121,7 @@ class AtInstruments:
         if self._target_degc in {before, SAFE_DEGC, self._bench.by_hand_degc}:
             return
         self.counts["set points"] += 1
-        wanted = self.wanted()
+        wanted = self.wanted(since_s=_JUST_S)
         is_wanted = any(self._target_degc in degc for degc in wanted.values())
         is_against = [name for name, degc in wanted.items() if "running" in name and self._target_degc not in degc]
         assert is_wanted, (
