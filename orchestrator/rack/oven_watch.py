@@ -340,9 +340,8 @@ class OvenWatch:
         ]
         last_degc, last_unix_s = told[0] if told else (None, -inf)
         # An order is told when it is confirmed: who dies in between leaves what a run of its own has wanted since.
-        runs = [
-            it for it in self._store.runs() if it.channel in self.settings.places and it.state_unix_s >= last_unix_s
-        ]
+        inside = [it for it in self._store.runs() if it.channel in self.settings.places]
+        runs = [it for it in inside if it.state_unix_s >= last_unix_s or not it.state.is_over]
         programs = [Program.from_json(it.program_json) for it in runs[-_RUNS_LOOKED_AT:]]
         ours = {one.target_degc for it in programs for one in it.temperatures}
         if last_degc is not None:
