@@ -118,8 +118,12 @@ class AtInstruments:
     def _check_set_point(self) -> None:
         """Check that a new set point is the safe one, or the one that every run that goes on in the oven wants."""
         before, self._target_degc = self._target_degc, self._bench.oven.target_degc
+        if self._target_degc == SAFE_DEGC:
+            self._bench.by_hand_degc = None
         if self._target_degc in {before, SAFE_DEGC, self._bench.by_hand_degc}:
             return
+        # What a person has chosen is theirs until somebody orders another.
+        self._bench.by_hand_degc = None
         self.counts["set points"] += 1
         wanted = self.wanted(since_s=_JUST_S)
         is_wanted = any(self._target_degc in degc for degc in wanted.values())

@@ -141,11 +141,9 @@ async def oven_set_by_hand(night: Night, it: Happening) -> bool:
         at.oven.set_at_panel(at.by_hand_degc)
         await asyncio.sleep(it.lasts_s)
         if at.oven.target_degc == at.by_hand_degc:
-            # Back to what it was; the moment lies between two looks.
+            # Back to what it was, by hand as well.
             at.by_hand_degc = before
             at.oven.set_at_panel(before)
-            await asyncio.sleep(10.0)
-        at.by_hand_degc = None
     return True
 
 

@@ -59,7 +59,7 @@ class Instruments:
             )
             for n, name in enumerate(SMUS, 1)
         }
-        # What a person has chosen at the panel, while that lasts.
+        # What a person has chosen at the panel, until somebody orders another.
         self.by_hand_degc: float | None = None
         self.is_swapped = False
         self.is_down: set[str] = set()

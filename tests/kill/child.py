@@ -36,7 +36,7 @@ from protocols.program import MeasurementSegment, Program, Rest, Until
 from protocols.techniques import Impedance
 from protocols.temperature import CellTemperature
 from simulators.chi660e.launching import program
-from tests.kill.instruments import OVEN_REST_S, SOAK_S, oven_at, source_meter
+from tests.kill.instruments import SOAK_S, at_rest, oven_at, source_meter
 from tests.kill.plan import Life, Order
 from tests.rig import li_li_program
 
@@ -235,8 +235,7 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
         if life.attended and not service.observe_only and await _attend(service):
             continue
         if (end := _end(service)) is not None:
-            # The safe set point is ordered with the next reading of an oven.
-            await asyncio.sleep(OVEN_REST_S if service.ovens.reports() else 0.0)
+            await at_rest(service.ovens)
             return end
 
 

@@ -6,6 +6,7 @@ with the drivers.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -20,7 +21,7 @@ from drivers.interfaces import BatteryTester
 from drivers.oven.opening import ovens_of
 from drivers.smu import SmuSettings, build_tester
 from orchestrator.clock.virtual import wall_time
-from orchestrator.rack.ovens import BenchOvens
+from orchestrator.rack.ovens import BenchOvens, Ovens
 from protocols.program import CyclingSegment
 from tests.kill.checks import Findings, read
 from tests.kill.plan import INSIDE, WANTED_DEGC
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 SMU, SMU_MODEL = INSIDE[1], "keithley-2450"
 SAFE_DEGC, SOAK_S = 25.0, 60.0
 _POLL_S = 10.0
-OVEN_REST_S = 4 * _POLL_S
+# Until a set point that nobody wants is taken back: the line takes real time for its replies.
+_RESTS_WITHIN_S = 1500.0
 # All waits are scaled, and a loaded machine is slow: the oven is asked in vain for hours before anybody is held.
 _GRACE_S, _REACH_S = 4 * 3600.0, 8 * 3600.0
 _INTERVAL_S, _PATIENCE_S = 4.0, 200.0
@@ -60,6 +62,14 @@ def oven_at(address: str) -> BenchOvens:
     )
     (driver,) = ovens_of([settings], wall_time)
     return BenchOvens(((settings, driver),))
+
+
+async def at_rest(ovens: Ovens) -> None:
+    """Wait until every oven that no run wants warm shows its safe set point, but not for ever."""
+    for _ in range(round(_RESTS_WITHIN_S / _POLL_S)):
+        if all(it.wanted_degc is not None or it.set_to_degc == SAFE_DEGC for it in ovens.reports()):
+            return
+        await asyncio.sleep(_POLL_S)
 
 
 def source_meter(address: str) -> BatteryTester:
@@ -134,7 +144,8 @@ class InstrumentsEye:
             return
         wanting = read(store, f"SELECT run_id, state FROM run WHERE channel IN {INSIDE} AND state IN {_WANTING}")  # noqa: S608 - constants
         if self._targets_degc[-1] != SAFE_DEGC and not wanting:
-            findings.add("oven", f"it is left at {self._targets_degc[-1]:g} degC, and no run wants that")
+            runs = read(store, f"SELECT run_id, channel, state, reason FROM run WHERE channel IN {INSIDE}")  # noqa: S608 - constants
+            findings.add("oven", f"it is left at {self._targets_degc[-1]:g} degC, and no run wants that: {runs}")
         self._check_records(store, findings)
         self._check_output(store, findings)
 
