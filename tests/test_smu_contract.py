@@ -66,7 +66,7 @@ def names(fault: Fault) -> str:
 
 @pytest.mark.parametrize("fault", MENDED, ids=names)
 async def test_a_run_outlives_a_spoiled_reading(fault: Fault) -> None:
-    """Faults A06, A10: one spoiled reply costs a connection at most; no reading is another's, the run goes to its end."""
+    """Faults A06, A10: one spoiled reply costs a connection at most; no reading is another's, the run goes on."""
     rig = smu_rig(more=SELDOM)
     async with rig.tester() as tester:
         identity = await started(tester, 33.0)
