@@ -68,3 +68,12 @@ async def test_run_that_has_tripped_and_one_in_its_queue_keep_no_oven_hot(rig: R
         await rack.service.stop(other.run_id, "ada")
         await until(lambda: rack.oven.target_degc == 25.0, 30.0)
         assert (tripped.state, queued.state) == (RunState.TRIPPED, RunState.QUEUED)
+
+
+async def test_oven_is_not_cooled_between_a_run_and_the_next_of_its_queue(rig: Rig, store: Store) -> None:
+    """Both want one temperature: the set point is written once."""
+    async with warm_rack(rig, store) as rack:
+        await running(rack, warm(cycles=1))
+        second = rack.service.submit(warm(), "ada", Terms(queue=True, same_cell=True))
+        await until(lambda: second.state.is_live, 4 * 3600.0, 10.0)
+        assert len(rack.events(EventKind.OVEN_SET)) == 1

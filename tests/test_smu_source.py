@@ -352,7 +352,7 @@ async def test_a_limit_changed_by_hand_is_seen_within_seconds() -> None:
 
 
 async def test_after_a_power_cut_the_cell_is_disconnected_and_nothing_goes_on() -> None:
-    """The power-on setup may drain the cell: high impedance is set at once, the output stays off (section 14, fault B01)."""
+    """Its power-on setup may drain the cell: high impedance is set at once, it stays off (section 14, fault B01)."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.values |= {":OUTP": "0", "*ESR": "128", ":OUTP:VOLT:SMOD": "NORM", ":OUTP:CURR:SMOD": "NORM"}
@@ -380,7 +380,7 @@ async def test_an_output_nobody_decides_about_goes_off() -> None:
 
 
 async def test_a_stop_grows_in_force_and_is_told_when_nothing_helps() -> None:
-    """Fault B07: an output that stays on is aborted, then reset, high impedance in the same line; then a person is needed."""
+    """Fault B07: an output that stays on is aborted, then reset with high impedance; then a person is needed."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.obeys = False

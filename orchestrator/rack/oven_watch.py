@@ -312,10 +312,15 @@ class OvenWatch:
     async def rest(self) -> None:
         """Order the safe set point when no run wants a temperature any more, where the settings say so.
 
-        One that has tripped goes on no more, and one in a queue may wait for days: it has the oven heated at its turn.
+        A run in a queue may wait for days, behind one that has tripped or wants none: it has the oven heated in turn.
+        One whose turn it is keeps what the run before it has left.
         """
-        begun = [run for _, run in self.inside() if run.state not in {RunState.TRIPPED, RunState.QUEUED}]
-        wanted = {one.target_degc for run in begun if (one := temperature_of(run)) is not None}
+        there = [run for _, run in self.inside()]
+        taken = {run.request.channel for run in there if run.state is not RunState.QUEUED and not run.state.is_over}
+        going_on = [
+            run for run in there if run.state is not RunState.QUEUED or not (run.reason or run.request.channel in taken)
+        ]
+        wanted = {one.target_degc for run in going_on if (one := temperature_of(run)) is not None}
         if wanted:
             # Also of a process before this one, whose runs go on.
             if self._ordered_degc is None and self.reading is not None and self.reading.target_degc in wanted:

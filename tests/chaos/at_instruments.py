@@ -115,6 +115,14 @@ class AtInstruments:
         programs = {f"{run_id} {state}": Program.from_json(text) for run_id, state, text in rows}
         return {name: {one.target_degc for one in it.temperatures} for name, it in programs.items() if it.temperatures}
 
+    def _is_wanted(self) -> bool:
+        """Return whether a run wants the oven warm, or one in a queue whose turn it is."""
+        taken = (
+            "SELECT channel FROM run WHERE state IN ('preflight', 'armed', 'running', 'unseen', 'holding', 'tripped')"
+        )
+        sql = f"SELECT 1 FROM run WHERE channel IN ({_MARKS}) AND state = 'queued' AND reason = ''"  # noqa: S608 - question marks only
+        return bool(self.wanted() or self._query(f"{sql} AND channel NOT IN ({taken})", *INSIDE))
+
     def _check_set_point(self) -> None:
         """Check that a new set point is the safe one, or the one that every run that goes on in the oven wants."""
         before, self._target_degc = self._target_degc, self._bench.oven.target_degc
@@ -138,7 +146,7 @@ class AtInstruments:
         target_degc = self._bench.oven.target_degc
         is_doubted = self.oven_troubles or self.line_troubles or host.process is None
         is_known = target_degc in {SAFE_DEGC, self._bench.by_hand_degc}
-        if is_doubted or is_known or (len(self._times_s) % _SELDOM == 0 and self.wanted()):
+        if is_doubted or is_known or (len(self._times_s) % _SELDOM == 0 and self._is_wanted()):
             self._hot_since_s = now_s
         lasts_s = now_s - self._hot_since_s
         assert lasts_s <= _HOT_WITHIN_S, (
