@@ -39,7 +39,7 @@ INTERVAL_S = 0.25
 # So far from its cutoff a half-cycle begins.
 NEAR_V = 0.1
 _LIMITS = Limits(Band(2.2, 4.1), Band(2.1, 4.2), Band(1.5, 5.0), 1.05e-3, 1.1e-3, 1.2e-3)
-_SMU = "smu-1"
+_SMU, _SERIAL = "smu-1", "4000001"
 
 Opened = Callable[[CellModel], AbstractAsyncContextManager[tuple[BatteryTester, str]]]
 
@@ -85,10 +85,9 @@ def source_meter(model: SmuModel) -> Opened:
 
     @asynccontextmanager
     async def opened(cell: CellModel) -> AsyncIterator[tuple[BatteryTester, str]]:
-        unit = SimulatedSmu(model, asyncio.get_running_loop().time, cell, seed="1")
-        channel = SmuUnitSettings(
-            channel=_SMU, model=model, resource="TCPIP::127.0.0.1::5025::SOCKET", idn_pattern="MODEL"
-        )
+        """Open a source meter with its leads on a cell."""
+        unit = SimulatedSmu(model, asyncio.get_running_loop().time, cell, seed="1", serial=_SERIAL)
+        channel = SmuUnitSettings(channel=_SMU, model=model, resource="TCPIP::127.0.0.1::5025::SOCKET", serial=_SERIAL)
         settings = SmuSettings(units=(channel,), interval_s=INTERVAL_S, accept_unknown_host_loss=True)
 
         async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -107,8 +106,7 @@ def source_meter(model: SmuModel) -> Opened:
 INSTRUMENTS: dict[str, Opened] = {
     "CT-4008": ct4008,
     "CHI660E": chi660e,
-    "keithley-2450": source_meter(SmuModel.KEITHLEY_2450),
-    "keithley-2400": source_meter(SmuModel.KEITHLEY_2400),
+    **{model.value: source_meter(model) for model in SmuModel},
 }
 
 

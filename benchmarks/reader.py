@@ -16,10 +16,10 @@ from pathlib import Path
 from benchmarks.figures import Aim, Figure, Size
 from benchmarks.measured_command import own_bytes
 from drivers.interfaces import Sample
-from orchestrator.analysis.run_data import RunData
 from orchestrator.judging.resuming import Position, position, remaining_segment
 from orchestrator.judging.steps import StepBuilder
 from orchestrator.store import Store, open_store
+from orchestrator.tables.run_data import RunData
 from protocols.loading import load_cell, load_recipe
 from protocols.program import CyclingSegment, Loop
 from protocols.resolve import resolve

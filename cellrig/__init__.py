@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cellrig.simulating import simulate
     from drivers.errors import CannotRun, DriverError, SettingsError
     from drivers.interfaces import EndReason
-    from orchestrator.analysis.run_data import Gap
-    from orchestrator.analysis.sample_columns import Columns
     from orchestrator.analysis.summary import RunSummary
     from orchestrator.api.models import RunDetail, RunNow, RunStopped, StartedRun, Status
     from orchestrator.client import AnswerLost, CannotAsk, NoAnswer, NotServed, RequestRefused
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from orchestrator.states import RunState
     from orchestrator.store.errors import CannotOpen, StoreError
     from orchestrator.store.origins import Origin
+    from orchestrator.tables.run_data import Gap
+    from orchestrator.tables.sample_columns import Columns
     from protocols.cell import Cell, CellKind
     from protocols.document import Document
     from protocols.errors import (
@@ -128,8 +128,8 @@ _HOMES = {
     "cellrig.simulating": ("simulate",),
     "drivers.errors": ("CannotRun", "DriverError", "SettingsError"),
     "drivers.interfaces": ("EndReason",),
-    "orchestrator.analysis.run_data": ("Gap",),
-    "orchestrator.analysis.sample_columns": ("Columns",),
+    "orchestrator.tables.run_data": ("Gap",),
+    "orchestrator.tables.sample_columns": ("Columns",),
     "orchestrator.analysis.summary": ("RunSummary",),
     "orchestrator.api.models": ("RunDetail", "RunNow", "RunStopped", "StartedRun", "Status"),
     "orchestrator.client": ("AnswerLost", "CannotAsk", "NoAnswer", "NotServed", "RequestRefused"),

@@ -13,8 +13,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.analysis.run_data import CHUNK_ROWS, Gap, RunData
-from orchestrator.analysis.sample_columns import Columns
 from orchestrator.analysis.summary import RunSummary, summarize
 from orchestrator.events import Event, stored_event
 from orchestrator.judging.cycles import Cycle
@@ -24,6 +22,8 @@ from orchestrator.store import Store
 from orchestrator.store import open_store as open_any
 from orchestrator.store.origins import Origin, Origins
 from orchestrator.store.rows import RunRow
+from orchestrator.tables.run_data import CHUNK_ROWS, Gap, RunData
+from orchestrator.tables.sample_columns import Columns
 from protocols.program import Program
 
 

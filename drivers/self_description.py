@@ -1,4 +1,4 @@
-"""The interfaces of testers that tell something of themselves before a run: their versions, and the folder they read.
+"""The interfaces of instruments that tell something of themselves before a run: versions, folder, commissioning.
 
 A tester without them is told as not asked by the checks before a run (``docs/preflight.md``).
 """
@@ -26,3 +26,12 @@ class ReadsFiles(Protocol):
     @property
     def folder(self) -> Path:
         """The folder on this computer into which they are written."""
+
+
+@runtime_checkable
+class HasCommissioning(Protocol):
+    """An instrument, or its settings, with a guided first contact: ``commissioned_as`` is its KIND of the command."""
+
+    @property
+    def commissioned_as(self) -> str:
+        """The word behind ``cellrig commission``; empty where there is no such kind."""

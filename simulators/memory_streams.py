@@ -19,7 +19,7 @@ _running: set[asyncio.Task[None]] = set()
 class MemoryTransport(asyncio.Transport):
     """One end of a byte stream; what is written arrives at the peer's protocol in the loop's next turn."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.StreamReaderProtocol, name: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: asyncio.Protocol, name: str) -> None:
         """Belong to ``protocol``; ``name`` is this end's address."""
         super().__init__({"peername": ("memory", 0), "sockname": (name, 0)})
         self._loop = loop
@@ -39,6 +39,16 @@ class MemoryTransport(asyncio.Transport):
     def join(self, peer: MemoryTransport) -> None:
         """Write to ``peer`` from now on."""
         self._peer = peer
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Deliver to another protocol from now on."""
+        if not isinstance(protocol, asyncio.Protocol):
+            raise TypeError(f"{protocol} takes no stream of bytes")
+        self._protocol = protocol
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """Return the protocol that is delivered to."""
+        return self._protocol
 
     # Writing ---------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.temperatures import TemperatureProbe, TemperatureReading
+from orchestrator.bench.station import Station
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.ovens import BenchOvens
 from orchestrator.rack.service import Service
@@ -17,7 +18,7 @@ from orchestrator.runs.run import Run
 from orchestrator.store import Store
 from protocols.temperature import CellTemperature
 from simulators.oven.cells_inside import CellsInside
-from simulators.oven.oven import SimulatedOven
+from simulators.oven.oven import OvenQuirks, SimulatedOven
 from tests.oven_rig import EUROTHERM, OvenRig
 from tests.rig import CHANNEL, Rig, li_li_program
 
@@ -71,16 +72,18 @@ async def warm_rack(
     probe: TemperatureProbe | None = None,
     *,
     is_cold: bool = False,
+    station: Station | None = None,
+    quirks: OvenQuirks | None = None,
     **changed: Any,  # noqa: ANN401 - settings of the oven
 ) -> AsyncIterator[WarmRack]:
     """Serve a rack whose channels 3 and 5 are in an oven that is at 60 degC, or ``is_cold``."""
-    ovens = OvenRig(places=[CHANNEL, OTHER], **changed)
+    ovens = OvenRig(quirks=quirks, places=[CHANNEL, OTHER], **changed)
     if not is_cold:
         ovens.oven.order(60.0, volatile=False)
         await asyncio.sleep(_SETTLES_S)
     probes = () if probe is None else ((5.0, probe),)
     bench = BenchOvens(tuple(zip(ovens.settings, ovens.drivers, strict=True)), probes)
-    service = Service(store, [rig.tester], ovens=bench)
+    service = Service(store, [rig.tester], station=station, ovens=bench)
     cells = CellsInside(ovens.oven, rig.bench.tester, [CHANNEL, OTHER])
     tasks = [asyncio.ensure_future(service.run()), asyncio.ensure_future(cells.follow())]
     await asyncio.sleep(10.0)

@@ -31,6 +31,7 @@ class ScpiPeer:
     """One instrument and all lines that it was sent.
 
     ``reading`` answers ``:READ?`` and ``:MEAS?``, ``wrong`` a header whatever was set; ``obeys``: its output switches.
+    ``greeting`` is sent to who connects.
     ``objects`` are entries of the error queue that orders make which begin so, and are obeyed all the same.
     """
 
@@ -43,6 +44,7 @@ class ScpiPeer:
     wrong: dict[str, str] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
     obeys: bool = True
+    greeting: bytes = b""
     connections: int = 0
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -52,6 +54,7 @@ class ScpiPeer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self.connections += 1
+        writer.write(self.greeting)
         while data := await reader.readline():
             if not (line := data.decode().strip()):
                 continue

@@ -24,6 +24,7 @@ from protocols.program import (
     Loop,
     Record,
     Rest,
+    Until,
     VoltageBand,
 )
 from simulators.cells import load_cell
@@ -66,6 +67,11 @@ def segment(*steps: Rest | ConstantCurrent | ConstantVoltage | CcCv | Loop, limi
     return CyclingSegment(steps, Record(every_s=60.0), limits)
 
 
+def charging() -> CyclingSegment:
+    """Give a Li/Li cell an hour of current."""
+    return segment(ConstantCurrent(1.5e-4, Until(time_s=3600.0), CEILING))
+
+
 @dataclass
 class SteppedRig:
     """A tester, and the sources behind it by channel."""
@@ -97,6 +103,13 @@ class SteppedRig:
     async def records(self, identity: TestIdentity) -> list[Sample]:
         """Give all records of a test."""
         return await self.tester.records(identity, None, await self.tester.record_count(identity))
+
+
+async def runs_for(rig: SteppedRig, seconds: float = 30.0) -> None:
+    """Start an hour of current, and let it run for a while."""
+    await rig.start(charging())
+    await asyncio.sleep(seconds)
+    assert rig.source.is_on
 
 
 @asynccontextmanager

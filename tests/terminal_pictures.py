@@ -22,7 +22,6 @@ from orchestrator.analysis.conductivity import Conductivity
 from orchestrator.analysis.impedance import Quantity
 from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.analysis.resistance_history import InterfaceRow
-from orchestrator.analysis.run_data import MeasuredSpectrum
 from orchestrator.analysis.soft_short import Assessment, Verdict
 from orchestrator.analysis.summary import RunSummary
 from orchestrator.checks import CheckName, failed, not_asked, passed, warned
@@ -45,6 +44,7 @@ from orchestrator.report.morning_reading import Sources, morning
 from orchestrator.states import RunState
 from orchestrator.store import open_store
 from orchestrator.store.row_checks import Finding, Level
+from orchestrator.tables.run_data import MeasuredSpectrum
 from tests.terminal_rack import Rack, make_rack
 
 FOLDER = Path(__file__).parent / "golden" / "terminal"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsError
+from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.settings import load_bench
 from orchestrator.checks import Outcome as CheckOutcome
@@ -24,6 +25,7 @@ from tests.command_line import cellrig, refused
 
 NOW_UNIX_S = 1_795_824_000.0  # 2026-11-28
 SETUP = Setup("ct4008", "ct4008", "21-1-3", 1000.0, 1e-3)
+SETTINGS = NewareSettings(step_files=Path(), step_files_on_bts_pc="", units=(UnitSettings(devid=21, subdevid=1),))
 UNIT = {"devid": 21, "subdevid": 1}
 FOUND = Found(
     Outcome.FOUND,
@@ -104,15 +106,20 @@ def test_runs_on_an_instrument_that_was_never_tried_are_warned_of(
     table: str, outcome: CheckOutcome, words: str
 ) -> None:
     """The check says who has commissioned an instrument, and warns where nobody has or something was left open."""
-    check = commissioned_check("ct4008", PreflightSettings.model_validate(tomllib.loads(table)))
+    check = commissioned_check(SETTINGS, PreflightSettings.model_validate(tomllib.loads(table)))
     assert (check.outcome, words in check.sentence) == (outcome, True)
 
 
-def test_command_tries_the_simulated_bench_and_keeps_yes_from_a_real_one(tmp_path: Path) -> None:
-    """On the simulated bench every question is answered; on a real one nobody agrees to everything beforehand."""
-    tried = cellrig("commission", "ct4008", "--channel", "21-1-3", "--simulate", "--yes", "--json", "--by", "ada")
+@pytest.mark.parametrize("kind", ["ct4008", "mux", "smu"])
+def test_newcomer_tries_each_kind_without_an_instrument(kind: str) -> None:
+    """On the simulated bench every question is answered, without a channel to name; and none is left open."""
+    tried = cellrig("commission", kind, "--simulate", "--yes", "--json", "--by", "ada")
     told = json.loads(tried.stdout)
     assert (tried.returncode, {one["found"]["outcome"] for one in told["asked"]}) == (0, {"found"})
+
+
+def test_real_bench_needs_a_person_for_each_question(tmp_path: Path) -> None:
+    """On a real bench nobody agrees to everything beforehand, and no more flows than the channel bears."""
     real = ("commission", "ct4008", "--channel", "21-1-3", "--bench", str(bench_file(tmp_path)))
     refused(cellrig(*real, "--yes"), 2, "--yes is for simulated benches")
     refused(cellrig(*real), 2, "a person must be at the terminal")

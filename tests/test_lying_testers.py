@@ -7,11 +7,11 @@ import pytest
 
 from drivers.errors import BadReply, NotConfirmed
 from drivers.interfaces import ChannelState
-from orchestrator.analysis.run_data import RunData
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.program import Record
 from simulators.faults import Fault, Spoil
 from tests.rig import CHANNEL, Rig

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.cli.morning_text import text_of
 from orchestrator.events import EventKind, RunUpdate
 from orchestrator.events.to_do import what_to_do
@@ -26,6 +25,7 @@ from orchestrator.report.morning_runs import stored_update
 from orchestrator.report.morning_words import grouped, numbers_lines
 from orchestrator.states import RunState
 from orchestrator.store import DeviationCategory, MountingKind, Mountings, Store, open_store
+from orchestrator.tables.run_data import RunData
 from protocols.program import Program
 from tests.command_line import cellrig, refused
 from tests.run_maker import CELL, EVERY_S, RunMaker, cycling, program_of

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.api import pages
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from orchestrator.store.renumbering import renumber
+from orchestrator.tables.run_data import RunData
 from protocols.program import Loop, PoweredStep, Program
 from tests.rig import CHANNEL, Rig, li_li_program
 from tests.run_maker import CHARGE, CUTS_S, PROGRAM, SPECTRUM, RunMaker, cycling, program_of

@@ -63,6 +63,17 @@ async def test_scale_follows_the_decimals_of_the_display(model: str, decimals: i
     await rig.close()
 
 
+async def test_decimals_are_learnt_on_a_slow_line_while_the_temperature_moves() -> None:
+    """With two decimals, and a value that moves by some between two requests, the scale is known all the same."""
+    rig = OvenRig((EUROTHERM,), quirks=OvenQuirks(decimals=2, noise_k=0.2))
+    rig.line.quirks.reply_delay_s = 0.9
+    for _ in range(10):
+        await rig.driver.open()
+        assert (await rig.driver.read()).target_degc == 25.0
+        await rig.driver.close()
+    await rig.close()
+
+
 async def test_decimals_changed_at_the_panel_make_no_number_ten_times_wrong() -> None:
     """Decimals that change while the line is open are learnt anew before a reading is believed or an order is sent."""
     rig = await _opened()

@@ -34,7 +34,7 @@ async def test_run_soaks_before_its_first_current_and_each_record_has_its_temper
         await asyncio.sleep(300.0)
         assert run.state is RunState.PREFLIGHT
         said = run_words(run.update())
-        assert re.search(r"R000001 \(21-1-3\) is soaking, \d\d\.\d degC of 60 degC, about \d+ min left$", said), said
+        assert re.search(r"R000001 \(21-1-3\) is soaking: \d\d\.\d of 60 degC, about \d+ min left$", said), said
         await until(lambda: run.state.is_live, 3600.0)
         readings = rack.service.ovens.places.oven_since(OVEN, 0.0)
         assert all(abs(degc - 60.0) <= 0.5 for _, degc in readings[-110:])
@@ -337,7 +337,7 @@ async def test_who_ends_leaves_no_oven_hot_for_nobody(rig: Rig, store: Store) ->
     async with ovens.watching():
         watch = ovens.of(CHANNEL)
         assert watch is not None
-        await watch.order(60.0, "a run")
+        await watch.orders.order(60.0, "a run")
     assert there.oven.target_degc == 60.0
     await ovens.rest()
     assert there.oven.target_degc == 25.0

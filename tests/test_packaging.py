@@ -73,6 +73,11 @@ def test_package_that_is_missing_is_named(tmp_path: Path) -> None:
     ("arguments", "without", "words"),
     [
         (("demo", "--out", "pictures"), "matplotlib", "is not installed; install it with: python -m pip install"),
+        (
+            ("export", "R000001", "--to", "csv"),
+            "polars",
+            "polars is not installed; install it with: python -m pip install",
+        ),
         (("spectra", "R000001"), "matplotlib", "matplotlib is not installed; install it with: python -m pip install"),
         (("serve", "--simulate"), "uvicorn", "uvicorn is not installed; install it with: python -m pip install"),
     ],

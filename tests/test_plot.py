@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from drivers.interfaces import Sample
-from orchestrator.analysis.run_data import RunData
 from orchestrator.report.journal_page import Page, width_mm
 from orchestrator.report.picture_choices import ChosenCycles, Over, usual_cycles
 from orchestrator.report.run_curves import CapacityUnit, MarkKind, capacity_unit, marks_of, over_capacity, over_time
@@ -17,6 +16,7 @@ from orchestrator.report.run_pictures import NothingToDraw, PictureOrder, draw_r
 from orchestrator.report.thinning import kept_rows
 from orchestrator.report.voltage_axis import stretched_by
 from orchestrator.store import Store, open_store
+from orchestrator.tables.run_data import RunData
 from tests.command_line import cellrig, refused
 from tests.run_maker import CELL, CUTS_S, PROGRAM, RunMaker, cycling, program_of
 

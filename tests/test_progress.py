@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.summary import summarize
 from orchestrator.judging.placing import ProgramWalk
 from orchestrator.judging.steps import ExecutedStep, StepBuilder
 from orchestrator.runs.progress import Progress
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.program import CyclingSegment
 from tests.run_maker import CUTS_S, PROGRAM, RunMaker
 from tests.station_rig import StationRig, eis_program, eis_request, measuring_service

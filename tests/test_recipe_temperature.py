@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from orchestrator.bench.recipe_temperature import temperature_ahead
+from orchestrator.bench.settings import load_bench
 from protocols import RecipeError, load_cell, parse_recipe, resolve
 from protocols.program import CyclingSegment, MeasurementSegment, Program, Rest
 from protocols.temperature import CellTemperature, WhenLeft
+from tests.bench_files import bench_file
+from tests.command_line import cellrig, refused
 
 RECIPE = """\
 name: warm
@@ -23,6 +30,16 @@ CYCLE = """\
   direction: charge
   current: 0.2 mA/cm2
   until: {time: 1 h}
+"""
+
+OVEN = """
+[[oven]]
+name = "oven-45"
+model = "eurotherm-3216"
+low_degc = 15
+high_degc = 45
+places = ["21-1-1"]
+link = { port = "COM5", unit = 32 }
 """
 
 
@@ -90,3 +107,36 @@ def test_wrong_temperature_is_told_with_what_was_expected(line: str, told: str) 
     """A number without its unit, a rate of charge, a tolerance that is none, an unknown key."""
     with pytest.raises(RecipeError, match=told):
         program(line, REST)
+
+
+@pytest.mark.parametrize(
+    ("channel", "oven", "words"),
+    [
+        ("21-1-1", "oven-45", "21-1-1 is in oven-45, which gets that set point"),
+        ("21-1-2", "", "No oven has 21-1-2 inside: nothing heats or watches it"),
+        (None, "", "Ovens of the bench file: oven-45 with 21-1-1"),
+    ],
+)
+def test_what_is_ordered_of_an_oven_is_known_before(channel: str | None, oven: str, words: str, tmp_path: Path) -> None:
+    """The temperature with its soak, and the oven of the channel, that there is none, or which ones there are."""
+    warm = program("temperature: {target: 40 degC, soak: 30 min}", REST)
+    found = temperature_ahead(warm, load_bench(bench_file(tmp_path, OVEN)), channel)
+    assert found.oven == oven
+    assert found.words == (
+        "It is soaked before its first current: 40 degC, within 0.5 degC for 30 min",
+        words,
+    )
+    assert not found.problem
+
+
+def test_temperature_beyond_its_oven_is_a_reason_in_the_check_of_a_recipe(tmp_path: Path) -> None:
+    """With the exit status 1; a recipe without one on a channel in an oven is told so."""
+    bench, recipe = bench_file(tmp_path, OVEN), tmp_path / "warm.yaml"
+    recipe.write_text(RECIPE.replace("TEMPERATURE", "temperature: 60 degC").replace("STEPS", CYCLE), encoding="utf-8")
+    told = cellrig("recipe", "check", recipe, "--cell", "bare-li-li", "--bench", bench, "--channel", "21-1-1")
+    refused(told, 1, "the recipe wants 60 degC, and oven-45 takes 15 to 45 degC")
+    told = cellrig("recipe", "check", "li-li-0.2", "--cell", "bare-li-li", "--bench", bench, "--channel", "21-1-1")
+    assert "21-1-1 is in oven-45, and the recipe says no temperature" in told.stdout
+    told = cellrig("recipe", "check", recipe, "--cell", "bare-li-li", "--channel", "21-1-1", "--json")
+    shown = json.loads(told.stdout)
+    assert (shown["oven"], [one["target_degc"] for one in shown["temperatures"]]) == ("simulated-oven", [60.0])

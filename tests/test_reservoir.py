@@ -10,13 +10,13 @@ import pytest
 
 from drivers.interfaces import EndReason
 from orchestrator.analysis.reservoir import ReservoirTest, reservoir_tests
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.summary import details, summarize
 from orchestrator.judging.cycles import EfficiencyOf
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.execution_order import flow
 from protocols.loading import load_cell, parse_recipe
 from protocols.program import CellFacts, ConstantCurrent, Loop, Program, Rest, Step, Until

@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.analysis.half_cycle_slices import half_cycles_of
-from orchestrator.analysis.run_data import RunData
-from orchestrator.analysis.sample_columns import COLUMNS
 from orchestrator.analysis.summary import details, summarize
 from orchestrator.judging.placing import RunPlace
 from orchestrator.report import figures
 from orchestrator.store import Store, StoreError
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.sample_columns import COLUMNS
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program, Segment
 from tests.run_maker import AWAY_S, CHARGE, CUTS_S, PROGRAM, SPECTRUM, START_UNIX_S, RunMaker, program_of

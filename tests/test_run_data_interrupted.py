@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from orchestrator.analysis.half_cycle_slices import half_cycles_of
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.soft_short import Verdict, assess
 from orchestrator.analysis.summary import summarize
 from orchestrator.clock.virtual import run_virtual
@@ -25,6 +24,7 @@ from orchestrator.report import figures
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
+from orchestrator.tables.run_data import RunData
 from tests.rig import CHANNEL
 from tests.station_rig import StationRig, eis_request, measuring_service, open_station_rig
 

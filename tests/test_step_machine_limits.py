@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import PulledOutCell, ShortedCell
 from simulators.neware.memory import StoredTest
 from simulators.neware.schedule import Protection, RecordRules, Schedule, Step, StepKind, UnitRatings
 from simulators.neware.settings import LogCodes, Noise, Trouble
 from simulators.neware.step_machine import Status, StepMachine
-from simulators.neware.terminals import PulledOutCell, ShortedCell
 from tests.transcripts.cells import CapacitorCell, RelaxingCell, SourceCell
 
 BOTH_WAYS = UnitRatings(negative_voltage=True)

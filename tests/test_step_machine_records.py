@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from simulators.cells import load_cell
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import SharedCell
 from simulators.neware.memory import LogRow, RecordRow, StoredTest
 from simulators.neware.schedule import RecordRules, Schedule, Step, StepKind, UnitRatings
 from simulators.neware.settings import LogCodes, Noise
 from simulators.neware.step_machine import StepMachine
-from simulators.neware.terminals import DrivenCell
 from tests.transcripts.cells import CapacitorCell, RelaxingCell, SourceCell
 
 RATINGS = UnitRatings()
@@ -220,7 +220,7 @@ def test_records_are_those_of_intervals_taken_one_by_one(stop_v: float | None, i
         Step(2, StepKind.CC_CHARGE, current_a=4e-4, duration_ticks=24_321, stop_voltage_v=stop_v, records=rules),
         Step(3, StepKind.CC_DISCHARGE, current_a=4e-4, duration_ticks=24_321, records=RecordRules(interval)),
     )
-    cells: list[CellModel] = [load_cell("bare-li-li", seed=5), DrivenCell(load_cell("bare-li-li", seed=5))]
+    cells: list[CellModel] = [load_cell("bare-li-li", seed=5), SharedCell(load_cell("bare-li-li", seed=5))]
     assert [hasattr(cell, "walk") for cell in cells] == [True, False]
     rows = []
     for cell in cells:

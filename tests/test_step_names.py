@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.analysis.summary import details
 from orchestrator.store import Origin, Origins, Store
+from orchestrator.tables.run_data import RunData
 from protocols.document import Document
 from protocols.loading import load_cell, load_recipe, parse_recipe, shipped_cells, shipped_recipes
 from protocols.program import CyclingSegment, Loop, Program, Purpose

@@ -10,7 +10,6 @@ from itertools import accumulate
 import pytest
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.run_data import RunData
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.api.routes import channel_now
 from orchestrator.clock.local_time import local_time
@@ -20,6 +19,7 @@ from orchestrator.judging.steps import ExecutedStep
 from orchestrator.judging.time_left import StepTimes
 from orchestrator.states import EndBasis, RunState
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.execution_order import begun_of_each, flow, nest
 from protocols.forecast import expected_duration_s
 from protocols.loading import load_cell, load_recipe

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from drivers.chi660e import feasibility
 from drivers.chi660e.istep_segments import SegmentSamples
@@ -21,6 +21,8 @@ _RANGES_A = tuple(10.0**decade for decade in range(-11, 0))
 
 class CyclingSettings(BatteryTesterSettings):
     """A potentiostat that is a channel of its own: no switch takes its leads away. The channel is named like it."""
+
+    commissioned_as: ClassVar[str] = Chi660eSettings.commissioned_as
 
     kind: Literal["chi660e"] = "chi660e"
     potentiostat: Chi660eSettings

@@ -91,6 +91,7 @@ class PotentiostatCycler(HostRecords):
     """
 
     traits = _TRAITS
+    commissioned_as = Chi660eSettings.commissioned_as
     makes_folder = True
 
     def __init__(

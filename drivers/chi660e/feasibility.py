@@ -61,6 +61,9 @@ def _(technique: OpenCircuit, settings: Chi660eSettings) -> list[str]:
 def _(technique: Impedance, settings: Chi660eSettings) -> list[str]:
     if technique.low_hz >= technique.high_hz:
         return [f"the lowest frequency, {technique.low_hz:g} Hz, is not below the highest, {technique.high_hz:g} Hz"]
+    if technique.high_hz > settings.high_hz_max:
+        known = f"{settings.high_hz_max:g} Hz is the highest that this program measures (high_hz_max)"
+        return [f"a spectrum from {technique.high_hz:g} Hz: {known}"]
     if not expected_rows.frequencies(technique, settings):
         return [f"the instrument has no frequency between {technique.low_hz:g} and {technique.high_hz:g} Hz"]
     return []

@@ -28,6 +28,8 @@ class Chi660ePotentiostat:
     found, elsewhere there is no such look).
     """
 
+    commissioned_as = Chi660eSettings.commissioned_as
+
     def __init__(
         self,
         settings: Chi660eSettings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -43,6 +43,9 @@ class Chi660eSettings(TableSettings):
     ``host_loss`` says what the instrument does with a cell when this computer dies in the middle of a run: it is not
     documented (section 4.4), and no run goes on by itself with an instrument of which nobody has said it.
 
+    ``high_hz_max`` is the highest frequency from which a spectrum is really measured: a program may promise more in the
+    file's head (section 2.2, UNSURE).
+
     ``single_frequency`` measures impedance point by point also where the faster FT mode would do (up to 100 kHz).
     ``cycles`` are those averaged at each point of 1-10, 0.1-1, 0.01-0.1 Hz and so on downwards.
 
@@ -55,6 +58,8 @@ class Chi660eSettings(TableSettings):
     ``require_header`` and ``require_parameters`` refuse text files without these blocks: what a file without them
     belongs to is only known by its name.
     """
+
+    commissioned_as: ClassVar[str] = "chi660e"
 
     kind: Literal["chi660e"] = "chi660e"
     name: str = Field(default="chi660e", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
@@ -81,6 +86,7 @@ class Chi660eSettings(TableSettings):
     dummy_cell: bool = False
     chi684_channels: int = Field(default=0, ge=0, le=64)
 
+    high_hz_max: float = Field(default=3e6, gt=0)
     single_frequency: bool = True
     frequencies_per_decade: int = Field(default=12, ge=1, le=100)
     cycles: tuple[int, int, int, int, int] = (1, 1, 1, 1, 1)

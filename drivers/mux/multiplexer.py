@@ -28,6 +28,8 @@ class RelayMultiplexer:
     A select that is cancelled or fails may leave the port connected; the next one begins by opening all.
     """
 
+    commissioned_as = RelayMuxSettings.commissioned_as
+
     def __init__(self, settings: RelayMuxSettings, lines: Lines | None = None) -> None:
         self.name = settings.name
         self.isolates_tester = settings.isolates_tester

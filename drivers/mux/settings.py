@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -91,6 +91,8 @@ class RelayMuxSettings(WiredSettings, PortSettings):
     other two are not used. ``boot_s`` is waited after opening, for boards that restart then; ``settle_s`` after each
     switching. After a lost line the next use waits ``reconnect_first_s``, twice that, and so on.
     """
+
+    commissioned_as: ClassVar[str] = "mux"
 
     kind: Literal["relay-mux"] = "relay-mux"
     name: str = Field(default="relay-mux", pattern=_NAME)

@@ -52,6 +52,11 @@ class BtsProbe:
         """Clear the flag of a protection and return whether BTS said ok (sections 4.9 and 5.3)."""
         return await self._order(wire.clearflag(self._tester.address_of(channel)), "clearflag")
 
+    async def start_once(self, channel: str, location: str, barcode: str) -> bool:
+        """Send one start of a file, whatever the channel does, and return whether BTS said ok (section 4.8)."""
+        backup = wire.Backup("")
+        return await self._order(wire.start(self._tester.address_of(channel), location, barcode, backup), "start")
+
     async def state(self, channel: str) -> str:
         """Return the state of a channel in BTS's word, which is no older than the reply (section 4.2)."""
         address = self._tester.address_of(channel)

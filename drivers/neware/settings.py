@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
@@ -26,7 +26,8 @@ class UnitSettings(TableSettings):
 
     ``current_ranges_a`` are pairs of the smallest current to set and full scale. Negative voltage is off unless the
     unit's own datasheet allows it. ``stops_below_zero``: whether a step's cutoff below 0 V (``Stop_Volt``, appendix A:
-    UNSURE) ends the step as written; where it does not, programs with one are refused.
+    UNSURE) ends the step as written; where it does not, programs with one are refused. ``stops_at_capacity``: the same
+    of a capacity (``Cap``, which ``Scale`` of the file may touch, section 5.1: UNSURE).
     """
 
     devid: int = Field(ge=0)
@@ -42,6 +43,7 @@ class UnitSettings(TableSettings):
     )
     holds_voltage_on_discharge: bool = True
     stops_below_zero: bool = True
+    stops_at_capacity: bool = True
 
     @model_validator(mode="after")
     def _sane(self) -> UnitSettings:
@@ -77,6 +79,8 @@ class NewareSettings(BatteryTesterSettings):
     ``host_loss``: what the channels do without this computer; ``refresh_s``: how old at worst a value or a record is
     when BTS shows it first. ``cellrig commission`` finds both out.
     """
+
+    commissioned_as: ClassVar[str] = "ct4008"
 
     kind: Literal["neware-ct4008"] = "neware-ct4008"
     name: str = Field(default="ct4008", pattern=INSTRUMENT_NAME)
@@ -120,13 +124,18 @@ class NewareSettings(BatteryTesterSettings):
         return self._unit_of(channel).envelope()
 
     def problems(self, channel: str, program: Program) -> list[str]:
-        """Return every reason why a channel cannot run a program, cutoffs below zero among them."""
+        """Return every reason why a channel cannot run a program, cutoffs that its unit does not obey among them."""
         reasons = super().problems(channel, program)
-        if self._unit_of(channel).stops_below_zero:
-            return reasons
+        unit = self._unit_of(channel)
         for segment in program.cycling:
             for number, step in powered(segment.steps):
-                if not step.holds_voltage and step.target_v is not None and step.target_v < 0:
+                if not unit.stops_at_capacity and step.until.capacity_ah is not None:
+                    cutoff = (
+                        f"Step {number}: an end at {step.until.capacity_ah * 1000:g} mAh; this unit ends none by it"
+                    )
+                    reasons.append(f"{cutoff}, as commissioning has shown (stops_at_capacity).")
+                below = not step.holds_voltage and step.target_v is not None and step.target_v < 0
+                if not unit.stops_below_zero and below:
                     cutoff = f"Step {number}: a cutoff at {step.target_v:g} V; this unit does not end a step below 0 V"
                     reasons.append(f"{cutoff}, as commissioning has shown (stops_below_zero).")
         return reasons

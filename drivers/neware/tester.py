@@ -76,6 +76,7 @@ def _status_requests(addresses: tuple[wire.Address, ...]) -> tuple[wire.Request,
 class NewareTester:
     """A ``BatteryTester``: one BTS client with its middle machines and units."""
 
+    commissioned_as = NewareSettings.commissioned_as
     records_every_s = 0.0
     makes_folder = False
 

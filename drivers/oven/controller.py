@@ -32,6 +32,8 @@ _DECIMALS_MOST = 3
 _SCALES = (1.0, 0.1, 0.01, 0.001)
 # A temperature that moves between two requests is looked at again.
 _LOOKS = 3
+_MOVES_K = 0.5
+"""So far a temperature may move between two requests: a second on a slow line, noise included. Scales are ten apart."""
 _TOKEN_STEP = 0x9E37
 """Each loop back sends another number, so that the reply to an earlier one is seen to be late."""
 
@@ -254,4 +256,8 @@ def _fitting(pairs: Sequence[tuple[float, float]]) -> list[float]:
     """Return the scales under which values read as integers are those read as floating-point numbers."""
     if not any(integer for integer, _ in pairs):
         return []
-    return [scale for scale in _SCALES if all(abs(integer * scale - exact) <= scale for integer, exact in pairs)]
+    return [scale for scale in _SCALES if all(_is_one(integer * scale, exact, scale) for integer, exact in pairs)]
+
+
+def _is_one(number: float, exact: float, scale: float) -> bool:
+    return abs(number - exact) <= max(scale, _MOVES_K)

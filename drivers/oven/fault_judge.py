@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
+from math import inf
 
 from drivers.temperatures import OvenFault, OvenReading
 
@@ -19,6 +20,12 @@ FROZEN_BESIDE_K = 0.15
 """A display of tenths shows an oven that has settled as one value for long, while the walls still warm and the output
 falls: ten minutes are suspicious only beside the set point, where the output moves because the value does not."""
 FROZEN_AT_SET_POINT_S = 3600.0
+FINE_K = 0.02
+STILL_S = 1800.0
+"""Where a value was seen to change by hundredths, the noise of a sensor moves its last digit, whatever the output does.
+With noise of a quarter of a digit (standard deviation) in the middle of it a reading is that digit 95 times in 100: 360
+in a row, half an hour at a reading in 5 s, are once in 20 million half hours, and with more noise never. A display of
+tenths shows a settled oven as one value for days, and is judged so only where the oven's settings give a time."""
 STUCK_S = 120.0
 STUCK_OUTPUT_PERCENT = 1.0
 STUCK_K_PER_MIN = 0.5
@@ -30,15 +37,23 @@ HEATER_OPEN_OUTPUT_PERCENT = 95.0
 HEATER_OPEN_DROP_K = 0.3
 """What is called falling: three steps of a display of tenths."""
 DOOR_LONGEST_S = 1800.0
-"""An oven that has not come back half an hour after a door was opened has another fault, or another set point."""
+"""An oven that has not come back half an hour after a door was opened may have another fault, which an open door hides:
+it is not told as a door any longer, and whoever tells people says that the heat is not back."""
 _KEPT_S = FROZEN_S + 60.0
 _LEAST_READINGS = 3
 
 
 class FaultJudge:
-    """Judges one oven. ``feed`` returns the faults that its readings up to now show."""
+    """Judges one oven. ``feed`` returns the faults that its readings up to now show.
 
-    def __init__(self) -> None:
+    ``still_s`` is how long its sensor may show one value to the last digit; None is ``STILL_S`` where it was seen to
+    change by ``FINE_K`` or less, and any time where not.
+    """
+
+    def __init__(self, still_s: float | None = None) -> None:
+        self._still_s = still_s
+        # The smallest change of the value that was ever seen.
+        self._digit_k = inf
         self._kept: deque[OvenReading] = deque()
         # The first of the readings with the present value, and the lowest and highest output since.
         self._same: OvenReading | None = None
@@ -50,6 +65,13 @@ class FaultJudge:
         """Begin anew, as after a gap in the readings."""
         self._kept.clear()
         self._same = self._outputs = self._before_door = None
+
+    @property
+    def _longest_same_s(self) -> float:
+        """Return how long one value may be shown, whatever the output does."""
+        if self._still_s is not None:
+            return self._still_s
+        return STILL_S if self._digit_k <= FINE_K else inf
 
     def feed(self, reading: OvenReading) -> frozenset[OvenFault]:
         """Add a reading and return the faults that are concluded from it and those before it."""
@@ -72,8 +94,10 @@ class FaultJudge:
         return frozenset(fault for fault, is_there in found.items() if is_there)
 
     def _is_frozen(self, reading: OvenReading) -> bool:
-        """Say whether the value is identical for ten minutes although the output has changed."""
+        """Say whether the value is identical for ten minutes although the output has changed, or for too long."""
         if self._same is None or self._same.temperature_degc != reading.temperature_degc:
+            if self._same is not None:
+                self._digit_k = min(self._digit_k, round(abs(_degc(reading) - _degc(self._same)), 6))
             self._same, self._outputs = reading, None
         output = reading.output_percent
         if output is not None:
@@ -83,7 +107,8 @@ class FaultJudge:
         is_beside = abs(_degc(reading) - reading.working_degc) > FROZEN_BESIDE_K
         longest_s = FROZEN_S if is_beside else FROZEN_AT_SET_POINT_S
         same_s = reading.unix_time_s - self._same.unix_time_s
-        return same_s > longest_s and high - low > FROZEN_OUTPUT_PERCENT
+        is_held_against = same_s > longest_s and high - low > FROZEN_OUTPUT_PERCENT
+        return is_held_against or same_s > self._longest_same_s
 
     def _is_stuck(self) -> bool:
         """Say whether the temperature has risen for two minutes while the heater is told to give nothing."""

@@ -16,7 +16,7 @@ from drivers.oven.fault_judge import FaultJudge
 from drivers.oven.link import ModbusLink
 from drivers.oven.register_map import FAULT_OF_BIT, Preparation, RampRegister, Register, WriteMap, WriteRegister
 from drivers.oven.settings import OvenSettings
-from drivers.oven.wire import RefusedByUnit
+from drivers.oven.wire import RefusedByUnit, Request
 from drivers.temperatures import OvenFault, OvenReading
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class ModbusOven:
         self._link = link
         self._clock = clock
         self._controller = Controller(settings, link)
-        self._judge = FaultJudge()
+        self._judge = FaultJudge(settings.still_s)
         self._is_open = False
         # What was ordered last and confirmed, and what of the controller's own ramp an order has replaced.
         self._ordered_degc: float | None = None
@@ -72,6 +72,11 @@ class ModbusOven:
             return ""
         shown = ", ".join(f"{name} {value}" for name, value in found.items() if name != "loopback")
         return f"{self._controller.registers.name} as unit {self._settings.link.unit} at {self._link.name}: {shown}"
+
+    @property
+    def set_point_step_k(self) -> float:
+        """Return the smallest difference of two set points."""
+        return self._step(self._settings.way.setpoint)
 
     async def open(self) -> None:
         """Connect and check the identity. Raises ConnectionFailed."""
@@ -105,6 +110,15 @@ class ModbusOven:
             await self._refresh(values["setpoint"])
         reading = self._reading(values)
         return replace(reading, faults=reading.faults | self._judge.feed(reading))
+
+    async def ask(self, request: Request) -> tuple[int, ...]:
+        """Send one request that no run has need of, and return its registers, unscaled: for a commissioning.
+
+        Raises ConnectionFailed; RefusedByUnit for an exception, by whose code it is told.
+        """
+        async with self._link.turn:
+            await self._controller.connect(at_once=True)
+            return await self._link.ask(request)
 
     async def set_target(self, target_degc: float, ramp_k_per_min: float | None = None) -> None:
         """Order a set point, with a ramp where one is given; without one the controller's own is left, or put back.

@@ -102,8 +102,10 @@ class OvenSettings(TableSettings):
 
     What it means for runs: ``warn_k`` and ``hold_k`` are how far it may be from what its runs want before that is told,
     and before all its channels are held; from ``cut_out_degc`` on they trip (none: 10 K above what is wanted). Without
-    any valid temperature for ``grace_s`` they are held. A run whose temperature is not there after ``reach_within_s``
-    does not begin. ``after_runs``: whether the safe set point is ordered when no run wants a temperature any more.
+    any valid temperature for ``grace_s`` they are held, and where a thermometer inside is further than ``agree_k`` from
+    its sensor. ``still_s``: a sensor that shows one value to the last digit for longer is frozen (none: half an hour
+    where it was seen to change by hundredths, any time where by tenths). A run whose temperature is not there after
+    ``reach_within_s`` does not begin. ``after_runs``: whether the safe set point is ordered when no run wants one.
 
     What no print tells for sure (reference smu-and-ovens, section 28) is set here: ``scale`` ("read": by the map),
     ``word_order``, ``addresses`` of registers by their names in the map, and ``without``, registers not to be used.
@@ -124,9 +126,11 @@ class OvenSettings(TableSettings):
     poll_period_s: float = Field(default=5.0, gt=0, le=POLL_LONGEST_S)
     warn_k: float = Field(default=2.0, gt=0, le=50)
     hold_k: float = Field(default=5.0, gt=0, le=50)
+    agree_k: float = Field(default=2.0, gt=0, le=50)
     cut_out_degc: float | None = Field(default=None, ge=-100, le=300)
     grace_s: float = Field(default=300.0, gt=0)
     reach_within_s: float = Field(default=4 * 3600.0, gt=0)
+    still_s: float | None = Field(default=None, ge=60)
     after_runs: AfterRuns = AfterRuns.SAFE
     set_point: SetPointKeeping = SetPointKeeping.STORED
     scale: float | Literal["read"] = "read"

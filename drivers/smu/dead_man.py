@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 THREAD_GRACE_S = 0.2
 """How much later than the loop the thread acts: it is for a loop that is stuck."""
 _LOOKS = 8
-"""How often the thread looks within the silence that it allows."""
+"""How often loop and thread look again, once the silence is too long, within the silence that they allow."""
 
 
 class DeadMan:
@@ -102,7 +102,8 @@ class DeadMan:
             logger.error("%s: %s", self._name, what)
 
     def _watch(self, now_s: Callable[[], float], over: threading.Event) -> None:
-        while not over.wait(self._silence_s / _LOOKS):
+        # Asleep until silence could have lasted too long: a thread an output that wakes often takes from the decisions.
+        while not over.wait(max(self._silence_s / _LOOKS, self._quiet_until_s + THREAD_GRACE_S - now_s())):
             overdue_s = now_s() - THREAD_GRACE_S
             if overdue_s >= self._quiet_until_s and overdue_s >= self._looked_s:
                 self._tell("the event loop is stuck: a thread orders the output off")

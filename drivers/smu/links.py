@@ -15,6 +15,7 @@ from typing import Protocol
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
 from drivers.smu.wire import text_of
+from drivers.transport.alarm import Alarm
 from drivers.transport.line import Streams
 from drivers.transport.line_framer import LineFramer
 
@@ -59,7 +60,7 @@ class Link(Protocol):
 
 
 class StreamLink:
-    """A pair of asyncio streams. A task reads all the time, so that bytes nobody asked for are seen."""
+    """A pair of asyncio streams, of which each line is taken as it comes: bytes nobody asked for are seen."""
 
     is_bound = True
 
@@ -75,9 +76,9 @@ class StreamLink:
         self._line_end = line_end
         self._writer: asyncio.StreamWriter | None = None
         self._socket: socket.socket | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._received: _Received | None = None
         self._answer: asyncio.Future[str] | None = None
-        self._fault: ConnectionFailed | None = None
+        self._late = Alarm(self._give_up)
 
     @property
     def keeps_time(self) -> bool:
@@ -85,7 +86,7 @@ class StreamLink:
         return self._socket is not None
 
     async def open(self) -> None:
-        """Connect, and begin to read."""
+        """Connect, and begin to take lines."""
         try:
             reader, writer = await self._connect()
         except OSError as err:
@@ -93,27 +94,31 @@ class StreamLink:
                 f"nobody answers at {self.name} ({err.strerror or err}): is it switched on, its network cable plugged "
                 "in, and no other program connected to it?"
             ) from err
-        self._writer, self._fault = writer, None
+        self._writer = writer
         own = writer.get_extra_info("socket")
         self._socket = None if own is None else own.dup()
-        self._pump = asyncio.get_running_loop().create_task(self._read(reader), name=f"read {self.name}")
+        self._received = received = _Received(self.name, self._take)
+        writer.transport.set_protocol(received)
+        # What came before that, or the end of the line, is in the reader.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                received.take_early(await reader.read(_CHUNK))
 
     async def close(self) -> None:
         """Close both directions."""
-        pump, self._pump = self._pump, None
+        received, self._received = self._received, None
         writer, self._writer = self._writer, None
         own, self._socket = self._socket, None
+        self._late.close()
         if own is not None:
             own.close()
-        if pump is not None:
-            pump.cancel()
-        if writer is not None:
+        if writer is not None and received is not None:
+            # What an old connection still brings is no answer on the next.
+            received.fault = received.fault or LinkClosed(f"{self.name} is closed")
             writer.close()
-            with contextlib.suppress(TimeoutError, OSError):
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_S):
-                    await writer.wait_closed()
-        if pump is not None:
-            await asyncio.wait({pump})
+                    await received.over.wait()
 
     async def free(self) -> bool:
         """Visit the port that makes the instrument let go, where the settings name one."""
@@ -123,23 +128,20 @@ class StreamLink:
         return True
 
     async def send(self, line: str, timeout_s: float) -> None:
-        """Send an order."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._write(line)
-        except TimeoutError as err:
-            raise NoReply(f"{self.name} takes no bytes for {timeout_s:g} s") from err
+        """Send an order; it waits for nothing: what takes no bytes gives no reply to the next question."""
+        self._write(line)
 
     async def ask(self, line: str, timeout_s: float) -> str:
         """Send a line and wait for one."""
         self._answer = answer = asyncio.get_running_loop().create_future()
+        self._late.set(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._write(line)
-                text: str = await answer
+            self._write(line)
+            text: str = await answer
         except TimeoutError as err:
             raise NoReply(f"{self.name} gave no reply to {line!r} in {timeout_s:g} s") from err
         finally:
+            self._late.clear()
             self._answer = None
         logger.debug("%s <- %s", self.name, text)
         return text
@@ -156,39 +158,74 @@ class StreamLink:
         elif self._writer is not None:
             self._writer.write(data)
 
-    async def _write(self, line: str) -> None:
-        if self._fault is not None:
-            raise self._fault
-        if self._writer is None:
+    def _write(self, line: str) -> None:
+        if self._writer is None or self._received is None:
             raise LinkClosed(f"{self.name} is not open")
+        if self._received.fault is not None:
+            raise self._received.fault
         logger.debug("%s -> %s", self.name, line)
-        try:
-            self._writer.write((line + self._line_end).encode("ascii"))
-            await self._writer.drain()
-        except OSError as err:
-            raise LinkClosed(f"the line to {self.name} broke: {err}") from err
+        self._writer.write((line + self._line_end).encode("ascii"))
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
-        framer = LineFramer()
-        try:
-            while data := await reader.read(_CHUNK):
-                lines = framer.feed(data)
-                if len(lines) > 1 or (lines and framer.pending):
-                    raise BadReply(f"{self.name} sent {data[:_SHOWN]!r} where one line belongs")
-                for line in lines:
-                    self._take(text_of(line))
-            raise LinkClosed(f"{self.name} closed the connection; {framer.pending} bytes of a reply were left")
-        except ConnectionFailed as err:
-            self._break(err)
-        except OSError as err:
-            self._break(LinkClosed(f"the line to {self.name} broke: {err}"))
-
-    def _take(self, text: str) -> None:
+    def _take(self, got: str | ConnectionFailed) -> bool:
+        """Answer the question that waits by a line or a fault; returns whether one did."""
         if self._answer is None or self._answer.done():
-            raise BadReply(f"{self.name} sent {text!r}, which nobody asked for")
-        self._answer.set_result(text)
+            return False
+        if isinstance(got, str):
+            self._answer.set_result(got)
+        else:
+            self._answer.set_exception(got)
+        return True
+
+    def _give_up(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
+
+
+class _Received(asyncio.Protocol):
+    """What one connection brings: lines, each handed on at once, until a ``fault``; ``over`` when it is closed.
+
+    A task that reads, in its place, would cost a turn of the event loop more for each reply.
+    """
+
+    def __init__(self, name: str, take: Callable[[str | ConnectionFailed], bool]) -> None:
+        self.fault: ConnectionFailed | None = None
+        self.over = asyncio.Event()
+        self._name, self._take = name, take
+        self._framer = LineFramer()
+
+    def take_early(self, data: bytes) -> None:
+        """Take in what came before this protocol did; no bytes are the end of the line."""
+        if data:
+            self.data_received(data)
+        else:
+            self.eof_received()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand a line on. Whatever is more than that, or not asked for, breaks the connection."""
+        if self.fault is not None:
+            return
+        try:
+            lines = self._framer.feed(data)
+            if len(lines) > 1 or (lines and self._framer.pending):
+                raise BadReply(f"{self._name} sent {data[:_SHOWN]!r} where one line belongs")
+            for line in lines:
+                if not self._take(text := text_of(line)):
+                    raise BadReply(f"{self._name} sent {text!r}, which nobody asked for")
+        except BadReply as err:
+            self._break(err)
+
+    def eof_received(self) -> None:
+        """End the connection."""
+        self._break(
+            LinkClosed(f"{self._name} closed the connection; {self._framer.pending} bytes of a reply were left")
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that nothing comes any more."""
+        self._break(LinkClosed(f"the line to {self._name} broke: {exc}" if exc else f"{self._name} is closed"))
+        self.over.set()
 
     def _break(self, fault: ConnectionFailed) -> None:
-        self._fault = fault
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(fault)
+        if self.fault is None:
+            self.fault = fault
+            self._take(fault)

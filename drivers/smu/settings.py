@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -172,6 +172,8 @@ class SmuUnitSettings(TableSettings):
 
 class SmuSettings(SteppedSettings):
     """Source meters as channels: each unit is one, under its own name. This computer carries out their programs."""
+
+    commissioned_as: ClassVar[str] = "smu"
 
     kind: Literal["smu"] = "smu"
     name: str = Field(default="smu", pattern=INSTRUMENT_NAME)

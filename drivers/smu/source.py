@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
@@ -16,32 +16,27 @@ from typing import TypeVar
 from drivers.errors import BadReply, ConnectionFailed, DriverError, NotConfirmed, OutcomeUnknown, Refused
 from drivers.interfaces import HostLoss
 from drivers.smu.dead_man import DeadMan
-from drivers.smu.dialects import DIALECTS, Setting
+from drivers.smu.dialects import DIALECTS
 from drivers.smu.links import Link
+from drivers.smu.orders import Orders
 from drivers.smu.planning import Plan, changed
 from drivers.smu.session import OtherInstrument, Session
 from drivers.smu.settings import SmuUnitSettings
-from drivers.smu.wire import ErrorEntry, differs, event_flags, filled, measured, parts, switch
+from drivers.smu.switching_off import ASK_OUTPUT, OUTPUT_SETTLES_S, OffLadder
+from drivers.smu.wire import ErrorEntry, event_flags, filled, measured, parts, switch
 from drivers.sources import Drive, Held, SourceReading
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-OFF = ":OUTP OFF"
-_ASK_OUTPUT = ":OUTP?"
 _POWERED_UP = 1 << 7
 """The bit of the standard event register that tells of a power cut (section 11)."""
-_AT_ONCE = 3
-"""So many settings go into one line: a 2400 holds few commands (section 5)."""
 _LOOK_EVERY_S = 5.0
 """How often level and limit are read again under a cell: somebody may turn a knob (fault B03)."""
 _LATE_S, _LONGER = 0.3, 1.5
 """A reading is lost when it is so late, and so much longer than planned: within the usual second in which a decision is
 lost there is time for a second one (section 12). With a ``reply_timeout_s`` above 1 s it may be later in proportion."""
-_RESET_S = 10.0
-"""A reset takes up to two seconds on some (section 12)."""
-_OUTPUT_SETTLES_S = 1.0
 
 
 class SmuSource:
@@ -54,9 +49,11 @@ class SmuSource:
         self.name = f"{settings.model} {settings.channel}"
         self._settings = settings
         self._dialect = DIALECTS[settings.model]
-        self._session = Session(settings, self._dialect.asks_language, link)
+        self._session = session = Session(settings, self._dialect.asks_language, link)
+        self._orders = orders = Orders(self.name, session)
+        self._ladder = OffLadder(session, orders, self._dialect, settings.reply_timeout_s, self._forget)
         self._decision_timeout_s = decision_timeout_s
-        self._dead_man = DeadMan(self.name, self.switch_off, self._shout_off)
+        self._dead_man = DeadMan(self.name, self.switch_off, self._ladder.shout)
         self._lock = asyncio.Lock()
         self._plan: Plan | None = None
         self._words: dict[str, str] = {}
@@ -93,16 +90,15 @@ class SmuSource:
 
     async def _prepare(self, plan: Plan) -> None:
         await self._ready()
-        if switch(await self._session.ask(_ASK_OUTPUT)):
+        if switch(await self._session.ask(ASK_OUTPUT)):
             raise NotConfirmed(f"{self.name}: its output is on, and nothing is set under a cell: switch it off first")
         self._note(await self._session.errors())
         self._plan, self._changed_by_others = None, ""
         words = plan.words()
         settings = (*self._dialect.off_states, *self._dialect.setup)
-        for line in _together([filled(setting.order, words) for setting in settings]):
-            await self._order(line)
-        await self._refuse_errors("what was set")
-        await self._read_back(settings, words)
+        await self._orders.give([filled(setting.order, words) for setting in settings])
+        await self._orders.refuse_errors("what was set")
+        await self._orders.read_back(settings, words)
         self._plan, self._words = plan, words
         self._reading = filled(self._dialect.reading, words)
 
@@ -112,7 +108,9 @@ class SmuSource:
             await self._twice(self._see_prepared)
             self._dead_man.arm(self._decision_timeout_s + self._interval_s, by_thread=self._session.link.keeps_time)
             try:
-                answer = await self._session.ask(f":OUTP ON;{_ASK_OUTPUT}", self._at_least(_OUTPUT_SETTLES_S))
+                answer = await self._session.ask(
+                    f":OUTP ON;{ASK_OUTPUT}", max(OUTPUT_SETTLES_S, self._settings.reply_timeout_s)
+                )
                 self._is_on = switch(answer)
             except ConnectionFailed as err:
                 await self._find_out("switched on", err)
@@ -127,7 +125,20 @@ class SmuSource:
         await self._ready()
         self._prepared()
         dialect = self._dialect
-        await self._read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
+        await self._orders.read_back((*dialect.off_states, dialect.function, dialect.level, dialect.limit), self._words)
+
+    async def ask(self, *lines: str) -> str:
+        """Send lines that no run sends, while the output is off, and return the answer to the last one.
+
+        For a commissioning, which learns what documents leave open. Raises NotConfirmed with the output on.
+        """
+        async with self._turn():
+            await self._ready()
+            if switch(await self._session.ask(ASK_OUTPUT)):
+                raise NotConfirmed(f"{self.name}: its output is on, and nothing but a reading is asked of it then")
+            for line in lines[:-1]:
+                await self._session.link.send(line, self._settings.reply_timeout_s)
+            return await self._session.ask(lines[-1])
 
     async def adjust(self, drive: Drive) -> None:
         """Change level and limit in the ranges that are set, the smaller limit first, and read both back."""
@@ -141,38 +152,24 @@ class SmuSource:
             asked = [filled(setting.ask, words) for setting in (level, limit)]
             self._plan, self._words = plan, words
             try:
-                answer = await self._session.ask(";".join([*lines, *asked, _ASK_OUTPUT]))
+                answer = await self._session.ask(";".join([*lines, *asked, ASK_OUTPUT]))
             except ConnectionFailed as err:
                 await self._find_out("changed", err)
                 return
             *found, output = parts(answer, 3)
-            self._compare(zip((level, limit), found, strict=True), words)
-            await self._refuse_errors(" and ".join(lines))
+            self._orders.compare(zip((level, limit), found, strict=True), words)
+            await self._orders.refuse_errors(" and ".join(lines))
             self._is_on = switch(output)
 
     async def switch_off(self) -> None:
-        """Switch the output off and see it off, with more force at each of three attempts.
-
-        A connection whose replies are lost may still carry an order: it is used once more before it is given up.
-        """
-        problems: list[str] = []
+        """Switch the output off and see it off, with more force at each of three attempts. Raises NotConfirmed."""
         async with self._turn():
-            if not self._session.is_whole and self._session.link.is_bound:
-                self._shout_off()
-            for rung in (self._plainly_off, self._freed_off, self._reset_off):
-                try:
-                    await rung()
-                except OtherInstrument as err:
-                    problems.append(str(err))
-                    break
-                except DriverError as err:
-                    self._session.spoil()
-                    problems.append(str(err))
-                else:
-                    self._is_on = False
-                    self._dead_man.disarm()
-                    return
-        raise NotConfirmed(f"{self.name}: its output cannot be seen off: {'; '.join(dict.fromkeys(problems))}")
+            await self._ladder.climb(self.name)
+            self._is_on = False
+            self._dead_man.disarm()
+
+    def _forget(self) -> None:
+        self._plan = None
 
     async def read(self) -> SourceReading:
         """Measure; a reading whose reply is spoiled is asked for once more, on a new connection.
@@ -187,7 +184,7 @@ class SmuSource:
         if self._changed_by_others:
             raise NotConfirmed(self._changed_by_others)
         if not self._is_on or self._plan is None:
-            self._is_on = switch(await self._session.ask(_ASK_OUTPUT))
+            self._is_on = switch(await self._session.ask(ASK_OUTPUT))
             return SourceReading(None, None, False, self._is_on)
         reading = await self._measure(self._plan)
         now_s = asyncio.get_running_loop().time()
@@ -246,7 +243,7 @@ class SmuSource:
         session = self._session
         self._note(await session.errors())
         was_cut = bool(event_flags(await session.ask("*ESR?")) & _POWERED_UP)
-        self._is_on = switch(await session.ask(_ASK_OUTPUT))
+        self._is_on = switch(await session.ask(ASK_OUTPUT))
         if was_cut and self._plan is not None:
             logger.error("%s has lost its power since it was last asked: nothing is prepared any more", self.name)
             self._plan = None
@@ -254,20 +251,15 @@ class SmuSource:
             await self._look_for_changes()
             return
         # A power cut brings the power-on setup back, which may drain the cell (section 14).
-        await self._disconnect_cell()
-
-    async def _disconnect_cell(self) -> None:
-        """Set high impedance as the off state, which acts at once on an output that is off."""
-        for line in _together([setting.order for setting in self._dialect.off_states]):
-            await self._order(line)
-        await self._refuse_errors("high impedance as its off state")
-        await self._read_back(self._dialect.off_states, {})
+        await self._orders.disconnect_cell(self._dialect.off_states)
 
     async def _look_for_changes(self) -> None:
         if self._plan is None:
             return
         try:
-            await self._read_back((self._dialect.function, self._dialect.level, self._dialect.limit), self._words)
+            await self._orders.read_back(
+                (self._dialect.function, self._dialect.level, self._dialect.limit), self._words
+            )
         except NotConfirmed as err:
             self._changed_by_others = f"{err}: somebody has changed it, or another program"
 
@@ -282,39 +274,6 @@ class SmuSource:
             seen = self._changed_by_others or "its output is off"
             raise NotConfirmed(f"{self.name} was to be {what}; {err}; {seen}{'; ' if said else ''}{said}") from err
 
-    # Orders and answers ----------------------------------------------------------------------------------------
-
-    async def _order(self, line: str) -> None:
-        """Send an order and wait until it is done. Raises Refused when the instrument does not understand it."""
-        try:
-            await self._session.ask(f"{line};*OPC?")
-        except ConnectionFailed as err:
-            # What follows an order that is not understood is not answered: the error queue says so, after the fault.
-            await self._session.connect()
-            if errors := await self._session.errors():
-                raise Refused(f"{self.name} refuses {line!r}: {'; '.join(map(str, errors))}") from err
-            raise
-
-    async def _refuse_errors(self, what: str) -> None:
-        if errors := await self._session.errors():
-            raise Refused(f"{self.name} refuses {what}: {'; '.join(map(str, errors))}")
-
-    async def _read_back(self, settings: tuple[Setting, ...], words: dict[str, str]) -> None:
-        """Ask for settings and compare them. Raises NotConfirmed on any difference, BadReply."""
-        asked = [setting for setting in settings if setting.ask]
-        for first in range(0, len(asked), _AT_ONCE):
-            group = asked[first : first + _AT_ONCE]
-            answer = await self._session.ask(";".join(filled(setting.ask, words) for setting in group))
-            self._compare(zip(group, parts(answer, len(group)), strict=True), words)
-
-    def _compare(self, answers: Iterable[tuple[Setting, str]], words: dict[str, str]) -> None:
-        for setting, answer in answers:
-            if differs(setting, words, answer):
-                raise NotConfirmed(
-                    f"{self.name} answers {filled(setting.ask, words)} with {answer!r}, ordered was "
-                    f"{filled(setting.wanted, words)}"
-                )
-
     def _prepared(self) -> Plan:
         if self._plan is None:
             raise NotConfirmed(f"{self.name}: nothing is prepared, or its power was cut since: prepare it again")
@@ -324,41 +283,3 @@ class SmuSource:
         self._errors = errors
         if errors:
             logger.warning("%s had errors: %s", self.name, "; ".join(map(str, errors)))
-
-    # Switching off ---------------------------------------------------------------------------------------------
-
-    async def _plainly_off(self) -> None:
-        await self._session.connect()
-        await self._see_off(OFF)
-
-    async def _freed_off(self) -> None:
-        """Free an instrument that takes no commands, and abort what it measures (section 1.10)."""
-        await self._session.connect(clear=True)
-        await self._see_off(f"{self._dialect.abort};{OFF}")
-
-    async def _reset_off(self) -> None:
-        await self._session.connect(clear=True)
-        self._plan = None
-        await self._see_off(self._dialect.reset, _RESET_S)
-
-    def _at_least(self, seconds: float) -> float:
-        """Return a time-out: what an action takes, and no less than any reply may take."""
-        return max(seconds, self._settings.reply_timeout_s)
-
-    async def _see_off(self, line: str, timeout_s: float = _OUTPUT_SETTLES_S) -> None:
-        answer = await self._session.ask(f"{line};{_ASK_OUTPUT}", self._at_least(timeout_s))
-        if switch(answer):
-            raise NotConfirmed(f"{self.name} answers that its output is still on")
-        try:
-            await self._read_back(self._dialect.off_states, {})
-        except NotConfirmed:
-            # It was switched off and on since, or somebody has changed what off means.
-            await self._disconnect_cell()
-
-    def _shout_off(self) -> None:
-        if self._session.is_identified:
-            self._session.link.shout(OFF)
-
-
-def _together(orders: Sequence[str]) -> list[str]:
-    return [";".join(orders[first : first + _AT_ONCE]) for first in range(0, len(orders), _AT_ONCE)]

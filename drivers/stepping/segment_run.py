@@ -10,6 +10,7 @@ from drivers.errors import ConnectionFailed
 from drivers.interfaces import ChannelState
 from drivers.memory import LogCode, Memory
 from drivers.sources import Drive, Held, Source, SourceReading
+from drivers.stepping.deadline import Deadline
 from drivers.stepping.drives import SegmentDrives, keeps_preparation, mode_of
 from drivers.stepping.recording import Executed, StepRecorder
 from drivers.stepping.settings import SteppedSettings
@@ -55,12 +56,16 @@ class SegmentRun:
         # When the next reading is due, by the loop's clock.
         self._due_s = self.begun_s
         self._off_cutoff = 0
+        self._deadline = Deadline()
         self._slept_s, self._slept_before_s = slept_s, slept_s()
 
     async def carry_out(self) -> None:
         """Execute all steps. Raises EndedEarly, DriverError and CancelledError, with the output still on."""
-        for count, place in enumerate(flow(self._segment.steps), 1):
-            await self._step(count, place)
+        try:
+            for count, place in enumerate(flow(self._segment.steps), 1):
+                await self._step(count, place)
+        finally:
+            self._deadline.close()
 
     async def _step(self, count: int, place: Place) -> None:
         step = self._segment.steps[place.step - 1]
@@ -119,8 +124,7 @@ class SegmentRun:
         """Measure once. Raises EndedEarly when the reading, or this process, came too late to decide by it."""
         late_s = self._settings.decision_timeout_s
         try:
-            async with asyncio.timeout(late_s):
-                reading = await self._source.read()
+            reading = await self._deadline.bound(self._source.read(), late_s)
         except TimeoutError:
             raise EndedEarly(
                 ChannelState.STOPPED, f"{self._source.name} gave no reading within {late_s:g} s: the decision was lost"

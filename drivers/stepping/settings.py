@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,8 @@ class SteppedSettings(BatteryTesterSettings):
     ``accept_unknown_host_loss`` lets programs run of which nobody knows what they do to a cell when this computer dies:
     set it where somebody stays with the cell.
     """
+
+    commissioned_as: ClassVar[str] = ""
 
     interval_s: float = Field(default=0.25, gt=0)
     fastest_interval_s: float = Field(default=0.05, gt=0)

@@ -56,6 +56,7 @@ class SteppedTester(HostRecords):
         slept_s: Callable[[], float] = slept_s,
     ) -> None:
         self.name, self.poll_period_s = settings.name, settings.poll_period_s
+        self.commissioned_as = settings.commissioned_as
         self.host_loss = settings.host_loss()
         self._settings, self._wall_time = settings, wall_time
         if tuple(sources) != settings.channel_names():

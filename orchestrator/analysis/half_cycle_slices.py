@@ -8,13 +8,13 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import EndReason, Sample
-from orchestrator.analysis.run_steps import RunStep, joined, parts_together, samples_of
 from orchestrator.judging.steps import ExecutedStep
+from orchestrator.tables.run_steps import RunStep, joined, parts_together, samples_of
 from protocols.program import CyclingSegment, PoweredStep, Program
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.run_data import RunData
     from orchestrator.store import Store
+    from orchestrator.tables.run_data import RunData
 
 PARTS = 60
 """Parts of a half-cycle: a minute each for an hour's half-cycle, two records at the shipped recipes' interval."""

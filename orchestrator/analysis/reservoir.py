@@ -19,23 +19,17 @@ from math import inf, isclose
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import EndReason
-from orchestrator.judging.cycles import COMPLETE_ENDS
+from orchestrator.judging.cycles import COMPLETE_ENDS, ENDED_BY
 from protocols.current_sign import Direction
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, PoweredStep
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.run_data import RunData
+    from orchestrator.tables.run_data import RunData
 
 _LI_CU = "li-cu"
 # Set charges are equal within this part: times and currents are written with a few digits.
 _EQUAL = 0.01
-_ENDED = {
-    EndReason.TIME: "its set time",
-    EndReason.CAPACITY: "its set charge",
-    EndReason.CEILING: "its ceiling",
-    EndReason.EXTERNAL: "something from outside",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,12 @@ def reservoir_tests(data: RunData) -> list[ReservoirTest]:
     """Return the reservoir tests of a Li/Cu run, in order; none of any other kind of cell."""
     if data.program.cell.kind != _LI_CU:
         return []
-    return list(_tests(passages(data)))
+    return reservoir_tests_of(passages(data))
+
+
+def reservoir_tests_of(passed: Sequence[Passage]) -> list[ReservoirTest]:
+    """Return the reservoir tests among the platings and strips of a Li/Cu cell, in order."""
+    return list(_tests(passed))
 
 
 def passages(data: RunData) -> list[Passage]:
@@ -216,14 +215,14 @@ def _remarks(before: Sequence[Passage], cycled: Sequence[Passage], final: Passag
         yield "the final strip was ended from outside: no efficiency"
     elif not final.is_complete:
         yield (
-            f"the final strip was ended by {_ENDED[final.end_reason]}, not by its voltage: lithium may be left on the "
-            "copper, and the efficiency may be too low; give it more time"
+            f"the final strip was ended by {ENDED_BY[final.end_reason]}, not by its voltage: lithium may be left on "
+            "the copper, and the efficiency may be too low; give it more time"
         )
     last = before[-1] if before else None
     if last is not None and last.direction is Direction.CHARGE and not last.is_complete:
         yield (
-            f"the strip before the reservoir was ended by {_ENDED[last.end_reason]}, not by its voltage: what it left "
-            "on the copper counts as stripped at the end, and the efficiency may be too high"
+            f"the strip before the reservoir was ended by {ENDED_BY[last.end_reason]}, not by its voltage: what it "
+            "left on the copper counts as stripped at the end, and the efficiency may be too high"
         )
     empty = [one for one in cycled if one.direction is Direction.CHARGE and one.is_complete]
     if empty:

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.analysis.reservoir import reservoir_tests
-from orchestrator.analysis.run_data import Gap, RunData
-from orchestrator.analysis.run_steps import RunStep
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.events import EventKind
@@ -19,6 +17,8 @@ from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
 from orchestrator.store import Origins, RunRow, Store
 from orchestrator.store.step_names import names_of_run
+from orchestrator.tables.run_data import Gap, RunData
+from orchestrator.tables.run_steps import RunStep
 from protocols.step_names import CHECK_AGAIN, StepNames
 
 # The words with which events tell these states.
@@ -169,7 +169,7 @@ def stored_short(store: Store, run_id: str) -> dict[str, Any]:
 
 
 def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) -> dict[str, Any]:
-    """Return a run, time left, temperature, origin, events, last executed steps and cycles, reservoir tests and gaps.
+    """Return a run, time left, temperatures, origin, events, last executed steps and cycles, reservoir tests and gaps.
 
     Steps bear run time, the numbers of the original program and the recipe's names (``protocols.step_names``); the step
     number of a repeated contact check is 0.
@@ -191,6 +191,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "run": _summary(data).as_dict(),
         "ahead": time_ahead(data),
         "temperature_degc": data.temperature_degc,
+        "temperatures": asdict(data.temperatures),
         "wanted_degc": [one.target_degc for one in data.program.temperatures],
         "program_sha256": data.run.program_sha256,
         "origin": Origins(store).of(run_id).as_dict(),

@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.run_data import RunData
-from orchestrator.analysis.run_steps import RunTest
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.judging.time_left import StepTimes, soaks_s
 from orchestrator.states import EndBasis
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.run_steps import RunTest
 from protocols.half_cycles import CycleNumbers
 from protocols.program import MeasurementSegment
 

@@ -177,6 +177,7 @@ def _started(service: Service, run: Run) -> models.StartedRun:
         steps=[models.StepValues.model_validate(step) for step in seen.steps] if seen else [],
         implausible=list(seen.sentences) if seen else [],
         confirmed_by=run.request.confirming,
+        uncommissioned=service.preflight.uncommissioned(run),
     )
 
 

@@ -153,6 +153,7 @@ async def status(service: TheService) -> models.Status:
         troubles=service.troubles,
         unreachable=[s.tester.name for s in service.supervisors if not s.tester.channels()],
         undecided=sentences.undecided(service),
+        uncommissioned=service.preflight.uncommissioned(),
         channels=await _channels_now(service),
         ovens=[models.OvenNow.model_validate(oven) for oven in service.ovens.reports()],
         since_start=[

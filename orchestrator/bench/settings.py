@@ -145,6 +145,7 @@ class BenchSettings(TableSettings):
             ("versions", name) for name in settings.versions
         ]
         there += [self.multiplexer.name] if self.multiplexer is not None else []
+        there += [one.name for one in self.oven]
         named += [("commissioned", name) for name in settings.commissioned]
         for setting, name in named:
             if name not in there:

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import tomllib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -224,30 +224,45 @@ async def open_simulated_station(simulated: SimulatedBench) -> AsyncIterator[Sta
 
     Its program is a process of its own that lives in the rack's time, which is the running loop's.
     """
+    async with (
+        open_simulated_chi(simulated, "simulated-chi660e") as (settings, build),
+        open_simulated_switch(simulated) as (mux, switch),
+    ):
+        yield Station(build(settings), switch, {channel: int(port) for port, channel in mux.channels.items()})
+
+
+@asynccontextmanager
+async def open_simulated_switch(
+    simulated: SimulatedBench,
+) -> AsyncIterator[tuple[RelayMuxSettings, RelayMultiplexer]]:
+    """Add a simulated switch that connects any channel's cell to the leads of the potentiostat; give its driver."""
     from simulators.memory_streams import connect_memory
     from simulators.mux.server import SimulatedMux
 
-    channels = dict(enumerate([*sorted(simulated.tester.channels), *simulated.leads.others], 1))
-    relays = SimulatedMux(len(channels), on_select=lambda port: simulated.clip(channels[port] if port else None))
+    mux = simulated_switch_settings([*sorted(simulated.tester.channels), *simulated.leads.others])
+    relays = SimulatedMux(mux.ports, on_select=lambda port: simulated.clip(mux.channels[str(port)] if port else None))
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return connect_memory(relays.handle)
 
-    mux = RelayMuxSettings(
+    switch = RelayMultiplexer(mux, streams(mux.name, connect))
+    await switch.open()
+    try:
+        yield mux, switch
+    finally:
+        await switch.close()
+
+
+def simulated_switch_settings(channels: Sequence[str]) -> RelayMuxSettings:
+    """Return the settings of the built-in switch, with a port for each channel in this order."""
+    return RelayMuxSettings(
         name="simulated-relays",
         port="memory",
         identity="RM0001",
         ports=len(channels),
-        channels={str(port): channel for port, channel in channels.items()},
+        channels={str(port): channel for port, channel in enumerate(channels, 1)},
         isolates_tester=Isolation.YES,
     )
-    async with _simulated_potentiostat(simulated, "simulated-chi660e") as (_, potentiostat):
-        switch = RelayMultiplexer(mux, streams(mux.name, connect))
-        await switch.open()
-        try:
-            yield Station(potentiostat, switch, {channel: port for port, channel in channels.items()})
-        finally:
-            await switch.close()
 
 
 @asynccontextmanager
@@ -255,9 +270,9 @@ async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float)
     """Add a simulated CHI660E to the built-in rack as a channel of its own, with a cell that no tester channel has."""
     # A process that runs for hours of virtual time is looked at a hundred thousand times at the usual period.
     seldom = {"watch_period_s": poll_period_s, "poll_period_s": 5.0}
-    async with _simulated_potentiostat(simulated, SIMULATED_CHI, seldom) as (settings, potentiostat):
+    async with open_simulated_chi(simulated, SIMULATED_CHI, seldom) as (settings, build):
         simulated.clip(SIMULATED_CHI_CELL)
-        cycler = PotentiostatCycler(settings, potentiostat, wall_time)
+        cycler = PotentiostatCycler(settings, build(settings), wall_time)
         try:
             await cycler.open()
             yield cycler
@@ -266,9 +281,16 @@ async def open_simulated_cycler(simulated: SimulatedBench, poll_period_s: float)
 
 
 @asynccontextmanager
-async def _simulated_potentiostat(
-    simulated: SimulatedBench, name: str, periods_s: Mapping[str, float] | None = None
-) -> AsyncIterator[tuple[Chi660eSettings, Chi660ePotentiostat]]:
+async def open_simulated_chi(
+    simulated: SimulatedBench,
+    name: str,
+    periods_s: Mapping[str, float] | None = None,
+    cfg: Mapping[str, Any] | None = None,
+) -> AsyncIterator[tuple[Chi660eSettings, Callable[[Chi660eSettings], Chi660ePotentiostat]]]:
+    """Put the program of a CHI660E beside the rack's leads; give its settings, and what makes a driver by settings.
+
+    ``cfg`` are settings of the simulated program.
+    """
     from simulators.chi660e.control_socket import BenchControl
     from simulators.chi660e.launching import Launcher
 
@@ -277,11 +299,22 @@ async def _simulated_potentiostat(
     with tempfile.TemporaryDirectory(prefix="cellrig-jobs-", dir=jobs_place()) as folder:
         screen = Path(folder) / "screen.json"
         settings = simulated_chi_settings(Path(folder), name).model_copy(update=dict(periods_s or {}))
-        start = Launcher(control, screen=screen)
+        start = Launcher(control, cfg=_cfg(Path(folder), cfg or {}), screen=screen)
         try:
-            yield settings, Chi660ePotentiostat(settings, wall_time, start, partial(_popups_on, screen))
+            yield settings, lambda changed: Chi660ePotentiostat(changed, wall_time, start, partial(_popups_on, screen))
         finally:
             await control.close()
+
+
+def _cfg(folder: Path, cfg: Mapping[str, Any]) -> Path | None:
+    """Write the settings of the simulated program; None where they are those of a fresh installation."""
+    if not cfg:
+        return None
+    import tomlkit
+
+    path = folder / "cfg.toml"
+    path.write_text(tomlkit.dumps(cfg), encoding="utf-8")
+    return path
 
 
 def jobs_place(*others: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from orchestrator.clock.virtual import wall_time
 
 if TYPE_CHECKING:
     from simulators.bench import SimulatedBench
+    from simulators.oven.hands import HandsAtOven
     from simulators.oven.oven import SimulatedOven
 
 SIMULATED_OVEN = "simulated-oven"
@@ -59,22 +60,22 @@ def served_oven_table(address: str, places: Sequence[str], speed: float) -> str:
     )
 
 
-@asynccontextmanager
-async def open_simulated_oven(
-    simulated: SimulatedBench, settings: OvenSettings
-) -> AsyncIterator[tuple[Oven, SimulatedOven]]:
-    """Put the cells of ``settings.places`` into an oven at room temperature; give its driver, and the oven itself.
+def oven_in_memory() -> tuple[HandsAtOven, Callable[[LinkSettings], Lines]]:
+    """Return the hands at an oven at room temperature, in the running loop's time, and the lines to its controller."""
+    from simulators.oven.controller import oven_of
+    from simulators.oven.hands import HandsAtOven
 
-    The oven's own faults and hands are methods of the second. Cells follow it in the running loop's time.
-    """
-    from drivers.oven.opening import ovens_of
+    oven = oven_of(_MODEL, asyncio.get_running_loop().time)
+    return HandsAtOven(oven), _lines_to(oven, _MODEL, _UNIT)
+
+
+def _lines_to(oven: SimulatedOven, model: str, unit: int) -> Callable[[LinkSettings], Lines]:
+    """Return lines in memory to a controller at an oven."""
     from simulators.memory_streams import connect_memory
-    from simulators.oven.cells_inside import CellsInside
-    from simulators.oven.controller import SimulatedController, oven_of
+    from simulators.oven.controller import SimulatedController
     from simulators.oven.line import OvenLine
 
-    oven = oven_of(settings.model, asyncio.get_running_loop().time)
-    line = OvenLine([SimulatedController(settings.model, oven, settings.link.unit)])
+    line = OvenLine([SimulatedController(model, oven, unit)])
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return connect_memory(line.handle)
@@ -85,6 +86,23 @@ async def open_simulated_oven(
 
         return lines
 
+    return lines_of
+
+
+@asynccontextmanager
+async def open_simulated_oven(
+    simulated: SimulatedBench, settings: OvenSettings
+) -> AsyncIterator[tuple[Oven, SimulatedOven]]:
+    """Put the cells of ``settings.places`` into an oven at room temperature; give its driver, and the oven itself.
+
+    The oven's own faults and hands are methods of the second. Cells follow it in the running loop's time.
+    """
+    from drivers.oven.opening import ovens_of
+    from simulators.oven.cells_inside import CellsInside
+    from simulators.oven.controller import oven_of
+
+    oven = oven_of(settings.model, asyncio.get_running_loop().time)
+    lines_of = _lines_to(oven, settings.model, settings.link.unit)
     (driver,) = ovens_of([settings], wall_time, lines_of)
     following = asyncio.create_task(
         CellsInside(oven, simulated.tester, settings.places).follow(), name="cells in the simulated oven"

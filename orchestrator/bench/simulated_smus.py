@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,26 @@ def simulated_smu_settings(poll_period_s: float = 10.0) -> SmuSettings:
     """Return the settings of the source meters of the built-in bench, at the end of byte streams in memory."""
     resources = {channel: f"memory-{channel}" for channel in SIMULATED_SMUS}
     return smu_settings(resources, _INTERVAL_S, _FASTEST_INTERVAL_S, poll_period_s)
+
+
+def smu_on_a_resistor(unit: SmuUnitSettings, ohm: float) -> tuple[Connect, Callable[[str], str]]:
+    """Return what connects to a simulated source meter with a resistor at its terminals, in the running loop's time.
+
+    The second carries out a verb of the simulator's hands at it.
+    """
+    from simulators.chi660e.terminals import ResistorCell
+    from simulators.memory_streams import connect_memory
+    from simulators.smu import SimulatedSmu
+    from simulators.smu.control import HandsAtUnits
+
+    clock = asyncio.get_running_loop().time
+    simulated = SimulatedSmu(unit.model.value, clock, ResistorCell(ohm), serial=unit.serial)
+    hands = HandsAtUnits({unit.channel: simulated})
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return connect_memory(simulated.handle)
+
+    return connect, lambda verb: hands.do(f"{unit.channel} {verb}")
 
 
 @asynccontextmanager

@@ -38,6 +38,11 @@ class Station:
     _at_leads: str = ""
 
     @property
+    def instruments(self) -> tuple[Potentiostat | Multiplexer, ...]:
+        """The potentiostat, and the switch where there is one."""
+        return (self.potentiostat,) if self.switch is None else (self.potentiostat, self.switch)
+
+    @property
     def needs_a_person(self) -> bool:
         """Whether a person must take the tester's leads off, because no switch is known to disconnect them."""
         return self.switch is None or self.switch.isolates_tester is not Isolation.YES

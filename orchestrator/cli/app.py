@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import (
+    analyse,
     audit,
     cell_files,
     cells,
     commission,
     demo,
+    export,
     extensions,
     morning,
     notices,
@@ -107,6 +109,15 @@ app.command(
 )(runs.show)
 app.command(
     epilog=examples(
+        "cellrig analyse R000001 --store cellrig-simulated.db",
+        "cellrig analyse R000005 R000006 --table cycles --table retention --reference 5",
+        "cellrig analyse R000005 --csv numbers",
+        "cellrig analyse R000007 --table titration --length-um 1.5 --json",
+        needs=_STORE,
+    )
+)(analyse.analyse)
+app.command(
+    epilog=examples(
         "cellrig run li-li-eis --cell bare-li-li --channel 21-1-1 --simulate",
         "cellrig spectra R000001 --store cellrig-simulated.db --out pictures",
     )
@@ -119,6 +130,15 @@ app.command(
         needs=_STORE,
     )
 )(plot.plot)
+app.command(
+    epilog=examples(
+        "cellrig export R000001 --to bdf-csv --store cellrig-simulated.db",
+        "cellrig export R000001 --to neware-csv -o A17.csv",
+        "cellrig export R000005 R000006 --to bdf-parquet -o tables/",
+        "cellrig export --list",
+        needs=_STORE,
+    )
+)(export.export)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +20,9 @@ from orchestrator.cli.extras import need
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
 
 if TYPE_CHECKING:
+    from orchestrator.commissioning.order import Commission
     from orchestrator.commissioning.progress import Progress
     from orchestrator.commissioning.questions import Asked
-    from orchestrator.commissioning.running import Commission
 
 
 class Kind(StrEnum):
@@ -30,6 +32,7 @@ class Kind(StrEnum):
     CHI660E = "chi660e"
     MUX = "mux"
     SMU = "smu"
+    OVEN = "oven"
 
 
 class _AtTheTerminal:
@@ -47,20 +50,41 @@ class _AtTheTerminal:
 
     def agrees(self, question: str) -> bool:
         """Ask for a yes."""
-        return self._agrees_to_all or typer.confirm(question, err=True)
+        if self._agrees_to_all:
+            return True
+        with _answered():
+            return typer.confirm(question, err=True)
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask for one of some words."""
-        said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
+        with _answered():
+            said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
         return said if said in choices else None
 
     def reads(self, question: str, unit: str) -> float | None:
         """Ask for a number."""
-        said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
+        with _answered():
+            said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
         try:
             return float(said)
         except ValueError:
             return None
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Let Ctrl-C end a prompt at once: the loop's own way of it waits for the answer first.
+
+    No answer any more, as from a closed terminal, is a Ctrl-C. What is on is switched off behind either.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def commission(
@@ -70,7 +94,7 @@ def commission(
         typer.Option(
             "--channel",
             metavar="CHANNEL",
-            help="The channel whose holder has the resistor; none for chi660e.",
+            help="The channel whose holder has the resistor; none for chi660e, oven, or with --simulate.",
             autocompletion=complete_channel,
         ),
     ] = "",
@@ -85,6 +109,10 @@ def commission(
         str,
         typer.Option("--largest", metavar="CURRENT", help="No more flows, such as '1 mA'; else 1 V at the resistor."),
     ] = "",
+    oven: Annotated[str, typer.Option("--oven", metavar="NAME", help="Which oven, where there are several.")] = "",
+    warmest: Annotated[
+        str, typer.Option("--warmest", metavar="TEMPERATURE", help="An oven is set no higher, such as '40 degC'.")
+    ] = "40 degC",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Ask this question again; may be repeated.")
     ] = None,
@@ -101,13 +129,18 @@ def commission(
     """Try an instrument on a resistor before its first cell.
 
     It finds out what the manuals leave open and writes it into the bench file. Each question says what it will do, and
-    the largest current, before it does it. Interrupted, it goes on where it was. Status 1: something is wrong or open.
+    the largest current or set point, before it does it; an oven is tried without cells. Interrupted, it goes on where
+    it was. Status 1: something is wrong or open.
     """
     need("commission")
+    if kind is Kind.OVEN:
+        need("oven")
     from orchestrator.commissioning.running import check_names
     from orchestrator.commissioning.running import listed as list_questions
 
     order = _order(kind, channel, bench, resistor, largest, only or (), simulate=simulate, anew=anew)
+    if kind is Kind.OVEN:
+        order = _in_oven(order, oven, warmest)
     check_names(order.kind, order.only)
     if listed:
         list_questions(order, say)
@@ -117,6 +150,8 @@ def commission(
 
 def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:
     """Ask everything that is not answered yet, and file it."""
+    from orchestrator.commissioning.running import settled
+
     is_simulated = order.bench is None or order.bench.is_simulated
     if agrees_to_all and not is_simulated:
         fail("--yes is for simulated benches: on a real one a person answers each question", WRONG_USE)
@@ -127,10 +162,14 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     person.tell(f"{progress.setup.instrument} on {progress.setup.words}")
     if progress.asked:
         person.tell(f"going on behind {progress.asked[-1].question}; --anew begins anew")
-    if not person.agrees(f"Is this resistor on {progress.setup.at}, and nothing else?"):
+    if not person.agrees(progress.setup.must_be_so):
         fail("nothing was done", FAILED)
     with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
-        asked = _asked(order, person, progress, store)
+        try:
+            asked = _asked(order, person, progress, store)
+        except KeyboardInterrupt:
+            say(settled(order, progress), err=True)
+            raise
     _finish(order, progress, asked, page, json=json)
 
 
@@ -146,7 +185,7 @@ def _order(
     anew: bool,
 ) -> Commission:
     from orchestrator.bench.settings import load_bench
-    from orchestrator.commissioning.running import USUAL_MOST_A, Commission, by_default
+    from orchestrator.commissioning.order import USUAL_MOST_A, Commission, by_default
     from protocols.quantities import Dimension, parse_quantity
 
     if (bench is None) is not simulate:
@@ -161,6 +200,19 @@ def _order(
     there = None if bench is None else load_bench(bench)
     order = Commission(kind.value, there, bench, channel, ohm, most_a, tuple(only), anew)
     return order if largest else by_default(order)
+
+
+def _in_oven(order: Commission, oven: str, warmest: str) -> Commission:
+    """Return the order with an oven, and with the temperature that it does not pass."""
+    from dataclasses import replace
+
+    from protocols.quantities import Dimension, parse_quantity
+
+    try:
+        degc = parse_quantity(warmest, Dimension.TEMPERATURE).value
+    except ValueError as err:
+        fail(str(err), WRONG_USE)
+    return replace(order, oven=oven, warmest_degc=degc)
 
 
 def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store: Path) -> list[Asked]:
@@ -182,7 +234,7 @@ def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store:
     except AlreadyOwned as err:
         fail(f"{err}; end that service first", FAILED)
     except StillOn as err:
-        fail(f"{err}. Switch the channel off by hand, at the instrument", FAILED)
+        fail(f"{err}. Switch it off by hand, at the instrument", FAILED)
 
 
 def _finish(order: Commission, progress: Progress, asked: list[Asked], page: Path | None, *, json: bool) -> None:

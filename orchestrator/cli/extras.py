@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from orchestrator.cli.output import WRONG_USE, fail
@@ -9,6 +10,7 @@ from orchestrator.cli.output import WRONG_USE, fail
 # The libraries of each extra of pyproject.toml, by the names under which Python imports them.
 EXTRAS = {
     "commission": ("tomlkit",),
+    "data": ("openpyxl", "polars", "pyarrow", "xlsxwriter"),
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
     "oven": ("pymodbus",),
@@ -18,6 +20,7 @@ EXTRAS = {
 }
 _DOES = {
     "commission": "edits a bench file",
+    "data": "writes tables",
     "mqtt": "publishes to a broker",
     "notices": "tells people",
     "oven": "asks an oven",
@@ -29,7 +32,12 @@ _DOES = {
 
 def need(extra: str) -> None:
     """End the command before its work begins if a library of ``extra`` is missing."""
-    if missing := [name for name in EXTRAS[extra] if find_spec(name) is None]:
+    need_libraries(extra, EXTRAS[extra])
+
+
+def need_libraries(extra: str, libraries: Sequence[str]) -> None:
+    """End the command before its work begins if one of these libraries, which ``extra`` brings, is missing."""
+    if missing := [name for name in libraries if find_spec(name) is None]:
         are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
         fail(
             f"this command {_DOES[extra]}, and {' and '.join(missing)} {are} not installed; "

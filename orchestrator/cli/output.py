@@ -164,6 +164,10 @@ def _bold(text: str) -> str:
     return typer.style(text, bold=True) if is_shown else text
 
 
+_SOAK_LINE_S = 600.0
+"""Where there are no bars, an oven that soaks is told again after ten minutes: a tenth of the run may be days."""
+
+
 class ProgressView:
     """Shows the progress of runs: bars on a terminal, plain lines elsewhere, always on stderr."""
 
@@ -225,7 +229,9 @@ class ProgressView:
             return
         # An estimate may take back a tenth: that is no news.
         tenth, before = self._tenths.get(update.run_id, (-1, ""))
-        doing = update.state.value + (SOAKING if update.reason.startswith(SOAKING) else "")
+        doing = update.state.value
+        if update.reason.startswith(SOAKING):
+            doing += SOAKING + ("" if update.time_left_s is None else str(update.time_left_s // _SOAK_LINE_S))
         if (part is not None and int(part * 10) > tenth) or before != doing:
             self._tenths[update.run_id] = max(tenth, int((part or 0.0) * 10)), doing
             typer.echo(printable(f"{update.label}: {_where(update)}"), err=True)
@@ -236,7 +242,7 @@ def _where(update: RunUpdate) -> str:
     from orchestrator.events.time_left import left_of
 
     if update.reason.startswith(SOAKING):
-        return f"{update.state.value}  {update.reason}"
+        return update.reason
     left = left_of(update)
     voltage = "" if update.voltage_v is None else f"{update.voltage_v:+z.4f} V"
     said = (f"{update.time_s / 3600:.1f} h", "" if update.state.has_ended else left, f"cycle {update.cycle}", voltage)

@@ -26,6 +26,8 @@ def notes(found: Mapping[str, Any]) -> list[str]:
     """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
     lines = ["simulated instruments: no cell is real"] if found["simulated"] else []
     lines += rack_notes(found)
+    # A service that began before an update of cellrig tells of none.
+    lines += found.get("uncommissioned", ())
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
     acting += [row["name"] for row in _ovens(found) if row["needs_person"]]
     return [*lines, f"a person is needed at {', '.join(acting)}"] if acting else lines

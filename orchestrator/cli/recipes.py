@@ -26,6 +26,7 @@ from orchestrator.cli.reasons import faults_as_json, file_faults, tell_reasons
 from orchestrator.cli.step_table import step_table
 
 if TYPE_CHECKING:
+    from orchestrator.bench.recipe_temperature import TemperatureAhead
     from protocols.program import Program
 
 # What belongs to a line stands below it, so far in.
@@ -128,7 +129,8 @@ def check(
     """Check a recipe for a cell, and for a channel of a bench.
 
     Every reason why it must not run is listed; exit status 1 when there is one. Each step's current is shown in
-    mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too.
+    mA, mA/cm2, mA/g and C; what is implausible for the cell is a reason too. Of a recipe with a temperature: what will
+    be ordered, and which oven has the channel inside.
     """
     from protocols import resolve
     from protocols.errors import RecipeError, ResolveError
@@ -161,6 +163,8 @@ def check(
         if found.open_circuit_v is not None:
             low_v, high_v = found.open_circuit_v
             say(f"It starts with a cell at {low_v:g} to {high_v:g} V at open circuit")
+        for sentence in () if found.temperature is None else found.temperature.words:
+            say(sentence)
     verdict = "must not run" if found.problems else "is implausible"
     raise typer.Exit(tell_reasons(f"{loaded.name} {verdict} with {where}", reasons))
 
@@ -175,16 +179,25 @@ class _Check(NamedTuple):
     rests: Sequence[str] = ()
     notes: Sequence[str] = ()
     open_circuit_v: tuple[float, float] | None = None
+    temperature: TemperatureAhead | None = None
     usual_h: float = 0.0
     longest_h: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """Return what is told besides the problems."""
-        told = {"implausible": self.implausible, "notes": self.notes, "steps": self.steps}
+        ahead = self.temperature
+        told = {
+            "implausible": self.implausible,
+            "notes": self.notes,
+            "steps": self.steps,
+            "temperatures": [] if ahead is None else [asdict(one) for one in ahead.wanted],
+            "oven": None if ahead is None else ahead.oven or None,
+        }
         return {"open_circuit_v": self.open_circuit_v, **told}
 
 
 def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Check:
+    from orchestrator.bench.recipe_temperature import temperature_ahead
     from orchestrator.bench.settings import load_bench
     from orchestrator.bench.simulated import SimulatedRack
     from protocols.forecast import forecast
@@ -192,9 +205,11 @@ def _looked_at(program: Program, bench: Path | None, channel: str | None) -> _Ch
 
     there = SimulatedRack() if bench is None else load_bench(bench)
     seen, ahead = plausibility(program, there.usual_bands), forecast(program)
-    window = program.cycling[0].guards.open_circuit
+    window, warm = program.cycling[0].guards.open_circuit, temperature_ahead(program, there, channel)
+    problems = [] if channel is None else there.problems(program, channel)
     return _Check(
-        problems=[] if channel is None else there.problems(program, channel),
+        problems=[*problems, warm.problem] if warm.problem else problems,
+        temperature=warm,
         implausible=seen.sentences,
         steps=[asdict(step) for step in seen.steps],
         untold=seen.untold,

@@ -74,6 +74,9 @@ def order_run(order: Order, client: ServiceClient, store: Path, wait: bool, json
         typer.echo(step_table(run["steps"]), err=True)
         for sentence in run["implausible"]:
             say(f"confirmed by {run['confirmed_by']}: {sentence}", err=True)
+    # A service that began before an update of cellrig does not tell.
+    for sentence in run.get("uncommissioned", ()):
+        say(f"warning: {sentence}", err=True)
     if wait:
         over = followed(client.live(), run)
         if over is None:

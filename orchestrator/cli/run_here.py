@@ -125,7 +125,7 @@ def check_names(**names: str | None) -> None:
 
 def _tell_currents(order: Launch) -> None:
     """Show each step's current in all units before anything runs, on stderr: stdout is for the result."""
-    from orchestrator.rack.launch import checked_program
+    from orchestrator.rack.launch import checked_program, untried
     from protocols.plausibility import plausibility
 
     seen = plausibility(checked_program(order), order.bench.usual_bands)
@@ -134,6 +134,8 @@ def _tell_currents(order: Launch) -> None:
         say(f"note: {note}", err=True)
     for sentence in seen.sentences if order.confirmed_by else ():
         say(f"confirmed by {order.confirmed_by}: {sentence}", err=True)
+    for sentence in untried(order):
+        say(f"warning: {sentence}", err=True)
 
 
 def _tell_sizes(order: Launch) -> None:

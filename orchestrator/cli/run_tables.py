@@ -90,8 +90,7 @@ def _state(state: str, simulated: bool | None) -> str:
 def print_run(found: Mapping[str, Any], chosen: str) -> None:
     """Print all of one run, as ``orchestrator.analysis.summary.details`` gives it."""
     _print_lines(_head_lines(found["run"]))
-    if words := _temperature(found["temperature_degc"], found["wanted_degc"]):
-        _print_lines([("temperature", words)])
+    _print_lines(list(_temperature_lines(found)))
     if found["ahead"]:
         _print_lines([("time left", _time_left(found["ahead"], found["run"]["simulated"]))])
     if results := list(_result_lines(found["run"])):
@@ -140,11 +139,26 @@ def _head_lines(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tested", f"{run['hours']:.2f} h: {_count(run['cycles'], 'cycle')}, {_count(run['samples'], 'sample')}"
 
 
-def _temperature(newest_degc: float | None, wanted_degc: Sequence[float]) -> str:
-    """Say which temperature the cell's place had last, and which the recipe wants; empty where neither is known."""
+def _temperature_lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield which temperature the cell's place had last and in all records, and which the recipe wants, where known."""
+    newest_degc, wanted_degc, all_degc = found["temperature_degc"], found["wanted_degc"], found["temperatures"]
     wanted = f"the recipe wants {' and '.join(f'{one:g}' for one in wanted_degc)} degC" if wanted_degc else ""
     newest = "" if newest_degc is None else f"{newest_degc:.1f} degC at its newest record"
-    return "; ".join(filter(None, (newest, wanted)))
+    if words := "; ".join(filter(None, (newest, wanted))):
+        yield "temperature", words
+    if all_degc["lowest_degc"] is not None:
+        span = f"{all_degc['lowest_degc']:.1f} to {all_degc['highest_degc']:.1f} degC"
+        yield "", f"{span}, {all_degc['mean_degc']:.1f} degC in the mean of its samples"
+    has_any = all_degc["samples_without"] < all_degc["samples"]
+    if (wanted or has_any) and (lacking := list(_without_temperature(all_degc))):
+        yield "", f"without a temperature: {', '.join(lacking)}"
+
+
+def _without_temperature(found: Mapping[str, int]) -> Iterator[str]:
+    """Yield how many samples and measurements have no temperature, of how many."""
+    for what in ("sample", "measurement"):
+        if number := found[f"{what}s_without"]:
+            yield f"{number} of {_count(found[f'{what}s'], what)}"
 
 
 def _time_left(ahead: Mapping[str, Any], simulated: bool | None) -> str:

@@ -107,7 +107,7 @@ def oven(
 ) -> None:
     """Serve a simulated oven with a Modbus controller on 127.0.0.1.
 
-    Its address is printed, after that of the hands. It begins at room temperature, set to 25 degC.
+    Its address is printed first, then that of the hands. It begins at room temperature, set to 25 degC.
     """
     from contextlib import suppress
 

@@ -20,7 +20,7 @@ from orchestrator.commissioning.progress import Setup
 from orchestrator.commissioning.questions import Asked, Outcome, Setting
 
 _MARK = "commissioned "
-_POTENTIOSTAT, _SWITCH, _TESTER = "potentiostat", "multiplexer", "tester"
+_POTENTIOSTAT, _SWITCH, _TESTER, _OVEN = "potentiostat", "multiplexer", "tester", "oven"
 
 
 def written(path: Path, setup: Setup, asked: Sequence[Asked], now_unix_s: float) -> Path:
@@ -60,7 +60,7 @@ def edited(text: str, setup: Setup, asked: Sequence[Asked], now_unix_s: float) -
 
 def _table_of(document: Any, setup: Setup) -> Any:  # noqa: ANN401 - tables of tomlkit are dictionaries of any
     """Find the instrument's own table by its name, which may be the default one."""
-    for key in (_TESTER, _POTENTIOSTAT, _SWITCH):
+    for key in (_TESTER, _POTENTIOSTAT, _SWITCH, _OVEN):
         there = document.get(key)
         tables = there if isinstance(there, list) else [] if there is None else [there]
         for table in tables:
@@ -82,6 +82,10 @@ def _set(table: Any, setting: Setting, comment: str) -> None:  # noqa: ANN401 - 
     # What somebody wrote behind the old value is theirs, and stays.
     theirs = _theirs(there.trivia.comment) if there is not None else ""
     item = tomlkit.item(setting.value)
+    if isinstance(table, tomlkit.items.InlineTable):
+        # A comment would end the line in the middle of the table; the evidence stands in what was found.
+        table[key] = item
+        return
     item.comment(f"{comment} | {theirs}" if theirs else comment)
     table[key] = item
 

@@ -8,42 +8,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
 from statistics import fmean
 
-from drivers.errors import DriverError, MeasurementFailed
-from drivers.interfaces import HostLoss, Spectrum
+from drivers.errors import DriverError, MacroRefused, MeasurementFailed
+from drivers.interfaces import HostLoss
 from orchestrator.bench.commissioned import Fact
+from orchestrator.commissioning.chi660e_limits import cp_limit, istep_limit, reversals, steps, top_frequency
 from orchestrator.commissioning.potentiostat_hands import AT_REST_V, PotentiostatHands
 from orchestrator.commissioning.questions import Found, Outcome, Question, Setting
-from protocols.techniques import CurrentStep, CurrentSteps, HeldVoltage, Impedance, OpenCircuit, ReversedCurrent
+from protocols.techniques import HeldVoltage, Impedance, OpenCircuit
 
 _TINY = 0.05
 _TOLERANCE = 0.1
 _PREFIXES = ("length", "hardpotato")
+_LINE_ENDS = ("crlf", "lf")
 _AMPLITUDE = 0.1
-_TOP_HZ = 1e6
+# The program takes no less than 1 mV, which may be meant as the peak (section 6).
+_LEAST_AMPLITUDE_V = 0.002
 _KILLED_AFTER_S = 20.0
 _STILL, _GONE = "still there", "gone"
 
 
 async def program(hands: PotentiostatHands) -> Found:
-    """Measure at open circuit, with the form of macro of the bench file, else with the other one."""
+    """Measure at open circuit, with the form of macro of the bench file, else with each other one."""
     evidence: dict[str, Fact] = {}
-    configured = hands.settings.macro_prefix
-    for prefix in (configured, *(other for other in _PREFIXES if other != configured)):
+    now = (hands.settings.macro_prefix, hands.settings.macro_line_end)
+    for prefix, ends in (now, *(form for form in product(_PREFIXES, _LINE_ENDS) if form != now)):
+        form = f"prefix {prefix}, {ends}"
         try:
-            trace = await hands.trace(OpenCircuit(3.0), macro_prefix=prefix)
+            trace = await hands.trace(OpenCircuit(3.0), macro_prefix=prefix, macro_line_end=ends)
         except MeasurementFailed as err:
-            evidence[f"prefix {prefix}"] = str(err)[:300]
+            evidence[form] = str(err)[:300]
             continue
         rest_v = fmean(trace.voltage_v)
-        evidence |= {f"prefix {prefix}": "works", "rest_v": rest_v}
+        evidence |= {form: "works", "rest_v": rest_v}
         if abs(rest_v) > AT_REST_V:
             return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off", evidence)
-        settings = () if prefix == configured else (Setting(("macro_prefix",), prefix),)
-        said = f"macros with the prefix {prefix!r} run, and the program closes behind them"
-        return Found(Outcome.FOUND, said, evidence, {"macro_prefix": prefix}, settings)
-    return Found(Outcome.WRONG, "no macro runs: see what the program shows", evidence)
+        found = {"macro_prefix": prefix, "macro_line_end": ends}
+        written = dict(zip(found, now, strict=True))
+        settings = tuple(Setting((name,), value) for name, value in found.items() if value != written[name])
+        said = f"macros with the prefix {prefix!r} and {ends} line ends run, and the program closes behind them"
+        return Found(Outcome.FOUND, said, evidence, found, settings)
+    return Found(Outcome.WRONG, "no macro runs: see what the program shows, and command_line", evidence)
 
 
 async def polarity(hands: PotentiostatHands) -> Found:
@@ -75,18 +83,30 @@ def held(hands: PotentiostatHands, volts: float, seconds: float) -> HeldVoltage:
 
 async def istep_sign(hands: PotentiostatHands) -> Found:
     """Pass a charge by ISTEP and look which way the voltage goes."""
-    edge_v = 1.5 * hands.most_v
-    step = CurrentStep(hands.most_a, 3.0)
-    trace = await hands.trace(CurrentSteps((step,), edge_v, -edge_v, interval_s=0.1))
+    trace = await hands.trace(
+        steps(hands, 1.5 * hands.most_v), istep_positive_is_charge=hands.settings.istep_positive_is_charge
+    )
     return _sign(hands, "istep_positive_is_charge", fmean(trace.voltage_v[-5:]), "a charge by ISTEP")
 
 
 async def cp_direction(hands: PotentiostatHands) -> Found:
-    """Begin CP with a charge and look which way the voltage goes."""
-    edge_v = 1.5 * hands.most_v
-    technique = ReversedCurrent(hands.most_a, hands.most_a, 3.0, 3.0, edge_v, -edge_v, half_cycles=1, interval_s=0.1)
-    trace = await hands.trace(technique)
-    return _sign(hands, "cp_n_is_cathodic", fmean(trace.voltage_v[-5:]), "CP that begins with a charge")
+    """Begin CP with a charge and look which way the voltage goes; by the older commands where the newer are refused."""
+    technique = reversals(hands, 1.5 * hands.most_v)
+    sign = {"cp_n_is_cathodic": hands.settings.cp_n_is_cathodic}
+    version = hands.settings.version
+    try:
+        trace = await hands.trace(technique, version=version, **sign)
+    except MacroRefused:
+        if version == "old":
+            raise
+        version = "old"
+        trace = await hands.trace(technique, version=version, **sign)
+    found = _sign(hands, "cp_n_is_cathodic", fmean(trace.voltage_v[-5:]), "CP that begins with a charge")
+    if version == hands.settings.version or found.outcome is not Outcome.FOUND:
+        return replace(found, facts={**found.facts, "version": version})
+    said = f"{found.concluded}; heht and leht are refused: the older commands are used"
+    settings = (*found.settings, Setting(("version",), version))
+    return replace(found, concluded=said, facts={**found.facts, "version": version}, settings=settings)
 
 
 def _sign(hands: PotentiostatHands, name: str, volts: float, what: str) -> Found:
@@ -101,25 +121,9 @@ def _sign(hands: PotentiostatHands, name: str, volts: float, what: str) -> Found
     return Found(Outcome.FOUND, said, evidence, {name: truth}, settings)
 
 
-async def top_frequency(hands: PotentiostatHands) -> Found:
-    """Measure the resistor from 1 MHz down."""
-    technique = Impedance(_TOP_HZ, 1e5, min(0.01, hands.most_v / 2), bias_v=0.0, quiet_s=0.0)
-    try:
-        spectrum = (await hands.measure(technique)).result
-    except MeasurementFailed as err:
-        said = f"a spectrum from {_TOP_HZ:g} Hz is not measured whole: {err}"
-        return Found(Outcome.FOUND, said, {"error": str(err)[:300]}, {"measures_1_mhz": False})
-    if not isinstance(spectrum, Spectrum):
-        return Found(Outcome.UNDECIDED, "no spectrum came")
-    low = spectrum.impedance_ohm[-1]
-    evidence: dict[str, Fact] = {"first_hz": spectrum.frequency_hz[0], "at_100_khz_ohm": round(abs(low), 3)}
-    said = f"it begins at {spectrum.frequency_hz[0]:.4g} Hz; the resistor is {abs(low):.5g} ohm at 100 kHz"
-    return Found(Outcome.FOUND, said, evidence, {"measures_1_mhz": True})
-
-
 async def amplitude(hands: PotentiostatHands) -> Found:
     """Let a person read the alternating voltage of a slow spectrum at a true-rms meter."""
-    volts = _AMPLITUDE * hands.most_v
+    volts = max(_AMPLITUDE * hands.most_v, _LEAST_AMPLITUDE_V)
     hands.person.tell("Put a true-rms meter for AC voltage on the resistor; keep the largest value that it shows.")
     await hands.measure(Impedance(100.0, 10.0, volts, bias_v=0.0, quiet_s=0.0))
     read_mv = hands.person.reads("What was the largest AC voltage that it showed?", "mV")
@@ -169,11 +173,11 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
     Question(
         "program",
         "Does the program run our macros, and is nothing but a resistor on the leads?",
-        "Public macros begin in two ways, of which a program may know one (section 4.2).",
-        "The open-circuit voltage is measured for 3 s, where need be with both ways.",
+        "Public macros are written in two ways, of which a program may know one (section 4.2).",
+        "The open-circuit voltage is measured for 3 s, where need be with each prefix and line end.",
         0.0,
         15.0,
-        "macro_prefix",
+        "macro_prefix, macro_line_end",
         "whether the program closes with the file that was ordered, and the voltage",
         program,
         is_needed=True,
@@ -208,7 +212,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "A charge is passed by CP for 3 s.",
         1.0,
         20.0,
-        "cp_n_is_cathodic",
+        "cp_n_is_cathodic, version",
         "the sign of the voltage",
         cp_direction,
     ),
@@ -216,11 +220,11 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "top-frequency",
         "Is a spectrum from 1 MHz measured whole?",
         "Files promise frequencies that were not measured (section 2.2).",
-        "The resistor is measured from 1 MHz to 100 kHz.",
+        "The resistor is measured from 1 MHz to 10 kHz, and from less where that is cut.",
         1.0,
         90.0,
-        "",
-        "the first frequency of the file",
+        "high_hz_max",
+        "the first frequency of the file, and with how many figures it is written",
         top_frequency,
     ),
     Question(
@@ -244,6 +248,28 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "host_loss",
         "whether the voltage is still there",
         host_loss,
+    ),
+    Question(
+        "istep-limit",
+        "Does a voltage limit end ISTEP?",
+        "It is the only guard of a cell that acts without this computer (section 6).",
+        "A charge is passed by ISTEP for 3 s, then ordered again with its limit at half of its voltage.",
+        1.0,
+        15.0,
+        "",
+        "how long the current flows with and without the limit",
+        istep_limit,
+    ),
+    Question(
+        "cp-limit",
+        "Does a voltage limit end a half-cycle of CP?",
+        "The help says that it turns the current round even where times do (section 6).",
+        "A charge is passed by CP for 3 s, then ordered again with its limit at half of its voltage.",
+        1.0,
+        20.0,
+        "",
+        "how long the current flows with and without the limit",
+        cp_limit,
     ),
     Question(
         "off-at-the-end",

@@ -6,6 +6,7 @@ import asyncio
 
 from drivers.errors import CannotRun, Refused
 from drivers.interfaces import ChannelState
+from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.questions import Found, Outcome, Setting
 from orchestrator.commissioning.tester_hands import Ran, TesterHands
 from protocols.program import ConstantCurrent, Rest, Step, Until
@@ -90,6 +91,19 @@ def _startable(hands: TesterHands, starts: bool) -> tuple[dict[str, bool], tuple
     wanted = tuple(state for state in now if state != "protect") + (("protect",) if starts else ())
     settings = () if set(wanted) == set(now) else (Setting(("startable_from",), list(wanted)),)
     return {"starts_after_protection": starts}, settings
+
+
+async def refusals(hands: TesterHands) -> Found:
+    """Start a file that is not there, then a rest on a channel that rests."""
+    short = hands.segment([Rest(Until(time_s=5.0))])
+    no_file = await hands.start_beside(short, file_exists=False)
+    await hands.start(hands.segment([Rest(Until(time_s=60.0))]))
+    on_busy = await hands.start_beside(short)
+    facts: dict[str, Fact] = {"start_without_file": no_file, "start_on_busy": on_busy}
+    said = f"a start of a file that is not there {'begins a test' if no_file == 'replaces' else f'is {no_file}'}"
+    busy = "takes the place of its test: tell everybody at the BTS PC" if on_busy == "replaces" else f"is {on_busy}"
+    said += f"; one on a channel that works {busy}"
+    return Found(Outcome.FOUND, said, dict(facts), facts)
 
 
 async def goto(hands: TesterHands) -> Found:

@@ -16,6 +16,7 @@ _AT_REST_V = 0.02
 _TOLERANCE = 0.1
 _TINY = 0.05
 _OPEN = 1000.0
+_FULL_AFTER_S = 20.0
 _PROVEN = 0.95
 # The channel's usual lower end where it cannot go below zero (section 1.2).
 _FAMILY_LOW_V = 0.025
@@ -118,6 +119,28 @@ def _cutoff(hands: TesterHands, fact: str, said: str, evidence: dict[str, Fact])
     works = fact == "obeyed"
     settings = () if works == hands.unit.stops_below_zero else (Setting(("units", unit, "stops_below_zero"), works),)
     return Found(Outcome.FOUND, f"a cutoff below zero is {fact}: {said}", evidence, {"stop_below_zero": fact}, settings)
+
+
+async def capacity(hands: TesterHands) -> Found:
+    """Give a charge a capacity that is full after 20 s of its 40 s."""
+    full_ah = hands.most_a * _FULL_AFTER_S / 3600
+    try:
+        ran = await hands.run([ConstantCurrent(hands.most_a, Until(time_s=2 * _FULL_AFTER_S, capacity_ah=full_ah))])
+    except Refused:
+        return Found(Outcome.WRONG, "BTS takes no step file with a capacity: no program with one runs", {})
+    lasted_s = ran.step_s(1)
+    evidence: dict[str, Fact] = {"full_after_s": _FULL_AFTER_S, "lasted_s": lasted_s, "state": ran.state.value}
+    if abs(lasted_s - _FULL_AFTER_S) < 2.0:
+        fact, said = "obeyed", f"it ended the step after {lasted_s:.1f} s"
+    elif lasted_s > 2 * _FULL_AFTER_S - 2.0:
+        fact, said = "ignored", f"the step went on for {lasted_s:.1f} s"
+    else:
+        odd = f"the step ended after {lasted_s:.1f} s where its capacity was full after {_FULL_AFTER_S:g} s"
+        return Found(Outcome.WRONG, f"{odd}: it counts otherwise", evidence, {"capacity_limit": "otherwise"})
+    works = fact == "obeyed"
+    unit = {"devid": hands.unit.devid, "subdevid": hands.unit.subdevid}
+    settings = () if works == hands.unit.stops_at_capacity else (Setting(("units", unit, "stops_at_capacity"), works),)
+    return Found(Outcome.FOUND, f"a capacity is {fact}: {said}", evidence, {"capacity_limit": fact}, settings)
 
 
 async def hold_on_discharge(hands: TesterHands) -> Found:

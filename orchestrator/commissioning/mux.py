@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from statistics import fmean
 from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
-from drivers.errors import MeasurementFailed
+from drivers.errors import Incomplete, MeasurementFailed
 from drivers.interfaces import BatteryTester, Isolation, Multiplexer, Potentiostat
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.chi660e import held
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.potentiostat_hands import PotentiostatHands
 from orchestrator.commissioning.questions import Found, Outcome, Question, Setting
+from protocols.techniques import CurrentStep, CurrentSteps
 
 _TINY = 0.05
 _TOLERANCE = 0.1
-_NOTHING = 0.01
-"""Less than this part of the resistor's current flows through open leads."""
+# Open leads alone go there: the potentiostat has 13 V (reference chi660e, section 2.1).
+_ABOVE_CELLS_V = 6.0
+_NEAR = 0.95
+_LOOK_S = 2.0
 _HOLD_S = 40.0
 _SEEN_AFTER_S = 25.0
 
@@ -38,6 +42,7 @@ class SwitchHands(PotentiostatHands):
         *,
         switch: Multiplexer,
         ports: int,
+        wired: Collection[int],
         tester: BatteryTester,
         channel: str,
         port: int,
@@ -45,15 +50,26 @@ class SwitchHands(PotentiostatHands):
         super().__init__(settings, build, person, ohm, most_a, wall_time)
         self.switch = switch
         self.ports = ports
+        self.wired = wired
         self.tester = tester
         self.channel = channel
         self.port = port
 
-    async def current(self, port: int | None, volts: float) -> float:
-        """Hold a voltage with a port connected (None: none), and return the current."""
+    async def seen_ohm(self, port: int | None) -> float:
+        """Pass a twentieth of the current with a port connected (None: none), and return voltage over current.
+
+        A held voltage would draw from another cell all that it can give. Through open leads no current flows: the
+        voltage runs to the limit, above that of any cell, which ends it, also before the first row. That is infinite.
+        """
         await self.switch.select(port)
-        trace = await self.trace(held(self, volts, 2.0))
-        return fmean(trace.current_a[-5:])
+        tiny_a = _TINY * self.most_a
+        technique = CurrentSteps((CurrentStep(tiny_a, _LOOK_S),), _ABOVE_CELLS_V, -_ABOVE_CELLS_V, interval_s=0.1)
+        try:
+            trace = await self.trace(technique, looks_first=port == self.port)
+        except Incomplete:
+            return math.inf
+        is_whole = trace.time_s[-1] > 0.75 * _LOOK_S and abs(trace.voltage_v[-1]) < _NEAR * _ABOVE_CELLS_V
+        return abs(fmean(trace.voltage_v[-5:])) / tiny_a if is_whole else math.inf
 
     async def seen_v(self) -> float:
         """Return the voltage that the tester shows of the channel."""
@@ -80,25 +96,29 @@ async def identity(hands: SwitchHands) -> Found:
 
 async def port(hands: SwitchHands) -> Found:
     """Look for the resistor at its port, at no port, and at another port."""
-    volts = _TINY * hands.most_v
-    whole_a = volts / hands.ohm
-    there_a = await hands.current(hands.port, volts)
-    evidence: dict[str, Fact] = {f"port {hands.port}": there_a}
-    if abs(abs(there_a) / whole_a - 1) > _TOLERANCE:
-        said = (
-            f"port {hands.port} shows {there_a:.3g} A where the resistor passes {whole_a:.3g} A: is it {hands.channel}?"
-        )
+    ohm = await hands.seen_ohm(hands.port)
+    evidence: dict[str, Fact] = {f"port {hands.port}": _ohm(ohm)}
+    if not abs(ohm / hands.ohm - 1) <= _TOLERANCE:
+        said = f"port {hands.port} shows {_ohm(ohm)} where {hands.ohm:g} ohm were declared: is it {hands.channel}?"
         return Found(Outcome.WRONG, said, evidence)
-    other = hands.port % hands.ports + 1
-    for name, where in (("no port", None), *(((f"port {other}", other),) if other != hands.port else ())):
-        evidence[name] = flows_a = await hands.current(where, volts)
-        # Another cell may be at the other port: only the resistor itself must not be.
-        if abs(abs(flows_a) / whole_a - 1) <= _TOLERANCE or (where is None and abs(flows_a) > _NOTHING * whole_a):
-            return Found(
-                Outcome.WRONG, f"with {name} connected {flows_a:.3g} A flow: two cells could be joined", evidence
-            )
-    said = f"port {hands.port} brings the resistor of {hands.channel} to the potentiostat, and nothing else does"
+    evidence["no port"] = _ohm(ohm := await hands.seen_ohm(None))
+    if ohm < math.inf:
+        return Found(Outcome.WRONG, f"with no port connected {_ohm(ohm)} are seen: two cells could be joined", evidence)
+    said = f"port {hands.port} brings the resistor of {hands.channel} to the potentiostat, and no port nothing"
+    other = next((n for n in range(1, hands.ports + 1) if n not in hands.wired), None)
+    if other is None:
+        said += "; every port has a cell, so that no other one was tried"
+    else:
+        evidence[f"port {other}"] = _ohm(ohm := await hands.seen_ohm(other))
+        if ohm < math.inf:
+            empty = f"port {other}, to which nothing is wired by the bench file, shows {_ohm(ohm)}"
+            return Found(Outcome.WRONG, f"{empty}: see what is there", evidence)
+        said += f", nor does port {other}, to which nothing is wired"
     return Found(Outcome.FOUND, said, evidence, {f"port_of_{hands.channel}": hands.port})
+
+
+def _ohm(ohm: float) -> str:
+    return f"{ohm:.4g} ohm" if ohm < math.inf else "nothing"
 
 
 async def isolation(hands: SwitchHands) -> Found:
@@ -140,11 +160,11 @@ QUESTIONS: Sequence[Question[Any]] = (
         "port",
         "Does the channel's port bring its cell to the potentiostat, and no other port?",
         "Wires are exchanged at the first installation, and no read-back tells it (reference chi660e, section 11).",
-        "A twentieth of the voltage is held with its port, with none, and with another.",
+        "A twentieth of the current is passed with its port, with none, and with one to which nothing is wired.",
         _TINY,
         20.0,
         "",
-        "the current of the resistor at its port alone",
+        "the resistance at its port, and that no current can flow at the others",
         port,
         is_needed=True,
     ),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
 class Person(Protocol):
     """Somebody at the instrument. Each answer is theirs; None where they cannot tell."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name that stands beside every answer."""
 
     def tell(self, sentence: str) -> None:
         """Show a sentence."""
@@ -18,7 +20,41 @@ class Person(Protocol):
         """Ask for a yes before something is done."""
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
-        """Ask which of some answers is right."""
+        """Ask which of some answers is right; the first is what a voltmeter with a voltage on it says."""
 
     def reads(self, question: str, unit: str) -> float | None:
         """Ask what a display shows, in a unit."""
+
+
+class ReadsForThem:
+    """A person at a simulated instrument: the simulated meters are read for them, and what they show is said."""
+
+    def __init__(self, person: Person, shows_voltage: Callable[[], bool], ac_mv: Callable[[], float]) -> None:
+        self._person = person
+        self._shows_voltage = shows_voltage
+        self._ac_mv = ac_mv
+
+    @property
+    def name(self) -> str:
+        """The name of the person."""
+        return self._person.name
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence."""
+        self._person.tell(sentence)
+
+    def agrees(self, question: str) -> bool:
+        """Ask the person for a yes."""
+        return self._person.agrees(question)
+
+    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Look at the simulated voltmeter."""
+        answer = choices[0] if self._shows_voltage() else choices[1]
+        self.tell(f"{question} The simulated meter says: {answer}.")
+        return answer
+
+    def reads(self, question: str, unit: str) -> float | None:
+        """Read the simulated true-rms meter, which has kept its largest value."""
+        shown = self._ac_mv()
+        self.tell(f"{question} The simulated meter says: {shown:.4g} {unit}.")
+        return shown

@@ -22,6 +22,8 @@ _DEAD_FOR_S = 5.0
 AT_REST_V = 0.02
 """A resistor has no more at open circuit."""
 _LOOK = OpenCircuit(1.0)
+# What was found of these holds for what is ordered later, before it is written.
+_LEARNT = ("macro_prefix", "macro_line_end", "version", "istep_positive_is_charge", "cp_n_is_cathodic")
 
 
 class PotentiostatHands:
@@ -53,13 +55,23 @@ class PotentiostatHands:
         return self.most_a * self.ohm
 
     def learn(self, facts: Mapping[str, Fact]) -> None:
-        """Take what has been found so far: macros are written in the form that was found to work."""
+        """Take what has been found so far: macros are written as they were found to work."""
         self._found = facts
 
-    async def measure(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
-        """Measure once if the bound lets it through, with ``changes`` of the settings."""
+    async def measure(
+        self,
+        technique: Technique,
+        *,
+        looks_first: bool = True,
+        **changes: Any,  # noqa: ANN401 - any setting
+    ) -> Measurement:
+        """Measure once if the bound lets it through, with ``changes`` of the settings.
+
+        ``looks_first``: for a cell in the place of the resistor. Open leads may have any voltage, and what sets a
+        current passes no more of it through a cell.
+        """
         self.bound.check_technique(technique)
-        if not isinstance(technique, OpenCircuit):
+        if looks_first and not isinstance(technique, OpenCircuit):
             await self._see_no_cell(**changes)
         return await self._measured(technique, **changes)
 
@@ -113,8 +125,8 @@ class PotentiostatHands:
         self._may_be_on = False
 
     def _instrument(self, **changes: Any) -> Potentiostat:  # noqa: ANN401 - any setting
-        prefix = self._found.get("macro_prefix", self.settings.macro_prefix)
-        known: dict[str, Any] = {"macro_prefix": prefix, "dummy_cell": False, **changes}
+        found = {name: self._found[name] for name in _LEARNT if name in self._found}
+        known: dict[str, Any] = {**found, "dummy_cell": False, **changes}
         return self._build(self.settings.model_copy(update=known))
 
     def _job(self) -> str:

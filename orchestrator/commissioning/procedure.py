@@ -6,18 +6,23 @@ before an interruption is not asked again.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from drivers.errors import DriverError
 from orchestrator.bench.commissioned import Fact
+from orchestrator.clock.durations import duration_words
 from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.progress import Progress
 from orchestrator.commissioning.questions import Asked, Found, Outcome, Question
 
 logger = logging.getLogger(__name__)
+
+_IMPATIENT = 5
+"""So many further Ctrl-C do not keep the current from being switched off."""
 
 
 class Bounded(Protocol):
@@ -52,7 +57,7 @@ async def commission(
     Ends early where a needed question is not found, or something is wrong. Raises StillOn, after which nothing is
     asked, and BeyondBound for a fault of a question.
     """
-    for question in questions:
+    for number, question in enumerate(questions, 1):
         before = progress.answered(question.name)
         is_asked = question.name in only if only else before is None
         # What a later answer stands on is asked even where only that later one is wanted.
@@ -63,13 +68,26 @@ async def commission(
         began = wall_time()
         most_a = progress.setup.most_a
         bound = Bound(question.of_most * most_a, progress.setup.ohm, question.longest_s, most_a)
-        found = await _found(question, hands, person, progress, bound)
+        place = _place(number, questions, progress, only)
+        found = await _found(question, hands, person, progress, bound, place)
         does = question.announcement(most_a)
         progress.keep(Asked(question.name, question.asks, does, found, bound.most_a, began, wall_time(), person.name))
         person.tell(f"{question.name}: {found.outcome}: {found.concluded}")
         if _ends(question, found):
             break
     return list(progress.asked)
+
+
+def _place(number: int, questions: Sequence[Question[Hands]], progress: Progress, only: Collection[str]) -> str:
+    """Say which question of how many comes, how long it takes, and how long all that are still to be asked do."""
+    ahead = [
+        one.expected_s
+        for one in questions[number:]
+        if (one.name in only if only else progress.answered(one.name) is None)
+    ]
+    own_s = questions[number - 1].expected_s
+    told = f"question {number} of {len(questions)}, about {duration_words(max(1.0, own_s))}"
+    return f"{told}; about {duration_words(own_s + sum(ahead))} with those behind it" if ahead else told
 
 
 def _ends(question: Question[Hands], found: Found | None) -> bool:
@@ -79,12 +97,14 @@ def _ends(question: Question[Hands], found: Found | None) -> bool:
     return found.outcome is Outcome.WRONG or (question.is_needed and found.outcome is not Outcome.FOUND)
 
 
-async def _found(question: Question[Hands], hands: Hands, person: Person, progress: Progress, bound: Bound) -> Found:
+async def _found(
+    question: Question[Hands], hands: Hands, person: Person, progress: Progress, bound: Bound, place: str
+) -> Found:
     facts = progress.facts()
     for name, value in question.needs.items():
         if facts.get(name) != value:
             return Found(Outcome.LEFT_OUT, f"it needs {name} = {value}; here that is {facts.get(name, 'not known')}")
-    person.tell(f"{question.name}: {question.asks} {question.announcement(progress.setup.most_a)}")
+    person.tell(f"{question.name} ({place}): {question.asks} {question.announcement(progress.setup.most_a)}")
     if not person.agrees(f"Do this ({question.name})?"):
         return Found(Outcome.DECLINED, "it was not to be asked")
     hands.bound = bound
@@ -96,7 +116,21 @@ async def _found(question: Question[Hands], hands: Hands, person: Person, progre
         return Found(Outcome.UNDECIDED, f"it could not be asked to its end: {err}", {"error": str(err)[:500]})
     finally:
         hands.bound = Bound(0.0, bound.ohm, 0.0, bound.ceiling_a)
+        await _switch_off(question, hands, progress.setup.not_off)
+
+
+async def _switch_off(question: Question[Hands], hands: Hands, not_off: str) -> None:
+    """See that nothing flows, also where somebody presses Ctrl-C again and again."""
+    interrupted = False
+    for _ in range(_IMPATIENT):
         try:
             await hands.off()
+            break
+        except asyncio.CancelledError:
+            interrupted = True
         except DriverError as err:
-            raise StillOn(f"{question.name}: a current may still flow: {err}") from err
+            raise StillOn(f"{question.name}: {not_off}: {err}") from err
+    else:
+        raise StillOn(f"{question.name}: {not_off}: switching it off was broken off again and again")
+    if interrupted:
+        raise asyncio.CancelledError

@@ -34,6 +34,16 @@ class Setup:
         """Where the instrument was tried, in a few words."""
         return f"{self.at}, a resistor of {self.ohm:g} ohm, at most {self.most_a * 1000:.4g} mA"
 
+    @property
+    def must_be_so(self) -> str:
+        """What a person has to agree to before anything is asked."""
+        return f"Is this resistor on {self.at}, and nothing else?"
+
+    @property
+    def not_off(self) -> str:
+        """What is to be said where the end of a question could not be confirmed."""
+        return "a current may still flow"
+
 
 class Progress:
     """The answers so far; ``path`` None keeps them in memory alone."""

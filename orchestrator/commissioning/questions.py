@@ -65,7 +65,8 @@ class Question(Generic[Hands]):
     ``of_most`` is the largest current as a part of the most that the operator allows (0: none flows), ``longest_s`` the
     longest time of that current. ``decides`` names the setting of the bench file, empty where only a fact is kept.
     ``concludes`` says by what it concludes. ``is_needed``: nothing after it is asked where it is not found.
-    ``needs`` names facts without which it is not asked, with the value they must have.
+    ``needs`` names facts without which it is not asked, with the value they must have. ``lasts_s``: its usual time from
+    beginning to end, for the display of progress alone; 0 where it is about that of its current.
     """
 
     name: str
@@ -79,6 +80,12 @@ class Question(Generic[Hands]):
     ask: Callable[[Hands], Awaitable[Found]]
     is_needed: bool = False
     needs: Mapping[str, Fact] = field(default_factory=dict)
+    lasts_s: float = 0.0
+
+    @property
+    def expected_s(self) -> float:
+        """The time that it usually takes."""
+        return self.lasts_s or self.longest_s
 
     def announcement(self, most_a: float) -> str:
         """Return what is said before anything is done."""

@@ -3,96 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from math import ceil
 
-from drivers.errors import NotConfirmed
-from drivers.interfaces import HostLoss
-from drivers.smu import SmuSettings
-from drivers.sources import Drive, Held, Source, SourceReading
-from drivers.stepping.drives import look
 from orchestrator.bench.commissioned import Fact
-from orchestrator.commissioning.bound import Bound
+from orchestrator.commissioning import smu_leads as leads
+from orchestrator.commissioning import smu_line as line
 from orchestrator.commissioning.questions import Found, Outcome, Question, Setting
+from orchestrator.commissioning.smu_hands import AT_REST_V, READINGS, TINY, TOLERANCE, SourceHands
 
-_AT_REST_V = 0.02
-_REST_READINGS = 2
-_TINY = 0.05
-_TOLERANCE = 0.1
-_AWAY_S = 5.0
-_READINGS = 5
-
-
-class SourceHands:
-    """One source meter with a resistor at its terminals: every order goes through the bound, and ends with it off."""
-
-    def __init__(self, source: Source, settings: SmuSettings, channel: str, ohm: float, most_a: float) -> None:
-        self.source = source
-        self.settings = settings.unit(channel)
-        self.interval_s = settings.interval_s
-        # No current, with a limit above any cell: below its voltage the source draws all it can (section 1.2).
-        self.at_rest = look(settings)
-        self.ohm = ohm
-        self.most_a = most_a
-        self.bound = Bound(0.0, ohm, 0.0, most_a)
-        self._may_be_on = False
-
-    @property
-    def most_v(self) -> float:
-        """The voltage of the resistor at the largest current."""
-        return self.most_a * self.ohm
-
-    def learn(self, facts: Mapping[str, Fact]) -> None:
-        """Take what has been found so far: nothing here rests on it."""
-
-    def current(self, level_a: float, limit_v: float | None = None) -> Drive:
-        """Return the order of a current, with a voltage limit of half as much again as the resistor needs."""
-        edge_v = 1.5 * self.most_v + 0.2 if limit_v is None else limit_v
-        return Drive(Held.CURRENT, level_a, edge_v, abs(level_a))
-
-    async def on(self, drive: Drive) -> None:
-        """Prepare an order and switch the output on, if the bound lets it through and nothing has a voltage at rest.
-
-        The resistor of an earlier answer may have given way to a cell since. Raises NotConfirmed, and no current flows.
-        """
-        self.bound.check_drive(drive, self.bound.longest_s)
-        if drive != self.at_rest and not abs(rest_v := await self.rest_v()) <= _AT_REST_V:
-            raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
-        await self.source.prepare(drive, self.interval_s)
-        self._may_be_on = True
-        await self.source.switch_on()
-
-    async def rest_v(self) -> float:
-        """Return the voltage at no current, output off behind it. Raises NotConfirmed where none is measured."""
-        await self.on(self.at_rest)
-        last = (await self.read(_REST_READINGS))[-1]
-        await self.off()
-        if last.voltage_v is None:
-            raise NotConfirmed(f"{self.source.name} measured no voltage at no current")
-        return last.voltage_v
-
-    async def read(self, count: int = _READINGS) -> list[SourceReading]:
-        """Read again and again, as often as a run does."""
-        readings = []
-        for _ in range(count):
-            await asyncio.sleep(self.interval_s)
-            readings.append(await self.source.read())
-        return readings
-
-    async def measured(self, drive: Drive) -> tuple[float, float, SourceReading]:
-        """Carry an order out for some readings; return voltage, current and the last reading, output off behind it."""
-        await self.on(drive)
-        last = (await self.read())[-1]
-        await self.off()
-        if last.voltage_v is None or last.current_a is None:
-            raise NotConfirmed(f"{self.source.name} measured nothing, or more than its range")
-        return last.voltage_v, last.current_a, last
-
-    async def off(self) -> None:
-        """Switch the output off, and see that it is. Raises NotConfirmed."""
-        if self._may_be_on:
-            await self.source.switch_off()
-            self._may_be_on = False
+_ROOM = 1.5
 
 
 async def identity(hands: SourceHands) -> Found:
@@ -101,7 +22,9 @@ async def identity(hands: SourceHands) -> Found:
     reading = await hands.source.read()
     if reading.output_on:
         return Found(Outcome.WRONG, "its output is on: see who uses it, and switch it off", {"output_on": True})
-    return Found(Outcome.FOUND, f"{hands.source.name} answers with its serial number, output off", {"output_on": False})
+    versions = await hands.source.ask("*IDN?")
+    told = f"{hands.source.name} answers with its serial number, output off"
+    return Found(Outcome.FOUND, told, {"output_on": False}, {"versions": versions})
 
 
 async def resistor(hands: SourceHands) -> Found:
@@ -109,18 +32,20 @@ async def resistor(hands: SourceHands) -> Found:
     evidence: dict[str, Fact] = {}
     rest_v = await hands.rest_v()
     evidence["rest_v"] = rest_v
-    if abs(rest_v) > _AT_REST_V:
+    if abs(rest_v) > AT_REST_V:
         return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off", evidence)
     ohm = 0.0
-    for name, part in (("tiny", _TINY), ("whole", 1.0)):
+    for name, part in (("tiny", TINY), ("whole", 1.0)):
         volts, amperes, reading = await hands.measured(hands.current(part * hands.most_a))
         evidence |= {f"{name}_v": volts, f"{name}_a": amperes}
         if reading.at_limit or amperes <= 0:
             return Found(Outcome.WRONG, f"{amperes:.3g} A flow where a charge was ordered: is a lead off?", evidence)
         if volts < 0:
-            return Found(Outcome.WRONG, "a charge reads a negative voltage: the sense leads are exchanged", evidence)
+            return Found(
+                Outcome.WRONG, "a charge reads a negative voltage: leads are exchanged, or its sign is", evidence
+            )
         ohm = volts / amperes
-        if abs(ohm / hands.ohm - 1) > _TOLERANCE:
+        if abs(ohm / hands.ohm - 1) > TOLERANCE:
             said = f"{ohm:.4g} ohm where {hands.ohm:g} ohm were declared: look at the resistor and the leads"
             return Found(Outcome.WRONG, said, evidence)
     facts: dict[str, Fact] = {"resistance_ohm": float(f"{ohm:.5g}")}
@@ -130,7 +55,7 @@ async def resistor(hands: SourceHands) -> Found:
 async def sink(hands: SourceHands) -> Found:
     """Pass a discharge."""
     volts, amperes, _ = await hands.measured(hands.current(-hands.most_a))
-    works = amperes < 0 and abs(volts / -hands.most_v - 1) <= _TOLERANCE
+    works = amperes < 0 and abs(volts / -hands.most_v - 1) <= TOLERANCE
     evidence: dict[str, Fact] = {"voltage_v": volts, "current_a": amperes}
     said = f"a discharge reads {volts:.4g} V and {amperes:.4g} A"
     return Found(Outcome.FOUND if works else Outcome.WRONG, said, evidence, {"below_zero": works})
@@ -150,33 +75,26 @@ async def limit(hands: SourceHands) -> Found:
 
 
 async def reading_time(hands: SourceHands) -> Found:
-    """Take the time of readings in a row."""
-    await hands.on(hands.current(_TINY * hands.most_a))
+    """Take the time of readings in a row, the first with whatever zero it takes."""
+    await hands.on(hands.current(TINY * hands.most_a))
     loop = asyncio.get_running_loop()
     times = [loop.time()]
-    for _ in range(2 * _READINGS):
+    for _ in range(2 * READINGS):
         await hands.source.read()
         times.append(loop.time())
     longest_s = max(after - before for before, after in pairwise(times))
-    fits = longest_s < hands.interval_s
-    said = f"a reading takes {longest_s:.3f} s at most; one is wanted every {hands.interval_s:g} s"
-    outcome = Outcome.FOUND if fits else Outcome.WRONG
-    return Found(outcome, said, {"longest_s": round(longest_s, 4)}, {"reading_time_s": round(longest_s, 3)})
-
-
-async def link_loss(hands: SourceHands) -> Found:
-    """Drop the connection with the output on, and look at it on a new one."""
-    await hands.on(hands.current(hands.most_a))
-    await hands.read(2)
-    await hands.source.close()
-    await asyncio.sleep(_AWAY_S)
-    await hands.source.open()
-    stays = (await hands.source.read()).output_on
-    said = f"the output {'stays on' if stays else 'goes off'} when the connection breaks"
-    stops = not stays and hands.settings.host_loss is not HostLoss.STOPS
-    unit = {"channel": hands.settings.channel}
-    settings = (Setting(("units", unit, "host_loss"), HostLoss.STOPS.value),) if stops else ()
-    return Found(Outcome.FOUND, said, {"output_on_after": stays}, {"output_stays_on": stays}, settings)
+    wanted_s = hands.tester.interval_s
+    facts: dict[str, Fact] = {"reading_time_s": round(longest_s, 3)}
+    told = f"a reading takes {longest_s:.3f} s at most; one is wanted every {wanted_s:g} s"
+    if longest_s < wanted_s:
+        return Found(Outcome.FOUND, told, {"longest_s": round(longest_s, 4)}, facts)
+    slower_s = ceil(100 * _ROOM * longest_s) / 100
+    settings = [Setting(("interval_s",), slower_s)]
+    if 2 * slower_s > hands.tester.decision_timeout_s:
+        settings.append(Setting(("decision_timeout_s",), round(2 * slower_s, 2)))
+    told = f"{told}: every {slower_s:g} s is what it can do"
+    evidence: dict[str, Fact] = {"longest_s": round(longest_s, 4)}
+    return Found(Outcome.FOUND, told, evidence, {**facts, "interval_s": slower_s}, tuple(settings))
 
 
 QUESTIONS: Sequence[Question[SourceHands]] = (
@@ -191,6 +109,19 @@ QUESTIONS: Sequence[Question[SourceHands]] = (
         "its serial number, and what it says of its output",
         identity,
         is_needed=True,
+    ),
+    Question(
+        "reconnect",
+        "Does it let us in again once we have hung up?",
+        "Some hold on to a client that has gone until they are switched off (section 4: not certain).",
+        "With the output off our connection is closed, and made again.",
+        0.0,
+        0.0,
+        "",
+        "whether it answers",
+        line.reconnect,
+        is_needed=True,
+        lasts_s=3.0,
     ),
     Question(
         "resistor",
@@ -231,11 +162,82 @@ QUESTIONS: Sequence[Question[SourceHands]] = (
         "How long does a reading take?",
         "A cutoff is no sharper than the readings are apart (section 12).",
         "Ten readings are taken in a row with a twentieth of the current.",
-        _TINY,
+        TINY,
         60.0,
         "",
         "the longest of them",
         reading_time,
+    ),
+    Question(
+        "open-sense",
+        "What does it do with a sense lead open?",
+        "A source that senses nothing may go anywhere within its limits (section 3: not certain).",
+        "A person takes a sense lead off; a twentieth of the voltage is then held for some readings.",
+        0.1,
+        60.0,
+        "",
+        "whether the output rises to its limit, or the reading stands still",
+        leads.open_sense,
+        lasts_s=60.0,
+    ),
+    Question(
+        "ranges",
+        "Does it have each current range up to the largest current?",
+        "A range that is not there is refused in the middle of a program (section 2).",
+        "Nine tenths of each range are passed for some readings.",
+        1.0,
+        30.0,
+        "units.current_ranges_a",
+        "the current, and what it says of the range",
+        leads.ranges,
+    ),
+    Question(
+        "errors",
+        "Does its error queue tell what it refuses?",
+        "A value that is refused leaves the old one, and only the queue tells (section 1.8).",
+        "With the output off a word that it does not know is sent, and a time of integration that is too long.",
+        0.0,
+        0.0,
+        "",
+        "the entries, and the time of integration behind them",
+        line.errors,
+        lasts_s=5.0,
+    ),
+    Question(
+        "reading-when-off",
+        "What is a reading with the output off?",
+        "A number there would be taken for the cell's (section 10: not certain).",
+        "With the output off a reading is asked for.",
+        0.0,
+        0.0,
+        "",
+        "an error, a number for no value, or a number",
+        line.reading_when_off,
+        lasts_s=5.0,
+    ),
+    Question(
+        "second-client",
+        "Is a second client accepted?",
+        "A stop from another program needs one (section 4).",
+        "With the output off a second connection is made.",
+        0.0,
+        0.0,
+        "",
+        "whether it is answered",
+        line.second_client,
+        lasts_s=5.0,
+    ),
+    Question(
+        "off-state",
+        "Is an output that is off an open circuit, also behind a power cut?",
+        "Off, in its factory setting, it is a source of 0 V that drains the cell (sections 1.1 and 14).",
+        "A person takes the resistor off, and looks with an ohmmeter, then switches the instrument off and on.",
+        0.0,
+        0.0,
+        "",
+        "what the ohmmeter shows",
+        leads.off_state,
+        lasts_s=120.0,
     ),
     Question(
         "link-loss",
@@ -244,8 +246,20 @@ QUESTIONS: Sequence[Question[SourceHands]] = (
         "With the output on, our own connection is dropped for 5 s.",
         1.0,
         30.0,
-        "units.host_loss",
+        "",
         "what it says of its output on the next connection",
-        link_loss,
+        line.link_loss,
+        needs={"reconnects": True},
+    ),
+    Question(
+        "silence",
+        "Does the output stay on when nobody speaks to it?",
+        "A computer that dies closes no connection (section 14).",
+        "With a twentieth of the current nothing is said for 30 s.",
+        TINY,
+        60.0,
+        "units.host_loss",
+        "what it says of its output then",
+        line.silence,
     ),
 )

@@ -19,6 +19,7 @@ EVERY_S = 1.0
 """A record a second, and a look a second: fine enough for times of which whole seconds matter."""
 _PROTECT_DELAY_S = 2.0
 _LATE_S = 60.0
+_BEGINS_WITHIN_S = 12.0
 # The vendor's longest wait for a reply (section 2.3); nothing is known of records, so that they get as long.
 _UNKNOWN_LAG_S = 30.0
 
@@ -102,6 +103,24 @@ class TesterHands:
         self._identity = TestIdentity(self.channel, status.test_id + 1, name, loaded.end_step)
         self._identity = await self.tester.start(loaded, name)
         return self._identity
+
+    async def start_beside(self, segment: CyclingSegment, *, file_exists: bool = True) -> str:
+        """Order a program whatever the channel does, if the bound lets it through; return what became of it.
+
+        Without the file there is nothing that could be started.
+        """
+        self.bound.check_program(segment)
+        before = await self.look()
+        self._count += 1
+        name = f"commission-{int(self.wall_time())}-{self._count}"
+        loaded = await self.tester.load(self.channel, segment, name)
+        ok = await self.probe.start_once(self.channel, loaded.location + ("" if file_exists else ".none"), name)
+        began = await self.watch(lambda seen: seen.test_id != before.test_id, _BEGINS_WITHIN_S)
+        if began is not None:
+            # It has taken the place of the last test, and is what is stopped.
+            self._identity = TestIdentity(self.channel, began.test_id, name, loaded.end_step)
+            return "replaces"
+        return "answered with ok" if ok else "refused"
 
     async def run(self, steps: Sequence[Step], high_v: float | None = None, delay_s: float = 0.0) -> Ran:
         """Start steps, wait for their end, and return the records."""

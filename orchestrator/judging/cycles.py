@@ -28,7 +28,7 @@ from orchestrator.judging.steps import ExecutedStep
 from orchestrator.rollback import as_before
 from protocols.current_sign import Direction
 from protocols.half_cycles import CycleNumbers, CyclePlace
-from protocols.program import Program
+from protocols.program import CellFacts, Program
 
 # Ends at which a cell has given what it gives at this current.
 COMPLETE_ENDS = frozenset({EndReason.VOLTAGE, EndReason.CURRENT})
@@ -42,6 +42,13 @@ NOTHING_OF_NOMINAL = 0.001
 NOTHING = 0.01
 """Part of the largest half-cycle before at which a half passed nothing. A look of the tester at 20C is below 0.1 %."""
 _SYMMETRIC = "li-li"
+# How a half ended at which the cell has not given what it gives at this current.
+ENDED_BY = {
+    EndReason.TIME: "its set time",
+    EndReason.CAPACITY: "its set charge",
+    EndReason.CEILING: "its ceiling",
+    EndReason.EXTERNAL: "something from outside",
+}
 # The direction that takes back, where the kind of cell says it: plating is a discharge of Li/Cu, stripping its charge.
 _TAKES = {"li-cu": Direction.CHARGE, "lfp": Direction.DISCHARGE}
 
@@ -97,8 +104,11 @@ class Cycle:
 
 
 @dataclass(frozen=True, slots=True)
-class _Half:
-    """One half-cycle as it has run so far, from the steps that belong to it; ``ah`` is net of pulses back."""
+class Half:
+    """One half-cycle as it has run so far, from the steps that belong to it; ``ah`` is net of pulses back.
+
+    ``volt_ah`` is the integral of the voltage over the charge ``known_ah`` of the steps whose mean voltage is known.
+    """
 
     number: int
     direction: Direction
@@ -108,19 +118,19 @@ class _Half:
     known_ah: float = 0.0
     end: EndReason = EndReason.EXTERNAL
 
-    def with_step(self, executed: ExecutedStep) -> _Half:
+    def with_step(self, executed: ExecutedStep) -> Half:
         """Return the half-cycle with one more step, or part of a step."""
         volt_ah, known_ah = self.volt_ah, self.known_ah
         if executed.mean_voltage_v is not None:
             volt_ah += executed.mean_voltage_v * executed.capacity_ah
             known_ah += executed.capacity_ah
         ah = self.ah + executed.capacity_ah
-        return _Half(self.number, self.direction, self.start_s, ah, volt_ah, known_ah, executed.end_reason)
+        return Half(self.number, self.direction, self.start_s, ah, volt_ah, known_ah, executed.end_reason)
 
-    def with_pulse(self, direction: Direction, executed: ExecutedStep) -> _Half:
+    def with_pulse(self, direction: Direction, executed: ExecutedStep) -> Half:
         """Return the half-cycle with the charge of a pulse, which neither ends it nor has a part in its voltage."""
         ah = self.ah + (executed.capacity_ah if direction is self.direction else -executed.capacity_ah)
-        return _Half(self.number, self.direction, self.start_s, ah, self.volt_ah, self.known_ah, self.end)
+        return Half(self.number, self.direction, self.start_s, ah, self.volt_ah, self.known_ah, self.end)
 
     @property
     def mean_voltage_v(self) -> float | None:
@@ -133,6 +143,15 @@ class _Half:
         return self.end in COMPLETE_ENDS
 
 
+@dataclass(frozen=True, slots=True)
+class CycleSums:
+    """A cycle with the halves that its numbers come from, in order, and why it has no efficiency, "" where it has."""
+
+    cycle: Cycle
+    halves: tuple[Half, ...]
+    why_no_efficiency: str
+
+
 class CycleBuilder:
     """Gathers a run's executed steps into cycles; a cycle is returned when the last step of its second half has run.
 
@@ -142,23 +161,52 @@ class CycleBuilder:
 
     def __init__(self, program: Program) -> None:
         self._numbers = CycleNumbers.of(program)
-        self._cell = program.cell
-        self._takes = _TAKES.get(program.cell.kind) or _second(self._numbers.begins_with)
-        self._cycle = 0
-        self._halves: tuple[_Half, ...] = ()
-        # The last half-cycle of the cycle before, and whether the newest one that took was complete.
-        self._before: _Half | None = None
-        self._is_empty = True
-        self._largest_ah = 0.0
-        self._closed = 0
-        self._nominal_ah = program.cell.nominal_capacity_ah or 0.0
+        self._placed = PlacedCycles(program.cell, self._numbers.begins_with)
 
     def feed(self, count: int, executed: ExecutedStep) -> list[Cycle]:
         """Add a step of the original program, or a part of one, in order; return the cycles that it completes."""
-        place = self._numbers.at(count)
+        return [sums.cycle for sums in self.sums(count, executed)]
+
+    def sums(self, count: int, executed: ExecutedStep) -> list[CycleSums]:
+        """Do as ``feed`` does, and return the cycles with their halves."""
+        return self._placed.feed(self._numbers.at(count), executed)
+
+    def undo(self) -> Callable[[], None]:
+        """Return a function that restores the state from before a later ``feed`` or ``finish``."""
+        return self._placed.undo()
+
+    def finish(self) -> list[Cycle]:
+        """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
+        return [sums.cycle for sums in self.open_sums()]
+
+    def open_sums(self) -> list[CycleSums]:
+        """Do as ``finish`` does, and return the cycle with its halves."""
+        return self._placed.finish()
+
+
+class PlacedCycles:
+    """Gathers executed steps whose places among the cycles are known, whoever knows them, into cycles.
+
+    ``begins_with`` is the direction of the first half-cycle, None where that is not known.
+    """
+
+    def __init__(self, cell: CellFacts, begins_with: Direction | None) -> None:
+        self._cell = cell
+        self._takes = _TAKES.get(cell.kind) or _second(begins_with)
+        self._cycle = 0
+        self._halves: tuple[Half, ...] = ()
+        # The last half-cycle of the cycle before, and whether the newest one that took was complete.
+        self._before: Half | None = None
+        self._is_empty = True
+        self._largest_ah = 0.0
+        self._closed = 0
+        self._nominal_ah = cell.nominal_capacity_ah or 0.0
+
+    def feed(self, place: CyclePlace, executed: ExecutedStep) -> list[CycleSums]:
+        """Add a step, or a part of one, in order; return the cycles that it completes."""
         if not place.half or place.half <= self._closed:
             return []
-        done: list[Cycle] = []
+        done: list[CycleSums] = []
         if place.cycle != self._cycle:
             done += self._close()
             self._cycle = place.cycle
@@ -167,7 +215,7 @@ class CycleBuilder:
             done += self._close()
         return done
 
-    def _with(self, place: CyclePlace, executed: ExecutedStep) -> tuple[_Half, ...]:
+    def _with(self, place: CyclePlace, executed: ExecutedStep) -> tuple[Half, ...]:
         halves = self._halves
         last = halves[-1] if halves and halves[-1].number == place.half else None
         if place.pulse is not None:
@@ -176,17 +224,20 @@ class CycleBuilder:
             return (*halves[:-1], last.with_step(executed))
         if place.direction is None:
             return halves
-        return (*halves, _Half(place.half, place.direction, executed.start_s).with_step(executed))
+        return (*halves, Half(place.half, place.direction, executed.start_s).with_step(executed))
 
     def undo(self) -> Callable[[], None]:
         """Return a function that restores the state from before a later ``feed`` or ``finish``."""
         return as_before(self, "_cycle", "_halves", "_before", "_is_empty", "_largest_ah", "_closed")
 
-    def finish(self) -> list[Cycle]:
+    def finish(self) -> list[CycleSums]:
         """Return the open cycle as far as it has run, at the end of the run. It stays open: a run may yet go on."""
-        return [self._row(self._halves, *self._efficiency(self._halves))] if self._halves else []
+        if not self._halves:
+            return []
+        efficiency, of, why = self._efficiency(self._halves)
+        return [CycleSums(self._row(self._halves, efficiency, of), self._halves, why)]
 
-    def _close(self) -> list[Cycle]:
+    def _close(self) -> list[CycleSums]:
         found, halves = self.finish(), self._halves
         for half in halves:
             self._is_empty = half.is_complete if half.direction is self._takes else self._is_empty
@@ -195,21 +246,33 @@ class CycleBuilder:
             self._before, self._closed, self._halves = halves[-1], halves[-1].number, ()
         return found
 
-    def _efficiency(self, halves: Sequence[_Half]) -> tuple[float | None, EfficiencyOf | None]:
+    def _efficiency(self, halves: Sequence[Half]) -> tuple[float | None, EfficiencyOf | None, str]:
+        """Return the efficiency, which half was divided by which, and why there is none."""
         at = next((n for n, half in enumerate(halves) if half.direction is self._takes), None)
-        if at is None:
-            return None, None
-        taken, given = halves[at], halves[at - 1] if at else self._before
-        if given is None or given.number != taken.number - 1 or not taken.is_complete:
-            return None, None
-        is_fresh = self._is_empty or self._cell.kind == _SYMMETRIC
-        if not is_fresh or not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
-            return None, None
-        if taken.ah < max(NOTHING * self._largest_ah, NOTHING_OF_NOMINAL * self._nominal_ah):
-            return None, None
-        return taken.ah / given.ah, _OF[taken.direction, at == 0]
+        taken = None if at is None else halves[at]
+        given = None if at is None else halves[at - 1] if at else self._before
+        why = self._why_not(taken, given)
+        if why or at is None or taken is None or given is None:
+            return None, None, why
+        return taken.ah / given.ah, _OF[taken.direction, at == 0], ""
 
-    def _row(self, halves: Sequence[_Half], efficiency: float | None, of: EfficiencyOf | None) -> Cycle:
+    def _why_not(self, taken: Half | None, given: Half | None) -> str:
+        """Return why the charge that one half took back, over what another gave, is no efficiency; "" if it is one."""
+        if taken is None:
+            return f"the {self._takes.value} that takes back has not run"
+        if given is None or given.number != taken.number - 1:
+            return f"nothing was put in before the {taken.direction.value}"
+        if not taken.is_complete:
+            return f"the {taken.direction.value} was ended by {ENDED_BY[taken.end]}: what it left is not known"
+        if not self._is_empty and self._cell.kind != _SYMMETRIC:
+            return f"the {taken.direction.value} before it left an unknown charge"
+        if not LEAST * given.ah <= taken.ah <= MOST * given.ah or not taken.ah > 0:
+            return f"the halves passed {taken.ah * 1e3:.4g} and {given.ah * 1e3:.4g} mAh: one was cut off at once"
+        if taken.ah < max(NOTHING * self._largest_ah, NOTHING_OF_NOMINAL * self._nominal_ah):
+            return f"the {taken.direction.value} passed next to nothing"
+        return ""
+
+    def _row(self, halves: Sequence[Half], efficiency: float | None, of: EfficiencyOf | None) -> Cycle:
         ways = {half.direction: half for half in halves}
         charge, discharge = ways.get(Direction.CHARGE), ways.get(Direction.DISCHARGE)
         charge_v, discharge_v = (None if half is None else half.mean_voltage_v for half in (charge, discharge))
@@ -233,7 +296,7 @@ class CycleBuilder:
         )
 
 
-def _milli_per(half: _Half | None, size: float | None) -> float | None:
+def _milli_per(half: Half | None, size: float | None) -> float | None:
     return half.ah * 1e3 / size if half is not None and size else None
 
 

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.half_cycle_slices import half_cycles
-from orchestrator.analysis.run_data import measured_spectrum
-from orchestrator.analysis.run_steps import RunStep, StepReader
 from orchestrator.events import EventKind
+from orchestrator.tables.run_data import measured_spectrum
+from orchestrator.tables.run_steps import RunStep, StepReader
 from protocols.cell import CellKind
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def instrument_checks(tester: BatteryTester, now_unix_s: float, settings: Prefli
     return [
         calibration_check(tester.name, now_unix_s, settings),
         versions_check(tester, settings),
-        commissioned_check(tester.name, settings),
+        commissioned_check(tester, settings),
     ]
 
 

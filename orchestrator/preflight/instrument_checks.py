@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Protocol
 
 from drivers.interfaces import BatteryTester
-from drivers.self_description import ReadsFiles, TellsVersions
+from drivers.self_description import HasCommissioning, ReadsFiles, TellsVersions
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
 from orchestrator.store.disk_space import FLOOR_BYTES, existing, free_bytes, megabytes
 
 _SHARE = "see that the folder is there, its share connected, and this user allowed to write; then order the run again"
-_FINISH = "finish it: cellrig commission KIND --bench FILE"
+# Behind the command of these kinds stands the channel with the resistor.
+_WITH_CHANNEL = frozenset({"ct4008", "mux", "smu"})
 _TRIED = b"cellrig tries whether this folder can be written\n"
 
 
@@ -37,17 +39,46 @@ def versions_check(tester: BatteryTester, settings: PreflightSettings) -> Check:
     return passed(CheckName.VERSIONS, f"{name} is as it was commissioned: {told}")
 
 
-def commissioned_check(name: str, settings: PreflightSettings) -> Check:
+class Named(Protocol):
+    """An instrument, or its settings."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the bench file."""
+
+
+def uncommissioned(instruments: Iterable[Named], settings: PreflightSettings) -> list[str]:
+    """Return a sentence for each instrument that nobody has tried on a resistor, with the command that does it.
+
+    Empty where nobody wants to be told, as of simulated instruments.
+    """
+    if not settings.warn_uncommissioned:
+        return []
+    never = {one.name: one for one in instruments if one.name not in settings.commissioned}
+    return [f"{name} was never tried on a resistor here: {_how(one)}" for name, one in never.items()]
+
+
+def _how(instrument: Named) -> str:
+    """Return the command that commissions an instrument; what a person does where there is none."""
+    kind = instrument.commissioned_as if isinstance(instrument, HasCommissioning) else ""
+    if not kind:
+        by_hand = f"write [preflight.commissioned.{instrument.name}] with on and by"
+        return f"try its signs, limits and stop by hand, then {by_hand} into the bench file"
+    return f"cellrig commission {kind}{' --channel CHANNEL' if kind in _WITH_CHANNEL else ''} --bench FILE"
+
+
+def commissioned_check(instrument: Named, settings: PreflightSettings) -> Check:
     """Say who has tried an instrument on a resistor before the first cell; warn where nobody has."""
+    name = instrument.name
     tried = settings.commissioned.get(name)
     if tried is None:
         never = f"nobody has commissioned {name}: its signs, limits and stop were never tried here"
-        todo = "put a resistor into a holder, then: cellrig commission KIND --bench FILE"
+        todo = f"put a resistor into a holder, then: {_how(instrument)}"
         warn = warned if settings.warn_uncommissioned else not_asked
         return warn(CheckName.COMMISSIONED, never, todo)
     told = f"{name} was commissioned on {tried.on} by {tried.by}"
     if tried.open:
-        return warned(CheckName.COMMISSIONED, f"{told}, and left open: {', '.join(tried.open)}", _FINISH)
+        return warned(CheckName.COMMISSIONED, f"{told}, and left open: {', '.join(tried.open)}", _how(instrument))
     return passed(CheckName.COMMISSIONED, told)
 
 

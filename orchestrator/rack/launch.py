@@ -27,6 +27,7 @@ from orchestrator.clock.scaled import run_by
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.preflight.alone import checks_alone
+from orchestrator.preflight.instrument_checks import uncommissioned
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
@@ -97,6 +98,17 @@ def requested(order: Launch) -> RunRequest:
     )
     factor = order.bench.preflight.second_person_factor if isinstance(order.bench, BenchSettings) else inf
     return request.judged(order.bench.usual_bands, factor)
+
+
+def untried(order: Launch) -> list[str]:
+    """Return a sentence for each instrument of an order that nobody has tried on a resistor; it runs all the same."""
+    bench = order.bench
+    if not isinstance(bench, BenchSettings):
+        return []
+    program = checked_program(order)
+    measuring = (bench.potentiostat, bench.multiplexer) if len(program.segments) > len(program.cycling) else ()
+    beside = [one for one in measuring if one is not None]
+    return uncommissioned([bench.tester_of(order.channel), *beside], bench.checks)
 
 
 def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.judging.oven_bands import OvenBand
+from orchestrator.rack.oven_orders import temperature_of
 from orchestrator.rack.oven_soak import about_left
-from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from protocols.temperature import CellTemperature
@@ -41,18 +42,18 @@ def oven_report(watch: OvenWatch) -> OvenReport:
     wanting = [it for run in (*soaking, *begun) if (it := temperature_of(run)) is not None]
     wanted = wanting[0] if wanting else None
     held = tuple(run.run_id for run in begun if run.state is RunState.HOLDING)
-    faults = tuple(sorted(fault.value for fault in watch.faults))
+    faults = watch.sight.told_faults
     return OvenReport(
         name=watch.name,
         channels=tuple(watch.settings.places),
-        temperature_degc=watch.temperature_degc,
-        set_to_degc=None if watch.reading is None else watch.reading.target_degc,
+        temperature_degc=watch.sight.temperature_degc,
+        set_to_degc=None if watch.sight.reading is None else watch.sight.reading.target_degc,
         wanted_degc=None if wanted is None else wanted.target_degc,
         soaking=tuple(run.run_id for run in soaking),
         held=held,
         faults=faults,
         words=_words(watch, wanted, soaking, held, faults),
-        needs_person=watch.is_lost or bool(faults) or watch.band >= OvenBand.HOLD,
+        needs_person=watch.sight.is_lost or bool(faults) or watch.band >= OvenBand.HOLD,
     )
 
 
@@ -71,19 +72,19 @@ def _words(
         52.3 degC, soaks at 60 degC for R000001, about 25 min left
         66.2 degC, 6.2 K above the 60 degC that its runs want (heater stuck on); held: R000001, R000002
     """
-    degc = watch.temperature_degc
+    degc = watch.sight.temperature_degc
     if degc is None:
-        said = watch.problem
+        said = watch.sight.problem
     else:
         said = f"{degc:.1f} degC, {_doing(watch, degc, wanted, soaking)}"
         said += f" ({', '.join(faults)})" if faults else ""
-        said += f"; by a thermometer inside: {watch.problem}" if watch.problem else ""
+        said += f"; by a thermometer inside: {watch.sight.problem}" if watch.sight.problem else ""
     return f"{said}; held: {', '.join(held)}" if held else said
 
 
 def _doing(watch: OvenWatch, degc: float, wanted: CellTemperature | None, soaking: list[Run]) -> str:
     if wanted is None:
-        set_to = "" if watch.reading is None else f"set to {watch.reading.target_degc:g} degC, "
+        set_to = "" if watch.sight.reading is None else f"set to {watch.sight.reading.target_degc:g} degC, "
         return f"{set_to}no run wants a temperature"
     if soaking:
         names = ", ".join(run.run_id for run in soaking)

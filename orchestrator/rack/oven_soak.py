@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
@@ -11,7 +12,8 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.events.run_words import SOAKING
-from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.oven_orders import temperature_of
+from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.rack.place_temperatures import OLDEST_S
 from orchestrator.runs.run import Run
 from orchestrator.states import SoakLeft
@@ -21,6 +23,9 @@ _SLOPE_S = 180.0
 """An oven's rate of heating is judged over three minutes: its own lag and the noise of tenths are a tenth of that."""
 
 _LEAST_K = 0.3
+
+_FIRST_REPLIES = 3
+"""A command waits for its first reading as long as connecting, identity and values may take."""
 
 
 async def soak(run: Run, watch: OvenWatch) -> str:
@@ -47,16 +52,18 @@ async def _until_soaked(run: Run, watch: OvenWatch, wanted: CellTemperature) -> 
     """Wait; raises CannotRun for a set point that the oven never takes."""
     began_s, loop = wall_time(), asyncio.get_running_loop()
     until_s, reach_s = loop.time() + watch.settings.reach_within_s, watch.settings.reach_within_s
+    with suppress(TimeoutError):
+        await asyncio.wait_for(watch.sight.looked_at.wait(), _FIRST_REPLIES * watch.settings.link.reply_timeout_s)
     while not run.is_called_off and not run.state.is_settled:
         # Looked at first: the safe set point that was ordered for this must not be taken back.
         if too_hot := watch.too_hot:
             return too_hot
         problem = await _order(run, watch, wanted)
-        if not problem and not watch.stands_still and soaked_s(watch, wanted) >= wanted.soak_s:
+        if not problem and not watch.sight.stands_still and soaked_s(watch, wanted) >= wanted.soak_s:
             _soaked(run, watch, wanted, began_s)
             return ""
         if loop.time() >= until_s:
-            late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}, ")
+            late = problem or _words(watch, wanted).removeprefix(f"{SOAKING}: ")
             return f"{watch.name} is not at {wanted.target_degc:g} degC after {duration_words(reach_s)}: {late}"
         _say_left(run, inf if problem else left_s(watch, wanted))
         said = f"{SOAKING}: {problem}" if problem else _words(watch, wanted)
@@ -72,17 +79,17 @@ def _say_left(run: Run, soak_left_s: float) -> None:
 
 async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
     """Order the set point; return what keeps the oven from being there for now, empty for nothing. Raises CannotRun."""
-    if watch.is_left_safe:
+    if watch.sight.is_left_safe:
         # Ordered again and again in turn with the safe one, it would wear the controller's memory and heat on.
-        return watch.problem
+        return watch.sight.problem
     try:
-        await watch.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
+        await watch.orders.order(wanted.target_degc, f"{run.run_id} on {run.request.channel}")
     except CannotRun:
         raise
     except DriverError as err:
         # Not sent, refused, not confirmed or of unknown outcome: what is there is compared before it is sent again.
         return str(err)
-    return watch.problem
+    return watch.sight.problem
 
 
 def soaked_s(watch: OvenWatch, wanted: CellTemperature, within_k: float | None = None) -> float:
@@ -121,15 +128,20 @@ def _words(watch: OvenWatch, wanted: CellTemperature) -> str:
 
     ::
 
-        soaking, 52.3 degC of 60 degC, about 25 min left
+        soaking: 52.3 of 60 degC, about 25 min left
+        soaking: 59.8 of 60 degC, within 0.5 degC for 3 of 10 min, about 7 min left
     """
-    reading = watch.reading
+    reading = watch.sight.reading
     degc = None if reading is None else reading.temperature_degc
     if degc is None:
-        return f"{SOAKING}: {watch.problem}"
-    if watch.stands_still:
+        return f"{SOAKING}: {watch.sight.problem}"
+    if watch.sight.stands_still:
         return f"{SOAKING}: the sensor of {watch.name} shows {degc:.1f} degC and does not move while its heater does"
-    return f"{SOAKING}, {degc:.1f} degC of {wanted.target_degc:g} degC{about_left(watch, wanted)}"
+    within = ""
+    if abs(degc - wanted.target_degc) <= wanted.tolerance_k:
+        lasts, whole = int(soaked_s(watch, wanted) / 60.0), wanted.soak_s / 60.0
+        within = f", within {wanted.tolerance_k:g} degC for {min(lasts, whole):g} of {whole:g} min"
+    return f"{SOAKING}: {degc:.1f} of {wanted.target_degc:g} degC{within}{about_left(watch, wanted)}"
 
 
 def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:
@@ -141,7 +153,8 @@ def about_left(watch: OvenWatch, wanted: CellTemperature) -> str:
 def _soaked(run: Run, watch: OvenWatch, wanted: CellTemperature, began_unix_s: float) -> None:
     took_s = wall_time() - began_unix_s
     within = f"{watch.name} has been within {wanted.tolerance_k:g} K of {wanted.target_degc:g} degC"
-    beside = "".join(f"; {place} shows {degc:.1f} degC" for place, degc in watch.beside.items())
-    data = {"oven": watch.name, "target_degc": wanted.target_degc, "took_s": round(took_s), "beside_degc": watch.beside}
+    seen = watch.sight.beside
+    beside = "".join(f"; {place} shows {degc:.1f} degC" for place, degc in seen.items())
+    data = {"oven": watch.name, "target_degc": wanted.target_degc, "took_s": round(took_s), "beside_degc": seen}
     run.journal.note(EventKind.SOAKED, f"{within} for {duration_words(wanted.soak_s)}{beside}", data)
     run.say("")

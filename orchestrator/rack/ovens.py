@@ -14,30 +14,27 @@ from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
 from drivers.temperatures import Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
+from orchestrator.bench.recipe_temperature import beyond_limits
 from orchestrator.bench.settings import BenchSettings
-from orchestrator.checks import Check, CheckName, failed, passed, warned
+from orchestrator.checks import Check, CheckName, failed, warned
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
-from orchestrator.preflight.machine_checks import oven_check
+from orchestrator.rack.oven_orders import temperature_of
 from orchestrator.rack.oven_report import OvenReport, oven_report
 from orchestrator.rack.oven_soak import soak, soaked_s
-from orchestrator.rack.oven_watch import OvenWatch, temperature_of
+from orchestrator.rack.oven_start import before_heating, listed, no_oven, soaked
+from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.runs.run import Run
 from orchestrator.store import Store, StoreError
-from protocols.program import Program
 from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
 
-# A program that ends waits no longer than this for an oven that does not answer.
-_REST_S = 15.0
-
-AGREE_K = 2.0
-"""A thermometer in an oven that shows another temperature than the oven's own sensor by more than this contradicts it:
-racks and doors make gradients of 1 K, and a thermocouple is good for 1.5 K."""
+# A program that ends waits no longer than this, or than for so many replies, for an oven that does not answer.
+_REST_S, _REST_REPLIES = 15.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +111,8 @@ class Ovens:
         """
         for watch in self._watches.values():
             try:
-                async with asyncio.timeout(_REST_S):
-                    await watch.rest()
+                async with asyncio.timeout(max(_REST_S, _REST_REPLIES * watch.settings.link.reply_timeout_s)):
+                    await watch.orders.rest()
             except (TimeoutError, StoreError) as err:
                 logger.error("%s: whether its safe set point is set is not known: %r; look at it", watch.name, err)
 
@@ -156,11 +153,11 @@ class Ovens:
         if watch is None or not wanted:
             return ""
         targets = {one.target_degc for one in wanted}
-        set_degc = None if watch.reading is None else watch.reading.target_degc
-        for run_id, where in watch.undecided() if targets != {set_degc} else ():
+        set_degc = None if watch.sight.reading is None else watch.sight.reading.target_degc
+        for run_id, where in watch.orders.undecided() if targets != {set_degc} else ():
             if where != channel:
                 return (
-                    f"{name} wants {_listed(targets)} on {channel}, and {run_id} on {where}, of an earlier process, is "
+                    f"{name} wants {listed(targets)} on {channel}, and {run_id} on {where}, of an earlier process, is "
                     f"not recovered yet: both are in {watch.name}, which stays as it is until then"
                 )
         for _, other in watch.inside():
@@ -169,8 +166,8 @@ class Ovens:
             others = {one.target_degc for one in other.request.program.temperatures}
             if others and (others != targets or len(targets) > 1):
                 return (
-                    f"{name} wants {_listed(targets)} on {channel}, and {other.run_id} on {other.request.channel} "
-                    f"wants {_listed(others)}: both are in {watch.name}, which has one temperature"
+                    f"{name} wants {listed(targets)} on {channel}, and {other.run_id} on {other.request.channel} "
+                    f"wants {listed(others)}: both are in {watch.name}, which has one temperature"
                 )
         return ""
 
@@ -182,18 +179,20 @@ class Ovens:
         watch, wanted = self.of(run.request.channel), temperature_of(run)
         if watch is None or wanted is None or run.status.is_between:
             return ""
-        seen, warn_k = f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name}", watch.settings.warn_k
-        if (degc := watch.temperature_degc) is None:
-            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.problem}"
+        wants, warn_k = f"run {run.run_id} wants {wanted.target_degc:g} degC, and ", watch.settings.warn_k
+        if (degc := watch.sight.temperature_degc) is None:
+            return f"{wants}{watch.sight.problem}"
+        if contradiction := watch.sight.contradiction:
+            return f"{wants}{contradiction}"
         if abs(degc - wanted.target_degc) > warn_k:
-            return f"{seen} is at {degc:.1f} degC: resume it within {warn_k:g} K of it"
+            return f"{wants}{watch.name} is at {degc:.1f} degC: resume it within {warn_k:g} K of it"
         left_s = wanted.soak_s - soaked_s(watch, wanted, warn_k)
         # A thermometer inside that stands in for the oven's own sensor is no reason to wait.
-        if watch.problem or left_s <= 0.0:
+        if watch.sight.problem or left_s <= 0.0:
             return ""
         return (
-            f"{seen} was not seen within {warn_k:g} K of it for {duration_words(wanted.soak_s)}: resume it in "
-            f"{duration_words(60.0 * ceil(left_s / 60.0))}"
+            f"{wants}{watch.name} was not seen within {warn_k:g} K of it for {duration_words(wanted.soak_s)}: resume "
+            f"it in {duration_words(60.0 * ceil(left_s / 60.0))}"
         )
 
     # The check before a run
@@ -203,56 +202,13 @@ class Ovens:
         program, channel = request.program, request.channel
         wanted, watch = program.temperatures, self.of(channel)
         if watch is None:
-            return _no_oven(program, channel, has_ovens=bool(self._watches))
+            return no_oven(program, channel, has_ovens=bool(self._watches))
         if not wanted:
             return warned(CheckName.OVEN, f"{channel} is in {watch.name}, and the recipe says no temperature")
         if other := self.conflict(channel, wanted, run.run_id if run else f"this run ({request.label or 'no label'})"):
             return failed(CheckName.OVEN, other, "order it for another oven, or when that run is over")
-        low, high = watch.settings.low_degc, watch.settings.high_degc
-        for one in wanted:
-            if not low <= one.target_degc <= high:
-                beyond = f"the recipe wants {one.target_degc:g} degC, and {watch.name} takes {low:g} to {high:g} degC"
-                return failed(CheckName.OVEN, beyond, "order it for another oven")
+        if beyond := beyond_limits(program, watch.settings):
+            return failed(CheckName.OVEN, beyond, "order it for another oven")
         if run is None:
-            return _before_heating(watch, wanted[0])
-        return _soaked(watch, temperature_of(run) or wanted[0])
-
-
-def _listed(degc: set[float]) -> str:
-    return " and ".join(f"{one:g} degC" for one in sorted(degc))
-
-
-def _no_oven(program: Program, channel: str, *, has_ovens: bool) -> Check:
-    if not program.temperatures:
-        return oven_check(has_ovens=has_ovens)
-    wanted = _listed({one.target_degc for one in program.temperatures})
-    return warned(
-        CheckName.OVEN,
-        f"the recipe wants {wanted}, and no oven of the bench file has {channel} inside: nothing heats or watches it",
-        "see yourself that the cell is at that temperature",
-    )
-
-
-def _before_heating(watch: OvenWatch, wanted: CellTemperature) -> Check:
-    if watch.reading is None or (watch.problem and watch.temperature_degc is None):
-        return warned(CheckName.OVEN, watch.problem, "see that it is on and connected: the run waits for it")
-    degc = watch.temperature_degc
-    return passed(
-        CheckName.OVEN,
-        f"{watch.name} is at {degc:.1f} degC: it is brought to {wanted.target_degc:g} degC and soaks before the start",
-    )
-
-
-def _soaked(watch: OvenWatch, wanted: CellTemperature) -> Check:
-    for place, degc in watch.beside.items():
-        if (own := watch.temperature_degc) is not None and abs(degc - own) > AGREE_K:
-            return failed(
-                CheckName.OVEN,
-                f"{watch.name} shows {own:.1f} degC, and the thermometer at {place} {degc:.1f} degC",
-                "find out which of the two is right",
-            )
-    lasts = soaked_s(watch, wanted) / 60
-    beside = "".join(f", {place} shows {degc:.1f} degC" for place, degc in watch.beside.items())
-    cut_out = watch.cut_out_degc
-    told = f"{watch.name} has been within {wanted.tolerance_k:g} K of {wanted.target_degc:g} degC for {lasts:.0f} min"
-    return passed(CheckName.OVEN, f"{told}{beside or ', with no other thermometer'}; cut out at {cut_out:g} degC")
+            return before_heating(watch, wanted[0])
+        return soaked(watch, temperature_of(run) or wanted[0])

@@ -7,13 +7,13 @@ whoever asks beforehand, and are made again when the run is about to begin, whic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from drivers.errors import DriverError
-from drivers.interfaces import ChannelStatus
+from drivers.interfaces import BatteryTester, ChannelStatus
 from orchestrator.bench.holders import SimulatedHolders
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.bench.station import Station, station_problems
@@ -21,6 +21,7 @@ from orchestrator.checks import Check, CheckName, Outcome, failed, in_order, not
 from orchestrator.clock.scaled import in_loop_time, others_unix_s
 from orchestrator.judging.preflight import NO_WINDOW, channel_checks
 from orchestrator.preflight.common import instrument_checks, program_checks, slow_checks
+from orchestrator.preflight.instrument_checks import uncommissioned
 from orchestrator.preflight.machine_checks import MOST_ROWS, backup_check, clock_check, disk_check, notices_check
 from orchestrator.preflight.program_checks import envelope_check
 from orchestrator.rack.cell_check import cell_check
@@ -75,6 +76,10 @@ class Rack(Protocol):
     ovens: Ovens
 
     @property
+    def testers(self) -> Sequence[BatteryTester]:
+        """The testers, in rack order."""
+
+    @property
     def no_starts(self) -> str | None:
         """Why nothing is started at present."""
 
@@ -116,6 +121,15 @@ class Preflight:
     async def end(self) -> None:
         """End what is still being watched."""
         await self._watches.end()
+
+    def uncommissioned(self, run: Run | None = None) -> list[str]:
+        """Return a sentence for each instrument of the rack, or of one run, that nobody has tried on a resistor."""
+        station = self._rack.station
+        if run is None:
+            return uncommissioned([*self._rack.testers, *(station.instruments if station else ())], self._plan.settings)
+        tester = self._rack.supervisor_of(run.request.channel).tester
+        measures = station is not None and len(run.request.program.segments) > len(run.request.program.cycling)
+        return uncommissioned([tester, *(station.instruments if station and measures else ())], self._plan.settings)
 
     # At the order
 

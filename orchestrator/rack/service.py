@@ -229,6 +229,11 @@ class Service:
         self.claims.take(channel, owner, duration_s)
 
     @property
+    def testers(self) -> list[BatteryTester]:
+        """The testers, in rack order."""
+        return [supervisor.tester for supervisor in self.supervisors]
+
+    @property
     def no_starts(self) -> str | None:
         """Why nothing is started at present, in a sentence; None when nothing speaks against it."""
         return self._gate.refusal

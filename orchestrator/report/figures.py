@@ -12,8 +12,8 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

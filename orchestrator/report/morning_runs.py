@@ -12,8 +12,6 @@ from itertools import groupby
 from math import isfinite
 from types import MappingProxyType
 
-from orchestrator.analysis.run_data import RunData
-from orchestrator.analysis.run_steps import RunTest
 from orchestrator.analysis.summary import ended_unix_s, of_the_cell
 from orchestrator.analysis.time_ahead import time_ahead
 from orchestrator.clock.local_time import local_time
@@ -29,6 +27,8 @@ from orchestrator.store import Mountings, Store
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import column_pages
 from orchestrator.store.step_names import names_of_run
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.run_steps import RunTest
 from protocols.cell import CellKind
 
 REFERENCE_CYCLE = 5

@@ -1,6 +1,6 @@
 """What a picture of runs is drawn from: curves over time, over cycles and over capacity, and marks of what happened.
 
-All of it is read through ``orchestrator.analysis.run_data``, by chunks, so that memory holds what is drawn and no more.
+All of it is read through ``orchestrator.tables.run_data``, by chunks, so that memory holds what is drawn and no more.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.run_data import RunData
-from orchestrator.analysis.run_steps import RunStep
-from orchestrator.analysis.sample_columns import Columns, concatenated
 from orchestrator.analysis.summary import stored_short
 from orchestrator.events import EventKind
 from orchestrator.judging.cycles import Cycle
 from orchestrator.report.thinning import broken, kept_rows
 from orchestrator.states import RunState
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.run_steps import RunStep
+from orchestrator.tables.sample_columns import Columns, concatenated
 from protocols.cell import CellKind
 from protocols.program import CellFacts
 

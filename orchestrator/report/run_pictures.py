@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.analysis.run_data import RunData
 from orchestrator.report import voltage_axis
 from orchestrator.report.journal_page import COLOURS, DASHES, MOST_RUNS, Dash, Page
 from orchestrator.report.picture_choices import USUAL_CYCLES, ChosenCycles, Over, usual_cycles
@@ -32,6 +31,7 @@ from orchestrator.report.run_curves import (
 )
 from orchestrator.report.thinning import lonely, stripes_of
 from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 
 if TYPE_CHECKING:

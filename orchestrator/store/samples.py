@@ -107,6 +107,16 @@ def last_temperature_degc(connection: sqlite3.Connection, test: int) -> float | 
     return None if degc is None else float(degc)
 
 
+def temperatures(connection: sqlite3.Connection, run_id: str) -> tuple[int, int, float | None, float, float | None]:
+    """Return how many samples a run has, how many with a temperature, the lowest, their sum, and the highest."""
+    sql = (
+        "SELECT count(*), count(temperature_degc), min(temperature_degc), total(temperature_degc), "
+        "max(temperature_degc) FROM sample WHERE test IN (SELECT id FROM test WHERE run_id = ?)"
+    )
+    found: tuple[int, int, float | None, float, float | None] = connection.execute(sql, (run_id,)).fetchone()
+    return found
+
+
 def column_pages(
     connection: sqlite3.Connection, test: int, names: Sequence[str], last: int, rows: int, after: int = -1
 ) -> Iterator[list[tuple[Any, ...]]]:

@@ -11,6 +11,7 @@ from simulators.chi660e.settings import Settings
 
 FIRST_TECHNIQUE = "cv"
 """What the program shows when nobody has chosen a technique."""
+_HOLD_TIMES = ("heht", "leht")
 
 
 class Refused(Exception):
@@ -34,7 +35,7 @@ def check(lines: Sequence[Line], settings: Settings) -> None:
             continue
         command = _find(line, technique, settings)
         limits = None if command is None else command.range_in(settings.version)
-        if command is None or limits is None:
+        if command is None or limits is None or (line.name in _HOLD_TIMES and not settings.knows_hold_times):
             raise Refused("Macro Error", f"Line {line.number}: unknown command {line.name!r}")
         own = line.name in TECHNIQUES[technique] or line.name in COMMON
         _check_value(line, command, limits if own else (-math.inf, math.inf))

@@ -76,6 +76,8 @@ def measure_two_currents(run: Run) -> Recorded:
         seconds = p["ta" if oxidises else "tc"] if by_time else _LONGEST_S
         current_a = min(MOST_A, abs(p["ia"])) if oxidises else -min(MOST_A, abs(p["ic"]))
         limits_v = (-_FAR_V, p["eh"]) if oxidises else (p["el"], _FAR_V)
+        if settings.cp_limit == "ignore":
+            limits_v = (-_FAR_V, _FAR_V)
         reached = trace.take(run, current_a, seconds, limits_v, store=store)
         hold_s = p["heht" if oxidises else "leht"]
         if reached and hold_s > 0.0:
@@ -98,7 +100,8 @@ def measure_current_steps(run: Run) -> Recorded:
     for _ in range(int(p["cl"])):
         for current_a, seconds in steps:
             through_a = sign * max(-MOST_A, min(MOST_A, current_a))
-            reached = trace.take(run, through_a, seconds, (p["el"], p["eh"]), store=True)
+            limits_v = (p["el"], p["eh"]) if run.settings.istep_limit == "stop" else (-_FAR_V, _FAR_V)
+            reached = trace.take(run, through_a, seconds, limits_v, store=True)
             if reached:
                 break
         if reached:

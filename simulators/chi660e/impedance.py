@@ -38,7 +38,9 @@ def measure_impedance(run: Run) -> Recorded:
     elif p["qt"] > 0.0:
         run.call("sleep", seconds=p["qt"])
     timed = [(hz, grids.seconds_at(hz, p.values, settings.timing)) for hz in points]
-    found = run.call("impedance", points=timed, bias_v=None if at_rest else p["ei"])["impedance_ohm"]
+    peak_v = p["amp"] * (math.sqrt(2.0) if settings.amplitude_is == "rms" else 1.0)
+    bias_v = None if at_rest else p["ei"]
+    found = run.call("impedance", points=timed, bias_v=bias_v, amplitude_v=peak_v)["impedance_ohm"]
     rows = []
     for hz, (real, imaginary) in zip(points, found, strict=True):
         z = _as_measured(run, hz, complex(real, imaginary))

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import SharedCell
 from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
 from simulators.neware.schedule import TICKS_PER_S
 from simulators.neware.step_machine import Status
-from simulators.neware.terminals import DrivenCell
 from simulators.neware.tester import Tester
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class SharedTerminals:
         self._tester = tester
         self._clock = clock
         self._input = tester_input
-        self._driven: DrivenCell | None = None
+        self._driven: SharedCell | None = None
 
     @property
     def tester_is_driving(self) -> bool:
@@ -113,7 +113,7 @@ class SharedTerminals:
     def _wire(self, current_a: float, hold_v: float | None) -> None:
         self.leave_open()
         machine = self._tester.channel(self.channel).machine
-        self._driven = DrivenCell(machine.drive.cell, current_a, hold_v)
+        self._driven = SharedCell(machine.drive.cell, current_a, hold_v)
         machine.exchange(self._driven, self._tester.now_tick())
 
     def _read(self, read: Callable[[CellModel, float], T]) -> T:
@@ -138,6 +138,7 @@ class Leads:
         self.speed = speed
         self.double_energised = 0
         self.keeps_driving = False
+        self.ac_peak_v = self.ac_peak_a = 0.0
         self.ports = dict(ports or {})
         # Channels that are not the tester's, by their names.
         self.others: dict[str, Holder] = {}
@@ -194,6 +195,16 @@ class Leads:
     def note_energised(self) -> bool:
         """Return whether the tester drives the very cell that is being measured."""
         return self._shared is not None and self._shared.tester_is_driving
+
+    @property
+    def is_driven(self) -> bool:
+        """Whether a current flows through the leads now."""
+        return self.terminals().current_a() != 0.0
+
+    @property
+    def ac_rms_v(self) -> float:
+        """The largest alternating voltage of the last spectrum, as a true-rms meter that keeps it shows."""
+        return self.ac_peak_v / math.sqrt(2.0)
 
     def lost(self) -> None:
         """End the program's part: planned changes beyond now are undone, and the cell is off, or stays driven."""

@@ -36,6 +36,10 @@ def read_macro(data: bytes, settings: Settings) -> list[Line]:
     text = data[_PREFIX.size :]
     if length > settings.absurd_bytes:
         raise BadPrefix(f"the macro says that it is {length} bytes long")
+    form = "hardpotato" if text[:1] in (b"\r", b"\n") else "length"
+    ends = "crlf" if b"\r\n" in text else "lf"
+    if settings.prefix_form not in ("any", form) or settings.line_ends not in ("any", ends):
+        raise BadPrefix(f"no text is found in a macro of the form {form}, {ends}")
     if length < len(text) and settings.short_prefix == "cut":
         text = text[:length]
     return parse(text.decode("ascii", "surrogateescape"), settings)

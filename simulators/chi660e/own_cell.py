@@ -58,6 +58,8 @@ class OwnLeads:
     """One cell, or several behind a multiplexer, and the dummy."""
 
     double_energised = 0
+    ac_peak_v = 0.0
+    ac_peak_a = 0.0
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         """Build the cells that the settings name; a ValueError names a bad one."""

@@ -22,6 +22,10 @@ class MeasuredLeads(Protocol):
 
     speed: float
     double_energised: int
+    ac_peak_v: float
+    """Of the last spectrum: the peak of its alternating voltage."""
+    ac_peak_a: float
+    """Of all spectra: the largest peak of the current, with that of the bias."""
 
     def now_s(self) -> float:
         """Return the bench's clock."""
@@ -91,7 +95,11 @@ def _impedance(leads: MeasuredLeads, request: Request) -> Plan[Reply]:
     points = [(float(frequency), float(seconds)) for frequency, seconds in request["points"]]
     bias = request.get("bias_v")
     bias_v = None if bias is None else float(bias)
-    found = yield from _watched(leads, request, measuring.impedance(_terminals(leads, request), points, bias_v))
+    terminals = _terminals(leads, request)
+    found = yield from _watched(leads, request, measuring.impedance(terminals, points, bias_v))
+    leads.ac_peak_v = float(request.get("amplitude_v", 0.0))
+    bias_a = abs(terminals.current_a())
+    leads.ac_peak_a = max([leads.ac_peak_a, *(bias_a + leads.ac_peak_v / abs(z) for z in found if z)])
     return {"impedance_ohm": [[z.real, z.imag] for z in found]}
 
 

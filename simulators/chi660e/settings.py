@@ -67,14 +67,20 @@ class Settings:
     bad_prefix: str = _key("hang", "'hang' in a runtime error's box, or 'crash', when the macro's length is absurd")
     absurd_bytes: int = _key(1_000_000, "a macro longer than this is absurd")
     short_prefix: str = _key("cut", "'cut' the macro at the length its prefix says, or 'ignore' the prefix")
+    prefix_form: str = _key("any", "the form of macro that is read: 'any', 'length' or 'hardpotato' (unsure)")
+    line_ends: str = _key("any", "the line ends of macros that are read: 'any', 'crlf' or 'lf' (unsure)")
+    knows_hold_times: bool = _key(True, "CP knows heht and leht; false: the macro is refused, as by the older program")
     needs_final_newline: bool = _key(True, "a forcequit without a line end after it does not close the program")
     keeps_spaces: bool = _key(True, "spaces inside folders, headers and notes are kept (unsure)")
     foreign_parameters: str = _key("accept", "'accept' or 'refuse' a parameter that the technique does not have")
     cathodic_positive: bool = _key(True, "recorded currents: reduction is positive, as in the vendor's screenshot")
     istep_anodic_positive: bool = _key(True, "a positive ISTEP current oxidises (unsure)")
     cp_negative_first_cathodic: bool = _key(True, "CP: pn=n begins with the cathodic current")
+    amplitude_is: str = _key("peak", "an amplitude of impedance is its 'peak' or 'rms' value (unsure)")
     limit_hold: str = _key("voltage", "CP, heht and leht: hold the 'voltage', or go on with the 'current' (unsure)")
     prioe_times_limit: bool = _key(True, "CP under prioe: tc and ta still end a segment (unsure)")
+    cp_limit: str = _key("flip", "CP: a limit that is reached flips the polarity; 'ignore': time alone does (unsure)")
+    istep_limit: str = _key("stop", "ISTEP: a limit that is reached stops the experiment; 'ignore' (unsure)")
     ocpt_limit: str = _key("popup", "'popup' or 'ignore' when an OCPT reaches eh or el")
     ft_limit: str = _key("popup", "'popup' or 'clamp' when fh is above 1e5 Hz in FT mode")
     ft_line: str = _key("", "line that marks FT mode in the text file, none by default (unsure)")
@@ -103,6 +109,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "bad_prefix": ("hang", "crash"),
     "short_prefix": ("cut", "ignore"),
     "foreign_parameters": ("accept", "refuse"),
+    "prefix_form": ("any", "length", "hardpotato"),
+    "line_ends": ("any", "crlf", "lf"),
+    "amplitude_is": ("peak", "rms"),
+    "cp_limit": ("flip", "ignore"),
+    "istep_limit": ("stop", "ignore"),
     "limit_hold": ("voltage", "current"),
     "ocpt_limit": ("popup", "ignore"),
     "ft_limit": ("popup", "clamp"),

@@ -208,6 +208,8 @@ class Commands:
 
     def _start(self, name: str, asked: Element) -> bool:
         schedule = self._load(name, asked)
+        if schedule is None and self._quirks.missing_file != "refused":
+            return not self._local_path((asked.text or "").strip()).exists()
         return schedule is not None and self._tester.start(name, schedule, asked.get("barcode", "")) is not None
 
     def _goto(self, name: str, asked: Element) -> bool:

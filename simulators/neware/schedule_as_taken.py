@@ -16,6 +16,9 @@ def as_taken(schedule: Schedule, quirks: Quirks) -> Schedule:
 def _step(step: Step, quirks: Quirks) -> Step:
     if step.kind in HOLDS_VOLTAGE and step.direction < 0 and not quirks.holds_voltage_on_discharge:
         raise ScheduleError(f"step {step.number}: this unit holds no voltage on discharge")
+    if step.capacity_ah is not None and quirks.capacity_limit != "obey":
+        taken_ah = None if quirks.capacity_limit == "ignore" else 0.01 * step.capacity_ah
+        step = replace(step, capacity_ah=taken_ah)
     stop_v = step.stop_voltage_v
     if stop_v is None or stop_v >= 0.0 or quirks.negative_stop_volt == "obey":
         return step

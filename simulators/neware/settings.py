@@ -68,7 +68,9 @@ class Quirks:
     ``stop_delay_s``, for so long a stopped channel goes on; ``record_lag_s``, so old is a record when it first shows;
     ``link_loss``, what working channels do when the last client is gone ("ride", "stop", "pause");
     ``negative_stop_volt``, how a ``Stop_Volt`` below zero is taken ("obey", "refuse" the file, "ignore", or by its
-    "magnitude"); ``single_client``: a second connection is not answered.
+    "magnitude"), and ``capacity_limit`` a ``Cap`` ("obey", "ignore", or a "hundredth" of it, as ``Scale`` may);
+    ``start_on_busy``: a start on a channel that works is "refused", or "replaces" its test; ``missing_file``: one of no
+    file is "refused", or "said ok" to, and nothing begins; ``single_client``: a second connection is not answered.
 
     ``path_map`` maps a folder as the BTS PC sees it (``C:\\schedules``) to a local one. ``renamed`` changes attribute
     names in replies, as an update of the vendor's software might.
@@ -94,6 +96,9 @@ class Quirks:
     record_lag_s: float = 0.0
     link_loss: str = "ride"
     negative_stop_volt: str = "obey"
+    capacity_limit: str = "obey"
+    start_on_busy: str = "refused"
+    missing_file: str = "refused"
     holds_voltage_on_discharge: bool = True
     single_client: bool = False
     utc_offset_s: int = 0

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from simulators.cells.model import CellModel
+from simulators.cells.terminals import LooseCell, PulledOutCell, SharedCell, ShortedCell, TakenCell
 from simulators.neware.memory import RecordRow, StoredTest
 from simulators.neware.schedule import STEP_TYPE_TEXT, TICKS_PER_S, Schedule, StepKind, UnitRatings
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.step_machine import Status, StepMachine
-from simulators.neware.terminals import DrivenCell, LooseCell, PulledOutCell, ShortedCell, TakenCell
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Channel:
     def cell(self) -> CellModel:
         """Return the cell of this channel, whether it sits in the holder or not."""
         cell = self.machine.drive.cell
-        while isinstance(cell, PulledOutCell | ShortedCell | DrivenCell):
+        while isinstance(cell, PulledOutCell | ShortedCell | SharedCell):
             cell = cell.inner
         return cell
 
@@ -151,10 +151,11 @@ class Tester:
     # Orders ----------------------------------------------------------------------------------------------------
 
     def start(self, name: str, schedule: Schedule, barcode: str) -> int | None:
-        """Begin a test and return its id; None when the channel is busy."""
+        """Begin a test and return its id; None when the channel is busy, unless a start replaces a test here."""
         channel = self.channel(name)
         is_barred = channel.machine.status is Status.PROTECT and not self.quirks.starts_from_protect
-        if channel.busy or (is_barred and channel.flagged):
+        is_taken = channel.busy and self.quirks.start_on_busy == "refused"
+        if is_taken or (is_barred and channel.flagged):
             return None
         tick = self.now_tick()
         test_id = self._next_test_id[channel.unit.devid]

@@ -49,11 +49,16 @@ class ControllerTable:
 
 @dataclass(slots=True)
 class ControllerQuirks:
-    """What prints leave open: a hole in a block answers exception 2, or this value; a refused write this exception."""
+    """What prints leave open: a hole in a block answers exception 2, or this value; a refused write this exception.
+
+    ``low_word_first``: of floating-point numbers. ``top_bit_is_sign``: negative numbers are no two's complements.
+    """
 
     hole_value: int | None = None
     write_refused_code: int = _FAILED
     no_register: frozenset[int] = field(default_factory=frozenset)
+    low_word_first: bool = False
+    top_bit_is_sign: bool = False
 
 
 def shipped_controllers() -> tuple[str, ...]:
@@ -104,8 +109,10 @@ class SimulatedController:
         self.writes = 0
         self.silent_after_writes: int | None = None
         self.has_float_area = self.table.float_area is not None
+        self.spare = 0.0
         self._setters: dict[str, Callable[[float], None]] = {
             "target": self._order,
+            "spare": self._keep,
             "remote": oven.order_remote,
             "ramp": oven.order_ramp,
             "is_remote": lambda value: oven.take_remote(is_remote=value != 0),
@@ -121,7 +128,7 @@ class SimulatedController:
         is_silent = self.silent_after_writes is not None and self.writes >= self.silent_after_writes
         if asked.unit not in (0, self.unit) or not self.oven.answers or is_silent:
             return None
-        self.oven.advance()
+        self.oven.hear()
         self.received.append(asked)
         try:
             data = self._carry_out(asked)
@@ -231,7 +238,10 @@ class SimulatedController:
             if self.quirks.hole_value is None:
                 raise Complaint(_NO_REGISTER)
             return self.quirks.hole_value
-        return self._integer(*entry) & 0xFFFF
+        number = self._integer(*entry)
+        if number < 0 and self.quirks.top_bit_is_sign:
+            return -number | 0x8000
+        return number & 0xFFFF
 
     def _pair(self, table: Mapping[int, tuple[str, str]], address: int) -> tuple[int, int]:
         if address not in table:
@@ -244,7 +254,7 @@ class SimulatedController:
         if entry is None:
             raise Complaint(_NO_REGISTER)
         high, low = struct.unpack(">HH", struct.pack(">f", self.value(entry[0])))
-        return high, low
+        return (low, high) if self.quirks.low_word_first else (high, low)
 
     def _integer(self, name: str, form: str) -> int:
         return round(self.value(name) * self._factor(form))
@@ -278,6 +288,7 @@ class SimulatedController:
             "manual": lambda: oven.is_manual,
             "is_remote": lambda: oven.is_remote,
             "decimals": lambda: oven.quirks.decimals,
+            "spare": lambda: self.spare,
         }
         return float(shown[name]())
 
@@ -297,18 +308,24 @@ class SimulatedController:
     def _changes(self, start: int, words: list[int]) -> list[tuple[str, float]]:
         """Return what would be written: names of the table and values."""
         if not (self._is_wide(start) or self._is_float(start)):
-            return [self._change(start + n, (word ^ 0x8000) - 0x8000) for n, word in enumerate(words)]
+            return [self._change(start + n, self._signed(word)) for n, word in enumerate(words)]
         if start % 2 or len(words) % 2:
             raise Complaint(_NO_REGISTER)
         found = []
         for n in range(0, len(words), 2):
             data = struct.pack(">HH", *words[n : n + 2])
             if self._is_float(start):
+                data = data[2:] + data[:2] if self.quirks.low_word_first else data
                 entry = self.registers.get((start + n - (self.table.float_area or 0)) // 2)
                 found.append((entry[0] if entry else "", float(struct.unpack(">f", data)[0])))
             else:
                 found.append(self._change(start + n, struct.unpack(">i", data)[0]))
         return found
+
+    def _signed(self, word: int) -> int:
+        if self.quirks.top_bit_is_sign:
+            return -(word & 0x7FFF) if word & 0x8000 else word
+        return (word ^ 0x8000) - 0x8000
 
     def _change(self, address: int, number: int) -> tuple[str, float]:
         entry = (self.table.wide if self._is_wide(address) else self.registers).get(address)
@@ -318,6 +335,10 @@ class SimulatedController:
 
     def _order(self, degc: float) -> None:
         self.oven.order(degc, volatile=self.oven.is_volatile)
+
+    def _keep(self, value: float) -> None:
+        """Take a number that has nothing to do with the oven."""
+        self.spare = value
 
     def _order_output(self, percent: float) -> None:
         if not self.oven.is_manual:

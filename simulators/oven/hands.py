@@ -38,11 +38,14 @@ class HandsAtOven:
             "stop fan": oven.stop_fan,
             "trip limiter": oven.trip_limiter,
             "mend": oven.mend,
+            "no alarm": lambda: oven.set_alarm(None),
         }
         self._with_number: dict[str, Callable[[float], None]] = {
             "set": oven.set_at_panel,
             "manual": lambda percent: oven.switch_to_manual(percent / 100.0),
             "drift": oven.let_sensor_drift,
+            "alarm": oven.set_alarm,
+            "room": oven.change_room,
         }
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,6 +79,10 @@ class HandsAtOven:
         oven = self._oven
         oven.advance()
         return {
+            "shown_degc": round(oven.shown_degc, oven.quirks.decimals),
+            "shown_target_degc": round(oven.target_degc, oven.quirks.decimals),
+            "limit_degc": oven.quirks.high_degc,
+            "controls": not (oven.is_standby or oven.is_manual),
             "air_degc": round(oven.heat.air_degc, 3),
             "sensor_degc": round(oven.heat.sensor_degc, 3),
             "cell_degc": round(oven.heat.cell_degc, 3),

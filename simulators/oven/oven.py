@@ -9,71 +9,18 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
+from simulators.oven.condition import Faults, Memory, NotAccepted, OvenQuirks
 from simulators.oven.regulator import Pid, PidParameters, ramped
 from simulators.oven.thermal import STEP_S, Heat, ThermalParameters
+
+__all__ = ["Faults", "Memory", "NotAccepted", "OvenQuirks", "SimulatedOven"]
 
 _AT_REST_K = 1e-5
 """Nothing that is shown changes within an hour while all temperatures move by less than this in a second."""
 _AT_REST_FOR_S = 60
 _NEVER_S = float("inf")
-
-
-class NotAccepted(Exception):
-    """The controller does not take a value."""
-
-
-@dataclass(slots=True)
-class OvenQuirks:
-    """What prints leave open of a controller (reference smu-and-ovens, section 28), and its settings at the panel.
-
-    ``pv_on_sensor_break``: "rail" or "stale". ``memory_writes``: so often its memory may be written. A remote set point
-    that is not refreshed for ``remote_timeout_s`` falls back to the local one; None never does.
-    """
-
-    decimals: int = 1
-    low_degc: float = 0.0
-    high_degc: float = 300.0
-    noise_k: float = 0.05
-    pv_on_sensor_break: str = "rail"
-    output_on_sensor_break: float = 0.0
-    memory_writes: int = 100_000
-    remote_timeout_s: float | None = None
-    loop_break_s: float = 600.0
-    boots_for_s: float = 5.0
-    limiter_degc: float = 200.0
-    alarm_high_degc: float | None = None
-    writing_needs_enabling: bool = False
-    begins_volatile: bool = False
-
-
-@dataclass(slots=True)
-class Memory:
-    """What survives a power cut, and how often it was written."""
-
-    set_point_degc: float = 25.0
-    ramp_k_per_min: float = 0.0
-    writes: int = 0
-    most_writes: int = 100_000
-
-    def write(self) -> bool:
-        """Count a write; False where the memory is worn out and keeps what it had."""
-        self.writes += 1
-        return self.writes <= self.most_writes
-
-
-@dataclass(slots=True)
-class Faults:
-    """What is wrong with an oven now."""
-
-    sensor_open: bool = False
-    sensor_frozen_degc: float | None = None
-    drift_k_per_s: float = 0.0
-    drifted_k: float = 0.0
-    heater_open: bool = False
-    heater_stuck: bool = False
-    limiter_tripped: bool = False
 
 
 class SimulatedOven:
@@ -111,10 +58,13 @@ class SimulatedOven:
         self._full_from_degc = 0.0
         self.output = 0.0
         self._shown_stale_degc = self.heat.sensor_degc
+        self._heard_at_s = self._at_s
         self._power_on()
 
     def _power_on(self) -> None:
         """Begin as a controller does: what is not in memory is lost."""
+        if self.quirks.power_on_degc is not None:
+            self.memory.set_point_degc = self.quirks.power_on_degc
         self.local_degc = self.memory.set_point_degc
         self.remote_degc = self.memory.set_point_degc
         self.remote_at_s = -_NEVER_S
@@ -170,11 +120,11 @@ class SimulatedOven:
         """Name all that the controller reports."""
         shown, q = self.shown_degc, self.quirks
         states = {
-            "alarm1": q.alarm_high_degc is not None and shown > q.alarm_high_degc,
+            "alarm1": q.alarm_is_told and q.alarm_high_degc is not None and shown > q.alarm_high_degc,
             "manual": self.is_manual,
-            "sensor_break": self.faults.sensor_open,
+            "sensor_break": self.faults.sensor_open and q.tells_sensor_break,
             "loop_break": self._full_s > q.loop_break_s,
-            "over_range": shown > q.high_degc * 1.05,
+            "over_range": shown > q.high_degc * 1.05 and q.tells_sensor_break,
             "ramp_running": abs(self.working_degc - self.target_degc) > 1e-9,
             "remote_failed": self.remote_has_failed,
             "heating": self.output > 0.0,
@@ -200,6 +150,7 @@ class SimulatedOven:
     def _must_move(self) -> bool:
         """Say whether something moves that the temperatures do not show yet."""
         waits = self.is_remote and self.quirks.remote_timeout_s is not None and not self.remote_has_failed
+        waits = waits or (self.quirks.stands_by_after_s is not None and not self.is_standby)
         counts = 0.0 < self._full_s <= self.quirks.loop_break_s
         return waits or self.faults.drift_k_per_s != 0.0 or self.working_degc != self.target_degc or counts
 
@@ -216,8 +167,12 @@ class SimulatedOven:
 
     def _control(self) -> None:
         timeout_s = self.quirks.remote_timeout_s
-        if self.is_remote and timeout_s is not None and self._at_s - self.remote_at_s > timeout_s:
+        refreshed_s = max(self.remote_at_s, self._heard_at_s if self.quirks.reads_refresh_remote else -_NEVER_S)
+        if self.is_remote and timeout_s is not None and self._at_s - refreshed_s > timeout_s:
             self.remote_has_failed = True
+        silent_s = self.quirks.stands_by_after_s
+        if silent_s is not None and self._at_s - self._heard_at_s > silent_s:
+            self.is_standby = True
         self.working_degc = ramped(self.working_degc, self.target_degc, self.ramp_k_per_min / 60.0)
         wanted = self._pid.output(self.working_degc, self.measured_degc)
         if self.is_standby:
@@ -253,6 +208,11 @@ class SimulatedOven:
         """Take over a set point at once where there is no ramp."""
         if self.ramp_k_per_min == 0.0:
             self.working_degc = self.target_degc
+
+    def hear(self) -> None:
+        """Note that the controller is asked something now."""
+        self.advance()
+        self._heard_at_s = self._at_s
 
     # What the controller takes -----------------------------------------------------------------------------------
 
@@ -317,6 +277,11 @@ class SimulatedOven:
         self._changed()
         self.is_standby = stands_by
 
+    def set_alarm(self, degc: float | None) -> None:
+        """Set alarm 1 at the panel to a high alarm at this temperature, or to none."""
+        self._changed()
+        self.quirks.alarm_high_degc = degc
+
     def open_door(self) -> None:
         """Open the door."""
         self._changed()
@@ -326,6 +291,11 @@ class SimulatedOven:
         """Close the door."""
         self._changed()
         self.heat.door_is_open = False
+
+    def change_room(self, degc: float) -> None:
+        """Let the room around the oven have another temperature, as at night."""
+        self._changed()
+        self.heat.parameters = replace(self.heat.parameters, room_degc=degc)
 
     def cut_power(self) -> None:
         """Take the mains away from controller and heater; a heater that is stuck is off too."""

@@ -55,15 +55,18 @@ async def serve_oven(
     oven = oven_of(served.model, lambda: (loop.time() - start_s) * served.speed)
     line = OvenLine([SimulatedController(served.model, oven, served.unit)], LineQuirks(echo=served.echo))
     async with AsyncExitStack() as stack:
+        hands = ""
         if served.control is not None:
-            hands = HandsAtOven(oven)
-            announce_hands((await stack.enter_async_context(listening(hands.handle, host, served.control))).address)
+            at_oven = listening(HandsAtOven(oven).handle, host, served.control)
+            hands = (await stack.enter_async_context(at_oven)).address
         if terminal is not None:
             await stack.enter_async_context(PseudoTerminal(terminal, line.handle))
             announce(str(terminal))
         else:
             handle = line.handle if served.rtu else line.handle_tcp
             announce((await stack.enter_async_context(listening(handle, host, port))).address)
+        if hands:
+            announce_hands(hands)
         await _keep_up(oven)
 
 

@@ -68,6 +68,7 @@ class HandsAtUnits:
             "mend": lambda it, _: it.wire.mend(),
             "exposure": lambda it, _: json.dumps(asdict(it.instrument.unit.stage.exposure)),
             "state": self._state,
+            "ohmmeter": lambda it, _: "open" if it.instrument.unit.stage.drive is None else "conducts",
             "received": lambda it, count: json.dumps(list(it.received)[-int(count or 20) :]),
         }
 

@@ -4,45 +4,7 @@ from __future__ import annotations
 
 from simulators.cells.model import CellModel
 from simulators.cells.solving import solve_between
-from simulators.neware.terminals import PulledOutCell, TakenCell
-
-
-class ReversedCell:
-    """A cell that lies the wrong way round in its holder."""
-
-    def __init__(self, inner: CellModel) -> None:
-        """Turn this cell round."""
-        self.inner = inner
-        self.temperature_degc = inner.temperature_degc
-
-    @property
-    def max_interval_s(self) -> float:
-        """Return the cell's longest interval."""
-        return self.inner.max_interval_s
-
-    def voltage_v(self, current_a: float) -> float:
-        """Return the voltage, seen from the other side."""
-        return -self.inner.voltage_v(-current_a)
-
-    def current_a(self, voltage_v: float) -> float:
-        """Return the current at a voltage, both seen from the other side."""
-        return -self.inner.current_a(-voltage_v)
-
-    def advance(self, duration_s: float, current_a: float) -> None:
-        """Advance the cell with the current as it flows through it."""
-        self.inner.advance(duration_s, -current_a)
-
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the cell's state."""
-        return self.inner.snapshot()
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return the cell to a state."""
-        self.inner.restore(state)
-
-    def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Return the cell's impedance, which has no direction."""
-        return self.inner.impedance_ohm(frequency_hz)
+from simulators.cells.terminals import PulledOutCell, ReversedCell, TakenCell
 
 
 class Leads:

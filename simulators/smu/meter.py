@@ -49,7 +49,8 @@ class Meter:
         if Quantity.RESISTANCE in functions:
             functions |= {Quantity.VOLTAGE, Quantity.CURRENT}
         measured_v = self._measured(Quantity.VOLTAGE, voltage_v, count) if Quantity.VOLTAGE in functions else None
-        measured_a = self._measured(Quantity.CURRENT, point.current_a, count) if Quantity.CURRENT in functions else None
+        current_a = unit.quirks.current_sign * point.current_a
+        measured_a = self._measured(Quantity.CURRENT, current_a, count) if Quantity.CURRENT in functions else None
         ohm = None
         if Quantity.RESISTANCE in functions and measured_a and measured_v is not None:
             ohm = measured_v / measured_a if math.isfinite(measured_v) and math.isfinite(measured_a) else math.inf
@@ -58,7 +59,8 @@ class Meter:
     def read_back(self) -> float:
         """Measure what is sourced."""
         point, source = self._unit.point(), self._unit.setup.source
-        return self._measured(source, point.voltage_v if source is Quantity.VOLTAGE else point.current_a, 1)
+        current_a = self._unit.quirks.current_sign * point.current_a
+        return self._measured(source, point.voltage_v if source is Quantity.VOLTAGE else current_a, 1)
 
     def _measured(self, quantity: Quantity, value: float, count: int) -> float:
         unit = self._unit

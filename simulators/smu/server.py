@@ -83,6 +83,7 @@ class SimulatedSmu:
         self._waits_for_trigger = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._held_until_s = 0.0
+        self._silence: asyncio.TimerHandle | None = None
         self._port_hangs = False
         self._swallowed: set[asyncio.StreamWriter] = set()
 
@@ -158,7 +159,9 @@ class SimulatedSmu:
             writer.close()
 
     def _refuses(self) -> bool:
-        occupied = bool(self._writers - self._swallowed) and self.quirks.second_client is SecondClient.REFUSED
+        # A port that holds on to a client serves one, also before it has seen that one go.
+        serves_one = self.quirks.second_client is SecondClient.REFUSED or self.quirks.port_hangs_after_disconnect
+        occupied = bool(self._writers - self._swallowed) and serves_one
         return self.wire.refuses or self._port_hangs or occupied or not self.instrument.unit.powered
 
     def _client_has_gone(self) -> None:
@@ -200,6 +203,7 @@ class SimulatedSmu:
     def _take(self, line: str, lines: asyncio.Queue[str | None]) -> None:
         """Queue a line; one that ends a 2400's trigger model, or lets it go on, acts now (section 1.10)."""
         self.received.append(line)
+        self._hear()
         if self._pausing is not None and self.instrument.hears_while_busy(line):
             if not line.upper().startswith("*TRG"):
                 self._clear()
@@ -207,6 +211,17 @@ class SimulatedSmu:
                 self._go_on()
                 return
         lines.put_nowait(line)
+
+    def _hear(self) -> None:
+        """Begin the silence anew after which the output goes off."""
+        if self._silence is not None:
+            self._silence.cancel()
+        if (silent_s := self.quirks.off_after_silence_s) is not None:
+            self._silence = asyncio.get_running_loop().call_later(silent_s / self._speed, self._switch_off_unheard)
+
+    def _switch_off_unheard(self) -> None:
+        if self.instrument.unit.powered:
+            self.instrument.unit.switch_off()
 
     def _go_on(self) -> None:
         if self._pausing is not None and not self._pausing.done():

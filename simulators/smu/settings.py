@@ -48,6 +48,8 @@ class Quirks:
     fixed range. ``limit_below_cell_a`` flows where a current source's limit lies below the cell's voltage (section
     1.2), on ranges up to 100 mA. ``error_scale`` and ``noise_scale`` 0 make a unit exact; ``fixed_errors`` gives gain
     and offset by role and quantity (``("measure", "CURR"): (1e-4, 0.0)``) instead of the seed's. Times are in s.
+    ``off_after_silence_s``: hears nobody for so long, and switches its output off. ``current_sign`` -1: its positive
+    current flows into HI. ``reading_more_s``: each reading takes so much longer than is known.
     """
 
     idn: str | None = None
@@ -69,6 +71,9 @@ class Quirks:
     status_as_integer: bool = False
     limit_follows_source_range: bool = True
     output_stays_on_disconnect: bool = True
+    off_after_silence_s: float | None = None
+    current_sign: int = 1
+    reading_more_s: float = 0.0
     second_client: SecondClient = SecondClient.ACCEPTED
     port_hangs_after_disconnect: bool = False
     comma_and_space: bool = False

@@ -223,6 +223,8 @@ class Unit:
         level = self.errors.sourced(held, source_range, setup.sourced[held].level)
         if self.sense_lead_open and setup.four_wire() and held is Quantity.VOLTAGE:
             level += _SENSE_ERROR_V if self.quirks.open_sense is OpenSense.RISES else 0.0
+        if held is Quantity.CURRENT:
+            level *= self.quirks.current_sign
         sense = setup.sensed[other]
         range_most = self._range_named(other, sense.range).most
         range_limits = not sense.auto and range_most < max(sense.limit, sense.low_limit)

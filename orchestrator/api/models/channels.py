@@ -15,6 +15,7 @@ from orchestrator.api.models.fields import (
     TheRunLabel,
     TheSimulation,
     TheState,
+    Uncommissioned,
     iso_of,
     said,
     time_of,
@@ -179,6 +180,7 @@ class Status(BaseModel):
             ["R000001 on 21-1-3 was running when the service ended"],
         ),
     ]
+    uncommissioned: Uncommissioned = []
     channels: Annotated[list[ChannelNow], said("All channels, in rack order")]
     ovens: Annotated[list[OvenNow], said("All ovens, in the order of the bench file; empty where there is none")] = []
     since_start: Annotated[list[Happened], said("Newest events since the service was started, oldest first")]

@@ -98,3 +98,10 @@ More = Annotated[bool, said("Whether there are rows behind this page", False)]
 TheSimulation = Annotated[
     bool | None, said("Whether the instrument only simulates, and no cell is real; null where that is not known", False)
 ]
+Uncommissioned = Annotated[
+    list[str],
+    said(
+        "Instruments that nobody has tried on a resistor, a sentence each with the command; of simulated ones none",
+        ["ct4008 was never tried on a resistor here: cellrig commission ct4008 --channel CHANNEL --bench FILE"],
+    ),
+]

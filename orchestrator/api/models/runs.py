@@ -15,6 +15,7 @@ from orchestrator.api.models.fields import (
     TheRunLabel,
     TheSimulation,
     TheState,
+    Uncommissioned,
     iso_of,
     said,
     time_of,
@@ -95,6 +96,7 @@ class StartedRun(RunNow):
         list[str], said("What is implausible in it and was confirmed, a sentence each", ["20 mA is 91 C"])
     ]
     confirmed_by: Annotated[str, said("Name of who confirmed it, or of both persons; empty if nothing was to", "")]
+    uncommissioned: Uncommissioned = []
 
 
 Off = Annotated[bool, said("Whether the channel was seen to be off", True)]

@@ -117,7 +117,7 @@ class Keithley2400:
     def measure(self) -> Wait:
         """Make one reading; it takes its time first."""
         setup = self.unit.setup
-        seconds = self.reading_time_s() + self.meter.autorange_s()
+        seconds = self.reading_time_s() + self.meter.autorange_s() + self.unit.quirks.reading_more_s
         if setup.auto_clear:
             yield from self.unit.switch_on()
         yield seconds

@@ -125,7 +125,7 @@ class Keithley2450:
         unit, setup = self.unit, self.unit.setup
         if not unit.output and unit.stage.drive is None and unit.quirks.read_when_off is ReadWhenOff.ERROR:
             raise Complaint(-221)
-        seconds = self.reading_time_s() + self.meter.autorange_s()
+        seconds = self.reading_time_s() + self.meter.autorange_s() + self.unit.quirks.reading_more_s
         yield seconds
         taken = self.meter.read(seconds, setup.average_count if setup.averages else 1)
         values = {Quantity.VOLTAGE: taken.voltage_v, Quantity.CURRENT: taken.current_a}

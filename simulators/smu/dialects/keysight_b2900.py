@@ -121,7 +121,7 @@ class KeysightB2900:
     def measure(self) -> Wait:
         """Make one reading; it takes its time first."""
         unit = self.unit
-        seconds = self.reading_time_s() + self.meter.autorange_s()
+        seconds = self.reading_time_s() + self.meter.autorange_s() + self.unit.quirks.reading_more_s
         yield seconds
         taken = self.meter.read(seconds)
         point = unit.point()

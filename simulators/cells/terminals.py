@@ -1,4 +1,4 @@
-"""The load at a channel's terminals if the holder is empty, bridged, or shared with another instrument.
+"""The load at an instrument's terminals if the holder is empty, bridged, reversed, or shared with another instrument.
 
 These wrap a cell model, because a cell that is pulled out goes on ageing at open circuit and may be put back.
 """
@@ -16,11 +16,11 @@ _BETWEEN_OHM = 0.05
 _SEARCH_STEPS = 60
 
 
-class PulledOutCell:
-    """An empty holder; the cell lies beside it and rests."""
+class WiredCell:
+    """A cell behind something that does not change what it is: each subclass says what differs at the terminals."""
 
     def __init__(self, inner: CellModel) -> None:
-        """Pull this cell out."""
+        """Wire this cell."""
         self.inner = inner
         self.temperature_degc = inner.temperature_degc
 
@@ -28,6 +28,34 @@ class PulledOutCell:
     def max_interval_s(self) -> float:
         """Return the cell's longest interval."""
         return self.inner.max_interval_s
+
+    def voltage_v(self, current_a: float) -> float:
+        """Return the cell's voltage."""
+        return self.inner.voltage_v(current_a)
+
+    def current_a(self, voltage_v: float) -> float:
+        """Return the cell's current."""
+        return self.inner.current_a(voltage_v)
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Advance the cell."""
+        self.inner.advance(duration_s, current_a)
+
+    def snapshot(self) -> tuple[float, ...]:
+        """Return the cell's state."""
+        return self.inner.snapshot()
+
+    def restore(self, state: tuple[float, ...]) -> None:
+        """Return the cell to a state."""
+        self.inner.restore(state)
+
+    def impedance_ohm(self, frequency_hz: float) -> complex:
+        """Return the cell's impedance."""
+        return self.inner.impedance_ohm(frequency_hz)
+
+
+class PulledOutCell(WiredCell):
+    """An empty holder; the cell lies beside it and rests."""
 
     def voltage_v(self, current_a: float) -> float:
         """Return the voltage across the leakage."""
@@ -40,14 +68,6 @@ class PulledOutCell:
     def advance(self, duration_s: float, current_a: float) -> None:
         """Advance the cell at rest: no current of the tester reaches it."""
         self.inner.advance(duration_s, 0.0)
-
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the resting cell's state."""
-        return self.inner.snapshot()
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return the resting cell to a state."""
-        self.inner.restore(state)
 
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Return the leakage."""
@@ -68,15 +88,14 @@ class TakenCell(PulledOutCell):
         """Return to no state."""
 
 
-class DrivenCell:
+class SharedCell(WiredCell):
     """A cell with the leads of a second instrument on it, which passes a current of its own or holds the voltage."""
 
     def __init__(self, inner: CellModel, foreign_a: float = 0.0, hold_v: float | None = None) -> None:
         """Add ``foreign_a`` to the tester's current; with ``hold_v`` the other instrument holds that voltage."""
-        self.inner = inner
+        super().__init__(inner)
         self.foreign_a = foreign_a
         self.hold_v = hold_v
-        self.temperature_degc = inner.temperature_degc
 
     @property
     def max_interval_s(self) -> float:
@@ -103,20 +122,8 @@ class DrivenCell:
             self.inner.advance(step_s, self.inner.current_a(self.hold_v))
             duration_s -= step_s
 
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the cell's state."""
-        return self.inner.snapshot()
 
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return the cell to a state."""
-        self.inner.restore(state)
-
-    def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Return the cell's impedance."""
-        return self.inner.impedance_ohm(frequency_hz)
-
-
-class LooseCell(DrivenCell):
+class LooseCell(SharedCell):
     """A cell behind a bad contact: a resistance in its leads."""
 
     def __init__(self, inner: CellModel, resistance_ohm: float) -> None:
@@ -144,16 +151,15 @@ class LooseCell(DrivenCell):
         return self.inner.impedance_ohm(frequency_hz) + self.resistance_ohm
 
 
-class ShortedCell:
+class ShortedCell(WiredCell):
     """A cell with a resistor across its terminals."""
 
     def __init__(self, inner: CellModel, resistance_ohm: float) -> None:
         """Bridge this cell with ``resistance_ohm``, above zero."""
         if not resistance_ohm > 0.0:
             raise ValueError(f"a short has a resistance above zero, not {resistance_ohm} ohm")
-        self.inner = inner
+        super().__init__(inner)
         self.resistance_ohm = resistance_ohm
-        self.temperature_degc = inner.temperature_degc
 
     @property
     def max_interval_s(self) -> float:
@@ -181,15 +187,23 @@ class ShortedCell:
         """Advance the cell with the current that the resistor does not pass."""
         self.inner.advance(duration_s, current_a - self.voltage_v(current_a) / self.resistance_ohm)
 
-    def snapshot(self) -> tuple[float, ...]:
-        """Return the cell's state."""
-        return self.inner.snapshot()
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return the cell to a state."""
-        self.inner.restore(state)
-
     def impedance_ohm(self, frequency_hz: float) -> complex:
         """Return cell and resistor in parallel."""
         inner_ohm = self.inner.impedance_ohm(frequency_hz)
         return inner_ohm * self.resistance_ohm / (inner_ohm + self.resistance_ohm)
+
+
+class ReversedCell(WiredCell):
+    """A cell that lies the wrong way round in its holder."""
+
+    def voltage_v(self, current_a: float) -> float:
+        """Return the voltage, seen from the other side."""
+        return -self.inner.voltage_v(-current_a)
+
+    def current_a(self, voltage_v: float) -> float:
+        """Return the current at a voltage, both seen from the other side."""
+        return -self.inner.current_a(-voltage_v)
+
+    def advance(self, duration_s: float, current_a: float) -> None:
+        """Advance the cell with the current as it flows through it."""
+        self.inner.advance(duration_s, -current_a)

@@ -16,17 +16,17 @@ from math import inf, nan
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import Sample, Spectrum
-from orchestrator.analysis.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
-from orchestrator.judging.cycles import Cycle, CycleBuilder
+from orchestrator.judging.cycles import Cycle, CycleBuilder, CycleSums
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
-from orchestrator.store.samples import jumps, last_temperature_degc
+from orchestrator.store.samples import jumps, last_temperature_degc, temperatures
+from orchestrator.tables.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
 from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Program
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.sample_columns import Columns
+    from orchestrator.tables.sample_columns import Columns
 
 CHUNK_ROWS = 20_000
 """Rows of a chunk of columns: about 10 MB while it is made."""
@@ -68,6 +68,23 @@ def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | N
     return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, Spectrum(frequency_hz, impedance_ohm, bias_v))
 
 
+@dataclass(frozen=True, slots=True)
+class RunTemperatures:
+    """The temperatures of a cell's place in the samples of a run, None without any.
+
+    ``samples`` is how many there are, ``samples_without`` how many of them have none, because nobody measured it then;
+    the same of the run's measurements.
+    """
+
+    lowest_degc: float | None
+    mean_degc: float | None
+    highest_degc: float | None
+    samples: int
+    samples_without: int
+    measurements: int
+    measurements_without: int
+
+
 class RunData:
     """A run as stored. Raises StoreError, when it is created, for a run that the store does not have."""
 
@@ -102,19 +119,32 @@ class RunData:
         with explained(self.store.path):
             return last_temperature_degc(self.store.connection, recorded[-1].row.id)
 
+    @property
+    def temperatures(self) -> RunTemperatures:
+        """The temperatures of the cell's place in all samples and measurements of the run."""
+        with explained(self.store.path):
+            samples, measured, lowest, total, highest = temperatures(self.store.connection, self.run.run_id)
+        rows = self.store.measurements(self.run.run_id)
+        lacking = sum(row.temperature_degc is None for row in rows)
+        mean = round(total / measured, 3) if measured else None
+        return RunTemperatures(lowest, mean, highest, samples, samples - measured, len(rows), lacking)
+
     @cached_property
-    def _read(self) -> list[tuple[RunTest, list[RunStep]]]:
+    def steps_by_test(self) -> list[tuple[RunTest, list[RunStep]]]:
+        """The tests with their executed steps, in order; a potentiostat's trace is one step."""
         return list(StepReader(self.store, self.run.run_id).read())
 
     @property
     def steps(self) -> list[RunStep]:
         """The executed steps of the testers, in order; parts of a cut step and repeated contact checks are apart."""
-        return [step for test, steps in self._read if not test.row.is_measurement for step in steps if step.is_over]
+        return [
+            step for test, steps in self.steps_by_test if not test.row.is_measurement for step in steps if step.is_over
+        ]
 
     @property
     def newest_step(self) -> RunStep | None:
         """The step of the original program that ran last on a tester, over or not; None before the first."""
-        steps = [step for test, found in self._read if not test.row.is_measurement for step in found]
+        steps = [step for test, found in self.steps_by_test if not test.row.is_measurement for step in found]
         return next((step for step in reversed(steps) if not step.place.is_repeated_check), None)
 
     @property
@@ -122,15 +152,26 @@ class RunData:
         """The executed steps of the original program, each with its parts; repeated contact checks are omitted."""
         return parts_together(self.steps)
 
-    @cached_property
+    @property
     def cycles(self) -> list[Cycle]:
         """The numbers of each cycle, in order, made of the executed steps; the last of an ended run may be a half."""
+        whole, still_open = self._cycle_sums
+        return [sums.cycle for sums in (whole + still_open if self.run.state.has_ended else whole)]
+
+    @property
+    def cycle_sums(self) -> list[CycleSums]:
+        """The cycles with the halves that they are made of, also the one that still runs, as far as it has run."""
+        whole, still_open = self._cycle_sums
+        return whole + still_open
+
+    @cached_property
+    def _cycle_sums(self) -> tuple[list[CycleSums], list[CycleSums]]:
         builder = CycleBuilder(self.program)
-        found: list[Cycle] = []
+        found: list[CycleSums] = []
         for step in self.steps:
             if not step.place.is_repeated_check:
-                found += builder.feed(step.place.count, replace(step.executed, start_s=step.start_s))
-        return found + (builder.finish() if self.run.state.has_ended else [])
+                found += builder.sums(step.place.count, replace(step.executed, start_s=step.start_s))
+        return found, builder.open_sums()
 
     @cached_property
     def spectra(self) -> list[MeasuredSpectrum]:
@@ -155,25 +196,25 @@ class RunData:
     def chunks(self, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
         """Yield all samples of all tests as columns, in chunks of at most ``rows`` rows; memory holds one at a time.
 
-        ``names`` are some of ``orchestrator.analysis.sample_columns.COLUMNS``, all by default. A chunk never spans
+        ``names`` are some of ``orchestrator.tables.sample_columns.COLUMNS``, all by default. A chunk never spans
         tests.
         """
-        from orchestrator.analysis.sample_columns import chunks
+        from orchestrator.tables.sample_columns import chunks
 
-        for test, steps in self._read:
+        for test, steps in self.steps_by_test:
             yield from chunks(self.store, test, steps, names, rows)
 
     def chunks_of(self, step: RunStep, names: Sequence[str] = (), rows: int = CHUNK_ROWS) -> Iterator[Columns]:
         """Yield the samples of one executed step, or of one part of it, as ``chunks`` does."""
-        from orchestrator.analysis.sample_columns import chunks
+        from orchestrator.tables.sample_columns import chunks
 
-        for test, steps in self._read:
+        for test, steps in self.steps_by_test:
             if test.row.id == step.test:
                 yield from chunks(self.store, test, steps, names, rows, step)
 
     def columns(self, *names: str) -> Columns:
         """Return complete columns of all samples: those named, or all."""
-        from orchestrator.analysis.sample_columns import concatenated
+        from orchestrator.tables.sample_columns import concatenated
 
         return concatenated(self.chunks(names), names)
 
@@ -200,6 +241,10 @@ class RunData:
     def _measured_spans(self) -> dict[int, tuple[float, float]]:
         rows = self.store.measurements(self.run.run_id)
         return {row.test: (row.started_unix_s, row.ended_unix_s) for row in rows}
+
+    def began_unix_s(self, test: RunTest) -> float:
+        """Return when a test began to record, by its instrument's clock."""
+        return self._span(test)[0]
 
     def _span(self, test: RunTest) -> tuple[float, float]:
         """Return when a test began to record and when it ended, by the wall clock."""

@@ -1,6 +1,6 @@
 """A run's samples as columns of numbers, in chunks, ready for numpy, polars, pandas or pyarrow.
 
-Kept apart from ``orchestrator.analysis.run_data``, so that a reader of steps and cycles alone does not load numpy.
+Kept apart from ``orchestrator.tables.run_data``, so that a reader of steps and cycles alone does not load numpy.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.analysis.run_steps import RunStep, RunTest
 from orchestrator.store import Store
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import column_pages
+from orchestrator.tables.run_steps import RunStep, RunTest
 
 Columns = dict[str, NDArray[Any]]
 """Columns of equal length by name, in the order of ``COLUMNS``."""

@@ -1,0 +1,351 @@
+"""All analyses of one stored run that have a meaning for its kind of cell, as tables of rows.
+
+Cycles come from the executed steps that the store has, with its program: no record is read for them. What needs records
+is fed with them in chunks, all analyses at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from drivers.interfaces import EndReason
+from orchestrator.analysis.capacity_retention import END_OF_LIFE, Retention, retention
+from orchestrator.analysis.cycle_statistics import WITHOUT_A_VOLTAGE, CycleRow, cycle_rows
+from orchestrator.analysis.differential import SMOOTHING_V, PeakRow, half_cycle_peaks
+from orchestrator.analysis.diffusion import Titration
+from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials, hysteresis
+from orchestrator.analysis.plating_efficiency import mean_efficiency
+from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
+from orchestrator.analysis.reservoir import reservoir_tests
+from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
+from orchestrator.analysis.shorts_of_run import critical_current, hard_short, soft_short
+from orchestrator.analysis.step_resistance import DELAY_S, StepResistances
+from orchestrator.judging.cycles import COMPLETE_ENDS
+from orchestrator.judging.limits import FindingKind
+from orchestrator.shorts import Reason, ShortFinding, ShortKind
+from orchestrator.store import Store
+from orchestrator.tables.run_data import RunData
+from protocols.cell import CellKind
+from protocols.current_sign import Direction
+from protocols.half_cycles import PULSE_S, CycleNumbers
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.spectra_trend import SpectrumRow
+
+_COLUMNS = (
+    "time_s",
+    "test",
+    "step",
+    "step_count",
+    "repeated_check",
+    "cycle",
+    "mode",
+    "step_time_s",
+    "voltage_v",
+    "current_a",
+    "capacity_ah",
+)
+_UM_PER_CM = 1e4
+
+
+class Part(StrEnum):
+    """A table of an analysis, by the name that the command line, JSON and files have for it."""
+
+    CYCLES = "cycles"
+    RETENTION = "retention"
+    RATES = "rates"
+    PEAKS = "peaks"
+    RESISTANCES = "resistances"
+    TITRATION = "titration"
+    HALF_CYCLES = "half-cycles"
+    HYSTERESIS = "hysteresis"
+    SHORTS = "shorts"
+    CRITICAL_CURRENT = "critical-current"
+    RESERVOIR = "reservoir"
+    MEAN_EFFICIENCY = "mean-efficiency"
+    SPECTRA = "spectra"
+    TRENDS = "trends"
+
+
+_OF_SYMMETRIC = (Part.HALF_CYCLES, Part.HYSTERESIS, Part.SHORTS, Part.CRITICAL_CURRENT)
+_OF_PLATING = (Part.RESERVOIR, Part.MEAN_EFFICIENCY)
+_OF_HOSTS = (Part.RETENTION, Part.RATES, Part.PEAKS)
+_OF_ALL = (Part.CYCLES, Part.RESISTANCES, Part.TITRATION, Part.SPECTRA, Part.TRENDS)
+# Half a second a spectrum: only where they are asked for.
+_FITTED = frozenset({Part.SPECTRA, Part.TRENDS})
+_NEED_RECORDS = frozenset({Part.PEAKS, Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.SHORTS})
+
+
+def parts_of(kind: str) -> tuple[Part, ...]:
+    """Return the tables that have a meaning for a kind of cell, in order."""
+    own = {CellKind.LI_LI: _OF_SYMMETRIC, CellKind.LI_CU: _OF_PLATING}.get(CellKind(kind), _OF_HOSTS)
+    return (_OF_ALL[0], *own, *_OF_ALL[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisOrder:
+    """What is asked of an analysis; ``parts`` empty: all that have a meaning for the cell.
+
+    ``reference`` is the cycle with which capacities are compared, None: the first that the cell's own voltage ended.
+    ``length_um`` is the diffusion length of a titration, None: no coefficient. ``peak_cycles`` are the cycles of which
+    dQ/dV is made, empty: the first and the last whole one.
+    """
+
+    parts: tuple[Part, ...] = ()
+    reference: int | None = None
+    end_of_life: float = END_OF_LIFE
+    delay_s: float = DELAY_S
+    length_um: float | None = None
+    smoothing_v: float = SMOOTHING_V
+    peak_cycles: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunAnalysis:
+    """The tables of one run, in order, each a list of rows of one class; ``remarks`` say what none of them can."""
+
+    run_id: str
+    label: str
+    kind: str
+    simulated: bool | None
+    tables: Mapping[Part, Sequence[Any]]
+    remarks: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run while it is analysed."""
+
+    data: RunData
+    order: AnalysisOrder
+    cycles: list[CycleRow]
+    tables: dict[Part, Sequence[Any]] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    spectra: list[SpectrumRow] | None = None
+
+
+def analyse(data: RunData, order: AnalysisOrder | None = None) -> RunAnalysis:
+    """Analyse a stored run, also while it goes on. Raises StoreError, and ValueError for what has no meaning."""
+    order = order or AnalysisOrder()
+    cell = data.program.cell
+    meant = parts_of(cell.kind)
+    work = _Work(data, order, cycle_rows(data.cycle_sums, cell))
+    if wrong := [part for part in order.parts if part not in meant]:
+        raise ValueError(f"{data.run.run_id}: {wrong[0]} has no meaning for a {cell.kind} cell; ask {', '.join(meant)}")
+    wanted = [part for part in meant if (part in order.parts if order.parts else part not in _FITTED)]
+    if cell.kind in WITHOUT_A_VOLTAGE and Part.CYCLES in wanted:
+        work.remarks.append(f"a {cell.kind} cell has no energy efficiency: all that it takes is heat, both ways")
+    if data.spectra and not _FITTED & set(wanted):
+        work.remarks.append(f"{len(data.spectra)} impedance spectra: --table spectra fits them")
+    found = _of_records(work, wanted)
+    for part in wanted:
+        work.tables[part] = _MADE[part](work) if part in _MADE else found.get(part, [])
+    tables = {part: rows for part, rows in work.tables.items() if rows or part in order.parts}
+    return RunAnalysis(
+        data.run.run_id,
+        data.run.label or data.run.cell,
+        cell.kind,
+        data.run.simulated,
+        tables,
+        tuple(dict.fromkeys(work.remarks)),
+    )
+
+
+def blocks_of(data: RunData) -> Iterator[SampleBlock]:
+    """Yield a run's records as blocks of steps that are over, the last one as far as it ran, in run time.
+
+    Contact checks that were repeated after an interruption are left out.
+    """
+    whole = WholeSteps()
+    for chunk in data.chunks(_COLUMNS):
+        own = ~chunk.pop("repeated_check")
+        yield whole.feed({name: values[own] for name, values in chunk.items()})
+    if (running := whole.running) is not None:
+        yield running
+
+
+def stored_ends(data: RunData) -> dict[int, EndReason]:
+    """Return why each executed step of a run ended, by the ``step_count`` that it has in the sample table."""
+    steps = [step for _, found in data.steps_by_test for step in found]
+    return {count: step.executed.end_reason for count, step in enumerate(steps, 1) if step.is_over}
+
+
+def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[Any]]:
+    """Feed the records to everything that is wanted of them."""
+    if not _NEED_RECORDS & set(wanted):
+        return {}
+    order, cell = work.order, work.data.program.cell
+    halves = Overpotentials(cell.area_cm2) if set(wanted) & set(_OF_SYMMETRIC) else None
+    resistances = StepResistances(order.delay_s) if Part.RESISTANCES in wanted else None
+    titration = None
+    if Part.TITRATION in wanted and order.length_um is not None:
+        titration = Titration(order.length_um / _UM_PER_CM)
+    kept = dict.fromkeys(_peak_cycles(work) if Part.PEAKS in wanted else ())
+    steps: list[StepSamples] = []
+    feeds: list[Callable[[SampleBlock], None]] = [one.feed_block for one in (halves, resistances, titration) if one]
+    for block in blocks_of(work.data):
+        for feed in feeds:
+            feed(block)
+        if kept:
+            steps += [step for step in block.steps() if step.cycle in kept and step.duration_s > PULSE_S]
+    found: dict[Part, Sequence[Any]] = {}
+    if halves is not None:
+        found |= _symmetric(work, halves.rows())
+    if resistances is not None:
+        found[Part.RESISTANCES] = _resistances(work, resistances)
+    if titration is not None:
+        found[Part.TITRATION] = titration.rows()
+    if Part.TITRATION in work.order.parts and order.length_um is None:
+        raise ValueError("a diffusion coefficient needs the diffusion length: --length-um")
+    found[Part.PEAKS] = _peaks(work, steps)
+    return found
+
+
+def _symmetric(work: _Work, halves: Sequence[OverpotentialRow]) -> dict[Part, Sequence[Any]]:
+    area_cm2 = work.data.program.cell.area_cm2
+    short = hard_short(stored_findings(work.data.store, work.data.run.run_id), area_cm2)
+    critical = critical_current(halves, None if short.hours is None else short.hours * 3600)
+    if not critical.densities or critical.last_sound_ma_cm2 is None:
+        work.remarks.append(f"no critical current density: {critical.remark}")
+    return {
+        Part.HALF_CYCLES: halves,
+        Part.HYSTERESIS: hysteresis(halves),
+        Part.CRITICAL_CURRENT: [critical] if critical.last_sound_ma_cm2 is not None else [],
+    }
+
+
+def _resistances(work: _Work, found: StepResistances) -> Sequence[Any]:
+    """Return the resistances that are known; where none is, say why."""
+    rows = found.rows()
+    known = [row for row in rows if row.resistance_ohm is not None]
+    if rows and not known:
+        work.remarks.append(f"no DC resistance: {rows[0].remark}; give another --delay, or record more often")
+    return known
+
+
+def _peak_cycles(work: _Work) -> Sequence[int]:
+    if work.order.peak_cycles:
+        return work.order.peak_cycles
+    whole = [row.cycle for row in work.cycles if None not in (row.charge_end_reason, row.discharge_end_reason)]
+    return whole[:1] + whole[-1:]
+
+
+def _peaks(work: _Work, steps: Sequence[StepSamples]) -> list[PeakRow]:
+    halves: dict[tuple[int, Direction], list[StepSamples]] = {}
+    for step in steps:
+        if step.mean_current_a:
+            way = Direction.CHARGE if step.mean_current_a > 0 else Direction.DISCHARGE
+            halves.setdefault((step.cycle, way), []).append(step)
+    found: list[PeakRow] = []
+    for (cycle, way), mine in halves.items():
+        try:
+            found += half_cycle_peaks(cycle, way, mine, work.order.smoothing_v)
+        except ValueError as err:
+            work.remarks.append(f"no peaks of cycle {cycle}, {way}: {err}")
+    return found
+
+
+def _retention(work: _Work) -> Sequence[Any]:
+    complete = [row.cycle for row in work.cycles if row.discharge_end_reason in COMPLETE_ENDS]
+    if not complete and work.order.reference is None:
+        return []
+    reference = complete[0] if work.order.reference is None else work.order.reference
+    found: Retention = retention(
+        work.cycles,
+        reference,
+        currents_a={cycle: now.discharge_a for cycle, now in _currents(work).items() if now.discharge_a is not None},
+        least=work.order.end_of_life,
+    )
+    if found.remark:
+        work.remarks.append(f"no retention: {found.remark}")
+        return []
+    end = found.end_of_life_cycle
+    life = "is not reached" if end is None else f"is in cycle {end}"
+    work.remarks.append(f"retention is against cycle {reference}; the end of life at {found.least:.0%} {life}")
+    return found.cycles
+
+
+def _currents(work: _Work) -> dict[int, HalfCurrents]:
+    numbers = CycleNumbers.of(work.data.program)
+    steps = []
+    for parts in work.data.whole_steps:
+        place = numbers.at(parts[0].place.count)
+        duration_s = sum(part.executed.duration_s for part in parts)
+        if place.half and place.pulse is None and duration_s > 0:
+            current_a = sum(part.executed.capacity_ah for part in parts) * 3600 / duration_s
+            sign = 1 if place.direction is Direction.CHARGE else -1
+            steps.append((place.cycle, place.direction, sign * current_a))
+    return half_currents(steps)
+
+
+def _rates(work: _Work) -> Sequence[Any]:
+    rows = rate_table(work.cycles, _currents(work), work.data.program.cell)
+    # One current is no rate test.
+    return rows if len(rows) > 1 else []
+
+
+def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
+    """Return what the rule for shorts has found in a run of a Li/Li cell, as it was stored with the run's events."""
+    kinds = (FindingKind.CELL_SHORTED, FindingKind.SOFT_SHORT, FindingKind.NO_SHORT)
+    found = []
+    for event in store.events(run_id):
+        if event.kind not in kinds or not event.data_json:
+            continue
+        told: dict[str, Any] = json.loads(event.data_json)
+        if "short" not in told or "charge_mah" not in told:
+            continue  # of a version that kept less
+        density, reason = told.get("density_ma_per_cm2"), told.get("reason")
+        found.append(
+            ShortFinding(
+                kind=ShortKind(told["short"]),
+                time_s=float(told["time_s"]),
+                told_s=float(told["told_s"]),
+                cycle=int(told["cycle"]),
+                current_a=told["current_ma"] / 1e3,
+                density_a_per_cm2=None if density is None else density / 1e3,
+                charge_ah=told["charge_mah"] / 1e3,
+                step_charge_ah=told["step_charge_mah"] / 1e3,
+                before_ohm=told["before_ohm"],
+                after_ohm=nan if told["after_ohm"] is None else told["after_ohm"],
+                reason=None if reason is None else Reason(reason),
+            )
+        )
+    return found
+
+
+def _shorts(work: _Work) -> Sequence[Any]:
+    findings = stored_findings(work.data.store, work.data.run.run_id)
+    area_cm2 = work.data.program.cell.area_cm2
+    return [soft_short(findings, area_cm2), hard_short(findings, area_cm2)]
+
+
+def _spectra(work: _Work) -> list[SpectrumRow]:
+    from orchestrator.analysis.spectra_trend import spectrum_rows
+
+    if work.spectra is None:
+        pairs = [(measured.cycle, measured.spectrum) for measured in work.data.spectra]
+        work.spectra = spectrum_rows(pairs, work.data.program.cell)
+    return work.spectra
+
+
+def _trends(work: _Work) -> Sequence[Any]:
+    from orchestrator.analysis.spectra_trend import trends
+
+    return trends(_spectra(work))
+
+
+_MADE: Mapping[Part, Callable[[_Work], Sequence[Any]]] = {
+    Part.CYCLES: lambda work: work.cycles,
+    Part.RETENTION: _retention,
+    Part.RATES: _rates,
+    Part.SHORTS: _shorts,
+    Part.RESERVOIR: lambda work: reservoir_tests(work.data),
+    Part.SPECTRA: _spectra,
+    Part.TRENDS: _trends,
+    Part.MEAN_EFFICIENCY: lambda work: [mean_efficiency(work.cycles)],
+}

@@ -1,0 +1,146 @@
+"""``cellrig export``: runs as files of the formats that other programs read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
+from orchestrator.cli.extras import need_libraries
+from orchestrator.cli.output import FAILED, WRONG_USE, fail, print_json, print_table, say
+from orchestrator.cli.tables import Column, printable
+
+if TYPE_CHECKING:
+    from orchestrator.export.exporting import Exported
+    from orchestrator.export.source import Progress
+
+RunIds = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
+Format = Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format; --list tells which there are.")]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="PATH",
+        help="The file, or a folder for several; else RUN and the ending of the format, here.",
+    ),
+]
+ListFormats = Annotated[bool, typer.Option("--list", help="List the formats, and who reads them.")]
+
+# A file is written within a second up to here, and needs no progress in a log.
+_SHOWN_ROWS = 1_000_000
+
+
+def export(
+    run_ids: RunIds = None,
+    to: Format = "",
+    out: Out = None,
+    list_formats: ListFormats = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    store: StoreFile = DEFAULT_STORE,
+    json: Json = False,
+) -> None:
+    """Write runs into files for other programs.
+
+    Records keep their values, signs and gaps: nothing is filled in, rounded or smoothed. A file appears when it is
+    whole; what a format cannot hold is told, and kept beside it. A run that goes on is written up to now.
+    """
+    if list_formats:
+        _list(json)
+        return
+    if not run_ids or not to:
+        fail("say which runs and which format: cellrig export R000001 --to bdf-csv; --list tells them", WRONG_USE)
+    from orchestrator.export.errors import ExportError
+    from orchestrator.export.exporting import export_runs
+    from orchestrator.export.formats import find_format
+    from orchestrator.store import open_store
+
+    try:
+        written_as = find_format(to)
+    except ExportError as err:
+        fail(str(err), WRONG_USE)
+    need_libraries("data", written_as.libraries)
+    folder_or_file = None if out is None else Path(out)
+    if out is not None and out.endswith(("/", "\\")):
+        Path(out).mkdir(parents=True, exist_ok=True)
+    with open_store(store, read_only=True) as opened:
+        try:
+            done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=_shown)
+        except ExportError as err:
+            fail(str(err), FAILED)
+        except OSError as err:
+            fail(f"{err.filename or 'the file'} cannot be written ({err.strerror}); give another -o", FAILED)
+    _tell(done, to, json)
+
+
+def _tell(done: list[Exported], to: str, json: bool) -> None:
+    for note in (note for it in done for note in it.notes):
+        typer.echo(printable(f"cellrig: {note}"), err=True)
+    if json:
+        rows = [{"run": it.run_id, "files": [str(file) for file in it.files], "notes": list(it.notes)} for it in done]
+        print_json({"format": to, "exports": rows})
+    else:
+        for it in done:
+            typer.echo(printable(str(it.files[0])))
+
+
+def _list(json: bool) -> None:
+    from orchestrator.export.formats import offered_formats
+
+    formats = offered_formats()
+    if json:
+        print_json(
+            {
+                "formats": [
+                    {"name": it.name, "package": it.package, "about": it.about, "problem": it.problem} for it in formats
+                ]
+            }
+        )
+        return
+    print_table(
+        (Column("format"), Column("what it is, and who reads it")),
+        [(it.name, it.problem or it.about) for it in formats],
+    )
+    say("\nWrite one: cellrig export RUN --to FORMAT")
+
+
+def _shown(run_id: str) -> Progress:
+    """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr."""
+    if sys.stderr.isatty():
+        return _bar(run_id)
+    told = 0
+
+    def tell(done: int, rows: int) -> None:
+        nonlocal told
+        tenth = done * 10 // rows
+        if rows >= _SHOWN_ROWS and tenth > told:
+            told = tenth
+            typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)
+
+    return tell
+
+
+def _bar(run_id: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(20),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    bars = Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4)
+    task = bars.add_task(run_id)
+
+    def tell(done: int, rows: int) -> None:
+        if not bars.live.is_started:
+            bars.start()
+        bars.update(task, completed=done, total=rows)
+        if done >= rows:
+            bars.stop()
+
+    return tell

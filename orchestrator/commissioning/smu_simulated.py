@@ -1,0 +1,49 @@
+"""The person at a simulated source meter that is commissioned: its leads and its switch are worked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from orchestrator.commissioning import smu_leads as leads
+from orchestrator.commissioning.people import Person
+
+_VERBS: Mapping[str, tuple[str, ...]] = {
+    leads.LEAD_OFF: ("open sense lead",),
+    leads.LEAD_ON: ("close sense lead",),
+    leads.RESISTOR_OFF: ("pull out",),
+    leads.RESISTOR_ON: ("put back",),
+    leads.METER: ("ohmmeter",),
+    leads.METER_AFTER_POWER_ON: ("cut power", "restore power", "ohmmeter"),
+}
+
+
+class AtSimulatedMeter:
+    """A person whose fingers and ohmmeter are the simulator's own; ``do`` carries out a verb of its hands."""
+
+    def __init__(self, person: Person, do: Callable[[str], str]) -> None:
+        self._person = person
+        self._do = do
+
+    @property
+    def name(self) -> str:
+        """The name of the person."""
+        return self._person.name
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence."""
+        self._person.tell(sentence)
+
+    def agrees(self, question: str) -> bool:
+        """Ask the person for a yes."""
+        return self._person.agrees(question)
+
+    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Do at the simulated instrument what is asked for."""
+        told = [self._do(verb) for verb in _VERBS.get(question, ())]
+        answer = leads.CANNOT if not told else leads.DONE if told[-1] == "ok" else told[-1]
+        self.tell(f"{question} At the simulated one: {answer}.")
+        return answer
+
+    def reads(self, question: str, unit: str) -> float | None:
+        """Read nothing: no number is asked for here."""
+        return None

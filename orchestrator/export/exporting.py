@@ -1,0 +1,80 @@
+"""Writes runs in one format: one after the other, each whole or not at all, under the names asked for or usual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.export.formats import ExportFormat
+from orchestrator.export.output import Output
+from orchestrator.export.source import Progress, RunSource
+
+if TYPE_CHECKING:
+    from orchestrator.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written of a run: its files, the main one first, and what a person should know of them."""
+
+    run_id: str
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def _untold(_run_id: str) -> Progress:
+    """Show nothing."""
+    return lambda _done, _all: None
+
+
+def export_runs(
+    store: Store,
+    run_ids: Sequence[str],
+    written_as: ExportFormat,
+    out: Path | None = None,
+    *,
+    force: bool = False,
+    progress: Callable[[str], Progress] = _untold,
+) -> list[Exported]:
+    """Write runs of a store in a format, and return what was written.
+
+    ``out`` is a folder where one is there, where it ends with a slash, or where several files come: it is made. Else it
+    is the file itself. None is the present folder. All names are looked at before anything is written. Raises
+    ExportError, or StoreError for a run that the store does not have.
+    """
+    sources = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
+    names = [written_as.names(source, written_as.ending) for source in sources]
+    folder, names = _places(out, names, written_as)
+    if not force:
+        _check_free(folder, names)
+    done = []
+    for source, mine in zip(sources, names, strict=True):
+        with Output(folder, force=force) as output:
+            written_as.write(source, output, *mine)
+        done.append(Exported(source.run_id, tuple(output.written), tuple(source.notes)))
+    return done
+
+
+def _places(out: Path | None, names: list[list[str]], written_as: ExportFormat) -> tuple[Path, list[list[str]]]:
+    """Return the folder, and the names of the files of each run in it."""
+    if out is None:
+        return Path(), names
+    is_one = len(names) == 1 and len(names[0]) == 1
+    if (out.is_dir() and not (written_as.is_folder and is_one and out.suffix)) or not is_one or _is_folder_name(out):
+        return out, names
+    return out.parent, [[out.name]]
+
+
+def _is_folder_name(out: Path) -> bool:
+    return out.name == "" or out.name == ".."
+
+
+def _check_free(folder: Path, names: list[list[str]]) -> None:
+    """Raise ExportError for a file that is there already: before hours of others are written."""
+    from orchestrator.export.errors import AlreadyThere
+
+    for name in (name for mine in names for name in mine):
+        if (folder / name).exists():
+            raise AlreadyThere(f"{folder / name} is there already; give another -o, or --force to replace it")

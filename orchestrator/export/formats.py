@@ -1,0 +1,176 @@
+"""The formats in which runs can be exported: ours, and those of other packages, found by name.
+
+A package of your own adds one by an entry point of the group ``cellrig.formats``: its name is the format's, its object
+an ``ExportFormat`` of that name. One that cannot be used is told in a sentence and hinders no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from orchestrator.export.errors import ExportError
+from orchestrator.extensions import FORMATS, Extension, installed
+
+if TYPE_CHECKING:
+    from orchestrator.export.output import Output
+    from orchestrator.export.source import RunSource
+
+
+class Writer(Protocol):
+    """Writes one run: reads it from ``source``, asks ``output`` for paths of these ``names``, and writes there."""
+
+    def __call__(self, source: RunSource, output: Output, *names: str) -> None:
+        """Write the run. Raises ExportError for a run that has nothing to write, or something that cannot be said."""
+        ...
+
+
+def _by_run(source: RunSource, ending: str) -> list[str]:
+    return [f"{source.run_id}{ending}"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """One format.
+
+    ``ending`` follows the run's id in the usual name of a file. ``about`` says in one sentence what it is and who
+    reads it. ``libraries`` are those that must be importable. ``names`` gives the usual names of a run's files, the
+    first one alone unless the format has a file for each of several things. ``is_folder``: that one is a folder.
+    """
+
+    name: str
+    ending: str
+    about: str
+    write: Writer
+    libraries: tuple[str, ...] = ("polars",)
+    names: Callable[[RunSource, str], list[str]] = _by_run
+    is_folder: bool = False
+
+
+def _loaded(module: str, function: str) -> Writer:
+    """Return a writer whose module is imported when it writes first: the list of formats loads no library."""
+
+    def write(source: RunSource, output: Output, *names: str) -> None:
+        from importlib import import_module
+
+        getattr(import_module(f"orchestrator.export.{module}"), function)(source, output, *names)
+
+    return write
+
+
+def _by_spectrum(source: RunSource, ending: str) -> list[str]:
+    from orchestrator.export.spectra_files import spectrum_names
+
+    return spectrum_names(source, ending)
+
+
+OURS = (
+    ExportFormat(
+        "bdf-csv",
+        ".bdf.csv",
+        "Battery Data Format 1.3.0 as text, with a sidecar; batterydf, navani, ampworks, bds",
+        _loaded("bdf_files", "write_bdf_csv"),
+    ),
+    ExportFormat(
+        "bdf-parquet",
+        ".bdf.parquet",
+        "Battery Data Format 1.3.0 as Parquet, with a sidecar; polars, pandas, DuckDB; small and exact",
+        _loaded("bdf_files", "write_bdf_parquet"),
+        ("polars", "pyarrow"),
+    ),
+    ExportFormat(
+        "csv",
+        ".csv",
+        "all columns of cellrig as text; any program",
+        _loaded("plain_files", "write_csv"),
+    ),
+    ExportFormat(
+        "xlsx",
+        ".xlsx",
+        "all columns of cellrig as a workbook; Excel, Origin, LibreOffice",
+        _loaded("plain_files", "write_xlsx"),
+        ("polars", "xlsxwriter"),
+    ),
+    ExportFormat(
+        "neware-csv",
+        "-neware.csv",
+        "the columns of the vendor's own export, in mA and mAh; scripts for BTSDA, cellpy (TIOTECH), PyProBE",
+        _loaded("neware_csv", "write_neware_csv"),
+    ),
+    ExportFormat(
+        "pyprobe",
+        "-pyprobe",
+        "a folder for PyProBE: its Parquet, README.yaml, and a record sheet",
+        _loaded("pyprobe", "write_pyprobe"),
+        ("polars", "pyarrow", "xlsxwriter"),
+        is_folder=True,
+    ),
+    ExportFormat(
+        "impedance-csv",
+        ".csv",
+        "each spectrum as three columns without a header: Hz, Z', Z\" in ohm; impedance.py, ZView",
+        _loaded("spectra_files", "write_impedance_csv"),
+        names=_by_spectrum,
+    ),
+    ExportFormat(
+        "chi-txt",
+        ".txt",
+        "each spectrum as text in the layout of a CHI660E; impedance.py, scripts for CHI",
+        _loaded("spectra_files", "write_chi_text"),
+        names=_by_spectrum,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedFormat:
+    """A format that can be asked for by name; ``package`` offers it. ``problem`` says why it cannot be used, or ""."""
+
+    name: str
+    package: str
+    about: str
+    problem: str
+
+
+def offered_formats() -> list[OfferedFormat]:
+    """Return all formats, ours first."""
+    ours = [OfferedFormat(it.name, "cellrig", it.about, "") for it in OURS]
+    found = []
+    for extension in installed(FORMATS):
+        try:
+            about, problem = _checked(extension).about, ""
+        except ExportError as err:
+            about, problem = "", str(err)
+        found.append(OfferedFormat(extension.name, extension.package, about, problem))
+    return ours + found
+
+
+def find_format(name: str) -> ExportFormat:
+    """Return a format by its name. Raises ExportError for one that is not there, twice, or broken."""
+    if (ours := next((it for it in OURS if it.name == name), None)) is not None:
+        return ours
+    found = [extension for extension in installed(FORMATS) if extension.name == name]
+    if len(found) > 1:
+        raise ExportError(f"{name!r} is offered by {' and '.join(it.package for it in found)}; uninstall one")
+    if not found:
+        names = ", ".join(it.name for it in offered_formats())
+        raise ExportError(f"there is no format {name!r}; there are {names}")
+    return _checked(found[0])
+
+
+def _checked(extension: Extension) -> ExportFormat:
+    """Load a format of another package. Raises ExportError."""
+    from orchestrator.extensions import ExtensionBroken
+
+    if any(it.name == extension.name for it in OURS):
+        raise ExportError(f"{extension.label} of {extension.package} has the name of a format of cellrig")
+    try:
+        found = extension.load()
+    except ExtensionBroken as err:
+        raise ExportError(str(err)) from err
+    if not isinstance(found, ExportFormat):
+        raise ExportError(f"{extension.label} of {extension.package} is a {type(found).__name__}, not an ExportFormat")
+    if found.name != extension.name:
+        raise ExportError(f"{extension.label} of {extension.package} calls itself {found.name!r}")
+    return found

@@ -1,0 +1,121 @@
+"""Writes the files of one export under other names and gives them their own when all of them are whole and on disk.
+
+What is interrupted leaves at most files that begin with a dot and end with ``.part``; no reader takes them for data.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchestrator.export.errors import AlreadyThere, ExportError
+
+
+class Output:
+    """The files of one export in one folder; use it in ``with``: they appear at its end, or none does.
+
+    The first file that was asked for is the export's own and appears last, so that where it is all others are.
+    """
+
+    def __init__(self, folder: Path, *, force: bool = False) -> None:
+        self.folder = folder
+        self._force = force
+        self._parts: dict[Path, Path] = {}
+        self._optional: set[Path] = set()
+
+    def __enter__(self) -> Self:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise ExportError(f"{self.folder} cannot be made ({err.strerror}); give another -o") from err
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._appear()
+        else:
+            self._remove()
+
+    @property
+    def written(self) -> list[Path]:
+        """The files and folders of the export, its own first."""
+        return list(self._parts)
+
+    def file(self, name: str, *, is_optional: bool = False) -> Path:
+        """Return the path under which to write a file that will be called ``name``. Raises AlreadyThere.
+
+        An optional one need not be written.
+        """
+        part = self._part(name)
+        if is_optional:
+            self._optional.add(part)
+        return part
+
+    def made_folder(self, name: str) -> Path:
+        """Return a new folder that will be called ``name``; what is written into it appears with it."""
+        part = self._part(name)
+        part.mkdir()
+        return part
+
+    def _part(self, name: str) -> Path:
+        path = self.folder / name
+        if path.exists() and not self._force:
+            raise AlreadyThere(f"{path} is there already; give another -o, or --force to replace it")
+        part = self.folder / f".{name}.{os.getpid()}.part"
+        _remove(part)
+        self._parts[path] = part
+        return part
+
+    def _appear(self) -> None:
+        try:
+            self._without_unwritten()
+            for part in self._parts.values():
+                for path in [part, *part.rglob("*")] if part.is_dir() else [part]:
+                    _to_disk(path)
+            pairs = list(self._parts.items())
+            if pairs and len(pairs) > 1:
+                # A replaced export must not stand beside files of the new one, should the power fail here.
+                _remove(pairs[0][0])
+            for path, part in reversed(pairs):
+                if path.is_dir():
+                    _remove(path)
+                part.replace(path)
+            _to_disk(self.folder)
+        except OSError as err:
+            self._remove()
+            raise ExportError(f"{self.folder}: the files cannot be finished ({err.strerror}); give another -o") from err
+
+    def _without_unwritten(self) -> None:
+        """Forget optional files that were not written; one of an earlier export, which is replaced, goes with it."""
+        for path, part in list(self._parts.items()):
+            if part in self._optional and not part.exists():
+                del self._parts[path]
+                _remove(path)
+
+    def _remove(self) -> None:
+        for part in self._parts.values():
+            _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk; a system that syncs no folders is let be."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,102 @@
+"""The run that is exported: its tables piece by piece, and the facts that go beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.clock.iso_time import iso_utc
+from orchestrator.tables.impedance_table import impedance_table
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.sample_table import BATCH_ROWS, sample_batches, sample_count
+from orchestrator.tables.test_clock import gaps_by_clock, starts_by_clock
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from orchestrator.store import Store
+
+Progress = Callable[[int, int], None]
+"""Is told how many rows are written, and how many there are."""
+
+
+def _untold(_done: int, _all: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """One run of an open store. ``notes`` gathers sentences for the person who exports: what the files do not hold."""
+
+    store: Store
+    run_id: str
+    progress: Progress = _untold
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def data(self) -> RunData:
+        """The reader of the run. Raises StoreError for a run that the store does not have."""
+        return RunData(self.store, self.run_id)
+
+    def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+        """Yield the sample table of the run, in order; progress is told of each batch that was taken."""
+        count, done = sample_count(self.store, self.run_id), 0
+        for frame in sample_batches(self.store, self.run_id, rows):
+            yield frame
+            done += frame.height
+            self.progress(done, max(done, count))
+
+    @cached_property
+    def spectra(self) -> pl.DataFrame:
+        """The impedance table of the run."""
+        return impedance_table(self.store, self.run_id)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """The run in words for JSON; ``simulated`` is None where it was not kept."""
+        run = self.data.run
+        return {
+            "run_id": run.run_id,
+            "recipe": run.recipe,
+            "program_sha256": run.program_sha256,
+            "cell": run.cell,
+            "label": run.label,
+            "cell_facts": json.loads(run.facts_json),
+            "channel": run.channel,
+            "ordered_utc": iso_utc(run.created_unix_s),
+            "state": run.state.value,
+            "reason": run.reason,
+            "simulated": run.simulated,
+        }
+
+    @cached_property
+    def tests(self) -> list[dict[str, Any]]:
+        """The run's tests that have records, for JSON: where each was made and when it begins on the axis of time."""
+        starts = starts_by_clock(self.data)
+        return [
+            {
+                "test": test.row.id,
+                "instrument": test.row.instrument,
+                "channel": test.row.channel,
+                "started_utc": iso_utc(test.row.started_unix_s),
+                "from_test_time_s": starts[test.row.id],
+            }
+            for test in self.data.tests
+            if test.row.id in starts
+        ]
+
+    @cached_property
+    def gaps(self) -> list[dict[str, Any]]:
+        """The times in which the run has no records, for JSON; nothing was filled in."""
+        return [
+            {
+                "from_test_time_s": gap.from_s,
+                "to_test_time_s": gap.to_s,
+                "lost_records": gap.lost,
+                "reasons": list(gap.reasons),
+            }
+            for gap in gaps_by_clock(self.data)
+        ]

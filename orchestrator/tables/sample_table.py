@@ -1,0 +1,103 @@
+"""Reads a run from its store as the sample table (``orchestrator.tables.columns``): polars frames, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orchestrator.store.errors import explained
+from orchestrator.tables.columns import sample_schema
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.test_clock import starts_by_clock
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from orchestrator.store import Store
+    from orchestrator.store.sample_numbers import SamplePage
+    from orchestrator.tables.run_steps import RunStep, RunTest
+
+BATCH_ROWS = 200_000
+"""Rows of a batch: about 60 MB while it is made."""
+
+# A test that was moved along the axis keeps its times to the microsecond: sums of floats would make digits of nothing.
+_TIME_DECIMALS = 6
+
+
+def sample_batches(store: Store, run_id: str, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+    """Yield the sample table of a run in batches of at most ``rows`` rows, in order; memory holds one at a time.
+
+    A batch never spans tests. What the run holds is taken when the first batch is asked for. Raises StoreError.
+    """
+    data = RunData(store, run_id)
+    starts = starts_by_clock(data)
+    count = 0
+    for test, steps in data.steps_by_test:
+        if test.last is not None and steps:
+            pages = _Pages(data, test, test.last.sequence, steps, starts[test.row.id], count)
+            with explained(store.path):
+                yield from pages.frames(rows)
+        count += len(steps)
+
+
+def sample_table(store: Store, run_id: str) -> pl.DataFrame:
+    """Return the whole sample table of a run: about 120 bytes a record."""
+    import polars as pl
+
+    return pl.concat([pl.DataFrame(schema=sample_schema()), *sample_batches(store, run_id)])
+
+
+def sample_count(store: Store, run_id: str) -> int:
+    """Return the number of records of a run, which is that of the rows of its table unless it goes on."""
+    with explained(store.path):
+        sql = "SELECT count(*) FROM sample WHERE test IN (SELECT id FROM test WHERE run_id = ?)"
+        return int(store.connection.execute(sql, (run_id,)).fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The records of one test up to ``last``; ``count`` steps of the run were executed before it."""
+
+    data: RunData
+    test: RunTest
+    last: int
+    steps: Sequence[RunStep]
+    start_s: float
+    count: int
+
+    def frames(self, rows: int) -> Iterator[pl.DataFrame]:
+        from orchestrator.store.sample_numbers import number_pages
+
+        firsts = np.array([step.executed.first_sequence for step in self.steps])
+        placed = {
+            "cycle": np.array([step.place.cycle for step in self.steps], np.int64),
+            "step": np.array([step.place.step for step in self.steps], np.int64),
+            "step_count": self.count + 1 + np.arange(len(self.steps), dtype=np.int64),
+        }
+        modes = [step.executed.mode for step in self.steps]
+        for page in number_pages(self.data.store.connection, self.test.row.id, modes, self.last, rows):
+            at = np.searchsorted(firsts, page.numbers["sequence"], side="right") - 1
+            yield self._frame(page, {name: values[at] for name, values in placed.items()})
+
+    def _frame(self, page: SamplePage, placed: dict[str, NDArray[np.int64]]) -> pl.DataFrame:
+        import polars as pl
+
+        numbers, rows, schema = page.numbers, len(page.mode_codes), sample_schema()
+        test_time_s = numbers["time_s"]
+        if self.start_s:
+            test_time_s = np.round(test_time_s + self.start_s, _TIME_DECIMALS)
+        columns: dict[str, pl.Series] = {
+            "run_id": pl.repeat(self.data.run.run_id, rows, dtype=pl.String, eager=True),
+            "test": pl.repeat(self.test.row.id, rows, dtype=pl.Int64, eager=True),
+            "sequence": pl.Series(numbers["sequence"].astype(np.int64)),
+            "test_time_s": pl.Series(test_time_s),
+            "mode": pl.Series(list(page.modes), dtype=pl.String)[page.mode_codes],
+            "simulated": pl.repeat(self.data.run.simulated, rows, dtype=pl.Boolean, eager=True),
+        }
+        columns |= {name: pl.Series(values) for name, values in placed.items()}
+        columns |= {name: pl.Series(numbers[name], nan_to_null=True) for name in schema if name not in columns}
+        return pl.DataFrame({name: columns[name] for name in schema}, schema=schema)
