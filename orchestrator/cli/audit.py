@@ -38,6 +38,15 @@ _FOLLOWED = (
     Column("limits from", goes=3),
 )
 
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FILE",
+        help="Keep each finding with its evidence in this file as it is found; a file of an earlier audit goes on.",
+    ),
+]
+
 
 def audit(
     bench: BenchFile = None,
@@ -61,14 +70,7 @@ def audit(
             help="Where the vendor's step files are, named or remarked by barcode; else step_files of the bench file.",
         ),
     ] = None,
-    keep: Annotated[
-        Path | None,
-        typer.Option(
-            "--keep",
-            metavar="FILE",
-            help="Keep each finding with its evidence in this file as it is found; a file of an earlier audit goes on.",
-        ),
-    ] = None,
+    keep: Keep = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
