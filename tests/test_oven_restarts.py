@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,10 @@ async def test_service_that_dies_between_the_set_point_and_its_word_leaves_no_ov
     async with warm_rack(rig, store, is_cold=True) as rack:
         add_event = Store.add_event
 
-        def dead(self: Store, run_id: str | None, kind: EventKind, *rest: object) -> int:
+        def dead(self: Store, run_id: str | None, kind: EventKind, *rest: Any) -> int:  # noqa: ANN401 - as it was
             if kind is EventKind.OVEN_SET:
                 raise asyncio.CancelledError
-            return add_event(self, run_id, kind, *rest)  # type: ignore[arg-type]
+            return add_event(self, run_id, kind, *rest)
 
         # The moment between two lines of a process that is killed is no fault of a simulator.
         monkeypatch.setattr(Store, "add_event", dead)
