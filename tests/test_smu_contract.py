@@ -66,7 +66,7 @@ def names(fault: Fault) -> str:
 
 @pytest.mark.parametrize("fault", MENDED, ids=names)
 async def test_a_run_outlives_a_spoiled_reading(fault: Fault) -> None:
-    """One spoiled reply costs a new connection at most; no reading is another's, and the run goes to its end."""
+    """Faults A06, A10: one spoiled reply costs a connection at most; no reading is another's, the run goes on."""
     rig = smu_rig(more=SELDOM)
     async with rig.tester() as tester:
         identity = await started(tester, 33.0)
@@ -122,7 +122,7 @@ async def test_a_fault_that_stays_ends_with_the_output_off(fault: str, figure: F
 
 
 async def test_an_instrument_that_is_not_heard_needs_a_person_and_is_tried_until_it_is() -> None:
-    """With all replies lost the channel is unknown; the output goes off when the line comes back."""
+    """With all replies lost the channel is unknown; the output goes off when the line comes back (fault A05)."""
     rig = smu_rig()
     async with rig.tester() as tester:
         await started(tester, 30.1)

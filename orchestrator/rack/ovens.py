@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
@@ -16,10 +17,11 @@ from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.recipe_temperature import beyond_limits
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, warned
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.oven_orders import temperature_of
 from orchestrator.rack.oven_report import OvenReport, oven_report
-from orchestrator.rack.oven_soak import soak
+from orchestrator.rack.oven_soak import soak, soaked_s
 from orchestrator.rack.oven_start import before_heating, listed, no_oven, soaked
 from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
@@ -176,19 +178,27 @@ class Ovens:
         return ""
 
     def resume_problem(self, run: Run) -> str:
-        """Return why a held run must not go on in the middle of a segment; empty where its oven is in the band."""
+        """Return why a held run must not go on in the middle of a segment; empty where its oven has soaked its cell.
+
+        Cells lag minutes behind the air: an oven that has just come back says nothing of them.
+        """
         watch, wanted = self.of(run.request.channel), temperature_of(run)
         if watch is None or wanted is None or run.status.is_between:
             return ""
+        wants, warn_k = f"run {run.run_id} wants {wanted.target_degc:g} degC, and ", watch.settings.warn_k
         if (degc := watch.sight.temperature_degc) is None:
-            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.sight.problem}"
+            return f"{wants}{watch.sight.problem}"
         if contradiction := watch.sight.contradiction:
-            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {contradiction}"
-        if abs(degc - wanted.target_degc) <= watch.settings.warn_k:
+            return f"{wants}{contradiction}"
+        if abs(degc - wanted.target_degc) > warn_k:
+            return f"{wants}{watch.name} is at {degc:.1f} degC: resume it within {warn_k:g} K of it"
+        left_s = wanted.soak_s - soaked_s(watch, wanted, warn_k)
+        # A thermometer inside that stands in for the oven's own sensor is no reason to wait.
+        if watch.sight.problem or left_s <= 0.0:
             return ""
         return (
-            f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name} is at {degc:.1f} degC: resume it "
-            f"within {watch.settings.warn_k:g} K of it"
+            f"{wants}{watch.name} was not seen within {warn_k:g} K of it for {duration_words(wanted.soak_s)}: resume "
+            f"it in {duration_words(60.0 * ceil(left_s / 60.0))}"
         )
 
     # The check before a run
