@@ -36,6 +36,7 @@ bench: .venv/test.stamp ## measure speed; COMPARE=REV beside another revision, B
 
 chaos: .venv/test.stamp ## 30 simulated days x 8 channels under random faults, for each of NIGHTS=3 seeds from SEED=1
 	.venv/bin/python -m tests.chaos --seed $(or $(SEED),1) --nights $(or $(NIGHTS),3)
+	.venv/bin/python -m tests.chaos --seed $(or $(SEED),1) --nights $(or $(NIGHTS),3) --instruments --days 10
 
 lock: ## resolve the locked dependency lists anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock: uv is missing; install it with: pip install uv" >&2; exit 1; }

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.audit.rack import LI_LI, open_vendor_rack
+from drivers.neware.settings import NewareSettings, UnitSettings
+from orchestrator.audit.kept_findings import KeptFindings
 from orchestrator.audit.kinds import FACTS, AuditKind
 from orchestrator.audit.report import AuditReport, gravest_first
+from orchestrator.audit.session import AuditOrder, AuditSession
 from orchestrator.report.audit_page import page
+from simulators.memory_streams import connect_memory
 from tests.bench_files import bench_file
 from tests.command_line import cellrig, cellrig_process, refused
 
@@ -48,3 +54,53 @@ def test_wrong_orders_are_refused_in_words(tmp_path: Path) -> None:
     refused(cellrig("audit"), 2, "--bench FILE")
     refused(cellrig_process("audit", "--bench", bench, "--channel", "21-9-1"), 2, "21-9-1", "21-1-1")
     refused(cellrig_process("audit", "--bench", bench), 3, "nobody answers at 127.0.0.1:1")
+
+
+async def test_findings_kept_in_a_file_outlive_the_audit_and_are_told_once(tmp_path: Path) -> None:
+    """After a power cut, which cuts the last line, the next audit has what was found, and adds what is new."""
+    file = tmp_path / "findings.jsonl"
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.tester.protect("21-1-1")
+        (found,) = await rack.follow(0.1, 300)
+    first = KeptFindings(file, "b.toml", 10.0)
+    first.keep([found])
+    first.keep([replace(found, times=3)])
+    with file.open("ab") as cut:
+        cut.write(b'{"channel": "21-1-')
+    again = KeptFindings(file, "b.toml", 20.0)
+    assert (again.began_unix_s, again.earlier) == (10.0, (found,))
+    other = replace(found, channel="21-1-2")
+    again.keep([found, other])
+    assert again.merged([replace(found, times=2), other]) == [replace(found, times=3), other]
+    assert KeptFindings(file, "b.toml", 30.0).earlier == (found, other)
+
+
+async def test_audit_that_is_begun_again_reports_what_it_has_kept(tmp_path: Path) -> None:
+    """The test with the finding is over and the tester shows another: report and page still have it."""
+    file = tmp_path / "findings.jsonl"
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.tester.protect("21-1-1")
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return connect_memory(rack.bench.handle)
+
+        unit = UnitSettings(devid=21, subdevid=1, voltage_low_v=-1.0)
+        tester = NewareSettings(step_files=tmp_path, step_files_on_bts_pc="x", units=(unit,))
+        order = AuditOrder("b.toml", [tester], for_s=60.0, keep=file)
+        await AuditSession(order, connect=connect).run()
+        rack.start("21-1-1", barcode="cell_2")
+        session = AuditSession(order, connect=connect)
+        await session.run()
+    found = session.report().findings
+    assert AuditKind.PROTECTED in {it.seen.kind for it in found if it.barcode == "cell_1"}
+    assert any("were in" in note for note in session.report().notes)
+
+
+def test_file_of_somebody_else_keeps_no_findings(tmp_path: Path) -> None:
+    """It is refused before anything is asked, and stays as it is."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("my notes\n")
+    refused(cellrig_process("audit", "--bench", bench_file(tmp_path), "--keep", notes), 2, "is no file")
+    assert notes.read_text() == "my notes\n"

@@ -95,7 +95,7 @@ async def test_stuck_heater_holds_all_channels_of_the_oven_then_trips_them(
 
 
 async def test_open_door_warns_and_holds_when_it_stays_open(rig: Rig, store: Store) -> None:
-    """Half a minute is told and holds nothing; minutes hold the channels, resumed when it is back (faults C11)."""
+    """Half a minute is told and holds nothing; minutes hold the channels, resumed when it has soaked (faults C11)."""
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.open_door()
@@ -110,7 +110,10 @@ async def test_open_door_warns_and_holds_when_it_stays_open(rig: Rig, store: Sto
         with pytest.raises(CommandRefused, match="resume it within 2 K of it"):
             await rack.service.resume(run.run_id, "ada")
         rack.oven.close_door()
-        await asyncio.sleep(2400.0)
+        await until(lambda: abs(rack.oven.shown_degc - 60.0) < 1.0, 2400.0, 1.0)
+        with pytest.raises(CommandRefused, match="was not seen within 2 K of it for 1 min: resume it in 1 min"):
+            await rack.service.resume(run.run_id, "ada")
+        await asyncio.sleep(120.0)
         assert (await rack.service.resume(run.run_id, "ada")).state.is_live
 
 
@@ -192,7 +195,7 @@ async def test_sensor_that_freezes_while_a_run_soaks_leaves_the_safe_set_point(r
 
 
 async def test_oven_that_does_not_answer_is_told_and_holds_after_the_time_of_grace(rig: Rig, store: Store) -> None:
-    """A dead oven delays nobody: the tester's records go on, and another run begins outside meanwhile."""
+    """A dead oven delays nobody: the tester's records go on, and another run begins outside meanwhile (fault A05)."""
     async with warm_rack(rig, store) as rack:
         run = await running(rack, warm(cycles=20))
         rack.oven.cut_power()
@@ -243,7 +246,7 @@ async def test_thermometer_that_contradicts_the_oven_refuses_the_start(rig: Rig,
 
 
 async def test_oven_of_a_service_that_died_in_the_soak_is_set_back_by_the_next(rig: Rig, store: Store) -> None:
-    """The run has failed, nothing else wants 60 degC: the cell inside does not stay there for good."""
+    """The run has failed, nothing else wants 60 degC: the cell inside does not stay there for good (fault E01)."""
     async with warm_rack(rig, store, is_cold=True) as rack:
         rack.service.submit(warm(wanted=CellTemperature(60.0)), "ada")
         await asyncio.sleep(600.0)
@@ -255,7 +258,7 @@ async def test_oven_of_a_service_that_died_in_the_soak_is_set_back_by_the_next(r
 
 
 async def test_oven_set_by_a_person_is_left_alone_by_the_next_service(rig: Rig, store: Store) -> None:
-    """A set point that no process of ours has ordered last stays."""
+    """A set point that no process of ours has ordered last stays (fault B03)."""
     async with warm_rack(rig, store, is_cold=True) as rack:
         rack.service.submit(warm(wanted=CellTemperature(60.0)), "ada")
         await asyncio.sleep(600.0)
@@ -301,7 +304,7 @@ async def test_run_that_wants_it_cooler_waits_until_the_oven_has_cooled_down(rig
 
 
 async def test_heater_that_sticks_in_a_soak_fails_the_run_and_leaves_the_safe_set_point(rig: Rig, store: Store) -> None:
-    """The order of the soak does not take the safe one back."""
+    """The order of the soak does not take the safe one back (fault C11)."""
     async with warm_rack(rig, store, is_cold=True) as rack:
         run = rack.service.submit(warm(), "ada")
         await asyncio.sleep(300.0)
@@ -316,7 +319,7 @@ async def test_heater_that_sticks_in_a_soak_fails_the_run_and_leaves_the_safe_se
 async def test_sensor_that_shows_the_right_value_from_the_beginning_and_never_moves_soaks_no_run(
     rig: Rig, store: Store
 ) -> None:
-    """It is frozen beside the set point while the oven heats: no current flows on its word."""
+    """It is frozen beside the set point while the oven heats: no current flows on its word (fault C12)."""
     async with warm_rack(rig, store, is_cold=True, reach_within_s=5400.0) as rack:
         rack.oven.order(60.0, volatile=False)
         await until(lambda: rack.oven.shown_degc >= 59.9, 900.0, 1.0)

@@ -237,7 +237,7 @@ def _tcp(body: str, exchange: TcpExchange) -> bytes:
 
 
 def test_tcp_reply_comes_byte_by_byte() -> None:
-    """A Modbus TCP reply in any pieces is one reply; the next byte begins another."""
+    """A Modbus TCP reply in any pieces is one reply; the next byte begins another (fault A06)."""
     exchange = TcpExchange(Request(32, 3, 75, 1))
     assert exchange.data[2:] == bytes.fromhex("00 00 00 06 20 03 00 4B 00 01")
     whole = _tcp("20 03 02 00 20", exchange)

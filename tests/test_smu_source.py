@@ -164,7 +164,7 @@ async def test_the_smaller_limit_acts_first(limit_a: float, first: str) -> None:
 
 
 async def test_no_value_is_none() -> None:
-    """Overflow leaves the driver as no value, beside the other quantity (section 1.9)."""
+    """Overflow leaves the driver as no value, beside the other quantity (section 1.9, fault A14)."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.reading = "9.9E37,3.3121"
@@ -173,7 +173,7 @@ async def test_no_value_is_none() -> None:
 
 
 async def test_an_output_switched_off_at_the_panel_is_seen_with_the_next_reading() -> None:
-    """The instrument itself says with every reading whether its output is on (section 16)."""
+    """The instrument itself says with every reading whether its output is on (section 16, fault B03)."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.values[":OUTP"] = "0"
@@ -195,7 +195,7 @@ async def test_a_limit_changed_by_hand_is_seen_within_seconds() -> None:
 
 
 async def test_after_a_power_cut_the_cell_is_disconnected_and_nothing_goes_on() -> None:
-    """The power-on setup may drain the cell: high impedance is set at once, and the output stays off (section 14)."""
+    """Its power-on setup may drain the cell: high impedance is set at once, it stays off (section 14, fault B01)."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.values |= {":OUTP": "0", "*ESR": "128", ":OUTP:VOLT:SMOD": "NORM", ":OUTP:CURR:SMOD": "NORM"}

@@ -55,7 +55,7 @@ async def test_an_output_nobody_decides_about_goes_off() -> None:
 
 
 async def test_a_stop_grows_in_force_and_is_told_when_nothing_helps() -> None:
-    """An output that stays on is aborted, then reset, with high impedance in the same line; then a person is needed."""
+    """Fault B07: an output that stays on is aborted, then reset with high impedance; then a person is needed."""
     peer = peer_of()
     async with discharging(peer) as source:
         peer.obeys = False

@@ -159,7 +159,7 @@ async def test_blocked_loop_loses_its_decision() -> None:
 
 
 async def test_computer_that_slept_ends_the_test() -> None:
-    """A loop's clock stands still while the computer sleeps: nothing is late, and hours of current are missing."""
+    """Fault E06: a loop's clock stands still while the computer sleeps: nothing is late, hours of current are lost."""
     asleep_s = [0.0]
     async with open_stepped_rig() as rig:
         tester = SteppedTester(rig.settings, rig.sources, wall_time, lambda: asleep_s[0])

@@ -114,7 +114,7 @@ async def test_output_that_a_hand_switched_on_is_not_set_under_its_cell() -> Non
 
 
 async def test_death_of_the_host_ends_with_the_output_off_and_the_run_held(store: Store) -> None:
-    """The next process finds the output on, switches it off, and leaves the run with its records to a person."""
+    """The next process finds the output on, switches it off, and leaves run and records to a person (fault E01)."""
     async with open_stepped_rig(interval_s=2.0, decision_timeout_s=10.0) as rig:
         request = RunRequest(li_li_program(cycles=2, half_cycle_s=600.0), SOURCE, SOURCE)
         async with running(Service(store, [rig.tester])) as service:

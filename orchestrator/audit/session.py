@@ -12,6 +12,7 @@ from drivers.errors import SettingsError
 from drivers.neware.reader import LinkOpening, NewareReader
 from drivers.neware.settings import NewareSettings
 from orchestrator.audit.following import Follower, Look
+from orchestrator.audit.kept_findings import KeptFindings
 from orchestrator.audit.rack_audit import RackAudit
 from orchestrator.audit.report import AuditReport, gravest_first
 from orchestrator.clock.virtual import wall_time
@@ -24,7 +25,8 @@ _LAG_S = 5.0
 class AuditOrder:
     """What is to be audited: the CT-4008s of a bench, some of their channels (none named: all), and for how long.
 
-    ``schedules``: where step files are; else the folder of each tester's settings, where that is one.
+    ``schedules``: where step files are; else the folder of each tester's settings, where that is one. ``keep``: the
+    file in which each finding is kept as it is found.
     """
 
     bench: str
@@ -33,16 +35,21 @@ class AuditOrder:
     for_s: float = 8 * 3600.0
     schedules: Path | None = None
     is_simulated: bool = False
+    keep: Path | None = None
 
 
 class AuditSession:
     """An audit; ``report`` is what it has seen so far, also after it was ended early."""
 
     def __init__(
-        self, order: AuditOrder, show: Callable[[Look], None] = lambda _: None, connect: LinkOpening | None = None
+        self,
+        order: AuditOrder,
+        show: Callable[[Look], None] = lambda _: None,
+        connect: LinkOpening | None = None,
     ) -> None:
         """Audit by this order; ``show`` is told each look, ``connect`` replaces TCP. Raises SettingsError."""
         self._order, self._show, self._connect = order, show, connect
+        self._kept: KeptFindings | None = None
         known = [name for tester in order.testers for name in tester.channel_names()]
         if unknown := [name for name in order.channels if name not in known]:
             raise SettingsError(
@@ -58,6 +65,9 @@ class AuditSession:
     async def run(self) -> None:
         """Follow every tester until the time is over. Raises ConnectionFailed where one does not answer at first."""
         self._began_s = self._ended_s = wall_time()
+        if self._order.keep is not None:
+            self._kept = KeptFindings(self._order.keep, self._order.bench, self._began_s)
+            self._began_s = self._kept.began_unix_s
         async with AsyncExitStack() as stack:
             following = [await self._opened(stack, tester) for tester in self._order.testers]
             async with asyncio.TaskGroup() as group:
@@ -88,6 +98,8 @@ class AuditSession:
     def _looked(self, look: Look) -> None:
         self._ended_s = max(self._ended_s, look.now_unix_s)
         self._looks += 1
+        if self._kept is not None:
+            self._kept.keep(look.new)
         if look.trouble:
             self._failed += 1
             self._trouble = look.trouble
@@ -99,16 +111,25 @@ class AuditSession:
         for reader in self._readers:
             for command, times in reader.sent.items():
                 sent[command] = sent.get(command, 0) + times
+        found = [finding for audit in self._audits for finding in audit.findings]
+        notes = list(self._notes)
+        if self._kept is not None:
+            found = self._kept.merged(found)
+            if before := len(self._kept.earlier):
+                notes.append(
+                    f"{before} of the findings were in {self._order.keep} already, from audits before this one"
+                )
+            notes += [self._kept.trouble] if self._kept.trouble else []
         return AuditReport(
             self._order.bench,
             self._began_s,
             self._ended_s,
-            gravest_first([finding for audit in self._audits for finding in audit.findings]),
+            gravest_first(found),
             tuple(summary for audit in self._audits for summary in audit.summaries()),
             self._looks,
             self._failed,
             self._trouble,
-            tuple(self._notes),
+            tuple(notes),
             tuple(sorted(sent.items())),
             self._order.is_simulated,
         )

@@ -96,6 +96,7 @@ app.command(
     epilog=examples(
         "cellrig audit --bench bench.toml",
         "cellrig audit --bench bench.toml --channel 21-1-3 --for 30min",
+        "cellrig audit --bench bench.toml --for 3d --keep found.jsonl",
         "cellrig audit --bench bench.toml --for 3d --out audit.html",
         needs="a bench file that names a CT-4008 (docs/bench.md, docs/audit.md)",
     )

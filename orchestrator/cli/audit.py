@@ -38,6 +38,15 @@ _FOLLOWED = (
     Column("limits from", goes=3),
 )
 
+Keep = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep",
+        metavar="FILE",
+        help="Keep each finding with its evidence in this file as it is found; a file of an earlier audit goes on.",
+    ),
+]
+
 
 def audit(
     bench: BenchFile = None,
@@ -61,6 +70,7 @@ def audit(
             help="Where the vendor's step files are, named or remarked by barcode; else step_files of the bench file.",
         ),
     ] = None,
+    keep: Keep = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -82,7 +92,7 @@ def audit(
         raise typer.BadParameter(f"{schedules} is not a folder", param_hint="--schedules")
     check_page(out, GENERATOR)
     settings = load_bench(bench)
-    order = AuditOrder(str(bench), _testers(settings), channel or (), for_s, schedules, settings.is_simulated)
+    order = AuditOrder(str(bench), _testers(settings), channel or (), for_s, schedules, settings.is_simulated, keep)
     session = AuditSession(order, _Progress())
     with contextlib.suppress(KeyboardInterrupt):
         run_by(settings.clock, session.run())

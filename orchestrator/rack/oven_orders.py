@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from math import inf
 
-from drivers.errors import DriverError
+from drivers.errors import CannotRun, ConnectionFailed, DriverError
 from drivers.oven.settings import AfterRuns, OvenSettings
 from drivers.temperatures import Oven
 from orchestrator.events import EventKind
@@ -14,7 +15,9 @@ from orchestrator.rack.oven_events import OvenEvents
 from orchestrator.rack.oven_sight import OvenSight
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
+from orchestrator.states import RunState
 from orchestrator.store import Store
+from protocols.program import Program
 from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
@@ -23,7 +26,9 @@ Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
 """Gives the runs on the channels that are inside an oven, each with its supervisor."""
 
 # Newest first; all ovens of a rack are among them.
-_SET_BEFORE = "SELECT data_json FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
+_SET_BEFORE = "SELECT data_json, at_unix_s FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
+# So many runs, the newest, may have been under way when a process died between an order and its word of it.
+_RUNS_LOOKED_AT = 20
 
 
 def temperature_of(run: Run) -> CellTemperature | None:
@@ -52,7 +57,15 @@ class OvenOrders:
         """Order a set point, unless it is there already by our order. Raises DriverError."""
         if self._is_set(target_degc) and self._ordered_degc == target_degc:
             return
-        await self._oven.set_target(target_degc)
+        before = self._ordered_degc
+        if target_degc != self._settings.safe_degc:
+            # Also where its outcome is not known: it is ours to take back.
+            self._ordered_degc = target_degc
+        try:
+            await self._oven.set_target(target_degc)
+        except (CannotRun, ConnectionFailed):
+            self._ordered_degc = before  # nothing was sent
+            raise
         self._ordered_degc = target_degc
         self._events.tell(
             EventKind.OVEN_SET, f"{self._name} is set to {target_degc:g} degC: {why}", {"target_degc": target_degc}
@@ -73,9 +86,18 @@ class OvenOrders:
         return [(row.run_id, row.channel) for row in rows if row.run_id not in known]
 
     async def rest(self) -> None:
-        """Order the safe set point when no run wants a temperature any more, where the settings say so."""
+        """Order the safe set point when no run wants a temperature any more, where the settings say so.
+
+        A run in a queue may wait for days, behind one that has tripped or wants none: it has the oven heated in turn.
+        One whose turn it is keeps what the run before it has left.
+        """
         reading = self._sight.reading
-        wanted = {one.target_degc for _, run in self._inside() if (one := temperature_of(run)) is not None}
+        there = [run for _, run in self._inside()]
+        taken = {run.request.channel for run in there if run.state is not RunState.QUEUED and not run.state.is_over}
+        going_on = [
+            run for run in there if run.state is not RunState.QUEUED or not (run.reason or run.request.channel in taken)
+        ]
+        wanted = {one.target_degc for run in going_on if (one := temperature_of(run)) is not None}
         if wanted:
             # Also of a process before this one, whose runs go on.
             if self._ordered_degc is None and reading is not None and reading.target_degc in wanted:
@@ -93,9 +115,17 @@ class OvenOrders:
             return None
         self._has_looked_back = True
         rows = self._store.connection.execute(_SET_BEFORE, (EventKind.OVEN_SET,)).fetchall()
-        orders = [data for (text,) in rows if text and (data := json.loads(text)).get("oven") == self._name]
-        ordered_degc = orders[0]["target_degc"] if orders else None
-        return ordered_degc if ordered_degc is not None and self._is_set(ordered_degc) else None
+        told = [(json.loads(text or "{}"), unix_s) for text, unix_s in rows]
+        mine = [(data["target_degc"], unix_s) for data, unix_s in told if data.get("oven") == self._name]
+        last_degc, last_unix_s = mine[0] if mine else (None, -inf)
+        # An order is told when it is confirmed: who dies in between leaves what a run of its own has wanted since.
+        inside = [it for it in self._store.runs() if it.channel in self._settings.places]
+        runs = [it for it in inside if it.state_unix_s >= last_unix_s or not it.state.is_over]
+        programs = [Program.from_json(it.program_json) for it in runs[-_RUNS_LOOKED_AT:]]
+        ours = {one.target_degc for it in programs for one in it.temperatures}
+        if last_degc is not None:
+            ours.add(last_degc)
+        return next((degc for degc in ours if self._is_set(degc)), None)
 
     def _is_set(self, target_degc: float) -> bool:
         reading = self._sight.reading

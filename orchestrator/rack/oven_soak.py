@@ -92,13 +92,16 @@ async def _order(run: Run, watch: OvenWatch, wanted: CellTemperature) -> str:
     return watch.sight.problem
 
 
-def soaked_s(watch: OvenWatch, wanted: CellTemperature) -> float:
-    """Return for how long an oven has been within the tolerance up to now, as its readings show; 0 if it is not."""
-    now = wall_time()
+def soaked_s(watch: OvenWatch, wanted: CellTemperature, within_k: float | None = None) -> float:
+    """Return for how long an oven has been within the tolerance up to now, as its readings show; 0 if it is not.
+
+    ``within_k`` is another tolerance than that of the recipe.
+    """
+    now, most_k = wall_time(), wanted.tolerance_k if within_k is None else within_k
     since, after = now, now
     gap_s = max(OLDEST_S, 2 * watch.settings.poll_period_s)
     for unix_s, degc in reversed(watch.places.oven_since(watch.name, now - wanted.soak_s - gap_s)):
-        if abs(degc - wanted.target_degc) > wanted.tolerance_k or after - unix_s > gap_s:
+        if abs(degc - wanted.target_degc) > most_k or after - unix_s > gap_s:
             break
         since = after = unix_s
     return now - since

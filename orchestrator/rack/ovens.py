@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
-from drivers.temperatures import Oven, TemperatureProbe
+from drivers.temperatures import MeasuresTemperatures, Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.recipe_temperature import beyond_limits
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.checks import Check, CheckName, failed, warned
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.rack.oven_orders import temperature_of
 from orchestrator.rack.oven_report import OvenReport, oven_report
-from orchestrator.rack.oven_soak import soak
+from orchestrator.rack.oven_soak import soak, soaked_s
 from orchestrator.rack.oven_start import before_heating, listed, no_oven, soaked
 from orchestrator.rack.oven_watch import OvenWatch
 from orchestrator.rack.place_temperatures import OLDEST_S, PlaceTemperatures
@@ -62,15 +64,16 @@ class Ovens:
         oven_of = {channel: settings.name for settings, _ in bench.ovens for channel in settings.places}
         longest_s = max((settings.poll_period_s for settings, _ in bench.ovens), default=0.0)
         self.places = PlaceTemperatures(oven_of, max(OLDEST_S, longest_s))
-        self._probes = bench.probes
         self._settings = [settings for settings, _ in bench.ovens]
+        of_testers = [it.tester for it in supervisors if isinstance(it.tester, MeasuresTemperatures)]
+        self._probes = (*bench.probes, *(probe for tester in of_testers for probe in tester.probes()))
         self._supervisors = supervisors
         self._watches = {
             settings.name: OvenWatch(settings, oven, self.places, store, partial(self._inside, settings.places))
             for settings, oven in bench.ovens
         }
         self._oven_of = oven_of
-        self._measures = bool(bench.ovens or bench.probes)
+        self._measures = bool(bench.ovens or self._probes)
         if self._measures:
             store.join_temperatures(self.places)
         for supervisor in supervisors:
@@ -175,19 +178,27 @@ class Ovens:
         return ""
 
     def resume_problem(self, run: Run) -> str:
-        """Return why a held run must not go on in the middle of a segment; empty where its oven is in the band."""
+        """Return why a held run must not go on in the middle of a segment; empty where its oven has soaked its cell.
+
+        Cells lag minutes behind the air: an oven that has just come back says nothing of them.
+        """
         watch, wanted = self.of(run.request.channel), temperature_of(run)
         if watch is None or wanted is None or run.status.is_between:
             return ""
+        wants, warn_k = f"run {run.run_id} wants {wanted.target_degc:g} degC, and ", watch.settings.warn_k
         if (degc := watch.sight.temperature_degc) is None:
-            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.sight.problem}"
+            return f"{wants}{watch.sight.problem}"
         if contradiction := watch.sight.contradiction:
-            return f"run {run.run_id} wants {wanted.target_degc:g} degC, and {contradiction}"
-        if abs(degc - wanted.target_degc) <= watch.settings.warn_k:
+            return f"{wants}{contradiction}"
+        if abs(degc - wanted.target_degc) > warn_k:
+            return f"{wants}{watch.name} is at {degc:.1f} degC: resume it within {warn_k:g} K of it"
+        left_s = wanted.soak_s - soaked_s(watch, wanted, warn_k)
+        # A thermometer inside that stands in for the oven's own sensor is no reason to wait.
+        if watch.sight.problem or left_s <= 0.0:
             return ""
         return (
-            f"run {run.run_id} wants {wanted.target_degc:g} degC, and {watch.name} is at {degc:.1f} degC: resume it "
-            f"within {watch.settings.warn_k:g} K of it"
+            f"{wants}{watch.name} was not seen within {warn_k:g} K of it for {duration_words(wanted.soak_s)}: resume "
+            f"it in {duration_words(60.0 * ceil(left_s / 60.0))}"
         )
 
     # The check before a run

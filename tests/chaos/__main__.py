@@ -21,16 +21,21 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first night")
     parser.add_argument("--days", type=float, default=30.0, help="length of a night in simulated days")
     parser.add_argument("--nights", type=int, default=1, help="how many, with seeds that count up")
+    parser.add_argument(
+        "--instruments", action="store_true", help="with an oven around some channels, and two source meters"
+    )
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     for seed in range(asked.seed, asked.seed + asked.nights):
         try:
-            night = replay(seed, asked.days)
+            night = replay(seed, asked.days, has_instruments=asked.instruments)
         except Exception:  # noqa: BLE001 - whatever it is, the seed must be told
             traceback.print_exc()
             command = f"python -m tests.chaos --seed {seed} --days {asked.days:g}"
+            command += " --instruments" if asked.instruments else ""
             sys.stderr.write(f"\nseed {seed} breaks an invariant; replay it with: {command}\n")
             return 1
+        instruments = f"  oven and source meters: {night.at_instruments}\n" if asked.instruments else ""
         sys.stdout.write(
             f"night {seed}: {asked.days:g} days x 8 channels, {night.samples} samples, {night.wall_s:.0f} s, "
             f"digest {night.digest}\n"
@@ -39,6 +44,7 @@ def main() -> int:
             f"  runs: {_counted(night.finished)}\n"
             f"  feed: {night.fed}\n"
             f"  notices: {night.told}\n"
+            f"{instruments}"
         )
         sys.stdout.flush()
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulators.faults import Fault, Spoil
 from simulators.neware.settings import Trouble
-from tests.chaos import leads, lies, readers
+from tests.chaos import instrument_troubles, leads, lies, readers
 from tests.chaos.orders import acknowledge, hold, resume, stop, stop_rack, submit, submit_and_stop, submit_measuring
 from tests.chaos.plan import HOUR_S, Happening, pick
 
@@ -217,4 +217,5 @@ TABLE: dict[str, Callable[[Night, Happening], Awaitable[bool]]] = {
     **leads.TABLE,
     **lies.TABLE,
     **readers.TABLE,
+    **instrument_troubles.TABLE,
 }

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from drivers.interfaces import BatteryTester
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings, UnitSettings
 from drivers.neware.tester import NewareTester
@@ -20,6 +22,7 @@ from orchestrator.api.app import create_app
 from orchestrator.api.live_stream import LiveClients
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, Listener
+from orchestrator.rack.ovens import NO_OVENS
 from orchestrator.rack.service import Service
 from orchestrator.store import Store, open_store
 from simulators.bench import SimulatedBench
@@ -27,6 +30,9 @@ from simulators.memory_streams import connect_memory
 from tests.api_client import TOKEN
 from tests.chaos.corner import Corner
 from tests.web_rig import InProcess
+
+if TYPE_CHECKING:
+    from tests.chaos.instruments import Instruments
 
 POLL_S = 300.0
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -62,8 +68,16 @@ class Network:
 class Process:
     """One life of the service."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listeners: Iterable[Listener]) -> None:
+    def __init__(
+        self,
+        bench: SimulatedBench,
+        corner: Corner,
+        folder: Path,
+        listeners: Iterable[Listener],
+        instruments: Instruments | None,
+    ) -> None:
         self.network = Network(bench.handle)
+        self._instruments = None if instruments is None else instruments.life()
         self.to_switch = Network(corner.relays.handle)
         self.store: Store = open_store(folder / "cellrig.db")
         settings = NewareSettings(
@@ -75,7 +89,12 @@ class Process:
         client = NewareClient(self.network.connect, settings.username, settings.password, settings.reply_timeout_s)
         tester = NewareTester(settings, client, wall_time)
         station = corner.station(self.to_switch.connected, lambda: self.network.host_is_dead)
-        self.service = Service(self.store, [tester], Bus(listeners), station=station)
+        testers: list[BatteryTester] = [tester]
+        ovens = NO_OVENS
+        if self._instruments is not None:
+            testers.append(self._instruments.tester)
+            ovens = self._instruments.ovens
+        self.service = Service(self.store, testers, Bus(listeners), station=station, ovens=ovens)
         self._app = create_app(self.service, LiveClients(self.service.bus), TOKEN)
         self._exchanges: list[InProcess] = []
         self.task = asyncio.ensure_future(self.service.run())
@@ -100,14 +119,24 @@ class Process:
         self.store.close()
         self.network.cut()
         self.to_switch.cut()
+        if self._instruments is not None:
+            self._instruments.kill()
         self.task.cancel()
 
 
 class Host:
     """The computer with its disk: processes come and go."""
 
-    def __init__(self, bench: SimulatedBench, corner: Corner, folder: Path, listeners: Iterable[Listener]) -> None:
+    def __init__(
+        self,
+        bench: SimulatedBench,
+        corner: Corner,
+        folder: Path,
+        listeners: Iterable[Listener],
+        instruments: Instruments | None = None,
+    ) -> None:
         self._bench = bench
+        self._instruments = instruments
         self._corner = corner
         self._folder = folder
         self._listeners = tuple(listeners)
@@ -129,7 +158,7 @@ class Host:
     def start(self) -> None:
         """Start the service unless it is up."""
         if self.process is None:
-            self.process = Process(self._bench, self._corner, self._folder, self._listeners)
+            self.process = Process(self._bench, self._corner, self._folder, self._listeners, self._instruments)
             self.process.network.down = self._down
             self.process.to_switch.down = self._switch_down
             self.started()

@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +23,11 @@ from simulators.neware.schedule import Schedule
 from simulators.neware.settings import Quirks, Trouble
 from simulators.neware.stepfile import read_schedule
 from tests.chaos import happenings
+from tests.chaos.at_instruments import AtInstruments
 from tests.chaos.beside import Beside
 from tests.chaos.corner import Corner
 from tests.chaos.host import POLL_S, Host
+from tests.chaos.instruments import INSIDE, SMUS, Instruments, warmed
 from tests.chaos.invariants import Invariants
 from tests.chaos.plan import CHANNELS, PART_S, Happening, draw
 from tests.chaos.programs import measuring_programs, programs
@@ -66,12 +68,13 @@ class Outcome:
     wall_s: float
     fed: str
     told: str
+    at_instruments: str = ""
 
 
 class Night:
     """Everything that a happening may touch."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, *, has_instruments: bool = False) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, InlineLoop)
         cells = {
@@ -91,13 +94,23 @@ class Night:
         self.invariants = Invariants(self.bench, folder / "cellrig.db")
         self.corner = Corner(self.bench, loop, folder, self.invariants.at_leads.hear)
         self.invariants.at_leads.stays = self.corner.stays
-        self.host = Host(self.bench, self.corner, folder, (self.invariants.hear, self._note))
+        self.instruments = Instruments(loop.time, self.bench.tester, seed) if has_instruments else None
+        self.at_instruments = (
+            AtInstruments(self.instruments, self.invariants.query, (folder / "cellrig.db").exists)
+            if self.instruments is not None
+            else None
+        )
+        self.host = Host(self.bench, self.corner, folder, (self.invariants.hear, self._note), self.instruments)
         self.beside = Beside(seed, self.host)
         self.host.started = self.beside.start
         self.programs = {
             name: programs("lfp-200mA-g", "coated-lfp") if name in LFP else programs("li-li-0.2", "coated-li-li")
             for name in CHANNELS
         }
+        if self.instruments is not None:
+            # Short ones: a source meter is asked every two seconds.
+            self.programs |= {name: programs("li-li-0.2", "coated-li-li")[:4:3] for name in SMUS}
+            self.programs |= {name: warmed(self.programs[name]) for name in INSIDE}
         self.measuring = {name: measuring_programs("lfp" if name in LFP else "li-li") for name in CHANNELS}
         self.injected: Counter[str] = Counter()
         self._fresh = 0
@@ -114,10 +127,24 @@ class Night:
         """Note that the link is bad meanwhile."""
         self.link_troubles += 1
         self.troubles_so_far += 1
+        if self.at_instruments is not None:
+            self.at_instruments.line_troubles += 1
         try:
             yield
         finally:
             self.link_troubles -= 1
+            if self.at_instruments is not None:
+                self.at_instruments.line_troubles -= 1
+
+    @contextmanager
+    def oven_trouble(self) -> Iterator[None]:
+        """Note that the oven is in trouble meanwhile, and for two minutes more."""
+        assert self.at_instruments is not None
+        self.at_instruments.oven_troubles += 1
+        try:
+            yield
+        finally:
+            asyncio.get_running_loop().call_later(120.0, self.at_instruments.oven_is_well)
 
     def kill(self) -> None:
         """Kill the service and see what it leaves."""
@@ -135,6 +162,8 @@ class Night:
         if await happenings.TABLE[happening.kind](self, happening):
             self.injected[happening.kind] += 1
         self.invariants.look(self.host)
+        if self.at_instruments is not None:
+            self.at_instruments.look()
         self.beside.look()
 
     async def calm(self) -> None:
@@ -148,12 +177,17 @@ class Night:
                 self.bench.tester.put_back_cell(name)
             self.bench.tester.make_trouble(name, Trouble())
         self._replace_dead_cells()
+        if self.instruments is not None:
+            self.instruments.mend()
         self.host.start()
         self.beside.mend()
         await asyncio.sleep(CALM_S)
         await self._starts_under_way()
         self.invariants.look(self.host)
         self.invariants.order(self.host)
+        if self.at_instruments is not None:
+            self.at_instruments.look()
+            self.at_instruments.order()
         await self.beside.order()
 
     def _replace_dead_cells(self) -> None:
@@ -176,16 +210,24 @@ class Night:
     async def live(self, days: float) -> None:
         """Live through the night."""
         await self.corner.open()
+        watching = [asyncio.ensure_future(it) for it in self._watched()]
         try:
             await self._live(days)
         finally:
+            for task in watching:
+                task.cancel()
             self.beside.kill_all()
             self.host.kill()
             await self.corner.close()
 
+    def _watched(self) -> list[Coroutine[None, None, None]]:
+        if self.instruments is None or self.at_instruments is None:
+            return []
+        return [self.instruments.follow(), self.at_instruments.watch(self.host)]
+
     async def _live(self, days: float) -> None:
         self.host.start()
-        for part in draw(self.seed, days):
+        for part in draw(self.seed, days, instruments=self.instruments is not None):
             async with asyncio.TaskGroup() as group:
                 for happening in part:
                     group.create_task(self.happen(happening), name=happening.kind)
@@ -196,16 +238,19 @@ class Night:
         await service.stop_rack("the morning")
         self.invariants.look(self.host)
         self.invariants.end(self.host)
+        if self.at_instruments is not None:
+            self.at_instruments.order()
+            self.at_instruments.end()
         await self.beside.order()
         self.beside.end()
 
 
-def replay(seed: int, days: float) -> Outcome:
+def replay(seed: int, days: float, *, has_instruments: bool = False) -> Outcome:
     """Live through a night; AssertionError or ExceptionGroup says what was broken."""
     began_s = time.perf_counter()
 
     async def main(folder: Path) -> Outcome:
-        night = Night(seed, folder)
+        night = Night(seed, folder, has_instruments=has_instruments)
         await night.live(days)
         told = night.invariants.reader
         outcome = Outcome(
@@ -218,6 +263,7 @@ def replay(seed: int, days: float) -> Outcome:
             time.perf_counter() - began_s,
             night.beside.stranger.figures(),
             night.beside.people.figures(),
+            night.at_instruments.figures() if night.at_instruments is not None else "",
         )
         told.close()
         return outcome

@@ -137,6 +137,8 @@ class _bounded_stop:  # noqa: N801 - used as a context
     def _cannot_be_stopped(self, run: Run) -> bool:
         """Tell whether a channel is paused and deaf to stops: goto and reset, which are left, need one that works."""
         name = run.request.channel
+        if name not in self._night.bench.tester.channels:
+            return False
         machine = self._night.bench.tester.channel(name).machine
         crooked = self._night.invariants.crooked
         was_deaf = any(channel == name and ended_s >= self._began_s for channel, _, ended_s in crooked)

@@ -79,6 +79,30 @@ BESIDE: dict[str, tuple[float, float, float]] = {
     "all targets dead": (1.0, 60.0, 4 * HOUR_S),
 }
 BESIDE_EVERY_S = 1800.0
+# An oven and source meters, where they are, drawn apart as well.
+INSTRUMENTS: dict[str, tuple[float, float, float]] = {
+    "submit for the oven": (20.0, 0.0, 0.0),
+    "submit to a source meter": (20.0, 0.0, 0.0),
+    "service killed in a soak": (4.0, 60.0, 1800.0),
+    "service killed at a set point": (4.0, 1.0, 1800.0),
+    "service killed while a source meter drives": (4.0, 5.0, 1800.0),
+    "oven's line spoiled": (6.0, 60.0, 1800.0),
+    "oven's line dead": (3.0, 60.0, 2 * HOUR_S),
+    "oven loses power": (1.0, 10.0, HOUR_S),
+    "oven's door open": (4.0, 10.0, 1800.0),
+    "oven's heater stuck": (1.5, 60.0, HOUR_S),
+    "oven's heater open": (1.0, 60.0, 2 * HOUR_S),
+    "oven's sensor broken": (2.0, 30.0, HOUR_S),
+    "oven's sensor frozen": (2.0, 60.0, 2 * HOUR_S),
+    "oven set by hand": (1.5, 60.0, HOUR_S),
+    "source meter's line spoiled": (8.0, 60.0, 1800.0),
+    "source meter's line dead": (3.0, 5.0, HOUR_S),
+    "source meters swapped": (1.5, 60.0, HOUR_S),
+    "source meter loses power": (2.0, 1.0, 1800.0),
+    "source meter's output pressed": (1.5, 0.0, 0.0),
+    "source meter's level turned": (1.5, 0.0, 0.0),
+}
+INSTRUMENTS_EVERY_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +116,16 @@ class Happening:
     luck: float
 
 
-def draw(seed: int, days: float) -> list[list[Happening]]:
-    """Draw a night: for each of its parts what happens in it, in order, timed from the part's beginning."""
-    rack, beside = Random(f"chaos/{seed}"), Random(f"chaos beside/{seed}")
+def draw(seed: int, days: float, *, instruments: bool = False) -> list[list[Happening]]:
+    """Draw a night: for each of its parts what happens in it, in order, timed from the part's beginning.
+
+    ``instruments``: also what happens at an oven and at source meters.
+    """
+    drawn = [(Random(f"chaos/{seed}"), KINDS, EVERY_S), (Random(f"chaos beside/{seed}"), BESIDE, BESIDE_EVERY_S)]
+    if instruments:
+        drawn.append((Random(f"chaos instruments/{seed}"), INSTRUMENTS, INSTRUMENTS_EVERY_S))
     parts = range(math.ceil(days * 24 * HOUR_S / PART_S))
-    return [
-        sorted([*_part(rack, KINDS, EVERY_S), *_part(beside, BESIDE, BESIDE_EVERY_S)], key=lambda it: it.at_s)
-        for _ in parts
-    ]
+    return [sorted([it for one in drawn for it in _part(*one)], key=lambda it: it.at_s) for _ in parts]
 
 
 def _part(random: Random, table: Mapping[str, tuple[float, float, float]], every_s: float) -> list[Happening]:

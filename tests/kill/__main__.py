@@ -8,13 +8,13 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import count
 
 from tests.kill.checks import KINDS
-from tests.kill.harness import SPEED, Outcome, play
-from tests.kill.plan import plan
+from tests.kill.harness import Outcome, play
+from tests.kill.plan import Plan, plan, plan_with_instruments
 
 # Without one the campaign has no feed, and says so.
 _HAS_BROKER = shutil.which("mosquitto") is not None
@@ -27,30 +27,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="scenarios at the same time (default: 2)")
     parser.add_argument("--first", type=int, default=1, help="the first seed (default: 1)")
     parser.add_argument("--seed", type=int, help="play this scenario only")
+    parser.add_argument("--instruments", action="store_true", help="runs in an oven and on a source meter")
     chosen = parser.parse_args(arguments)
+    plan_of = plan_with_instruments if chosen.instruments else plan
     started_s = time.monotonic()
     if chosen.seed is not None:
-        outcomes = [play(plan(chosen.seed), looked_at=True, is_fed=_HAS_BROKER, is_told=True)]
+        outcomes = [play(plan_of(chosen.seed), looked_at=True, is_fed=_HAS_BROKER, is_told=True)]
     else:
-        outcomes = list(_campaign(chosen.kills, chosen.workers, chosen.first))
-    _say(table(outcomes))
+        outcomes = list(_campaign(plan_of, chosen.kills, chosen.workers, chosen.first))
+    _say(table(outcomes, plan_of(1).speed))
     _say(f"{time.monotonic() - started_s:.0f} s in all")
     bad = [outcome for outcome in outcomes if outcome.findings.wrong]
     for outcome in bad:
         for kind, message in outcome.findings.wrong:
             _say(f"seed {outcome.seed}: {kind}: {message}")
-        _say(f"replay: python -m tests.kill --seed {outcome.seed}")
+        _say(f"replay: python -m tests.kill --seed {outcome.seed}{' --instruments' if chosen.instruments else ''}")
     return 1 if bad else 0
 
 
-def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
+def _campaign(plan_of: Callable[[int], Plan], kills: int, workers: int, first: int) -> Iterator[Outcome]:
     done = 0
     seeds = count(first)
     # Processes, not threads: ``Process.start`` looks at the children of all threads, and a child whose end is read
     # twice seems to have ended with 255.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         playing: set[Future[Outcome]] = {
-            pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True)
+            pool.submit(play, plan_of(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True)
             for _ in range(workers)
         }
         while playing:
@@ -62,10 +64,12 @@ def _campaign(kills: int, workers: int, first: int) -> Iterator[Outcome]:
                 _progress(f"{done} of {kills} kills, seed {outcome.seed}{wrong}", keep=bool(wrong))
                 yield outcome
                 if done < kills:
-                    playing.add(pool.submit(play, plan(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True))
+                    playing.add(
+                        pool.submit(play, plan_of(next(seeds)), looked_at=True, is_fed=_HAS_BROKER, is_told=True)
+                    )
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome], speed: float) -> str:
     """Give what all scenarios came to."""
     kills = sum((Counter(outcome.kills) for outcome in outcomes), Counter[str]())
     ends = sum((Counter(outcome.findings.ends) for outcome in outcomes), Counter[str]())
@@ -86,7 +90,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
         if values:
             p50, p99 = (values[min(len(values) - 1, int(len(values) * part))] for part in (0.5, 0.99))
             rows += [(f"restart to {name}, p50 / p99", f"{p50 * 1e3:.0f} / {p99 * 1e3:.0f} ms real")]
-            rows += [("", f"{p50 * SPEED:.0f} / {p99 * SPEED:.0f} s simulated")]
+            rows += [("", f"{p50 * speed:.0f} / {p99 * speed:.0f} s simulated")]
     if back := sorted(value for outcome in outcomes for value in outcome.back_s):
         rows += [("deaths of web", str(len(back)))]
         rows += [("web back, p50 / longest", f"{back[len(back) // 2]:.2f} / {back[-1]:.2f} s")]

@@ -8,13 +8,14 @@ import json
 import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
 from drivers.chi660e.potentiostat import Chi660ePotentiostat
 from drivers.chi660e.settings import Chi660eSettings
-from drivers.interfaces import HostLoss, Isolation
+from drivers.interfaces import BatteryTester, HostLoss, Isolation
 from drivers.mux import RelayMultiplexer, RelayMuxSettings
 from drivers.neware.opening import open_tester
 from drivers.neware.settings import NewareSettings, UnitSettings
@@ -23,7 +24,9 @@ from orchestrator.clock.scaled import run_scaled
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import Bus, RunUpdate, Told
 from orchestrator.failpoints import arm
+from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms
+from orchestrator.rack.ovens import NO_OVENS
 from orchestrator.rack.service import Service
 from orchestrator.runs.recovery import Recovery
 from orchestrator.runs.request import RunRequest
@@ -31,7 +34,9 @@ from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
 from protocols.program import MeasurementSegment, Program, Rest, Until
 from protocols.techniques import Impedance
+from protocols.temperature import CellTemperature
 from simulators.chi660e.launching import program
+from tests.kill.instruments import SOAK_S, at_rest, oven_at, source_meter
 from tests.kill.plan import Life, Order
 from tests.rig import li_li_program
 
@@ -65,6 +70,10 @@ class World:
     origin_s: float
     epoch_unix_s: float
     starts_late: bool = False
+    # Addresses of an oven, of the hands at it and of a source meter, where the scenario has them.
+    oven: str = ""
+    hands: str = ""
+    smu: str = ""
 
     @property
     def store(self) -> Path:
@@ -130,11 +139,15 @@ async def _serve(world: World, life: Life, orders: tuple[Order, ...]) -> Exit:
     )
     with open_store(world.store) as store:
         async with open_tester(settings, wall_time) as tester:
-            unfinished = {row.run_id for row in Recovery(store, tester).unfinished()}
+            testers: list[BatteryTester] = [tester]
+            if world.smu:
+                testers.append(source_meter(world.smu))
+            unfinished = {row.run_id for it in testers for row in Recovery(store, it).unfinished()}
             report = Report(store, world.reports, unfinished)
             report.say("begun", unfinished=len(unfinished))
             station = _station(world)
-            service = Service(store, [tester], Bus([report.update]), station=station)
+            ovens = oven_at(world.oven) if world.oven else NO_OVENS
+            service = Service(store, testers, Bus([report.update]), station=station, ovens=ovens)
             serving = asyncio.ensure_future(service.run())
             client = asyncio.ensure_future(_client(service, life, orders, report))
             await asyncio.wait({serving, client}, return_when=asyncio.FIRST_COMPLETED)
@@ -152,6 +165,9 @@ li_li_program()
 
 def _program(order: Order) -> Program:
     whole = li_li_program(order.cycles, order.half_cycle_s)
+    if order.degc is not None:
+        wanted = CellTemperature(order.degc, soak_s=SOAK_S)
+        whole = replace(whole, segments=tuple(replace(it, temperature=wanted) for it in whole.segments))
     if not order.measures:
         return whole
     (segment,) = whole.cycling
@@ -219,6 +235,7 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
         if life.attended and not service.observe_only and await _attend(service):
             continue
         if (end := _end(service)) is not None:
+            await at_rest(service.ovens)
             return end
 
 
@@ -231,7 +248,9 @@ async def _attend(service: Service) -> bool:
             service.cells.mounted(run.run_id, "ada")
             return True
         if run.state is RunState.HOLDING:
-            await service.resume(run.run_id, "ada")
+            # An oven may not have soaked again yet: it is tried until it has.
+            with suppress(CommandRefused):
+                await service.resume(run.run_id, "ada")
             return True
         if run.state is RunState.TRIPPED:
             service.acknowledge(run.run_id, "ada")

@@ -7,26 +7,26 @@ import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.api.token import ensure_token, token_path
 from orchestrator.rack.start_gate import WINDOW_S
-from simulators.faults import Fault
-from simulators.tcp_serving import ChiBeside, serve_ct4008
+from simulators.oven.beside import OvenBeside
+from simulators.tcp_serving import ChiBeside, SmusBeside, serve_ct4008
 from tests.kill.checks import Findings, check, marks, read
 from tests.kill.child import Exit, World, live
 from tests.kill.feeding import FeedReader
+from tests.kill.instruments import SMU, SMU_MODEL, InstrumentsEye
 from tests.kill.looking import Looker, be_parent
-from tests.kill.plan import SPACED_S, Life, Plan
+from tests.kill.plan import INSIDE, SPACED_S, Life, Plan
 from tests.kill.telling import ToldPerson
 from tests.kill.witness import Witness
 
-SPEED = 1500.0
 # Real seconds after which a life that nobody ends is held to hang, and lives that end by themselves.
 _LONGEST_LIFE_S = 60.0
 _MOST_LAST_LIVES = 8
@@ -79,8 +79,11 @@ def play(plan: Plan, *, looked_at: bool = False, is_fed: bool = False, is_told: 
         server, world = _serve(plan, Path(folder))
         try:
             beside = _looking(world, plan.seed, outcome, is_fed=is_fed, is_told=is_told)
-            with beside if looked_at else nullcontext():
+            eye = InstrumentsEye(world) if plan.has_instruments else nullcontext()
+            with beside if looked_at else nullcontext(), eye:
                 _Scenario(plan, world, outcome).play()
+            if isinstance(eye, InstrumentsEye):
+                eye.check(outcome.findings)
         finally:
             server.kill()
             server.join()
@@ -138,15 +141,19 @@ def _serve(plan: Plan, folder: Path) -> tuple[Process, World]:
     text = [f'["21-1-{n}"]\nmodel = "coated-li-li"\n' + (bad if n % 2 else "") for n in range(1, 9)]
     cells.write_text("".join(text), encoding="utf-8")
     mine, its = multiprocessing.Pipe(duplex=False)
-    server = _process(_be_server, its, plan.seed, cells, plan.faults)
+    server = _process(_be_server, its, plan, cells)
     address, origin_s, epoch_unix_s = mine.recv()
     chi, switch = mine.recv(), mine.recv()
-    return server, World(
-        folder, int(address.rpartition(":")[2]), chi, switch, SPEED, origin_s, epoch_unix_s, plan.has_a_late_start
+    world = World(
+        folder, int(address.rpartition(":")[2]), chi, switch, plan.speed, origin_s, epoch_unix_s, plan.has_a_late_start
     )
+    if plan.has_instruments:
+        oven, hands, smu = mine.recv(), mine.recv(), mine.recv()
+        world = replace(world, oven=oven, hands=hands, smu=smu)
+    return server, world
 
 
-def _be_server(said: Connection, seed: int, cells: Path, faults: Sequence[Fault]) -> None:
+def _be_server(said: Connection, plan: Plan, cells: Path) -> None:
     def announce(address: str) -> None:
         said.send((address, time.monotonic(), time.time()))
 
@@ -154,13 +161,15 @@ def _be_server(said: Connection, seed: int, cells: Path, faults: Sequence[Fault]
     asyncio.run(
         serve_ct4008(
             port=0,
-            speed=SPEED,
-            seed=seed,
+            speed=plan.speed,
+            seed=plan.seed,
             negative_voltage=True,
             cells_file=cells,
             announce=announce,
             chi=chi,
-            faults=faults,
+            faults=plan.faults,
+            oven=OvenBeside(INSIDE[:1], announce=said.send, announce_hands=said.send) if plan.has_instruments else None,
+            smus=SmusBeside((SMU_MODEL,), announce=said.send) if plan.has_instruments else None,
         )
     )
 
@@ -182,7 +191,7 @@ class _Scenario:
             if self._life(self.plan.lives[-1]) != Exit.OBSERVING:
                 break
             self._pause(2 * SPACED_S)
-        channels = sorted({order.channel for order in self.plan.orders})
+        channels = sorted({order.channel for order in self.plan.orders} - {SMU})
         if self.world.store.exists():
             with Witness(self.world.port) as witness:
                 check(self.world.store, witness, channels, self.outcome.findings)

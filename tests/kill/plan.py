@@ -12,6 +12,10 @@ from tests.chaos.lies import LIES
 
 # After two deaths in ten minutes a start only observes: most restarts are spaced so that they do not count.
 SPACED_S = 620.0
+# Simulated seconds in a real one; where this process decides every few seconds, fewer.
+SPEED, INSTRUMENTS_SPEED = 1500.0, 100.0
+# The channels in the oven of a scenario that has one, and what its runs want.
+INSIDE, WANTED_DEGC = ("21-1-1", "smu-1"), 60.0
 # Real seconds after which a late start has reached the tester.
 LATEST_S = 2.0
 _STARTS = [name for name in FAILPOINTS if name.startswith("start")]
@@ -21,12 +25,16 @@ _COUNTS = {"sample commit open": 12, "samples committed": 12, "steps saved": 6}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them."""
+    """One run that is wanted; with ``measures`` a potentiostat takes a spectrum before its cycles and after them.
+
+    ``degc`` is the temperature that it wants in its oven.
+    """
 
     channel: str
     cycles: int
     half_cycle_s: float
     measures: bool = False
+    degc: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,22 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scenario: what is ordered, and the lives up to the last, which nobody ends. ``faults`` spoil the wire."""
+    """A scenario: what is ordered, and the lives up to the last, which nobody ends. ``faults`` spoil the wire.
+
+    ``has_instruments``: an oven is around a channel of the rack and a source meter, which stands beside it.
+    """
 
     seed: int
     orders: tuple[Order, ...]
     lives: tuple[Life, ...]
     bad_contact: bool = False
     faults: tuple[Fault, ...] = ()
+    has_instruments: bool = False
+
+    @property
+    def speed(self) -> float:
+        """Return the simulated seconds in a real one: a source meter is driven by the process that is killed."""
+        return INSTRUMENTS_SPEED if self.has_instruments else SPEED
 
     @property
     def has_a_late_start(self) -> bool:
@@ -73,6 +90,32 @@ def plan(seed: int) -> Plan:
         lives[0] = Life(f"{random.choice(_STARTS)}:{random.randint(1, len(channels))}", 1.0, SPACED_S)
     last, is_bad = Life(attended=random.random() < 0.5), random.random() < 0.15
     return Plan(seed, tuple(orders), (*lives, last), is_bad, tuple(_faults(random)))
+
+
+def plan_with_instruments(seed: int) -> Plan:
+    """Make a scenario of a seed with runs in an oven, on the rack and on a source meter, and one outside."""
+    random = Random(f"kill instruments/{seed}")
+    orders = (
+        Order(INSIDE[0], random.randint(1, 2), 600.0, degc=WANTED_DEGC),
+        Order(INSIDE[1], random.randint(1, 3), 120.0, degc=WANTED_DEGC if random.random() < 0.7 else None),
+        *([Order("21-1-2", 1, 600.0)] if random.random() < 0.3 else []),
+    )
+    lives = [_driving_life(random) for _ in range(random.randint(3, 6))]
+    return Plan(seed, orders, (*lives, Life(attended=random.random() < 0.7)), has_instruments=True)
+
+
+def _driving_life(random: Random) -> Life:
+    """Draw a life that ends while an oven is ordered or soaks, at a failpoint, or while cells are driven."""
+    name = random.choice([*_STARTS, "sample commit open", "samples committed", "steps saved"])
+    name = name if random.random() < 0.4 else ""
+    killed_after_s = random.choice((random.uniform(0.3, 1.0), random.uniform(0.5, 9.0), random.uniform(9.0, 16.0)))
+    return Life(
+        failpoint=f"{name}:{random.randint(1, 3)}" if name else "",
+        killed_after_s=20.0 if name else killed_after_s,
+        attended=random.random() < 0.7,
+        stop_after_s=random.uniform(0.0, 900.0) if random.random() < 0.1 else None,
+        holds=random.random() < 0.5,
+    )
 
 
 def _faults(random: Random) -> Iterator[Fault]:

@@ -1,0 +1,116 @@
+"""Keeps what an audit finds in a file as it finds it, so that an audit of days outlives a power cut and goes on.
+
+One JSON object a line: what an audit looked at, then each finding with its evidence and the records before it::
+
+    {"audit of": "bench.toml", "began_unix_s": 1767225600.0}
+    {"channel": "21-1-3", "test": 7, "barcode": "cell_3", "kind": "records missing", "since_unix_s": 1767229200.0, ...}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from drivers.errors import SettingsError
+from orchestrator.audit.kinds import AuditFinding, AuditKind, Seen
+
+_BEGIN = "audit of"
+
+Key = tuple[str, int, AuditKind]
+
+
+def _key(finding: AuditFinding) -> Key:
+    return finding.channel, finding.test_id, finding.seen.kind
+
+
+class KeptFindings:
+    """The findings of one file; ``earlier`` are those of audits before this one, ``began_unix_s`` when the first began.
+
+    ``trouble`` says why a finding is not in the file; empty while all are.
+    """
+
+    def __init__(self, path: Path, bench: str, now_unix_s: float) -> None:
+        """Read a file, which need not be there yet, and note another audit in it.
+
+        Raises SettingsError for a file that is another's, or cannot be written.
+        """
+        self.began_unix_s = now_unix_s
+        self.trouble = ""
+        self._path = path
+        try:
+            self.earlier = self._read()
+            self._add({_BEGIN: bench, "began_unix_s": now_unix_s})
+        except OSError as err:
+            raise SettingsError(f"{path} cannot keep what an audit finds: {err.strerror or err}") from err
+        self._known = {_key(found) for found in self.earlier}
+
+    def _read(self) -> tuple[AuditFinding, ...]:
+        if not self._path.exists():
+            return ()
+        whole = self._path.read_bytes()
+        # What a power cut has left of a line is none; the next one begins behind the last whole line.
+        lines = whole[: whole.rfind(b"\n") + 1].splitlines()
+        try:
+            rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
+            if whole and (not rows or _BEGIN not in rows[0]):
+                raise ValueError("it does not begin as one")
+            earlier = tuple(_finding(row) for row in rows if _BEGIN not in row)
+            begins = [float(row["began_unix_s"]) for row in rows if _BEGIN in row]
+            self.began_unix_s = min([self.began_unix_s, *begins])
+        except (ValueError, KeyError, TypeError) as err:
+            raise SettingsError(
+                f"{self._path} is no file that an audit keeps its findings in ({err}); name another one"
+            ) from err
+        if len(whole) > sum(len(line) + 1 for line in lines):
+            os.truncate(self._path, whole.rfind(b"\n") + 1)
+        return earlier
+
+    def keep(self, found: Sequence[AuditFinding]) -> None:
+        """Write what is not in the file yet, to the disk; a disk that takes nothing is told by ``trouble``."""
+        for finding in found:
+            if _key(finding) in self._known:
+                continue
+            try:
+                self._add(_row(finding))
+            except OSError as err:
+                self.trouble = f"{self._path} does not take what is found: {err.strerror or err}"
+            else:
+                self._known.add(_key(finding))
+
+    def merged(self, found: Sequence[AuditFinding]) -> list[AuditFinding]:
+        """Return the findings of the file and those of now: of one that both have, the first, and how often in all."""
+        both = {_key(it): it for it in self.earlier}
+        for finding in found:
+            before = both.get(_key(finding))
+            both[_key(finding)] = finding if before is None else replace(before, times=before.times + finding.times)
+        return list(both.values())
+
+    def _add(self, row: Mapping[str, object]) -> None:
+        with self._path.open("ab") as file:
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _row(it: AuditFinding) -> dict[str, object]:
+    return {
+        "channel": it.channel,
+        "test": it.test_id,
+        "barcode": it.barcode,
+        "kind": it.seen.kind.value,
+        "since_unix_s": it.seen.since_unix_s,
+        "sentence": it.seen.sentence,
+        "evidence": dict(it.seen.evidence),
+        "times": it.times,
+        "around": it.around,
+    }
+
+
+def _finding(row: Mapping[str, Any]) -> AuditFinding:
+    seen = Seen(AuditKind(row["kind"]), float(row["since_unix_s"]), str(row["sentence"]), dict(row["evidence"]))
+    around = tuple((float(at_s), float(volts)) for at_s, volts in row["around"])
+    return AuditFinding(str(row["channel"]), int(row["test"]), str(row["barcode"]), seen, int(row["times"]), around)
