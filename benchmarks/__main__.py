@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import partial
 
 from benchmarks import (
+    analysis,
     audit,
     backfill,
     channel_hours,
@@ -19,6 +20,7 @@ from benchmarks import (
     decisions,
     demo,
     door,
+    export,
     feed,
     guards,
     help_start,
@@ -35,6 +37,7 @@ from benchmarks import (
     spectra,
     time_left,
     whole_path,
+    wires,
 )
 from benchmarks.figures import Figure, Size, conditions, table
 
@@ -46,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "rack": rack.measure,
     "listeners": listeners.measure,
     "reader": reader.measure,
+    "export": export.measure,
     "door": door.measure,
     "lookers": lookers.measure,
     "feed": feed.measure,
@@ -54,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "softshort": softshort.measure,
     "shorts": shorts.measure,
     "audit": audit.measure,
+    "analysis": analysis.measure,
     "guards": guards.measure,
     "limits": limits.measure,
     "spectra": spectra.measure,
@@ -61,6 +66,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "timeleft": time_left.measure,
     "cutoffs": cutoffs.measure,
     "decisions": decisions.measure,
+    "wires": wires.measure,
     "help": help_start.measure,
     "import": import_start.measure,
 }

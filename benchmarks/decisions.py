@@ -92,7 +92,7 @@ def _one_core() -> Iterator[None]:
 def _settings(addresses: Sequence[tuple[str, int]]) -> SmuSettings:
     units = tuple(
         SmuUnitSettings(
-            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", idn_pattern="MODEL"
+            channel=f"smu-{number}", model=MODEL, resource=f"TCPIP::{host}::{port}::SOCKET", idn_pattern=",4"
         )
         for number, (host, port) in enumerate(addresses, 1)
     )
@@ -164,6 +164,7 @@ def _bare(settings: SmuSettings, duration_s: float) -> Loop:
     manager = pyvisa.ResourceManager("@py")
 
     def ask(resource: str) -> None:
+        """Ask one instrument until the end."""
         opened = manager.open_resource(resource, read_termination="\n", write_termination="\n")
         begin.wait()
         due_s = time.perf_counter()

@@ -37,6 +37,7 @@ def _simulator(model: SmuModel) -> Any:  # noqa: ANN401 - of another program
     kept, theirs = {"*ESR": "0"}, simulator.command
 
     def command(key: str, argument: str) -> str | None:
+        """Carry out one command as theirs does, None where it has no answer."""
         try:
             answer: str | None = theirs(key, argument)
         except _Undefined:

@@ -190,6 +190,7 @@ def _targets() -> Iterator[_Targets]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            """Take a notice."""
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             there.got.append((time.monotonic(), self.path.lstrip("/"), body))
             try:

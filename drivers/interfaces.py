@@ -280,6 +280,14 @@ class RehearsesLoading(Protocol):
 
 
 @runtime_checkable
+class ForeseesHostLoss(Protocol):
+    """A tester whose programs differ in what a cell sees when this computer dies: ``host_loss`` says the worst."""
+
+    def host_loss_in(self, channel: str, program: Program) -> tuple[HostLoss, str]:
+        """Return the behaviour in the worst step of a program, and what the cell then sees, as a clause."""
+
+
+@runtime_checkable
 class ChannelLamps(Protocol):
     """A tester that has a lamp at each channel, by which a person finds the holder."""
 

@@ -11,8 +11,9 @@ import pytest
 from drivers.interfaces import Sample
 from orchestrator.report.journal_page import Page, width_mm
 from orchestrator.report.picture_choices import ChosenCycles, Over, usual_cycles
+from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_curves import CapacityUnit, MarkKind, capacity_unit, marks_of, over_capacity, over_time
-from orchestrator.report.run_pictures import NothingToDraw, PictureOrder, draw_runs, usual_over
+from orchestrator.report.run_pictures import draw_runs, usual_over
 from orchestrator.report.thinning import kept_rows
 from orchestrator.report.voltage_axis import stretched_by
 from orchestrator.store import Store, open_store

@@ -33,6 +33,11 @@ UNIT = {
         ({"resource": "TCPIP::user@host::5025::SOCKET"}, "@"),
         ({"channel": "smu 1"}, "letters, digits and dashes"),
         ({"idn_pattern": "("}, "regular expression"),
+        ({"idn_pattern": ".*"}, "also fits other instruments"),
+        ({"idn_pattern": "MODEL 2450"}, "put the serial number into it"),
+        ({"reply_timeout_s": 61.0}, "longer than 60 s"),
+        ({"connect_timeout_s": 3600.0}, "longer than 60 s"),
+        ({"reply_timeout_s": 5.0}, "no time for a second within decision_timeout_s"),
         ({"voltage_low_v": 5.0}, "below voltage_high_v"),
         ({"voltage_high_v": 100.0}, "20"),
         ({"largest_current_a": 2.0}, "largest_current_a"),
@@ -83,6 +88,8 @@ def test_the_first_look_is_above_every_cell_of_a_channel() -> None:
     with pytest.raises(ValueError, match=r"cell_voltage_most_v: smu-1 goes to 10 V, and .* expects 5 V at most"):
         SmuSettings.model_validate({"units": [unit]})
     assert SmuSettings.model_validate({"units": [unit], "cell_voltage_most_v": 10.0}).cell_voltage_most_v == 10.0
+    with pytest.raises(ValueError, match=r"20.1 V, and no more than 20 V are used: 19.5 V at most"):
+        SmuSettings.model_validate({"units": [unit], "cell_voltage_most_v": 19.6})
 
 
 def test_an_instrument_that_is_too_slow_for_the_decisions_is_refused() -> None:

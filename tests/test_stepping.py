@@ -13,24 +13,31 @@ from drivers.errors import CannotRun, RecordsLost
 from drivers.interfaces import ChannelState, EndReason, HostLoss, Sample
 from drivers.memory import Memory
 from drivers.stepping.drives import SegmentDrives, keeps_preparation
+from orchestrator.bench.preflight import PreflightSettings
+from orchestrator.checks import CheckName, Outcome
 from orchestrator.judging.steps import end_reason
 from orchestrator.measuring import tester_off
+from orchestrator.preflight.common import program_checks
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store
+from protocols import CellKind
 from protocols.current_sign import Direction
 from protocols.program import (
     CcCv,
+    CellFacts,
     ConstantCurrent,
     ConstantVoltage,
     CyclingSegment,
     Loop,
+    Program,
     Record,
     Rest,
     Until,
     VoltageBand,
 )
+from protocols.usual_bands import BANDS
 from tests.memory_source import Capacitor
 from tests.rig import li_li_program
 from tests.stepped_rig import (
@@ -250,10 +257,34 @@ async def test_what_nobody_knows_without_this_computer_is_refused_unattended() -
     assert rides.unknown_steps(SOURCE, until_time) == [1]
 
 
+@pytest.mark.parametrize(
+    ("until", "rides", "loss", "words"),
+    [
+        (Until(voltage_v=3.8), HostLoss.RIDES_ON, HostLoss.RIDES_ON, "holds the cell at the voltage of its step"),
+        (Until(time_s=60.0), HostLoss.RIDES_ON, HostLoss.UNKNOWN, "is not known: current may flow on"),
+        (Until(time_s=60.0), HostLoss.STOPS, HostLoss.STOPS, "switches its output off"),
+    ],
+)
+async def test_loss_of_this_computer_is_told_for_the_program(
+    until: Until, rides: HostLoss, loss: HostLoss, words: str
+) -> None:
+    """A check warns of what nobody knows of this very program, not of what another one would do to the same channel."""
+    made = segment(ConstantCurrent(1e-4, until, CEILING), limits=FULL)
+    program = Program("told", "", CellFacts("bare-lfp", CellKind.LFP), (made,))
+    async with open_stepped_rig(LFP, rides=rides, accept_unknown_host_loss=True) as rig:
+        told, seen = rig.tester.host_loss_in(SOURCE, program)
+        assert (told, words in seen) == (loss, True)
+        checks = program_checks(RunRequest(program, SOURCE, ""), rig.tester, [], BANDS, PreflightSettings())
+    (check,) = [it for it in checks if it.check is CheckName.DURATION]
+    assert (check.outcome is Outcome.WARN, words in check.sentence) == (loss is HostLoss.UNKNOWN, True)
+
+
 def test_settings_that_would_lose_decisions_are_refused() -> None:
     """An interval near the time after which a decision counts as lost is an error of the bench file."""
     with pytest.raises(ValidationError, match="half of decision_timeout_s"):
         MemorySettings(cells={SOURCE: "bare-lfp"}, interval_s=0.6)
+    with pytest.raises(ValidationError, match="for 3600 s an output would stay on that nobody decides about"):
+        MemorySettings(cells={SOURCE: "bare-lfp"}, decision_timeout_s=3600.0)
 
 
 def test_order_with_another_limit_is_prepared_anew() -> None:

@@ -72,7 +72,6 @@ async def test_a_whole_test_comes_back_row_for_row(rig: Rig) -> None:
     assert len(await rig.tester.event_log(identity)) > 3
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("fault", MENDABLE, ids=names)
 @pytest.mark.parametrize("command", READS)
 async def test_a_spoiled_reply_to_a_read_changes_nothing(rig: Rig, fault: Fault, command: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
+from drivers.errors import BadReply, ConnectionFailed, NoReply
 from drivers.temperatures import TemperatureProbe
 from drivers.thermometer import LineThermometer, ThermometerSettings
 from drivers.thermometer.text import LineReader
@@ -118,36 +118,6 @@ async def test_old_lines_are_not_the_present_temperature() -> None:
     await thermometer.close()
 
 
-@pytest.mark.parametrize("request_", ["", "READ?"])
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(Spoil.BYTE_BY_BYTE, "line", times=3),
-        Fault(Spoil.CUT, "line", at=4),
-        Fault(Spoil.CLOSED, "line"),
-        Fault(Spoil.LATE, "line", seconds=3.0),
-        Fault(Spoil.SILENT, "line", times=3),
-        Fault(Spoil.GARBAGE_BEFORE, "line", filler=b"\xff\x00\r\n"),
-    ],
-    ids=lambda one: one.spoil.value,
-)
-async def test_spoiled_line_is_an_error_or_right(fault: Fault, request_: str) -> None:
-    """A line that is cut, late or garbled is a named error, the next reading is right."""
-    logger = _logger(request=request_)
-    thermometer = _thermometer(logger, request=request_)
-    await thermometer.open()
-    logger.wire.spoil(fault)
-    for _ in range(6):
-        try:
-            readings = await thermometer.read()
-        except ConnectionFailed:
-            await asyncio.sleep(0.01)
-        else:
-            assert [one.temperature_degc for one in readings.values()] == [59.8, 60.4]
-    assert [one.temperature_degc for one in (await thermometer.read()).values()] == [59.8, 60.4]
-    await thermometer.close()
-
-
 async def test_identity_is_asked_before_anything_is_believed() -> None:
     """Fault A02: another logger behind the port is told by what it calls itself."""
     wanted = {"identify": "*IDN?", "identity": "42"}
@@ -183,17 +153,6 @@ async def test_silent_instrument_is_left_alone_for_a_while() -> None:
     assert loop.time() == since_s
     await asyncio.sleep(11)
     assert (await thermometer.read())["oven"].temperature_degc == 60.4
-    await thermometer.close()
-
-
-async def test_line_that_breaks_is_named() -> None:
-    """A logger whose adapter is pulled out is a closed line, not a temperature."""
-    logger = _logger(request="R")
-    thermometer = _thermometer(logger, request="R")
-    await thermometer.open()
-    logger.wire.spoil(Fault(Spoil.CLOSED, "line"))
-    with pytest.raises(LinkClosed):
-        await thermometer.read()
     await thermometer.close()
 
 

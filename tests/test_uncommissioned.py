@@ -13,6 +13,7 @@ from orchestrator.store import Store
 from tests.api_client import ORDER, answered, client_of
 from tests.bench_files import bench_file
 from tests.command_line import cellrig
+from tests.oven_rig import settings_of
 from tests.preflight_rig import plan, planned
 from tests.rig import Rig
 
@@ -51,3 +52,9 @@ def test_instrument_without_a_commissioning_says_what_a_person_does() -> None:
     (other,) = uncommissioned([Other(), Other()], PreflightSettings())
     assert "by hand, then write [preflight.commissioned.other]" in other
     assert uncommissioned([settings], PreflightSettings(warn_uncommissioned=False)) == []
+
+
+def test_oven_that_was_never_tried_is_told_with_its_own_command() -> None:
+    """An oven is tried without cells, not on a resistor; the sentence has its command, which needs no channel."""
+    (told,) = uncommissioned([settings_of(name="oven-60")], PreflightSettings())
+    assert told == "oven-60 was never tried without cells here: cellrig commission oven --bench FILE"

@@ -172,5 +172,8 @@ def wrong_of(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
 async def missed(flips: Flips) -> tuple[list[str], float]:
     """Commission one source meter; return what was not found or is left on, and the largest current."""
     there = MeterAtHand(flips)
-    wrong = wrong_of(flips, await there.commissioned())
+    asked = await there.commissioned()
+    wrong = wrong_of(flips, asked)
+    if len(asked) < len(QUESTIONS):
+        wrong.append(f"it ends behind {asked[-1].question}")
     return wrong + (["its output is on"] if there.output_on else []), there.resistor.most_a

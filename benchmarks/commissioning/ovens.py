@@ -231,9 +231,14 @@ def wrong_of(points: Mapping[str, Any], asked: Sequence[Asked]) -> list[str]:
 async def missed(flips: Flips) -> tuple[list[str], float]:
     """Commission one oven; return what was not found or is left set otherwise, and the hottest that its air was."""
     there = OvenAtHand(flips)
-    wrong = wrong_of(flips, await there.commissioned())
+    asked = await there.commissioned()
+    wrong = wrong_of(flips, asked)
+    if len(asked) < len(questions(WARMEST_DEGC)):
+        wrong.append(f"it ends behind {asked[-1].question}")
     if there.oven.highest_order_degc > WARMEST_DEGC:
         wrong.append(f"{there.oven.highest_order_degc:g} degC were ordered")
-    if there.oven.target_degc != SAFE_DEGC or there.oven.is_standby:
+    # Where nobody speaks any more, a remote set point runs out, and the stored one counts.
+    is_safe = there.oven.target_degc == SAFE_DEGC or (there.oven.remote_has_failed and falls_back(flips))
+    if not is_safe or there.oven.is_standby:
         wrong.append(f"it is left at {there.oven.target_degc:g} degC")
     return wrong, there.oven.hottest_degc

@@ -22,7 +22,6 @@ from zoneinfo import ZoneInfo
 from drivers.errors import (
     BadReply,
     CannotRun,
-    ChannelTaken,
     ConnectionFailed,
     DriverError,
     NotConfirmed,
@@ -46,6 +45,7 @@ from drivers.interfaces import (
 from drivers.neware import record_columns, replies, step_folder, stepfile, versions, wire
 from drivers.neware.client import NewareClient
 from drivers.neware.settings import NewareSettings
+from drivers.neware.whose_test import OtherRack, is_ours, must_be_ours, must_be_the_rack
 from protocols.channel_envelope import ChannelEnvelope, problems
 from protocols.program import CyclingSegment, Limits, Program, Record, Rest, Until, VoltageBand
 
@@ -108,7 +108,9 @@ class NewareTester:
         told = await self.client.ask(wire.getdevinfo())
         found = replies.devices(told)
         self._versions = versions.versions(told)
-        self._addresses |= {address.channel: address for address in found}
+        named = {address.channel: address for address in found}
+        must_be_the_rack(self._addresses, named)
+        self._addresses |= named
         if not found:
             raise ConnectionFailed("BTS Client answers but sees no hardware; check the middle machine and 'Reset Map'")
 
@@ -167,7 +169,9 @@ class NewareTester:
         live = await self._read(ask_live, lambda root, last: replies.live(root, addresses, in_part=last))
         files = await self._read(ask_files, lambda root, last: replies.data_files(root, addresses, in_part=last))
         found = [replies.channel_status(*of) for of in zip(channels, live, files, strict=True)]
-        self._is_one_absent = any(status.state is ChannelState.ABSENT for status in found)
+        was_absent, self._is_one_absent = self._is_one_absent, any(it.state is ChannelState.ABSENT for it in found)
+        if self._is_one_absent and not was_absent:
+            await self.open()
         return {status.channel: status for status in found}
 
     async def _read(self, request: wire.Request, values: Callable[[ET.Element, bool], T]) -> T:
@@ -231,7 +235,10 @@ class NewareTester:
                 said = "BTS refused"
         except (OutcomeUnknown, BadReply) as err:
             said = str(err)
-        found = await self._watch(channel, lambda s: s.barcode == barcode and s.test_id != before.test_id)
+        try:
+            found = await self._watch(channel, lambda s: s.barcode == barcode and s.test_id != before.test_id)
+        except OtherRack as err:
+            raise OutcomeUnknown(f"start of {barcode!r} on {channel}: {said}; {err}") from err
         if found is None and said == "BTS refused":
             raise Refused(f"BTS refused to start {program.location} on {channel}; its own client log has the reason")
         if found is None:
@@ -245,6 +252,8 @@ class NewareTester:
         while True:
             try:
                 status = (await self.status([channel]))[channel]
+            except OtherRack:
+                raise
             except (ConnectionFailed, Refused) as err:
                 # Refused: a new connection's log-in. What a command did may still be seen on the next one.
                 logger.warning("channel %s: %s", channel, err)
@@ -262,14 +271,20 @@ class NewareTester:
         wrong status must not keep a cell under current. Raises NotConfirmed when no rung helped, or when the channel
         runs somebody else's test: then a person must look. Zero current cannot be measured here.
         """
+        try:
+            await self._stop(identity)
+        except OtherRack as err:
+            raise NotConfirmed(f"channel {identity.channel} could not be stopped: {err}") from err
+
+    async def _stop(self, identity: TestIdentity) -> None:
         channel = identity.channel
         for rung in (self._plain_stop, self._stop_anew, self._goto_end, self._rest_and_end):
             status = await self._watch(channel, lambda _: True)
             if status is not None and not status.state.is_at_rest and status.state is not ChannelState.ABSENT:
-                _must_be_ours(status, identity)
+                must_be_ours(status, identity)
             # A channel that cannot be seen (ABSENT) may well go on by itself.
             is_at_rest = status is not None and status.state.is_at_rest
-            if not is_at_rest or (rung == self._plain_stop and _is_ours(status, identity)):
+            if not is_at_rest or (rung == self._plain_stop and is_ours(status, identity)):
                 try:
                     await rung(identity)
                 except Refused as err:
@@ -382,18 +397,3 @@ class NewareTester:
         except KeyError:
             known = ", ".join(self._addresses) or "none yet: open the tester first"
             raise SettingsError(f"there is no channel {channel!r} on {self.name}; it has {known}") from None
-
-
-def _is_ours(status: ChannelStatus | None, identity: TestIdentity) -> bool:
-    """Return whether anything on the channel is our test's: one of both may be a wrong reply."""
-    return status is not None and (status.barcode == identity.barcode or status.test_id == identity.test_id)
-
-
-def _must_be_ours(status: ChannelStatus, identity: TestIdentity) -> None:
-    # Both: a person may start a program of ours again at the tester, under its barcode.
-    if (status.barcode, status.test_id) == (identity.barcode, identity.test_id):
-        return
-    shown = f"channel {status.channel} runs {status.barcode!r}, test {status.test_id}"
-    words = f"{shown}, not {identity.barcode!r}, test {identity.test_id}: left alone"
-    # Where one of both is ours, one of both may be a wrong reply: our test may well go on.
-    raise NotConfirmed(words) if _is_ours(status, identity) else ChannelTaken(words)

@@ -67,14 +67,15 @@ class ModbusLink:
         try:
             await first_answering(await self._lines(), met)
         except BaseException:
-            await self.drop()
+            # A wrong answer may be a late one: the right one is then on its way, and everything one question late.
+            await self.drop(after_fault=True)
             raise
         return True
 
-    async def drop(self) -> None:
-        """Close the line, so that the next use opens it anew."""
+    async def drop(self, *, after_fault: bool = False) -> None:
+        """Close the line, so that the next use opens it anew; after a fault what is on its way is dropped first."""
         line, self._line = self._line, None
-        self._has_failed |= self._unread
+        self._has_failed |= self._unread or after_fault
         self._unread = False
         if line is not None:
             await line.close()
@@ -95,7 +96,7 @@ class ModbusLink:
         except ConnectionFailed as err:
             # A gateway that says that a unit is silent is in step itself.
             if self._unread or not isinstance(err, NoReply):
-                await self.drop()
+                await self.drop(after_fault=True)
             raise
         finally:
             self._last_s = asyncio.get_running_loop().time()

@@ -188,7 +188,7 @@ class ModbusOven:
                 values = await self._controller.values()
             except ConnectionFailed as err:
                 if not isinstance(err, NoReply):
-                    await self._link.drop()
+                    await self._link.drop(after_fault=True)
                 logger.info("%s: reading failed, attempt %d: %s", self.name, attempt, err)
                 if attempt == attempts:
                     self._controller.pauses.failed(err)
@@ -320,7 +320,7 @@ class ModbusOven:
             await self._controller.connect(at_once=True)
             there = await self._controller.value_at(readback)
         except (ConnectionFailed, RefusedByUnit) as err:
-            await self._link.drop()
+            await self._link.drop(after_fault=True)
             raise OutcomeUnknown(
                 f"{self.name}: {what} {value:g} was sent and cannot be read back: {err}{lost}; look at its display"
             ) from err

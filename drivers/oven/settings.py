@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -113,6 +113,8 @@ class OvenSettings(TableSettings):
     back to its own. ``most_writes_per_day`` is of those into memory. After a failure an oven is asked again after
     ``reconnect_first_s``, twice that, and so on up to ``reconnect_longest_s``.
     """
+
+    commissioned_as: ClassVar[str] = "oven"
 
     name: str = Field(pattern=INSTRUMENT_NAME)
     model: str = ""

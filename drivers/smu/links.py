@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 _CHUNK = 4096
 _CLOSE_S = 1.0
 _SHOWN = 80
+
+
+class Unreachable(ConnectionFailed):
+    """No connection was made at all."""
 
 
 class Link(Protocol):
@@ -43,6 +48,16 @@ class Link(Protocol):
     async def close(self) -> None:
         """Close the port, waiting at most a second; it may be open, half open or closed already."""
 
+    async def set_aside(self) -> None:
+        """Part with a connection that has lost a reply: it can still be shouted at while another is opened."""
+
+    async def let_go(self) -> None:
+        """Close the connection that was set aside, if there is one."""
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether a connection is set aside, whose far end is known."""
+
     async def free(self) -> bool:
         """Make a closed port usable again that holds on to a client that died; False where nothing can be done."""
 
@@ -56,7 +71,34 @@ class Link(Protocol):
         """Free an instrument that takes no commands, where the link can; a raw socket cannot."""
 
     def shout(self, line: str) -> None:
-        """Send an order at once, from any thread, without waiting for anything; no reply to it is read."""
+        """Send an order at once, from any thread, without waiting for anything; no reply to it is read.
+
+        It goes to the connection that was set aside, where there is one.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A connection: its writer, what it brings, and its socket for other threads, where there is one."""
+
+    writer: asyncio.StreamWriter
+    received: _Received
+    socket: socket.socket | None
+
+    def end(self) -> None:
+        """Take nothing more: what an old connection still brings is no answer on the next."""
+        name = self.received.name
+        self.received.fault = self.received.fault or LinkClosed(f"{name} is closed")
+
+    async def close(self) -> None:
+        """Close both directions, waiting at most a second."""
+        self.end()
+        if self.socket is not None:
+            self.socket.close()
+        self.writer.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self.received.over.wait()
 
 
 class StreamLink:
@@ -74,30 +116,33 @@ class StreamLink:
         self.name = name
         self._connect, self._free = connect, free
         self._line_end = line_end
-        self._writer: asyncio.StreamWriter | None = None
-        self._socket: socket.socket | None = None
-        self._received: _Received | None = None
+        self._way: _Way | None = None
+        self._aside: _Way | None = None
         self._answer: asyncio.Future[str] | None = None
         self._late = Alarm(self._give_up)
 
     @property
     def keeps_time(self) -> bool:
         """Whether there is a real socket, which a thread can write to."""
-        return self._socket is not None
+        return self._way is not None and self._way.socket is not None
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether a connection is set aside."""
+        return self._aside is not None
 
     async def open(self) -> None:
         """Connect, and begin to take lines."""
         try:
             reader, writer = await self._connect()
         except OSError as err:
-            raise ConnectionFailed(
+            raise Unreachable(
                 f"nobody answers at {self.name} ({err.strerror or err}): is it switched on, its network cable plugged "
                 "in, and no other program connected to it?"
             ) from err
-        self._writer = writer
         own = writer.get_extra_info("socket")
-        self._socket = None if own is None else own.dup()
-        self._received = received = _Received(self.name, self._take)
+        received = _Received(self.name, self._take)
+        self._way = _Way(writer, received, None if own is None else own.dup())
         writer.transport.set_protocol(received)
         # What came before that, or the end of the line, is in the reader.
         with contextlib.suppress(TimeoutError):
@@ -106,19 +151,23 @@ class StreamLink:
 
     async def close(self) -> None:
         """Close both directions."""
-        received, self._received = self._received, None
-        writer, self._writer = self._writer, None
-        own, self._socket = self._socket, None
+        way, self._way = self._way, None
         self._late.close()
-        if own is not None:
-            own.close()
-        if writer is not None and received is not None:
-            # What an old connection still brings is no answer on the next.
-            received.fault = received.fault or LinkClosed(f"{self.name} is closed")
-            writer.close()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_CLOSE_S):
-                    await received.over.wait()
+        if way is not None:
+            await way.close()
+
+    async def set_aside(self) -> None:
+        """Keep the present way in the place of one that was kept before; nothing that it brings is taken any more."""
+        if self._way is not None:
+            await self.let_go()
+            self._aside, self._way = self._way, None
+            self._aside.end()
+
+    async def let_go(self) -> None:
+        """Close what was kept."""
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            await aside.close()
 
     async def free(self) -> bool:
         """Visit the port that makes the instrument let go, where the settings name one."""
@@ -152,19 +201,20 @@ class StreamLink:
     def shout(self, line: str) -> None:
         """Write to the socket beside the loop; a line that was cut off is ended first."""
         data = f"\n{line}{self._line_end}".encode("ascii")
-        if self._socket is not None:
+        way = self._aside or self._way
+        if way is not None and way.socket is not None:
             with contextlib.suppress(OSError):
-                self._socket.send(data)
-        elif self._writer is not None:
-            self._writer.write(data)
+                way.socket.send(data)
+        elif way is not None:
+            way.writer.write(data)
 
     def _write(self, line: str) -> None:
-        if self._writer is None or self._received is None:
+        if self._way is None:
             raise LinkClosed(f"{self.name} is not open")
-        if self._received.fault is not None:
-            raise self._received.fault
+        if self._way.received.fault is not None:
+            raise self._way.received.fault
         logger.debug("%s -> %s", self.name, line)
-        self._writer.write((line + self._line_end).encode("ascii"))
+        self._way.writer.write((line + self._line_end).encode("ascii"))
 
     def _take(self, got: str | ConnectionFailed) -> bool:
         """Answer the question that waits by a line or a fault; returns whether one did."""
@@ -190,7 +240,7 @@ class _Received(asyncio.Protocol):
     def __init__(self, name: str, take: Callable[[str | ConnectionFailed], bool]) -> None:
         self.fault: ConnectionFailed | None = None
         self.over = asyncio.Event()
-        self._name, self._take = name, take
+        self.name, self._take = name, take
         self._framer = LineFramer()
 
     def take_early(self, data: bytes) -> None:
@@ -207,22 +257,20 @@ class _Received(asyncio.Protocol):
         try:
             lines = self._framer.feed(data)
             if len(lines) > 1 or (lines and self._framer.pending):
-                raise BadReply(f"{self._name} sent {data[:_SHOWN]!r} where one line belongs")
+                raise BadReply(f"{self.name} sent {data[:_SHOWN]!r} where one line belongs")
             for line in lines:
                 if not self._take(text := text_of(line)):
-                    raise BadReply(f"{self._name} sent {text!r}, which nobody asked for")
+                    raise BadReply(f"{self.name} sent {text!r}, which nobody asked for")
         except BadReply as err:
             self._break(err)
 
     def eof_received(self) -> None:
         """End the connection."""
-        self._break(
-            LinkClosed(f"{self._name} closed the connection; {self._framer.pending} bytes of a reply were left")
-        )
+        self._break(LinkClosed(f"{self.name} closed the connection; {self._framer.pending} bytes of a reply were left"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that nothing comes any more."""
-        self._break(LinkClosed(f"the line to {self._name} broke: {exc}" if exc else f"{self._name} is closed"))
+        self._break(LinkClosed(f"the line to {self.name} broke: {exc}" if exc else f"{self.name} is closed"))
         self.over.set()
 
     def _break(self, fault: ConnectionFailed) -> None:

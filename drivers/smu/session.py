@@ -1,7 +1,8 @@
 """The conversation with one source meter: one question at a time, its identity first, and the rule after a fault.
 
 After a time-out, a cancelled call or a reply of another shape the line is spoiled: the tail of that reply would be the
-next one, without an error (decision 32). It is closed, opened, and asked who is there before anything else is sent.
+next one, without an error (decision 32). Another is opened, and asked who is there before anything else is sent. The
+spoiled one is kept until that has succeeded, since an order to switch off may still go through it (decision 38).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import asyncio
 import logging
 import re
 
-from drivers.errors import BadReply, ConnectionFailed, NoReply
-from drivers.smu.links import Link
+from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply
+from drivers.smu.links import Link, Unreachable
 from drivers.smu.settings import SmuUnitSettings
 from drivers.smu.wire import ErrorEntry, error_entry, identity
 
@@ -56,38 +57,65 @@ class Session:
         """
         if self._is_whole and not clear:
             return
-        try:
-            await self._connect(clear=clear)
-        except OtherInstrument:
-            raise
-        except ConnectionFailed:
-            if not await self.link.free():
+        if self._is_identified and self.link.is_bound:
+            await self.link.set_aside()
+        self._is_whole = self._is_identified = False
+        remedies = [self._let_in, self._freed]
+        while True:
+            try:
+                await self._connect(clear=clear)
+            except OtherInstrument:
                 raise
-            await self._connect(clear=clear)
+            except ConnectionFailed as err:
+                while remedies and not await remedies[0](err):
+                    del remedies[0]
+                if not remedies:
+                    raise
+                del remedies[0]
+            else:
+                return
+
+    async def _let_in(self, err: ConnectionFailed) -> bool:
+        """Give up what was set aside, where it may be why no other is let in; return whether there was one."""
+        is_refused = isinstance(err, LinkClosed | Unreachable)
+        if not (is_refused and self.link.has_aside):
+            return False
+        await self.link.let_go()
+        return True
+
+    async def _freed(self, _: ConnectionFailed) -> bool:
+        return await self.link.free()
 
     async def _connect(self, *, clear: bool) -> None:
-        await self.drop()
+        await self.link.close()
         timeout_s = self._settings.connect_timeout_s
         try:
             async with asyncio.timeout(timeout_s):
                 await self.link.open()
         except TimeoutError as err:
-            await self.drop()
+            await self.link.close()
             raise NoReply(f"{self.link.name} did not open within {timeout_s:g} s") from err
         try:
             if clear:
                 await self.link.clear()
             await self._identify()
         except BaseException:
-            await self.drop()
+            await self.link.close()
             raise
+        await self.link.let_go()
         self._is_whole = self._is_identified = True
         self.connects += 1
 
     async def drop(self) -> None:
         """Close the line, so that the next use opens it anew."""
         self._is_whole = self._is_identified = False
+        await self.link.let_go()
         await self.link.close()
+
+    @property
+    def can_shout(self) -> bool:
+        """Whether an order sent without a question reaches the right instrument."""
+        return self._is_identified or self.link.has_aside
 
     async def ask(self, line: str, timeout_s: float | None = None) -> str:
         """Send a line and return its answer; without a whole one the line is spoiled. Raises ConnectionFailed."""

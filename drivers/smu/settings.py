@@ -24,6 +24,13 @@ _SOCKET = re.compile(r"TCPIP\d*::(?P<host>[A-Za-z0-9_.-]+)::(?P<port>\d{1,5})::S
 # One line out and one back, with the bits of a start and a stop.
 _LINE_CHARACTERS = 120
 _BITS_OF_A_CHARACTER = 10
+# Identities as two instruments might have them, by which a pattern is tried: one of another make, two of one type.
+_STRANGER = "ACME,DMM 6,1234567,1.0"
+_TWINS = ("{type},{type} MODEL {type},0000000,1.0.0", "{type},{type} MODEL {type},9999999,1.0.0")
+LATE_S = 0.3
+"""A reading is lost when it is so late, for each second of ``reply_timeout_s`` above one."""
+MOST_WAIT_S = 60.0
+"""No instrument of section 12 takes longer for one answer; whoever waits longer leaves an output unseen."""
 # The way to and from an instrument that is not on a serial line.
 _OTHER_LINE_S = 0.005
 
@@ -81,6 +88,19 @@ class SmuUnitSettings(TableSettings):
             re.compile(value)
         except re.error as err:
             raise ValueError(f"is no regular expression: {err}") from err
+        if value and re.search(value, _STRANGER):
+            raise ValueError(
+                f"{value!r} also fits other instruments, such as {_STRANGER!r}: write maker and serial number"
+            )
+        return value
+
+    @field_validator("reply_timeout_s", "connect_timeout_s")
+    @classmethod
+    def _bounded(cls, value: float) -> float:
+        if value > MOST_WAIT_S:
+            raise ValueError(
+                f"{value:g} s is longer than {MOST_WAIT_S:g} s: meanwhile nobody sees what the output does"
+            )
         return value
 
     @property
@@ -96,6 +116,12 @@ class SmuUnitSettings(TableSettings):
     def _sane(self) -> SmuUnitSettings:
         if not self.serial and not self.idn_pattern:
             raise ValueError("give serial, the instrument's serial number: another one must not be taken for it")
+        twins = [twin.format(type=self.facts.type_name) for twin in _TWINS]
+        if self.idn_pattern and all(re.search(self.idn_pattern, twin) for twin in twins):
+            raise ValueError(
+                f"idn_pattern: {self.idn_pattern!r} fits every {self.facts.type_name}, also one whose address or "
+                "adapter was swapped with this one's: put the serial number into it"
+            )
         if self.voltage_low_v >= self.voltage_high_v:
             raise ValueError("voltage_low_v must be below voltage_high_v")
         most_a = self.facts.largest_a
@@ -196,11 +222,29 @@ class SmuSettings(SteppedSettings):
     @model_validator(mode="after")
     def _looks_above_every_cell(self) -> SmuSettings:
         """Check the limit of the first look: below a cell's voltage it draws an excessive current (section 1.2)."""
+        if (limit_v := self.cell_voltage_most_v + self.voltage_margin_v) > MOST_V:
+            raise ValueError(
+                f"cell_voltage_most_v: the first look at a cell is limited to it and voltage_margin_v, {limit_v:g} V, "
+                f"and no more than {MOST_V:g} V are used: {MOST_V - self.voltage_margin_v:g} V at most"
+            )
         for unit in self.units:
             if unit.largest_voltage_v > self.cell_voltage_most_v:
                 raise ValueError(
                     f"cell_voltage_most_v: {unit.channel} goes to {unit.largest_voltage_v:g} V, and the first look at "
                     f"a cell expects {self.cell_voltage_most_v:g} V at most: raise it, or narrow the channel's voltages"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _is_asked_twice_in_time(self) -> SmuSettings:
+        """Check that a lost reading can be asked for once more before its decision is lost (section 12)."""
+        for unit in self.units:
+            lost_s = LATE_S * max(1.0, unit.reply_timeout_s)
+            if 2.0 * lost_s > self.decision_timeout_s:
+                raise ValueError(
+                    f"reply_timeout_s: a reading of {unit.channel} counts as lost after {lost_s:g} s, and there is no "
+                    f"time for a second within decision_timeout_s, {self.decision_timeout_s:g} s: lower reply_timeout_s"
+                    ", or raise decision_timeout_s and with it the time for which the output may stay on unseen"
                 )
         return self
 

@@ -21,7 +21,7 @@ from drivers.smu.links import Link
 from drivers.smu.orders import Orders
 from drivers.smu.planning import Plan, changed
 from drivers.smu.session import OtherInstrument, Session
-from drivers.smu.settings import SmuUnitSettings
+from drivers.smu.settings import LATE_S, SmuUnitSettings
 from drivers.smu.switching_off import ASK_OUTPUT, OUTPUT_SETTLES_S, OffLadder
 from drivers.smu.wire import ErrorEntry, event_flags, filled, measured, parts, switch
 from drivers.sources import Drive, Held, SourceReading
@@ -34,9 +34,9 @@ _POWERED_UP = 1 << 7
 """The bit of the standard event register that tells of a power cut (section 11)."""
 _LOOK_EVERY_S = 5.0
 """How often level and limit are read again under a cell: somebody may turn a knob (fault B03)."""
-_LATE_S, _LONGER = 0.3, 1.5
-"""A reading is lost when it is so late, and so much longer than planned: within the usual second in which a decision is
-lost there is time for a second one (section 12). With a ``reply_timeout_s`` above 1 s it may be later in proportion."""
+_LONGER = 1.5
+"""A reading is lost when it is ``LATE_S`` late, and so much longer than planned: within the usual second in which a
+decision is lost there is time for a second one (section 12)."""
 
 
 class SmuSource:
@@ -196,7 +196,7 @@ class SmuSource:
         return reading
 
     async def _measure(self, plan: Plan) -> SourceReading:
-        timeout_s = _LATE_S * max(1.0, self._settings.reply_timeout_s) + _LONGER * plan.integration.reading_s
+        timeout_s = LATE_S * max(1.0, self._settings.reply_timeout_s) + _LONGER * plan.integration.reading_s
         text = await self._session.ask(self._reading, timeout_s)
         found = measured(text, self._dialect.values, self._dialect.has_trip, plan.drive.held is Held.VOLTAGE)
         self._is_on = found.output_on

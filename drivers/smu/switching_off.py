@@ -54,7 +54,7 @@ class OffLadder:
 
     def shout(self) -> None:
         """Send the order to the right instrument at once, from any thread, without waiting for a reply."""
-        if self._session.is_identified:
+        if self._session.can_shout:
             self._session.link.shout(OFF)
 
     async def _plainly(self) -> None:

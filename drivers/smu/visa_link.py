@@ -65,6 +65,12 @@ class VisaLink:
         self._thread: PortThread | None = None
         # Of the present thread, which alone changes it: an opening that was given up may still succeed there.
         self._opened: list[MessageBasedResource] = []
+        self._aside: tuple[PortThread, list[MessageBasedResource]] | None = None
+
+    @property
+    def has_aside(self) -> bool:
+        """Whether a connection is set aside."""
+        return self._aside is not None
 
     async def open(self) -> None:
         """Open the resource."""
@@ -77,13 +83,23 @@ class VisaLink:
     async def close(self) -> None:
         """Close the resource after the thread's present call, waiting at most a second."""
         thread, self._thread = self._thread, None
-        if thread is None:
+        if thread is not None:
+            await _closed(thread, self._opened)
+
+    async def set_aside(self) -> None:
+        """Keep the present connection where another can be opened beside it, as in a network; else close it."""
+        thread, opened = self._thread, self._opened
+        if thread is None or not opened or not self.name.upper().startswith("TCPIP"):
+            await self.close()
             return
-        closing = asyncio.get_running_loop().run_in_executor(thread, _close, self._opened)
-        thread.shutdown(wait=False)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
-                await asyncio.shield(closing)
+        await self.let_go()
+        self._aside, self._thread, self._opened = (thread, opened), None, []
+
+    async def let_go(self) -> None:
+        """Close what was kept."""
+        aside, self._aside = self._aside, None
+        if aside is not None:
+            await _closed(*aside)
 
     async def free(self) -> bool:
         """Do nothing: VISA has no such thing."""
@@ -109,7 +125,7 @@ class VisaLink:
 
     def shout(self, line: str) -> None:
         """Have the port's thread send an order after its present call."""
-        thread, opened = self._thread, self._opened
+        thread, opened = self._aside or (self._thread, self._opened)
         if thread is not None and opened:
             with contextlib.suppress(RuntimeError):  # shut down in this moment
                 thread.submit(_shout, opened[0], line)
@@ -193,6 +209,15 @@ class VisaLink:
         resource.timeout = timeout_s * 1000
         if _is_serial(resource):
             resource.flush(BufferOperation.discard_read_buffer)
+
+
+async def _closed(thread: PortThread, opened: list[MessageBasedResource]) -> None:
+    """Close a resource after its thread's present call, waiting at most a second."""
+    closing = asyncio.get_running_loop().run_in_executor(thread, _close, opened)
+    thread.shutdown(wait=False)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await asyncio.shield(closing)
 
 
 def _shout(resource: MessageBasedResource, line: str) -> None:

@@ -12,7 +12,11 @@ from drivers.sources import Drive, Held
 from drivers.stepping.drives import SegmentDrives
 from drivers.tester_kind import BatteryTesterSettings
 from protocols.program import CyclingSegment, Program
-from protocols.program_steps import recorded
+from protocols.program_steps import powered, recorded
+
+MOST_UNSEEN_S = 120.0
+"""For so long an output may stay on without a decision: for the slowest serial lines, and clocks that run fast."""
+_MOST_INTERVALS = 4.0
 
 
 class SteppedSettings(BatteryTesterSettings):
@@ -57,6 +61,11 @@ class SteppedSettings(BatteryTesterSettings):
         # A dead-man switch of the source that hears nothing for decision_timeout_s must not act between two decisions.
         if self.interval_s > self.decision_timeout_s / 2:
             raise ValueError("interval_s is more than half of decision_timeout_s: one late reply would end a test")
+        if self.decision_timeout_s > max(MOST_UNSEEN_S, _MOST_INTERVALS * self.interval_s):
+            raise ValueError(
+                f"decision_timeout_s: for {self.decision_timeout_s:g} s an output would stay on that nobody decides "
+                f"about; {MOST_UNSEEN_S:g} s at most"
+            )
         return self
 
     @abstractmethod
@@ -94,6 +103,19 @@ class SteppedSettings(BatteryTesterSettings):
             if step.direction is not None and (loss is HostLoss.UNKNOWN or (is_outside and loss is HostLoss.RIDES_ON)):
                 found.append(number)
         return found
+
+    def host_loss_in(self, channel: str, program: Program) -> tuple[HostLoss, str]:
+        """Return what a channel's cell sees when this computer dies in the worst step of a program, and the clause."""
+        if any(self.unknown_steps(channel, segment) for segment in program.cycling):
+            return HostLoss.UNKNOWN, f"what {self.name} does without this computer is not known: current may flow on"
+        drives = [
+            SegmentDrives(segment, self, 0.0).of(step, None)
+            for segment in program.cycling
+            for _, step in powered(segment.steps)
+        ]
+        if all(self.host_loss_of(channel, drive) is HostLoss.STOPS for drive in drives):
+            return HostLoss.STOPS, f"{self.name} switches its output off"
+        return HostLoss.RIDES_ON, f"{self.name} holds the cell at the voltage of its step, and nothing follows"
 
     def host_loss(self) -> HostLoss:
         """Return what a test does without this computer, whatever its program: it never goes on.

@@ -16,6 +16,7 @@ from drivers.interfaces import (
     BatteryTesterTraits,
     ChannelState,
     ChannelStatus,
+    HostLoss,
     LoadedProgram,
     TestIdentity,
 )
@@ -97,6 +98,10 @@ class SteppedTester(HostRecords):
     def problems(self, channel: str, program: Program) -> list[str]:
         """Return every reason why the channel cannot run a program, from settings."""
         return self._settings.problems(channel, program)
+
+    def host_loss_in(self, channel: str, program: Program) -> tuple[HostLoss, str]:
+        """Return what a cell sees when this computer dies in a program, and the clause on it, from settings."""
+        return self._settings.host_loss_in(channel, program)
 
     async def status(self, channels: Sequence[str]) -> dict[str, ChannelStatus]:
         """Return the last readings; a channel without a test whose voltage is old is looked at.

@@ -27,10 +27,10 @@ class LineReader:
 
         Raises BadReply for what is no text: the wrong speed or parity, or another instrument.
         """
-        try:
-            text = line.decode("ascii").strip()
-        except UnicodeDecodeError as err:
-            raise BadReply(f"{line[:_MOST_SHOWN]!r} is no text: check baud_rate and parity") from err
+        text = line.decode("ascii", "replace").strip()
+        # A part of a line behind noise would be a value of no sensor.
+        if not text.isascii() or not text.replace("\t", " ").isprintable():
+            raise BadReply(f"{line[:_MOST_SHOWN]!r} is no text: check baud_rate and parity")
         if self._pattern is not None:
             match = self._pattern.search(text)
             found = {} if match is None else {name: value or "" for name, value in match.groupdict().items()}

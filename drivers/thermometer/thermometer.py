@@ -24,6 +24,8 @@ from drivers.transport.port_finding import ports_of
 T = TypeVar("T")
 
 _MOST_SHOWN = 80
+_SECOND_ANSWER_S = 0.05
+"""So long a second answer is waited for: a line of 48 characters at 9600 baud."""
 _MOST_OTHER_LINES = 32
 """A heading, a remark and an echo may come before a line of numbers; more of them is another instrument."""
 
@@ -111,7 +113,7 @@ class LineThermometer:
         # What was on its way when the line was closed arrives meanwhile, and is dropped by the next question.
         await asyncio.sleep(self._settings.boot_s + (timeout_s if self._has_failed else 0.0))
         if self._settings.identify:
-            answer = await self._answer(line, self._settings.identify, lambda text: text.decode("ascii", "replace"))
+            answer = await self._answer(line, self._settings.identify, self._identity)
             if not is_identity(answer, self._settings.identity):
                 raise ConnectionFailed(
                     f"{self.name}: {line.name} answers as {answer!r}, not as {self._settings.identity!r}: check "
@@ -119,12 +121,19 @@ class LineThermometer:
                 )
         await self._fields(line)
 
+    def _identity(self, text: bytes) -> str | None:
+        """Return a line as an identity; None for a line of numbers, which some send all the time."""
+        return text.decode("ascii") if self._reader.fields(text) is None else None
+
     async def _fields(self, line: Line) -> dict[str, str]:
         """Return the next line of numbers, as text by sensor."""
         return await self._answer(line, self._settings.request, self._reader.fields)
 
     async def _answer(self, line: Line, request: str, read: Callable[[bytes], T | None]) -> T:
-        """Send a request, or wait for what is sent unasked; return the first line that ``read`` makes something of."""
+        """Send a request, or wait for what is sent unasked; return the first line that ``read`` makes something of.
+
+        Where one request has two answers, one is an earlier request's, and nobody knows which. Raises BadReply.
+        """
         timeout_s, others, last = self._settings.reply_timeout_s, 0, b""
         try:
             async with asyncio.timeout(timeout_s):
@@ -133,8 +142,11 @@ class LineThermometer:
                     self._framer, self._is_in_step = LineFramer(), True
                     await line.write((request + self._settings.line_end).encode("ascii"))
                 while True:
-                    for text in self._cut(await line.read()):
+                    texts = self._cut(await line.read())
+                    for at, text in enumerate(texts, 1):
                         if (found := read(text)) is not None:
+                            if request:
+                                await self._see_no_second(line, texts[at:], read)
                             return found
                         others, last = others + 1, text
                     if others > _MOST_OTHER_LINES:
@@ -145,6 +157,16 @@ class LineThermometer:
             raise NoReply(f"{self.name}: {line.name} sent no line of numbers within {timeout_s:g} s") from err
         except OSError as err:
             raise LinkClosed(f"{self.name}: the line to {line.name} broke: {err}") from err
+
+    async def _see_no_second(self, line: Line, texts: list[bytes], read: Callable[[bytes], object]) -> None:
+        """Wait for a moment, and see that no second answer comes."""
+        await asyncio.sleep(_SECOND_ANSWER_S)
+        texts = [*texts, *self._cut(await line.discard())]
+        if second := next((text for text in texts if read(text) is not None), None):
+            raise BadReply(
+                f"{self.name}: {line.name} sent {second[:_MOST_SHOWN]!r} as a second answer to one request: a reply "
+                "came too late (raise reply_timeout_s), or another program asks it too"
+            )
 
     def _cut(self, data: bytes) -> list[bytes]:
         """Return the lines that bytes complete; without the first after opening, whose begin nobody has seen."""

@@ -92,7 +92,8 @@ class Overpotentials:
 
     def feed(self, table: Table) -> None:
         """Add records in order. Raises NoSuchTable (``orchestrator.analysis.sample_blocks``)."""
-        self.feed_block(self._whole.feed(table))
+        for block in self._whole.blocks(table):
+            self.feed_block(block)
 
     def feed_block(self, block: SampleBlock) -> None:
         """Add the steps of a block, which are over."""

@@ -23,7 +23,7 @@ from orchestrator.analysis.plating_efficiency import mean_efficiency
 from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
-from orchestrator.analysis.shorts_of_run import critical_current, hard_short, soft_short
+from orchestrator.analysis.shorts_of_run import critical_current, hard_short, marked, soft_short
 from orchestrator.analysis.step_resistance import DELAY_S, StepResistances
 from orchestrator.judging.cycles import COMPLETE_ENDS
 from orchestrator.judging.limits import FindingKind
@@ -32,7 +32,7 @@ from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 from protocols.current_sign import Direction
-from protocols.half_cycles import PULSE_S, CycleNumbers
+from protocols.half_cycles import CycleNumbers
 
 if TYPE_CHECKING:
     from orchestrator.analysis.spectra_trend import SpectrumRow
@@ -78,7 +78,7 @@ _OF_HOSTS = (Part.RETENTION, Part.RATES, Part.PEAKS)
 _OF_ALL = (Part.CYCLES, Part.RESISTANCES, Part.TITRATION, Part.SPECTRA, Part.TRENDS)
 # Half a second a spectrum: only where they are asked for.
 _FITTED = frozenset({Part.SPECTRA, Part.TRENDS})
-_NEED_RECORDS = frozenset({Part.PEAKS, Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.SHORTS})
+_NEED_RECORDS = frozenset({Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.SHORTS})
 
 
 def parts_of(kind: str) -> tuple[Part, ...]:
@@ -175,6 +175,23 @@ def stored_ends(data: RunData) -> dict[int, EndReason]:
     return {count: step.executed.end_reason for count, step in enumerate(steps, 1) if step.is_over}
 
 
+def half_cycle_steps(data: RunData, cycles: Collection[int]) -> dict[tuple[int, Direction], list[StepSamples]]:
+    """Return the records of some cycles' half-cycles, by cycle and direction; pulses are left out."""
+    whole, found = WholeSteps(), dict[tuple[int, Direction], list[StepSamples]]()
+    blocks: list[SampleBlock | None] = []
+    for step in data.steps:
+        if step.place.cycle in cycles and step.place.half_cycle:
+            for chunk in data.chunks_of(step, _COLUMNS):
+                chunk.pop("repeated_check")
+                blocks.append(whole.feed(chunk))
+    for block in (*blocks, whole.running):
+        for samples in block.steps() if block is not None else ():
+            if current_a := samples.mean_current_a:
+                way = Direction.CHARGE if current_a > 0 else Direction.DISCHARGE
+                found.setdefault((samples.cycle, way), []).append(samples)
+    return found
+
+
 def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[Any]]:
     """Feed the records to everything that is wanted of them."""
     if not _NEED_RECORDS & set(wanted):
@@ -185,14 +202,10 @@ def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[An
     titration = None
     if Part.TITRATION in wanted and order.length_um is not None:
         titration = Titration(order.length_um / _UM_PER_CM)
-    kept = dict.fromkeys(_peak_cycles(work) if Part.PEAKS in wanted else ())
-    steps: list[StepSamples] = []
     feeds: list[Callable[[SampleBlock], None]] = [one.feed_block for one in (halves, resistances, titration) if one]
     for block in blocks_of(work.data):
         for feed in feeds:
             feed(block)
-        if kept:
-            steps += [step for step in block.steps() if step.cycle in kept and step.duration_s > PULSE_S]
     found: dict[Part, Sequence[Any]] = {}
     if halves is not None:
         found |= _symmetric(work, halves.rows())
@@ -202,13 +215,13 @@ def _of_records(work: _Work, wanted: Collection[Part]) -> dict[Part, Sequence[An
         found[Part.TITRATION] = titration.rows()
     if Part.TITRATION in work.order.parts and order.length_um is None:
         raise ValueError("a diffusion coefficient needs the diffusion length: --length-um")
-    found[Part.PEAKS] = _peaks(work, steps)
     return found
 
 
 def _symmetric(work: _Work, halves: Sequence[OverpotentialRow]) -> dict[Part, Sequence[Any]]:
     area_cm2 = work.data.program.cell.area_cm2
-    short = hard_short(stored_findings(work.data.store, work.data.run.run_id), area_cm2)
+    findings = stored_findings(work.data.store, work.data.run.run_id)
+    short, halves = hard_short(findings, area_cm2), marked(halves, findings)
     critical = critical_current(halves, None if short.hours is None else short.hours * 3600)
     if not critical.densities or critical.last_sound_ma_cm2 is None:
         work.remarks.append(f"no critical current density: {critical.remark}")
@@ -235,14 +248,9 @@ def _peak_cycles(work: _Work) -> Sequence[int]:
     return whole[:1] + whole[-1:]
 
 
-def _peaks(work: _Work, steps: Sequence[StepSamples]) -> list[PeakRow]:
-    halves: dict[tuple[int, Direction], list[StepSamples]] = {}
-    for step in steps:
-        if step.mean_current_a:
-            way = Direction.CHARGE if step.mean_current_a > 0 else Direction.DISCHARGE
-            halves.setdefault((step.cycle, way), []).append(step)
+def _peaks(work: _Work) -> Sequence[Any]:
     found: list[PeakRow] = []
-    for (cycle, way), mine in halves.items():
+    for (cycle, way), mine in half_cycle_steps(work.data, _peak_cycles(work)).items():
         try:
             found += half_cycle_peaks(cycle, way, mine, work.order.smoothing_v)
         except ValueError as err:
@@ -343,6 +351,7 @@ _MADE: Mapping[Part, Callable[[_Work], Sequence[Any]]] = {
     Part.CYCLES: lambda work: work.cycles,
     Part.RETENTION: _retention,
     Part.RATES: _rates,
+    Part.PEAKS: _peaks,
     Part.SHORTS: _shorts,
     Part.RESERVOIR: lambda work: reservoir_tests(work.data),
     Part.SPECTRA: _spectra,

@@ -36,6 +36,8 @@ AT_REST = 1e-4
 _RESTS, _HOLDS = ("rest", "ocv", "pause"), ("cv", "dv")
 TAPERS = (*_HOLDS, "cccv", "cccd")
 """Beginnings of the words for steps that hold a voltage at their end, while the current falls."""
+# Rows that are worked on at once: their columns fit into the caches of a processor.
+_PIECE_ROWS = 50_000
 # Names under which ``RunData.chunks`` has what the sample table calls otherwise.
 _ALIASES = {"test_time_s": "time_s"}
 
@@ -195,6 +197,13 @@ class WholeSteps:
             block = self._open.joined(block)
         whole, self._open = block.cut(max(0, len(block.starts) - 1))
         return whole
+
+    def blocks(self, table: Table) -> Iterator[SampleBlock]:
+        """Do as ``feed`` does, piece by piece, so that a table of any length takes little memory besides its own."""
+        is_frame = hasattr(table, "columns")
+        for first in range(0, _height(table), _PIECE_ROWS):
+            rows = slice(first, first + _PIECE_ROWS)
+            yield self.feed(table[rows] if is_frame else {name: values[rows] for name, values in table.items()})
 
     @property
     def running(self) -> SampleBlock | None:

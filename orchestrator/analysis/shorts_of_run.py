@@ -15,7 +15,7 @@ those that a run has stored, or those of the rule when it is fed a table. From t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.analysis.overpotential import OverpotentialRow
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table, WholeSteps
@@ -70,7 +70,8 @@ class SymmetricShorts:
 
     def feed(self, table: Table) -> None:
         """Add records in order. Raises NoSuchTable (``orchestrator.analysis.sample_blocks``)."""
-        self.feed_block(self._whole.feed(table))
+        for block in self._whole.blocks(table):
+            self.feed_block(block)
 
     def feed_block(self, block: SampleBlock) -> None:
         """Add the steps of a block, which are over."""
@@ -140,6 +141,24 @@ def _outcome(kind: str, found: ShortFinding | None, area_cm2: float | None) -> S
         charge_mah_cm2=found.charge_ah * 1e3 / area_cm2 if area_cm2 else None,
         sentence=found.sentence,
     )
+
+
+def marked(halves: Sequence[OverpotentialRow], findings: Sequence[ShortFinding]) -> list[OverpotentialRow]:
+    """Return half-cycles without tip and arc where a short began or ended in them, or had come before; rows say so.
+
+    There the voltage falls for another reason than nucleation. ``halves`` and ``findings`` are in the same time.
+    """
+    hard_s = min((found.time_s for found in findings if found.kind is ShortKind.HARD), default=None)
+    told = [found for found in findings if found.kind not in _TAKES_BACK]
+    found = []
+    for half in halves:
+        inside = [one for one in told if half.start_s <= one.time_s <= half.start_s + half.duration_s]
+        gravest = next((one for one in inside if one.kind is ShortKind.HARD), inside[0] if inside else None)
+        why = f"{gravest.kind.value} in it" if gravest is not None else "the cell is shorted"
+        is_marked = bool(inside) or (hard_s is not None and half.start_s > hard_s)
+        remark = f"{why}: its voltage has neither tip nor arc of the cell"
+        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark) if is_marked else half)
+    return found
 
 
 def critical_current(halves: Sequence[OverpotentialRow], short_s: float | None) -> CriticalCurrent:

@@ -96,7 +96,8 @@ class StepTable:
 
     def feed(self, table: Table) -> None:
         """Add records in order. Raises NoSuchTable (``orchestrator.analysis.sample_blocks``)."""
-        self._rows += rows_of(self._whole.feed(table))
+        for block in self._whole.blocks(table):
+            self._rows += rows_of(block)
 
     def rows(self) -> list[StepRow]:
         """Return the rows so far; the last is that of the step that still runs, as far as it has run."""

@@ -55,6 +55,7 @@ def new_application(statuses: Statuses, trace: Trace) -> FastAPI:
         return answer(422, "\n".join(told))
 
     async def http_error(request: Request, err: Exception) -> JSONResponse:
+        """Answer an error of HTTP; a page that is not there by where the list of pages is."""
         if not isinstance(err, HTTPException):
             raise err
         if err.status_code == 404:

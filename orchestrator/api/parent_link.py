@@ -51,6 +51,7 @@ class ParentLink:
         loop = asyncio.get_running_loop()
 
         def reading() -> None:
+            """Hear the parent until its end of the pipe is closed."""
             while True:
                 try:
                     word, value = self.hear()

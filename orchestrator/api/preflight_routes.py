@@ -73,6 +73,7 @@ async def _lit(service: Service, channel: str, order: models.LampOrder) -> bool:
 
 async def _checked(service: Service, desk: PreflightDesk, order: models.StartOrder) -> models.PreflightNow:
     async def made() -> models.PreflightNow:
+        """Make the checks of the order."""
         request = await the_request(service, order)
         report = await service.preflight.report(request, order.by, terms_of(order))
         return models.PreflightNow(

@@ -42,7 +42,16 @@ _TOLD = frozenset(
     }
 )
 # Their sentences need no kind in front.
-_PLAIN = frozenset({EventKind.SERVICE_AWAY, EventKind.COMMAND, EventKind.CELL_MOUNTED, EventKind.CHANNEL_EMPTY})
+# A message on a soft short begins with what it is: suspected, probable, or a verdict of the spectra.
+_PLAIN = frozenset(
+    {
+        EventKind.SERVICE_AWAY,
+        EventKind.COMMAND,
+        EventKind.CELL_MOUNTED,
+        EventKind.CHANNEL_EMPTY,
+        EventKind.SOFT_SHORT,
+    }
+)
 _RECOVERED = {
     Verdict.QUEUE: "was waiting in its queue, and still does",
     Verdict.ADOPT: "went on in the tester by itself; its records are fetched and it is watched again",

@@ -123,7 +123,8 @@ async def _serve_owned(
             if plan.bench.notices is not None:
                 checks = replace(checks, notices=lambda: told_people_check(store, wall_time()))
             simulated = plan.bench.is_simulated
-            service = Service(store, testers, Bus(), keeper, station, bands, holders, simulated, checks, ovens)
+            shared = plan.bench.shared_cells
+            service = Service(store, testers, Bus(), keeper, station, bands, holders, simulated, checks, ovens, shared)
             live = LiveClients(service.bus)
             newest = NewestCommit(store)
             words.note_start(store, testers, instance.last_alive_unix_s, wall_time(), newest.missing())

@@ -35,7 +35,9 @@ def station_on(bench: BenchSettings) -> Station | None:
     switch: Multiplexer = (
         RelayMultiplexer(settings) if isinstance(settings, RelayMuxSettings) else Chi684Multiplexer(settings)
     )
-    ports = {channel: int(port) for port, channel in settings.channels.items()}
+    wired = {channel: int(port) for port, channel in settings.channels.items()}
+    # A cell comes to the leads by its one port, whichever of its channels has cycled it.
+    ports = {other: port for channel, port in wired.items() for other in bench.sharing_with(channel)} | wired
     return Station(potentiostat, switch, ports, bench.arrival_v)
 
 

@@ -52,13 +52,20 @@ def _of_its_kind(table: object) -> object:
 AnyTester = Annotated[SerializeAsAny[BatteryTesterSettings], BeforeValidator(_of_its_kind)]
 
 
+class SharedCellSettings(TableSettings):
+    """One cell to which several channels are wired; one of them energises it at any time."""
+
+    channels: tuple[str, ...] = Field(min_length=2)
+
+
 class BenchSettings(TableSettings):
     """A bench file: the instruments that one process owns, and where that process answers.
 
     A ``potentiostat`` without ``multiplexer`` is a channel of its own, which cycles the cell at its leads.
     ``multiplexer`` brings cells to the potentiostat; without one a person moves them. ``arrival_v``: how far the open-
     circuit voltage there may be from the last one that the tester showed. ``oven`` and ``thermometer`` name the
-    channels that are inside or beside them. ``mqtt``: where the service publishes what
+    channels that are inside or beside them; ``shared_cell`` names those that are wired to one cell.
+    ``mqtt``: where the service publishes what
     happens, ``notices``: which people it tells; nowhere and nobody without them. ``plausibility``: bands of this
     laboratory in the place of the usual ones; ``preflight``: what is checked before a run, and how strictly. ``clock``
     is that of instruments which only simulate and are faster than real ones, ``holders`` are theirs. ``simulated``: all
@@ -70,6 +77,7 @@ class BenchSettings(TableSettings):
     tester: tuple[AnyTester, ...] = ()
     potentiostat: Chi660eSettings | None = None
     multiplexer: Annotated[RelayMuxSettings | Chi684Settings, Discriminator("kind")] | None = None
+    shared_cell: tuple[SharedCellSettings, ...] = ()
     arrival_v: float = Field(default=0.02, gt=0, le=1)
     oven: tuple[OvenSettings, ...] = ()
     thermometer: tuple[ThermometerSettings, ...] = ()
@@ -111,6 +119,27 @@ class BenchSettings(TableSettings):
             if channel not in there:
                 raise ValueError(f"multiplexer: port {port} has channel {channel!r}, and no tester here has that")
         return self
+
+    @model_validator(mode="after")
+    def _cells_are_shared_by_channels(self) -> BenchSettings:
+        there = {channel for tester in self.with_channels for channel in tester.channel_names()}
+        wired = [channel for cell in self.shared_cell for channel in cell.channels]
+        for channel in wired:
+            if channel not in there:
+                raise ValueError(f"shared_cell: there is no channel {channel!r} here")
+            if wired.count(channel) > 1:
+                raise ValueError(f"shared_cell: channel {channel} is wired twice; name all channels of a cell once")
+        return self
+
+    @property
+    def shared_cells(self) -> tuple[tuple[str, ...], ...]:
+        """The channels of each cell to which more than one is wired."""
+        return tuple(cell.channels for cell in self.shared_cell)
+
+    def sharing_with(self, channel: str) -> tuple[str, ...]:
+        """Return the other channels that are wired to the cell of a channel."""
+        group = next((group for group in self.shared_cells if channel in group), ())
+        return tuple(other for other in group if other != channel)
 
     @model_validator(mode="after")
     def _channel_names_are_unique(self) -> BenchSettings:

@@ -162,8 +162,9 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     person.tell(f"{progress.setup.instrument} on {progress.setup.words}")
     if progress.asked:
         person.tell(f"going on behind {progress.asked[-1].question}; --anew begins anew")
-    if not person.agrees(progress.setup.must_be_so):
-        fail("nothing was done", FAILED)
+    with stopped_by_ctrl_c("nothing was done"):
+        if not person.agrees(progress.setup.must_be_so):
+            fail("nothing was done", FAILED)
     with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
         try:
             asked = _asked(order, person, progress, store)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LEAST_DPI, _USUAL_DPI, _MOST_DPI = 72, 300, 1200
 _LEAST_HEIGHT_MM, _MOST_HEIGHT_MM = 40.0, 600.0
 
+_WITHOUT_VOLTAGE = frozenset({Over.CYCLE, Over.PLATED, Over.RATE})
+
 RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
 MaybeOver = Annotated[
     Over | None,
@@ -31,7 +33,7 @@ Out = Annotated[
 ]
 Cycles = Annotated[
     str | None,
-    typer.Option("--cycles", help="For --over capacity: 1,5,48-50 or last; else a few over the whole run."),
+    typer.Option("--cycles", help="For --over capacity and voltage: 1,5,48-50 or last; else a few over the whole run."),
 ]
 Width = Annotated[
     str, typer.Option("--width", metavar="single|double|MM", help="Columns of a journal (89, 183 mm), or mm.")
@@ -61,16 +63,18 @@ def plot(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Draw runs over time, over cycles or over capacity.
+    """Draw runs over time, cycles, capacity, voltage, plated charge or rate.
 
-    Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage. Several runs are laid
+    Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage; over voltage: dQ/dV;
+    over plated charge: overpotentials of Li/Li cells; over rate: the capacities of a rate test. Several runs are laid
     over each other, named by their labels. Of Li/Li cells the mean overpotential is drawn over cycles. Axes fit all
     data; what could mislead is told on stderr. Nothing is averaged: of long runs the highest and the lowest value of
     each stripe are drawn.
     """
     need("report")
     from orchestrator.report.journal_page import NoRoom, encoded, letters_without_a_font, style
-    from orchestrator.report.run_pictures import NothingToDraw, PictureOrder, contents, draw_runs, usual_over
+    from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
+    from orchestrator.report.run_pictures import contents, draw_runs, usual_over
     from orchestrator.store import open_store
 
     chosen, page, kind = _cycles(cycles, over), _page(width, height, title), _kind(out)
@@ -105,16 +109,16 @@ def _check_range(range_v: tuple[float, float] | None, over: Over | None) -> None
     """Check --voltage-range. Raises BadParameter."""
     if range_v is not None and not range_v[0] < range_v[1]:
         raise typer.BadParameter(f"--voltage-range {range_v[0]:g} {range_v[1]:g}: the lower voltage first")
-    if range_v is not None and over is Over.CYCLE:
-        raise typer.BadParameter("--voltage-range is for --over time and capacity: no voltage is drawn over cycles")
+    if range_v is not None and over in _WITHOUT_VOLTAGE:
+        raise typer.BadParameter(f"--voltage-range is for --over time, capacity and voltage, not for {over}")
 
 
 def _cycles(text: str | None, over: Over | None) -> ChosenCycles | None:
     """Read --cycles. Raises BadParameter."""
     if text is None:
         return None
-    if over not in (None, Over.CAPACITY):
-        raise typer.BadParameter(f"--cycles is for --over capacity: over {over} all cycles are drawn")
+    if over not in (None, Over.CAPACITY, Over.VOLTAGE):
+        raise typer.BadParameter(f"--cycles is for --over capacity and voltage: over {over} all cycles are drawn")
     try:
         return ChosenCycles.parse(text)
     except ValueError as err:

@@ -39,7 +39,10 @@ def run(
     like: Like = "",
     like_from: LikeFrom = None,
     bench: BenchFile = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Run on a simulated CT-4008, in virtual time.")] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Run on a simulated CT-4008, source meter or CHI660E, in virtual time."),
+    ] = False,
     cell_model: CellModel = None,
     vary: Vary = None,
     store: StoreFile = DEFAULT_STORE,

@@ -117,6 +117,7 @@ class _Lines:
             say(f"{oven}  {words}", len(oven) + 2)
 
     def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
+        """Print a line for a run that has come to another state or cycle."""
         if update is None or self._told.get(update["run_id"]) == (update["state"], update["cycle"]):
             return
         self._told[update["run_id"]] = (update["state"], update["cycle"])
@@ -156,6 +157,7 @@ class _Table:
         self._show()
 
     def news(self, client: ServiceClient, update: dict[str, Any] | None) -> None:
+        """Draw the whole rack anew."""
         self.rack(client.get("/status"))
 
     def say(self, sentence: str) -> None:

@@ -181,6 +181,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "whether the program closes with the file that was ordered, and the voltage",
         program,
         is_needed=True,
+        lasts_s=10.0,
     ),
     Question(
         "polarity",
@@ -193,6 +194,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "voltage over current within 10 % of what was declared, and the sign of the current",
         polarity,
         is_needed=True,
+        lasts_s=30.0,
     ),
     Question(
         "istep-sign",
@@ -204,6 +206,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "istep_positive_is_charge",
         "the sign of the voltage",
         istep_sign,
+        lasts_s=15.0,
     ),
     Question(
         "cp-direction",
@@ -215,6 +218,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "cp_n_is_cathodic, version",
         "the sign of the voltage",
         cp_direction,
+        lasts_s=15.0,
     ),
     Question(
         "top-frequency",
@@ -226,6 +230,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "high_hz_max",
         "the first frequency of the file, and with how many figures it is written",
         top_frequency,
+        lasts_s=20.0,
     ),
     Question(
         "amplitude",
@@ -237,6 +242,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "amplitude_is",
         "the AC voltage that you read over the one ordered",
         amplitude,
+        lasts_s=60.0,
     ),
     Question(
         "host-loss",
@@ -248,6 +254,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "host_loss",
         "whether the voltage is still there",
         host_loss,
+        lasts_s=60.0,
     ),
     Question(
         "istep-limit",
@@ -259,6 +266,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "",
         "how long the current flows with and without the limit",
         istep_limit,
+        lasts_s=35.0,
     ),
     Question(
         "cp-limit",
@@ -270,6 +278,7 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "",
         "how long the current flows with and without the limit",
         cp_limit,
+        lasts_s=35.0,
     ),
     Question(
         "off-at-the-end",
@@ -281,5 +290,6 @@ QUESTIONS: Sequence[Question[PotentiostatHands]] = (
         "",
         "the voltage",
         link,
+        lasts_s=10.0,
     ),
 )

@@ -31,6 +31,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "whether a reply, silence or a closed connection follows",
         ct4008_times.dialect,
+        lasts_s=10.0,
     ),
     Question(
         "record-lag",
@@ -42,6 +43,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "refresh_s",
         "the time since the order less the time of the newest record",
         ct4008_times.record_lag,
+        lasts_s=90.0,
     ),
     Question(
         "resistor",
@@ -65,6 +67,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "time_zone",
         "the time of the first record less that of its order, in quarters of an hour",
         ct4008_times.clock,
+        lasts_s=10.0,
     ),
     Question(
         "stop-delay",
@@ -76,6 +79,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "confirm_timeout_s",
         "the time of the last record less that of the order, and when the channel shows the stop",
         ct4008_times.stop_delay,
+        lasts_s=20.0,
     ),
     Question(
         "continue-after-stop",
@@ -87,6 +91,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "the state of the channel after the order",
         ct4008_ends.continue_after_stop,
+        lasts_s=30.0,
     ),
     Question(
         "link-loss",
@@ -121,6 +126,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "how long each of the two steps lasts",
         ct4008_voltages.stop_below_zero,
         needs={"below_zero": True},
+        lasts_s=25.0,
     ),
     Question(
         "hold-on-discharge",
@@ -144,6 +150,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "units.current_ranges_a",
         "whether the file is taken, and the current read beside voltage over the declared resistance",
         ct4008_voltages.ranges,
+        lasts_s=45.0,
     ),
     Question(
         "protection",
@@ -155,6 +162,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "the state at the end, the time of the last record, and the newest code of the log",
         ct4008_ends.protection,
+        lasts_s=15.0,
     ),
     Question(
         "start-after-protection",
@@ -166,6 +174,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "startable_from",
         "whether BTS takes the start before and after clearflag",
         ct4008_ends.start_after_protection,
+        lasts_s=15.0,
     ),
     Question(
         "continue-after-protection",
@@ -177,6 +186,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "the state of the channel after the order",
         ct4008_ends.continue_after_protection,
+        lasts_s=30.0,
     ),
     Question(
         "goto",
@@ -188,6 +198,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "the step of the newest record, and the state at the end",
         ct4008_ends.goto,
+        lasts_s=20.0,
     ),
     Question(
         "refusals",
@@ -199,6 +210,7 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "",
         "what BTS answers, and the number of the test that the channel shows",
         ct4008_ends.refusals,
+        lasts_s=30.0,
     ),
     Question(
         "capacity-limit",
@@ -210,5 +222,6 @@ QUESTIONS: Sequence[Question[TesterHands]] = (
         "units.stops_at_capacity",
         "how long the step lasts",
         ct4008_voltages.capacity,
+        lasts_s=25.0,
     ),
 )

@@ -167,6 +167,7 @@ QUESTIONS: Sequence[Question[Any]] = (
         "the resistance at its port, and that no current can flow at the others",
         port,
         is_needed=True,
+        lasts_s=30.0,
     ),
     Question(
         "isolation",
@@ -178,5 +179,6 @@ QUESTIONS: Sequence[Question[Any]] = (
         "isolates_tester",
         "whether the tester shows the voltage that is held",
         isolation,
+        lasts_s=55.0,
     ),
 )

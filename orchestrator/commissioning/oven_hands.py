@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,8 @@ class OvenHands:
         self._driver: ModbusOven | None = None
         self._built_with: OvenSettings | None = None
         self._has_ordered = False
+        self.coldest_degc = math.inf
+        """The lowest temperature that was read so far."""
 
     def learn(self, facts: Mapping[str, Fact]) -> None:
         """Take what has been found so far into the settings of the driver."""
@@ -111,6 +114,9 @@ class OvenHands:
     async def read(self) -> OvenReading:
         """Read the oven. Raises TooHot above the stated temperature while a set point of ours is there."""
         reading = await (await self.driver()).read()
+        self.coldest_degc = min(
+            self.coldest_degc, math.inf if reading.temperature_degc is None else reading.temperature_degc
+        )
         if self._has_ordered and (reading.temperature_degc or 0.0) > self.warmest_degc:
             raise TooHot(f"{reading.temperature_degc:g} degC, and {self.warmest_degc:g} degC were stated")
         return reading

@@ -51,8 +51,10 @@ async def silence(hands: OvenHands) -> Found:
     if abs(there - wanted) <= _NEAR_K:
         told = f"it stays at {wanted:g} degC while nobody speaks to it for {SILENT_S:g} s"
         return Found(Outcome.FOUND, told, evidence, {"when_silent": "stays"})
-    facts: dict[str, Fact] = {"when_silent": "falls back"}
+    facts: dict[str, Fact] = {"when_silent": "falls back", "falls_back_to_degc": there}
     told = f"it falls back to {there:g} degC within {SILENT_S:g} s when nobody speaks to it"
+    if there > hands.warmest_degc:
+        return Found(Outcome.WRONG, f"{told}: set that lower, at its panel", evidence, facts)
     if hands.settings.set_point is not SetPointKeeping.VOLATILE:
         return Found(Outcome.WRONG, f"{told}, although its set point is said to be stored", evidence, facts)
     return await _falls_back(hands, refresh_s, told, evidence, facts)
@@ -134,7 +136,8 @@ async def thermometer(hands: OvenHands) -> Found:
 async def door(hands: OvenHands) -> Found:
     """Warm it up a little, let a person open the door for half a minute, and see how that shows."""
     first = await hands.temperature()
-    target = await hands.order(_stepped(hands, first))
+    # Warm from the step, it is not made warmer.
+    target = await hands.order(_stepped(hands, min(first, hands.coldest_degc)))
     warm = await hands.watch(lambda seen: (seen.temperature_degc or -999.0) >= target - _SHOWN_K, STEP_S / 2)
     if warm is None or warm.temperature_degc is None:
         return Found(Outcome.UNDECIDED, f"it does not warm up to {target:g} degC")
@@ -148,7 +151,5 @@ async def door(hands: OvenHands) -> Found:
     if not hands.does(CLOSE_DOOR):
         return Found(Outcome.WRONG, "its door is open still")
     drop_k = round(warm.temperature_degc - least, 2)
-    told = (
-        f"an open door takes {drop_k:g} K off what is shown within {_DOOR_S:g} s, {target - first:.0f} K above before"
-    )
+    told = f"an open door takes {drop_k:g} K off {warm.temperature_degc:g} degC within {_DOOR_S:g} s"
     return Found(Outcome.FOUND, told, {"lowest_degc": least}, {"door_drop_k": drop_k})

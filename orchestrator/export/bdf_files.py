@@ -47,6 +47,7 @@ def write_bdf_csv(source: RunSource, output: Output, name: str) -> None:
 
 def write_bdf_parquet(source: RunSource, output: Output, name: str) -> None:
     """Write a run as ``bdf-parquet``."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = _Table(source, output, name, own=OWN_COLUMNS)
@@ -55,7 +56,10 @@ def write_bdf_parquet(source: RunSource, output: Output, name: str) -> None:
     def write(frame: pl.DataFrame) -> None:
         writer.write_table(to_bdf(frame, OWN_COLUMNS).to_arrow().cast(schema))
 
-    with pq.ParquetWriter(table.path, schema, compression="zstd", compression_level=_ZSTD_LEVEL) as writer:
+    # A dictionary of readings is as large as they are: it doubles the time, and makes the file larger.
+    texts = [field.name for field in schema if pa.types.is_large_string(field.type)]
+    options = {"compression": "zstd", "compression_level": _ZSTD_LEVEL, "use_dictionary": texts}
+    with pq.ParquetWriter(table.path, schema, **options) as writer:
         write_all(table.batches(), write)
         writer.add_key_value_metadata({PARQUET_KEY: table.sidecar_text.encode()})
     table.finish()

@@ -47,7 +47,8 @@ def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
         write_all(source.batches(), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
-    (folder / README).write_text(readme_text(source.data.program), encoding="utf-8")
+    recorded = {test.row.segment for test in source.data.tests if test.last is not None}
+    (folder / README).write_text(readme_text(source.data.program, recorded), encoding="utf-8")
     _write_record_sheet(folder / RECORD_SHEET, source)
     if fit.why:
         source.notes.append(f"{fit.sentence}: in {name}/left-out.csv, and not in {source.run_id}.parquet")

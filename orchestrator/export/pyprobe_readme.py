@@ -7,13 +7,14 @@ a word, and milliamperes for less, because it knows no microamperes (reference r
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
 from protocols.current_sign import Direction
 from protocols.program import CyclingSegment, Program, Rest, Segment
-from protocols.program_steps import ConstantVoltage, RecordedStep, Step, longest, loops, recorded
+from protocols.program_steps import CcCv, ConstantVoltage, RecordedStep, Step, longest, loops, recorded
 
 _LEAST_A = 0.1
 """Currents below are written in mA."""
@@ -39,14 +40,15 @@ def _length(segment: Segment) -> int:
     return len(segment.steps) if isinstance(segment, CyclingSegment) else 1
 
 
-def readme_text(program: Program) -> str:
-    """Return the text of a README.yaml."""
+def readme_text(program: Program, segments: Collection[int]) -> str:
+    """Return the text of a README.yaml: of the ``segments`` that have records, by their places in the program."""
     from io import StringIO
 
     from ruamel.yaml import YAML
 
     numbers, experiments = StepNumbers.of(program), {}
-    for index, segment in enumerate(program.segments):
+    for index in sorted(segments):
+        segment = program.segments[index]
         offset = numbers.before(index)
         if not isinstance(segment, CyclingSegment):
             experiments[f"Segment {index + 1}"] = {"Steps": {offset + 1: "Rest (measurement by a potentiostat)"}}
@@ -116,7 +118,12 @@ def pybamm_text(step: RecordedStep) -> str:
     word = "Charge" if step.direction is Direction.CHARGE else "Discharge"
     text = f"{word} at {_current(abs(step.current_a))}{lasting}"
     target_v = step.target_v
-    return _joined(text, [] if target_v is None else [f"{_number(target_v)} V"])
+    told = _joined(text, [] if target_v is None else [f"{_number(target_v)} V"])
+    if not isinstance(step, CcCv):
+        return told
+    # Two steps to PyBaMM: it refuses the text, which is better than half of what was done.
+    ends = [] if step.until.current_a is None else [_current(step.until.current_a)]
+    return f"{told}, then {_joined(f'hold at {_number(step.voltage_v)} V', ends)}"
 
 
 def _joined(text: str, ends: list[str]) -> str:

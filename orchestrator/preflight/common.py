@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drivers.interfaces import BatteryTester
+from drivers.interfaces import BatteryTester, ForeseesHostLoss, HostLoss
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, postponed
 from orchestrator.preflight.instrument_checks import (
@@ -49,10 +49,18 @@ def program_checks(
         postponed(CheckName.LIMITS, "they are compiled when the program fits the channel")
         if envelope.is_failed
         else limits_check(request.channel, request.program, tester),
-        duration_check(forecast(request.program), tester.host_loss, tester.name),
+        duration_check(forecast(request.program), *_host_loss(request, tester)),
         plausible_check(request, bands, settings.second_person_factor),
         contact_check(request.program),
     ]
+
+
+def _host_loss(request: RunRequest, tester: BatteryTester) -> tuple[HostLoss, str, str]:
+    """Return what a tester does without this computer, its name, and what the program's cell sees if it tells that."""
+    if not isinstance(tester, ForeseesHostLoss):
+        return tester.host_loss, tester.name, ""
+    loss, seen = tester.host_loss_in(request.channel, request.program)
+    return loss, tester.name, seen
 
 
 def instrument_checks(tester: BatteryTester, now_unix_s: float, settings: PreflightSettings) -> list[Check]:

@@ -39,6 +39,9 @@ def versions_check(tester: BatteryTester, settings: PreflightSettings) -> Check:
     return passed(CheckName.VERSIONS, f"{name} is as it was commissioned: {told}")
 
 
+_OVEN = "oven"
+
+
 class Named(Protocol):
     """An instrument, or its settings."""
 
@@ -55,7 +58,12 @@ def uncommissioned(instruments: Iterable[Named], settings: PreflightSettings) ->
     if not settings.warn_uncommissioned:
         return []
     never = {one.name: one for one in instruments if one.name not in settings.commissioned}
-    return [f"{name} was never tried on a resistor here: {_how(one)}" for name, one in never.items()]
+    return [f"{name} was never tried {_tried_on(one)} here: {_how(one)}" for name, one in never.items()]
+
+
+def _tried_on(instrument: Named) -> str:
+    is_oven = isinstance(instrument, HasCommissioning) and instrument.commissioned_as == _OVEN
+    return "without cells" if is_oven else "on a resistor"
 
 
 def _how(instrument: Named) -> str:

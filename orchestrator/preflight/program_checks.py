@@ -57,8 +57,11 @@ def limits_check(channel: str, program: Program, tester: BatteryTester | None) -
     return passed(CheckName.LIMITS, f"{told}; compiled for {tester.name} and read back equal")
 
 
-def duration_check(ahead: Forecast, host_loss: HostLoss | None, name: str) -> Check:
-    """Judge how long a program may take, which bounds how long its cell is under current with nobody watching."""
+def duration_check(ahead: Forecast, host_loss: HostLoss | None, name: str, seen: str = "") -> Check:
+    """Judge how long a program may take, which bounds how long its cell is under current with nobody watching.
+
+    ``seen`` is what the cell of this program sees without this computer, where the tester ``name`` tells it.
+    """
     if not isfinite(ahead.planned_duration_s) or not isfinite(ahead.records):
         endless = "nothing bounds how long the program takes"
         return failed(CheckName.DURATION, endless, "give each step a time or a charge as its ceiling")
@@ -67,8 +70,10 @@ def duration_check(ahead: Forecast, host_loss: HostLoss | None, name: str) -> Ch
     if host_loss is None:
         return passed(CheckName.DURATION, told)
     if host_loss is HostLoss.UNKNOWN:
-        alone = f"what {name} does without this computer is not known"
+        alone = seen or f"what {name} does without this computer is not known"
         return warned(CheckName.DURATION, f"{told}; {alone}", "stay with it, or try it on a dummy cell first")
+    if seen:
+        return passed(CheckName.DURATION, f"{told}; without this computer {seen}")
     alone = f"{host_loss.sentence(name)}" + (f", {longest} at most" if host_loss is HostLoss.RIDES_ON else "")
     return passed(CheckName.DURATION, f"{told}; without this computer {alone.removesuffix(' without this computer')}")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from drivers.errors import DriverError
 from drivers.interfaces import BatteryTester
@@ -15,6 +17,13 @@ from orchestrator.store import MountingKind, Mountings, Store
 
 # Live values are a little older than the tester says at worst, where its machine is busy.
 _LATER_S = 1.0
+
+
+KeepOthersOff: TypeAlias = Callable[[Run], Awaitable[str]]
+
+
+async def _no_others(_: Run) -> str:
+    return ""
 
 
 class CellArrival:
@@ -33,10 +42,13 @@ class CellArrival:
         self._holders = holders
         # Waits until the oven has soaked, and returns why it does not; replaced where a bench has ovens.
         self.soak: Soak = no_oven
+        # Keeps the other instruments of the cell off it, and returns why that fails; replaced where cells are shared.
+        self.keep_others_off: KeepOthersOff = _no_others
 
     async def is_here(self, run: Run) -> bool:
         """Return whether the cell is where it must be; if that is not known, the run cannot begin (faults B13)."""
-        problem = await self._not_off_the_leads(run) or await self._not_in_its_holder(run) or await self.soak(run)
+        problem = await self.keep_others_off(run) or await self._not_off_the_leads(run)
+        problem = problem or await self._not_in_its_holder(run) or await self.soak(run)
         if problem and not run.state.is_settled:
             # Unless a person has stopped it meanwhile.
             run.cannot_begin(problem)

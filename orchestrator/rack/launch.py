@@ -29,6 +29,7 @@ from orchestrator.events import Bus, Listener, RunUpdate
 from orchestrator.preflight.alone import checks_alone
 from orchestrator.preflight.instrument_checks import uncommissioned
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.left_runs import settle_left_runs
 from orchestrator.rack.lock import owning
 from orchestrator.rack.mounted_cells import NO_TERMS, MountedCells, Terms, Word
 from orchestrator.rack.ovens import NO_OVENS, BenchOvens, Ovens, ovens_on
@@ -78,6 +79,11 @@ def checked_program(order: Launch) -> Program:
     reasons = order.bench.problems(program, order.channel)
     if isinstance(order.bench, BenchSettings):
         reasons += station_problems(program, station_on(order.bench), order.channel, attended=False)
+        if sharing := order.bench.sharing_with(order.channel):
+            reasons.append(
+                f"channel {order.channel} and channel {', '.join(sharing)} are wired to one cell, and only a service "
+                "looks at both: start 'cellrig serve', and order it there"
+            )
     if reasons:
         listed = "\n".join(f"- {reason}" for reason in reasons)
         raise CannotRun(f"{order.recipe.name} must not run on channel {order.channel}:\n{listed}")
@@ -107,7 +113,8 @@ def untried(order: Launch) -> list[str]:
         return []
     program = checked_program(order)
     measuring = (bench.potentiostat, bench.multiplexer) if len(program.segments) > len(program.cycling) else ()
-    beside = [one for one in measuring if one is not None]
+    around = [one for one in bench.oven if order.channel in one.places]
+    beside = [*(one for one in measuring if one is not None), *around]
     return uncommissioned([bench.tester_of(order.channel), *beside], bench.checks)
 
 
@@ -131,9 +138,11 @@ async def _on_bench(
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
         instance.write_owner("")
-        admitted, word = _admitted(store, request, order.terms)
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
+        with open_store(store) as opened:
+            await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
+        admitted, word = _admitted(store, request, order.terms)
         ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))

@@ -65,6 +65,7 @@ class Ovens:
         longest_s = max((settings.poll_period_s for settings, _ in bench.ovens), default=0.0)
         self.places = PlaceTemperatures(oven_of, max(OLDEST_S, longest_s))
         self._probes = bench.probes
+        self._settings = [settings for settings, _ in bench.ovens]
         self._supervisors = supervisors
         self._watches = {
             settings.name: OvenWatch(settings, oven, self.places, store, partial(self._inside, settings.places))
@@ -79,6 +80,10 @@ class Ovens:
 
     def _inside(self, channels: Sequence[str]) -> list[tuple[Supervisor, Run]]:
         return [(it, run) for it in self._supervisors for run in it.runs if run.request.channel in channels]
+
+    def settings_of(self, channel: str = "") -> list[OvenSettings]:
+        """Return the settings of the oven around a channel, of all ovens without one."""
+        return [it for it in self._settings if not channel or channel in it.places]
 
     def of(self, channel: str) -> OvenWatch | None:
         """Return the watch over the oven in which a channel is; None where it is in none."""

@@ -29,6 +29,7 @@ from orchestrator.rack.cell_orders import CellOrders
 from orchestrator.rack.claims import Claims, CommandRefused
 from orchestrator.rack.mounted_cells import Terms, Word
 from orchestrator.rack.ovens import Ovens
+from orchestrator.rack.shared_cells import SharedCells
 from orchestrator.rack.slow_checks import SlowChecks
 from orchestrator.rack.supervisor import Supervisor
 from orchestrator.rack.voltage_watch import VoltageWatches
@@ -74,6 +75,7 @@ class Rack(Protocol):
     claims: Claims
     cells: CellOrders
     ovens: Ovens
+    shared_cells: SharedCells
 
     @property
     def testers(self) -> Sequence[BatteryTester]:
@@ -124,12 +126,14 @@ class Preflight:
 
     def uncommissioned(self, run: Run | None = None) -> list[str]:
         """Return a sentence for each instrument of the rack, or of one run, that nobody has tried on a resistor."""
-        station = self._rack.station
+        station, ovens = self._rack.station, self._rack.ovens
         if run is None:
-            return uncommissioned([*self._rack.testers, *(station.instruments if station else ())], self._plan.settings)
+            beside = [*(station.instruments if station else ()), *ovens.settings_of()]
+            return uncommissioned([*self._rack.testers, *beside], self._plan.settings)
         tester = self._rack.supervisor_of(run.request.channel).tester
         measures = station is not None and len(run.request.program.segments) > len(run.request.program.cycling)
-        return uncommissioned([tester, *(station.instruments if station and measures else ())], self._plan.settings)
+        beside = [*(station.instruments if station and measures else ()), *ovens.settings_of(run.request.channel)]
+        return uncommissioned([tester, *beside], self._plan.settings)
 
     # At the order
 
@@ -141,7 +145,7 @@ class Preflight:
         """
         self._rack.claims.check(request.channel, by)
         _refuse(self._starts())
-        if twice:
+        if twice or (twice := self._rack.shared_cells.problem(request.channel)):
             raise CommandRefused(twice)
         _refuse(envelope_check(request.channel, request.program, self._reasons(request)))
         admitted, word = self._rack.cells.admitted(request, terms)
@@ -228,6 +232,8 @@ class Preflight:
             taken = f"channel {channel} is claimed by {claim[0]} for another {claim[1]:.0f} s"
             claimed = failed(CheckName.CHANNEL, taken, "order it then, or ask them to release it")
             return [claimed, postponed(CheckName.VOLTAGE, "the channel is claimed")]
+        if shared := self._rack.shared_cells.problem(channel):
+            return [failed(CheckName.CHANNEL, shared), postponed(CheckName.VOLTAGE, "another channel has the cell")]
         if status is None:
             unknown = f"what channel {channel} does is not known"
             unseen = failed(CheckName.CHANNEL, unknown, "see that its tester answers")

@@ -32,6 +32,7 @@ from orchestrator.rack.order_keys import OrderKeys
 from orchestrator.rack.ovens import NO_OVENS, BenchOvens, Ovens
 from orchestrator.rack.pending_orders import PendingOrders
 from orchestrator.rack.preflight import Preflight, PreflightPlan
+from orchestrator.rack.shared_cells import SharedCells
 from orchestrator.rack.start_gate import StartGate
 from orchestrator.rack.stop_orders import StopOrders, StopReport
 from orchestrator.rack.supervisor import Supervisor
@@ -65,6 +66,7 @@ class Service:
         simulated: bool | None = None,
         plan: PreflightPlan | None = None,
         ovens: BenchOvens = NO_OVENS,
+        shared_cells: Sequence[Sequence[str]] = (),
     ) -> None:
         self.store = store
         # Whether the instruments only simulate; None where that is not known.
@@ -84,9 +86,11 @@ class Service:
         self.cells = CellOrders(self)
         self.order_keys = OrderKeys(store)
         self.ovens = Ovens(ovens, store, self.supervisors)
+        self.shared_cells = SharedCells(shared_cells, self.supervisors, self.hold)
         self.preflight = Preflight(self, plan or PreflightPlan(bands=bands, holders=holders))
         for supervisor in self.supervisors:
             supervisor.checks_before_start = self.preflight.before_start
+            supervisor.arrival.keep_others_off = self.shared_cells.keep_others_off
         self._housekeeping = housekeeping
         # Runs of an earlier process whose stored program is not the one that was ordered.
         self._not_adopted: dict[str, str] = {}
@@ -94,7 +98,7 @@ class Service:
     async def run(self) -> None:
         """Recover the runs of an earlier process, then serve until cancelled."""
         self._gate.note_start(self.store)
-        async with self.bus.listening(), self.ovens.watching():
+        async with self.bus.listening(), self.ovens.watching(), self.shared_cells.watching():
             try:
                 await self._serve_all()
             finally:

@@ -20,6 +20,9 @@ class Over(StrEnum):
     TIME = "time"
     CYCLE = "cycle"
     CAPACITY = "capacity"
+    VOLTAGE = "voltage"
+    PLATED = "plated"
+    RATE = "rate"
 
 
 @dataclass(frozen=True, slots=True)

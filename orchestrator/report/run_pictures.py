@@ -6,30 +6,42 @@ Axes fit what was measured, and nothing of it is left outside; what a reader cou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orchestrator.report import voltage_axis
-from orchestrator.report.journal_page import COLOURS, DASHES, MOST_RUNS, Dash, Page
-from orchestrator.report.picture_choices import USUAL_CYCLES, ChosenCycles, Over, usual_cycles
+from orchestrator.report.analysis_pictures import draw_incremental_capacity, draw_overpotential, draw_rates
+from orchestrator.report.journal_page import COLOURS, DASHES, MOST_RUNS
+from orchestrator.report.picture_choices import Over
+from orchestrator.report.picture_sheet import (
+    Drawn,
+    NothingToDraw,
+    PictureOrder,
+    Sheet,
+    chosen_cycles,
+    colours_by_cycle,
+    draw_line,
+    draw_points,
+    explain_dashes,
+    explain_points,
+    finish,
+    marker_size,
+    whole_cycles,
+)
 from orchestrator.report.run_curves import (
     CapacityUnit,
     CycleCurve,
-    MarkKind,
-    Numbers,
     TimeCurve,
     capacity_unit,
-    heading_of,
-    marks_of,
     names_of,
     over_capacity,
     over_cycles,
     over_time,
 )
-from orchestrator.report.thinning import lonely, stripes_of
+from orchestrator.report.thinning import stripes_of
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
@@ -37,57 +49,17 @@ from protocols.cell import CellKind
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
-    from orchestrator.report.spectra import Colour
 
-_MARKERS = {MarkKind.SHORT: "x", MarkKind.TRIP: "s", MarkKind.GAP: "|", MarkKind.GOING_ON: ">"}
+_ONE_PANEL = frozenset({Over.CAPACITY, Over.VOLTAGE, Over.RATE})
 _ZERO_LINE = {"color": "0.6", "linewidth": 0.5, "zorder": 0}
-# With more curves of one run their colours are read from a bar.
-_MOST_IN_LEGEND = 8
-
-
-class NothingToDraw(ValueError):
-    """The runs have nothing that such a picture shows; the message says what is missing and what could be drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureOrder:
-    """What is to be drawn. ``cycles`` None: a few over the whole run; ``voltage_v`` None: the axis fits the data."""
-
-    over: Over
-    page: Page = field(default_factory=Page)
-    cycles: ChosenCycles | None = None
-    voltage_v: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    """One run of a picture, with its name and how its lines look."""
-
-    data: RunData
-    name: str
-    colour: str | Colour
-    dash: Dash
-
-
-@dataclass(slots=True)
-class _Sheet:
-    """A picture while it is drawn: what its legend explains, and what is to be said of it."""
-
-    figure: Figure
-    order: PictureOrder
-    runs: list[_Drawn]
-    shown: list[_Drawn] = field(default_factory=list)
-    more: dict[str, Line2D] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 def usual_over(store: Store, run_ids: Sequence[str]) -> Over:
     """Return what runs are drawn over when nobody says it: symmetric cells over time, others over whole cycles."""
     runs = [RunData(store, run_id) for run_id in run_ids]
     symmetric = any(data.program.cell.kind == CellKind.LI_LI for data in runs)
-    return Over.TIME if symmetric or not any(_whole(data) for data in runs) else Over.CYCLE
+    return Over.TIME if symmetric or not any(whole_cycles(data) for data in runs) else Over.CYCLE
 
 
 def draw_runs(store: Store, run_ids: Sequence[str], order: PictureOrder) -> tuple[Figure, list[str]]:
@@ -99,11 +71,10 @@ def draw_runs(store: Store, run_ids: Sequence[str], order: PictureOrder) -> tupl
         raise NothingToDraw(f"{len(run_ids)} runs cannot be told apart in one picture; draw at most {MOST_RUNS}")
     datas = [RunData(store, run_id) for run_id in run_ids]
     looks = [(colour, dash) for dash in DASHES for colour in COLOURS]
-    runs = [_Drawn(data, name, *look) for data, name, look in zip(datas, names_of(datas), looks, strict=False)]
-    draw = {Over.TIME: _draw_time, Over.CYCLE: _draw_cycles, Over.CAPACITY: _draw_capacity}[order.over]
-    is_one_panel = order.over is Over.CAPACITY or (order.over is Over.CYCLE and _all_symmetric(datas))
-    sheet = _Sheet(order.page.figure(1 if is_one_panel else 2), order, runs)
-    draw(sheet)
+    runs = [Drawn(data, name, *look) for data, name, look in zip(datas, names_of(datas), looks, strict=False)]
+    is_one_panel = order.over in _ONE_PANEL or (order.over is Over.CYCLE and _all_symmetric(datas))
+    sheet = Sheet(order.page.figure(1 if is_one_panel else 2), order, runs)
+    _DRAW[order.over](sheet)
     return sheet.figure, sheet.notes
 
 
@@ -119,11 +90,7 @@ def _all_symmetric(runs: Sequence[RunData]) -> bool:
     return all(data.program.cell.kind == CellKind.LI_LI for data in runs)
 
 
-def _whole(data: RunData) -> list[int]:
-    return [cycle.cycle for cycle in data.cycles if cycle.is_whole]
-
-
-def _draw_time(sheet: _Sheet) -> None:
+def _draw_time(sheet: Sheet) -> None:
     """Draw voltage above current density, or above current where a cell's area is not known."""
     stripes = stripes_of(sheet.order.page.width_mm)
     curves = [(drawn, over_time(drawn.data, stripes)) for drawn in sheet.runs]
@@ -146,9 +113,9 @@ def _draw_time(sheet: _Sheet) -> None:
         halves = max((step.place.half_cycle for step in drawn.data.steps), default=0)
         # A run of one record has no length.
         width_pt = sheet.order.page.line_pt(halves * longest * 3600 / (drawn.data.duration_s or 1.0))
-        _line(upper, drawn, curve.hours, curve.volts, width_pt)
+        draw_line(upper, drawn, curve.hours, curve.volts, width_pt)
         factor = 1e3 / (drawn.data.program.cell.area_cm2 or 1.0) if known else 1e3
-        _line(lower, drawn, curve.hours, curve.amperes * factor, width_pt)
+        draw_line(lower, drawn, curve.hours, curve.amperes * factor, width_pt)
     sheet.shown = [drawn for drawn, _ in curves]
     lower.set_xlim(0, longest or 1.0 / 60)
     lower.set_xlabel("time / h")
@@ -157,17 +124,10 @@ def _draw_time(sheet: _Sheet) -> None:
     for axes in (upper, lower):
         if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:
             axes.axhline(0, **_ZERO_LINE)
-    _finish(sheet, upper, lambda mark: mark.time_h)
+    finish(sheet, upper, lambda _, mark: mark.time_h)
 
 
-def _line(axes: Axes, drawn: _Drawn, x: Numbers, y: Numbers, width_pt: float) -> None:
-    axes.plot(x, y, drawn.dash, color=drawn.colour, linewidth=width_pt, label="_")
-    alone = lonely(y)
-    if alone.any():
-        axes.plot(x[alone], y[alone], "o", ms=1.5, mew=0, color=drawn.colour, label="_")
-
-
-def _fit_voltage(sheet: _Sheet, axes: Axes, curves: Sequence[tuple[_Drawn, TimeCurve]]) -> None:
+def _fit_voltage(sheet: Sheet, axes: Axes, curves: Sequence[tuple[Drawn, TimeCurve]]) -> None:
     """Fit the axis of voltage to the data, or to the range that was asked for, and say what does not fit."""
     axes.set_ylabel("cell voltage / V")
     if sheet.order.voltage_v is not None:
@@ -182,7 +142,7 @@ def _fit_voltage(sheet: _Sheet, axes: Axes, curves: Sequence[tuple[_Drawn, TimeC
             )
 
 
-def _draw_cycles(sheet: _Sheet) -> None:
+def _draw_cycles(sheet: Sheet) -> None:
     """Draw capacities above the coulombic efficiency; of symmetric cells the mean overpotential of each half-cycle."""
     from matplotlib.ticker import MaxNLocator
 
@@ -206,10 +166,10 @@ def _draw_cycles(sheet: _Sheet) -> None:
     has_efficiency = not symmetric and any((curve.efficiency_percent > 0).any() for _, curve in curves)
     _, lower = panels = sheet.figure.subplots(2, 1, sharex=True) if has_efficiency else [sheet.figure.subplots()] * 2
     upper: Axes = panels[0]
-    size = _size(sheet, max(len(curve.cycles) for _, curve in curves))
-    _explain_points(sheet)
+    size = marker_size(sheet, max(len(curve.cycles) for _, curve in curves))
+    explain_points(sheet)
     for drawn, curve in curves:
-        _points(upper, drawn, curve, size)
+        draw_points(upper, drawn, curve, size)
         if has_efficiency:
             lower.plot(curve.cycles, curve.efficiency_percent, "^", **size, color=drawn.colour)
     sheet.shown = [drawn for drawn, _ in curves]
@@ -223,10 +183,10 @@ def _draw_cycles(sheet: _Sheet) -> None:
     if has_efficiency:
         lower.set_ylabel("coulombic\nefficiency / %")
         sheet.notes.append(f"coulombic efficiency is {_ratios(curves)}")
-    _finish(sheet, upper, lambda mark: mark.cycle)
+    finish(sheet, upper, lambda _, mark: mark.cycle)
 
 
-def _ratios(curves: Sequence[tuple[_Drawn, CycleCurve]]) -> str:
+def _ratios(curves: Sequence[tuple[Drawn, CycleCurve]]) -> str:
     """Return which half was divided by which, of each run where the runs differ."""
     ratios = {drawn.data.run.run_id: " or ".join(curve.efficiency_of) for drawn, curve in curves if curve.efficiency_of}
     if len(set(ratios.values())) == 1:
@@ -234,44 +194,24 @@ def _ratios(curves: Sequence[tuple[_Drawn, CycleCurve]]) -> str:
     return ", ".join(f"{ratio} in {run_id}" for run_id, ratio in ratios.items())
 
 
-def _size(sheet: _Sheet, cycles: int) -> dict[str, Any]:
-    """Return the size of markers, in points, at which neighbours hardly meet."""
-    size_pt = min(3.2, max(1.2, 1.6 * sheet.order.page.width_mm / cycles))
-    return {"ms": size_pt, "mew": 0.2 * size_pt}
-
-
-def _points(axes: Axes, drawn: _Drawn, curve: CycleCurve, size: dict[str, Any]) -> None:
-    """Draw charge as open and discharge as filled dots, open ones below."""
-    axes.plot(curve.cycles, curve.charge, "o", **size, mfc="white", color=drawn.colour, label="_")
-    axes.plot(curve.cycles, curve.discharge, "o", **size, color=drawn.colour, label="_")
-
-
-def _explain_points(sheet: _Sheet) -> None:
-    """Explain filled and open dots in the legend."""
-    from matplotlib.lines import Line2D
-
-    for name, face in (("discharge", "black"), ("charge", "white")):
-        sheet.more[name] = Line2D([], [], linestyle="", marker="o", ms=3.2, mfc=face, color="black", label=name)
-
-
-def _draw_capacity(sheet: _Sheet) -> None:
+def _draw_capacity(sheet: Sheet) -> None:
     """Draw the half-cycles of chosen cycles, of one run coloured by cycle, of several by run and dashed by cycle."""
     unit = capacity_unit([drawn.data.program.cell for drawn in sheet.runs])
     axes = sheet.figure.subplots()
     one = len(sheet.runs) == 1
     for drawn in sheet.runs:
-        numbers = _chosen(sheet, drawn.data)
+        numbers = chosen_cycles(sheet, drawn.data)
         if not one and len(numbers) > len(DASHES):
             raise NothingToDraw(
                 f"{len(numbers)} cycles of several runs cannot be told apart; name at most {len(DASHES)} in --cycles"
             )
-        colours = _by_cycle(sheet, axes, numbers) if one else {}
+        colours = colours_by_cycle(sheet, axes, numbers) if one else {}
         dashes = {} if one else dict(zip(numbers, DASHES, strict=False))
         curves = over_capacity(drawn.data, numbers, unit, stripes_of(sheet.order.page.width_mm))
         for curve in curves:
             colour, dash = colours.get(curve.cycle, drawn.colour), dashes.get(curve.cycle, drawn.dash)
             own = replace(drawn, colour=colour, dash=dash)
-            _line(axes, own, curve.capacity, curve.volts, sheet.order.page.line_pt(1))
+            draw_line(axes, own, curve.capacity, curve.volts, sheet.order.page.line_pt(1))
         low, high = sheet.order.voltage_v or (-math.inf, math.inf)
         if any(((curve.volts < low) | (curve.volts > high)).any() for curve in curves):
             sheet.notes.append(f"{drawn.data.run.run_id}: some voltages lie outside --voltage-range and are not drawn")
@@ -280,7 +220,7 @@ def _draw_capacity(sheet: _Sheet) -> None:
         elif curves:
             sheet.notes.append(f"{drawn.data.run.run_id} has no sample with a voltage in the cycles to draw")
         if not one:
-            _explain_dashes(sheet, numbers)
+            explain_dashes(sheet, numbers)
     if not sheet.shown:
         raise NothingToDraw("; ".join(sheet.notes) or "no whole cycle yet; --over time shows what there is")
     # Curves begin at zero, and upright: they would lie on the axis.
@@ -289,79 +229,14 @@ def _draw_capacity(sheet: _Sheet) -> None:
     axes.set_ylabel("cell voltage / V")
     if sheet.order.voltage_v is not None:
         axes.set_ylim(*sheet.order.voltage_v)
-    _finish(sheet, axes, None)
+    finish(sheet, axes, None)
 
 
-def _chosen(sheet: _Sheet, data: RunData) -> list[int]:
-    """Return the cycles of a run to draw, and note those that it does not have."""
-    there = sorted({step.place.cycle for step in data.steps if step.place.half_cycle})
-    whole = _whole(data)
-    run_id = data.run.run_id
-    if not there:
-        sheet.notes.append(f"{run_id} has no half-cycle yet; --over time shows what there is")
-        return []
-    if sheet.order.cycles is None:
-        return usual_cycles(whole or there, USUAL_CYCLES if len(sheet.runs) == 1 else 2)
-    if missing := sheet.order.cycles.missing(there):
-        sheet.notes.append(f"{run_id} has no cycle {', '.join(missing)}; it has {there[0]} to {there[-1]}")
-    return sheet.order.cycles.of(there, whole or there)
-
-
-def _by_cycle(sheet: _Sheet, axes: Axes, numbers: Sequence[int]) -> dict[int, Colour]:
-    """Return a colour for each cycle of a single run, explained in the legend, or by a bar where they are many."""
-    from matplotlib.lines import Line2D
-
-    from orchestrator.report.spectra import colour_of, colour_scale
-
-    if not numbers:
-        return {}
-    scale = colour_scale(numbers)
-    colours = {number: colour_of(scale, number) for number in numbers}
-    if len(numbers) > _MOST_IN_LEGEND:
-        bar = sheet.figure.colorbar(scale, ax=axes, pad=0.02, fraction=0.05, aspect=30)
-        bar.set_label("cycle number")
-    else:
-        for number, colour in colours.items():
-            sheet.more[f"cycle {number}"] = Line2D([], [], color=colour, label=f"cycle {number}")
-    return colours
-
-
-def _explain_dashes(sheet: _Sheet, numbers: Sequence[int]) -> None:
-    """Explain the dashes of several runs' cycles, which may be other numbers in each run."""
-    from matplotlib.lines import Line2D
-
-    for dash, number in zip(DASHES, numbers, strict=False):
-        name = f"cycle {number}"
-        if name in sheet.more and sheet.more[name].get_linestyle() != dash:
-            sheet.notes.append(f"cycle {number} has other dashes in other runs; name the cycles by --cycles")
-        sheet.more.setdefault(name, Line2D([], [], linestyle=dash, color="black", linewidth=0.8, label=name))
-
-
-def _finish(sheet: _Sheet, axes: Axes, place: Callable[[Any], float | None] | None) -> None:
-    """Mark what happened on the upper edge, and explain everything above the picture, where there is no curve."""
-    from matplotlib.lines import Line2D
-
-    for drawn in sheet.shown if place else ():
-        for mark in marks_of(drawn.data):
-            x = place(mark) if place else None
-            if x is None:
-                continue
-            look: dict[str, Any] = {"marker": _MARKERS[mark.kind], "ms": 4, "mew": 0.9, "linestyle": ""}
-            transform = axes.get_xaxis_transform()
-            axes.plot([x], [1.0], **look, color=drawn.colour, transform=transform, clip_on=False, zorder=9, label="_")
-            sheet.more.setdefault(mark.kind, Line2D([], [], **look, color="black", label=mark.kind.value))
-    named = [Line2D([], [], color=drawn.colour, linestyle=drawn.dash, label=drawn.name) for drawn in sheet.shown]
-    by_cycle = sheet.order.over is Over.CAPACITY and len(sheet.runs) == 1
-    handles = [*([] if by_cycle else named), *sheet.more.values()]
-    names = [str(handle.get_label()) for handle in handles]
-    sheet.figure.align_ylabels()
-    heading = heading_of([drawn.data for drawn in sheet.runs])
-    if by_cycle:
-        heading = f"{sheet.shown[0].name}, {heading}" if heading else sheet.shown[0].name
-    heading = sheet.order.page.heading(heading)
-    columns = sheet.order.page.columns_of_legend(names)
-    sheet.order.page.make_room(sheet.figure, math.ceil(len(names) / columns))
-    legend = sheet.figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=heading or None)
-    for text in (legend.get_title(), *legend.get_texts()):
-        # Titles and labels are people's: a dollar in them begins no formula.
-        text.set_parse_math(False)
+_DRAW: Mapping[Over, Callable[[Sheet], None]] = {
+    Over.TIME: _draw_time,
+    Over.CYCLE: _draw_cycles,
+    Over.CAPACITY: _draw_capacity,
+    Over.VOLTAGE: draw_incremental_capacity,
+    Over.PLATED: draw_overpotential,
+    Over.RATE: draw_rates,
+}

@@ -33,7 +33,7 @@ from protocols.program import CyclingSegment
 _BEHIND = ("_before_s", "_samples_before")
 # Attributes that change when a run adopts a test: restored where the store refuses it.
 _TAKEN = ("progress", "records", *_BEHIND)
-_ADVICE = "; resume it or stop it"
+ADVICE = "; resume it or stop it"
 
 
 def ignore_update(_: RunUpdate) -> None:
@@ -206,7 +206,7 @@ class Run:
             if found is not None and found.state is RunState.TRIPPED and found.state in MOVES[self.status.state]:
                 self.finish(found.joined(held))
             else:
-                self.go(RunState.HOLDING, f"{reason}{_ADVICE}")
+                self.go(RunState.HOLDING, f"{reason}{ADVICE}")
 
     def finish(self, ending: Ending) -> None:
         """End the run; the graver of ``ending`` and of the findings in its last samples decides, and both are told."""
@@ -236,7 +236,7 @@ class Run:
             return
         if state is RunState.HOLDING:
             self.finish(
-                replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason.removesuffix(_ADVICE)}")
+                replace(ending, reason=f"{ending.reason}; it was held: {self.status.reason.removesuffix(ADVICE)}")
             )
         elif state.is_at_rest and ending.state is RunState.STOPPED:
             self.go(RunState.STOPPED, ending.reason)

@@ -80,8 +80,11 @@ class _Pages:
         }
         modes = [step.executed.mode for step in self.steps]
         for page in number_pages(self.data.store.connection, self.test.row.id, modes, self.last, rows):
-            at = np.searchsorted(firsts, page.numbers["sequence"], side="right") - 1
-            yield self._frame(page, {name: values[at] for name, values in placed.items()})
+            # Of each step: how many rows of the page belong to it; records and steps are in one order.
+            begins = np.searchsorted(page.numbers["sequence"], firsts)
+            counts = np.diff(begins, append=len(page.mode_codes))
+            counts[0] += begins[0]
+            yield self._frame(page, {name: np.repeat(values, counts) for name, values in placed.items()})
 
     def _frame(self, page: SamplePage, placed: dict[str, NDArray[np.int64]]) -> pl.DataFrame:
         import polars as pl
@@ -95,9 +98,17 @@ class _Pages:
             "test": pl.repeat(self.test.row.id, rows, dtype=pl.Int64, eager=True),
             "sequence": pl.Series(numbers["sequence"].astype(np.int64)),
             "test_time_s": pl.Series(test_time_s),
-            "mode": pl.Series(list(page.modes), dtype=pl.String)[page.mode_codes],
+            "mode": _words(page),
             "simulated": pl.repeat(self.data.run.simulated, rows, dtype=pl.Boolean, eager=True),
         }
         columns |= {name: pl.Series(values) for name, values in placed.items()}
         columns |= {name: pl.Series(numbers[name], nan_to_null=True) for name in schema if name not in columns}
         return pl.DataFrame({name: columns[name] for name in schema}, schema=schema)
+
+
+def _words(page: SamplePage) -> pl.Series:
+    import polars as pl
+
+    if len(page.modes) == 1:
+        return pl.repeat(page.modes[0], len(page.mode_codes), dtype=pl.String, eager=True)
+    return pl.Series(list(page.modes), dtype=pl.String).gather(page.mode_codes)

@@ -1,0 +1,36 @@
+"""Opens files of the Battery Data Format with batterydf, any warning an error; prints its report on each."""
+
+import contextlib
+import io
+import json
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("error")
+
+import bdf  # noqa: E402 - warnings on import count as well
+import pandas as pd  # type: ignore[import-untyped]  # noqa: E402
+from bdf.normalize import OPTIONAL, REQUIRED  # noqa: E402
+from bdf.validate import validate_df  # noqa: E402
+
+told = {}
+for name in sys.argv[1:]:
+    path = Path(name)
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        report = validate_df(table, report=True)
+        loaded = bdf.read(path)
+    told[path.suffix] = {
+        "ok": report["ok"],
+        "missing": report["missing"],
+        "legacy": report["legacy_labels"],
+        "extras": report["extras"],
+        "is_ordered": report["time_stats"]["monotonic"],
+        "said": said.getvalue(),
+        "known": [*REQUIRED, *OPTIONAL],
+        "types": {column: str(dtype) for column, dtype in loaded.dtypes.items()},
+        "columns": {name: loaded[name].tolist() for name in ("Test Time / s", "Voltage / V", "Current / A")},
+    }
+sys.stdout.write(json.dumps(told))
