@@ -101,7 +101,7 @@ class Overpotentials:
         for step in block.steps():
             current_a = step.mean_current_a
             self._largest_a = max(self._largest_a, abs(current_a))
-            if not step.is_rest(self._largest_a) and step.duration_s > PULSE_S:
+            if not step.is_rest(self._largest_a) and step.duration_s > PULSE_S and not step.holds_voltage:
                 self._rows.append(self._row(step, current_a))
                 self._plated_ah += self._rows[-1].charge_ah
 
@@ -121,7 +121,9 @@ class Overpotentials:
         charge_ah = float(good[-1]) if len(good) else 0.0
         plateau_v, tip_v, arc_v, noise_v, remark = _parts(step)
         per_cm2 = None if area_cm2 is None else 1e3 / area_cm2
-        is_known = plateau_v is not None and area_cm2 is not None
+        area_ohm_cm2 = None
+        if plateau_v is not None and area_cm2 is not None:
+            area_ohm_cm2 = plateau_v / abs(current_a) * area_cm2
         return OverpotentialRow(
             cycle=step.cycle,
             step_count=step.step_count,
@@ -138,7 +140,7 @@ class Overpotentials:
             nucleation_v=tip_v,
             arc_v=arc_v,
             noise_v=noise_v,
-            area_ohm_cm2=plateau_v / abs(current_a) * area_cm2 if is_known else None,  # type: ignore[operator]
+            area_ohm_cm2=area_ohm_cm2,
             remark=remark,
         )
 
