@@ -6,7 +6,7 @@
     from orchestrator import analysis
 
     samples = pl.read_parquet("R000005.parquet")
-    cell = analysis.CellFacts("A17", "lfp", active_mass_mg=1.10)
+    cell = analysis.CellFacts("lfp-17", "lfp", active_mass_mg=1.10)
     cycles = analysis.cycle_table(samples, cell)
     print(analysis.to_frame(cycles, analysis.CycleRow))
 

@@ -13,8 +13,9 @@ Of the magnitude of the voltage in one constant-current step:
 three of it too high, and no part is better known than that.
 
 The cumulative plated charge counts both directions: what a half-cycle strips from one electrode it plates on the other.
-One electrode has been plated with half of it. ``hysteresis`` joins the halves of each cycle: half the difference of the
-plateaus of charge and discharge, as signed voltages, is the mean overpotential, and half their sum the asymmetry.
+One electrode has been plated with half of it. Pulses of at most ``PULSE_S``, as of a contact check, are left out.
+``hysteresis`` joins the halves of each cycle: half the difference of the plateaus of charge and discharge, as signed
+voltages, is the mean overpotential, and half their sum the asymmetry.
 
 A time-limited half-cycle of a symmetric cell passes the charge that is set: its coulombic efficiency is 1 by
 construction, and none is given.
@@ -100,12 +101,9 @@ class Overpotentials:
         for step in block.steps():
             current_a = step.mean_current_a
             self._largest_a = max(self._largest_a, abs(current_a))
-            if step.is_rest(self._largest_a):
-                continue
-            row = self._row(step, current_a)
-            self._plated_ah += row.charge_ah
-            if step.duration_s > PULSE_S:
-                self._rows.append(row)
+            if not step.is_rest(self._largest_a) and step.duration_s > PULSE_S and not step.holds_voltage:
+                self._rows.append(self._row(step, current_a))
+                self._plated_ah += self._rows[-1].charge_ah
 
     def finish(self) -> None:
         """Add the step that still runs: no more records come."""
@@ -123,7 +121,9 @@ class Overpotentials:
         charge_ah = float(good[-1]) if len(good) else 0.0
         plateau_v, tip_v, arc_v, noise_v, remark = _parts(step)
         per_cm2 = None if area_cm2 is None else 1e3 / area_cm2
-        is_known = plateau_v is not None and area_cm2 is not None
+        area_ohm_cm2 = None
+        if plateau_v is not None and area_cm2 is not None:
+            area_ohm_cm2 = plateau_v / abs(current_a) * area_cm2
         return OverpotentialRow(
             cycle=step.cycle,
             step_count=step.step_count,
@@ -140,7 +140,7 @@ class Overpotentials:
             nucleation_v=tip_v,
             arc_v=arc_v,
             noise_v=noise_v,
-            area_ohm_cm2=plateau_v / abs(current_a) * area_cm2 if is_known else None,  # type: ignore[operator]
+            area_ohm_cm2=area_ohm_cm2,
             remark=remark,
         )
 

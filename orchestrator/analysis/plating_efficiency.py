@@ -31,7 +31,7 @@ _SET = frozenset({EndReason.TIME, EndReason.CAPACITY})
 class MeanEfficiency:
     """Mean of the cycles' efficiencies, as fractions, its standard deviation (None of one) and number of cycles.
 
-    ``first`` is that of the first cycle, which has no part in the mean unless it is the only one.
+    ``first`` is that of the run's first cycle, which has no part in the mean unless it is the only one.
     """
 
     mean: float | None
@@ -44,11 +44,12 @@ class MeanEfficiency:
 def mean_efficiency(cycles: Sequence[CycleRow]) -> MeanEfficiency:
     """Return the mean of the efficiencies that cycles have; ``remark`` says why there is none."""
     known = [row.coulombic_efficiency for row in cycles if row.coulombic_efficiency is not None]
+    first = cycles[0].coulombic_efficiency if cycles else None
     if not known:
         reasons = [row.remark for row in cycles if row.remark]
         return MeanEfficiency(None, None, 0, None, reasons[0] if reasons else "no cycle is whole")
-    later = known[1:] or known
-    return MeanEfficiency(fmean(later), stdev(later) if len(later) > 1 else None, len(later), known[0], "")
+    later = known if first is None else known[1:] or known
+    return MeanEfficiency(fmean(later), stdev(later) if len(later) > 1 else None, len(later), first, "")
 
 
 def passages_of(rows: Sequence[StepRow], ends: Mapping[int, EndReason] | None = None) -> list[Passage]:

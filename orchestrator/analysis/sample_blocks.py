@@ -8,7 +8,7 @@ same arrays however the records were cut into pieces: going on with a run gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -126,8 +126,8 @@ class SampleBlock:
         return np.diff(self.starts, append=len(self))
 
     def cut(self, at_step: int) -> tuple[SampleBlock, SampleBlock]:
-        """Return what is before a step, by its place among ``starts``, and the rest."""
-        row = int(self.starts[at_step]) if at_step < len(self.starts) else len(self)
+        """Return what is before a step, by its place among ``starts`` (from the end where negative), and the rest."""
+        row = int(self.starts[at_step])
         before = {name: values[:row] for name, values in self.columns.items()}
         after = {name: values[row:] for name, values in self.columns.items()}
         return (
@@ -135,12 +135,20 @@ class SampleBlock:
             SampleBlock(after, self.starts[at_step:] - row, self.modes[at_step:]),
         )
 
-    def joined(self, later: SampleBlock) -> SampleBlock:
-        """Return both in a row; a step that goes on is one step."""
-        goes_on = int(len(self) > 0 and len(later) > 0 and self["step_count"][-1] == later["step_count"][0])
-        columns = {name: np.concatenate((values, later[name])) for name, values in self.columns.items()}
-        starts = np.concatenate((self.starts, later.starts[goes_on:] + len(self)))
-        return SampleBlock(columns, starts, self.modes + later.modes[goes_on:])
+    @classmethod
+    def joined(cls, blocks: Sequence[SampleBlock]) -> SampleBlock:
+        """Return blocks in a row, at least one with a record; a step that goes on from one to the next is one step."""
+        blocks = [block for block in blocks if len(block)] or list(blocks[:1])
+        if len(blocks) == 1:
+            return blocks[0]
+        columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0].columns}
+        starts, modes, rows, count = list[Ints](), list[str](), 0, None
+        for block in blocks:
+            goes_on = int(block["step_count"][0] == count)
+            starts.append(block.starts[goes_on:] + rows)
+            modes += block.modes[goes_on:]
+            rows, count = rows + len(block), block["step_count"][-1]
+        return cls(columns, np.concatenate(starts), tuple(modes))
 
     def steps(self) -> Iterator[StepSamples]:
         """Yield the steps one by one."""
@@ -182,20 +190,23 @@ class WholeSteps:
     """
 
     def __init__(self) -> None:
-        self._open: SampleBlock | None = None
+        # The pieces of the step that runs: joined when it is over, not at each record.
+        self._open: list[SampleBlock] = []
 
     def feed(self, table: Table) -> SampleBlock:
         """Add records; return those of the steps that they complete. Raises NoSuchTable."""
         block = block_of(table)
-        if self._open is not None and len(self._open):
-            if not len(block):
-                return block
-            if block["step_count"][0] < self._open["step_count"][-1] or (
-                block["test_time_s"][0] < self._open["test_time_s"][-1]
-            ):
+        if not len(block):
+            return block
+        if self._open:
+            last = self._open[-1]
+            if block["step_count"][0] < last["step_count"][-1] or block["test_time_s"][0] < last["test_time_s"][-1]:
                 raise NoSuchTable("these records lie before those that were fed last; feed a run in its order")
-            block = self._open.joined(block)
-        whole, self._open = block.cut(max(0, len(block.starts) - 1))
+            if block["step_count"][-1] == last["step_count"][-1]:
+                self._open.append(block)
+                return block.cut(0)[0]
+        whole, running = SampleBlock.joined([*self._open, block]).cut(-1)
+        self._open = [running]
         return whole
 
     def blocks(self, table: Table) -> Iterator[SampleBlock]:
@@ -208,7 +219,9 @@ class WholeSteps:
     @property
     def running(self) -> SampleBlock | None:
         """The records of the step that still runs; None before the first."""
-        return self._open
+        if len(self._open) > 1:
+            self._open = [SampleBlock.joined(self._open)]
+        return self._open[0] if self._open else None
 
 
 def steps_of(table: Table, *, cycle: int | None = None, step_count: int | None = None) -> list[StepSamples]:

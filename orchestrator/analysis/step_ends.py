@@ -9,8 +9,8 @@ The first that fits:
 - TIME: it took a whole number of minutes, and so did half of the executions of the program's step, or it was executed
   once.
 - CURRENT: a held voltage, or a step whose current fell to less than ``TAPERED`` of its mean.
-- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and a multiple of 10 mV, as set
-  voltages are, within ``AT_CUTOFF_V``.
+- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and a multiple of 50 mV, as set
+  voltages are, within ``AT_CUTOFF_V``; if the step was executed more than once, half of the executions ended there.
 - TIME: half of its executions, two at least, took equally long, a whole number of seconds.
 - VOLTAGE: half of its executions, two at least, ended at one highest or lowest voltage.
 - CAPACITY: half of its executions, two at least, passed the same charge, within ``SAME_CHARGE``.
@@ -37,7 +37,7 @@ TAPERED = 0.9
 """Part of its mean current below which the last record of a step lies that holds a voltage."""
 # Testers end a step at a tenth of a second, and a time that is set is whole.
 _SAME_S = 0.06
-_VOLTAGE_STEP_V = 0.01
+_VOLTAGE_STEP_V = 0.05
 
 
 def inferred_ends(rows: Sequence[StepRow]) -> dict[int, EndReason]:
@@ -59,11 +59,15 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
     is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V
-    if is_extreme and _is_whole(row.last_voltage_v, _VOLTAGE_STEP_V, AT_CUTOFF_V):
+    is_usual_voltage = is_extreme and _is_usual(
+        row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V
+    )
+    is_set = is_extreme and _is_whole(row.last_voltage_v, _VOLTAGE_STEP_V, AT_CUTOFF_V)
+    if is_set and (len(alike) == 1 or is_usual_voltage):
         return EndReason.VOLTAGE
     if len(alike) > 1 and is_usual_time and _is_whole(row.duration_s, 1.0):
         return EndReason.TIME
-    if is_extreme and _is_usual(row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V):
+    if is_usual_voltage:
         return EndReason.VOLTAGE
     if _is_usual(row, alike, lambda one: abs(one.capacity_ah - row.capacity_ah) <= SAME_CHARGE * row.capacity_ah):
         return EndReason.CAPACITY

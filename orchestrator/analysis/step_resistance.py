@@ -11,7 +11,7 @@ between the two records around the delay, if both lie within a factor of two; or
 there is none, no resistance is made up, and neither is one where the voltage before was moving: by more than
 ``MOST_DRIFT`` of the change within the delay, as at the end of a charge, where the cell's own voltage runs away.
 ``error_ohm`` is the standard error that the scatter of the records leaves,
-None where too few tell it.
+None where too few tell it; between two records it is the most by which a voltage can be off that moves one way.
 """
 
 from __future__ import annotations
@@ -113,8 +113,7 @@ class StepResistances:
         moved_v = abs(before.v_per_s) * self._delay_s
         if after is not None and moved_v > MOST_DRIFT * abs(after.voltage_v - before.voltage_v):
             after, why = None, f"the voltage before was moving, by {moved_v * 1e3:.3g} mV in {self._delay_s:.4g} s"
-        known = (before.error_v, None if after is None else after.error_v)
-        error_v = None if known[0] is None or known[1] is None else hypot(known[0], known[1])
+        error_v = None if after is None or after.error_v is None else hypot(before.error_v or 0.0, after.error_v)
         return ResistanceRow(
             cycle=step.cycle,
             step_count=step.step_count,
@@ -172,7 +171,8 @@ def _after(step: StepSamples, delay_s: float) -> tuple[_Level | None, str]:
     if 0 < behind < len(away) and -away[behind - 1] <= _AROUND and away[behind] <= _AROUND:
         share = -away[behind - 1] / (away[behind] - away[behind - 1])
         pair = volts[behind - 1 : behind + 1]
-        return _Level(float(pair[0] + share * (pair[1] - pair[0])), None, float(amperes[behind])), ""
+        error_v = max(share, 1 - share) * abs(float(pair[1] - pair[0]))
+        return _Level(float(pair[0] + share * (pair[1] - pair[0])), error_v, float(amperes[behind])), ""
     at_s = delay_s * exp(float(away[nearest]))
     return None, f"no record near {delay_s:.4g} s after the change; the nearest is at {at_s:.4g} s"
 

@@ -112,7 +112,7 @@ app.command(
 app.command(
     epilog=examples(
         "cellrig analyse R000001 --store cellrig-simulated.db",
-        "cellrig analyse R000005 R000006 --table cycles --table retention --reference 5",
+        "cellrig analyse R000005 R000006 -t cycles -t retention --reference 5",
         "cellrig analyse R000005 --csv numbers",
         "cellrig analyse R000007 --table titration --length-um 1.5 --json",
         needs=_STORE,

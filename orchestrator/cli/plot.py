@@ -63,7 +63,7 @@ def plot(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Draw runs over time, cycles, capacity, voltage, plated charge or rate.
+    """Draw runs over time, cycles, capacity, voltage or rate.
 
     Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage; over voltage: dQ/dV;
     over plated charge: overpotentials of Li/Li cells; over rate: the capacities of a rate test. Several runs are laid

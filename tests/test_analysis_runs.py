@@ -1,0 +1,211 @@
+"""Analyses of stored runs: the command, its files and pictures; a table of a run gives what its store gives."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cellrig as public
+from orchestrator import analysis
+from orchestrator.analysis.run_analysis import Part, parts_of, stored_findings
+from orchestrator.analysis.shorts_of_run import marked
+from orchestrator.report.picture_choices import Over
+from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
+from orchestrator.report.run_pictures import draw_runs
+from orchestrator.shorts import ShortFinding, ShortKind
+from orchestrator.store import Store, open_store
+from orchestrator.tables.run_data import RunData
+from orchestrator.tables.sample_table import sample_table
+from tests.analysis_truth import Recording, every, symmetric
+from tests.command_line import cellrig, refused
+from tests.run_maker import CUTS_S, PROGRAM, RunMaker
+
+RATES = """
+name: rates
+title: Two rates
+for: [lfp]
+record: {every: 30 s, on_voltage_change: 10 mV}
+steps:
+  - {step: rest, until: {time: 5 min}}
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 2 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, direction: discharge, current: 2 C, until: {voltage: 2.8 V}}
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 1 C, until: {voltage: 4.0 V}}
+      - {step: constant_current, direction: discharge, current: 1 C, until: {voltage: 2.8 V}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a store with a rate test of an LFP cell, and with a Li/Li run that was cut three times."""
+    path = tmp_path_factory.mktemp("analysis") / "runs.db"
+    public.simulate(public.Document("rates", RATES), "coated-lfp", path)
+    with open_store(path) as store:
+        RunMaker(store, PROGRAM).run(CUTS_S)
+    return path
+
+
+@pytest.fixture
+def opened(stored: Path) -> Iterator[Store]:
+    """Give that store, to read."""
+    with open_store(stored, read_only=True) as store:
+        yield store
+
+
+def test_table_of_a_run_gives_the_cycles_of_its_store(opened: Store) -> None:
+    """The sample table, with what the store knows of the steps' ends, has each cycle's numbers; inferred ends too."""
+    data = RunData(opened, "R000001")
+    cell = data.program.cell
+    whole = analysis.analyse(data).tables[Part.CYCLES]
+    samples = sample_table(opened, "R000001")
+    for ends in (analysis.stored_ends(data), None):
+        rows = analysis.cycle_table(samples, cell, ends)
+        assert [row.cycle for row in rows] == [1, 2, 3, 4]
+        for row, known in zip(rows, whole, strict=True):
+            assert row.coulombic_efficiency == pytest.approx(known.coulombic_efficiency, rel=1e-9)
+            assert row.energy_efficiency == pytest.approx(known.energy_efficiency, rel=1e-9)
+            assert row.discharge_capacity_mah_g == pytest.approx(known.discharge_capacity_mah_g, rel=1e-9)
+            assert row.discharge_end_reason is known.discharge_end_reason
+
+
+def test_table_of_an_interrupted_run_gives_the_cycles_of_its_store(opened: Store) -> None:
+    """Steps that were cut, repeated contact checks and a spectrum in between change no capacity."""
+    data = RunData(opened, "R000002")
+    rows = analysis.cycle_table(sample_table(opened, "R000002"), data.program.cell, analysis.stored_ends(data))
+    known = analysis.analyse(data).tables[Part.CYCLES]
+    assert [row.charge_capacity_ah for row in rows] == pytest.approx([row.charge_capacity_ah for row in known])
+    assert [row.discharge_capacity_ah for row in rows] == pytest.approx([row.discharge_capacity_ah for row in known])
+
+
+def test_rate_test_is_analysed(opened: Store) -> None:
+    """Two blocks, their rates, retention against the first cycle of the same current only, and peaks of both ways."""
+    found = analysis.analyse(RunData(opened, "R000001"))
+    rates = found.tables[Part.RATES]
+    assert [row.discharge_c_rate for row in rates] == pytest.approx([2.0, 1.0], rel=1e-3)
+    assert rates[0].discharge_capacity_ah < rates[1].discharge_capacity_ah
+    kept = found.tables[Part.RETENTION]
+    assert [row.retention is None for row in kept] == [False, False, True, True]
+    assert {(row.cycle, row.direction.value) for row in found.tables[Part.PEAKS]} >= {(1, "charge"), (4, "discharge")}
+    assert not set(found.tables) & set(parts_of("li-li")[1:5])
+
+
+def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
+    """A Li/Li run has half-cycles, hysteresis and no efficiency; without a ramp it has no critical current density."""
+    found = analysis.analyse(RunData(opened, "R000002"))
+    halves = found.tables[Part.HALF_CYCLES]
+    assert len(halves) == 10
+    assert [half.plateau_v for half in halves] == pytest.approx([0.2] * 10)
+    assert halves[-1].plated_before_mah == pytest.approx(9 * 2.0 / 60)
+    assert [row.overpotential_v for row in found.tables[Part.HYSTERESIS]] == pytest.approx([0.2] * 5)
+    assert {row.coulombic_efficiency for row in found.tables[Part.CYCLES]} == {None}
+    assert any("no ramp" in remark for remark in found.remarks)
+    assert any("heat, both ways" in remark for remark in found.remarks)
+
+
+def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> None:
+    """What is printed, the JSON and the files have the same numbers; a file that is there is kept without --force."""
+    store = ("--store", str(stored))
+    text = cellrig("analyse", "R000001", "R000002", *store).stdout
+    assert "Rates" in text
+    assert "Half-cycles" in text
+    told = json.loads(cellrig("analyse", "R000001", "--json", "-t", "cycles", "-t", "rates", *store).stdout)
+    (run,) = told["runs"]
+    assert list(run["tables"]) == ["cycles", "rates"]
+    assert f"{run['tables']['cycles'][0]['charge_capacity_ah'] * 1e3:.5f}" in text
+    assert cellrig("analyse", "R000001", "--csv", tmp_path, *store).returncode == 0
+    with (tmp_path / "R000001-cycles.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["charge_capacity_ah"]) == run["tables"]["cycles"][0]["charge_capacity_ah"]
+    refused(cellrig("analyse", "R000001", "--csv", tmp_path, *store), 1, "is there already")
+    assert cellrig("analyse", "R000001", "--csv", tmp_path, "--force", *store).returncode == 0
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("R000001", "-t", "shorts"), 1, "shorts has no meaning for a lfp cell"),
+        (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
+        (("R000001", "-t", "nothing"), 2, "there is none; say one of cycles"),
+        (("R000009",), 1, "R000009"),
+    ],
+)
+def test_command_says_what_it_cannot(stored: Path, words: tuple[str, ...], status: int, said: str) -> None:
+    """A table without a meaning for the cell, one without its length, an unknown table and run are refused in words."""
+    refused(cellrig("analyse", *words, "--store", stored), status, said)
+
+
+@pytest.mark.parametrize(
+    ("run_id", "over", "label"),
+    [
+        ("R000001", Over.VOLTAGE, "cell voltage / V"),
+        ("R000001", Over.RATE, "rate of the discharge / h$^{-1}$"),
+        ("R000002", Over.PLATED, "plated charge, both directions / mAh cm$^{-2}$"),
+    ],
+)
+def test_analyses_are_drawn(opened: Store, run_id: str, over: Over, label: str) -> None:
+    """Each picture has its axis with the unit, and its points or lines lie within the axes."""
+    figure, _ = draw_runs(opened, [run_id], PictureOrder(over))
+    lower = figure.axes[-1]
+    assert lower.get_xlabel() == label
+    columns = [np.asarray(line.get_xdata(), float) for axes in figure.axes for line in axes.lines]
+    # A line along zero is as wide as the axes, whatever these show.
+    drawn = [x for x in columns if len(x) > 1 and x.tolist() != [0.0, 1.0]]
+    assert drawn
+    low, high = lower.get_xlim()
+    assert all(((x >= low) & (x <= high)).all() for x in drawn)
+
+
+@pytest.mark.parametrize(("run_id", "over"), [("R000001", Over.PLATED), ("R000002", Over.RATE)])
+def test_picture_without_a_meaning_is_refused(opened: Store, run_id: str, over: Over) -> None:
+    """An LFP cell has no plated charge and a Li/Li cell no rate test: it is said, and nothing is drawn."""
+    with pytest.raises(NothingToDraw, match=run_id):
+        draw_runs(opened, [run_id], PictureOrder(over))
+
+
+def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
+    """Its voltage falls for another reason than nucleation; those behind a hard short have none either."""
+    made = Recording()
+    for cycle in (1, 2):
+        for sign in (1, -1):
+            made.step(sign * 1e-4, every(30.0, 3600.0), symmetric(0.05, 0.02, 0.0, 3600.0, sign), cycle=cycle)
+    short = ShortFinding(ShortKind.HARD, 4000.0, 4600.0, 1, 1e-4, 2e-4, 1e-4, 1e-5, 500.0, 3.0)
+    found = marked(analysis.overpotentials(made.table(), 0.5), [short])
+    assert [half.nucleation_v is None for half in found] == [False, True, True, True]
+    assert found[1].remark.startswith("hard short in it")
+
+
+def test_stored_findings_are_read_back(opened: Store) -> None:
+    """A run without a short has none; its outcome says so instead of a time."""
+    assert stored_findings(opened, "R000002") == []
+    soft, hard = analysis.analyse(RunData(opened, "R000002")).tables[Part.SHORTS]
+    assert (soft.hours, hard.hours, hard.sentence) == (None, None, "no hard short")
+
+
+def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python of docs/analysis.md does what it says, one block after the other."""
+    text = (Path(__file__).parent.parent / "docs" / "analysis.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, "docs/analysis.md", "exec"), names)  # noqa: S102 - the page's own code
+    assert len(list(names["cycles"])) == 2
+
+
+def test_page_names_every_table_and_public_name() -> None:
+    """Each table of the command is in the page's first table, and each function of the library is named."""
+    text = (Path(__file__).parent.parent / "docs" / "analysis.md").read_text("utf-8")
+    assert [part for part in Part if f"`{part}`" not in text] == []
+    assert [name for name in analysis.__all__ if name.islower() and f"`{name}`" not in text] == []
