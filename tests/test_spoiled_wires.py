@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.testing import SPOILED_WIRES, SpoiledWireCase
-from tests.test_spoiled_wires_of_a_folder import MEANINGLESS
+from tests.wired_folder import MEANINGLESS
 from tests.wired_instruments import ROWS
 
 PAGE = Path(__file__).parents[1] / "docs" / "spoiled-wires.md"
