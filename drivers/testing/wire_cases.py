@@ -62,7 +62,14 @@ class SpoiledWireCase:
 
 async def _spoiled_reply(spoil: Spoil, make: Make, seen: Seen, what: str) -> None:
     """Spoil each reply of a question in turn, then each of an order, then all while a cell is driven."""
-    over = outlasts_what_is_late if spoil in LATE else recovers
+    await _one_reply_each(spoil, outlasts_what_is_late if spoil in LATE else recovers, make, seen, what)
+    await _driven_under(spoil, make, seen, what)
+
+
+async def _one_reply_each(
+    spoil: Spoil, over: Callable[[Wired, str], Awaitable[None]], make: Make, seen: Seen, what: str
+) -> None:
+    """Spoil each reply of a question in turn, then each of an order; ``over`` is claimed after each."""
     async with make() as it:
         await it.open()
         await it.begin()
@@ -72,6 +79,7 @@ async def _spoiled_reply(spoil: Spoil, make: Make, seen: Seen, what: str) -> Non
             it.wire.spoil(spoil, spared=spared)
             await answered(it, seen, what)
             it.wire.mend()
+            it.wire.plug()
             await over(it, what)
     for spared in await _replies_of_an_order(make):
         async with make() as it:
@@ -79,10 +87,10 @@ async def _spoiled_reply(spoil: Spoil, make: Make, seen: Seen, what: str) -> Non
             it.wire.spoil(spoil, spared=spared)
             is_obeyed = await ordered(it, seen, what)
             it.wire.mend()
+            it.wire.plug()
             if not is_obeyed:
                 await made_safe(it, seen, what)
             await over(it, what)
-    await _driven_under(spoil, make, seen, what)
 
 
 async def _replies_of_a_question(it: Wired) -> int:
@@ -240,25 +248,7 @@ async def _pulled_out(make: Make, seen: Seen, what: str) -> None:
         await asyncio.sleep(0)
         passing.wire.unplug()
 
-    async with make() as it:
-        await it.open()
-        await it.begin()
-        await recovers(it, what)
-        for spared in range(await _replies_of_a_question(it)):
-            await it.change()
-            it.wire.spoil(pull, spared=spared)
-            claim(not await answered(it, seen, what), f"{what}: answered by half a reply")
-            it.wire.plug()
-            await recovers(it, what)
-    for spared in await _replies_of_an_order(make):
-        async with make() as it:
-            await it.open()
-            it.wire.spoil(pull, spared=spared)
-            is_obeyed = await ordered(it, seen, what)
-            it.wire.plug()
-            if not is_obeyed:
-                await made_safe(it, seen, what)
-            await recovers(it, what)
+    await _one_reply_each(pull, recovers, make, seen, what)
     async with make() as it:
         if it.facts.off_within_s is None:
             return
