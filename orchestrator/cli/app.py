@@ -84,8 +84,8 @@ app.command(
 )(preflight.preflight)
 app.command(
     epilog=examples(
-        "cellrig commission ct4008 --channel 21-1-3 --simulate --yes",
-        "cellrig commission ct4008 --channel 21-1-3 --simulate --list",
+        "cellrig commission ct4008 --simulate --yes",
+        "cellrig commission ct4008 --simulate --list",
         "cellrig commission ct4008 --channel 21-1-3 --bench bench.toml",
         "cellrig commission chi660e --bench bench.toml",
         "cellrig commission oven --oven oven-60 --bench bench.toml",
