@@ -96,6 +96,13 @@ def test_old_program_has_its_own_ranges() -> None:
     assert not problems(Impedance(1e5, 0.01), settings(version="old"))
 
 
+def test_spectrum_above_what_was_found_to_be_measured_is_refused() -> None:
+    """A program that measures no spectrum whole from more than 200 kHz gets none from 1 MHz, and one from 200 kHz."""
+    found = settings(high_hz_max=2e5)
+    assert "200000 Hz is the highest that this program measures" in problems(Impedance(1e6, 1.0), found)[0]
+    assert problems(Impedance(2e5, 1.0), found) == []
+
+
 def test_range_of_the_bench_stands_in_where_none_is_found() -> None:
     """A setting serves every measurement that fixes no range itself."""
     assert not problems(replace(HELD, sensitivity_a_per_v=None), settings(sensitivity_a_per_v=1e-4))

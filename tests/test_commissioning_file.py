@@ -84,13 +84,20 @@ def test_page_tells_what_was_asked_done_seen_and_concluded() -> None:
     assert "http" not in text
 
 
-def test_unit_that_ignores_cutoffs_below_zero_runs_no_program_with_one(tmp_path: Path) -> None:
-    """A program for a symmetric cell is refused by a unit whose cutoffs below zero were found to be ignored."""
-    program = resolve(load_recipe("li-li-0.4"), load_cell("bare-li-li"))
+@pytest.mark.parametrize(
+    ("recipe", "cell", "setting"),
+    [("li-li-0.4", "bare-li-li", "stops_below_zero"), ("li-cu-efficiency", "bare-li-cu", "stops_at_capacity")],
+)
+def test_unit_that_ignores_a_cutoff_runs_no_program_with_one(
+    tmp_path: Path, recipe: str, cell: str, setting: str
+) -> None:
+    """A program with a cutoff below zero, or an end by capacity, is refused by a unit that was found to ignore it."""
+    program = resolve(load_recipe(recipe), load_cell(cell))
     path = bench_file(tmp_path)
     assert not load_bench(path).problems(program, "21-1-3")
-    path.write_text(path.read_text() + "stops_below_zero = false\n")
-    assert any("as commissioning has shown" in reason for reason in load_bench(path).problems(program, "21-1-3"))
+    path.write_text(path.read_text() + f"{setting} = false\n")
+    told = f"as commissioning has shown ({setting})"
+    assert any(told in reason for reason in load_bench(path).problems(program, "21-1-3"))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_runs_on_an_instrument_that_was_never_tried_are_warned_of(
 
 @pytest.mark.parametrize("kind", ["ct4008", "mux", "smu", "oven"])
 def test_newcomer_tries_each_kind_without_an_instrument(kind: str) -> None:
-    """On the simulated bench every question is answered, without a channel to name; and none is left open."""
+    """On the simulated bench no question is left open, without a channel to name; one may make another pointless."""
     tried = cellrig("commission", kind, "--simulate", "--yes", "--json", "--by", "ada")
     told = json.loads(tried.stdout)
     assert (tried.returncode, {one["found"]["outcome"] for one in told["asked"]} - {"left out"}) == (0, {"found"})

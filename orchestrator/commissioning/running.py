@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.errors import SettingsError
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.commissioning import bench_file, chi660e, ct4008, mux, smu
 from orchestrator.commissioning.opening import OPENING
@@ -47,7 +48,8 @@ def listed(order: Commission, say: Callable[[str], None]) -> None:
     """Say what every question will do."""
     most_a = order.setup().most_a
     for one in questions_of(order.kind, order.warmest_degc):
-        say(f"{one.name}: {one.asks} {one.announcement(most_a)}")
+        about = duration_words(max(1.0, one.expected_s))
+        say(f"{one.name} (about {about}): {one.asks} {one.announcement(most_a)}")
 
 
 def check_names(kind: str, names: Collection[str]) -> None:
