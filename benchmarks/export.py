@@ -153,7 +153,7 @@ def _peak_mib() -> float | None:
 
 def _main(who: str, store: str, run_id: str, name: str, folder: str) -> dict[str, Any]:
     import polars  # noqa: F401 - imports are no part of an export
-    import pyarrow.parquet  # noqa: F401
+    import pyarrow.parquet  # noqa: F401 - as above
 
     out = Path(folder) / f"{who}.{name.removeprefix('bdf-')}"
     wall_s = (_ours if who == "ours" else _polars)(Path(store), run_id, name, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -63,6 +64,14 @@ class TemperatureProbe(Protocol):
 
     async def read(self) -> dict[str, TemperatureReading]:
         """Measure every place."""
+
+
+@runtime_checkable
+class MeasuresTemperatures(Protocol):
+    """An instrument that is more than a thermometer, as a tester with auxiliary inputs, and has some of its own."""
+
+    def probes(self) -> Sequence[tuple[float, TemperatureProbe]]:
+        """Return its thermometers, each with the seconds between two readings; they use its connection."""
 
 
 @runtime_checkable

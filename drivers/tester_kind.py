@@ -50,6 +50,10 @@ class BatteryTesterSettings(TableSettings, ABC):
         """
         return frozenset()
 
+    def temperature_places(self) -> tuple[str, ...]:
+        """Return the channels and ovens whose temperature the tester measures (``MeasuresTemperatures``)."""
+        return ()
+
     def secrets(self) -> frozenset[str]:
         """Return the secrets that no log may show, such as a user's password."""
         return frozenset()

@@ -17,6 +17,7 @@ from simulators.faults import Fault
 from simulators.holders import Holders
 from simulators.listening import listening
 from simulators.mux.server import SimulatedMux
+from simulators.neware.settings import Quirks
 from simulators.neware.vendor_tests import start_everywhere
 from simulators.oven.beside import OvenBeside, oven_beside
 from simulators.smu.serve import build_mixed
@@ -76,6 +77,7 @@ async def serve_ct4008(
     oven: OvenBeside | None = None,
     smus: SmusBeside | None = None,
     vendor: VendorTests | None = None,
+    aux_temperature: str = "",
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
@@ -85,12 +87,11 @@ async def serve_ct4008(
     ``faults`` spoil the wire from the beginning, in their order; their seconds are real ones. ``empty_holders``: only
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
     ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock. ``vendor``:
-    tests that the vendor's own program has started on every channel.
+    tests that the vendor's own program has started. ``aux_temperature``: how an auxiliary input at each cell shows.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
-    loop = asyncio.get_running_loop()
-    epoch_unix_s, start_s = (time.time(), loop.time()) if clock is None else clock
+    epoch_unix_s, start_s = (time.time(), asyncio.get_running_loop().time()) if clock is None else clock
     entries: dict[str, CellEntry] = {} if cells_file is None else read_entries(cells_file)
     clock_s = partial(_rack_time_s, start_s, speed)
     cells = {channel: entry.build(cell_seed(seed, channel)) for channel, entry in entries.items()}
@@ -104,12 +105,12 @@ async def serve_ct4008(
         negative_voltage=negative_voltage,
         speed=speed,
         empty_holders=empty_holders,
+        quirks=Quirks(aux_temperature=aux_temperature),
     )
     _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
-        rack = await stack.enter_async_context(listening(bench.handle, host, port))
+        clients: list[_Clients] = [rack := await stack.enter_async_context(listening(bench.handle, host, port))]
         announce(rack.address)
-        clients: list[_Clients] = [rack]
         bench.leads.others.update(meters)
         if chi is not None:
             holders = Holders(bench.tester, seed, entries, meters)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from drivers.errors import NoReply, OutcomeUnknown
 from drivers.interfaces import ChannelStatus, ExecutedStep, LoadedProgram, Sample, TestIdentity
 from drivers.mux import RelayMultiplexer
-from drivers.neware.tester import NewareTester
+from drivers.neware.aux_thermometer import NewareTesterWithAux
 from protocols.program import CyclingSegment
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ def _wrapped(around: Around, inner: Call, args: Args) -> Call:
     return call
 
 
-class SpoiledTester(NewareTester):
+class SpoiledTester(NewareTesterWithAux):
     """The CT-4008's driver with faults of a test's choice."""
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401 - as the driver's

@@ -111,6 +111,17 @@ async def test_set_point_below_zero_that_is_refused_is_never_ordered() -> None:
     assert there.oven.target_degc == SAFE_DEGC
 
 
+async def test_warm_oven_takes_no_step_days_later() -> None:
+    """What is asked again on an oven that is warm now orders no step, and says that it has to cool."""
+    there = OvenAtHand(usual())
+    before = await there.commissioned()
+    _hot(there)
+    there.oven.highest_order_degc = 0.0
+    asked = await there.commissioned(only=["step"], before=before)
+    found = next(one.found for one in asked if one.question == "step")
+    assert (found.outcome, there.oven.highest_order_degc) == (Outcome.UNDECIDED, 0.0)
+
+
 async def test_oven_that_passes_the_stated_temperature_is_set_to_the_safe_one_at_once() -> None:
     """A heater that sticks in the step is seen at 40 degC, not after its forty minutes, and the question is wrong."""
     there = OvenAtHand(usual())

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.cli.export import _SHOWN_ROWS
 from orchestrator.export.errors import AlreadyThere, ExportError, NothingToExport
 from orchestrator.export.exporting import export_runs
-from orchestrator.export.formats import OURS, find_format, offered_formats
+from orchestrator.export.formats import OURS, ExportFormat, find_format, offered_formats
 from orchestrator.export.output import Output
 from orchestrator.export.source import RunSource
 from orchestrator.store import Store
@@ -56,10 +56,9 @@ def run_id(store: Store) -> str:
 
 
 @pytest.mark.parametrize("written_as", OURS, ids=lambda written_as: written_as.name)
-def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, written_as: object) -> None:
+def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, written_as: ExportFormat) -> None:
     """Each format that is listed writes under its usual name; a second time it is refused, or replaces them."""
-    assert written_as in OURS
-    name = getattr(written_as, "name")  # noqa: B009 - the parameter is an object for its name in the list of tests
+    name = written_as.name
     done = exported(store, run_id, name, tmp_path / "out")
     assert all(path.exists() for path in done.files)
     assert done.files[0].name.startswith(run_id)

@@ -153,3 +153,14 @@ def test_megabyte_that_nearly_matches_is_refused_in_one_pass(part: str) -> None:
     text = head + part * (1_000_000 // len(part)) + "  </list>" + tail
     with pytest.raises(BadReply):
         by_columns(text.encode(), None, 1)
+
+
+def test_record_with_columns_of_auxiliary_inputs_is_read() -> None:
+    """Mapped inputs add attributes to each record (section 4.5): the rest is what it was."""
+    plain = reply([(1, 1, 8000, 130, 0.2), (1, 1, 9000, 131, 0.3)], 5)
+    more = plain.replace(' eng="0" />', ' eng="0" T1="59.8" V1="3.3" />')
+    assert more != plain
+    of_plain, of_more = (record_columns.parse(text.encode())[1] for text in (plain, more))
+    read = [record_columns.records(of, A, 143, LAST, 2, replies.TesterClock(ZONE)) for of in (of_plain, of_more)]
+    assert read[0] == read[1]
+    assert len(read[0]) == 2

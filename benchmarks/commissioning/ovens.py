@@ -141,8 +141,10 @@ class OvenAtHand:
 
         return lines
 
-    async def commissioned(self, person: Person | None = None, only: Sequence[str] = ()) -> list[Asked]:
-        """Put every question, or some, with a person who does what is asked for at the simulated oven."""
+    async def commissioned(
+        self, person: Person | None = None, only: Sequence[str] = (), before: Sequence[Asked] = ()
+    ) -> list[Asked]:
+        """Put every question, or some behind answers ``before``, with a person who does what is asked for."""
         hands = HandsAtOven(self.oven)
         operator = AtSimulatedOven(person or Operator(), hands.do, hands.state)
         there = OvenHands(
@@ -153,6 +155,8 @@ class OvenAtHand:
             wall_time,
         )
         progress = Progress(None, OvenSetup("oven", "oven", "oven", 0.0, 0.0, WARMEST_DEGC))
+        for one in before:
+            progress.keep(one)
         try:
             return await commission(questions(WARMEST_DEGC), there, operator, progress, wall_time, only)
         finally:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from drivers.interfaces import BatteryTester
+from drivers.neware.aux_thermometer import NewareTesterWithAux
 from drivers.neware.client import Connect, NewareClient, tcp
 from drivers.neware.settings import NewareSettings
 from drivers.neware.tester import NewareTester
@@ -22,7 +23,8 @@ def build_tester(
         settings.password,
         settings.reply_timeout_s,
     )
-    return NewareTester(settings, client, wall_time)
+    built = NewareTester if settings.aux is None else NewareTesterWithAux
+    return built(settings, client, wall_time)
 
 
 KIND = BatteryTesterKind(NewareSettings, build_tester)

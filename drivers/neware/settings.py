@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from drivers.interfaces import HostLoss
+from drivers.neware.aux_settings import AuxSettings
 from drivers.table_settings import Host, TableSettings
 from drivers.tester_kind import INSTRUMENT_NAME, BatteryTesterSettings
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
@@ -77,7 +78,7 @@ class NewareSettings(BatteryTesterSettings):
     ``start_may_arrive_s``: for so long a start whose reply is lost may still reach the tester.
     ``start_time_tolerance_s``: a test that began earlier than so much before its start was sent is not ours.
     ``host_loss``: what the channels do without this computer; ``refresh_s``: how old at worst a value or a record is
-    when BTS shows it first. ``cellrig commission`` finds both out.
+    when BTS shows it first. ``cellrig commission`` finds both out. ``aux``: auxiliary inputs that measure temperatures.
     """
 
     commissioned_as: ClassVar[str] = "ct4008"
@@ -105,6 +106,7 @@ class NewareSettings(BatteryTesterSettings):
         default=("finish", "stop", "protect"), min_length=1
     )
     units: tuple[UnitSettings, ...] = Field(min_length=1)
+    aux: AuxSettings | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -145,6 +147,17 @@ class NewareSettings(BatteryTesterSettings):
             if unit.place == channel.rpartition("-")[0]:
                 return unit
         raise SettingsError(f"the bench file does not describe the unit of channel {channel}")
+
+    def temperature_places(self) -> tuple[str, ...]:
+        """Return the channels and ovens at which its auxiliary inputs are."""
+        return () if self.aux is None else tuple(self.aux.places)
+
+    @model_validator(mode="after")
+    def _inputs_are_at_channels(self) -> NewareSettings:
+        for place, (channel, _) in ({} if self.aux is None else self.aux.inputs()).items():
+            if channel not in self.channel_names():
+                raise ValueError(f"aux: the input at {place} is that of channel {channel!r}, which this tester has not")
+        return self
 
     def secrets(self) -> frozenset[str]:
         """Return the password, unless it is the vendor's own, which every manual prints."""

@@ -113,9 +113,9 @@ def getchlstatus(addresses: Sequence[Address]) -> Request:
     return _request("getchlstatus", _listed([_element("status", a.with_ip, "true") for a in addresses]))
 
 
-def inquire(addresses: Sequence[Address]) -> Request:
-    """Ask for live values with barcodes (section 4.3)."""
-    extra = {"aux": "0", "barcode": "1"}
+def inquire(addresses: Sequence[Address], *, aux: bool = False) -> Request:
+    """Ask for live values with barcodes, and with those of auxiliary inputs (section 4.3)."""
+    extra = {"aux": "1" if aux else "0", "barcode": "1"}
     return _request("inquire", _listed([_element("inquire", a.with_ip | extra, "true") for a in addresses]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
-from drivers.temperatures import OvenReading
+from drivers.temperatures import MeasuresTemperatures, OvenReading, TemperatureProbe
 from orchestrator.bench.double_entries import double_entry
 from orchestrator.bench.kinds import broken_code
 from orchestrator.bench.opening import bench_ovens, bench_testers, station_on
@@ -39,6 +39,8 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
             )
         for tester, row in zip(testers, rows, strict=True):
             row["problem"] = row["problem"] or double_entry(tester, testers) or None
+        measuring = [tester for tester in testers if isinstance(tester, MeasuresTemperatures)]
+        rows += [await _check_probe(probe) for tester in measuring for _, probe in tester.probes()]
     station = station_on(bench)
     if station is not None and bench.potentiostat is not None:
         rows.append(await _check(station, bench.potentiostat))
@@ -57,19 +59,22 @@ async def _check_ovens(bench: BenchSettings) -> list[dict[str, Any]]:
             except DriverError as err:
                 problem = str(err)
             rows.append({"name": oven.name, "host_loss": "keeps", "channels": shown, "problem": problem})
-        for probe in probes:
-            problem, shown = None, []
-            try:
-                await probe.open()
-                found = await probe.read()
-                shown = [
-                    f"{place} {_degc(one.temperature_degc) if not one.problem else one.problem}"
-                    for place, one in found.items()
-                ]
-            except DriverError as err:
-                problem = str(err)
-            rows.append({"name": probe.name, "host_loss": "measures", "channels": shown, "problem": problem})
+        rows += [await _check_probe(probe) for probe in probes]
     return rows
+
+
+async def _check_probe(probe: TemperatureProbe) -> dict[str, Any]:
+    """Report whether a thermometer answers, and what it shows of each place."""
+    problem, shown = None, []
+    try:
+        await probe.open()
+        found = await probe.read()
+        shown = [
+            f"{place} {_degc(one.temperature_degc) if not one.problem else one.problem}" for place, one in found.items()
+        ]
+    except DriverError as err:
+        problem = str(err)
+    return {"name": probe.name, "host_loss": "measures", "channels": shown, "problem": problem}
 
 
 def _words(reading: OvenReading) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from drivers.oven.settings import OvenSettings
 from drivers.thermometer.settings import ThermometerSettings
 
 
 def oven_problem(
-    ovens: Sequence[OvenSettings], thermometers: Sequence[ThermometerSettings], channels: Collection[str]
+    ovens: Sequence[OvenSettings],
+    thermometers: Sequence[ThermometerSettings],
+    channels: Collection[str],
+    inputs: Mapping[str, Collection[str]],
 ) -> str:
-    """Return what is wrong, in a sentence that begins with the table; empty if nothing is."""
+    """Return what is wrong, in a sentence that begins with the table; empty if nothing is.
+
+    ``inputs`` are the places at which each tester measures temperatures itself, by its name.
+    """
     return (
         _twice("oven", [one.name for one in ovens])
         or _twice("thermometer", [one.name for one in thermometers])
-        or _wrong_place(ovens, thermometers, channels)
+        or _wrong_place(ovens, {one.name: one.places for one in thermometers} | dict(inputs), channels)
         or _wrong_line(ovens, thermometers)
     )
 
@@ -27,7 +33,7 @@ def _twice(table: str, names: Sequence[str]) -> str:
 
 
 def _wrong_place(
-    ovens: Sequence[OvenSettings], thermometers: Sequence[ThermometerSettings], channels: Collection[str]
+    ovens: Sequence[OvenSettings], thermometers: Mapping[str, Collection[str]], channels: Collection[str]
 ) -> str:
     """Say which place is none: a cell is in one oven, and each thermometer's place is a channel or an oven."""
     inside: dict[str, str] = {}
@@ -40,13 +46,13 @@ def _wrong_place(
             inside[place] = oven.name
     names = {oven.name for oven in ovens}
     measured: dict[str, str] = {}
-    for thermometer in thermometers:
-        for place in thermometer.places:
+    for name, places in thermometers.items():
+        for place in places:
             if place not in channels and place not in names:
-                return f"thermometer: {thermometer.name!r} is at {place!r}, which is no channel and no oven here"
+                return f"thermometer: {name!r} is at {place!r}, which is no channel and no oven here"
             if place in measured:
-                return f"thermometer: {place} is measured by {measured[place]!r} and by {thermometer.name!r}"
-            measured[place] = thermometer.name
+                return f"thermometer: {place} is measured by {measured[place]!r} and by {name!r}"
+            measured[place] = name
     return ""
 
 

@@ -252,6 +252,7 @@ def serve_simulated_ct4008(
     announce: Callable[[str], None],
     vendor: Path | None = None,
     with_faults: bool = False,
+    aux: str = "",
 ) -> None:
     """Serve a simulated CT-4008 on loopback until Ctrl-C; ``vendor`` gets step files of tests that run on it already.
 
@@ -270,6 +271,7 @@ def serve_simulated_ct4008(
                 cells_file=cells,
                 announce=announce,
                 vendor=None if vendor is None else VendorTests(vendor, with_faults),
+                aux_temperature=aux,
             )
         )
     except (ValueError, OSError) as err:

@@ -161,7 +161,8 @@ class BenchSettings(TableSettings):
     @model_validator(mode="after")
     def _ovens_are_told_apart(self) -> BenchSettings:
         channels = {channel for tester in self.with_channels for channel in tester.channel_names()}
-        if problem := oven_problem(self.oven, self.thermometer, channels):
+        inputs = {tester.name: tester.temperature_places() for tester in self.with_channels}
+        if problem := oven_problem(self.oven, self.thermometer, channels, inputs):
             raise ValueError(problem)
         return self
 

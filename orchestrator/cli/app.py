@@ -88,7 +88,7 @@ app.command(
         "cellrig commission ct4008 --channel 21-1-3 --simulate --list",
         "cellrig commission ct4008 --channel 21-1-3 --bench bench.toml",
         "cellrig commission chi660e --bench bench.toml",
-        "cellrig commission oven --oven oven-60 --warmest '40 degC' --bench bench.toml",
+        "cellrig commission oven --oven oven-60 --bench bench.toml",
         needs="for the last three a bench file, and the resistor where it belongs",
     )
 )(commission.commission)

@@ -165,7 +165,7 @@ def _commission(order: Commission, by: str, store: Path, page: Path | None, *, a
     with stopped_by_ctrl_c("nothing was done"):
         if not person.agrees(progress.setup.must_be_so):
             fail("nothing was done", FAILED)
-    with stopped_by_ctrl_c("interrupted, and nothing flows; the same command goes on where it was"):
+    with stopped_by_ctrl_c(f"interrupted, and {progress.setup.is_off}; the same command goes on where it was"):
         try:
             asked = _asked(order, person, progress, store)
         except KeyboardInterrupt:

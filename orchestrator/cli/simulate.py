@@ -27,7 +27,7 @@ app = typer.Typer(
     epilog=examples(
         "cellrig simulate ct4008 --port 0 --speed 3600 --negative-voltage",
         "cellrig simulate ct4008 --speed 60 --negative-voltage --vendor . --faults",
-        "cellrig simulate ct4008 --cells cells.toml",
+        "cellrig simulate ct4008 --cells cells.toml --aux T1",
         needs='for the last a file such as:  21-1-3 = "bare-lfp"',
     )
 )
@@ -50,6 +50,9 @@ def ct4008(
         ),
     ] = None,
     faults: Annotated[bool, typer.Option("--faults", help="With --vendor: four of the tests have faults.")] = False,
+    aux: Annotated[
+        str, typer.Option("--aux", metavar="NAME", help="An auxiliary input at each cell, shown as NAME: T1.")
+    ] = "",
 ) -> None:
     """Serve a simulated CT-4008 behind its BTS API on 127.0.0.1.
 
@@ -75,6 +78,7 @@ def ct4008(
             announce=_announce,
             vendor=vendor,
             with_faults=faults,
+            aux=aux,
         )
 
 

@@ -20,6 +20,7 @@ OPEN_DOOR, CLOSE_DOOR = "Open the door, wide.", "Close the door."
 SILENT_S = 120.0
 STEP_S = 2400.0
 _STAYS_S = 600.0
+_LEAST_STEP_K = 2.0
 _WITHIN_K = 0.5
 _NEAR_K = 0.5
 _SHOWN_K = 1.0
@@ -82,8 +83,12 @@ async def _falls_back(
 async def step(hands: OvenHands) -> Found:
     """Order a small step, and follow it to its end."""
     first = await hands.temperature()
-    target = await hands.order(_stepped(hands, first))
-    began_s, rises_k = hands.wall_time(), target - first
+    target = _stepped(hands, first)
+    if (rises_k := target - first) < _LEAST_STEP_K:
+        told = f"it is {first:g} degC warm, too near to {hands.warmest_degc:g}: let it cool, then ask this again"
+        return Found(Outcome.UNDECIDED, told, {"temperature_degc": first})
+    await hands.order(target)
+    began_s = hands.wall_time()
     most, part_s, within_s = first, 0.0, 0.0
     while (now_s := hands.wall_time() - began_s) < STEP_S:
         temperature = await hands.temperature()

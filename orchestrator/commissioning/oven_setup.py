@@ -27,6 +27,11 @@ class OvenSetup(Setup):
         return f"Is no cell in {self.instrument}, and does an independent limiter guard it?"
 
     @property
+    def is_off(self) -> str:
+        """What is to be said once the end of a question is confirmed."""
+        return "its set point is a safe one"
+
+    @property
     def not_off(self) -> str:
         """What is to be said where the end of a question could not be confirmed."""
         return "it may not have its safe set point"

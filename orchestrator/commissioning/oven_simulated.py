@@ -9,7 +9,7 @@ from orchestrator.commissioning import oven_heat as heat
 from orchestrator.commissioning import oven_panel as panel
 from orchestrator.commissioning import oven_talk as talk
 from orchestrator.commissioning.oven_hands import CANNOT, DONE
-from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.people import Person, StandIn
 
 _SHOWS: Mapping[str, str] = {
     talk.SHOWN: "shown_degc",
@@ -32,29 +32,16 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class AtSimulatedOven:
+class AtSimulatedOven(StandIn):
     """A person before a simulated oven: its display is read, and its panel and door are worked, for them.
 
     ``do`` carries out a verb of the simulated hands, ``state`` tells the truth about the oven, as these hands do.
     """
 
     def __init__(self, person: Person, do: Callable[[str], str], state: Callable[[], Mapping[str, Any]]) -> None:
-        self._person = person
+        super().__init__(person)
         self._do = do
         self._state = state
-
-    @property
-    def name(self) -> str:
-        """The name of the person."""
-        return self._person.name
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence."""
-        self._person.tell(sentence)
-
-    def agrees(self, question: str) -> bool:
-        """Ask the person for a yes."""
-        return self._person.agrees(question)
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Do at the simulated oven what is asked for, or say whether it controls."""

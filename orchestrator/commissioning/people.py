@@ -26,13 +26,11 @@ class Person(Protocol):
         """Ask what a display shows, in a unit."""
 
 
-class ReadsForThem:
-    """A person at a simulated instrument: the simulated meters are read for them, and what they show is said."""
+class StandIn:
+    """A person at a simulated instrument, who still agrees to each question; what is done for them a kind adds."""
 
-    def __init__(self, person: Person, shows_voltage: Callable[[], bool], ac_mv: Callable[[], float]) -> None:
+    def __init__(self, person: Person) -> None:
         self._person = person
-        self._shows_voltage = shows_voltage
-        self._ac_mv = ac_mv
 
     @property
     def name(self) -> str:
@@ -46,6 +44,15 @@ class ReadsForThem:
     def agrees(self, question: str) -> bool:
         """Ask the person for a yes."""
         return self._person.agrees(question)
+
+
+class ReadsForThem(StandIn):
+    """A person at a simulated instrument: the simulated meters are read for them, and what they show is said."""
+
+    def __init__(self, person: Person, shows_voltage: Callable[[], bool], ac_mv: Callable[[], float]) -> None:
+        super().__init__(person)
+        self._shows_voltage = shows_voltage
+        self._ac_mv = ac_mv
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Look at the simulated voltmeter."""

@@ -40,6 +40,11 @@ class Setup:
         return f"Is this resistor on {self.at}, and nothing else?"
 
     @property
+    def is_off(self) -> str:
+        """What is to be said once the end of a question is confirmed."""
+        return "nothing flows"
+
+    @property
     def not_off(self) -> str:
         """What is to be said where the end of a question could not be confirmed."""
         return "a current may still flow"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.commissioning import smu_leads as leads
-from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.people import Person, StandIn
 
 _VERBS: Mapping[str, tuple[str, ...]] = {
     leads.LEAD_OFF: ("open sense lead",),
@@ -17,25 +17,12 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class AtSimulatedMeter:
+class AtSimulatedMeter(StandIn):
     """A person whose fingers and ohmmeter are the simulator's own; ``do`` carries out a verb of its hands."""
 
     def __init__(self, person: Person, do: Callable[[str], str]) -> None:
-        self._person = person
+        super().__init__(person)
         self._do = do
-
-    @property
-    def name(self) -> str:
-        """The name of the person."""
-        return self._person.name
-
-    def tell(self, sentence: str) -> None:
-        """Show a sentence."""
-        self._person.tell(sentence)
-
-    def agrees(self, question: str) -> bool:
-        """Ask the person for a yes."""
-        return self._person.agrees(question)
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Do at the simulated instrument what is asked for."""

@@ -1,7 +1,7 @@
 """The formats ``bdf-csv`` and ``bdf-parquet``: the Battery Data Format, ontology 1.3.0, a sidecar beside each file.
 
-Labels stand in the header, because readers of the field refuse or misread machine names (reference readers, A20).
-Text has the columns of BDF alone; Parquet bears ours too, and the sidecar's text in its metadata.
+Labels stand in the header, because readers of the field refuse or misread machine names (ampworks 0.1.0, batterydf
+0.1.0). Text has the columns of BDF alone; Parquet bears ours too, and the sidecar's text in its metadata.
 """
 
 from __future__ import annotations

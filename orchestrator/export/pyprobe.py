@@ -1,9 +1,9 @@
 """The format ``pyprobe``: a folder that PyProBE opens without any conversion, with its README.yaml and a record sheet.
 
-PyProBE counts cycles from the numbers of steps alone, and keeps what it has once converted for ever (reference readers,
-A9): so the rows are in its own Parquet format, the README says which steps are the cycles, and the step number is the
-program's, counted on from one segment to the next. What an interruption left of a step, and a contact check made again,
-bear the number of the step that was cut, and are events of their own.
+PyProBE 2.6 counts cycles from the numbers of steps alone, and keeps what it has once converted for ever: so the rows
+are in its own Parquet format, the README says which steps are the cycles, and the step number is the program's,
+counted on from one segment to the next. What an interruption left of a step, and a contact check made again, bear the
+number of the step that was cut, and are events of their own.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each loop is an experiment of its own, so that cycles of a formation and of the test behind it are counted apart. Texts
 keep to what PyBaMM understands: "for" before "until", because a step without a time is ended there after a day without
-a word, and milliamperes for less, because it knows no microamperes (reference readers, A14).
+a word, and milliamperes for less, because it knows no microamperes (seen with PyBaMM 26.10).
 """
 
 from __future__ import annotations

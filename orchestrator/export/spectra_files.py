@@ -1,7 +1,7 @@
 """The formats for spectra: ``impedance-csv``, three columns without a header, and ``chi-txt``, as a CHI660E saves it.
 
 A file for each measurement. impedance.py takes a header for a point that is not a number, loses the highest frequency
-of a text without an empty line below its header, and fails on an empty last line (reference readers, S10 and A11).
+of a text without an empty line below its header, and fails on an empty last line (seen with 1.7.1).
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from drivers.capabilities import LooksAtIdleCells
 from drivers.errors import DriverError
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LooksAtIdleCells
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.bench.station import Interrupted
 from orchestrator.events import EventKind
 from orchestrator.runs.run import Run

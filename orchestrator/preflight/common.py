@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from drivers.interfaces import BatteryTester, ForeseesHostLoss, HostLoss
+from drivers.capabilities import ForeseesHostLoss
+from drivers.interfaces import BatteryTester, HostLoss
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, postponed
 from orchestrator.preflight.instrument_checks import (

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from math import isfinite
 from operator import itemgetter
 
-from drivers.interfaces import BatteryTester, HostLoss, RehearsesLoading
+from drivers.capabilities import RehearsesLoading
+from drivers.interfaces import BatteryTester, HostLoss
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
 from orchestrator.clock.durations import duration_words
 from orchestrator.runs.request import RunRequest

@@ -6,7 +6,7 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
-from drivers.interfaces import ChannelLamps
+from drivers.capabilities import ChannelLamps
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.rack.claims import CommandRefused

@@ -12,7 +12,7 @@ from math import ceil
 
 from drivers.errors import DriverError
 from drivers.oven.settings import OvenSettings
-from drivers.temperatures import Oven, TemperatureProbe
+from drivers.temperatures import MeasuresTemperatures, Oven, TemperatureProbe
 from orchestrator.bench.opening import bench_ovens
 from orchestrator.bench.recipe_temperature import beyond_limits
 from orchestrator.bench.settings import BenchSettings
@@ -64,15 +64,16 @@ class Ovens:
         oven_of = {channel: settings.name for settings, _ in bench.ovens for channel in settings.places}
         longest_s = max((settings.poll_period_s for settings, _ in bench.ovens), default=0.0)
         self.places = PlaceTemperatures(oven_of, max(OLDEST_S, longest_s))
-        self._probes = bench.probes
         self._settings = [settings for settings, _ in bench.ovens]
+        of_testers = [it.tester for it in supervisors if isinstance(it.tester, MeasuresTemperatures)]
+        self._probes = (*bench.probes, *(probe for tester in of_testers for probe in tester.probes()))
         self._supervisors = supervisors
         self._watches = {
             settings.name: OvenWatch(settings, oven, self.places, store, partial(self._inside, settings.places))
             for settings, oven in bench.ovens
         }
         self._oven_of = oven_of
-        self._measures = bool(bench.ovens or bench.probes)
+        self._measures = bool(bench.ovens or self._probes)
         if self._measures:
             store.join_temperatures(self.places)
         for supervisor in supervisors:

@@ -7,8 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from drivers.capabilities import LooksAtIdleCells
 from drivers.errors import CannotRun, DriverError
-from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, LooksAtIdleCells
+from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus
 from orchestrator.clock.scaled import in_loop_time
 from orchestrator.rack.claims import CommandRefused
 from orchestrator.rack.supervisor import Supervisor

@@ -1,7 +1,7 @@
 """Checks a table against BDF 1.3.0: what ``bdf validate`` of batterydf lets pass is found here.
 
-That program says yes to blanks, to infinities, to a time that runs backwards and to a table without rows (reference
-readers, A1): its yes means that three headers are there.
+That program says yes to blanks, to infinities, to a time that runs backwards and to a table without rows: its yes
+means that three headers are there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The terms of the Battery Data Format, ontology 1.3.0, as data: labels, machine names, types, and which are required.
 
 The released package batterydf 0.1.0 knows 27 of them, some under older labels; this table is what our files are written
-and checked by (reference data-formats, section 2).
+and checked by.
 """
 
 from __future__ import annotations

@@ -52,10 +52,12 @@ def read_table(path: Path) -> pl.DataFrame:
 
 
 def _own(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    import polars as pl
+
     schema = sample_schema()
     if missing := [name for name in schema if name not in frame.columns]:
         raise NotATable(f"{path.name} has no column {missing[0]!r}; export the run again")
-    return frame.select(list(schema)).cast(schema)  # type: ignore[arg-type]
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
 def _csv(path: Path) -> pl.DataFrame:

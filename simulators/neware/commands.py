@@ -19,6 +19,7 @@ from simulators.neware.replies import (
     log_row,
     record_rows,
     reply,
+    rounded,
     step_row,
 )
 from simulators.neware.requests import Request
@@ -134,8 +135,20 @@ class Commands:
             code = self._quirks.log_codes.working if status is Status.WORKING else 0
             if status is Status.PROTECT:
                 code = self._quirks.log_codes.protect
-            rows.append(element("inquire", live_row(device, live, status.value, barcode, code, idle=not channel.busy)))
+            shown = live_row(device, live, status.value, barcode, code, idle=not channel.busy)
+            inputs = self._inputs(asked, channel.name)
+            if self._quirks.aux_has_own_row and inputs:
+                rows.append(element("inquire", shown))
+                shown = {"dev": "-".join([*parts, "1"]), "workstatus": status.value}
+            rows.append(element("inquire", shown | inputs))
         return reply("inquire_resp", listed(rows, 1 if self._quirks.inquire_counts_one and rows else None))
+
+    def _inputs(self, asked: Element, name: str) -> dict[str, str]:
+        """Return what an auxiliary input at a channel's cell shows, where it is asked for."""
+        quirks = self._quirks
+        if asked.get("aux") != "1" or not quirks.aux_temperature:
+            return {}
+        return {quirks.aux_temperature: rounded(self._tester.temperature_of(name) * quirks.aux_units_per_k)}
 
     def _data_files(self, request: Request) -> str:
         rows = []

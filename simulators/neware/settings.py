@@ -72,6 +72,9 @@ class Quirks:
     ``start_on_busy``: a start on a channel that works is "refused", or "replaces" its test; ``missing_file``: one of no
     file is "refused", or "said ok" to, and nothing begins; ``single_client``: a second connection is not answered.
 
+    ``aux_temperature`` is the attribute in which an auxiliary temperature input at each cell shows (section 4.3 leaves
+    its name open), in ``aux_units_per_k``; with ``aux_has_own_row`` in a row of its own. Empty: no input is mapped.
+
     ``path_map`` maps a folder as the BTS PC sees it (``C:\\schedules``) to a local one. ``renamed`` changes attribute
     names in replies, as an update of the vendor's software might.
     """
@@ -88,6 +91,9 @@ class Quirks:
     split_replies: bool = False
     live_cache_s: float = 5.0
     client_version: str | None = None
+    aux_temperature: str = ""
+    aux_units_per_k: float = 1.0
+    aux_has_own_row: bool = False
     continue_from_stop: bool = False
     continue_from_protect: bool = False
     starts_from_protect: bool = True

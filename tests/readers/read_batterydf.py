@@ -10,9 +10,9 @@ from pathlib import Path
 warnings.simplefilter("error")
 
 import bdf  # noqa: E402 - warnings on import count as well
-import pandas as pd  # type: ignore[import-untyped]  # noqa: E402
-from bdf.normalize import OPTIONAL, REQUIRED  # noqa: E402
-from bdf.validate import validate_df  # noqa: E402
+import pandas as pd  # type: ignore[import-untyped]  # noqa: E402 - no types; as above
+from bdf.normalize import OPTIONAL, REQUIRED  # noqa: E402 - as above
+from bdf.validate import validate_df  # noqa: E402 - as above
 
 told = {}
 for name in sys.argv[1:]:
