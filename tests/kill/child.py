@@ -224,7 +224,7 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
                 is_next = ordered[order.channel] > 1
                 terms = Terms(queue=True, same_cell=True) if is_next else NO_TERMS
                 by = "bob" if is_next else "ada"
-                service.submit(RunRequest(_program(order), order.channel, order.channel), by, terms)
+                await _submit(service, order, by, terms)
     stop_at_s = None if life.stop_after_s is None else loop.time() + life.stop_after_s
     while True:
         await asyncio.sleep(POLL_S)
@@ -237,6 +237,19 @@ async def _client(service: Service, life: Life, orders: tuple[Order, ...], repor
         if (end := _end(service)) is not None:
             await at_rest(service.ovens)
             return end
+
+
+async def _submit(service: Service, order: Order, by: str, terms: Terms) -> None:
+    """Give an order; one for an oven whose runs of an earlier process are not recovered yet is given again."""
+    while True:
+        try:
+            service.submit(RunRequest(_program(order), order.channel, order.channel), by, terms)
+        except CommandRefused:
+            if order.degc is None:
+                raise
+            await asyncio.sleep(POLL_S)
+        else:
+            return
 
 
 async def _attend(service: Service) -> bool:

@@ -37,7 +37,7 @@ _POLL_S = 10.0
 _RESTS_WITHIN_S = 1500.0
 # All waits are scaled, and a loaded machine is slow: the oven is asked in vain for hours before anybody is held.
 _GRACE_S, _REACH_S = 4 * 3600.0, 8 * 3600.0
-_INTERVAL_S, _PATIENCE_S = 4.0, 200.0
+_INTERVAL_S, _PATIENCE_S, _REPLY_S = 4.0, 120.0, 60.0
 # Real seconds between two looks of the witness, and the longest wait for an answer.
 _LOOK_S, _ANSWER_S = 0.05, 10.0
 # A reading tells of a record within a minute; the witness looks every five seconds of the oven's.
@@ -80,8 +80,8 @@ def source_meter(address: str) -> BatteryTester:
         "model": SMU_MODEL,
         "resource": f"TCPIP::{host}::{port}::SOCKET",
         "serial": "4000001",
-        "reply_timeout_s": _PATIENCE_S,
-        "connect_timeout_s": _PATIENCE_S,
+        "reply_timeout_s": _REPLY_S,
+        "connect_timeout_s": _REPLY_S,
     }
     return build_tester(
         SmuSettings.model_validate(
