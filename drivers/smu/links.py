@@ -266,9 +266,7 @@ class _Received(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """End the connection."""
-        self._break(
-            LinkClosed(f"{self.name} closed the connection; {self._framer.pending} bytes of a reply were left")
-        )
+        self._break(LinkClosed(f"{self.name} closed the connection; {self._framer.pending} bytes of a reply were left"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that nothing comes any more."""

@@ -115,7 +115,7 @@ def _shown(run_id: str) -> Progress:
 
     def tell(done: int, rows: int) -> None:
         nonlocal told
-        tenth = done * 10 // rows
+        tenth = done * 10 // max(rows, 1)
         if rows >= _SHOWN_ROWS and tenth > told:
             told = tenth
             typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)
