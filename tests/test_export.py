@@ -141,7 +141,7 @@ def test_failed_export_leaves_what_was_there(store: Store, run_id: str, tmp_path
 
     def write_two() -> None:
         with Output(old.parent, force=True) as output:
-            output.made_folder("folder").joinpath("a").write_text("")
+            output.file("folder/a").write_text("")
             output.file(old.name).write_text("new")
             raise Stop
 
@@ -178,6 +178,32 @@ def test_killed_export_leaves_no_file_of_its_name(store: Store, run_id: str, tmp
     assert left
     assert all(name.startswith(".") and name.endswith(".part") for name in left)
     assert read_table(exported(store, run_id, "bdf-csv", out).files[0]).height == read_count(store, run_id)
+
+
+# Nothing is compiled into a cache: half of a module would be kept there.
+_FULL = """\
+import resource, sys
+sys.dont_write_bytecode = True
+from orchestrator.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of a file")
+@pytest.mark.parametrize("name", ["bdf-parquet", "xlsx"])
+def test_full_disk_is_told_and_leaves_nothing(store: Store, run_id: str, tmp_path: Path, name: str) -> None:
+    """A file that cannot grow ends in one sentence with its path, and no part of it is left."""
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [sys.executable, "-c", _FULL, "export", run_id, "--to", name, "--store", str(store.path), "-o", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    said = done.stderr.replace("\n", " ")
+    assert said.startswith("cellrig: ")
+    assert "cannot be written" in said
+    assert "File too large" in said
+    assert list(out.iterdir()) == []
 
 
 def test_sidecar_says_what_the_table_cannot(store: Store, run_id: str, tmp_path: Path) -> None:
@@ -280,7 +306,7 @@ def test_progress_counts_every_record(store: Store, long_run: str) -> None:
     told: list[tuple[int, int]] = []
     source = RunSource(store, long_run, lambda done, rows: told.append((done, rows)))
     rows = sum(batch.height for batch in source.batches(rows=4000))
-    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (rows, rows)
     assert rows < _SHOWN_ROWS
 

@@ -75,7 +75,7 @@ def test_navani_reads_a_run_that_was_not_interrupted(store: Store, tmp_path: Pat
 def test_pyprobe_finds_the_cycles_and_their_charge(store: Store, tmp_path: Path) -> None:
     """Five cycles, each with the charge of the store although one was cut twice; the Neware text gives the same."""
     run_id = made(store)
-    folder = exported(store, run_id, "pyprobe", tmp_path).files[0]
+    folder = exported(store, run_id, "pyprobe", tmp_path).files[0].parent
     told = read_by("pyprobe", folder, exported(store, run_id, "neware-csv", tmp_path).files[0])
     data, stored = RunData(store, run_id), sample_table(store, run_id)
     for name in ("test_time_s", "voltage_v", "current_a"):

@@ -10,7 +10,7 @@ import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.extras import need_libraries
-from orchestrator.cli.output import FAILED, WRONG_USE, fail, print_json, print_table, say
+from orchestrator.cli.output import FAILED, WRONG_USE, fail, print_json, print_table, say, stopped_by_ctrl_c
 from orchestrator.cli.tables import Column, printable
 
 if TYPE_CHECKING:
@@ -66,13 +66,11 @@ def export(
     folder_or_file = None if out is None else Path(out)
     if out is not None and out.endswith(("/", "\\")):
         Path(out).mkdir(parents=True, exist_ok=True)
-    with open_store(store, read_only=True) as opened:
+    with stopped_by_ctrl_c("stopped; what was not whole is not there"), open_store(store, read_only=True) as opened:
         try:
             done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=_shown)
         except ExportError as err:
             fail(str(err), FAILED)
-        except OSError as err:
-            fail(f"{err.filename or 'the file'} cannot be written ({err.strerror}); give another -o", FAILED)
     _tell(done, to, json)
 
 
@@ -115,7 +113,7 @@ def _shown(run_id: str) -> Progress:
 
     def tell(done: int, rows: int) -> None:
         nonlocal told
-        tenth = done * 10 // rows
+        tenth = done * 10 // max(rows, 1)
         if rows >= _SHOWN_ROWS and tenth > told:
             told = tenth
             typer.echo(f"{run_id}: {done:,} of {rows:,} records", err=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.export.errors import AlreadyThere, ExportError
 from orchestrator.export.formats import ExportFormat
 from orchestrator.export.output import Output
 from orchestrator.export.source import Progress, RunSource
@@ -46,35 +47,32 @@ def export_runs(
     """
     sources = [RunSource(store, run_id, progress(run_id)) for run_id in dict.fromkeys(run_ids)]
     names = [written_as.names(source, written_as.ending) for source in sources]
-    folder, names = _places(out, names, written_as)
+    folder, names = _places(out, names)
     if not force:
         _check_free(folder, names)
     done = []
     for source, mine in zip(sources, names, strict=True):
-        with Output(folder, force=force) as output:
-            written_as.write(source, output, *mine)
+        try:
+            with Output(folder, force=force) as output:
+                written_as.write(source, output, *mine)
+        except OSError as err:
+            raise ExportError(f"{folder / mine[0]} cannot be written ({err.strerror or err}); give another -o") from err
         done.append(Exported(source.run_id, tuple(output.written), tuple(source.notes)))
     return done
 
 
-def _places(out: Path | None, names: list[list[str]], written_as: ExportFormat) -> tuple[Path, list[list[str]]]:
+def _places(out: Path | None, names: list[list[str]]) -> tuple[Path, list[list[str]]]:
     """Return the folder, and the names of the files of each run in it."""
     if out is None:
         return Path(), names
     is_one = len(names) == 1 and len(names[0]) == 1
-    if (out.is_dir() and not (written_as.is_folder and is_one and out.suffix)) or not is_one or _is_folder_name(out):
+    if out.is_dir() or not is_one:
         return out, names
     return out.parent, [[out.name]]
 
 
-def _is_folder_name(out: Path) -> bool:
-    return out.name == "" or out.name == ".."
-
-
 def _check_free(folder: Path, names: list[list[str]]) -> None:
     """Raise ExportError for a file that is there already: before hours of others are written."""
-    from orchestrator.export.errors import AlreadyThere
-
     for name in (name for mine in names for name in mine):
         if (folder / name).exists():
             raise AlreadyThere(f"{folder / name} is there already; give another -o, or --force to replace it")

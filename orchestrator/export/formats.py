@@ -35,8 +35,8 @@ class ExportFormat:
     """One format.
 
     ``ending`` follows the run's id in the usual name of a file. ``about`` says in one sentence what it is and who
-    reads it. ``libraries`` are those that must be importable. ``names`` gives the usual names of a run's files, the
-    first one alone unless the format has a file for each of several things. ``is_folder``: that one is a folder.
+    reads it. ``libraries`` are those that must be importable. ``names`` gives the usual names of a run's files: one,
+    unless the format has a file for each of several things. A writer may add files beside it.
     """
 
     name: str
@@ -45,7 +45,6 @@ class ExportFormat:
     write: Writer
     libraries: tuple[str, ...] = ("polars",)
     names: Callable[[RunSource, str], list[str]] = _by_run
-    is_folder: bool = False
 
 
 def _loaded(module: str, function: str) -> Writer:
@@ -104,7 +103,6 @@ OURS = (
         "a folder for PyProBE: its Parquet, README.yaml, and a record sheet",
         _loaded("pyprobe", "write_pyprobe"),
         ("polars", "pyarrow", "xlsxwriter"),
-        is_folder=True,
     ),
     ExportFormat(
         "impedance-csv",

@@ -6,7 +6,7 @@ What is interrupted leaves at most files that begin with a dot and end with ``.p
 from __future__ import annotations
 
 import os
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,8 @@ from orchestrator.export.errors import AlreadyThere, ExportError
 class Output:
     """The files of one export in one folder; use it in ``with``: they appear at its end, or none does.
 
-    The first file that was asked for is the export's own and appears last, so that where it is all others are.
+    The first file that was asked for is the export's own and appears last, so that where it is all others are. Names
+    may lead into folders, which are made; other files in them are left alone.
     """
 
     def __init__(self, folder: Path, *, force: bool = False) -> None:
@@ -25,12 +26,10 @@ class Output:
         self._force = force
         self._parts: dict[Path, Path] = {}
         self._optional: set[Path] = set()
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise ExportError(f"{self.folder} cannot be made ({err.strerror}); give another -o") from err
+        self._make(self.folder)
         return self
 
     def __exit__(
@@ -43,7 +42,7 @@ class Output:
 
     @property
     def written(self) -> list[Path]:
-        """The files and folders of the export, its own first."""
+        """The files of the export, its own first."""
         return list(self._parts)
 
     def file(self, name: str, *, is_optional: bool = False) -> Path:
@@ -51,41 +50,39 @@ class Output:
 
         An optional one need not be written.
         """
-        part = self._part(name)
+        path = self.folder / name
+        if path.is_dir() or (path.exists() and not self._force):
+            raise AlreadyThere(f"{path} is there already; give another -o, or --force to replace a file")
+        self._make(path.parent)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part.unlink(missing_ok=True)
+        self._parts[path] = part
         if is_optional:
             self._optional.add(part)
         return part
 
-    def made_folder(self, name: str) -> Path:
-        """Return a new folder that will be called ``name``; what is written into it appears with it."""
-        part = self._part(name)
-        part.mkdir()
-        return part
-
-    def _part(self, name: str) -> Path:
-        path = self.folder / name
-        if path.exists() and not self._force:
-            raise AlreadyThere(f"{path} is there already; give another -o, or --force to replace it")
-        part = self.folder / f".{name}.{os.getpid()}.part"
-        _remove(part)
-        self._parts[path] = part
-        return part
+    def _make(self, folder: Path) -> None:
+        """Make a folder and those above it, and remember which were not there."""
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise ExportError(f"{folder} cannot be made ({err.strerror}); give another -o") from err
+        self._made += missing
 
     def _appear(self) -> None:
         try:
             self._without_unwritten()
             for part in self._parts.values():
-                for path in [part, *part.rglob("*")] if part.is_dir() else [part]:
-                    _to_disk(path)
+                _to_disk(part)
             pairs = list(self._parts.items())
-            if pairs and len(pairs) > 1:
+            if len(pairs) > 1:
                 # A replaced export must not stand beside files of the new one, should the power fail here.
-                _remove(pairs[0][0])
+                pairs[0][0].unlink(missing_ok=True)
             for path, part in reversed(pairs):
-                if path.is_dir():
-                    _remove(path)
                 part.replace(path)
-            _to_disk(self.folder)
+            for folder in {path.parent for path, _ in pairs}:
+                _to_disk(folder)
         except OSError as err:
             self._remove()
             raise ExportError(f"{self.folder}: the files cannot be finished ({err.strerror}); give another -o") from err
@@ -95,18 +92,14 @@ class Output:
         for path, part in list(self._parts.items()):
             if part in self._optional and not part.exists():
                 del self._parts[path]
-                _remove(path)
+                path.unlink(missing_ok=True)
 
     def _remove(self) -> None:
         for part in self._parts.values():
-            _remove(part)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
+        for folder in self._made:
+            with suppress(OSError):  # not empty, or gone
+                folder.rmdir()
 
 
 def _to_disk(path: Path) -> None:

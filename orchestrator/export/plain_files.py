@@ -44,21 +44,21 @@ def write_csv(source: RunSource, output: Output, name: str) -> None:
 def write_xlsx(source: RunSource, output: Output, name: str) -> None:
     """Write a run as ``xlsx``: sheets of records, and one that says what the run and the columns are."""
     import xlsxwriter
+    from xlsxwriter.exceptions import XlsxWriterException
 
-    book = xlsxwriter.Workbook(str(output.file(name)), {"constant_memory": True, "default_date_format": ""})
     try:
-        bold = book.add_format({"bold": True})
-        about = book.add_worksheet("about")
-        _about(about, bold, source)
-        sheets = _Sheets(book, bold)
-        for frame in source.batches():
-            check_finite(frame)
-            for row in frame.iter_rows():
-                sheets.add(row)
-        if not sheets.rows:
-            raise NothingToExport(f"run {source.run_id} has no record yet")
-    finally:
-        book.close()
+        with output.file(name).open("wb") as file, xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+            bold = book.add_format({"bold": True})
+            _about(book.add_worksheet("about"), bold, source)
+            sheets = _Sheets(book, bold)
+            for frame in source.batches():
+                check_finite(frame)
+                for row in frame.iter_rows():
+                    sheets.add(row)
+    except XlsxWriterException as err:
+        raise OSError(str(err)) from err
+    if not sheets.rows:
+        raise NothingToExport(f"run {source.run_id} has no record yet")
 
 
 class _Sheets:

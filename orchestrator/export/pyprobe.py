@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 README = "README.yaml"
 """The name that PyProBE looks for beside a file of data."""
 RECORD_SHEET, RECORD = "record.xlsx", "record"
+LEFT_OUT = "left-out.csv"
 
 
 def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
     """Write a run as a folder for PyProBE."""
     import pyarrow.parquet as pq
 
-    folder = output.made_folder(name)
-    fit = FitRows(folder / "left-out.csv")
+    table = output.file(f"{name}/{source.run_id}.parquet")
+    readme, sheet = output.file(f"{name}/{README}"), output.file(f"{name}/{RECORD_SHEET}")
+    fit = FitRows(output.file(f"{name}/{LEFT_OUT}", is_optional=True))
     rows, schema = _Rows(source), _schema()
 
     def write(frame: pl.DataFrame) -> None:
@@ -43,15 +45,15 @@ def write_pyprobe(source: RunSource, output: Output, name: str) -> None:
         if fitting.height:
             writer.write_table(rows.of(fitting).to_arrow().cast(schema))
 
-    with pq.ParquetWriter(folder / f"{source.run_id}.parquet", schema, compression="lz4") as writer:
+    with pq.ParquetWriter(table, schema, compression="lz4") as writer:
         write_all(source.batches(), write)
     if not fit.rows:
         raise NothingToExport(f"run {source.run_id} has no record with time, voltage and current")
     recorded = {test.row.segment for test in source.data.tests if test.last is not None}
-    (folder / README).write_text(readme_text(source.data.program, recorded), encoding="utf-8")
-    _write_record_sheet(folder / RECORD_SHEET, source)
+    readme.write_text(readme_text(source.data.program, recorded), encoding="utf-8")
+    _write_record_sheet(sheet, source)
     if fit.why:
-        source.notes.append(f"{fit.sentence}: in {name}/left-out.csv, and not in {source.run_id}.parquet")
+        source.notes.append(f"{fit.sentence}: in {name}/{LEFT_OUT}, and not in {source.run_id}.parquet")
 
 
 class _Rows:
@@ -118,7 +120,7 @@ def _write_record_sheet(path: Path, source: RunSource) -> None:
         "Nominal Capacity [Ah]": cell.nominal_capacity_ah,
         "Simulated": {True: "yes", False: "no", None: None}[run.simulated],
     }
-    with xlsxwriter.Workbook(str(path)) as book:
+    with path.open("wb") as file, xlsxwriter.Workbook(file) as book:
         sheet = book.add_worksheet(RECORD)
         for at, (head, value) in enumerate(told.items()):
             sheet.write_string(0, at, head)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.tables.impedance_table import impedance_table
 from orchestrator.tables.run_data import RunData
-from orchestrator.tables.sample_table import BATCH_ROWS, sample_batches, sample_count
+from orchestrator.tables.sample_table import BATCH_ROWS, sample_batches
 from orchestrator.tables.test_clock import gaps_by_clock, starts_by_clock
 
 if TYPE_CHECKING:
@@ -42,12 +42,17 @@ class RunSource:
         return RunData(self.store, self.run_id)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
-        """Yield the sample table of the run, in order; progress is told of each batch that was taken."""
-        count, done = sample_count(self.store, self.run_id), 0
+        """Yield the sample table of the run, in order; progress is told of each batch that was taken.
+
+        How many there are is told by their numbers: to count them would be to read them twice.
+        """
+        count = sum(test.last.sequence for test in self.data.tests if test.last is not None)
+        done = 0
         for frame in sample_batches(self.store, self.run_id, rows):
             yield frame
             done += frame.height
             self.progress(done, max(done, count))
+        self.progress(done, done)
 
     @cached_property
     def spectra(self) -> pl.DataFrame:

@@ -51,13 +51,6 @@ def sample_table(store: Store, run_id: str) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=sample_schema()), *sample_batches(store, run_id)])
 
 
-def sample_count(store: Store, run_id: str) -> int:
-    """Return the number of records of a run, which is that of the rows of its table unless it goes on."""
-    with explained(store.path):
-        sql = "SELECT count(*) FROM sample WHERE test IN (SELECT id FROM test WHERE run_id = ?)"
-        return int(store.connection.execute(sql, (run_id,)).fetchone()[0])
-
-
 @dataclass(frozen=True, slots=True)
 class _Pages:
     """The records of one test up to ``last``; ``count`` steps of the run were executed before it."""
