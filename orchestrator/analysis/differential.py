@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -58,9 +59,12 @@ class IncrementalCapacity:
 
     def peaks(self, least_height: float = LEAST_HEIGHT) -> list[tuple[float, float]]:
         """Return the peaks as (V, Ah/V), by voltage: those that stand above both valleys by a part of the highest."""
-        return [
-            _top(self.voltage_v, self.ah_per_v, at) for at in _peaks(self.ah_per_v, least_height * self.ah_per_v.max())
-        ]
+        places = _peaks(self.ah_per_v, least_height * self.ah_per_v.max())
+        # A peak reaches to the valleys between it and its neighbours.
+        valleys = [one + int(np.argmin(self.ah_per_v[one:other])) for one, other in pairwise(places)]
+        edges = [0, *valleys, len(self.ah_per_v)]
+        spans = zip(places, pairwise(edges), strict=True)
+        return [_top(self.voltage_v, self.ah_per_v, at, *span) for at, span in spans]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,24 +205,28 @@ def _peaks(values: Floats, least: float) -> list[int]:
     tops = np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
     found = []
     for at in tops.tolist():
-        sides = (values[:at][::-1], values[at + 1 :])
+        left, right = values[:at][::-1], values[at + 1 :]
         depth = []
-        for side in sides:
-            higher = np.flatnonzero(side > values[at])
-            depth.append(float(side[: higher[0]].min()) if len(higher) else float(side.min()))
+        # Of equal tops the first is the peak.
+        for side, is_higher in ((left, left >= values[at]), (right, right > values[at])):
+            higher = np.flatnonzero(is_higher)
+            depth.append(float(side[: higher[0] + 1].min()) if len(higher) else float(side.min()))
         if values[at] - max(depth) >= least:
             found.append(at)
     return found
 
 
-def _top(x: Floats, y: Floats, at: int) -> tuple[float, float]:
+def _top(x: Floats, y: Floats, at: int, begin: int, end: int) -> tuple[float, float]:
     """Return the top of the Gaussian that fits a peak down to ``TOP`` of its height: noise on a flat top moves it not.
 
-    The logarithm of a Gaussian is a parabola; one weighs as much as it is high.
+    Beside a valley that is higher it is fitted half-way down to that, where the neighbour bends it little. The
+    logarithm of a Gaussian is a parabola; one weighs as much as it is high. The peak lies between two places.
     """
-    low = TOP * y[at]
-    first = at - int(np.argmax(y[:at][::-1] < low)) if (y[:at] < low).any() else 0
-    last = at + int(np.argmax(y[at:] < low)) if (y[at:] < low).any() else len(y)
+    valley = max((float(y[edge]) for edge in (begin, end) if 0 < edge < len(y)), default=0.0)
+    is_low = y < max(TOP * float(y[at]), (valley + float(y[at])) / 2)
+    before, behind = np.flatnonzero(is_low[begin:at]), np.flatnonzero(is_low[at:end])
+    first = begin + int(before[-1]) + 1 if len(before) else begin
+    last = at + int(behind[0]) if len(behind) else end
     places, heights = x[first:last] - x[at], y[first:last]
     if len(places) < _FEWEST:
         return float(x[at]), float(y[at])
