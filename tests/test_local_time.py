@@ -28,6 +28,8 @@ MAY_FORMAT = {
     "orchestrator/store/companion_files.py",
     "drivers/chi660e/cycling_tester.py",
     "drivers/neware/stepfile.py",
+    "orchestrator/export/neware_csv.py",
+    "orchestrator/export/spectra_files.py",
 }
 FORMATS = {"asctime", "ctime", "isoformat", "localtime", "gmtime", "strftime"}
 
