@@ -13,21 +13,23 @@ _OVENS = (Column("oven"), _DOES)
 
 
 def print_rack(found: Mapping[str, Any]) -> None:
-    """Print what concerns all channels, what each does, and what each oven does."""
+    """Print what concerns all channels, what each does, what each oven does, and what was never commissioned."""
     if lines := notes(found):
         say("\n".join(lines))
         say("")
     print_table(channel_columns(found), channel_rows(found))
     if ovens := oven_rows(found):
         print_table(_OVENS, ovens, "Ovens")
+    # Behind what is going on: it concerns no run of today. A service that began before an update of cellrig tells none.
+    if untried := found.get("uncommissioned", ()):
+        say("")
+        say("\n".join(untried))
 
 
 def notes(found: Mapping[str, Any]) -> list[str]:
     """Return the sentences on the whole rack: what is not known, what does not work, where a person is needed."""
     lines = ["simulated instruments: no cell is real"] if found["simulated"] else []
     lines += rack_notes(found)
-    # A service that began before an update of cellrig tells of none.
-    lines += found.get("uncommissioned", ())
     acting = [row["channel"] for row in found["channels"] if row["needs_person"]]
     acting += [row["name"] for row in _ovens(found) if row["needs_person"]]
     return [*lines, f"a person is needed at {', '.join(acting)}"] if acting else lines
