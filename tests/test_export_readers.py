@@ -94,6 +94,26 @@ def test_pyprobe_finds_the_cycles_and_their_charge(store: Store, tmp_path: Path)
     assert told["name"] == "made"
 
 
+@pytest.mark.reader("cellpy")
+def test_cellpy_finds_the_charge_of_each_cycle(store: Store, tmp_path: Path) -> None:
+    """From the vendor's columns: time, voltage, current and cycles agree, and the charge of each cycle is the store's.
+
+    Checks that were made again, 1.4 uAh each way, count with a cycle of the store and not always with one of cellpy.
+    """
+    run_id = made(store)
+    stored = sample_table(store, run_id)
+    told = read_by("cellpy", exported(store, run_id, "neware-csv", tmp_path).files[0])
+    assert told["time_s"] == pytest.approx(stored["test_time_s"].to_list())
+    assert told["voltage_v"] == stored["voltage_v"].to_list()
+    assert told["current_ma"] == pytest.approx((stored["current_a"] * 1e3).to_list())
+    assert told["cycle"] == stored["cycle"].to_list()
+    passed = [
+        (cycle.cycle, (cycle.charge_capacity_ah or 0.0) * 1e3, (cycle.discharge_capacity_ah or 0.0) * 1e3)
+        for cycle in RunData(store, run_id).cycles
+    ]
+    assert np.array(told["cycles"]) == pytest.approx(np.array(passed), abs=3e-3)
+
+
 def test_pandas_reads_text_with_its_types(store: Store, tmp_path: Path) -> None:
     """Every number is a number, blanks are NaN, and no row is shifted."""
     run_id = made(store)
