@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # pandas has no types
@@ -138,6 +142,25 @@ def test_impedance_reads_every_point_of_both_formats(store: Store, tmp_path: Pat
         frequency_hz, impedance_ohm = reader(str(exported(store, run_id, name, tmp_path).files[0]))
         assert frequency_hz.tolist() == table["frequency_hz"].to_list()
         assert impedance_ohm.tolist() == stored_ohm.tolist()
+
+
+def test_lines_of_the_page_read_what_was_exported(store: Store, tmp_path: Path) -> None:
+    """Each line for Python in ``docs/export.md`` runs beside the files that it names, if its program is here."""
+    run_id = made(store)
+    add_spectrum(store, run_id)
+    for name in ("bdf-parquet", "impedance-csv", "pyprobe"):
+        exported(store, run_id, name, tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "export.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 5
+    run = [block for block in blocks if find_spec(block.split()[1].partition(".")[0]) is not None]
+    assert len(run) >= 3
+    with contextlib.chdir(tmp_path):
+        for block in run:
+            names: dict[str, Any] = {}
+            exec(block, names)  # noqa: S102 - the page of ours
+            if "frame" in names:
+                assert len(names["frame"]) == sample_table(store, run_id).height
 
 
 def test_chi_text_is_read_by_the_driver_of_the_instrument(store: Store, tmp_path: Path) -> None:
