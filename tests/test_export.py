@@ -82,6 +82,13 @@ def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Pat
     assert [row["files"][0] for row in told["exports"]] == [f"new/deep/{run}.bdf.csv" for run in (run_id, other)]
     assert all((tmp_path / file).is_file() for row in told["exports"] for file in row["files"])
     assert several.stderr == ""
+    folder = cellrig("export", other, "--to", "pyprobe", "-o", "A17", *at, cwd=tmp_path)
+    assert folder.stdout == "A17\n"
+    assert sorted(path.name for path in (tmp_path / "A17").iterdir()) == [
+        f"{other}.parquet",
+        "README.yaml",
+        "record.xlsx",
+    ]
 
 
 def test_what_cannot_be_written_is_told(store: Store, run_id: str, tmp_path: Path) -> None:

@@ -103,6 +103,21 @@ def test_neware_columns_are_those_of_the_vendor(store: Store, tmp_path: Path) ->
     assert pl.concat(parts).drop("DataPoint").equals(to_neware(stored).drop("DataPoint"))
 
 
+def test_cut_step_is_one_to_scripts_for_neware(store: Store, tmp_path: Path) -> None:
+    """The largest capacity of a cycle is its charge, as scripts take it, also where an interruption cut its half."""
+    run_id = made(store)
+    text = pl.read_csv(exported(store, run_id, "neware-csv", tmp_path).files[0], infer_schema_length=None)
+    largest = text.group_by("Cycle Index").agg(pl.col("Chg. Cap.(mAh)", "DChg. Cap.(mAh)").max()).sort("Cycle Index")
+    passed = [
+        (cycle.cycle, cycle.charge_capacity_ah, cycle.discharge_capacity_ah) for cycle in RunData(store, run_id).cycles
+    ]
+    assert [number for number, *_ in largest.iter_rows()] == [number for number, *_ in passed]
+    for (_, *mah), (_, *ah) in zip(largest.iter_rows(), passed, strict=True):
+        assert mah == pytest.approx([value * 1e3 for value in ah if value is not None])
+    cut = text.filter((pl.col("Cycle Index") == 2) & (pl.col("Step Index") == 5))["Time"]
+    assert (cut.len(), cut[-1]) == (63, "00:01:00.000")
+
+
 def test_clock_of_neware_counts_hours_on(store: Store) -> None:
     """A test of five days is at 123 hours, not at 3; half a second is there, and 0.157 mA is no 0.15700000000000003."""
     frame = sample_table(store, made(store)).head(1)

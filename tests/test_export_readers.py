@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # pandas has no types
@@ -73,25 +77,47 @@ def test_navani_reads_a_run_that_was_not_interrupted(store: Store, tmp_path: Pat
 
 @pytest.mark.reader("pyprobe")
 def test_pyprobe_finds_the_cycles_and_their_charge(store: Store, tmp_path: Path) -> None:
-    """Five cycles, each with the charge of the store although one was cut twice; the Neware text gives the same."""
-    run_id = made(store)
+    """Five cycles, each with the charge of the store although one was cut twice; from the vendor's columns the rows."""
+    run_id, whole = made(store), made(store, ())
     folder = exported(store, run_id, "pyprobe", tmp_path).files[0].parent
-    told = read_by("pyprobe", folder, exported(store, run_id, "neware-csv", tmp_path).files[0])
-    data, stored = RunData(store, run_id), sample_table(store, run_id)
-    for name in ("test_time_s", "voltage_v", "current_a"):
-        short = name.removeprefix("test_")
-        assert told["columns"][short] == stored[name].to_list()
-        assert told["neware"][short] == pytest.approx(stored[name].to_list())
+    told = read_by("pyprobe", folder, exported(store, whole, "neware-csv", tmp_path).files[0])
+    for columns, table in (
+        (told["columns"], sample_table(store, run_id)),
+        (told["neware"], sample_table(store, whole)),
+    ):
+        for name in ("test_time_s", "voltage_v", "current_a"):
+            assert columns[name.removeprefix("test_")] == pytest.approx(table[name].to_list())
+    stored = sample_table(store, run_id)
     assert told["events"] == stored["step_count"].max()
     cycles = [cycle for found in told["cycles"].values() for cycle in found]
-    passed = [(cycle.charge_capacity_ah, cycle.discharge_capacity_ah) for cycle in data.cycles]
+    passed = [(cycle.charge_capacity_ah, cycle.discharge_capacity_ah) for cycle in RunData(store, run_id).cycles]
     assert len(cycles) == len(passed) == 5
     # PyProBE takes the checks between the parts of a cut step for parts of it: 1.4 uAh each way.
     assert np.array(cycles) == pytest.approx(np.array(passed), abs=3e-6)
     assert sum(told["rows"].values()) == stored.height
-    net_ah = told["columns"]["net_ah"]
-    assert net_ah[-1] == pytest.approx(told["neware"]["net_ah"][-1] - told["neware"]["net_ah"][0], abs=1e-9)
+    # As much was charged as was taken, but for what a check that was made again and its step have passed.
+    assert told["neware"]["net_ah"][-1] == pytest.approx(told["neware"]["net_ah"][0], abs=1e-9)
     assert told["name"] == "made"
+
+
+@pytest.mark.reader("cellpy")
+def test_cellpy_finds_the_charge_of_each_cycle(store: Store, tmp_path: Path) -> None:
+    """From the vendor's columns: time, voltage, current and cycles agree, and the charge of each cycle is the store's.
+
+    Checks that were made again, 1.4 uAh each way, count with a cycle of the store and not always with one of cellpy.
+    """
+    run_id = made(store)
+    stored = sample_table(store, run_id)
+    told = read_by("cellpy", exported(store, run_id, "neware-csv", tmp_path).files[0])
+    assert told["time_s"] == pytest.approx(stored["test_time_s"].to_list())
+    assert told["voltage_v"] == stored["voltage_v"].to_list()
+    assert told["current_ma"] == pytest.approx((stored["current_a"] * 1e3).to_list())
+    assert told["cycle"] == stored["cycle"].to_list()
+    passed = [
+        (cycle.cycle, (cycle.charge_capacity_ah or 0.0) * 1e3, (cycle.discharge_capacity_ah or 0.0) * 1e3)
+        for cycle in RunData(store, run_id).cycles
+    ]
+    assert np.array(told["cycles"]) == pytest.approx(np.array(passed), abs=3e-3)
 
 
 def test_pandas_reads_text_with_its_types(store: Store, tmp_path: Path) -> None:
@@ -116,6 +142,25 @@ def test_impedance_reads_every_point_of_both_formats(store: Store, tmp_path: Pat
         frequency_hz, impedance_ohm = reader(str(exported(store, run_id, name, tmp_path).files[0]))
         assert frequency_hz.tolist() == table["frequency_hz"].to_list()
         assert impedance_ohm.tolist() == stored_ohm.tolist()
+
+
+def test_lines_of_the_page_read_what_was_exported(store: Store, tmp_path: Path) -> None:
+    """Each line for Python in ``docs/export.md`` runs beside the files that it names, if its program is here."""
+    run_id = made(store)
+    add_spectrum(store, run_id)
+    for name in ("bdf-parquet", "impedance-csv", "pyprobe"):
+        exported(store, run_id, name, tmp_path)
+    page = (Path(__file__).parent.parent / "docs" / "export.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 5
+    run = [block for block in blocks if find_spec(block.split()[1].partition(".")[0]) is not None]
+    assert len(run) >= 3
+    with contextlib.chdir(tmp_path):
+        for block in run:
+            names: dict[str, Any] = {}
+            exec(block, names)  # noqa: S102 - the page of ours
+            if "frame" in names:
+                assert len(names["frame"]) == sample_table(store, run_id).height
 
 
 def test_chi_text_is_read_by_the_driver_of_the_instrument(store: Store, tmp_path: Path) -> None:

@@ -81,8 +81,8 @@ def _tell(done: list[Exported], to: str, json: bool) -> None:
         rows = [{"run": it.run_id, "files": [str(file) for file in it.files], "notes": list(it.notes)} for it in done]
         print_json({"format": to, "exports": rows})
     else:
-        for it in done:
-            typer.echo(printable(str(it.files[0])))
+        for path in (path for it in done for path in it.own):
+            typer.echo(printable(str(path)))
 
 
 def _list(json: bool) -> None:

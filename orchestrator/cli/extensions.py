@@ -14,14 +14,14 @@ def extensions(json: Json = False) -> None:
     Exit status 1 when one cannot be used.
     """
     from orchestrator.bench.kinds import offered_kinds
-    from orchestrator.extensions import FORMATS, installed
+    from orchestrator.export.formats import foreign_formats
 
     rows = [
         {"adds": "tester", "name": kind.name, "package": kind.package, "problem": kind.problem}
         for kind in offered_kinds()
     ]
     rows += [
-        {"adds": "format", "name": it.name, "package": it.package, "problem": it.problem()} for it in installed(FORMATS)
+        {"adds": "format", "name": it.name, "package": it.package, "problem": it.problem} for it in foreign_formats()
     ]
     if json:
         print_json({"extensions": rows})

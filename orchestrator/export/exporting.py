@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written of a run: its files, the main one first, and what a person should know of them."""
+    """What was written of a run: its own files or folder, all files, and what a person should know of them."""
 
     run_id: str
+    own: tuple[Path, ...]
     files: tuple[Path, ...]
     notes: tuple[str, ...]
 
@@ -57,7 +58,8 @@ def export_runs(
                 written_as.write(source, output, *mine)
         except OSError as err:
             raise ExportError(f"{folder / mine[0]} cannot be written ({err.strerror or err}); give another -o") from err
-        done.append(Exported(source.run_id, tuple(output.written), tuple(source.notes)))
+        own = tuple(folder / name for name in mine)
+        done.append(Exported(source.run_id, own, tuple(output.written), tuple(source.notes)))
     return done
 
 

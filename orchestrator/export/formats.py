@@ -133,7 +133,11 @@ class OfferedFormat:
 
 def offered_formats() -> list[OfferedFormat]:
     """Return all formats, ours first."""
-    ours = [OfferedFormat(it.name, "cellrig", it.about, "") for it in OURS]
+    return [OfferedFormat(it.name, "cellrig", it.about, "") for it in OURS] + foreign_formats()
+
+
+def foreign_formats() -> list[OfferedFormat]:
+    """Return the formats that other installed packages offer."""
     found = []
     for extension in installed(FORMATS):
         try:
@@ -141,7 +145,7 @@ def offered_formats() -> list[OfferedFormat]:
         except ExportError as err:
             about, problem = "", str(err)
         found.append(OfferedFormat(extension.name, extension.package, about, problem))
-    return ours + found
+    return found
 
 
 def find_format(name: str) -> ExportFormat:

@@ -1,8 +1,9 @@
 """The format ``neware-csv``: the record table as the vendor's BTSDA exports it, so that scripts for it go on working.
 
 Columns and their order are those of a real export (reference neware-ct4008, section 9.5), in mA, mAh and mWh, with
-``Total Time``: what cellpy calls the model TIOTECH. Four things differ, for the better: numbers have all their digits,
-``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out.
+``Total Time``: what cellpy calls the model TIOTECH. A step that was cut is one, as a tester that continues has it:
+scripts take the largest capacity of a cycle for its charge. Four things differ, for the better: numbers have all
+their digits, ``Date`` is UTC, times go to the millisecond, and columns that nobody measured are left out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.export.background import write_all
+from orchestrator.export.continued_steps import ContinuedSteps
 from orchestrator.export.errors import NothingToExport
 from orchestrator.export.fit_rows import FitRows
 from orchestrator.export.step_direction import direction
@@ -39,11 +41,13 @@ def write_neware_csv(source: RunSource, output: Output, name: str) -> None:
     path = output.file(name)
     fit = FitRows(output.file(f"{name}.left-out.csv", is_optional=True))
 
+    continued = ContinuedSteps(source.data)
+
     def write(frame: pl.DataFrame) -> None:
         before = fit.rows
         rows = fit.of(frame)
         if rows.height:
-            to_neware(rows, before).write_csv(file, include_header=not before)
+            to_neware(continued.of(rows), before).write_csv(file, include_header=not before)
 
     with path.open("wb") as file:
         write_all(source.batches(), write)

@@ -15,12 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# What is installed into each environment.
+# What is installed into each environment, and the versions of Python that it runs on: from, and below.
 READERS = {
-    "batterydf": ("batterydf==0.1.0",),
-    "duckdb": ("duckdb==2.0.1",),
-    "navani": ("navani==0.1.22",),
-    "pyprobe": ("PyProBE-Data==2.6.1",),
+    "batterydf": ("batterydf==0.1.0", (3, 11), (3, 14)),
+    "cellpy": ("cellpy==2.1.5.post10", (3, 13), (3, 14)),
+    "duckdb": ("duckdb==2.0.1", (3, 11), (3, 14)),
+    "navani": ("navani==0.1.22", (3, 11), (3, 13)),
+    "pyprobe": ("PyProBE-Data==2.6.1", (3, 11), (3, 13)),
 }
 FOLDER = "READERS"
 """The variable that names the folder of the environments."""

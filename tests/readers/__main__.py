@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from tests.readers import FOLDER, READERS, python_of
@@ -16,15 +16,28 @@ _PLACE = Path(".readers")
 def main() -> int:
     """Return the exit status of the tests."""
     os.environ[FOLDER] = str(_PLACE.resolve())
-    for name, packages in READERS.items():
+    for name, (package, first, below) in READERS.items():
         if python_of(name) is None:
-            sys.stderr.write(f"making the environment of {name}\n")
-            venv.create(_PLACE / name, with_pip=True)
-            python = python_of(name)
-            assert python is not None
-            subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
+            _make(name, package, first, below)
     command = [sys.executable, "-m", "pytest", "tests/test_export_readers.py", *sys.argv[1:]]
     return subprocess.run(command, check=False).returncode
+
+
+def _make(name: str, package: str, first: tuple[int, int], below: tuple[int, int]) -> None:
+    """Make an environment with a Python that its reader runs on; without one it is left out, which is told."""
+    mine = sys.executable if first <= sys.version_info[:2] < below else None
+    others = (shutil.which(f"python{first[0]}.{minor}") for minor in range(first[1], below[1]))
+    found = mine or next((path for path in others if path is not None), None)
+    if found is None:
+        sys.stderr.write(
+            f"{name} needs Python {first[0]}.{first[1]} or another below {below[0]}.{below[1]}: left out\n"
+        )
+        return
+    sys.stderr.write(f"making the environment of {name}\n")
+    subprocess.run([found, "-m", "venv", str(_PLACE / name)], check=True)
+    python = python_of(name)
+    assert python is not None
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", package], check=True)
 
 
 if __name__ == "__main__":
