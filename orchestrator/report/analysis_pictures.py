@@ -13,10 +13,10 @@ import numpy as np
 
 from orchestrator.analysis.differential import SMOOTHING_V, incremental_capacity
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials
+from orchestrator.analysis.parts import Part
 from orchestrator.analysis.rates import RateRow
 from orchestrator.analysis.run_analysis import (
     AnalysisOrder,
-    Part,
     analyse,
     blocks_of,
     half_cycle_steps,
