@@ -145,7 +145,7 @@ def test_two_densities_are_no_ramp() -> None:
             made.step(current_a, every(30.0, 3600.0), symmetric(0.05, 0.0, 0.0, 3600.0, sign), cycle=cycle)
     found = analysis.critical_current(analysis.overpotentials(made.table(), 1.0), 20_000.0)
     assert (found.density_ma_cm2, found.last_sound_ma_cm2) == (None, None)
-    assert found.remark == "no ramp: 2 different current densities"
+    assert found.remark == "no ramp: 2 of 3 rising densities"
 
 
 def _finding(kind: ShortKind, time_s: float) -> ShortFinding:

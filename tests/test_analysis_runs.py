@@ -201,6 +201,7 @@ def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
     found = marked(analysis.overpotentials(made.table(), 0.5), [short])
     assert [half.nucleation_v is None for half in found] == [False, True, True, True]
     assert found[1].remark.startswith("hard short in it")
+    assert analysis.hysteresis(found) == []
 
 
 def test_stored_findings_are_read_back(opened: Store) -> None:

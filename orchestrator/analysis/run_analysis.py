@@ -226,8 +226,10 @@ def _resistances(work: _Work, found: StepResistances) -> Sequence[Any]:
     """Return the resistances that are known; where none is, say why."""
     rows = found.rows()
     known = [row for row in rows if row.resistance_ohm is not None]
-    if rows and not known:
-        work.remarks.append(f"no DC resistance: {rows[0].remark}; give another --delay, or record more often")
+    unknown = next((row.remark for row in rows if row.resistance_ohm is None), "")
+    if unknown:
+        of = f"{len(rows) - len(known)} of {len(rows)} changes of current"
+        work.remarks.append(f"{of} have no DC resistance: {unknown}; another --delay may tell more")
     return known
 
 

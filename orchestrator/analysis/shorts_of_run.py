@@ -172,7 +172,7 @@ def marked(halves: Sequence[OverpotentialRow], findings: Sequence[ShortFinding])
         why = f"{gravest.kind.value} in it" if gravest is not None else "the cell is shorted"
         is_marked = bool(inside) or (hard_s is not None and half.start_s > hard_s)
         remark = f"{why}: its voltage has neither tip nor arc of the cell"
-        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark) if is_marked else half)
+        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark, shorted=True) if is_marked else half)
     return found
 
 
@@ -186,7 +186,9 @@ def critical_current(halves: Sequence[OverpotentialRow], short_s: float | None) 
     if any(half.density_ma_cm2 is None for half in halves) or not halves:
         return CriticalCurrent(None, None, None, 0, "the area of the cell is not known")
     if len(rising) < RAMP_STEPS:
-        return CriticalCurrent(None, None, None, len(rising), f"no ramp: {len(rising)} different current densities")
+        return CriticalCurrent(
+            None, None, None, len(rising), f"no ramp: {len(rising)} of {RAMP_STEPS} rising densities"
+        )
     ended = [half for half in halves if short_s is None or half.start_s + half.duration_s <= short_s]
     shorted = [half for half in halves if short_s is not None and half.start_s <= short_s]
     sound = max((abs(half.density_ma_cm2 or 0.0) for half in ended), default=None)
