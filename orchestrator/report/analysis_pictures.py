@@ -95,7 +95,8 @@ def draw_overpotential(sheet: Sheet) -> None:
                 axes.plot(plated, volts, "o", **size, mfc=face, color=drawn.colour, label="_")
     sheet.shown = [drawn for drawn, _ in curves]
     places = {drawn.data.run.run_id: halves for drawn, halves in curves}
-    lower.set_xlim(0, None)
+    # The first half-cycle has nothing before it: its points stand clear of the edge.
+    lower.set_xlim(-0.02 * lower.get_xlim()[1], None)
     lower.set_xlabel(f"plated charge, both directions / {'mAh cm$^{-2}$' if known else 'mAh'}")
     upper.set_ylabel("plateau / mV")
     lower.set_ylabel("nucleation\n/ mV")
