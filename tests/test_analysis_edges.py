@@ -145,7 +145,7 @@ def test_two_densities_are_no_ramp() -> None:
             made.step(current_a, every(30.0, 3600.0), symmetric(0.05, 0.0, 0.0, 3600.0, sign), cycle=cycle)
     found = analysis.critical_current(analysis.overpotentials(made.table(), 1.0), 20_000.0)
     assert (found.density_ma_cm2, found.last_sound_ma_cm2) == (None, None)
-    assert found.remark == "no ramp: 2 different current densities"
+    assert found.remark == "no ramp: 2 of 3 rising densities"
 
 
 def _finding(kind: ShortKind, time_s: float) -> ShortFinding:
@@ -309,7 +309,6 @@ def test_tables_of_arrays_are_tables() -> None:
     table = {
         "time_s": np.array([0.0, 10.0, 20.0]),
         "cycle": np.array([1, 1, 1]),
-        "step": np.array([1, 1, 2]),
         "step_count": np.array([1, 1, 2]),
         "voltage_v": np.array([3.0, np.nan, 3.2]),
         "current_a": np.array([1e-3, 1e-3, 0.0]),
@@ -317,4 +316,15 @@ def test_tables_of_arrays_are_tables() -> None:
     first, second = analysis.step_rows(table)
     assert first.charge_ah == pytest.approx(1e-2 / 3600)
     assert first.last_voltage_v == 3.0
-    assert (second.start_s, second.mode) == (20.0, "")
+    assert (second.start_s, second.mode, second.step) == (20.0, "", 0)
+
+
+def test_steps_that_a_file_does_not_number_are_analysed() -> None:
+    """Where a format has no number of the program's step, the steps are told apart by their count alone."""
+    made = Recording()
+    for cycle in (1, 2, 3):
+        made.step(1e-3, every(60.0, 3600.0), ramp(3.3, 4.0, 3600.0), cycle=cycle, step=1)
+        made.step(-1e-3, every(60.0, 3500.5 + cycle), ramp(3.5, 2.8, 3500.5 + cycle), cycle=cycle, step=2)
+    without = made.table().with_columns(pl.lit(None, pl.Int64).alias("step"))
+    rows = analysis.cycle_table(without, LFP)
+    assert [row.coulombic_efficiency for row in rows] == pytest.approx([(3500.5 + n) / 3600 for n in (1, 2, 3)])

@@ -14,7 +14,8 @@ import pytest
 
 import cellrig as public
 from orchestrator import analysis
-from orchestrator.analysis.run_analysis import Part, parts_of, stored_findings
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import parts_of, stored_findings
 from orchestrator.analysis.shorts_of_run import marked
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
@@ -46,12 +47,27 @@ steps:
       - {step: constant_current, direction: discharge, current: 1 C, until: {voltage: 2.8 V}}
 """
 
+# The cell polarises by more than its cutoff allows, in its first half-cycle.
+NARROW = """
+name: narrow
+title: A cutoff that a sound cell meets
+for: [li-li]
+record: {every: 30 s}
+steps:
+  - step: repeat
+    times: 2
+    steps:
+      - {step: constant_current, direction: charge, current: 0.4 mA/cm2, until: {time: 10 min, voltage: 0.05 V}}
+      - {step: constant_current, direction: discharge, current: 0.4 mA/cm2, until: {time: 10 min, voltage: -0.05 V}}
+"""
+
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a store with a rate test of an LFP cell, and with a Li/Li run that was cut three times."""
     path = tmp_path_factory.mktemp("analysis") / "runs.db"
     public.simulate(public.Document("rates", RATES), "coated-lfp", path)
+    public.simulate(public.Document("narrow", NARROW), "bare-li-li", path)
     with open_store(path) as store:
         RunMaker(store, PROGRAM).run(CUTS_S)
     return path
@@ -82,8 +98,8 @@ def test_table_of_a_run_gives_the_cycles_of_its_store(opened: Store) -> None:
 
 def test_table_of_an_interrupted_run_gives_the_cycles_of_its_store(opened: Store) -> None:
     """Steps that were cut, repeated contact checks and a spectrum in between change no capacity."""
-    data = RunData(opened, "R000002")
-    rows = analysis.cycle_table(sample_table(opened, "R000002"), data.program.cell, analysis.stored_ends(data))
+    data = RunData(opened, "R000003")
+    rows = analysis.cycle_table(sample_table(opened, "R000003"), data.program.cell, analysis.stored_ends(data))
     known = analysis.analyse(data).tables[Part.CYCLES]
     assert [row.charge_capacity_ah for row in rows] == pytest.approx([row.charge_capacity_ah for row in known])
     assert [row.discharge_capacity_ah for row in rows] == pytest.approx([row.discharge_capacity_ah for row in known])
@@ -103,7 +119,7 @@ def test_rate_test_is_analysed(opened: Store) -> None:
 
 def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
     """A Li/Li run has half-cycles, hysteresis and no efficiency; without a ramp it has no critical current density."""
-    found = analysis.analyse(RunData(opened, "R000002"))
+    found = analysis.analyse(RunData(opened, "R000003"))
     halves = found.tables[Part.HALF_CYCLES]
     assert len(halves) == 10
     assert [half.plateau_v for half in halves] == pytest.approx([0.2] * 10)
@@ -117,7 +133,7 @@ def test_symmetric_run_is_analysed_by_its_own_tables(opened: Store) -> None:
 def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> None:
     """What is printed, the JSON and the files have the same numbers; a file that is there is kept without --force."""
     store = ("--store", str(stored))
-    text = cellrig("analyse", "R000001", "R000002", *store).stdout
+    text = cellrig("analyse", "R000001", "R000003", *store).stdout
     assert "Rates" in text
     assert "Half-cycles" in text
     told = json.loads(cellrig("analyse", "R000001", "--json", "-t", "cycles", "-t", "rates", *store).stdout)
@@ -136,9 +152,9 @@ def test_command_prints_tables_json_and_files(stored: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("R000001", "-t", "shorts"), 1, "shorts has no meaning for a lfp cell"),
+        (("R000001", "-t", "failures"), 1, "failures has no meaning for a lfp cell"),
         (("R000001", "-t", "titration"), 1, "needs the diffusion length: --length-um"),
-        (("R000001", "-t", "nothing"), 2, "there is none; say one of cycles"),
+        (("R000001", "-t", "nothing"), 2, "is not one of 'cycles'"),
         (("R000009",), 1, "R000009"),
     ],
 )
@@ -152,7 +168,7 @@ def test_command_says_what_it_cannot(stored: Path, words: tuple[str, ...], statu
     [
         ("R000001", Over.VOLTAGE, "cell voltage / V"),
         ("R000001", Over.RATE, "rate of the discharge / h$^{-1}$"),
-        ("R000002", Over.PLATED, "plated charge, both directions / mAh cm$^{-2}$"),
+        ("R000003", Over.PLATED, "plated charge, both directions / mAh cm$^{-2}$"),
     ],
 )
 def test_analyses_are_drawn(opened: Store, run_id: str, over: Over, label: str) -> None:
@@ -168,7 +184,7 @@ def test_analyses_are_drawn(opened: Store, run_id: str, over: Over, label: str) 
     assert all(((x >= low) & (x <= high)).all() for x in drawn)
 
 
-@pytest.mark.parametrize(("run_id", "over"), [("R000001", Over.PLATED), ("R000002", Over.RATE)])
+@pytest.mark.parametrize(("run_id", "over"), [("R000001", Over.PLATED), ("R000003", Over.RATE)])
 def test_picture_without_a_meaning_is_refused(opened: Store, run_id: str, over: Over) -> None:
     """An LFP cell has no plated charge and a Li/Li cell no rate test: it is said, and nothing is drawn."""
     with pytest.raises(NothingToDraw, match=run_id):
@@ -185,13 +201,27 @@ def test_half_cycle_in_which_a_short_begins_has_no_tip() -> None:
     found = marked(analysis.overpotentials(made.table(), 0.5), [short])
     assert [half.nucleation_v is None for half in found] == [False, True, True, True]
     assert found[1].remark.startswith("hard short in it")
+    assert analysis.hysteresis(found) == []
 
 
 def test_stored_findings_are_read_back(opened: Store) -> None:
     """A run without a short has none; its outcome says so instead of a time."""
-    assert stored_findings(opened, "R000002") == []
-    soft, hard = analysis.analyse(RunData(opened, "R000002")).tables[Part.SHORTS]
+    assert stored_findings(opened, "R000003") == []
+    soft, hard, cutoff = analysis.analyse(RunData(opened, "R000003")).tables[Part.FAILURES]
     assert (soft.hours, hard.hours, hard.sentence) == (None, None, "no hard short")
+    assert cutoff.sentence == "no early cutoff"
+
+
+def test_early_cutoff_is_a_failure_with_its_charge(opened: Store) -> None:
+    """The first half-cycle that a cutoff ends before its time is when the cell failed by polarisation."""
+    data = RunData(opened, "R000002")
+    cutoff = analysis.analyse(data).tables[Part.FAILURES][2]
+    (first, *_) = [step for step in data.steps if step.place.half_cycle]
+    assert first.executed.duration_s < 590
+    assert (cutoff.kind, cutoff.cycle) == ("early cutoff", 1)
+    assert cutoff.hours == pytest.approx((first.start_s + first.executed.duration_s) / 3600)
+    assert cutoff.charge_mah == pytest.approx(first.executed.capacity_ah * 1e3)
+    assert cutoff.density_ma_cm2 == pytest.approx(0.4, rel=1e-3)
 
 
 def test_page_of_analyses_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

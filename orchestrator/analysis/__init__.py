@@ -37,9 +37,10 @@ if TYPE_CHECKING:
         hysteresis,
         overpotentials,
     )
+    from orchestrator.analysis.parts import Part
     from orchestrator.analysis.plating_efficiency import mean_efficiency, reservoir_tests
     from orchestrator.analysis.rates import RateRow, half_currents, rate_table
-    from orchestrator.analysis.run_analysis import AnalysisOrder, Part, RunAnalysis, analyse, stored_ends
+    from orchestrator.analysis.run_analysis import AnalysisOrder, RunAnalysis, analyse, stored_ends
     from orchestrator.analysis.sample_blocks import NoSuchTable, StepSamples, steps_of
     from orchestrator.analysis.shorts_of_run import critical_current, hard_short, short_findings, soft_short
     from orchestrator.analysis.spectra_trend import SpectrumRow, Trend, spectrum_rows, trends
@@ -111,9 +112,10 @@ _HOMES = {
     "orchestrator.analysis.overpotential": (
         *("HysteresisRow", "OverpotentialRow", "Overpotentials", "hysteresis", "overpotentials"),
     ),
+    "orchestrator.analysis.parts": ("Part",),
     "orchestrator.analysis.plating_efficiency": ("mean_efficiency", "reservoir_tests"),
     "orchestrator.analysis.rates": ("RateRow", "half_currents", "rate_table"),
-    "orchestrator.analysis.run_analysis": ("AnalysisOrder", "Part", "RunAnalysis", "analyse", "stored_ends"),
+    "orchestrator.analysis.run_analysis": ("AnalysisOrder", "RunAnalysis", "analyse", "stored_ends"),
     "orchestrator.analysis.sample_blocks": ("NoSuchTable", "StepSamples", "steps_of"),
     "orchestrator.analysis.shorts_of_run": ("critical_current", "hard_short", "short_findings", "soft_short"),
     "orchestrator.analysis.spectra_trend": ("SpectrumRow", "Trend", "spectrum_rows", "trends"),

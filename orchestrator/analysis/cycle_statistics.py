@@ -16,7 +16,7 @@ What comes to them here, of the same half-cycles:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from drivers.interfaces import EndReason
 from orchestrator.analysis.sample_blocks import Table
@@ -33,31 +33,16 @@ WITHOUT_A_VOLTAGE = frozenset({CellKind.LI_LI, CellKind.LI_CU})
 
 
 @dataclass(frozen=True, slots=True)
-class CycleRow:
-    """One cycle; capacities and energies are magnitudes, efficiencies fractions.
+class CycleRow(Cycle):
+    """One cycle with its energies; magnitudes in Wh, efficiencies as fractions.
 
     None: the half did not run, or the number would have no meaning, and ``remark`` says why.
     """
 
-    cycle: int
-    start_s: float
-    charge_capacity_ah: float | None
-    discharge_capacity_ah: float | None
-    charge_capacity_mah_g: float | None
-    discharge_capacity_mah_g: float | None
-    charge_capacity_mah_cm2: float | None
-    discharge_capacity_mah_cm2: float | None
-    coulombic_efficiency: float | None
-    efficiency_of: EfficiencyOf | None
     charge_energy_wh: float | None
     discharge_energy_wh: float | None
     energy_efficiency: float | None
     voltage_efficiency: float | None
-    charge_mean_voltage_v: float | None
-    discharge_mean_voltage_v: float | None
-    polarisation_v: float | None
-    charge_end_reason: EndReason | None
-    discharge_end_reason: EndReason | None
     remark: str
 
 
@@ -115,26 +100,13 @@ def _row(sums: CycleSums, cell: CellFacts) -> CycleRow:
     voltage = _voltage_efficiency(cycle, cell)
     is_own = cycle.efficiency_of is EfficiencyOf.DISCHARGE_BY_CHARGE
     efficiency = cycle.coulombic_efficiency if is_own else None
+    known = {name.name: getattr(cycle, name.name) for name in fields(cycle)}
     return CycleRow(
-        cycle=cycle.cycle,
-        start_s=cycle.start_s,
-        charge_capacity_ah=cycle.charge_capacity_ah,
-        discharge_capacity_ah=cycle.discharge_capacity_ah,
-        charge_capacity_mah_g=cycle.charge_capacity_mah_g,
-        discharge_capacity_mah_g=cycle.discharge_capacity_mah_g,
-        charge_capacity_mah_cm2=cycle.charge_capacity_mah_cm2,
-        discharge_capacity_mah_cm2=cycle.discharge_capacity_mah_cm2,
-        coulombic_efficiency=cycle.coulombic_efficiency,
-        efficiency_of=cycle.efficiency_of,
+        **known,
         charge_energy_wh=energies.get(Direction.CHARGE),
         discharge_energy_wh=energies.get(Direction.DISCHARGE),
         energy_efficiency=None if voltage is None or efficiency is None else voltage * efficiency,
         voltage_efficiency=voltage,
-        charge_mean_voltage_v=cycle.charge_mean_voltage_v,
-        discharge_mean_voltage_v=cycle.discharge_mean_voltage_v,
-        polarisation_v=cycle.polarisation_v,
-        charge_end_reason=cycle.charge_end_reason,
-        discharge_end_reason=cycle.discharge_end_reason,
         remark=sums.why_no_efficiency,
     )
 

@@ -49,7 +49,8 @@ _PER_DEVIATION = 0.9539
 class OverpotentialRow:
     """One half-cycle of a Li/Li cell; voltages are magnitudes, None where too few records tell them.
 
-    ``plated_before_mah_cm2`` has been plated in all before it, in both directions; None without an area.
+    ``plated_before_mah_cm2`` has been plated in all before it, in both directions; None without an area. ``shorted``: a
+    short began or ended in it, or had come before (``orchestrator.analysis.shorts_of_run.marked``).
     """
 
     cycle: int
@@ -69,6 +70,7 @@ class OverpotentialRow:
     noise_v: float | None
     area_ohm_cm2: float | None
     remark: str
+    shorted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +156,12 @@ def overpotentials(table: Table, area_cm2: float | None = None) -> list[Overpote
 
 
 def hysteresis(rows: Sequence[OverpotentialRow]) -> list[HysteresisRow]:
-    """Join neighbouring halves of a cycle in opposite directions; a half without a plateau has no partner."""
+    """Join neighbouring halves of a cycle in opposite directions; one without a plateau, or shorted, has no partner."""
     found: list[HysteresisRow] = []
     for one, other in pairwise(rows):
         if one.cycle != other.cycle or one.direction is other.direction:
             continue
-        if one.plateau_v is None or other.plateau_v is None:
+        if one.plateau_v is None or other.plateau_v is None or one.shorted or other.shorted:
             continue
         charge, discharge = (one, other) if one.direction is Direction.CHARGE else (other, one)
         area = other.plated_before_mah_cm2

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import nan
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,20 @@ from orchestrator.analysis.cycle_statistics import WITHOUT_A_VOLTAGE, CycleRow, 
 from orchestrator.analysis.differential import SMOOTHING_V, PeakRow, half_cycle_peaks
 from orchestrator.analysis.diffusion import Titration
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials, hysteresis
+from orchestrator.analysis.parts import Part
 from orchestrator.analysis.plating_efficiency import mean_efficiency
 from orchestrator.analysis.rates import HalfCurrents, half_currents, rate_table
 from orchestrator.analysis.reservoir import reservoir_tests
 from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, WholeSteps
-from orchestrator.analysis.shorts_of_run import critical_current, hard_short, marked, soft_short
+from orchestrator.analysis.shorts_of_run import (
+    EARLY_CUTOFF,
+    Failure,
+    critical_current,
+    failure,
+    hard_short,
+    marked,
+    soft_short,
+)
 from orchestrator.analysis.step_resistance import DELAY_S, StepResistances
 from orchestrator.judging.cycles import COMPLETE_ENDS
 from orchestrator.judging.limits import FindingKind
@@ -33,6 +41,7 @@ from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 from protocols.current_sign import Direction
 from protocols.half_cycles import CycleNumbers
+from protocols.program import CyclingSegment, Loop
 
 if TYPE_CHECKING:
     from orchestrator.analysis.spectra_trend import SpectrumRow
@@ -53,32 +62,13 @@ _COLUMNS = (
 _UM_PER_CM = 1e4
 
 
-class Part(StrEnum):
-    """A table of an analysis, by the name that the command line, JSON and files have for it."""
-
-    CYCLES = "cycles"
-    RETENTION = "retention"
-    RATES = "rates"
-    PEAKS = "peaks"
-    RESISTANCES = "resistances"
-    TITRATION = "titration"
-    HALF_CYCLES = "half-cycles"
-    HYSTERESIS = "hysteresis"
-    SHORTS = "shorts"
-    CRITICAL_CURRENT = "critical-current"
-    RESERVOIR = "reservoir"
-    MEAN_EFFICIENCY = "mean-efficiency"
-    SPECTRA = "spectra"
-    TRENDS = "trends"
-
-
-_OF_SYMMETRIC = (Part.HALF_CYCLES, Part.HYSTERESIS, Part.SHORTS, Part.CRITICAL_CURRENT)
+_OF_SYMMETRIC = (Part.HALF_CYCLES, Part.HYSTERESIS, Part.FAILURES, Part.CRITICAL_CURRENT)
 _OF_PLATING = (Part.RESERVOIR, Part.MEAN_EFFICIENCY)
 _OF_HOSTS = (Part.RETENTION, Part.RATES, Part.PEAKS)
 _OF_ALL = (Part.CYCLES, Part.RESISTANCES, Part.TITRATION, Part.SPECTRA, Part.TRENDS)
 # Half a second a spectrum: only where they are asked for.
 _FITTED = frozenset({Part.SPECTRA, Part.TRENDS})
-_NEED_RECORDS = frozenset({Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.SHORTS})
+_NEED_RECORDS = frozenset({Part.RESISTANCES, Part.TITRATION, *_OF_SYMMETRIC} - {Part.FAILURES})
 
 
 def parts_of(kind: str) -> tuple[Part, ...]:
@@ -236,8 +226,10 @@ def _resistances(work: _Work, found: StepResistances) -> Sequence[Any]:
     """Return the resistances that are known; where none is, say why."""
     rows = found.rows()
     known = [row for row in rows if row.resistance_ohm is not None]
-    if rows and not known:
-        work.remarks.append(f"no DC resistance: {rows[0].remark}; give another --delay, or record more often")
+    unknown = next((row.remark for row in rows if row.resistance_ohm is None), "")
+    if unknown:
+        of = f"{len(rows) - len(known)} of {len(rows)} changes of current"
+        work.remarks.append(f"{of} have no DC resistance: {unknown}; another --delay may tell more")
     return known
 
 
@@ -326,10 +318,28 @@ def stored_findings(store: Store, run_id: str) -> list[ShortFinding]:
     return found
 
 
-def _shorts(work: _Work) -> Sequence[Any]:
+def _failures(work: _Work) -> Sequence[Any]:
     findings = stored_findings(work.data.store, work.data.run.run_id)
     area_cm2 = work.data.program.cell.area_cm2
-    return [soft_short(findings, area_cm2), hard_short(findings, area_cm2)]
+    return [soft_short(findings, area_cm2), hard_short(findings, area_cm2), _early_cutoff(work)]
+
+
+def _early_cutoff(work: _Work) -> Failure:
+    """Return the first half-cycle that its cutoff ended although it sets a time or a charge: the cell polarised."""
+    numbers, area_cm2 = CycleNumbers.of(work.data.program), work.data.program.cell.area_cm2
+    passed_ah = 0.0
+    for parts in work.data.whole_steps:
+        place, segment = numbers.at(parts[0].place.count), work.data.program.segments[parts[0].place.segment]
+        if not place.half or place.pulse is not None or not isinstance(segment, CyclingSegment):
+            continue
+        passed_ah += sum(part.executed.capacity_ah for part in parts)
+        step, last = segment.steps[parts[0].place.step - 1], parts[-1]
+        if isinstance(step, Loop) or last.executed.end_reason is not EndReason.VOLTAGE:
+            continue
+        if step.until.time_s is not None or step.until.capacity_ah is not None:
+            time_s = last.start_s + last.executed.duration_s
+            return failure(EARLY_CUTOFF, time_s, place.cycle, step.largest_a, passed_ah, area_cm2)
+    return failure(EARLY_CUTOFF)
 
 
 def _spectra(work: _Work) -> list[SpectrumRow]:
@@ -352,7 +362,7 @@ _MADE: Mapping[Part, Callable[[_Work], Sequence[Any]]] = {
     Part.RETENTION: _retention,
     Part.RATES: _rates,
     Part.PEAKS: _peaks,
-    Part.SHORTS: _shorts,
+    Part.FAILURES: _failures,
     Part.RESERVOIR: lambda work: reservoir_tests(work.data),
     Part.SPECTRA: _spectra,
     Part.TRENDS: _trends,

@@ -21,13 +21,15 @@ Ints = NDArray[np.int64]
 Table: TypeAlias = Any
 """A polars data frame, or a mapping of arrays of equal length by name.
 
-Columns are those of the sample table: ``test_time_s`` (seconds since the run's first record), ``cycle``, ``step``,
+Columns are those of the sample table: ``test_time_s`` (seconds since the run's first record), ``cycle``,
 ``step_count`` (rises by one at each executed step), ``voltage_v``, ``current_a`` (positive charges), and where there
-are any ``run_id``, ``test``, ``step_time_s``, ``mode``, ``capacity_ah`` (the tester's, since the step's start). A
-missing reading is null or NaN. Others are not looked at.
+are any ``run_id``, ``test``, ``step`` (of the program), ``step_time_s``, ``mode``, ``capacity_ah`` (the tester's, since
+the step's start). A missing reading is null or NaN. Others are not looked at.
 """
 
-_REQUIRED = ("test_time_s", "cycle", "step", "step_count", "voltage_v", "current_a")
+_REQUIRED = ("test_time_s", "cycle", "step_count", "voltage_v", "current_a")
+# Numbers of which 0 says that they are not known; without the others nothing can be told.
+_MAY_LACK = ("test", "step")
 _FLOATS = ("test_time_s", "step_time_s", "voltage_v", "current_a", "capacity_ah")
 _INTS = ("test", "cycle", "step", "step_count")
 AT_REST = 1e-4
@@ -244,6 +246,8 @@ def _numbers(table: Table, names: set[str], name: str, kind: type) -> NDArray[An
     if column is None:
         return np.full(_height(table), np.nan if kind is np.float64 else 0, kind)
     if hasattr(column, "null_count") and column.null_count():
+        if name in _MAY_LACK:
+            return _plain(column.fill_null(0), kind)
         if kind is np.int64:
             raise NoSuchTable(f"{name} is not known in {column.null_count()} rows: leave those out, or number them")
         # A column of nothing but nulls has no type of its own.

@@ -22,6 +22,8 @@ from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table,
 from orchestrator.shorts import ShortFinding, ShortKind, ShortWatch, StepFacts, SymmetricCell
 from protocols.half_cycles import PULSE_S
 
+EARLY_CUTOFF = "early cutoff"
+"""How the failure of a cell is called that polarises so far that its cutoff ends a half-cycle before its set time."""
 RAMP_STEPS = 3
 """So many different densities, each higher than all before, are a ramp."""
 # Two densities within this part are one that was set.
@@ -31,8 +33,8 @@ _TAKES_BACK = frozenset({ShortKind.MENDED, ShortKind.SOFT_DROPPED})
 
 
 @dataclass(frozen=True, slots=True)
-class ShortOutcome:
-    """When a cell shorted: hours of run time, cycle, density, and what had passed; all None where it did not."""
+class Failure:
+    """When a cell failed in one way: hours of time, cycle, density, and what had passed; all None where it did not."""
 
     kind: str
     hours: float | None
@@ -109,7 +111,7 @@ def short_findings(table: Table, cell: SymmetricCell) -> list[ShortFinding]:
     return shorts.findings()
 
 
-def hard_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> ShortOutcome:
+def hard_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Failure:
     """Return the hard short that the cell is left with."""
     left: ShortFinding | None = None
     for found in findings:
@@ -120,7 +122,7 @@ def hard_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Shor
     return _outcome("hard short", left, area_cm2)
 
 
-def soft_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> ShortOutcome:
+def soft_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Failure:
     """Return the first soft short that was at least probable and was not taken back."""
     back = [found.told_s for found in findings if found.kind in _TAKES_BACK]
     soft = [found for found in findings if found.kind in _SOFT]
@@ -128,18 +130,31 @@ def soft_short(findings: Sequence[ShortFinding], area_cm2: float | None) -> Shor
     return _outcome("soft short", kept[0] if kept else None, area_cm2)
 
 
-def _outcome(kind: str, found: ShortFinding | None, area_cm2: float | None) -> ShortOutcome:
+def _outcome(kind: str, found: ShortFinding | None, area_cm2: float | None) -> Failure:
     if found is None:
-        return ShortOutcome(kind, None, None, None, None, None, f"no {kind}")
-    density = found.density_a_per_cm2
-    return ShortOutcome(
+        return failure(kind)
+    told = failure(kind, found.time_s, found.cycle, abs(found.current_a), found.charge_ah, area_cm2)
+    return replace(told, sentence=found.sentence)
+
+
+def failure(
+    kind: str,
+    time_s: float | None = None,
+    cycle: int | None = None,
+    current_a: float | None = None,
+    charge_ah: float | None = None,
+    area_cm2: float | None = None,
+) -> Failure:
+    """Return a failure at a time, or that there was none; ``charge_ah`` had passed in all, both ways."""
+    per_cm2 = 1e3 / area_cm2 if area_cm2 else None
+    return Failure(
         kind=kind,
-        hours=found.time_s / 3600,
-        cycle=found.cycle,
-        density_ma_cm2=None if density is None else abs(density) * 1e3,
-        charge_mah=found.charge_ah * 1e3,
-        charge_mah_cm2=found.charge_ah * 1e3 / area_cm2 if area_cm2 else None,
-        sentence=found.sentence,
+        hours=None if time_s is None else time_s / 3600,
+        cycle=cycle,
+        density_ma_cm2=None if per_cm2 is None or current_a is None else current_a * per_cm2,
+        charge_mah=None if charge_ah is None else charge_ah * 1e3,
+        charge_mah_cm2=None if per_cm2 is None or charge_ah is None else charge_ah * per_cm2,
+        sentence=f"no {kind}" if time_s is None else f"{kind} at {time_s / 3600:.3f} h",
     )
 
 
@@ -157,7 +172,7 @@ def marked(halves: Sequence[OverpotentialRow], findings: Sequence[ShortFinding])
         why = f"{gravest.kind.value} in it" if gravest is not None else "the cell is shorted"
         is_marked = bool(inside) or (hard_s is not None and half.start_s > hard_s)
         remark = f"{why}: its voltage has neither tip nor arc of the cell"
-        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark) if is_marked else half)
+        found.append(replace(half, nucleation_v=None, arc_v=None, remark=remark, shorted=True) if is_marked else half)
     return found
 
 
@@ -171,7 +186,9 @@ def critical_current(halves: Sequence[OverpotentialRow], short_s: float | None) 
     if any(half.density_ma_cm2 is None for half in halves) or not halves:
         return CriticalCurrent(None, None, None, 0, "the area of the cell is not known")
     if len(rising) < RAMP_STEPS:
-        return CriticalCurrent(None, None, None, len(rising), f"no ramp: {len(rising)} different current densities")
+        return CriticalCurrent(
+            None, None, None, len(rising), f"no ramp: {len(rising)} of {RAMP_STEPS} rising densities"
+        )
     ended = [half for half in halves if short_s is None or half.start_s + half.duration_s <= short_s]
     shorted = [half for half in halves if short_s is not None and half.start_s <= short_s]
     sound = max((abs(half.density_ma_cm2 or 0.0) for half in ended), default=None)

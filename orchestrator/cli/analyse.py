@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.analysis.parts import Part
 from orchestrator.cli.arguments import DEFAULT_STORE, EveryColumn, Json, StoreFile
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import FAILED, fail, print_json
 from orchestrator.cli.tables import printable
 
 if TYPE_CHECKING:
-    from orchestrator.analysis.run_analysis import Part, RunAnalysis
+    from orchestrator.analysis.run_analysis import RunAnalysis
 
 _USUAL_LAST = 12
 
 RunIds = Annotated[list[str], typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
 Tables = Annotated[
-    list[str] | None,
+    list[Part] | None,
     typer.Option(
         "--table",
         "-t",
         metavar="NAME",
-        help="One of the tables, such as cycles, rates, resistances, half-cycles; may be repeated. Else all that have "
-        "a meaning for the cell.",
+        help="cycles, retention, rates, resistances, half-cycles or another of docs/analysis.md; may be repeated. Else "
+        "all that have a meaning for the cell.",
     ),
 ]
 Reference = Annotated[
@@ -79,17 +80,17 @@ def analyse(
 ) -> None:
     """Compute the numbers of runs: each kind of cell has its own.
 
-    All cells: cycles, DC resistance, titration (with --length-um). Li/Li: plateau, nucleation and arc of half-cycles,
-    hysteresis, shorts, critical current density. Li/Cu: efficiencies by cycle and over a reservoir. Others: retention,
-    rates, peaks of dQ/dV. A number that would have no meaning is left out, and its row says why. Definitions are in
-    docs/analysis.md. A run that goes on is analysed as far as it is.
+    All cells: cycles, DC resistance, titration (with --length-um), spectra and trends (where asked for). Li/Li:
+    plateau, nucleation and arc of half-cycles, hysteresis, failures, critical current density. Li/Cu: efficiencies by
+    cycle and over a reservoir. Others: retention, rates, peaks of dQ/dV. A number that would have no meaning is left
+    out, and its row says why. Definitions are in docs/analysis.md. A run that goes on is analysed as far as it is.
     """
-    from orchestrator.analysis.run_analysis import AnalysisOrder, Part
+    from orchestrator.analysis.run_analysis import AnalysisOrder
     from orchestrator.analysis.run_analysis import analyse as analysis_of
     from orchestrator.store import open_store
     from orchestrator.tables.run_data import RunData
 
-    parts = _parts(tables or ())
+    parts = tuple(tables or ())
     if Part.SPECTRA in parts or Part.TRENDS in parts:
         need("report")
     found: list[RunAnalysis] = []
@@ -119,18 +120,6 @@ def _print(found: list[RunAnalysis], files: list[Path], chosen: str, last: int |
         print_analysis(one, chosen, last)
     for path in files:
         typer.echo(printable(str(path)))
-
-
-def _parts(names: list[str] | tuple[str, ...]) -> tuple[Part, ...]:
-    """Read --table. Raises BadParameter with the names that there are."""
-    from orchestrator.analysis.run_analysis import Part
-
-    try:
-        return tuple(Part(name) for name in names)
-    except ValueError:
-        known = {part.value for part in Part}
-        wrong = next(name for name in names if name not in known)
-        raise typer.BadParameter(f"--table {wrong}: there is none; say one of {', '.join(Part)}") from None
 
 
 def _cycles(text: str | None, data: object) -> tuple[int, ...]:

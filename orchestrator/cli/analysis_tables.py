@@ -9,7 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from orchestrator.analysis.run_analysis import Part, RunAnalysis
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.cli.cycle_tables import print_reservoirs
 from orchestrator.cli.output import print_table, say
 from orchestrator.cli.tables import Column
@@ -155,8 +156,8 @@ _TABLES: Mapping[Part, tuple[str, tuple[_Shown, ...]]] = {
             _shown("asymmetry_v", "asymmetry", "mV", 1e3, goes=2, decimals=2),
         ),
     ),
-    Part.SHORTS: (
-        "Shorts",
+    Part.FAILURES: (
+        "Failures",
         (
             _shown("kind", "kind"),
             _shown("hours", "time", "h", decimals=2),
@@ -228,6 +229,8 @@ def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None
         )
         if not kept:
             say("nothing of it in this run", 2)
+    if not found.tables:
+        say("  nothing to analyse yet: no half-cycle has run", 2)
     for remark in found.remarks:
         say(f"  {remark}", 2)
 

@@ -13,24 +13,22 @@ import numpy as np
 
 from orchestrator.analysis.differential import SMOOTHING_V, incremental_capacity
 from orchestrator.analysis.overpotential import OverpotentialRow, Overpotentials
+from orchestrator.analysis.parts import Part
 from orchestrator.analysis.rates import RateRow
 from orchestrator.analysis.run_analysis import (
     AnalysisOrder,
-    Part,
     analyse,
     blocks_of,
     half_cycle_steps,
     stored_findings,
 )
 from orchestrator.analysis.shorts_of_run import marked
-from orchestrator.report.journal_page import DASHES
 from orchestrator.report.picture_sheet import (
     Drawn,
     NothingToDraw,
     Sheet,
-    chosen_cycles,
-    colours_by_cycle,
-    explain_dashes,
+    draw_line,
+    drawn_by_cycle,
     explain_points,
     finish,
     marker_size,
@@ -50,17 +48,10 @@ _AGAIN = "the same rate again"
 def draw_incremental_capacity(sheet: Sheet) -> None:
     """Draw dQ/dV of chosen cycles over the voltage, of the discharge as a negative value."""
     unit = capacity_unit([drawn.data.program.cell for drawn in sheet.runs])
-    axes, one = sheet.figure.subplots(), len(sheet.runs) == 1
-    for drawn in sheet.runs:
-        numbers = chosen_cycles(sheet, drawn.data)
-        if not one and len(numbers) > len(DASHES):
-            raise NothingToDraw(
-                f"{len(numbers)} cycles of several runs cannot be told apart; name at most {len(DASHES)} in --cycles"
-            )
-        colours = colours_by_cycle(sheet, axes, numbers) if one else {}
-        dashes = {} if one else dict(zip(numbers, DASHES, strict=False))
+    axes = sheet.figure.subplots()
+    for drawn, looks in drawn_by_cycle(sheet, axes):
         factor = unit.of(drawn.data.program.cell) or np.nan
-        for (cycle, way), steps in half_cycle_steps(drawn.data, numbers).items():
+        for (cycle, way), steps in half_cycle_steps(drawn.data, looks).items():
             try:
                 found = incremental_capacity(steps)
             except ValueError as err:
@@ -68,12 +59,9 @@ def draw_incremental_capacity(sheet: Sheet) -> None:
                 continue
             sign = 1 if way is Direction.CHARGE else -1
             curve = sign * found.ah_per_v * factor
-            colour, dash = colours.get(cycle, drawn.colour), dashes.get(cycle, drawn.dash)
-            axes.plot(found.voltage_v, curve, dash, color=colour, linewidth=sheet.order.page.line_pt(1), label="_")
+            draw_line(axes, looks[cycle], found.voltage_v, curve, sheet.order.page.line_pt(1))
             if drawn not in sheet.shown:
                 sheet.shown.append(drawn)
-        if not one:
-            explain_dashes(sheet, numbers)
     if not sheet.shown:
         raise NothingToDraw("; ".join(sheet.notes) or "no half-cycle yet; --over time shows what there is")
     axes.axhline(0, **_ZERO_LINE)
@@ -107,7 +95,8 @@ def draw_overpotential(sheet: Sheet) -> None:
                 axes.plot(plated, volts, "o", **size, mfc=face, color=drawn.colour, label="_")
     sheet.shown = [drawn for drawn, _ in curves]
     places = {drawn.data.run.run_id: halves for drawn, halves in curves}
-    lower.set_xlim(0, None)
+    # The first half-cycle has nothing before it: its points stand clear of the edge.
+    lower.set_xlim(-0.02 * lower.get_xlim()[1], None)
     lower.set_xlabel(f"plated charge, both directions / {'mAh cm$^{-2}$' if known else 'mAh'}")
     upper.set_ylabel("plateau / mV")
     lower.set_ylabel("nucleation\n/ mV")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.report.journal_page import DASHES, Dash, Page
@@ -109,6 +109,29 @@ def chosen_cycles(sheet: Sheet, data: RunData) -> list[int]:
     if missing := sheet.order.cycles.missing(there):
         sheet.notes.append(f"{run_id} has no cycle {', '.join(missing)}; it has {there[0]} to {there[-1]}")
     return sheet.order.cycles.of(there, whole or there)
+
+
+def drawn_by_cycle(sheet: Sheet, axes: Axes) -> Iterator[tuple[Drawn, dict[int, Drawn]]]:
+    """Yield each run with the looks of its chosen cycles: one run's are coloured, those of several runs are dashed.
+
+    Raises NothingToDraw for more cycles of several runs than can be told apart.
+    """
+    one = len(sheet.runs) == 1
+    for drawn in sheet.runs:
+        numbers = chosen_cycles(sheet, drawn.data)
+        if not one and len(numbers) > len(DASHES):
+            raise NothingToDraw(
+                f"{len(numbers)} cycles of several runs cannot be told apart; name at most {len(DASHES)} in --cycles"
+            )
+        colours = colours_by_cycle(sheet, axes, numbers) if one else {}
+        dashes = {} if one else dict(zip(numbers, DASHES, strict=False))
+        looks = {
+            number: replace(drawn, colour=colours.get(number, drawn.colour), dash=dashes.get(number, drawn.dash))
+            for number in numbers
+        }
+        yield drawn, looks
+        if not one:
+            explain_dashes(sheet, numbers)
 
 
 def colours_by_cycle(sheet: Sheet, axes: Axes, numbers: Sequence[int]) -> dict[int, Colour]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,11 +20,9 @@ from orchestrator.report.picture_sheet import (
     NothingToDraw,
     PictureOrder,
     Sheet,
-    chosen_cycles,
-    colours_by_cycle,
     draw_line,
     draw_points,
-    explain_dashes,
+    drawn_by_cycle,
     explain_points,
     finish,
     marker_size,
@@ -198,20 +195,10 @@ def _draw_capacity(sheet: Sheet) -> None:
     """Draw the half-cycles of chosen cycles, of one run coloured by cycle, of several by run and dashed by cycle."""
     unit = capacity_unit([drawn.data.program.cell for drawn in sheet.runs])
     axes = sheet.figure.subplots()
-    one = len(sheet.runs) == 1
-    for drawn in sheet.runs:
-        numbers = chosen_cycles(sheet, drawn.data)
-        if not one and len(numbers) > len(DASHES):
-            raise NothingToDraw(
-                f"{len(numbers)} cycles of several runs cannot be told apart; name at most {len(DASHES)} in --cycles"
-            )
-        colours = colours_by_cycle(sheet, axes, numbers) if one else {}
-        dashes = {} if one else dict(zip(numbers, DASHES, strict=False))
-        curves = over_capacity(drawn.data, numbers, unit, stripes_of(sheet.order.page.width_mm))
+    for drawn, looks in drawn_by_cycle(sheet, axes):
+        curves = over_capacity(drawn.data, looks, unit, stripes_of(sheet.order.page.width_mm))
         for curve in curves:
-            colour, dash = colours.get(curve.cycle, drawn.colour), dashes.get(curve.cycle, drawn.dash)
-            own = replace(drawn, colour=colour, dash=dash)
-            draw_line(axes, own, curve.capacity, curve.volts, sheet.order.page.line_pt(1))
+            draw_line(axes, looks[curve.cycle], curve.capacity, curve.volts, sheet.order.page.line_pt(1))
         low, high = sheet.order.voltage_v or (-math.inf, math.inf)
         if any(((curve.volts < low) | (curve.volts > high)).any() for curve in curves):
             sheet.notes.append(f"{drawn.data.run.run_id}: some voltages lie outside --voltage-range and are not drawn")
@@ -219,8 +206,6 @@ def _draw_capacity(sheet: Sheet) -> None:
             sheet.shown.append(drawn)
         elif curves:
             sheet.notes.append(f"{drawn.data.run.run_id} has no sample with a voltage in the cycles to draw")
-        if not one:
-            explain_dashes(sheet, numbers)
     if not sheet.shown:
         raise NothingToDraw("; ".join(sheet.notes) or "no whole cycle yet; --over time shows what there is")
     # Curves begin at zero, and upright: they would lie on the axis.
