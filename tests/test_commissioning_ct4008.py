@@ -16,6 +16,7 @@ from orchestrator.commissioning.progress import Progress, Setup
 from orchestrator.commissioning.questions import Asked, Outcome
 from protocols.current_sign import Direction
 from protocols.program import ConstantCurrent, ConstantVoltage, Rest, Until
+from simulators.neware.settings import Trouble
 from tests.commissioning_rig import CHANNEL, MOST_A, OHM, LoggedResistor, Operator, open_commissioning
 
 SETUP = Setup("ct4008", "ct4008", CHANNEL, OHM, MOST_A)
@@ -44,6 +45,17 @@ async def test_what_is_no_declared_resistor_ends_it_after_a_tiny_current(held: L
     assert (asked[-1].question, asked[-1].found.outcome) == ("resistor", Outcome.WRONG)
     assert words in asked[-1].found.concluded
     assert resistor.most_a <= TINY_A
+
+
+async def test_tester_whose_limits_end_nothing_ends_its_commissioning() -> None:
+    """No limit guards such a channel: the question is wrong, nothing more is asked, and no more than was said flows."""
+    async with open_commissioning() as rig:
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(ignore_protections=True))
+        asked = await commission(QUESTIONS, rig.hands, Operator(), Progress(None, SETUP), wall_time)
+        assert (asked[-1].question, asked[-1].found.outcome) == ("protection", Outcome.WRONG)
+        assert "no limit guards this channel" in asked[-1].found.concluded
+        assert rig.resistor.most_a <= MOST_A
+        assert not rig.bench.tester.channels[CHANNEL].busy
 
 
 class Leaves(Operator):

@@ -102,8 +102,23 @@ async def test_what_was_found_of_an_oven_is_written_into_its_table(tmp_path: Pat
     assert all(comment in path.read_text() for comment in ("# the left one", "| glue melts", "commissioned 2026-11-28"))
 
 
+@pytest.mark.parametrize("model", SWITCHES["model"])
+@pytest.mark.parametrize(("own_degc", "low_degc"), [(-2.0, 0.0), (0.0, 0.0), (10.0, 10.0)])
+async def test_controller_s_own_lower_limit_is_known_before_a_set_point_below_zero(
+    model: str, own_degc: float, low_degc: float
+) -> None:
+    """What a controller refuses by its own lower limit, whether it tells that or not, leaves no question open."""
+    there = OvenAtHand(usual(model=model))
+    there.oven.quirks.low_degc = own_degc
+    asked = await there.commissioned()
+    assert {one.found.outcome for one in asked} <= {Outcome.FOUND, Outcome.LEFT_OUT}
+    is_told = there.settings.registers.limits is not None
+    assert written(asked) == {"low_degc": low_degc if is_told else 0.0}
+    assert there.oven.target_degc == SAFE_DEGC
+
+
 async def test_set_point_below_zero_that_is_refused_is_never_ordered() -> None:
-    """A controller that writes negative numbers otherwise, or has its own limit at zero, brings low_degc to 0."""
+    """A controller that writes negative numbers otherwise brings low_degc to 0."""
     there = OvenAtHand(usual())
     there.controller.quirks.top_bit_is_sign = True
     asked = await there.commissioned()

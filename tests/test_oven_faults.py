@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from drivers.errors import BadReply, ConnectionFailed, LinkClosed, NoReply, NotConfirmed, OutcomeUnknown
+from drivers.oven.opening import ovens_of
 from drivers.temperatures import OvenReading
+from drivers.transport.line import StreamLine, Streams
+from orchestrator.clock.virtual import wall_time
 from simulators.faults import Fault, Spoil
 from simulators.memory_streams import connect_memory
 from simulators.oven.controller import SimulatedController, oven_of
 from simulators.oven.frames import sealed
-from tests.oven_rig import EUROTHERM, OMRON, OvenRig
+from tests.oven_rig import EUROTHERM, OMRON, OvenRig, settings_of
 
 _TCP = {"kind": "tcp", "host": "127.0.0.1"}
 _QUIET = {"reconnect_first_s": 0.001, "reconnect_longest_s": 0.002}
@@ -287,3 +291,48 @@ async def test_decimals_that_cannot_be_asked_name_the_setting() -> None:
     await rig.driver.open()
     assert _is_right(await rig.driver.read())
     await rig.close()
+
+
+async def test_reply_that_no_silence_has_outlasted_is_never_a_value() -> None:
+    """A reply of long ago, taken for the first values of a connection, is found out by the identity behind them."""
+    held, late = {7: 815, 100: 240, 101: 250}, [(600, 605)]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while request := await reader.readexactly(8):
+                address, count = int.from_bytes(request[2:4]), int.from_bytes(request[4:6])
+                if count == 2 and late:
+                    writer.write(_reply(late.pop()))
+                    await asyncio.sleep(0.05)
+                writer.write(_reply([held[address + n] for n in range(count)]))
+        writer.close()
+
+    async def connect() -> Streams:
+        return connect_memory(serve)
+
+    async def lines() -> list[StreamLine]:
+        return [StreamLine("memory", connect)]
+
+    (oven,) = ovens_of([settings_of("", map=_ONE_BLOCK, **_QUIET)], wall_time, lambda _: lines)
+    await oven.open()
+    reading = await oven.read()
+    assert not late
+    assert (reading.temperature_degc, reading.target_degc) == (24.0, 25.0)
+    await oven.close()
+
+
+_ONE_BLOCK = {
+    "name": "cabinet",
+    "link": {"kind": "rtu"},
+    "identity": [{"address": 7, "name": "kind", "equals": 815}],
+    "block": [[100, 2]],
+    "read": {
+        "pv": {"address": 100, "type": "i16", "scale": 0.1},
+        "setpoint": {"address": 101, "type": "i16", "scale": 0.1},
+    },
+    "write": {"setpoint": {"address": 101, "type": "i16", "scale": 0.1}, "function": 6},
+}
+
+
+def _reply(words: Sequence[int]) -> bytes:
+    return sealed(bytes([1, 3, 2 * len(words)]) + b"".join(word.to_bytes(2) for word in words))

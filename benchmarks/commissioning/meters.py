@@ -98,21 +98,25 @@ class MeterAtHand:
         """Whether current can flow, by the simulator itself."""
         return self.unit.instrument.unit.output
 
+    def hands(self, person: Person) -> SourceHands:
+        """Return the hands of a commissioning at it; no question is asked yet."""
+        source = SmuSource(self.settings.units[0], self._link(), WATCH_S)
+        return SourceHands(source, self.settings, CHANNEL, OHM, MOST_A, person, self._link)
+
     async def commissioned(
         self, person: Person | None = None, only: Sequence[str] = (), before: Sequence[Asked] = ()
     ) -> list[Asked]:
         """Put every question, or some behind answers ``before``, with a person who works the simulated leads."""
         hands = HandsAtUnits({CHANNEL: self.unit})
         operator = AtSimulatedMeter(person or Operator(), lambda verb: hands.do(f"{CHANNEL} {verb}"))
-        source = SmuSource(self.settings.units[0], self._link(), WATCH_S)
-        there = SourceHands(source, self.settings, CHANNEL, OHM, MOST_A, operator, self._link)
+        there = self.hands(operator)
         progress = Progress(None, Setup("smu", "smu", CHANNEL, OHM, MOST_A))
         for one in before:
             progress.keep(one)
         try:
             return await commission(QUESTIONS, there, operator, progress, wall_time, only)
         finally:
-            await source.close()
+            await there.source.close()
 
 
 def usual(**changed: Any) -> Flips:  # noqa: ANN401 - points of any kind

@@ -141,19 +141,23 @@ class OvenAtHand:
 
         return lines
 
+    def hands(self, person: Person) -> OvenHands:
+        """Return the hands of a commissioning at it; no question is asked yet."""
+        return OvenHands(
+            self.settings,
+            lambda changed: ovens_of([changed], wall_time, self.lines_of)[0],
+            person,
+            WARMEST_DEGC,
+            wall_time,
+        )
+
     async def commissioned(
         self, person: Person | None = None, only: Sequence[str] = (), before: Sequence[Asked] = ()
     ) -> list[Asked]:
         """Put every question, or some behind answers ``before``, with a person who does what is asked for."""
         hands = HandsAtOven(self.oven)
         operator = AtSimulatedOven(person or Operator(), hands.do, hands.state)
-        there = OvenHands(
-            self.settings,
-            lambda changed: ovens_of([changed], wall_time, self.lines_of)[0],
-            operator,
-            WARMEST_DEGC,
-            wall_time,
-        )
+        there = self.hands(operator)
         progress = Progress(None, OvenSetup("oven", "oven", "oven", 0.0, 0.0, WARMEST_DEGC))
         for one in before:
             progress.keep(one)

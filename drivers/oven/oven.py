@@ -78,6 +78,11 @@ class ModbusOven:
         """Return the smallest difference of two set points."""
         return self._step(self._settings.way.setpoint)
 
+    @property
+    def own_limits_degc(self) -> tuple[float, float] | None:
+        """Return between which set points the controller said that it takes one; None where it tells no limits."""
+        return self._controller.limits_degc
+
     async def open(self) -> None:
         """Connect and check the identity. Raises ConnectionFailed."""
         async with self._link.turn:

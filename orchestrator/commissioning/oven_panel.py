@@ -210,6 +210,11 @@ async def sign(hands: OvenHands) -> Found:
         told = f"low_degc is {hands.settings.low_degc:g}: no set point below zero is ever ordered"
         return Found(Outcome.LEFT_OUT, told)
     evidence: dict[str, Fact]
+    own_degc = (await hands.driver()).own_limits_degc
+    if own_degc is not None and own_degc[0] > _BELOW_ZERO_DEGC:
+        told = f"its own limit is {own_degc[0]:g} degC: none below {max(0.0, own_degc[0]):g} degC is ordered"
+        settings = (Setting(("low_degc",), max(0.0, own_degc[0])),)
+        return Found(Outcome.FOUND, told, {"lowest_degc": own_degc[0]}, {"own_lowest_degc": own_degc[0]}, settings)
     try:
         await hands.order(_BELOW_ZERO_DEGC)
     except RefusedByUnit as err:

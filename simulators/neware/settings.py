@@ -54,6 +54,7 @@ class Trouble:
     """
 
     ignore_end_conditions: bool = False
+    ignore_protections: bool = False
     current_factor: float = 1.0
     rest_current_a: float = 0.0
     stop: str = "obey"

@@ -209,7 +209,7 @@ class StepMachine:
             self._begin_step(step.number + 1)
             return
         watch.forget_reached_ends(drive)
-        if watch.must_protect(step, drive):
+        if watch.must_protect(step, drive) and not self.trouble.ignore_protections:
             self._close_step(None)
             self._finish(Status.PROTECT, self._codes.protect)
             return
