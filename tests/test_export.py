@@ -73,6 +73,8 @@ def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, wr
 def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Path) -> None:
     """A file in the present folder, a name of one's own, a folder for several runs; the paths are printed."""
     other = made(store, ())
+    for run in (run_id, other):
+        store.set_run_state(run, "completed", "", 0.0)
     at = ("--store", store.path)
     assert cellrig("export", run_id, "--to", "csv", *at, cwd=tmp_path).stdout == f"{run_id}.csv\n"
     named = cellrig("export", run_id, "--to", "neware-csv", "-o", "A17.csv", *at, cwd=tmp_path)
@@ -89,6 +91,18 @@ def test_command_writes_names_and_tells(store: Store, run_id: str, tmp_path: Pat
         "README.yaml",
         "record.xlsx",
     ]
+
+
+def test_run_that_goes_on_and_a_strange_name_are_told(store: Store, run_id: str, tmp_path: Path) -> None:
+    """What is written of a run that has not ended is said to be a part; a name without the usual ending is told."""
+    out = tmp_path / "out"
+    (done,) = export_runs(store, [run_id], find_format("bdf-csv"), tmp_path / "A17.csv")
+    assert done.notes == (
+        f"run {run_id} has not ended: this is what it has recorded so far",
+        "A17.csv does not end with .bdf.csv, by which programs know what is in it",
+    )
+    store.set_run_state(run_id, "completed", "", 0.0)
+    assert exported(store, run_id, "bdf-csv", out).notes == ()
 
 
 def test_what_cannot_be_written_is_told(store: Store, run_id: str, tmp_path: Path) -> None:

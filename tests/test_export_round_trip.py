@@ -53,7 +53,7 @@ def _changed(store: Store, run_id: str, changes: list[tuple[str, object]], place
                 connection.execute(sql, (value, *key))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 @given(
     cuts_s=st.lists(st.integers(0, 3000), max_size=4),
     changes=_CHANGES,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.export.exporting import Exported
     from orchestrator.export.source import Progress
 
-RunIds = Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Run ids, as 'cellrig runs' lists them.")]
+RunIds = Annotated[list[str] | None, typer.Argument(metavar="RUN", help="Run ids, as 'cellrig runs' lists them.")]
 Format = Annotated[str, typer.Option("--to", metavar="FORMAT", help="The format; --list tells which there are.")]
 Out = Annotated[
     str | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,8 +59,17 @@ def export_runs(
         except OSError as err:
             raise ExportError(f"{folder / mine[0]} cannot be written ({err.strerror or err}); give another -o") from err
         own = tuple(folder / name for name in mine)
+        source.notes.extend(_notes(source, mine, written_as.ending))
         done.append(Exported(source.run_id, own, tuple(output.written), tuple(source.notes)))
     return done
+
+
+def _notes(source: RunSource, names: list[str], ending: str) -> Iterator[str]:
+    """Yield what a person should know of every format: a run that goes on, and a name that programs do not know."""
+    if not source.data.run.state.has_ended:
+        yield f"run {source.run_id} has not ended: this is what it has recorded so far"
+    if ending.startswith(".") and not names[0].endswith(ending):
+        yield f"{names[0]} does not end with {ending}, by which programs know what is in it"
 
 
 def _places(out: Path | None, names: list[list[str]]) -> tuple[Path, list[list[str]]]:
