@@ -90,6 +90,20 @@ def test_no_resistance_across_two_tests() -> None:
     assert analysis.step_resistances(apart) == []
 
 
+def test_leakage_at_rest_is_no_current() -> None:
+    """Of a file without the tester's words, rests with some nanoamperes are neither half-cycles nor pulses."""
+    made = Recording()
+    made.step(5e-9, every(10.0, 600.0), level(0.001), cycle=1)
+    made.step(-3e-9, every(10.0, 600.0), level(0.002), cycle=1)
+    for sign in (1, -1):
+        made.step(sign * 1e-4, every(10.0, 3600.0), symmetric(0.05, 0.0, 0.0, 3600.0, sign), cycle=1)
+    table = made.table().drop("mode")
+    assert [row.current_a for row in analysis.overpotentials(table)] == pytest.approx([1e-4, -1e-4])
+    assert [row.step_count for row in analysis.step_resistances(table)] == [3, 4]
+    (cycle,) = analysis.cycle_table(table, analysis.CellFacts("made", "li-li"))
+    assert cycle.charge_capacity_ah == pytest.approx(1e-4)
+
+
 def test_held_voltage_has_no_resistance() -> None:
     """The step of a held voltage is set by the tester: its voltage is not the cell's answer."""
     cell, made = Relaxing(), Recording()
