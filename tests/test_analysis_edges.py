@@ -198,6 +198,7 @@ def _steps(durations_s: list[float], last_v: list[float], mode: str = "cc_charge
         ([600.0], [3.983], ["time"]),
         ([3601.3, 3601.3], [3.91, 3.95], ["capacity", "capacity"]),
         ([77.0, 77.0], [3.91, 3.95], ["time", "time"]),
+        ([3601.3], [3.001], ["external"]),
     ],
 )
 def test_end_of_a_step_is_inferred(durations_s: list[float], last_v: list[float], ends: list[str]) -> None:
@@ -278,6 +279,30 @@ def test_curves_refuse_what_is_too_little_or_too_fine() -> None:
         analysis.incremental_capacity(many, 0.0)
     with pytest.raises(ValueError, match=r"say 0\.001 to 0\.1"):
         analysis.differential_voltage(many, 0.5)
+
+
+def test_voltage_that_a_step_holds_at_its_end_is_no_peak() -> None:
+    """Of a step of constant current, then constant voltage, the second part is left out of dQ/dV and of dV/dQ."""
+    made = Recording()
+    made.step(1e-3, every(5.0, 3600.0), ramp(3.0, 4.0, 3600.0), cycle=1)
+    only = made.table()
+    held = 0.97e-3 * np.exp(-np.arange(360) / 100.0)
+    tail = pl.DataFrame(
+        {
+            "test_time_s": 3600.0 + 10.0 * np.arange(1, 361),
+            "cycle": np.full(360, 1),
+            "step": np.full(360, 1),
+            "step_count": np.full(360, 1),
+            "step_time_s": 3600.0 + 10.0 * np.arange(1, 361),
+            "voltage_v": np.full(360, 4.0),
+            "current_a": held,
+            "capacity_ah": 1e-3 + np.cumsum(held) * 10.0 / 3600,
+        }
+    )
+    both = pl.concat([only, tail], how="diagonal").with_columns(pl.lit("CCCV_Chg").alias("mode"), run_id=pl.lit("R1"))
+    whole, without = (analysis.incremental_capacity(analysis.steps_of(table)) for table in (both, only))
+    assert whole.ah_per_v == pytest.approx(without.ah_per_v)
+    assert analysis.differential_voltage(analysis.steps_of(both)).charge_ah[-1] < 1e-3
 
 
 def test_ripple_is_no_peak() -> None:

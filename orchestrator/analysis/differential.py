@@ -5,7 +5,7 @@ intervals put at a voltage is summed; a Gaussian with the standard deviation ``s
 divided by a difference of voltages, so that noise, plateaus and a voltage that runs back make no spikes, and the area
 under the curve is the charge exactly. A peak lies at the top of the Gaussian that fits it down to ``TOP`` of its
 height. A Gaussian moves no symmetric peak; one that is narrower than ``smoothing_v``
-comes out as wide as that. Steps that hold a voltage are left out: all their charge would lie at one voltage.
+comes out as wide as that. A held voltage is left out, also at the end of a step: all its charge would lie there.
 
 dV/dQ (V/Ah): the mean voltage over each of ``points`` equal parts of the charge, smoothed by a Gaussian with the
 standard deviation ``smoothing`` (a part of the whole charge), and its central differences. Within two standard
@@ -24,7 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from orchestrator.analysis.sample_blocks import Floats, StepSamples
+from orchestrator.analysis.sample_blocks import TAPERS, Floats, StepSamples
 from protocols.current_sign import Direction
 
 SMOOTHING_V = 0.005
@@ -35,6 +35,8 @@ POINTS = 1000
 LEAST_HEIGHT = 0.05
 """Part of the highest peak, by which a peak stands above the valleys beside it."""
 
+STILL_SET = 0.98
+"""Part of the largest current of a step above which it still is the set one, and the voltage is not held yet."""
 TOP = 0.7
 """Part of a peak's height down to which it is fitted, where its place and height are read off."""
 
@@ -148,11 +150,16 @@ def differential_voltage(
 
 
 def _good(step: StepSamples) -> tuple[Floats, Floats]:
-    """Return charge and voltage of a step's records that have both; none of a step that holds a voltage."""
+    """Return charge and voltage of a step's records that have both, up to where the tester holds the voltage."""
     if step.holds_voltage:
         return np.array([]), np.array([])
     charge = step.charge_ah()
     good = ~np.isnan(charge + step.voltage_v)
+    if step.mode.lower().startswith(TAPERS):
+        amperes = np.abs(np.nan_to_num(step.current_a))
+        # From the first record on behind which the current stays below what was set.
+        set_on = np.flatnonzero(amperes >= STILL_SET * amperes.max())
+        good &= np.arange(len(good)) <= (set_on[-1] if len(set_on) else -1)
     return charge[good], step.voltage_v[good]
 
 

@@ -9,8 +9,9 @@ The first that fits:
 - TIME: it took a whole number of minutes, and so did half of the executions of the program's step, or it was executed
   once.
 - CURRENT: a held voltage, or a step whose current fell to less than ``TAPERED`` of its mean.
-- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and a multiple of 50 mV, as set
-  voltages are, within ``AT_CUTOFF_V``; if the step was executed more than once, half of the executions ended there.
+- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, by ``MOVED_V`` beyond the mean, and a
+  multiple of 50 mV, as set voltages are, within ``AT_CUTOFF_V``; if the step was executed more than once, half of the
+  executions ended there.
 - TIME: half of its executions, two at least, took equally long, a whole number of seconds.
 - VOLTAGE: half of its executions, two at least, ended at one highest or lowest voltage.
 - CAPACITY: half of its executions, two at least, passed the same charge, within ``SAME_CHARGE``.
@@ -31,6 +32,8 @@ from protocols.half_cycles import PULSE_PART, PULSE_S, CyclePlace
 
 AT_CUTOFF_V = 0.002
 """How far from its cutoff a step's last record may lie: a tester looks every 0.1 s, and rounds to 0.1 mV."""
+MOVED_V = 0.02
+"""Least difference of the last voltage from the mean of a step that a cutoff ended: plateaus end by what is set."""
 SAME_CHARGE = 2e-4
 """Part within which two charges are the same that was set: a look of 0.1 s in ten minutes."""
 TAPERED = 0.9
@@ -58,7 +61,8 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
     if row.mode.lower().startswith(TAPERS) or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
-    is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V
+    moved_v = abs(row.last_voltage_v - (row.last_voltage_v if row.mean_voltage_v is None else row.mean_voltage_v))
+    is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V and moved_v >= MOVED_V
     is_usual_voltage = is_extreme and _is_usual(
         row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V
     )
