@@ -199,6 +199,7 @@ def _steps(durations_s: list[float], last_v: list[float], mode: str = "cc_charge
         ([3601.3, 3601.3], [3.91, 3.95], ["capacity", "capacity"]),
         ([77.0, 77.0], [3.91, 3.95], ["time", "time"]),
         ([3601.3], [3.001], ["external"]),
+        ([3601.3, 3588.7, 3577.1], [4.001, 4.0043, 4.0062], ["voltage"] * 3),
     ],
 )
 def test_end_of_a_step_is_inferred(durations_s: list[float], last_v: list[float], ends: list[str]) -> None:
@@ -305,8 +306,17 @@ def test_voltage_that_a_step_holds_at_its_end_is_no_peak() -> None:
     assert analysis.differential_voltage(analysis.steps_of(both)).charge_ah[-1] < 1e-3
 
 
+def test_records_far_apart_make_no_peaks() -> None:
+    """Records each 50 mV whose charges differ, as a coarse counter's do, are tops of their own and no peaks."""
+    made, times = Recording(), np.cumsum([0.0, *([60.0, 180.0] * 10)])
+    made.step(1e-3, times, lambda t: 3.0 + 0.05 * np.searchsorted(times, t), cycle=1)
+    curve = analysis.incremental_capacity(analysis.steps_of(made.table()))
+    assert curve.ah_per_v.max() > 0
+    assert curve.peaks() == []
+
+
 def test_ripple_is_no_peak() -> None:
-    """Of a flat dQ/dV with a ripple of 1 % nothing stands out by a twentieth of its height."""
+    """Of a flat dQ/dV with a ripple of 1 % nothing stands out by a tenth of its height."""
     made = Recording()
 
     def voltage(times: Floats) -> Floats:
