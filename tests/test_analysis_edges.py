@@ -309,7 +309,7 @@ def test_voltage_that_a_step_holds_at_its_end_is_no_peak() -> None:
 def test_records_far_apart_make_no_peaks() -> None:
     """Records each 50 mV whose charges differ, as a coarse counter's do, are tops of their own and no peaks."""
     made, times = Recording(), np.cumsum([0.0, *([60.0, 180.0] * 10)])
-    made.step(1e-3, times, lambda t: 3.0 + 0.05 * np.searchsorted(times, t), cycle=1)
+    made.step(1e-3, times, lambda _: 3.0 + 0.05 * np.arange(21.0), cycle=1)
     curve = analysis.incremental_capacity(analysis.steps_of(made.table()))
     assert curve.ah_per_v.max() > 0
     assert curve.peaks() == []
@@ -366,6 +366,21 @@ def test_tables_of_arrays_are_tables() -> None:
     assert first.charge_ah == pytest.approx(1e-2 / 3600)
     assert first.last_voltage_v == 3.0
     assert (second.start_s, second.mode, second.step) == (20.0, "", 0)
+
+
+def test_cycles_of_a_counter_that_stands_still_are_numbered_anew() -> None:
+    """Two discharges and charges that a file calls one cycle are two; the last one was cut, and spoils no other."""
+    made = Recording()
+    for charged_s in (3500.5, 400.3):
+        made.step(-1e-3, every(60.0, 3600.7), ramp(1.0, 0.05, 3600.7), cycle=1, step=2)
+        end_v = 1.0 if charged_s > 1000 else 0.23
+        made.step(1e-3, every(60.0, charged_s), ramp(0.1, end_v, charged_s), cycle=1, step=3)
+    first, second = analysis.cycle_table(made.table(), analysis.CellFacts("made", "other"))
+    assert (first.cycle, second.cycle) == (1, 2)
+    assert first.coulombic_efficiency == pytest.approx(3500.5 / 3600.7)
+    assert second.discharge_capacity_ah == pytest.approx(3600.7e-3 / 3600)
+    assert second.coulombic_efficiency is None
+    assert second.charge_end_reason is EndReason.EXTERNAL
 
 
 def test_steps_that_a_file_does_not_number_are_analysed() -> None:

@@ -19,7 +19,8 @@ The first that fits:
 
 Half-cycles and pulses are those of ``protocols.half_cycles``, with what a step passed in the place of what it might
 pass: a step that takes at most ``PULSE_S`` and passes at most ``PULSE_PART`` of the largest charge of any step is a
-pulse beside the half-cycle.
+pulse beside the half-cycle. Cycles are those of the table. If one of them holds two half-cycles in one direction, as
+where a tester's counter stands still, all are numbered anew: cycle n is the n-th pair.
 """
 
 from __future__ import annotations
@@ -48,10 +49,19 @@ _VOLTAGE_STEP_V, _LOW_STEP_V = 0.05, 0.005
 
 def inferred_ends(rows: Sequence[StepRow]) -> dict[int, EndReason]:
     """Return why each step that passed charge ended, by its ``step_count``, as far as the steps tell it."""
+    charged = with_charge(rows)
     groups: dict[tuple[int, bool], list[StepRow]] = {}
-    for row in with_charge(rows):
+    for row in charged:
         groups.setdefault((row.step, row.charge_ah > 0), []).append(row)
-    return {row.step_count: _end(row, alike) for alike in groups.values() for row in alike}
+    found = {}
+    for row in charged:
+        alike = groups[row.step, row.charge_ah > 0]
+        end = _end(row, alike)
+        if end is EndReason.EXTERNAL and row is not charged[-1]:
+            # The last step may still run, or was cut: the others are not held against it.
+            end = _end(row, [one for one in alike if one is not charged[-1]])
+        found[row.step_count] = end
+    return found
 
 
 def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
@@ -130,4 +140,22 @@ def inferred_places(rows: Sequence[StepRow]) -> list[CyclePlace]:
             found.append(CyclePlace(cycle, half, way, pulse=row.direction))
         else:
             found.append(CyclePlace(row.cycle))
+    return found if _are_pairs(found) else _paired(found)
+
+
+def _are_pairs(places: Sequence[CyclePlace]) -> bool:
+    """Return whether no cycle holds two half-cycles of one direction."""
+    halves = {(place.cycle, place.half): place.direction for place in places if place.half}
+    ways = [(cycle, way) for (cycle, _), way in halves.items()]
+    return len(ways) == len(set(ways))
+
+
+def _paired(places: Sequence[CyclePlace]) -> list[CyclePlace]:
+    """Return the places with half-cycles and cycles numbered by the changes of direction alone."""
+    found, half, way = list[CyclePlace](), 0, None
+    for place in places:
+        if place.half and place.pulse is None:
+            half, way = half + (place.direction is not way), place.direction
+        number = half if place.half else 0
+        found.append(place._replace(cycle=(half + 1) // 2, half=number))
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.sample_blocks import Floats, SampleBlock, Table, WholeSteps
+from orchestrator.analysis.sample_blocks import AT_REST, Floats, SampleBlock, Table, WholeSteps
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
 
@@ -214,6 +214,7 @@ def _mean_voltage(
 
 
 def with_charge(rows: Sequence[StepRow]) -> list[StepRow]:
-    """Return the steps that passed charge, leaving out rests in which a tester counted some leakage."""
+    """Return the steps that passed charge, leaving out rests in which a tester saw some leakage."""
     least_ah = _NO_CHARGE * max((row.capacity_ah for row in rows), default=0.0)
-    return [row for row in rows if row.capacity_ah > least_ah]
+    least_a = AT_REST * max((abs(row.mean_current_a) for row in rows), default=0.0)
+    return [row for row in rows if row.capacity_ah > least_ah and abs(row.mean_current_a) > least_a]
