@@ -90,6 +90,20 @@ def test_no_resistance_across_two_tests() -> None:
     assert analysis.step_resistances(apart) == []
 
 
+def test_leakage_at_rest_is_no_current() -> None:
+    """Of a file without the tester's words, rests with some nanoamperes are neither half-cycles nor pulses."""
+    made = Recording()
+    made.step(5e-9, every(10.0, 600.0), level(0.001), cycle=1)
+    made.step(-3e-9, every(10.0, 600.0), level(0.002), cycle=1)
+    for sign in (1, -1):
+        made.step(sign * 1e-4, every(10.0, 3600.0), symmetric(0.05, 0.0, 0.0, 3600.0, sign), cycle=1)
+    table = made.table().drop("mode")
+    assert [row.current_a for row in analysis.overpotentials(table)] == pytest.approx([1e-4, -1e-4])
+    assert [row.step_count for row in analysis.step_resistances(table)] == [3, 4]
+    (cycle,) = analysis.cycle_table(table, analysis.CellFacts("made", "li-li"))
+    assert cycle.charge_capacity_ah == pytest.approx(1e-4)
+
+
 def test_held_voltage_has_no_resistance() -> None:
     """The step of a held voltage is set by the tester: its voltage is not the cell's answer."""
     cell, made = Relaxing(), Recording()
@@ -184,6 +198,8 @@ def _steps(durations_s: list[float], last_v: list[float], mode: str = "cc_charge
         ([600.0], [3.983], ["time"]),
         ([3601.3, 3601.3], [3.91, 3.95], ["capacity", "capacity"]),
         ([77.0, 77.0], [3.91, 3.95], ["time", "time"]),
+        ([3601.3], [3.001], ["external"]),
+        ([3601.3, 3588.7, 3577.1], [4.001, 4.0043, 4.0062], ["voltage"] * 3),
     ],
 )
 def test_end_of_a_step_is_inferred(durations_s: list[float], last_v: list[float], ends: list[str]) -> None:
@@ -266,8 +282,41 @@ def test_curves_refuse_what_is_too_little_or_too_fine() -> None:
         analysis.differential_voltage(many, 0.5)
 
 
+def test_voltage_that_a_step_holds_at_its_end_is_no_peak() -> None:
+    """Of a step of constant current, then constant voltage, the second part is left out of dQ/dV and of dV/dQ."""
+    made = Recording()
+    made.step(1e-3, every(5.0, 3600.0), ramp(3.0, 4.0, 3600.0), cycle=1)
+    only = made.table()
+    held = 0.97e-3 * np.exp(-np.arange(360) / 100.0)
+    tail = pl.DataFrame(
+        {
+            "test_time_s": 3600.0 + 10.0 * np.arange(1, 361),
+            "cycle": np.full(360, 1),
+            "step": np.full(360, 1),
+            "step_count": np.full(360, 1),
+            "step_time_s": 3600.0 + 10.0 * np.arange(1, 361),
+            "voltage_v": np.full(360, 4.0),
+            "current_a": held,
+            "capacity_ah": 1e-3 + np.cumsum(held) * 10.0 / 3600,
+        }
+    )
+    both = pl.concat([only, tail], how="diagonal").with_columns(pl.lit("CCCV_Chg").alias("mode"), run_id=pl.lit("R1"))
+    whole, without = (analysis.incremental_capacity(analysis.steps_of(table)) for table in (both, only))
+    assert whole.ah_per_v == pytest.approx(without.ah_per_v)
+    assert analysis.differential_voltage(analysis.steps_of(both)).charge_ah[-1] < 1e-3
+
+
+def test_records_far_apart_make_no_peaks() -> None:
+    """Records each 50 mV whose charges differ, as a coarse counter's do, are tops of their own and no peaks."""
+    made, times = Recording(), np.cumsum([0.0, *([60.0, 180.0] * 10)])
+    made.step(1e-3, times, lambda _: 3.0 + 0.05 * np.arange(21.0), cycle=1)
+    curve = analysis.incremental_capacity(analysis.steps_of(made.table()))
+    assert curve.ah_per_v.max() > 0
+    assert curve.peaks() == []
+
+
 def test_ripple_is_no_peak() -> None:
-    """Of a flat dQ/dV with a ripple of 1 % nothing stands out by a twentieth of its height."""
+    """Of a flat dQ/dV with a ripple of 1 % nothing stands out by a tenth of its height."""
     made = Recording()
 
     def voltage(times: Floats) -> Floats:
@@ -317,6 +366,21 @@ def test_tables_of_arrays_are_tables() -> None:
     assert first.charge_ah == pytest.approx(1e-2 / 3600)
     assert first.last_voltage_v == 3.0
     assert (second.start_s, second.mode, second.step) == (20.0, "", 0)
+
+
+def test_cycles_of_a_counter_that_stands_still_are_numbered_anew() -> None:
+    """Two discharges and charges that a file calls one cycle are two; the last one was cut, and spoils no other."""
+    made = Recording()
+    for charged_s in (3500.5, 400.3):
+        made.step(-1e-3, every(60.0, 3600.7), ramp(1.0, 0.05, 3600.7), cycle=1, step=2)
+        end_v = 1.0 if charged_s > 1000 else 0.23
+        made.step(1e-3, every(60.0, charged_s), ramp(0.1, end_v, charged_s), cycle=1, step=3)
+    first, second = analysis.cycle_table(made.table(), analysis.CellFacts("made", "other"))
+    assert (first.cycle, second.cycle) == (1, 2)
+    assert first.coulombic_efficiency == pytest.approx(3500.5 / 3600.7)
+    assert second.discharge_capacity_ah == pytest.approx(3600.7e-3 / 3600)
+    assert second.coulombic_efficiency is None
+    assert second.charge_end_reason is EndReason.EXTERNAL
 
 
 def test_steps_that_a_file_does_not_number_are_analysed() -> None:

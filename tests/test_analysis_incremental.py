@@ -183,10 +183,3 @@ def test_spectra_of_an_impedance_table_keep_their_order_and_sign() -> None:
     assert (first.frequency_hz, first.impedance_ohm) == ((10.0, 1.0), (1 - 0.5j, 2 - 0.6j))
     assert (cycle, second.impedance_ohm) == (2, (3 - 0.7j,))
     assert np.isnan(second.bias_v)
-
-
-def test_every_public_name_is_there() -> None:
-    """What the package offers can be imported, and nothing else is called public."""
-    assert sorted(analysis.__all__) == analysis.__all__
-    for name in analysis.__all__:
-        assert getattr(analysis, name)

@@ -52,9 +52,9 @@ def test_charge_and_efficiencies_of_cycles_are_exact(times: Floats, noise_v: flo
     """Capacities follow to rounding however records lie; energies and voltages to the noise of the mean."""
     ends = {1: EndReason.VOLTAGE, 2: EndReason.VOLTAGE, 4: EndReason.VOLTAGE, 5: EndReason.VOLTAGE}
     first, second = analysis.cycle_table(full_cell([0.98, 0.97], times, noise_v), LFP, ends)
-    assert (first.charge_capacity_ah, first.discharge_capacity_ah) == pytest.approx((1e-3, 0.98e-3), rel=1e-12)
+    assert (first.charge_capacity_ah, first.discharge_capacity_ah) == pytest.approx((1e-3, 0.98e-3), rel=1e-12, abs=0)
     assert (first.discharge_capacity_mah_g, first.discharge_capacity_mah_cm2) == pytest.approx((490.0, 1.96))
-    assert (first.coulombic_efficiency, second.coulombic_efficiency) == pytest.approx((0.98, 0.97), rel=1e-12)
+    assert (first.coulombic_efficiency, second.coulombic_efficiency) == pytest.approx((0.98, 0.97), rel=1e-12, abs=0)
     assert (first.charge_mean_voltage_v, first.discharge_mean_voltage_v) == pytest.approx(
         (3.65, 3.15), abs=noise_v + 1e-9
     )
@@ -66,7 +66,7 @@ def test_charge_and_efficiencies_of_cycles_are_exact(times: Floats, noise_v: flo
 def test_charge_without_a_counter_is_the_integral_of_the_current() -> None:
     """A table whose tester counts no charge has the same capacities, by the trapezoid rule."""
     (cycle,) = analysis.cycle_table(full_cell([0.98], uneven(40, 3600.0), counts=False), LFP)
-    assert (cycle.charge_capacity_ah, cycle.discharge_capacity_ah) == pytest.approx((1e-3, 0.98e-3), rel=1e-12)
+    assert (cycle.charge_capacity_ah, cycle.discharge_capacity_ah) == pytest.approx((1e-3, 0.98e-3), rel=1e-12, abs=0)
 
 
 def test_ends_are_read_off_the_steps() -> None:
@@ -163,7 +163,7 @@ def test_area_of_incremental_capacity_is_the_charge() -> None:
 
 @pytest.mark.parametrize("times", [every(5.0, 3600.0), uneven(300, 3600.0)])
 def test_differential_voltage_is_the_slope(times: Floats) -> None:
-    """A parabola over the charge has a straight dV/dQ, found within 2 % away from the ends."""
+    """A parabola over the charge has a straight dV/dQ, found within 5 % away from the ends."""
     made = Recording(noise_v=1e-4)
     made.step(1e-3, times, lambda t: 3.0 + 0.5 * t / 3600 + 0.3 * (t / 3600) ** 2, cycle=1)
     found = analysis.differential_voltage(analysis.steps_of(made.table()), smoothing=0.02)
@@ -199,15 +199,18 @@ def test_resistance_is_not_made_up_where_no_record_tells_it() -> None:
     assert row.remark == "no record near 10 s after the change; the nearest is at 60 s"
 
 
-@pytest.mark.parametrize(("noise_v", "current_a"), [(0.0, 2e-6), (5e-5, 2e-6), (0.0, -2e-6)])
+@pytest.mark.parametrize(("noise_v", "current_a"), [(0.0, 2e-5), (2e-4, 2e-5), (0.0, -2e-5)])
 def test_diffusion_coefficient_is_within_5_percent(noise_v: float, current_a: float) -> None:
     """Eight pulses into a film, whose diffusion follows from the plane sheet's series, give its coefficient back."""
     film, made = Film(), Recording(noise_v=noise_v)
     film.titrate(made, current_a, 300.0, 7500.0, 8)
     rows = analysis.titration(made.table(), film.length_cm)
     assert len(rows) == 8
-    found = [row.diffusion_cm2_s for row in rows]
-    assert found == pytest.approx([film.diffusion_cm2_s] * 8, rel=0.05)
+    ratios = [(row.diffusion_cm2_s or 0.0) / film.diffusion_cm2_s for row in rows]
+    assert ratios == pytest.approx([1.0] * 8, abs=0.05)
+    assert all(
+        abs(ratio - 1) <= 3 * (row.relative_error or 0.0) + 1e-3 for ratio, row in zip(ratios, rows, strict=True)
+    )
     assert all(row.remark == "" for row in rows)
 
 

@@ -6,15 +6,16 @@ import ast
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cellrig
+from orchestrator import analysis
 from tests.public_interface import public_interface
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
-SOURCE = ast.parse((ROOT / "cellrig" / "__init__.py").read_text("utf-8"))
 
 
 def test_names_and_signatures_are_those_that_were_promised() -> None:
@@ -23,14 +24,16 @@ def test_names_and_signatures_are_those_that_were_promised() -> None:
     assert public_interface() == golden
 
 
-def test_type_checkers_see_the_names_that_programs_get() -> None:
+@pytest.mark.parametrize(("package", "computed"), [(cellrig, ["__version__"]), (analysis, [])])
+def test_type_checkers_see_the_names_that_programs_get(package: ModuleType, computed: list[str]) -> None:
     """Each name is imported for type checkers from the module from which it is loaded, and there is no other."""
-    seen = next(node for node in SOURCE.body if isinstance(node, ast.If))
+    source = ast.parse(Path(package.__file__ or "").read_text("utf-8"))
+    seen = next(node for node in source.body if isinstance(node, ast.If))
     imported = {
         alias.name: node.module for node in seen.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
-    assert imported == cellrig._HOME_OF  # noqa: SLF001 - the table of the package itself
-    assert sorted([*imported, "__version__"]) == sorted(cellrig.__all__) == dir(cellrig)
+    assert imported == package._HOME_OF  # noqa: SLF001 - the table of the package itself
+    assert sorted([*imported, *computed]) == sorted(package.__all__) == dir(package)
 
 
 @pytest.mark.parametrize("name", cellrig.__all__)

@@ -5,7 +5,7 @@ intervals put at a voltage is summed; a Gaussian with the standard deviation ``s
 divided by a difference of voltages, so that noise, plateaus and a voltage that runs back make no spikes, and the area
 under the curve is the charge exactly. A peak lies at the top of the Gaussian that fits it down to ``TOP`` of its
 height. A Gaussian moves no symmetric peak; one that is narrower than ``smoothing_v``
-comes out as wide as that. Steps that hold a voltage are left out: all their charge would lie at one voltage.
+comes out as wide as that. A held voltage is left out, also at the end of a step: all its charge would lie there.
 
 dV/dQ (V/Ah): the mean voltage over each of ``points`` equal parts of the charge, smoothed by a Gaussian with the
 standard deviation ``smoothing`` (a part of the whole charge), and its central differences. Within two standard
@@ -24,7 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from orchestrator.analysis.sample_blocks import Floats, StepSamples
+from orchestrator.analysis.sample_blocks import TAPERS, Floats, StepSamples
 from protocols.current_sign import Direction
 
 SMOOTHING_V = 0.005
@@ -32,9 +32,12 @@ SMOOTHING_V = 0.005
 SMOOTHING = 0.005
 """Standard deviation of the smoothing of dV/dQ, as a part of the charge."""
 POINTS = 1000
-LEAST_HEIGHT = 0.05
+LEAST_HEIGHT = 0.1
 """Part of the highest peak, by which a peak stands above the valleys beside it."""
 
+FEWEST_RECORDS = 5
+STILL_SET = 0.98
+"""Part of the largest current of a step above which it still is the set one, and the voltage is not held yet."""
 TOP = 0.7
 """Part of a peak's height down to which it is fitted, where its place and height are read off."""
 
@@ -51,20 +54,33 @@ _FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class IncrementalCapacity:
-    """dQ/dV in Ah/V over the cell's voltage in V, rising; positive in both directions."""
+    """dQ/dV in Ah/V over the cell's voltage in V, rising; positive in both directions.
+
+    ``records_v`` are the middles of the intervals between records that it was made of, rising.
+    """
 
     voltage_v: Floats
     ah_per_v: Floats
     smoothing_v: float
+    records_v: Floats
 
     def peaks(self, least_height: float = LEAST_HEIGHT) -> list[tuple[float, float]]:
-        """Return the peaks as (V, Ah/V), by voltage: those that stand above both valleys by a part of the highest."""
+        """Return the peaks as (V, Ah/V), by voltage: those that stand above both valleys by a part of the highest.
+
+        Where fewer than ``FEWEST_RECORDS`` lie within two standard deviations of the smoothing, a top is one record's.
+        """
         places = _peaks(self.ah_per_v, least_height * self.ah_per_v.max())
         # A peak reaches to the valleys between it and its neighbours.
         valleys = [one + int(np.argmin(self.ah_per_v[one:other])) for one, other in pairwise(places)]
         edges = [0, *valleys, len(self.ah_per_v)]
         spans = zip(places, pairwise(edges), strict=True)
-        return [_top(self.voltage_v, self.ah_per_v, at, *span) for at, span in spans]
+        tops = [_top(self.voltage_v, self.ah_per_v, at, *span) for at, span in spans]
+        return [top for top in tops if self._records_near(top[0]) >= FEWEST_RECORDS]
+
+    def _records_near(self, voltage_v: float) -> int:
+        ends = voltage_v + 2 * self.smoothing_v * np.array([-1.0, 1.0])
+        first, last = np.searchsorted(self.records_v, ends)
+        return int(last - first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,7 @@ def incremental_capacity(steps: Sequence[StepSamples], smoothing_v: float = SMOO
     reach = np.arange(-_REACH * _PER_DEVIATION, _REACH * _PER_DEVIATION + 1) / _PER_DEVIATION
     gauss = np.exp(-(reach**2) / 2)
     smooth = np.convolve(density, gauss / gauss.sum(), mode="same")
-    return IncrementalCapacity((edges[1:] + edges[:-1]) / 2, smooth, smoothing_v)
+    return IncrementalCapacity((edges[1:] + edges[:-1]) / 2, smooth, smoothing_v, np.sort((low + high) / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +164,16 @@ def differential_voltage(
 
 
 def _good(step: StepSamples) -> tuple[Floats, Floats]:
-    """Return charge and voltage of a step's records that have both; none of a step that holds a voltage."""
+    """Return charge and voltage of a step's records that have both, up to where the tester holds the voltage."""
     if step.holds_voltage:
         return np.array([]), np.array([])
     charge = step.charge_ah()
     good = ~np.isnan(charge + step.voltage_v)
+    if step.mode.lower().startswith(TAPERS):
+        amperes = np.abs(np.nan_to_num(step.current_a))
+        # From the first record on behind which the current stays below what was set.
+        set_on = np.flatnonzero(amperes >= STILL_SET * amperes.max())
+        good &= np.arange(len(good)) <= (set_on[-1] if len(set_on) else -1)
     return charge[good], step.voltage_v[good]
 
 

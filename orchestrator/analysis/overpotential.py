@@ -29,7 +29,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from orchestrator.analysis.sample_blocks import SampleBlock, StepSamples, Table, WholeSteps
+from orchestrator.analysis.sample_blocks import AT_REST, SampleBlock, StepSamples, Table, WholeSteps
 from protocols.current_sign import Direction
 from protocols.half_cycles import PULSE_S
 
@@ -113,8 +113,8 @@ class Overpotentials:
             self.feed_block(running)
 
     def rows(self) -> list[OverpotentialRow]:
-        """Return the half-cycles that are over."""
-        return list(self._rows)
+        """Return the half-cycles that are over; a rest before the first current was none, whatever leaked in it."""
+        return [row for row in self._rows if abs(row.current_a) > AT_REST * self._largest_a]
 
     def _row(self, step: StepSamples, current_a: float) -> OverpotentialRow:
         area_cm2 = self._area_cm2

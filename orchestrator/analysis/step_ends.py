@@ -9,15 +9,18 @@ The first that fits:
 - TIME: it took a whole number of minutes, and so did half of the executions of the program's step, or it was executed
   once.
 - CURRENT: a held voltage, or a step whose current fell to less than ``TAPERED`` of its mean.
-- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, and a multiple of 50 mV, as set
-  voltages are, within ``AT_CUTOFF_V``; if the step was executed more than once, half of the executions ended there.
+- VOLTAGE: its last record is the highest of a charge, the lowest of a discharge, by ``MOVED_V`` beyond the mean, and
+  is a voltage that people set, a multiple of 50 mV, or below 50 mV of 5 mV; if the step was executed more than once,
+  half of the executions ended there. A slow tester looks too late: a voltage may lie beyond the cutoff by
+  ``AT_CUTOFF_V`` and what it moved between the last two records, at most ``MOST_OVERSHOOT_V``.
 - TIME: half of its executions, two at least, took equally long, a whole number of seconds.
 - VOLTAGE: half of its executions, two at least, ended at one highest or lowest voltage.
 - CAPACITY: half of its executions, two at least, passed the same charge, within ``SAME_CHARGE``.
 
 Half-cycles and pulses are those of ``protocols.half_cycles``, with what a step passed in the place of what it might
 pass: a step that takes at most ``PULSE_S`` and passes at most ``PULSE_PART`` of the largest charge of any step is a
-pulse beside the half-cycle.
+pulse beside the half-cycle. Cycles are those of the table. If one of them holds two half-cycles in one direction, as
+where a tester's counter stands still, all are numbered anew: cycle n is the n-th pair.
 """
 
 from __future__ import annotations
@@ -31,21 +34,34 @@ from protocols.half_cycles import PULSE_PART, PULSE_S, CyclePlace
 
 AT_CUTOFF_V = 0.002
 """How far from its cutoff a step's last record may lie: a tester looks every 0.1 s, and rounds to 0.1 mV."""
+MOST_OVERSHOOT_V = 0.01
+"""A voltage that moved farther in one interval tells no cutoff."""
+MOVED_V = 0.02
+"""Least difference of the last voltage from the mean of a step that a cutoff ended: plateaus end by what is set."""
 SAME_CHARGE = 2e-4
 """Part within which two charges are the same that was set: a look of 0.1 s in ten minutes."""
 TAPERED = 0.9
 """Part of its mean current below which the last record of a step lies that holds a voltage."""
 # Testers end a step at a tenth of a second, and a time that is set is whole.
 _SAME_S = 0.06
-_VOLTAGE_STEP_V = 0.05
+_VOLTAGE_STEP_V, _LOW_STEP_V = 0.05, 0.005
 
 
 def inferred_ends(rows: Sequence[StepRow]) -> dict[int, EndReason]:
     """Return why each step that passed charge ended, by its ``step_count``, as far as the steps tell it."""
+    charged = with_charge(rows)
     groups: dict[tuple[int, bool], list[StepRow]] = {}
-    for row in with_charge(rows):
+    for row in charged:
         groups.setdefault((row.step, row.charge_ah > 0), []).append(row)
-    return {row.step_count: _end(row, alike) for alike in groups.values() for row in alike}
+    found = {}
+    for row in charged:
+        alike = groups[row.step, row.charge_ah > 0]
+        end = _end(row, alike)
+        if end is EndReason.EXTERNAL and row is not charged[-1]:
+            # The last step may still run, or was cut: the others are not held against it.
+            end = _end(row, [one for one in alike if one is not charged[-1]])
+        found[row.step_count] = end
+    return found
 
 
 def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
@@ -58,12 +74,12 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
     if row.mode.lower().startswith(TAPERS) or abs(row.last_current_a) < TAPERED * abs(row.mean_current_a):
         return EndReason.CURRENT
     extreme_v = row.highest_v if row.charge_ah > 0 else row.lowest_v
-    is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V
+    within_v = _overshoot_v(row)
+    is_extreme = abs(row.last_voltage_v - extreme_v) <= AT_CUTOFF_V and _moved_v(row) >= MOVED_V
     is_usual_voltage = is_extreme and _is_usual(
-        row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= AT_CUTOFF_V
+        row, alike, lambda one: abs(one.last_voltage_v - row.last_voltage_v) <= max(within_v, _overshoot_v(one))
     )
-    is_set = is_extreme and _is_whole(row.last_voltage_v, _VOLTAGE_STEP_V, AT_CUTOFF_V)
-    if is_set and (len(alike) == 1 or is_usual_voltage):
+    if is_extreme and _is_set(row.last_voltage_v, within_v) and (len(alike) == 1 or is_usual_voltage):
         return EndReason.VOLTAGE
     if len(alike) > 1 and is_usual_time and _is_whole(row.duration_s, 1.0):
         return EndReason.TIME
@@ -72,6 +88,22 @@ def _end(row: StepRow, alike: Sequence[StepRow]) -> EndReason:
     if _is_usual(row, alike, lambda one: abs(one.capacity_ah - row.capacity_ah) <= SAME_CHARGE * row.capacity_ah):
         return EndReason.CAPACITY
     return EndReason.EXTERNAL
+
+
+def _moved_v(row: StepRow) -> float:
+    return 0.0 if row.mean_voltage_v is None else abs(row.last_voltage_v - row.mean_voltage_v)
+
+
+def _overshoot_v(row: StepRow) -> float:
+    """Return by how much the last record may lie beyond the cutoff: by what the voltage moves from look to look."""
+    return min(AT_CUTOFF_V + row.last_change_v, MOST_OVERSHOOT_V)
+
+
+def _is_set(voltage_v: float, within_v: float) -> bool:
+    """Return whether people set such a voltage as a cutoff: multiples of 50 mV, close to lithium's of 5 mV."""
+    if abs(voltage_v) < _VOLTAGE_STEP_V and _is_whole(voltage_v, _LOW_STEP_V, _LOW_STEP_V / 5):
+        return True
+    return _is_whole(voltage_v, _VOLTAGE_STEP_V, within_v)
 
 
 def _is_whole(value: float, of: float, within: float = _SAME_S) -> bool:
@@ -108,4 +140,22 @@ def inferred_places(rows: Sequence[StepRow]) -> list[CyclePlace]:
             found.append(CyclePlace(cycle, half, way, pulse=row.direction))
         else:
             found.append(CyclePlace(row.cycle))
+    return found if _are_pairs(found) else _paired(found)
+
+
+def _are_pairs(places: Sequence[CyclePlace]) -> bool:
+    """Return whether no cycle holds two half-cycles of one direction."""
+    halves = {(place.cycle, place.half): place.direction for place in places if place.half}
+    ways = [(cycle, way) for (cycle, _), way in halves.items()]
+    return len(ways) == len(set(ways))
+
+
+def _paired(places: Sequence[CyclePlace]) -> list[CyclePlace]:
+    """Return the places with half-cycles and cycles numbered by the changes of direction alone."""
+    found, half, way = list[CyclePlace](), 0, None
+    for place in places:
+        if place.half and place.pulse is None:
+            half, way = half + (place.direction is not way), place.direction
+        number = half if place.half else 0
+        found.append(place._replace(cycle=(half + 1) // 2, half=number))
     return found

@@ -21,7 +21,7 @@ from math import exp, hypot, log
 
 import numpy as np
 
-from orchestrator.analysis.sample_blocks import Floats, SampleBlock, StepSamples, Table, WholeSteps
+from orchestrator.analysis.sample_blocks import AT_REST, Floats, SampleBlock, StepSamples, Table, WholeSteps
 
 DELAY_S = 10.0
 BEFORE_S = 30.0
@@ -96,7 +96,10 @@ class StepResistances:
         """Return the rows so far, also of the step that still runs if the delay is over."""
         running = self._whole.running
         more = [self._row(step) for step in running.steps()] if running is not None else []
-        return self._rows + [row for row in more if row is not None]
+        rows = self._rows + [row for row in more if row is not None]
+        # What leaks at rest changes too, and tells nothing.
+        least_a = AT_REST * max((max(abs(row.before_a), abs(row.after_a)) for row in rows), default=0.0)
+        return [row for row in rows if abs(row.after_a - row.before_a) > least_a]
 
     def _row(self, step: StepSamples) -> ResistanceRow | None:
         if self._before is None or step.duration_s < self._delay_s or step.holds_voltage:

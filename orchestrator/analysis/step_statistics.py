@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.interfaces import EndReason
-from orchestrator.analysis.sample_blocks import Floats, SampleBlock, Table, WholeSteps
+from orchestrator.analysis.sample_blocks import AT_REST, Floats, SampleBlock, Table, WholeSteps
 from orchestrator.judging.steps import ExecutedStep
 from protocols.current_sign import Direction
 
@@ -29,7 +29,8 @@ class StepRow:
     has none the integral of the current by the trapezoid rule (``is_counted`` False), the sign that of the integral.
     ``mean_voltage_v`` is weighted by charge (trapezoid rule over the charge) and signed; None where no charge passed.
     ``mean_current_a`` is weighted by time. ``first_voltage_v`` and ``last_voltage_v`` are those of the first and the
-    last record with a voltage, NaN without any.
+    last record with a voltage, NaN without any; ``last_change_v`` is by how much the voltage moved between the last two
+    records, 0.0 where that is not known.
     """
 
     test: int
@@ -48,6 +49,7 @@ class StepRow:
     lowest_v: float
     highest_v: float
     last_current_a: float
+    last_change_v: float
     samples: int
 
     @property
@@ -147,6 +149,7 @@ def rows_of(block: SampleBlock) -> list[StepRow]:
         "lowest_v": np.fmin.reduceat(volts, block.starts),
         "highest_v": np.fmax.reduceat(volts, block.starts),
         "last_current_a": np.nan_to_num(last_a),
+        "last_change_v": np.where(counts > 1, np.abs(np.nan_to_num(volts[last] - volts[np.maximum(last - 1, 0)])), 0.0),
         "samples": counts,
     }
     plain = [values.tolist() for values in columns.values()]
@@ -211,6 +214,7 @@ def _mean_voltage(
 
 
 def with_charge(rows: Sequence[StepRow]) -> list[StepRow]:
-    """Return the steps that passed charge, leaving out rests in which a tester counted some leakage."""
+    """Return the steps that passed charge, leaving out rests in which a tester saw some leakage."""
     least_ah = _NO_CHARGE * max((row.capacity_ah for row in rows), default=0.0)
-    return [row for row in rows if row.capacity_ah > least_ah]
+    least_a = AT_REST * max((abs(row.mean_current_a) for row in rows), default=0.0)
+    return [row for row in rows if row.capacity_ah > least_ah and abs(row.mean_current_a) > least_a]
