@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from orchestrator.bench.simulated import SimulatedRack, open_simulated_rack
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener
 from orchestrator.rack.supervisor import Supervisor
-from orchestrator.runs.order_files import OrderFiles
+from orchestrator.runs.order_files import order_files
 from orchestrator.runs.request import RunRequest
 from orchestrator.store import CannotOpen, Durability, Store, open_store
 from protocols.loading import cell_document, recipe_document
@@ -19,12 +19,13 @@ from protocols.loading import cell_document, recipe_document
 
 @dataclass(frozen=True, slots=True)
 class DemoCell:
-    """One cell of the demo: its label, its recipe, and the paper's result in a few words."""
+    """One cell of the demo: its label, its recipe, the paper's result in a few words, and values set in its files."""
 
     label: str
     recipe: str
     cell: str
     paper: str
+    changes: tuple[str, ...] = ()
 
 
 CELLS = (
@@ -57,23 +58,33 @@ class DemoResult:
 
 def run_demo(folder: Path, seed: int, listeners: Collection[Listener] = ()) -> DemoResult:
     """Run all cells to their ends and draw them. The store in ``folder`` keeps earlier demos' runs beside the new."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
-    with open_store(folder / "cellrig.db", durability=Durability.KILLED_PROCESS) as store:
-        runs = run_virtual(_run_all(store, seed, listeners))
+    with open_demo_store(folder) as store:
+        runs = run_cells(store, CELLS, seed, listeners)
         rows = tuple(DemoRow(cell, summarize(store, run)) for cell, run in zip(CELLS, runs, strict=True))
         pictures = draw(store, dict(zip((cell.label for cell in CELLS), runs, strict=True)), folder)
         return DemoResult(store.path, sum(row.summary.samples for row in rows), rows, pictures)
 
 
-async def _run_all(store: Store, seed: int, listeners: Collection[Listener]) -> list[str]:
-    channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(CELLS, 1)}
-    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in CELLS}, seed=seed)
+def open_demo_store(folder: Path) -> Store:
+    """Open the store of a demo in a folder, which is made if need be. Raises CannotOpen."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise CannotOpen(f"{folder} cannot be made a folder ({err.strerror}); give another --out") from err
+    return open_store(folder / "cellrig.db", durability=Durability.KILLED_PROCESS)
+
+
+def run_cells(store: Store, cells: Sequence[DemoCell], seed: int, listeners: Collection[Listener] = ()) -> list[str]:
+    """Run up to eight cells at once on the first unit of the simulated rack, to their ends; return their run ids."""
+    return run_virtual(_run_all(store, cells, seed, listeners))
+
+
+async def _run_all(store: Store, cells: Sequence[DemoCell], seed: int, listeners: Collection[Listener]) -> list[str]:
+    channels = {cell.label: f"21-1-{n}" for n, cell in enumerate(cells, 1)}
+    rack = SimulatedRack({channels[cell.label]: cell.cell for cell in cells}, seed=seed)
     requests = []
-    for cell in CELLS:
-        files = OrderFiles(recipe_document(cell.recipe), cell_document(cell.cell), {"seed": seed})
+    for cell in cells:
+        files = order_files(recipe_document(cell.recipe), cell_document(cell.cell), None, cell.changes, {"seed": seed})
         program = files.program()
         if reasons := rack.problems(program, channels[cell.label]):
             raise AssertionError(f"the demo's own recipe does not fit its own rack: {reasons}")

@@ -11,9 +11,10 @@ from typing import Any
 
 from orchestrator.analysis.parts import Part
 from orchestrator.analysis.run_analysis import RunAnalysis
-from orchestrator.cli.cycle_tables import print_reservoirs
+from orchestrator.cli.cycle_tables import RESERVOIR_PARTS, print_reservoirs, reservoir_parts
 from orchestrator.cli.output import print_table, say
-from orchestrator.cli.tables import Column
+from orchestrator.cli.tables import Column, column_texts
+from orchestrator.report.blocks import TextTable, table, thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,31 @@ def print_analysis(found: RunAnalysis, chosen: str = "", last: int | None = None
         say("  nothing to analyse yet: no half-cycle has run", 2)
     for remark in found.remarks:
         say(f"  {remark}", 2)
+
+
+def text_tables(found: RunAnalysis, part: Part) -> list[TextTable]:
+    """Return the tables of a part of an analysis for a page, long ones thinned, with titles and units."""
+    if part is Part.RESERVOIR:
+        tests = [_plain_row(row) for row in found.tables[part]]
+        made = [reservoir_parts(test) for test in tests]
+        remarks = ["; ".join(map(str, test["remarks"])) for test in tests]
+        return [
+            _text_table(RESERVOIR_PARTS, rows, title, told) for (title, rows), told in zip(made, remarks, strict=True)
+        ]
+    title, shown = _TABLES[part]
+    kept, note = thinned(found.tables[part], "rows")
+    return [_text_table([one.column for one in shown], [[one.of(row) for one in shown] for row in kept], title, note)]
+
+
+def _text_table(columns: Sequence[Column], rows: Sequence[Sequence[object]], title: str, note: str) -> TextTable:
+    remark = next((n for n, column in enumerate(columns) if column.name == "remark"), None)
+    if remark is not None and len(told := {row[remark] for row in rows}) == 1 and (said := told.pop()):
+        # Once below a table, not in each of its rows.
+        rows, note = [[*row[:remark], None, *row[remark + 1 :]] for row in rows], f"{note} In each row: {said}.".strip()
+    texts = column_texts(columns, rows)
+    numeric = [at for at, (n, _) in enumerate(texts) if any(isinstance(row[n], int | float) for row in rows)]
+    heads = [f"{columns[n].name} / {columns[n].unit}" if columns[n].unit else columns[n].name for n, _ in texts]
+    return table(heads, list(zip(*(column for _, column in texts), strict=True)), numeric, note, title)
 
 
 def as_dict(found: RunAnalysis) -> dict[str, Any]:

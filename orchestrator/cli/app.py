@@ -19,9 +19,11 @@ from orchestrator.cli import (
     morning,
     notices,
     operate,
+    paper,
     plot,
     preflight,
     recipes,
+    report,
     runs,
     serve,
     simulate,
@@ -57,6 +59,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=examples("cellrig demo", "cellrig demo --out figures --seed 7"))(demo.demo)
+app.command(epilog=examples("cellrig paper", "cellrig paper --quick --out look", "cellrig paper --seed 7 --pdf --png"))(
+    paper.paper
+)
 app.add_typer(recipes.app, name="recipe")
 app.add_typer(cell_files.app, name="cell")
 app.command(
@@ -132,6 +137,15 @@ app.command(
         needs=_STORE,
     )
 )(plot.plot)
+app.command(
+    epilog=examples(
+        "cellrig report R000001 --store cellrig-simulated.db",
+        "cellrig report R000005 R000006 R000007 --by label --pdf -o lfp.html",
+        "cellrig report R000003 -o R000003.pdf",
+        "cellrig report R000003 --png pictures --no-fits",
+        needs=_STORE,
+    )
+)(report.report)
 app.command(
     epilog=examples(
         "cellrig export R000001 --to bdf-csv --store cellrig-simulated.db",

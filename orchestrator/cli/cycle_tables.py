@@ -25,7 +25,7 @@ _CYCLES = (
     Column("discharge", "V", decimals=4),
     Column("polarisation", "V", decimals=4, goes=2),
 )
-_PARTS = (
+RESERVOIR_PARTS = (
     Column("part"),
     Column("cycle"),
     Column("plated", "mAh"),
@@ -60,21 +60,27 @@ def _cycle_row(row: Row) -> tuple[object, ...]:
 def print_reservoirs(tests: Sequence[Row], chosen: str = "") -> None:
     """Print each reservoir test: every part in its place, what it gives, and what is to be known of it."""
     for test in tests:
-        rows: list[tuple[object, ...]] = []
-        for number, first in enumerate(test["conditioning"], 1):
-            ended = first["strip_ended_by"]
-            rows.append((f"plating {number}", first["cycle"], milli(first["plated_ah"]), None, None))
-            rows.append((f"strip {number}", first["cycle"], None, milli(first["stripped_ah"]), ended))
-        rows.append(("reservoir", test["reservoir_cycle"], milli(test["reservoir_ah"]), None, None))
-        cycled = milli(test["cycled_plated_ah"]), milli(test["cycled_stripped_ah"])
-        rows.append((f"{test['n']} cycles of {significant(test['set_ah'] * 1e3)} mAh", None, *cycled, None))
-        final = test["final_cycle"], None, milli(test["final_strip_ah"]), test["final_strip_ended_by"]
-        rows.append(("final strip", *final))
-        efficiency = _percent(test["efficiency"])
-        told = "" if efficiency is None else f": mean efficiency {significant(efficiency)} %"
-        print_table(_PARTS, rows, f"Reservoir test{told}", chosen)
+        title, rows = reservoir_parts(test)
+        print_table(RESERVOIR_PARTS, rows, title, chosen)
         for remark in test["remarks"]:
             say(f"  {remark}", 2)
+
+
+def reservoir_parts(test: Row) -> tuple[str, list[tuple[object, ...]]]:
+    """Return the title of a reservoir test and its parts, in the columns ``RESERVOIR_PARTS``."""
+    rows: list[tuple[object, ...]] = []
+    for number, first in enumerate(test["conditioning"], 1):
+        ended = first["strip_ended_by"]
+        rows.append((f"plating {number}", first["cycle"], milli(first["plated_ah"]), None, None))
+        rows.append((f"strip {number}", first["cycle"], None, milli(first["stripped_ah"]), ended))
+    rows.append(("reservoir", test["reservoir_cycle"], milli(test["reservoir_ah"]), None, None))
+    cycled = milli(test["cycled_plated_ah"]), milli(test["cycled_stripped_ah"])
+    rows.append((f"{test['n']} cycles of {significant(test['set_ah'] * 1e3)} mAh", None, *cycled, None))
+    final = test["final_cycle"], None, milli(test["final_strip_ah"]), test["final_strip_ended_by"]
+    rows.append(("final strip", *final))
+    efficiency = _percent(test["efficiency"])
+    told = "" if efficiency is None else f": mean efficiency {significant(efficiency)} %"
+    return f"Reservoir test{told}", rows
 
 
 def milli(value: float | None) -> float | None:

@@ -14,7 +14,7 @@ EXTRAS = {
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
     "oven": ("pymodbus",),
-    "report": ("matplotlib", "scipy"),
+    "report": ("matplotlib", "pypdf", "reportlab", "scipy"),
     "service": ("fastapi", "uvicorn"),
     "smu": ("pyvisa", "pyvisa_py", "usb"),
 }
@@ -24,7 +24,7 @@ _DOES = {
     "mqtt": "publishes to a broker",
     "notices": "tells people",
     "oven": "asks an oven",
-    "report": "draws and fits",
+    "report": "draws, fits and writes pages",
     "service": "answers clients",
     "smu": "asks source meters",
 }

@@ -40,6 +40,15 @@ def check_page(out: Path | None, generator: str) -> None:
         fail(f"{out} is there and is no {generator.rpartition(' ')[2]} page; give another --out", FAILED)
 
 
+def check_pdf(out: Path, generator: str) -> None:
+    """Refuse a PDF that something else wrote."""
+    if out.is_dir():
+        fail(f"{out} is a folder; give the name of a file in it", WRONG_USE)
+    with contextlib.suppress(OSError):
+        if out.is_file() and f"({generator})".encode() not in out.read_bytes():
+            fail(f"{out} is there and is no {generator.rpartition(' ')[2]}; give another --out", FAILED)
+
+
 def write_page(out: Path, document: bytes) -> None:
     """Put a page in its place as a whole: who opens it meanwhile sees the one before."""
     # A link to the page stays one.

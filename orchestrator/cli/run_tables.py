@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.cycle_tables import milli, print_cycles, print_reservoirs
-from orchestrator.cli.origin_lines import origin_lines
 from orchestrator.cli.output import heading, print_table, say
 from orchestrator.cli.tables import Column, significant
-from orchestrator.clock.iso_time import unix_time
 from orchestrator.clock.local_time import local_time
 from orchestrator.events.time_left import left_words
+from orchestrator.report.origin_lines import origin_lines
+from orchestrator.report.run_lines import head_lines, state_words, temperature_lines
 from orchestrator.states import EndBasis
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def print_runs(runs: Sequence[RunSummary], chosen: str) -> None:
 
 def _run_row(run: RunSummary) -> tuple[Any, ...]:
     times = (_date(moment) for moment in (run.ordered_unix_s, run.started_unix_s, run.ended_unix_s))
-    state = _state(run.state.value, run.simulated)
+    state = state_words(run.state.value, run.simulated)
     place = (run.run_id, run.label or run.cell, run.recipe, run.channel)
     done = (None, None, None) if run.started_unix_s is None else (run.hours, run.cycles, run.samples)
     return (*place, state, *times, *done, run.ended_because or None)
@@ -83,14 +83,10 @@ def _date(unix_s: float | None) -> str | None:
     return None if unix_s is None else local_time(unix_s)
 
 
-def _state(state: str, simulated: bool | None) -> str:
-    return f"{state} (simulated)" if simulated else state
-
-
 def print_run(found: Mapping[str, Any], chosen: str) -> None:
     """Print all of one run, as ``orchestrator.analysis.summary.details`` gives it."""
-    _print_lines(_head_lines(found["run"]))
-    _print_lines(list(_temperature_lines(found)))
+    _print_lines(head_lines(found["run"]))
+    _print_lines(list(temperature_lines(found)))
     if found["ahead"]:
         _print_lines([("time left", _time_left(found["ahead"], found["run"]["simulated"]))])
     if results := list(_result_lines(found["run"])):
@@ -123,54 +119,12 @@ def _print_lines(lines: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -
         say(f"{name:{_NAME_WIDTH}}{words}", _NAME_WIDTH)
 
 
-def _head_lines(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what a run is, and how far it has come."""
-    yield "run", run["run"]
-    state = _state(run["state"], run["simulated"])
-    yield "state", f"{state}: {run['ended_because']}" if run["ended_because"] else state
-    cell = f"{run['cell']}, {run['cell_kind']}"
-    yield "cell", cell if run["label"] in ("", run["cell"]) else f"{run['label']} ({cell})"
-    yield "recipe", run["recipe"]
-    yield "channel", run["channel"]
-    for name in ("ordered", "started", "ended"):
-        if (moment := run[f"{name}_utc"]) is not None:
-            yield name, local_time(unix_time(moment))
-    if run["samples"]:
-        yield "tested", f"{run['hours']:.2f} h: {_count(run['cycles'], 'cycle')}, {_count(run['samples'], 'sample')}"
-
-
-def _temperature_lines(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield which temperature the cell's place had last and in all records, and which the recipe wants, where known."""
-    newest_degc, wanted_degc, all_degc = found["temperature_degc"], found["wanted_degc"], found["temperatures"]
-    wanted = f"the recipe wants {' and '.join(f'{one:g}' for one in wanted_degc)} degC" if wanted_degc else ""
-    newest = "" if newest_degc is None else f"{newest_degc:.1f} degC at its newest record"
-    if words := "; ".join(filter(None, (newest, wanted))):
-        yield "temperature", words
-    if all_degc["lowest_degc"] is not None:
-        span = f"{all_degc['lowest_degc']:.1f} to {all_degc['highest_degc']:.1f} degC"
-        yield "", f"{span}, {all_degc['mean_degc']:.1f} degC in the mean of its samples"
-    has_any = all_degc["samples_without"] < all_degc["samples"]
-    if (wanted or has_any) and (lacking := list(_without_temperature(all_degc))):
-        yield "", f"without a temperature: {', '.join(lacking)}"
-
-
-def _without_temperature(found: Mapping[str, int]) -> Iterator[str]:
-    """Yield how many samples and measurements have no temperature, of how many."""
-    for what in ("sample", "measurement"):
-        if number := found[f"{what}s_without"]:
-            yield f"{number} of {_count(found[f'{what}s'], what)}"
-
-
 def _time_left(ahead: Mapping[str, Any], simulated: bool | None) -> str:
     """Say how long a run still takes, as of its newest record."""
     end_unix_s = None if simulated else ahead["expected_end_unix_s"]
     left = left_words(ahead["time_left_s"], end_unix_s, EndBasis(ahead["end_known_by"]))
     at = "" if ahead["at_unix_s"] is None or simulated else f", by its record of {local_time(ahead['at_unix_s'])}"
     return f"{left}{at}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _result_lines(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -171,6 +171,13 @@ def laid_out(columns: Sequence[Column], rows: Sequence[Sequence[object]], width:
     return Table(head, rule, tuple(made), tuple(columns[n] for n in kept if n not in shown))
 
 
+def column_texts(columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> list[tuple[int, list[str]]]:
+    """Return the columns that have a value, each by its place with the texts of its values; all where one has."""
+    kept = [n for n in range(len(columns)) if any(row[n] is not None for row in rows)]
+    kept = kept if len(kept) > 1 else list(range(len(columns)))
+    return list(_texts(columns, kept, rows).items())
+
+
 def _with_last_below(
     columns: Sequence[Column], rows: Sequence[Sequence[object]], width: int, sentences: Sequence[str]
 ) -> Table:

@@ -92,7 +92,7 @@ def draw_overpotential(sheet: Sheet) -> None:
             for axes, name in ((upper, "plateau_v"), (lower, "nucleation_v")):
                 values = [getattr(half, name) for half in mine]
                 volts = np.array([np.nan if value is None else value for value in values]) * 1e3
-                axes.plot(plated, volts, "o", **size, mfc=face, color=drawn.colour, label="_")
+                axes.plot(plated, volts, drawn.marker, **size, mfc=face, color=drawn.colour, label="_")
     sheet.shown = [drawn for drawn, _ in curves]
     places = {drawn.data.run.run_id: halves for drawn, halves in curves}
     # The first half-cycle has nothing before it: its points stand clear of the edge.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.circuit import CircuitFit, fit_cell
 from orchestrator.analysis.conductivity import Conductivity, conductivity
@@ -17,11 +17,14 @@ from orchestrator.analysis.soft_short import Assessment, Verdict, assess
 from orchestrator.analysis.step_namer import StepNamer
 from orchestrator.analysis.summary import stored_short
 from orchestrator.clock.iso_time import iso_utc
-from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
+from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles, save
 from orchestrator.store import Store
 from orchestrator.tables.run_data import MeasuredSpectrum, RunData
 from protocols.cell import CellKind
 from protocols.program import CellFacts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +153,23 @@ def _conductivity(fit: CircuitFit, facts: CellFacts, series_ohm: float) -> Condu
 def draw(report: ImpedanceReport, folder: Path) -> list[Path]:
     """Draw Nyquist and Bode plots and the resistances over the cycles into a folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures(report).items():
+        paths.append(folder / f"{report.run_id}-{name}.png")
+        save(figure, paths[-1])
+    return paths
+
+
+def figures(report: ImpedanceReport) -> dict[str, Figure]:
+    """Draw a run's Nyquist and Bode plots, where a spectrum has a point, and its resistances; return them by name."""
     pairs = zip(report.spectra, report.fits, strict=True)
     drawn = [Drawn(measured.cycle, measured.spectrum, fit if fit.fitted else None) for measured, fit in pairs]
-    names = ("nyquist", "bode", "resistances")
-    paths = [folder / f"{report.run_id}-{name}.png" for name in names]
     simulated = " (simulated)" if report.simulated else ""
+    found: dict[str, Figure] = {}
+    if any(one.points for one in drawn):
+        title = f"{report.label}: impedance{simulated}"
+        found |= {"nyquist": nyquist(drawn, title), "bode": bode(drawn, title)}
     # Voltage over current is a resistance only in a cell that rests at 0 V, which are those with a verdict on shorts.
     halves = report.half_cycles if report.assessment is not None else ()
-    resistance_over_cycles(report.rows, halves, paths[2], f"{report.label}: resistances{simulated}")
-    if not any(one.points for one in drawn):
-        return paths[2:]
-    nyquist(drawn, paths[0], f"{report.label}: impedance{simulated}")
-    bode(drawn, paths[1], f"{report.label}: impedance{simulated}")
-    return paths
+    found["resistances"] = resistance_over_cycles(report.rows, halves, f"{report.label}: resistances{simulated}")
+    return found

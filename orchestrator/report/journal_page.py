@@ -28,8 +28,10 @@ _MM_PER_INCH = 25.4
 _TICKS_PT, _WORDS_PT = 6.5, 7.5
 # Journals ask for lines of a quarter of a point or more; only where a hundred cycles make a band is it less.
 _LINE_PT, _LEAST_LINE_PT = 0.7, 0.15
-# Okabe and Ito's colours, which stay apart for colour-blind readers; their yellow is too pale for a line on white.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+# Okabe and Ito's colours, which stay apart for colour-blind readers; their yellow is too pale for a line on white. The
+# first three stay apart in greyscale too (lightness 46, 71 and 0), and each run has a marker of its own.
+COLOURS = ("#0072b2", "#e69f00", "#000000", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
+MARKERS = ("o", "s", "D", "v", "p", "h", "X")
 Dash = Literal["-", "--", ":", "-."]
 DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 MOST_RUNS = len(COLOURS) * len(DASHES)
@@ -125,6 +127,14 @@ def style() -> AbstractContextManager[None]:
     import matplotlib as mpl
 
     return mpl.rc_context({**_STYLE, "font.family": _families()})
+
+
+def plain_style() -> AbstractContextManager[None]:
+    """Return the context of a picture that has sizes of its own: matplotlib's own, with these fonts."""
+    import matplotlib as mpl
+
+    own = {name: mpl.rcParamsDefault[name] for name in _STYLE if name not in ("pdf.fonttype", "svg.hashsalt")}
+    return mpl.rc_context({**own, "font.family": _families()})
 
 
 def _families() -> list[str]:

@@ -21,8 +21,11 @@ def document(html: ET.Element) -> bytes:
     return b"<!DOCTYPE html>\n" + ET.tostring(html, "unicode", "html").encode("utf-8", "xmlcharrefreplace") + b"\n"
 
 
-def add_head(html: ET.Element, title: str, generator: str) -> None:
-    """Add the head of a page; ``generator`` is the mark by which a later page may replace it."""
+def add_head(html: ET.Element, title: str, generator: str, more_style: str = "") -> None:
+    """Add the head of a page; ``generator`` is the mark by which a later page may replace it.
+
+    ``more_style`` comes behind the style that all pages have.
+    """
     element = ET.SubElement(html, "head")
     ET.SubElement(element, "meta", {"charset": "utf-8"})
     ET.SubElement(element, "meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY})
@@ -30,7 +33,7 @@ def add_head(html: ET.Element, title: str, generator: str) -> None:
     ET.SubElement(element, "meta", {"name": "color-scheme", "content": "light dark"})
     ET.SubElement(element, "meta", {"name": "generator", "content": generator})
     ET.SubElement(element, "title").text = title
-    ET.SubElement(element, "style").text = STYLE
+    ET.SubElement(element, "style").text = STYLE + more_style
 
 
 def add_figure(parent: ET.Element, picture: ET.Element, words: str) -> None:
@@ -47,8 +50,8 @@ def add_section(body: ET.Element, title: str) -> ET.Element:
     return element
 
 
-def add_table(body: ET.Element, title: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Add a table, in a section of its own where it has a title."""
+def add_table(body: ET.Element, title: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]]) -> ET.Element:
+    """Add a table, in a section of its own where it has a title, and return it."""
     section = add_section(body, title) if title else body
     table = ET.SubElement(section, "table")
     head = ET.SubElement(ET.SubElement(table, "thead"), "tr")
@@ -64,6 +67,7 @@ def add_table(body: ET.Element, title: str, heads: Sequence[str], rows: Sequence
                 place.text = shown(cell)
             else:
                 place.append(cell)
+    return table
 
 
 def add_text(parent: ET.Element, name: str, text: str) -> ET.Element:

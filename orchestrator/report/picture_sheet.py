@@ -25,6 +25,8 @@ _MARKERS = {MarkKind.SHORT: "x", MarkKind.TRIP: "s", MarkKind.GAP: "|", MarkKind
 _MOST_IN_LEGEND = 8
 # Pictures that show a few chosen cycles of a run, coloured by cycle where there is one run.
 BY_CYCLE = frozenset({Over.CAPACITY, Over.VOLTAGE})
+# Pictures in which a run is told by the shape of its marks as well.
+BY_MARKER = frozenset({Over.CYCLE, Over.PLATED})
 
 
 class NothingToDraw(ValueError):
@@ -49,6 +51,7 @@ class Drawn:
     name: str
     colour: str | Colour
     dash: Dash
+    marker: str = "o"
 
 
 @dataclass(slots=True)
@@ -83,9 +86,10 @@ def marker_size(sheet: Sheet, cycles: int) -> dict[str, Any]:
 
 
 def draw_points(axes: Axes, drawn: Drawn, curve: CycleCurve, size: dict[str, Any]) -> None:
-    """Draw charge as open and discharge as filled dots, open ones below."""
-    axes.plot(curve.cycles, curve.charge, "o", **size, mfc="white", color=drawn.colour, label="_")
-    axes.plot(curve.cycles, curve.discharge, "o", **size, color=drawn.colour, label="_")
+    """Draw charge as open and discharge as filled marks, open ones below."""
+    look: dict[str, Any] = {**size, "marker": drawn.marker, "linestyle": "", "color": drawn.colour, "label": "_"}
+    axes.plot(curve.cycles, curve.charge, **look, mfc="white")
+    axes.plot(curve.cycles, curve.discharge, **look)
 
 
 def explain_points(sheet: Sheet) -> None:
@@ -177,7 +181,19 @@ def finish(sheet: Sheet, axes: Axes, place: Callable[[Drawn, Mark], float | None
             transform = axes.get_xaxis_transform()
             axes.plot([x], [1.0], **look, color=drawn.colour, transform=transform, clip_on=False, zorder=9, label="_")
             sheet.more.setdefault(mark.kind, Line2D([], [], **look, color="black", label=mark.kind.value))
-    named = [Line2D([], [], color=drawn.colour, linestyle=drawn.dash, label=drawn.name) for drawn in sheet.shown]
+    by_marker = sheet.order.over in BY_MARKER
+    named = [
+        Line2D(
+            [],
+            [],
+            color=drawn.colour,
+            linestyle="" if by_marker else drawn.dash,
+            marker=drawn.marker if by_marker else "",
+            ms=3.2,
+            label=drawn.name,
+        )
+        for drawn in sheet.shown
+    ]
     by_cycle = sheet.order.over in BY_CYCLE and len(sheet.runs) == 1
     handles = [*([] if by_cycle else named), *sheet.more.values()]
     names = [str(handle.get_label()) for handle in handles]

@@ -13,7 +13,7 @@ import numpy as np
 
 from orchestrator.report import voltage_axis
 from orchestrator.report.analysis_pictures import draw_incremental_capacity, draw_overpotential, draw_rates
-from orchestrator.report.journal_page import COLOURS, DASHES, MOST_RUNS
+from orchestrator.report.journal_page import COLOURS, DASHES, MARKERS, MOST_RUNS
 from orchestrator.report.picture_choices import Over
 from orchestrator.report.picture_sheet import (
     Drawn,
@@ -67,8 +67,11 @@ def draw_runs(store: Store, run_ids: Sequence[str], order: PictureOrder) -> tupl
     if len(run_ids) > MOST_RUNS:
         raise NothingToDraw(f"{len(run_ids)} runs cannot be told apart in one picture; draw at most {MOST_RUNS}")
     datas = [RunData(store, run_id) for run_id in run_ids]
-    looks = [(colour, dash) for dash in DASHES for colour in COLOURS]
-    runs = [Drawn(data, name, *look) for data, name, look in zip(datas, names_of(datas), looks, strict=False)]
+    looks = [(*pair, dash) for dash in DASHES for pair in zip(COLOURS, MARKERS, strict=True)]
+    runs = [
+        Drawn(data, name, colour, dash, marker)
+        for data, name, (colour, marker, dash) in zip(datas, names_of(datas), looks, strict=False)
+    ]
     is_one_panel = order.over in _ONE_PANEL or (order.over is Over.CYCLE and _all_symmetric(datas))
     sheet = Sheet(order.page.figure(1 if is_one_panel else 2), order, runs)
     _DRAW[order.over](sheet)
@@ -168,7 +171,7 @@ def _draw_cycles(sheet: Sheet) -> None:
     for drawn, curve in curves:
         draw_points(upper, drawn, curve, size)
         if has_efficiency:
-            lower.plot(curve.cycles, curve.efficiency_percent, "^", **size, color=drawn.colour)
+            lower.plot(curve.cycles, curve.efficiency_percent, drawn.marker, **size, color=drawn.colour)
     sheet.shown = [drawn for drawn, _ in curves]
     first, last = (end(float(end(curve.cycles)) for _, curve in curves) for end in (min, max))
     room = max(0.5, 0.02 * (last - first))

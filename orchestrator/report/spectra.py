@@ -58,7 +58,7 @@ class Drawn:
         return list(zip(frequency.tolist(), impedance.tolist(), strict=True))
 
 
-def nyquist(spectra: Sequence[Drawn], path: Path, title: str) -> None:
+def nyquist(spectra: Sequence[Drawn], title: str) -> Figure:
     """Draw -Z" over Z' (ohm) with equal axes, coloured by cycle; decades of frequency are marked on the widest.
 
     Raises ValueError when no spectrum has a point.
@@ -91,7 +91,7 @@ def nyquist(spectra: Sequence[Drawn], path: Path, title: str) -> None:
     _legend(axes, "upper left", shown.fitted)
     # Equal axes are lower than their place in the figure, and the bar is as high as they are.
     shown.colour_bar(figure, axes, axes.inset_axes((1.02, 0.0, 0.025, 1.0)))
-    _save(figure, path)
+    return figure
 
 
 def _width_ohm(points: Points) -> float:
@@ -160,7 +160,7 @@ def _hertz(decade: int) -> str:
     return f"1e{decade} Hz"
 
 
-def bode(spectra: Sequence[Drawn], path: Path, title: str) -> None:
+def bode(spectra: Sequence[Drawn], title: str) -> Figure:
     """Draw the modulus (ohm) and minus the phase (degrees) over the frequency (Hz), coloured by cycle.
 
     Raises ValueError when no spectrum has a point.
@@ -182,7 +182,7 @@ def bode(spectra: Sequence[Drawn], path: Path, title: str) -> None:
     _words(lower, "", "frequency / Hz", "\N{MINUS SIGN}phase / degrees")
     _legend(upper, "upper right", shown.fitted)
     shown.colour_bar(figure, [upper, lower])
-    _save(figure, path)
+    return figure
 
 
 def _label_decades(axis: Axis, values: Sequence[float]) -> None:
@@ -201,9 +201,7 @@ def _minus_phase_deg(impedance: complex) -> float:
     return -math.degrees(cmath.phase(impedance))
 
 
-def resistance_over_cycles(
-    rows: Sequence[InterfaceRow], half_cycles: Sequence[HalfCycle], path: Path, title: str
-) -> None:
+def resistance_over_cycles(rows: Sequence[InterfaceRow], half_cycles: Sequence[HalfCycle], title: str) -> Figure:
     """Draw interface and electrolyte resistance by EIS, with errors, and the half-cycles' |V|/|I|, over the cycles.
 
     A cycle's half-cycles stand at its number, less a half for the first; spectra at the cycle after which they were
@@ -238,7 +236,7 @@ def resistance_over_cycles(
         axes.legend(loc="upper left", ncols=2, fontsize=8, frameon=True, framealpha=0.9)
     else:
         axes.text(0.5, 0.5, "no resistance is determined", ha="center", va="center", transform=axes.transAxes)
-    _save(figure, path)
+    return figure
 
 
 def _places(half_cycles: Sequence[HalfCycle]) -> list[float]:
@@ -351,6 +349,6 @@ def _legend(axes: Axes, corner: Literal["upper left", "upper right"], fitted: bo
     axes.legend(loc=corner, fontsize=8, frameon=True, framealpha=0.9)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     """Write the picture. The same data give the same file: no date, no version inside."""
     figure.savefig(path, dpi=_DPI, metadata={"Software": "cellrig"})

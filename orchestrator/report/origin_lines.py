@@ -1,4 +1,4 @@
-"""The lines of ``cellrig show`` on where a run comes from."""
+"""Lines on where a run comes from, as ``cellrig show`` and reports have them."""
 
 from __future__ import annotations
 
