@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from benchmarks.audit.rack import LI_LI, open_vendor_rack
 from drivers.neware.settings import NewareSettings, UnitSettings
@@ -96,6 +100,51 @@ async def test_audit_that_is_begun_again_reports_what_it_has_kept(tmp_path: Path
     found = session.report().findings
     assert AuditKind.PROTECTED in {it.seen.kind for it in found if it.barcode == "cell_1"}
     assert any("were in" in note for note in session.report().notes)
+
+
+async def test_full_disk_loses_no_finding_and_spoils_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of which a part was written is taken back, said to be missing, and written once there is room."""
+    file = tmp_path / "findings.jsonl"
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.tester.protect("21-1-1")
+        (found,) = await rack.follow(0.1, 300)
+    kept = KeptFindings(file, "b.toml", 10.0)
+    before, other = file.read_bytes(), replace(found, channel="21-1-2")
+
+    def is_full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", is_full)
+        kept.keep([found])
+    assert file.read_bytes() == before
+    assert "No space left" in kept.trouble
+    kept.keep([found, other])
+    assert kept.trouble == ""
+    assert KeptFindings(file, "b.toml", 30.0).earlier == (found, other)
+
+
+def test_file_of_which_a_power_cut_left_a_part_of_the_first_line_begins_anew(tmp_path: Path) -> None:
+    """The same command goes on: nothing was found yet."""
+    for text in ("", "{", '{"audit of": "b.to'):
+        (file := tmp_path / "findings.jsonl").write_text(text)
+        assert KeptFindings(file, "b.toml", 10.0).earlier == ()
+        assert KeptFindings(file, "b.toml", 20.0).began_unix_s == 10.0
+
+
+async def test_test_of_one_number_with_another_barcode_is_another_test(tmp_path: Path) -> None:
+    """A tester that counts its tests anew, or another one, is not told with the evidence of the first."""
+    file = tmp_path / "findings.jsonl"
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.tester.protect("21-1-1")
+        (found,) = await rack.follow(0.1, 300)
+    KeptFindings(file, "b.toml", 10.0).keep([found])
+    again, other = KeptFindings(file, "b.toml", 20.0), replace(found, barcode="cell_9")
+    again.keep([other])
+    assert again.merged([other]) == [found, other]
+    assert KeptFindings(file, "b.toml", 30.0).earlier == (found, other)
 
 
 def test_file_of_somebody_else_keeps_no_findings(tmp_path: Path) -> None:

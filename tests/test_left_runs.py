@@ -9,6 +9,7 @@ import pytest
 from drivers.errors import CannotRun
 from drivers.stepping import SteppedTester
 from orchestrator.clock.virtual import wall_time
+from orchestrator.events import EventKind
 from orchestrator.rack.left_runs import settle_left_runs
 from orchestrator.rack.service import Service
 from orchestrator.rack.supervisor import Supervisor
@@ -56,4 +57,6 @@ async def test_run_of_a_source_that_nobody_decides_about_is_stopped(store: Store
         row = store.run(run_id)
         assert row.state is RunState.STOPPED
         assert "the process that carried it out died" in row.reason
+        lost = [event.message for event in store.events(run_id) if event.kind == EventKind.RECORDS_LOST]
+        assert any("was on still, and is off now" in words for words in lost)
         await later.close()

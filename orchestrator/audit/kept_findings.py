@@ -8,6 +8,7 @@ One JSON object a line: what an audit looked at, then each finding with its evid
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,15 @@ from drivers.errors import SettingsError
 from orchestrator.audit.kinds import AuditFinding, AuditKind, Seen
 
 _BEGIN = "audit of"
+# So many bytes say that a first line, of which a power cut has left a part, was one of an audit.
+_BEGINS = 12
 
-Key = tuple[str, int, AuditKind]
+# The barcode too: a tester that was set up anew, or another one, counts its tests from the beginning.
+Key = tuple[str, int, str, AuditKind]
 
 
 def _key(finding: AuditFinding) -> Key:
-    return finding.channel, finding.test_id, finding.seen.kind
+    return finding.channel, finding.test_id, finding.barcode, finding.seen.kind
 
 
 class KeptFindings:
@@ -56,7 +60,7 @@ class KeptFindings:
         lines = whole[: whole.rfind(b"\n") + 1].splitlines()
         try:
             rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-            if whole and (not rows or _BEGIN not in rows[0]):
+            if not (_BEGIN in rows[0] if rows else f'{{"{_BEGIN}": '.encode().startswith(whole[:_BEGINS])):
                 raise ValueError("it does not begin as one")
             earlier = tuple(_finding(row) for row in rows if _BEGIN not in row)
             begins = [float(row["began_unix_s"]) for row in rows if _BEGIN in row]
@@ -70,16 +74,21 @@ class KeptFindings:
         return earlier
 
     def keep(self, found: Sequence[AuditFinding]) -> None:
-        """Write what is not in the file yet, to the disk; a disk that takes nothing is told by ``trouble``."""
+        """Write what is not in the file yet, to the disk; a disk that takes nothing is told by ``trouble``.
+
+        What it did not take is written with the next call that has it.
+        """
+        trouble = ""
         for finding in found:
             if _key(finding) in self._known:
                 continue
             try:
                 self._add(_row(finding))
             except OSError as err:
-                self.trouble = f"{self._path} does not take what is found: {err.strerror or err}"
+                trouble = f"{self._path} does not take what is found: {err.strerror or err}"
             else:
                 self._known.add(_key(finding))
+        self.trouble = trouble
 
     def merged(self, found: Sequence[AuditFinding]) -> list[AuditFinding]:
         """Return the findings of the file and those of now: of one that both have, the first, and how often in all."""
@@ -90,10 +99,16 @@ class KeptFindings:
         return list(both.values())
 
     def _add(self, row: Mapping[str, object]) -> None:
-        with self._path.open("ab") as file:
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        # A full disk takes a part of a line: without buffer, so that nothing of it comes later.
+        with self._path.open("ab", buffering=0) as file:
+            line, size = json.dumps(row, ensure_ascii=False).encode() + b"\n", file.tell()
+            try:
+                if (written := file.write(line)) != len(line):
+                    raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes of a finding were written")
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
 
 
 def _row(it: AuditFinding) -> dict[str, object]:

@@ -99,7 +99,8 @@ class AuditSession:
         self._ended_s = max(self._ended_s, look.now_unix_s)
         self._looks += 1
         if self._kept is not None:
-            self._kept.keep(look.new)
+            # All that was found: a look that failed has not told all, nor has a full disk taken it.
+            self._kept.keep([finding for audit in self._audits for finding in audit.findings])
         if look.trouble:
             self._failed += 1
             self._trouble = look.trouble

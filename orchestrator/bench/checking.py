@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from drivers.capabilities import LooksAtIdleCells
 from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import DriverError
 from drivers.temperatures import MeasuresTemperatures, OvenReading, TemperatureProbe
@@ -25,6 +26,10 @@ async def check_bench(bench: BenchSettings) -> list[dict[str, Any]]:
             problem, shown = None, []
             try:
                 await tester.open()
+                if isinstance(tester, LooksAtIdleCells):
+                    # A look at a cell would connect it, which another instrument or program may drive.
+                    for channel in tester.channels():
+                        tester.keep_off(channel, "cellrig bench check")
                 found = await tester.status(tester.channels())
                 shown = [
                     f"{status.channel} {status.state.value} {status.barcode}".rstrip() for status in found.values()

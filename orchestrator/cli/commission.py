@@ -217,6 +217,7 @@ def _in_oven(order: Commission, oven: str, warmest: str) -> Commission:
 
 
 def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store: Path) -> list[Asked]:
+    from orchestrator.clock.ctrl_c import ended_in_order
     from orchestrator.clock.scaled import run_by
     from orchestrator.clock.virtual import run_virtual
     from orchestrator.commissioning.procedure import StillOn
@@ -231,7 +232,7 @@ def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store:
     try:
         if order.bench is None:
             return run_virtual(ask(order, person, progress))
-        return run_by(order.bench.clock, alone())
+        return run_by(order.bench.clock, ended_in_order(alone()))
     except AlreadyOwned as err:
         fail(f"{err}; end that service first", FAILED)
     except StillOn as err:

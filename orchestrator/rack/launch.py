@@ -23,6 +23,7 @@ from orchestrator.bench.simulated_oven import open_simulated_oven, simulated_ove
 from orchestrator.bench.simulated_smus import SIMULATED_SMUS, open_simulated_smus
 from orchestrator.bench.station import station_problems
 from orchestrator.checks import refusals
+from orchestrator.clock.ctrl_c import ended_in_order
 from orchestrator.clock.scaled import run_by
 from orchestrator.clock.virtual import run_virtual
 from orchestrator.events import Bus, Listener, RunUpdate
@@ -127,7 +128,7 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     if isinstance(order.bench, BenchSettings):
         if reasons := refusals(checks_alone(request, order.bench, store, time.time())):
             raise CannotRun("\n".join(reasons))
-        return run_by(order.bench.clock, _on_bench(order, order.bench, request, store, listener))
+        return run_by(order.bench.clock, ended_in_order(_on_bench(order, order.bench, request, store, listener)))
     return run_virtual(_on_rack(order.bench, request, store, listener, order.by))
 
 

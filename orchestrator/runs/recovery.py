@@ -235,7 +235,7 @@ class Recovery:
         segment = run.segment if run.status.start_is_unknown or not run.tests else None
         before: tuple[Verdict, str] | None = None
         for look in range(1, _LOOKS + 1):
-            status = await self._seen(channel, known)
+            status = await self._seen(run, known)
             if traits.is_remote and (doubt := contradiction(known, status)):
                 raise BadReply(f"{doubt}; look at channel {channel}")
             wrong = ""
@@ -254,11 +254,12 @@ class Recovery:
             await asyncio.sleep(traits.refresh_s)
         raise BadReply(f"channel {channel} shows something else at each of {_LOOKS} looks")
 
-    async def _seen(self, channel: str, known: Known) -> ChannelStatus:
+    async def _seen(self, run: Run, known: Known) -> ChannelStatus:
         """Return a channel's status; one whose output an earlier process left on is stopped first.
 
         No process measures that cell, and nothing bounds its test. Raises ConnectionFailed while it cannot be seen off.
         """
+        channel = run.request.channel
         status = (await self._tester.status([channel]))[channel]
         is_left_on = status.state is ChannelState.OTHER and bool(status.detail) and not matches(known, status)
         if self._tester.traits.is_remote or not is_left_on or known.state is RunState.QUEUED:
@@ -268,6 +269,8 @@ class Recovery:
             await self._tester.stop(TestIdentity(channel, status.test_id, status.barcode, None))
         except NotConfirmed as err:
             raise ConnectionFailed(str(err)) from err
+        on = f"the output at {channel} was on still, and is off now: what flowed since the last record is in none"
+        run.journal.note(EventKind.RECORDS_LOST, on)
         return (await self._tester.status([channel]))[channel]
 
     async def _wait(self, run: Run, known: Known, reason: str) -> None:
