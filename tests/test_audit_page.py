@@ -14,7 +14,7 @@ import pytest
 from benchmarks.audit.rack import LI_LI, open_vendor_rack
 from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.audit.kept_findings import KeptFindings
-from orchestrator.audit.kinds import FACTS, AuditKind
+from orchestrator.audit.kinds import FACTS, AuditKind, Seen
 from orchestrator.audit.report import AuditReport, gravest_first
 from orchestrator.audit.session import AuditOrder, AuditSession
 from orchestrator.report.audit_page import page
@@ -76,8 +76,23 @@ async def test_findings_kept_in_a_file_outlive_the_audit_and_are_told_once(tmp_p
     assert (again.began_unix_s, again.earlier) == (10.0, (found,))
     other = replace(found, channel="21-1-2")
     again.keep([found, other])
-    assert again.merged([replace(found, times=2), other]) == [replace(found, times=3), other]
+    later = replace(found, seen=replace(found.seen, since_unix_s=found.seen.since_unix_s + 60.0), times=2)
+    assert again.merged([later, other]) == [replace(found, times=3), other]
     assert KeptFindings(file, "b.toml", 30.0).earlier == (found, other)
+
+
+async def test_finding_that_the_next_audit_reads_once_more_counts_once(tmp_path: Path) -> None:
+    """Records and log of a running test are read again, and its step file: what they show is no second finding."""
+    file = tmp_path / "findings.jsonl"
+    async with open_vendor_rack((LI_LI,)) as rack:
+        rack.start("21-1-1", barcode="cell_1")
+        rack.tester.protect("21-1-1")
+        (found,) = await rack.follow(0.1, 300)
+    limit = replace(found, seen=Seen(AuditKind.LIMIT_MISSING, 10.0, "no upper voltage limit"))
+    KeptFindings(file, "b.toml", 10.0).keep([found, limit])
+    again = KeptFindings(file, "b.toml", 20.0)
+    judged_later = replace(limit, seen=replace(limit.seen, since_unix_s=20.0))
+    assert again.merged([replace(found, times=2), judged_later]) == [replace(found, times=2), limit]
 
 
 async def test_audit_that_is_begun_again_reports_what_it_has_kept(tmp_path: Path) -> None:
