@@ -62,11 +62,11 @@ def programs(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Find
 def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
     """Find records that contradict their steps, the records beside them, or what a tester can send.
 
-    Those of a potentiostat's measurements have no steps, and are not judged.
+    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here.
     """
     tests = connection.execute(
         "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
-        "WHERE tester_test_id IS NOT NULL ORDER BY id"
+        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) ORDER BY id"
     ).fetchall()
     count = 0
     begun: set[tuple[str, int]] = set()
