@@ -33,7 +33,7 @@ def sealed(store: Store, cuts_s: tuple[float, ...] = CUTS_S, state: str = "compl
 def packed(store: Store, run_id: str, out: Path, name: str = "crate") -> Path:
     """Write a run's package and give its path."""
     (done,) = export_runs(store, [run_id], find_format(name), out, force=True)
-    return done.files[0]
+    return done.own[0]
 
 
 def dump(store_path: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.packaging.writing import write_folder, write_zip
+from orchestrator.packaging.writing import write_files, write_zip
 
 if TYPE_CHECKING:
     from orchestrator.export.output import Output
@@ -17,5 +17,12 @@ def write_crate(source: RunSource, output: Output, name: str) -> None:
 
 
 def write_crate_folder(source: RunSource, output: Output, name: str) -> None:
-    """Write a run as ``crate-folder``."""
-    write_folder(source.store, source.run_id, output.made_folder(name), source.progress, source.notes)
+    """Write a run as ``crate-folder``: the manifest appears last, and where it is, all is."""
+    write_files(
+        source.store,
+        source.run_id,
+        output.folder,
+        lambda path: output.file(f"{name}/{path}"),
+        source.progress,
+        source.notes,
+    )

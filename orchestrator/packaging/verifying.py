@@ -116,12 +116,11 @@ def _wrong_numbers(files: PackageFiles, store: Store, run_id: str, checked: list
         yield f"tables/run.parquet has the runs {', '.join(runs) or 'none'}, and the package is of {run_id}"
         return
     yield from _wrong_files(files, store, run_id)
-    for check in (programs, records):
-        for finding in check(store.connection, 0.0):
-            if finding.level is Level.WRONG:
-                yield finding.sentence
-            else:
-                checked.append(finding.sentence)
+    for finding in (*programs(store.connection, 0.0), *records(store.connection, 0.0, only_steps=True)):
+        if finding.level is Level.WRONG:
+            yield finding.sentence
+        else:
+            checked.append(finding.sentence)
     told, ours = json.loads(files.data(SUMMARY)), json.loads(summary_text(store, run_id))
     count = 0
     for at, was, now in _differences(told, ours, ""):

@@ -43,10 +43,18 @@ def write_zip(
     return manifest
 
 
-def write_folder(store: Store, run_id: str, folder: Path, progress: Progress, notes: list[str]) -> Manifest:
-    """Write a run's package into an empty folder. Raises StoreError."""
-    manifest = _manifest(run_id, folder, write_contents(store, run_id, folder, progress, notes))
-    (folder / NAME).write_bytes(manifest.as_bytes())
+def write_files(
+    store: Store, run_id: str, folder: Path, place: Callable[[str], Path], progress: Progress, notes: list[str]
+) -> Manifest:
+    """Write a run's package as files; ``place`` says where each goes, the manifest first. Raises StoreError.
+
+    They are made in a folder of their own in ``folder``, and moved.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{run_id}.", suffix=".part", dir=folder) as made:
+        manifest = _manifest(run_id, Path(made), write_contents(store, run_id, Path(made), progress, notes))
+        place(NAME).write_bytes(manifest.as_bytes())
+        for file in manifest.files:
+            shutil.move(Path(made) / file.path, place(file.path))
     return manifest
 
 

@@ -12,7 +12,7 @@ CREATE TABLE archive (
     chain_end TEXT NOT NULL CHECK (length(chain_end) = 64),
     size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
     archived_unix_s REAL NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE archived_test (
     test INTEGER PRIMARY KEY REFERENCES test (id),
     run_id TEXT NOT NULL REFERENCES archive (run_id),
