@@ -63,7 +63,7 @@ def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, wr
     name = written_as.name
     done = exported(store, run_id, name, tmp_path / "out")
     assert all(path.exists() for path in done.files)
-    assert done.files[0].name.startswith(run_id)
+    assert done.own[0].name.startswith(run_id)
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert not [path for path in before if path.startswith(".")]
     with pytest.raises(AlreadyThere, match="--force"):
