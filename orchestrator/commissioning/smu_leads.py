@@ -68,7 +68,7 @@ async def open_sense(hands: SourceHands) -> Found:
         return Found(Outcome.UNDECIDED, "no lead was taken off")
     level_v, limit_a = TINY * hands.most_v, _OPEN_SENSE * hands.most_a
     try:
-        await hands.on(hands.voltage(level_v, limit_a), is_looked_at=True)
+        await hands.on(hands.voltage(level_v, limit_a), hands.reading_s(), is_looked_at=True)
         last = (await hands.read())[-1]
         await hands.off()
     except DriverError as err:
