@@ -95,8 +95,8 @@ class SourceHands:
         """Prepare an order and switch the output on, if the bound lets it through and nothing has a voltage at rest.
 
         ``for_s`` is how long it is to stand, at most the announced time: once that is over, ``within`` ends whatever
-        waits, and the output goes off. The resistor of an earlier answer may have given way to a cell since: only where the same question
-        ``is_looked_at`` already is it not looked at again. Raises NotConfirmed, and no current flows.
+        waits, and the output goes off. The resistor of an earlier answer may have given way to a cell since: only where
+        the same question ``is_looked_at`` already is it not looked at again. Raises NotConfirmed, and no current flows.
         """
         self.bound.check_drive(drive, for_s)
         if drive != self.at_rest and not is_looked_at and not abs(rest_v := await self.rest_v()) <= AT_REST_V:
