@@ -118,7 +118,10 @@ def commission(
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Begin anew where an earlier one was interrupted.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the questions, ask none.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to every question; on simulated benches alone.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Agree to every question: with --simulate, or ct4008 and mux on a simulated bench."),
+    ] = False,
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE", help="The page to file; else beside the bench file.")
     ] = None,
@@ -150,11 +153,17 @@ def commission(
 
 def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:
     """Ask everything that is not answered yet, and file it."""
+    from orchestrator.commissioning.order import NEED_A_PERSON
     from orchestrator.commissioning.running import settled
 
     is_simulated = order.bench is None or order.bench.is_simulated
     if agrees_to_all and not is_simulated:
         fail("--yes is for simulated benches: on a real one a person answers each question", WRONG_USE)
+    if agrees_to_all and order.bench is not None and order.kind in NEED_A_PERSON:
+        told = (
+            f"--yes agrees, and reads no meter and moves no lead: the questions to {order.kind} have some that a person"
+        )
+        fail(f"{told} answers. Leave it out with a bench file; with --simulate they are answered too", WRONG_USE)
     person = _AtTheTerminal(by, agrees_to_all=agrees_to_all, is_quiet=json)
     progress = order.progress()
     if not agrees_to_all and not sys.stdin.isatty():
