@@ -18,6 +18,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, named
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
+from orchestrator.cli.typed import typed
 
 if TYPE_CHECKING:
     from orchestrator.commissioning.order import Commission
@@ -55,16 +56,14 @@ class _AtTheTerminal:
         with _answered():
             return typer.confirm(question, err=True)
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask for one of some words."""
-        with _answered():
-            said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
+        said = await typed(f"{question} ({', '.join(choices)}, or ? )")
         return said if said in choices else None
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Ask for a number."""
-        with _answered():
-            said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
+        said = await typed(f"{question} ({unit}, or ? )")
         try:
             return float(said)
         except ValueError:
