@@ -20,6 +20,7 @@ from simulators.faults import Fault, Spoil
 from simulators.smu import Quirks
 from simulators.smu.settings import ErrorFormat, ReadWhenOff, SecondClient
 from tests.figures import Figure
+from tests.smu_by_script import read_for
 from tests.smu_rig import CHANNEL, SmuRig, smu_rig
 
 PROGRAM = short_program(1e-4, VoltageBand(-0.5, 0.5))
@@ -119,6 +120,21 @@ async def test_a_fault_that_stays_ends_with_the_output_off(fault: str, figure: F
         assert status.state is ChannelState.STOPPED
         assert status.detail
     assert not rig.output_on
+
+
+async def test_what_was_changed_by_hand_is_over_once_the_output_is_off() -> None:
+    """A level that somebody has changed ends every reading until the output is off, and none after that."""
+    rig = smu_rig()
+    source = rig.source()
+    await source.open()
+    await source.prepare(Drive(Held.CURRENT, 1e-4, 1.0, 1e-4), 0.25)
+    await source.switch_on()
+    rig.unit.instrument.set_by_hand(":SOUR:CURR 9E-5")
+    with pytest.raises(NotConfirmed, match="somebody has changed it"):
+        await read_for(source, 6.0)
+    await source.switch_off()
+    assert not (await source.read()).output_on
+    await source.close()
 
 
 async def test_an_instrument_that_is_not_heard_needs_a_person_and_is_tried_until_it_is() -> None:
