@@ -139,6 +139,30 @@ async def test_test_by_hand_on_the_other_instrument_holds_the_run(station_rig: S
         assert both.energisers() == {"ct4008"}
 
 
+async def test_output_that_is_switched_on_by_hand_holds_the_run(station_rig: StationRig, store: Store) -> None:
+    """A source meter that is kept off is asked whether it is on, is told nothing, and holds the run with both names."""
+    async with shared(station_rig) as both, running(both.service(store)) as service:
+        await asyncio.sleep(20.0)
+        run = service.submit(request(), "ada")
+        await until(run, RunState.RUNNING)
+        await asyncio.sleep(30.0)
+        both.smu.unit.received.clear()
+        await asyncio.sleep(60.0)
+        assert set(both.smu.unit.received) == {":OUTP?"}
+        both.smu.unit.instrument.set_by_hand(":OUTP ON")
+        await until(run, RunState.HOLDING, within_s=15.0)
+        assert f"channel {CHANNEL} and channel {SMU} are wired to one cell: {SMU} is other" in run.reason
+        assert "is on, and no test of this process runs there" in run.reason
+        assert both.energisers() == {"smu"}
+        await service.resume(run.run_id, "ada")
+        assert state(run) is RunState.HOLDING
+        both.smu.unit.instrument.set_by_hand(":OUTP OFF")
+        await asyncio.sleep(20.0)
+        await service.resume(run.run_id, "ada")
+        await until(run, RunState.RUNNING)
+        assert both.energisers() == {"ct4008"}
+
+
 async def test_run_is_refused_while_the_other_instrument_drives_the_cell(station_rig: StationRig, store: Store) -> None:
     """A test that was started by hand before keeps a source meter off: it does not even look at the cell."""
     await start_by_hand(station_rig)

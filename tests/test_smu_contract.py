@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from drivers.errors import ConnectionFailed
+from drivers.errors import ConnectionFailed, NotConfirmed
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from drivers.smu import SmuModel, SmuSource
 from drivers.smu.links import StreamLink
@@ -20,6 +20,7 @@ from simulators.faults import Fault, Spoil
 from simulators.smu import Quirks
 from simulators.smu.settings import ErrorFormat, ReadWhenOff, SecondClient
 from tests.figures import Figure
+from tests.smu_by_script import read_for
 from tests.smu_rig import CHANNEL, SmuRig, smu_rig
 
 PROGRAM = short_program(1e-4, VoltageBand(-0.5, 0.5))
@@ -121,6 +122,21 @@ async def test_a_fault_that_stays_ends_with_the_output_off(fault: str, figure: F
     assert not rig.output_on
 
 
+async def test_what_was_changed_by_hand_is_over_once_the_output_is_off() -> None:
+    """A level that somebody has changed ends every reading until the output is off, and none after that."""
+    rig = smu_rig()
+    source = rig.source()
+    await source.open()
+    await source.prepare(Drive(Held.CURRENT, 1e-4, 1.0, 1e-4), 0.25)
+    await source.switch_on()
+    rig.unit.instrument.set_by_hand(":SOUR:CURR 9E-5")
+    with pytest.raises(NotConfirmed, match="somebody has changed it"):
+        await read_for(source, 6.0)
+    await source.switch_off()
+    assert not (await source.read()).output_on
+    await source.close()
+
+
 async def test_an_instrument_that_is_not_heard_needs_a_person_and_is_tried_until_it_is() -> None:
     """With all replies lost the channel is unknown; the output goes off when the line comes back (fault A05)."""
     rig = smu_rig()
@@ -157,6 +173,16 @@ async def test_a_port_that_holds_on_to_a_client_that_died_is_freed(*, has_dead_s
     else:
         with pytest.raises(ConnectionFailed):
             await source.read()
+    await source.close()
+
+
+@pytest.mark.parametrize("model", [SmuModel.KEITHLEY_2400, SmuModel.KEYSIGHT_B2901A])
+async def test_other_mains_are_told_with_the_setting(model: SmuModel) -> None:
+    """A unit at 60 Hz under a bench file of 50 is not switched on, and the error names ``line_frequency_hz``."""
+    source = smu_rig(model, quirks=Quirks(line_frequency_hz=60.0)).source()
+    await source.open()
+    with pytest.raises(NotConfirmed, match="'60', ordered was 50 by the setting line_frequency_hz of the bench file"):
+        await source.prepare(Drive(Held.CURRENT, 1e-4, 1.0, 1e-4), 0.25)
     await source.close()
 
 

@@ -165,7 +165,7 @@ class SmuSource:
         """Switch the output off and see it off, with more force at each of three attempts. Raises NotConfirmed."""
         async with self._turn():
             await self._ladder.climb(self.name)
-            self._is_on = False
+            self._is_on, self._changed_by_others = False, ""
             self._dead_man.disarm()
 
     def _forget(self) -> None:

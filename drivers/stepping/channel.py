@@ -64,6 +64,7 @@ class SteppedChannel:
         self._voltage_v = nan
         self._seen_s: float | None = None
         self._tried_s: float | None = None
+        self._asked_s: float | None = None
         # Held by whoever gives the source orders outside of a test.
         self._turn = asyncio.Lock()
 
@@ -121,11 +122,14 @@ class SteppedChannel:
     # Status ----------------------------------------------------------------------------------------------------
 
     async def status(self) -> ChannelStatus:
-        """Return what the channel does; the voltage of an idle one is measured when it is old."""
+        """Return what the channel does; the voltage of an idle one is measured when it is old.
+
+        One that is kept off its cell is only asked whether its output is on.
+        """
         test = self.test
         is_idle = test is None or (test.told and not test.state.is_busy)
-        if is_idle and not self._kept_off_by:
-            await self._look_if_old()
+        if is_idle:
+            await (self._ask_if_old() if self._kept_off_by else self._look_if_old())
         if test is not None:
             test.told = test.state is not ChannelState.WORKING
         if test is None or not self.is_connected or self._output.unknown:
@@ -191,6 +195,30 @@ class SteppedChannel:
                     await self._look()
             except DriverError as err:
                 self.is_connected, self._problem = False, f"{self.name} shows no open-circuit voltage: {err}"
+
+    async def _ask_if_old(self) -> None:
+        """Ask whether the output is on, and order nothing: another instrument has the cell (decision 42).
+
+        A source that does not answer is asked seldom, and says itself that it is off once it is reached again.
+        """
+        now_s = asyncio.get_running_loop().time()
+        every_s = self._settings.open_circuit_age_s if self.is_connected else _RECONNECT_S
+        if self._is_closing or (self._asked_s is not None and now_s - self._asked_s <= every_s):
+            return
+        self._asked_s = now_s
+        try:
+            reading = await self._source.read()
+        except NotConfirmed as err:
+            # Somebody has changed what it is set to: it is as on as it was.
+            logger.info("channel %s: %s", self.name, err)
+            return
+        except DriverError as err:
+            self.is_connected, self._problem = False, str(err)
+            return
+        # The cell may be its own again by now, and what is on then is a test's.
+        if self._kept_off_by and (self.test is None or not self.test.state.is_busy):
+            self.is_connected, self._problem = True, ""
+            self._output.saw(reading)
 
     async def _find(self) -> None:
         """Find out whether the output is on, which is left alone, or off, which is made sure of."""

@@ -26,10 +26,19 @@ class Output:
         """Ask whether the output is on, and change nothing: ``unknown`` says so."""
         reading = await self._source.read()
         if reading.output_on:
-            self.unknown = (
-                f"the output of {self._source.name} is on, and no test of this process runs there: stop the channel"
-            )
+            self.unknown = self._told_on
         return reading
+
+    def saw(self, reading: SourceReading) -> None:
+        """Take a reading of a source that is left alone: it is on, or somebody has switched it off again."""
+        if reading.output_on:
+            self.unknown = self._told_on
+        elif self.unknown == self._told_on:
+            self.unknown = ""
+
+    @property
+    def _told_on(self) -> str:
+        return f"the output of {self._source.name} is on, and no test of this process runs there: stop the channel"
 
     async def switch_off(self) -> None:
         """Switch the output off and see it off, also while cancelled. Raises NotConfirmed."""

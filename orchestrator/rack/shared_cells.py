@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from drivers.capabilities import LooksAtIdleCells
@@ -27,7 +27,8 @@ class SharedCells:
     """The cells of a bench to which more than one channel is wired; ``hold`` is the service's.
 
     The other channels of a cell that a run has start nothing and do not look at it. A test that somebody starts there
-    by hand holds the run. What was energised before this process is not known until each channel was asked.
+    by hand, or an output that is switched on, holds the run. What was energised before this process is not known until
+    each channel was asked.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class SharedCells:
         owner = next((channel for channel in group if self._has_begun(channel)), None)
         seen = {channel: await self._seen(channel) for channel in group if channel != owner}
         if owner is None:
-            self._leave_to_one([channel for channel, it in seen.items() if it is None or it.state.is_busy], group)
+            self._leave_to_one(seen, group)
             return
         for channel, status in seen.items():
             self._keep_off(channel, f"channel {owner}")
@@ -105,11 +106,15 @@ class SharedCells:
                     run, f"channel {owner} and channel {channel} are wired to one cell: {_busy(status)}"
                 )
 
-    def _leave_to_one(self, driving: Sequence[str], group: Sequence[str]) -> None:
+    def _leave_to_one(self, seen: Mapping[str, ChannelStatus | None], group: Sequence[str]) -> None:
         """Let one channel alone connect a cell without a run to see its voltage, and none while another drives it."""
         lookers = [channel for channel in group if isinstance(self._tester(channel), LooksAtIdleCells)]
-        others = [channel for channel in driving if channel not in lookers]
+        # A source meter that does not answer gives nothing by itself; what a tester does then is not known.
+        driving = [
+            channel for channel, it in seen.items() if (channel not in lookers if it is None else it.state.is_busy)
+        ]
         for number, channel in enumerate(lookers):
+            others = [it for it in driving if it != channel]
             by = others[0] if others else lookers[0] if number else ""
             self._keep_off(channel, f"channel {by}" if by else "")
 
