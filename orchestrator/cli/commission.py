@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from orchestrator.cli.answers import UNKNOWN, chosen, number
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, named
 from orchestrator.cli.extras import need
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.commissioning.order import Commission
     from orchestrator.commissioning.progress import Progress
     from orchestrator.commissioning.questions import Asked
+
+Answer = TypeVar("Answer")
 
 
 class Kind(StrEnum):
@@ -56,19 +59,26 @@ class _AtTheTerminal:
             return typer.confirm(question, err=True)
 
     def chooses(self, question: str, choices: Sequence[str]) -> str | None:
-        """Ask for one of some words."""
-        with _answered():
-            said: str = typer.prompt(f"{question} ({', '.join(choices)}, or ? )", err=True).strip()
-        return said if said in choices else None
+        """Ask for one of some words until it is one of them."""
+        return _typed(f"{question} ({', '.join(choices)} or {UNKNOWN})", lambda said: chosen(said, choices))
 
     def reads(self, question: str, unit: str) -> float | None:
-        """Ask for a number."""
-        with _answered():
-            said: str = typer.prompt(f"{question} ({unit}, or ? )", err=True).strip()
+        """Ask for a number until it is one."""
+        return _typed(f"{question} ({unit} or {UNKNOWN})", lambda said: number(said, unit))
+
+
+def _typed(question: str, read: Callable[[str], Answer]) -> Answer:
+    """Ask until what is typed can be read."""
+
+    def told(said: str) -> Answer:
         try:
-            return float(said)
-        except ValueError:
-            return None
+            return read(said)
+        except ValueError as err:
+            raise typer.BadParameter(str(err)) from err
+
+    with _answered():
+        answer: Answer = typer.prompt(question, value_proc=told, err=True)
+    return answer
 
 
 @contextmanager

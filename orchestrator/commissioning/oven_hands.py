@@ -16,7 +16,7 @@ from drivers.oven.wire import Request
 from drivers.temperatures import OvenReading
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import BeyondBound, Bound
-from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.people import Person, does
 from orchestrator.commissioning.questions import Found, Outcome, Question
 
 STEP_K = 5.0
@@ -156,9 +156,9 @@ class OvenHands:
                 return None
             await asyncio.sleep(every_s or self.settings.poll_period_s)
 
-    def does(self, what: str) -> bool:
+    def does(self, deed: str, undo: str = "") -> bool:
         """Ask a person to do something at the oven; return whether it was done."""
-        return self.person.chooses(what, (DONE, CANNOT)) == DONE
+        return does(self.person, deed, undo)
 
     async def off(self) -> None:
         """Order the safe set point if anything was ordered, and see it. Raises DriverError where it is not there."""
@@ -176,8 +176,6 @@ class OvenHands:
                 self._has_ordered = False
                 return
 
-
-DONE, CANNOT = "done", "cannot"
 
 Ask = Callable[[OvenHands], Awaitable[Found]]
 

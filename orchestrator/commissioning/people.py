@@ -26,6 +26,20 @@ class Person(Protocol):
         """Ask what a display shows, in a unit."""
 
 
+DONE, CANNOT = "done", "cannot"
+
+
+def does(person: Person, deed: str, undo: str = "") -> bool:
+    """Ask a person to do something and return whether it was done.
+
+    Where they do not know, it may have been: they are asked to ``undo`` it.
+    """
+    answer = person.chooses(deed, (DONE, CANNOT))
+    if answer is None and undo:
+        person.chooses(undo, (DONE, CANNOT))
+    return answer == DONE
+
+
 class StandIn:
     """A person at a simulated instrument, who still agrees to each question; what is done for them a kind adds."""
 
