@@ -256,7 +256,7 @@ def _finish(order: Commission, progress: Progress, asked: list[Asked], page: Pat
     from orchestrator.commissioning.running import filed
 
     if page is None and order.path is not None:
-        page = order.path.with_name(f"{order.path.stem}-commissioning-{progress.setup.instrument}.html")
+        page = order.path.with_name(f"{order.path.stem}-commissioning-{progress.setup.file_part}.html")
     written = filed(order, progress, page, f"cellrig {version('cellrig')}", time.time())
     bad = [one for one in asked if one.found.outcome in (Outcome.WRONG, Outcome.UNDECIDED, Outcome.DECLINED)]
     if json:

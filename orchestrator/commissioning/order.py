@@ -156,7 +156,7 @@ class Commission:
     def progress(self) -> Progress:
         """Return what an interrupted commissioning of the same has found, else an empty one."""
         setup = self.setup()
-        name = f".commission-{setup.instrument}.json"
+        name = f".commission-{setup.file_part}.json"
         path = None if self.path is None else self.path.with_name(self.path.name + name)
         progress = Progress(path, setup)
         if self.begins_anew:
