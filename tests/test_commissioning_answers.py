@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import asyncio
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from benchmarks.commissioning.meters import CHANNEL, MeterAtHand
 from benchmarks.commissioning.meters import usual as usual_meter
 from benchmarks.commissioning.ovens import WARMEST_DEGC, OvenAtHand, usual
 from benchmarks.commissioning.resistor import MOST_A, OHM, Operator
-from orchestrator.cli.answers import chosen, number
+from orchestrator.cli.answers import UNKNOWN, chosen, number
 from orchestrator.cli.commission import _AtTheTerminal
 from orchestrator.clock.virtual import wall_time
 from orchestrator.commissioning import oven_panel as panel
@@ -40,14 +42,14 @@ class _Unsure(StandIn):
         self.question = question
         self.asked: list[str] = []
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Keep the question; answer it unless it is that one."""
         self.asked.append(question)
-        return None if question == self.question else self._person.chooses(question, choices)
+        return None if question == self.question else await self._person.chooses(question, choices)
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Read what the other one reads."""
-        return self._person.reads(question, unit)
+        return await self._person.reads(question, unit)
 
 
 def test_what_is_typed_is_read_in_any_capitals_with_comma_and_unit() -> None:
@@ -69,11 +71,32 @@ def test_what_is_no_answer_is_no_answer(said: str) -> None:
 def test_mistyped_answer_is_asked_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The prompt says what it takes, and stands again until one of these is typed."""
     person = _AtTheTerminal("ada", agrees_to_all=False, is_quiet=False)
-    monkeypatch.setattr(sys, "stdin", io.StringIO("done\nn\nNo\nwarm\n30,3\n?\n"))
-    assert person.chooses(panel.CONTROLS, WORDS) == "no"
-    assert person.reads("What is shown?", "degC") == 30.3
-    assert person.reads("What is shown?", "degC") is None
-    told = capsys.readouterr().err
+    read, write = os.pipe()
+    told = ""
+
+    async def types(asked: Coroutine[Any, Any, object], *lines: str) -> object:
+        nonlocal told
+        answer, shown = asyncio.create_task(asked), ""
+        for count, line in enumerate(lines, 1):
+            while shown.count(f"{UNKNOWN}): ") < count:
+                await asyncio.sleep(0.005)
+                shown += capsys.readouterr().err
+            os.write(write, f"{line}\n".encode())
+        found = await answer
+        told += shown + capsys.readouterr().err
+        return found
+
+    async def ask() -> list[object]:
+        return [
+            await types(person.chooses(panel.CONTROLS, WORDS), "done", "n", "No"),
+            await types(person.reads("What is shown?", "degC"), "warm", "30,3"),
+            await types(person.reads("What is shown?", "degC"), "?"),
+        ]
+
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        assert asyncio.run(ask()) == ["no", 30.3, None]
+    os.close(write)
     assert "'done' is no answer here: type yes or no, or ? where you do not know" in told
     assert "'warm' is no number in degC" in told
 

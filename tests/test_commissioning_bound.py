@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from benchmarks.commissioning.meters import MeterAtHand, usual
 from benchmarks.commissioning.ovens import WARMEST_DEGC, OvenAtHand
 from benchmarks.commissioning.ovens import usual as usual_oven
 from benchmarks.commissioning.resistor import MOST_A, OHM, Operator
+from drivers.errors import NotConfirmed
 from drivers.sources import Drive, Held
 from orchestrator.commissioning.bound import BeyondBound, Bound
 from protocols.techniques import (
@@ -75,10 +78,41 @@ async def test_source_is_sent_nothing_of_an_order_that_is_refused() -> None:
     await hands.source.open()
     hands.bound = BOUND
     before = list(there.unit.received)
-    for drive in (hands.current(1.01 * MOST_A), hands.voltage(_MOST_V, 1.21 * MOST_A)):
+    for drive, for_s in (
+        (hands.current(1.01 * MOST_A), 1.0),
+        (hands.voltage(_MOST_V, 1.21 * MOST_A), 1.0),
+        (hands.current(MOST_A), 60.1),
+    ):
         with pytest.raises(BeyondBound):
-            await hands.on(drive)
+            await hands.on(drive, for_s)
     assert list(there.unit.received) == before
+    assert not there.output_on
+    await hands.source.close()
+
+
+async def test_source_is_on_no_longer_than_was_announced() -> None:
+    """A question whose readings take longer than it has said is ended at the time that it has said, output off."""
+    there = MeterAtHand(usual(reading_more_s=2.5))
+    loop, on_s = asyncio.get_running_loop(), []
+
+    async def look() -> None:
+        while True:
+            if abs(there.unit.instrument.unit.point().current_a) > 0.99 * MOST_A:
+                on_s.append(loop.time())
+            await asyncio.sleep(0.1)
+
+    looking = asyncio.create_task(look())
+    slow = there.settings.units[0].model_copy(update={"reply_timeout_s": 10.0})
+    there.settings = there.settings.model_copy(update={"units": (slow,)})
+    hands = there.hands(Operator())
+    await hands.source.open()
+    hands.bound = Bound(MOST_A, OHM, 10.0, MOST_A)
+    with pytest.raises(NotConfirmed, match="it was on for 10 s, as long as was announced"):
+        await hands.measured(hands.current(MOST_A))
+    await hands.off()
+    looking.cancel()
+    # The reading that is under way is ended before the output is switched off.
+    assert 9.5 < on_s[-1] - on_s[0] < 10.0 + 2.6
     assert not there.output_on
     await hands.source.close()
 

@@ -11,6 +11,7 @@ from drivers.interfaces import ChannelState
 from orchestrator.clock.virtual import wall_time
 from orchestrator.commissioning.bound import BeyondBound, Bound
 from orchestrator.commissioning.ct4008 import QUESTIONS
+from orchestrator.commissioning.ct4008_voltages import ranges
 from orchestrator.commissioning.procedure import commission
 from orchestrator.commissioning.progress import Progress, Setup
 from orchestrator.commissioning.questions import Asked, Outcome
@@ -56,6 +57,18 @@ async def test_tester_whose_limits_end_nothing_ends_its_commissioning() -> None:
         assert "no limit guards this channel" in asked[-1].found.concluded
         assert rig.resistor.most_a <= MOST_A
         assert not rig.bench.tester.channels[CHANNEL].busy
+
+
+@pytest.mark.parametrize("off_by", [{"ohm": 0.8}, {"current_factor": 0.8}], ids=["reading", "setting"])
+async def test_range_that_is_far_off_is_wrong(off_by: dict[str, float]) -> None:
+    """A range whose current is a fifth off, by the resistor's voltage or from what was ordered, is never kept."""
+    async with open_commissioning(resistor=LoggedResistor(off_by.get("ohm", 1.0) * OHM)) as rig:
+        rig.bench.tester.make_trouble(CHANNEL, Trouble(current_factor=off_by.get("current_factor", 1.0)))
+        rig.hands.bound = Bound(MOST_A, OHM, 20.0, MOST_A)
+        found = await ranges(rig.hands)
+    assert found.outcome is Outcome.WRONG
+    assert "0.1 mA: " in found.concluded
+    assert not found.settings
 
 
 class Leaves(Operator):

@@ -164,3 +164,14 @@ def test_real_bench_needs_a_person_for_each_question(tmp_path: Path) -> None:
     refused(cellrig(*real, "--yes"), 2, "--yes is for simulated benches")
     refused(cellrig(*real), 2, "a person must be at the terminal")
     refused(cellrig(*real, "--largest", "1 A"), 2, "the largest current of 21-1-3 is 100 mA")
+
+
+def test_yes_answers_nothing_that_a_person_reads_at_the_instruments_of_a_bench_file(tmp_path: Path) -> None:
+    """Nobody reads the simulated instruments of a bench file for a person: ``--yes`` is refused, with the reason."""
+    path = tmp_path / "smu.toml"
+    unit = 'channel = "smu-1"\nmodel = "keithley-2450"\nresource = "TCPIP::127.0.0.1::9::SOCKET"\nserial = "1234"\n'
+    path.write_text(
+        f'simulated = true\n[[tester]]\nkind = "smu"\naccept_unknown_host_loss = true\n[[tester.units]]\n{unit}'
+    )
+    tried = cellrig("commission", "smu", "--channel", "smu-1", "--bench", str(path), "--yes")
+    refused(tried, 2, "--yes agrees, and reads no meter and moves no lead")

@@ -14,6 +14,7 @@ from benchmarks.commissioning.ovens import SAFE_DEGC, SWITCHES, WARMEST_DEGC, Ov
 from benchmarks.commissioning.resistor import Operator
 from orchestrator.bench.settings import load_bench
 from orchestrator.commissioning import bench_file as bench_file_writer
+from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.oven import questions
 from orchestrator.commissioning.oven_setup import OvenSetup
 from orchestrator.commissioning.questions import Outcome
@@ -27,6 +28,29 @@ async def test_every_open_point_of_an_oven_is_found(flips: Flips) -> None:
     wrong, hottest_degc = await missed(flips)
     assert wrong == []
     assert hottest_degc <= WARMEST_DEGC
+
+
+async def test_oven_is_read_while_a_person_is_asked() -> None:
+    """An oven that runs away while a person looks for its display ends the question within two polls, and is set safe."""
+    there, loop = OvenAtHand(usual()), asyncio.get_running_loop()
+
+    class Slow(Operator):
+        async def reads(self, question: str, unit: str) -> float | None:
+            loop.call_later(60.0, _hot, there)
+            await asyncio.sleep(1800.0)
+            return 26.0
+
+    hands = there.hands(Slow())
+    hands.bound = Bound(0.0, 0.0, 600.0, 0.0)
+    began_s = loop.time()
+    found = await next(one for one in questions(WARMEST_DEGC) if one.name == "order").ask(hands)
+    assert found.outcome is Outcome.WRONG
+    assert "40 degC were stated" in found.concluded
+    # A jump is believed at the second reading.
+    assert loop.time() - began_s < 60.0 + 3 * hands.settings.poll_period_s
+    await hands.off()
+    assert there.oven.target_degc == SAFE_DEGC
+    await hands.close()
 
 
 def _decoy(there: OvenAtHand) -> None:

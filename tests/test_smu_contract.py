@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from drivers.errors import ConnectionFailed
+from drivers.errors import ConnectionFailed, NotConfirmed
 from drivers.interfaces import BatteryTester, ChannelState, ChannelStatus, Sample, TestIdentity
 from drivers.smu import SmuModel, SmuSource
 from drivers.smu.links import StreamLink
@@ -157,6 +157,16 @@ async def test_a_port_that_holds_on_to_a_client_that_died_is_freed(*, has_dead_s
     else:
         with pytest.raises(ConnectionFailed):
             await source.read()
+    await source.close()
+
+
+@pytest.mark.parametrize("model", [SmuModel.KEITHLEY_2400, SmuModel.KEYSIGHT_B2901A])
+async def test_other_mains_are_told_with_the_setting(model: SmuModel) -> None:
+    """A unit at 60 Hz under a bench file of 50 is not switched on, and the error names ``line_frequency_hz``."""
+    source = smu_rig(model, quirks=Quirks(line_frequency_hz=60.0)).source()
+    await source.open()
+    with pytest.raises(NotConfirmed, match="'60', ordered was 50 by the setting line_frequency_hz of the bench file"):
+        await source.prepare(Drive(Held.CURRENT, 1e-4, 1.0, 1e-4), 0.25)
     await source.close()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.testing import SPOILED_WIRES, SpoiledWireCase
+from drivers.testing import SPOILED_WIRES, SpoiledWireCase, Wired
 from tests.wired_folder import MEANINGLESS
 from tests.wired_instruments import ROWS
 
@@ -37,6 +40,29 @@ async def test_the_page_has_every_driver_and_every_wire() -> None:
     rows.append(row_of("chi660e", "a program and a folder", "measures by itself", MEANINGLESS))
     table = page.partition("## The drivers")[2].partition("|---|---|---|---|\n")[2]
     assert table.partition("\n\n")[0].splitlines() == rows
+
+
+def test_the_example_of_the_page_runs_the_suite() -> None:
+    """The test that the page gives to other packages collects every wire, and puts a driver through each."""
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    made: list[Wired] = []
+
+    @asynccontextmanager
+    async def wired_toy_meter() -> AsyncIterator[Wired]:
+        async with ROWS["thermometer"]() as it:
+            made.append(it)
+            yield it
+
+    there: dict[str, Any] = {"wired_toy_meter": wired_toy_meter}
+    exec(compile(example, PAGE.name, "exec"), there)  # noqa: S102 - it is ours
+    test = there["test_toy_meter_bears_a_spoiled_wire"]
+    (mark,) = test.pytestmark
+    name, cases = mark.args
+    assert [mark.kwargs["ids"](case) for case in cases] == [case.name for case in SPOILED_WIRES]
+    for case in cases:
+        before = len(made)
+        test(**{name: case})
+        assert len(made) > before
 
 
 def row_of(name: str, wire: str, off: str, meaningless: Mapping[str, str]) -> str:

@@ -49,10 +49,10 @@ class Operator:
         """Agree unless it is declined."""
         return not any(name in question for name in self.declined)
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Take the first."""
         return choices[0]
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Read nothing."""
         return None

@@ -47,6 +47,7 @@ SWITCHES: Switches = {
     "wrong_subdevid": (False, True),
     "inquire_counts_one": (False, True),
     "split_replies": (False, True),
+    "reply_delay_s": (0.0, 0.5),
     "terminator": (b"\n\n#\r\n", b"#\r\n", b"\r\n#\r\n"),
     "first_test_id": (1, 143),
 }

@@ -29,7 +29,8 @@ class Setting:
     """One thing to set and to read back: order, question, and the answer that confirms it.
 
     An empty ``ask`` is an order with nothing to read back; an empty ``order`` only reads back. ``resolution`` names the
-    range whose ten-thousandth a number may differ by: sources and limits are quantised (section 2).
+    range whose ten-thousandth a number may differ by: sources and limits are quantised (section 2). ``key`` is the
+    setting of the bench file that it follows, for the sentence of a difference; empty where an order decides.
     """
 
     order: str
@@ -37,6 +38,7 @@ class Setting:
     wanted: str = ""
     form: Form = Form.WORD
     resolution: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ _NPLC = Setting(":SENS:{M}:NPLC {nplc}", ":SENS:{M}:NPLC?", "{nplc}", Form.NUMBE
 _ASCII = Setting(":FORM ASC", ":FORM?", "ASC")
 _FIXED = Setting(":SOUR:{S}:MODE FIX", ":SOUR:{S}:MODE?", "FIX")
 _BOTH = Setting(':SENS:FUNC "VOLT","CURR"', ":SENS:FUNC?", "VOLT,CURR", Form.NAMES)
-_LINE_FREQUENCY = Setting(":SYST:LFR {line_hz}", ":SYST:LFR?", "{line_hz}", Form.NUMBER)
-_TERMINALS = Setting(":ROUT:TERM {terminals}", ":ROUT:TERM?", "{terminals}")
+_LINE_FREQUENCY = Setting(":SYST:LFR {line_hz}", ":SYST:LFR?", "{line_hz}", Form.NUMBER, key="line_frequency_hz")
+_TERMINALS = Setting(":ROUT:TERM {terminals}", ":ROUT:TERM?", "{terminals}", key="terminals")
 _QUIET = Setting(":SYST:BEEP:STAT OFF")
 
 _LIMIT_2400 = Setting(":SENS:{M}:PROT {limit}", ":SENS:{M}:PROT?", "{limit}", Form.NUMBER, "measure_range")
@@ -85,7 +87,7 @@ _KEITHLEY_2400 = Dialect(
         # On, it would switch the output on and off around each reading (section 16).
         Setting(":SOUR:CLE:AUTO OFF", ":SOUR:CLE:AUTO?", "0", Form.SWITCH),
         _TERMINALS,
-        Setting(":SYST:RSEN {four_wire}", ":SYST:RSEN?", "{four_wire}", Form.SWITCH),
+        Setting(":SYST:RSEN {four_wire}", ":SYST:RSEN?", "{four_wire}", Form.SWITCH, key="four_wire"),
         _ASCII,
         Setting(":FORM:ELEM VOLT,CURR,STAT", ":FORM:ELEM?", "VOLT,CURR,STAT", Form.NAMES),
         Setting(":ARM:SOUR IMM;:ARM:COUN 1", ":ARM:COUN?", "1", Form.NUMBER),
@@ -134,7 +136,7 @@ _KEITHLEY_2450 = Dialect(
         _TERMINALS,
         _FUNCTION,
         Setting(':SENS:FUNC "{M}"', ":SENS:FUNC?", "{M}", Form.NAMES),
-        Setting(":SENS:{M}:RSEN {four_wire}", ":SENS:{M}:RSEN?", "{four_wire}", Form.SWITCH),
+        Setting(":SENS:{M}:RSEN {four_wire}", ":SENS:{M}:RSEN?", "{four_wire}", Form.SWITCH, key="four_wire"),
         _LEVEL_ZERO,
         # A change of the source range may change the limit, with a warning only: the limit comes after it.
         _SOURCE_RANGE,
@@ -170,7 +172,7 @@ _KEYSIGHT_B2901A = Dialect(
     setup=(
         # On, it would switch off at the limit, which is where a constant current is held.
         Setting(":OUTP:PROT OFF", ":OUTP:PROT?", "0", Form.SWITCH),
-        Setting(":SENS:REM {four_wire}", ":SENS:REM?", "{four_wire}", Form.SWITCH),
+        Setting(":SENS:REM {four_wire}", ":SENS:REM?", "{four_wire}", Form.SWITCH, key="four_wire"),
         _ASCII,
         Setting(":FORM:ELEM:SENS VOLT,CURR", ":FORM:ELEM:SENS?", "VOLT,CURR", Form.NAMES),
         _LINE_FREQUENCY,

@@ -51,10 +51,11 @@ class Orders:
         """Compare answers with what was ordered. Raises NotConfirmed on any difference, BadReply."""
         for setting, answer in answers:
             if differs(setting, words, answer):
-                raise NotConfirmed(
-                    f"{self._name} answers {filled(setting.ask, words)} with {answer!r}, ordered was "
-                    f"{filled(setting.wanted, words)}"
-                )
+                told = f"{self._name} answers {filled(setting.ask, words)} with {answer!r}, ordered was "
+                told += filled(setting.wanted, words)
+                if setting.key:
+                    told += f" by the setting {setting.key} of the bench file: set it to what is true here"
+                raise NotConfirmed(told)
 
     async def disconnect_cell(self, off_states: Sequence[Setting]) -> None:
         """Set high impedance as the off state, which acts at once on an output that is off."""

@@ -19,6 +19,7 @@ from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile
 from orchestrator.cli.client import By, named
 from orchestrator.cli.extras import need
 from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
+from orchestrator.cli.typed import typed
 
 if TYPE_CHECKING:
     from orchestrator.commissioning.order import Commission
@@ -58,27 +59,22 @@ class _AtTheTerminal:
         with _answered():
             return typer.confirm(question, err=True)
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask for one of some words until it is one of them."""
-        return _typed(f"{question} ({', '.join(choices)} or {UNKNOWN})", lambda said: chosen(said, choices))
+        return await _until_read(f"{question} ({', '.join(choices)} or {UNKNOWN})", lambda said: chosen(said, choices))
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Ask for a number until it is one."""
-        return _typed(f"{question} ({unit} or {UNKNOWN})", lambda said: number(said, unit))
+        return await _until_read(f"{question} ({unit} or {UNKNOWN})", lambda said: number(said, unit))
 
 
-def _typed(question: str, read: Callable[[str], Answer]) -> Answer:
+async def _until_read(question: str, read: Callable[[str], Answer]) -> Answer:
     """Ask until what is typed can be read."""
-
-    def told(said: str) -> Answer:
+    while True:
         try:
-            return read(said)
+            return read(await typed(question))
         except ValueError as err:
-            raise typer.BadParameter(str(err)) from err
-
-    with _answered():
-        answer: Answer = typer.prompt(question, value_proc=told, err=True)
-    return answer
+            say(str(err), err=True)
 
 
 @contextmanager
@@ -128,7 +124,10 @@ def commission(
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Begin anew where an earlier one was interrupted.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the questions, ask none.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to every question; on simulated benches alone.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Agree to every question: with --simulate, or ct4008 and mux on a simulated bench."),
+    ] = False,
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE", help="The page to file; else beside the bench file.")
     ] = None,
@@ -160,11 +159,17 @@ def commission(
 
 def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:
     """Ask everything that is not answered yet, and file it."""
+    from orchestrator.commissioning.order import NEED_A_PERSON
     from orchestrator.commissioning.running import settled
 
     is_simulated = order.bench is None or order.bench.is_simulated
     if agrees_to_all and not is_simulated:
         fail("--yes is for simulated benches: on a real one a person answers each question", WRONG_USE)
+    if agrees_to_all and order.bench is not None and order.kind in NEED_A_PERSON:
+        told = (
+            f"--yes agrees, and reads no meter and moves no lead: the questions to {order.kind} have some that a person"
+        )
+        fail(f"{told} answers. Leave it out with a bench file; with --simulate they are answered too", WRONG_USE)
     person = _AtTheTerminal(by, agrees_to_all=agrees_to_all, is_quiet=json)
     progress = order.progress()
     if not agrees_to_all and not sys.stdin.isatty():

@@ -126,7 +126,7 @@ async def amplitude(hands: PotentiostatHands) -> Found:
     volts = max(_AMPLITUDE * hands.most_v, _LEAST_AMPLITUDE_V)
     hands.person.tell("Put a true-rms meter for AC voltage on the resistor; keep the largest value that it shows.")
     await hands.measure(Impedance(100.0, 10.0, volts, bias_v=0.0, quiet_s=0.0))
-    read_mv = hands.person.reads("What was the largest AC voltage that it showed?", "mV")
+    read_mv = await hands.person.reads("What was the largest AC voltage that it showed?", "mV")
     # What the macro asked for, whatever the program takes it for.
     asked_v = volts / (math.sqrt(2) if hands.settings.amplitude_is == "rms" else 1.0)
     evidence: dict[str, Fact] = {"asked_v": asked_v, "read_mv": -1.0 if read_mv is None else read_mv}
@@ -147,7 +147,7 @@ async def host_loss(hands: PotentiostatHands) -> Found:
     """Kill the program while it holds a voltage, and let a person read whether it is still there."""
     hands.person.tell(f"Put a DC voltmeter on the resistor: it will show {hands.most_v:.3g} V.")
     await hands.broken_off(held(hands, hands.most_v, 100.0), _KILLED_AFTER_S)
-    seen = hands.person.chooses("The program was killed. Is the voltage still there?", (_STILL, _GONE))
+    seen = await hands.person.chooses("The program was killed. Is the voltage still there?", (_STILL, _GONE))
     if seen is None:
         return Found(Outcome.UNDECIDED, "nobody has seen it")
     answer = HostLoss.RIDES_ON if seen == _STILL else HostLoss.STOPS

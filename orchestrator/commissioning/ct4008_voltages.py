@@ -174,8 +174,9 @@ async def ranges(hands: TesterHands) -> Found:
             kept.append([low_a, high_a])
             untried.append(name)
             continue
+        level_a = min(high_a, hands.most_a)
         try:
-            ran = await hands.run([ConstantCurrent(min(high_a, hands.most_a), Until(time_s=8.0))])
+            ran = await hands.run([ConstantCurrent(level_a, Until(time_s=8.0))])
         except Refused:
             evidence[name] = "refused"
             continue
@@ -184,8 +185,15 @@ async def ranges(hands: TesterHands) -> Found:
         if reached is None:
             evidence[name] = ran.state.value
             continue
-        error = abs(reached[1] - reached[0] / hands.ohm) / high_a
-        evidence[name] = f"{reached[1] * 1000:.5g} mA, {100 * error:.2g} % of full scale from the declared resistor"
+        flowed_a = reached[0] / hands.ohm
+        error = abs(reached[1] - flowed_a)
+        evidence[name] = (
+            f"{reached[1] * 1000:.5g} mA, {100 * error / high_a:.2g} % of full scale from the declared resistor"
+        )
+        if max(error, abs(flowed_a - level_a)) > _TOLERANCE * level_a:
+            told = f"{name}: {reached[1] * 1000:.4g} mA are read where {level_a * 1000:.4g} mA were ordered"
+            told += f" and the resistor's voltage says {flowed_a * 1000:.4g} mA: have this range calibrated"
+            return Found(Outcome.WRONG, told, evidence, {"ranges_tried": len(evidence)})
     said = "; ".join(f"{name}: {words}" for name, words in evidence.items())
     said += f"; not reached by so small a current: {', '.join(untried)}" if untried else ""
     facts = {"ranges_tried": len(evidence)}

@@ -19,6 +19,8 @@ from orchestrator.commissioning.oven_setup import USUAL_WARMEST_DEGC, OvenSetup
 from orchestrator.commissioning.progress import Progress, Setup
 
 CT4008, CHI660E, MUX, SMU, OVEN = "ct4008", "chi660e", "mux", "smu", "oven"
+NEED_A_PERSON = frozenset({CHI660E, SMU, OVEN})
+"""The kinds with questions that a person answers: what a meter or a display shows, or that a lead was moved."""
 SIMULATED_AT = "21-1-3"
 """The holder of the simulated bench in which the resistor is unless the operator names another."""
 _SIMULATED_AT = {CT4008: SIMULATED_AT, MUX: SIMULATED_AT, SMU: "smu-1"}

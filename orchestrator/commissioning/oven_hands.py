@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from drivers.errors import DriverError
 from drivers.oven.oven import ModbusOven
@@ -18,6 +19,10 @@ from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import BeyondBound, Bound
 from orchestrator.commissioning.people import Person, does
 from orchestrator.commissioning.questions import Found, Outcome, Question
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STEP_K = 5.0
 """The step of a commissioning: enough to see how an oven heats, and no cell's concern."""
@@ -156,9 +161,41 @@ class OvenHands:
                 return None
             await asyncio.sleep(every_s or self.settings.poll_period_s)
 
-    def does(self, deed: str, undo: str = "") -> bool:
-        """Ask a person to do something at the oven; return whether it was done."""
-        return does(self.person, deed, undo)
+    async def does(self, deed: str, undo: str = "") -> bool:
+        """Ask a person to do something at the oven; return whether it was done. Raises TooHot."""
+        return await does(self, deed, undo)
+
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Ask a person which of some answers is right; the oven is read meanwhile. Raises TooHot."""
+        return await self._looked_after(self.person.chooses(question, choices))
+
+    async def reads(self, question: str, unit: str) -> float | None:
+        """Ask a person what a display shows; the oven is read meanwhile. Raises TooHot."""
+        return await self._looked_after(self.person.reads(question, unit))
+
+    async def _looked_after(self, answer: Coroutine[Any, Any, T]) -> T:
+        """Wait for a person, who may take long, and read the oven meanwhile where a set point of ours is there."""
+        if not self._has_ordered:
+            return await answer
+        try:
+            async with asyncio.TaskGroup() as group:
+                looking = group.create_task(self._look_on())
+                found = await answer
+                looking.cancel()
+        except BaseExceptionGroup as err:
+            raise err.exceptions[0] from None
+        return found
+
+    async def _look_on(self) -> None:
+        """Read the oven until this is cancelled. Raises TooHot. One that does not answer may be off for a while."""
+        while True:
+            await asyncio.sleep(self.settings.poll_period_s)
+            try:
+                await self.read()
+            except TooHot:
+                raise
+            except DriverError as err:
+                logger.info("%s is not read while a person is asked: %s", self.settings.name, err)
 
     async def off(self) -> None:
         """Order the safe set point if anything was ordered, and see it. Raises DriverError where it is not there."""

@@ -43,12 +43,12 @@ async def silence(hands: OvenHands) -> Found:
     there = reading.working_degc
     evidence: dict[str, Fact] = {"ordered_degc": wanted, "after_silence_degc": there}
     # Its status may not tell of standby: a person sees it.
-    seen = NO if OvenFault.NOT_CONTROLLING in reading.faults else hands.person.chooses(CONTROLS, (YES, NO))
+    seen = NO if OvenFault.NOT_CONTROLLING in reading.faults else await hands.chooses(CONTROLS, (YES, NO))
     if seen is None:
         return Found(Outcome.UNDECIDED, "nobody has seen whether it controls after the silence", evidence)
     stops = seen == NO
     if stops and abs(there - wanted) <= _NEAR_K:
-        if not hands.does(RUN_AGAIN):
+        if not await hands.does(RUN_AGAIN):
             return Found(Outcome.WRONG, "it stopped when nobody spoke, and is in standby still", evidence)
         told = f"it stops within {SILENT_S:g} s when nobody speaks to it: cells cool down when this computer dies"
         return Found(Outcome.FOUND, told, evidence, {"when_silent": "stops"})
@@ -106,7 +106,7 @@ async def step(hands: OvenHands) -> Found:
     if not part_s or not within_s:
         told = f"it does not stay within {_WITHIN_K:g} K of {target:g} degC in {STEP_S / 60:.0f} min"
         return Found(Outcome.UNDECIDED, told, evidence)
-    shown, there = hands.person.reads(SHOWN, "degC"), await hands.temperature()
+    shown, there = await hands.reads(SHOWN, "degC"), await hands.temperature()
     evidence |= {"shown_degc": "nothing" if shown is None else shown, "on_the_wire_degc": there}
     if shown is not None and abs(shown - there) > _SHOWN_K:
         told = f"{there:g} degC on the wire where {shown:g} are shown, and they agreed before: it is scaled otherwise"
@@ -130,7 +130,7 @@ def _stepped(hands: OvenHands, first: float) -> float:
 
 async def thermometer(hands: OvenHands) -> Found:
     """Compare the oven's own temperature with that of a thermometer inside."""
-    beside = await hands.probe() if hands.probe is not None else hands.person.reads(THERMOMETER, "degC")
+    beside = await hands.probe() if hands.probe is not None else await hands.reads(THERMOMETER, "degC")
     own = await hands.temperature()
     if beside is None:
         return Found(Outcome.UNDECIDED, "no thermometer was read", {"own_degc": own})
@@ -149,14 +149,14 @@ async def door(hands: OvenHands) -> Found:
     warm = await hands.watch(lambda seen: (seen.temperature_degc or -999.0) >= target - _SHOWN_K, STEP_S / 2)
     if warm is None or warm.temperature_degc is None:
         return Found(Outcome.UNDECIDED, f"it does not warm up to {target:g} degC")
-    if not hands.does(OPEN_DOOR, CLOSE_DOOR):
+    if not await hands.does(OPEN_DOOR, CLOSE_DOOR):
         return Found(Outcome.UNDECIDED, "the door was not opened")
     least = warm.temperature_degc
     until_s = hands.wall_time() + _DOOR_S
     while hands.wall_time() < until_s:
         await asyncio.sleep(_DOOR_EVERY_S)
         least = min(least, await hands.temperature())
-    if not hands.does(CLOSE_DOOR):
+    if not await hands.does(CLOSE_DOOR):
         return Found(Outcome.WRONG, "its door is open still")
     drop_k = round(warm.temperature_degc - least, 2)
     told = f"an open door takes {drop_k:g} K off {warm.temperature_degc:g} degC within {_DOOR_S:g} s"

@@ -45,7 +45,7 @@ async def standby(hands: OvenHands) -> Found:
     evidence: dict[str, Fact] = {}
     liars: list[str] = []
     if not await _controls(hands):
-        if (seen := hands.person.chooses(CONTROLS, (YES, NO))) is None:
+        if (seen := await hands.chooses(CONTROLS, (YES, NO))) is None:
             return Found(Outcome.UNDECIDED, "it is said not to control, and nobody has looked at its display")
         if seen == NO:
             return Found(Outcome.WRONG, "it does not control: let it control, at its panel", {"controls": False})
@@ -55,11 +55,11 @@ async def standby(hands: OvenHands) -> Found:
             return Found(Outcome.WRONG, told, {"controls": True})
         evidence["not what the map says"] = ", ".join(liars)
         hands.settings = hands.settings.model_copy(update={"without": (*hands.settings.without, *liars)})
-    if not hands.does(STAND_BY, RUN_AGAIN):
+    if not await hands.does(STAND_BY, RUN_AGAIN):
         told = "standby could not be tried"
         return _with_liars(Found(Outcome.UNDECIDED, told, evidence), hands, liars)
     is_told = not await _controls(hands)
-    if not hands.does(RUN_AGAIN):
+    if not await hands.does(RUN_AGAIN):
         return Found(Outcome.WRONG, "it is in standby still: let it control, at its panel", evidence)
     if not await _controls(hands):
         return Found(Outcome.WRONG, "it controls again, and is not told to", evidence)
@@ -103,10 +103,10 @@ def _with_liars(found: Found, hands: OvenHands, liars: list[str]) -> Found:
 
 async def manual(hands: OvenHands) -> Found:
     """See that it is told when the controller is in manual."""
-    if not hands.does(TO_MANUAL, TO_AUTOMATIC):
+    if not await hands.does(TO_MANUAL, TO_AUTOMATIC):
         return _CANNOT
     is_told = not await _controls(hands)
-    if not hands.does(TO_AUTOMATIC):
+    if not await hands.does(TO_AUTOMATIC):
         return Found(Outcome.WRONG, "it is in manual still: put it to automatic, at its panel")
     if not await _controls(hands):
         return Found(Outcome.WRONG, "it is back to automatic, and still said to be in manual", {"told": is_told})
@@ -116,7 +116,7 @@ async def manual(hands: OvenHands) -> Found:
 
 async def limits(hands: OvenHands) -> Found:
     """Let a person read the controller's own limit; the bench file's never lies above it."""
-    highest = hands.person.reads(HIGHEST, "degC")
+    highest = await hands.reads(HIGHEST, "degC")
     if highest is None:
         return Found(Outcome.UNDECIDED, "nobody has read the controller's own limit")
     evidence: dict[str, Fact] = {"limit_degc": highest, "high_degc": hands.settings.high_degc}
@@ -132,11 +132,11 @@ async def limits(hands: OvenHands) -> Found:
 
 async def alarm(hands: OvenHands) -> Found:
     """Let a person make the controller's alarm true."""
-    if not hands.does(SET_ALARM, UNSET_ALARM):
+    if not await hands.does(SET_ALARM, UNSET_ALARM):
         return _CANNOT
     await asyncio.sleep(_SEEN_AFTER_S)
     is_told = OvenFault.ALARM in (await hands.read()).faults
-    if not hands.does(UNSET_ALARM):
+    if not await hands.does(UNSET_ALARM):
         return Found(Outcome.WRONG, "its alarm 1 is still set for this trial: set it back")
     told = "an alarm of the controller is told" if is_told else "no alarm of the controller is told: our bands are all"
     return Found(Outcome.FOUND, told, {"told": is_told}, {"alarm_is_told": is_told})
@@ -146,12 +146,12 @@ async def sensor_break(hands: OvenHands) -> Found:
     """Let a person open the sensor's wire, and see what is told and whether it heats."""
     address = hands.settings.registers.read["pv"].address
     before = await hands.word_at(address)
-    if not hands.does(OPEN_SENSOR, CLOSE_SENSOR):
+    if not await hands.does(OPEN_SENSOR, CLOSE_SENSOR):
         return _CANNOT
     await asyncio.sleep(_SEEN_AFTER_S)
     reading = await hands.read()
     raw = await hands.word_at(address)
-    if not hands.does(CLOSE_SENSOR):
+    if not await hands.does(CLOSE_SENSOR):
         return Found(Outcome.WRONG, "its sensor is off still: put it back")
     is_told = OvenFault.SENSOR_OPEN in reading.faults
     moved_k = abs(raw - before) * (await hands.driver()).set_point_step_k
@@ -175,7 +175,7 @@ async def power_on(hands: OvenHands) -> Found:
     """Order a set point, let a person switch the controller off and on, and read what is set then."""
     wanted = await hands.order(await hands.other_set_point())
     await hands.close()
-    if not hands.does(POWER_CYCLE):
+    if not await hands.does(POWER_CYCLE):
         return _CANNOT
     reading = await _once_booted(hands)
     there = reading.target_degc
@@ -224,7 +224,7 @@ async def sign(hands: OvenHands) -> Found:
         evidence = {"exception": err.code}
         settings = (Setting(("low_degc",), 0.0),)
         return Found(Outcome.FOUND, told, evidence, {"negative_is_signed": False}, settings)
-    shown = hands.person.reads(SHOWN_SET_POINT, "degC")
+    shown = await hands.reads(SHOWN_SET_POINT, "degC")
     evidence = {"ordered_degc": _BELOW_ZERO_DEGC, "shown_degc": "nothing" if shown is None else shown}
     if shown is None:
         return Found(Outcome.UNDECIDED, "nobody has read its set point", evidence)

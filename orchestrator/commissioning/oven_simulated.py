@@ -42,7 +42,7 @@ class AtSimulatedOven(StandIn):
         self._do = do
         self._state = state
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Do at the simulated oven what is asked for, or say whether it controls."""
         if question == panel.CONTROLS:
             answer = panel.YES if self._state()["controls"] else panel.NO
@@ -52,7 +52,7 @@ class AtSimulatedOven(StandIn):
         self.tell(f"{question} At the simulated oven: {answer}.")
         return answer
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Read the simulated display."""
         shown: float | None = self._state()[_SHOWS[question]] if question in _SHOWS else None
         self.tell(f"{question} The simulated oven says: {shown} {unit}.")

@@ -67,7 +67,7 @@ def _lines(hands: OvenHands) -> Iterator[dict[str, Any]]:
 
 async def scale(hands: OvenHands) -> Found:
     """Compare the temperature on the wire with that on the display, in each way in which it may be meant."""
-    shown = hands.person.reads(SHOWN, "degC")
+    shown = await hands.reads(SHOWN, "degC")
     evidence: dict[str, Fact] = {"shown_degc": "nothing" if shown is None else shown}
     if shown is None or abs(shown) < 2 * _NEAR_K:
         return Found(Outcome.UNDECIDED, "it needs a display that shows a temperature away from 0 degC", evidence)
@@ -83,7 +83,7 @@ async def scale(hands: OvenHands) -> Found:
             continue
         if abs(found - shown) > _NEAR_K:
             # It may have moved meanwhile.
-            if (again := hands.person.reads(SHOWN, "degC")) is None:
+            if (again := await hands.reads(SHOWN, "degC")) is None:
                 return Found(Outcome.UNDECIDED, "its display was not read once more", evidence)
             shown = again
             found = await _temperature(hands, changes)
@@ -114,7 +114,7 @@ def _meanings(hands: OvenHands) -> Iterator[dict[str, Any]]:
 
 async def set_point(hands: OvenHands) -> Found:
     """Compare the set point on the wire with that on the display, before any is ordered, and see that it is cool."""
-    shown = hands.person.reads(SHOWN_SET_POINT, "degC")
+    shown = await hands.reads(SHOWN_SET_POINT, "degC")
     reading = await hands.read()
     there, temperature = reading.target_degc, reading.temperature_degc
     evidence: dict[str, Fact] = {"shown_degc": "nothing" if shown is None else shown, "on_the_wire_degc": there}
@@ -158,7 +158,7 @@ async def order(hands: OvenHands) -> Found:
     except RefusedByUnit as err:
         told = f"it takes no set point (exception {err.code}): allow writing by communication at its panel"
         return Found(Outcome.WRONG, told, evidence | {"exception": err.code})
-    shown = hands.person.reads(SHOWN_SET_POINT, "degC")
+    shown = await hands.reads(SHOWN_SET_POINT, "degC")
     await asyncio.sleep(_WORKING_S)
     working = (await hands.read()).working_degc
     evidence |= {"shown_degc": "nothing" if shown is None else shown, "working_degc": working}

@@ -7,7 +7,10 @@ from typing import Protocol
 
 
 class Person(Protocol):
-    """Somebody at the instrument. Each answer is theirs; None where they cannot tell."""
+    """Somebody at the instrument. Each answer is theirs; None where they cannot tell.
+
+    What they read or do takes them minutes, in which the instrument is looked after.
+    """
 
     @property
     def name(self) -> str:
@@ -19,24 +22,31 @@ class Person(Protocol):
     def agrees(self, question: str) -> bool:
         """Ask for a yes before something is done."""
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask which of some answers is right; the first is what a voltmeter with a voltage on it says."""
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Ask what a display shows, in a unit."""
 
 
 DONE, CANNOT = "done", "cannot"
 
 
-def does(person: Person, deed: str, undo: str = "") -> bool:
+class Chooses(Protocol):
+    """A person, or hands that look after an instrument while a person is asked."""
+
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Ask which of some answers is right."""
+
+
+async def does(person: Chooses, deed: str, undo: str = "") -> bool:
     """Ask a person to do something and return whether it was done.
 
     Where they do not know, it may have been: they are asked to ``undo`` it.
     """
-    answer = person.chooses(deed, (DONE, CANNOT))
+    answer = await person.chooses(deed, (DONE, CANNOT))
     if answer is None and undo:
-        person.chooses(undo, (DONE, CANNOT))
+        await person.chooses(undo, (DONE, CANNOT))
     return answer == DONE
 
 
@@ -68,13 +78,13 @@ class ReadsForThem(StandIn):
         self._shows_voltage = shows_voltage
         self._ac_mv = ac_mv
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Look at the simulated voltmeter."""
         answer = choices[0] if self._shows_voltage() else choices[1]
         self.tell(f"{question} The simulated meter says: {answer}.")
         return answer
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Read the simulated true-rms meter, which has kept its largest value."""
         shown = self._ac_mv()
         self.tell(f"{question} The simulated meter says: {shown:.4g} {unit}.")

@@ -76,12 +76,13 @@ async def limit(hands: SourceHands) -> Found:
 
 async def reading_time(hands: SourceHands) -> Found:
     """Take the time of readings in a row, the first with whatever zero it takes."""
-    await hands.on(hands.current(TINY * hands.most_a))
+    await hands.on(hands.current(TINY * hands.most_a), hands.reading_s(2 * READINGS))
     loop = asyncio.get_running_loop()
     times = [loop.time()]
-    for _ in range(2 * READINGS):
-        await hands.source.read()
-        times.append(loop.time())
+    async with hands.within():
+        for _ in range(2 * READINGS):
+            await hands.source.read()
+            times.append(loop.time())
     longest_s = max(after - before for before, after in pairwise(times))
     wanted_s = hands.tester.interval_s
     facts: dict[str, Fact] = {"reading_time_s": round(longest_s, 3)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from drivers.errors import NotConfirmed
@@ -22,6 +24,10 @@ WATCH_S = SILENT_S + 30.0
 """The driver's own watch, which switches off what nobody decides about, must not answer that question."""
 AT_REST_V = 0.02
 _REST_READINGS = 2
+_SLOWEST_S = 2.0
+"""A commissioning reads no slower than this, however far apart the readings of a run are: its orders are short."""
+_BESIDE = 2.0
+"""A reading may take as long again as the pause before it."""
 READINGS = 5
 TINY = 0.05
 TOLERANCE = 0.1
@@ -45,7 +51,7 @@ class SourceHands:
         self.person = person
         self.second = second
         self.settings = settings.unit(channel)
-        self.interval_s = settings.interval_s
+        self.interval_s = min(_SLOWEST_S, settings.interval_s)
         # No current, with a limit above any cell: below its voltage the source draws all it can (section 1.2).
         self.at_rest = look(settings)
         self.ohm = ohm
@@ -53,6 +59,8 @@ class SourceHands:
         self.bound = Bound(0.0, ohm, 0.0, most_a)
         self.facts: Mapping[str, Fact] = {}
         self._may_be_on = False
+        # The loop's time at which the time of the present order is over.
+        self._until_s = math.inf
 
     @property
     def most_v(self) -> float:
@@ -63,7 +71,8 @@ class SourceHands:
         """Take what has been found so far: readings are no closer than they take."""
         self.facts = facts
         found_s = facts.get("interval_s")
-        self.interval_s = found_s if isinstance(found_s, float) else self.tester.interval_s
+        wanted_s = found_s if isinstance(found_s, float) else self.tester.interval_s
+        self.interval_s = min(_SLOWEST_S, wanted_s)
 
     def setting(self, name: str, value: Any) -> Setting:  # noqa: ANN401 - a setting of any kind
         """Return a setting of the channel's own unit."""
@@ -78,22 +87,39 @@ class SourceHands:
         """Return the order of a voltage with a limit of its current."""
         return Drive(Held.VOLTAGE, level_v, limit_a, abs(level_v))
 
-    async def on(self, drive: Drive, *, is_looked_at: bool = False) -> None:
+    def reading_s(self, count: int = READINGS) -> float:
+        """Return for how long an output is on that is read so often."""
+        return count * _BESIDE * self.interval_s
+
+    async def on(self, drive: Drive, for_s: float, *, is_looked_at: bool = False) -> None:
         """Prepare an order and switch the output on, if the bound lets it through and nothing has a voltage at rest.
 
-        The resistor of an earlier answer may have given way to a cell since: only where the same question
-        ``is_looked_at`` already is it not looked at again. Raises NotConfirmed, and no current flows.
+        ``for_s`` is how long it is to stand, at most the announced time: once that is over, ``within`` ends whatever
+        waits, and the output goes off. The resistor of an earlier answer may have given way to a cell since: only where
+        the same question ``is_looked_at`` already is it not looked at again. Raises NotConfirmed, and no current flows.
         """
-        self.bound.check_drive(drive, self.bound.longest_s)
+        self.bound.check_drive(drive, for_s)
         if drive != self.at_rest and not is_looked_at and not abs(rest_v := await self.rest_v()) <= AT_REST_V:
             raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
         await self.source.prepare(drive, self.interval_s)
         self._may_be_on = True
-        await self.source.switch_on()
+        self._until_s = asyncio.get_running_loop().time() + self.bound.longest_s
+        async with self.within():
+            await self.source.switch_on()
+
+    @asynccontextmanager
+    async def within(self) -> AsyncIterator[None]:
+        """End what waits with the output on when the announced time is over. Raises NotConfirmed then."""
+        try:
+            async with asyncio.timeout_at(self._until_s if self._may_be_on else None):
+                yield
+        except TimeoutError as err:
+            said = f"it was on for {self.bound.longest_s:g} s, as long as was announced, and is switched off"
+            raise NotConfirmed(f"{self.source.name}: {said}") from err
 
     async def rest_v(self) -> float:
         """Return the voltage at no current, output off behind it. Raises NotConfirmed where none is measured."""
-        await self.on(self.at_rest)
+        await self.on(self.at_rest, self.reading_s(_REST_READINGS))
         last = (await self.read(_REST_READINGS))[-1]
         await self.off()
         if last.voltage_v is None:
@@ -103,14 +129,15 @@ class SourceHands:
     async def read(self, count: int = READINGS) -> list[SourceReading]:
         """Read again and again, as often as a run does."""
         readings = []
-        for _ in range(count):
-            await asyncio.sleep(self.interval_s)
-            readings.append(await self.source.read())
+        async with self.within():
+            for _ in range(count):
+                await asyncio.sleep(self.interval_s)
+                readings.append(await self.source.read())
         return readings
 
     async def measured(self, drive: Drive, *, is_looked_at: bool = False) -> tuple[float, float, SourceReading]:
         """Carry an order out for some readings; return voltage, current and the last reading, output off behind it."""
-        await self.on(drive, is_looked_at=is_looked_at)
+        await self.on(drive, self.reading_s(), is_looked_at=is_looked_at)
         last = (await self.read())[-1]
         await self.off()
         if last.voltage_v is None or last.current_a is None:

@@ -64,11 +64,11 @@ async def open_sense(hands: SourceHands) -> Found:
     rest_v = await hands.rest_v()
     if abs(rest_v) > AT_REST_V:
         return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
-    if not does(hands.person, LEAD_OFF, LEAD_ON):
+    if not await does(hands.person, LEAD_OFF, LEAD_ON):
         return Found(Outcome.UNDECIDED, "no lead was taken off")
     level_v, limit_a = TINY * hands.most_v, _OPEN_SENSE * hands.most_a
     try:
-        await hands.on(hands.voltage(level_v, limit_a), is_looked_at=True)
+        await hands.on(hands.voltage(level_v, limit_a), hands.reading_s(), is_looked_at=True)
         last = (await hands.read())[-1]
         await hands.off()
     except DriverError as err:
@@ -81,7 +81,7 @@ async def open_sense(hands: SourceHands) -> Found:
         stands = abs(shown_v - level_v) > TOLERANCE * level_v
         seen = "rises" if last.at_limit else "stuck" if stands else "not seen"
     await hands.off()
-    if not does(hands.person, LEAD_ON):
+    if not await does(hands.person, LEAD_ON):
         return Found(Outcome.WRONG, "its sense lead is off still: put it back", evidence)
     volts, amperes, _ = await hands.measured(hands.current(TINY * hands.most_a))
     if abs(volts / amperes / hands.ohm - 1) > TOLERANCE:
@@ -98,21 +98,21 @@ async def open_sense(hands: SourceHands) -> Found:
 
 async def off_state(hands: SourceHands) -> Found:
     """Let a person look with an ohmmeter at an output that is off, then at one that was switched off and on."""
-    if not does(hands.person, RESISTOR_OFF, RESISTOR_ON):
+    if not await does(hands.person, RESISTOR_OFF, RESISTOR_ON):
         return Found(Outcome.UNDECIDED, "the resistor was not taken off")
-    off = hands.person.chooses(METER, (OPEN, CONDUCTS, CANNOT))
+    off = await hands.person.chooses(METER, (OPEN, CONDUCTS, CANNOT))
     evidence: dict[str, Fact] = {"off": off or "not said"}
     if off == CONDUCTS:
         told = "an output that is off conducts: it drains a cell; no cell may be connected to it"
         return Found(Outcome.WRONG, told, evidence, {"off_is_open": False})
     await hands.source.close()
-    powered = hands.person.chooses(METER_AFTER_POWER_ON, (OPEN, CONDUCTS, CANNOT))
+    powered = await hands.person.chooses(METER_AFTER_POWER_ON, (OPEN, CONDUCTS, CANNOT))
     evidence["after_power_on"] = powered or "not said"
     await hands.source.open()
     if (await hands.source.read()).output_on:
         hands.may_be_on()
         return Found(Outcome.WRONG, "its output is on once it has power", evidence)
-    if not does(hands.person, RESISTOR_ON):
+    if not await does(hands.person, RESISTOR_ON):
         return Found(Outcome.WRONG, "the resistor is not back: put it back", evidence)
     if off != OPEN or powered not in (OPEN, CONDUCTS):
         return Found(Outcome.UNDECIDED, "nobody has looked with an ohmmeter", evidence)

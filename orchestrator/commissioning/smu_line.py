@@ -124,22 +124,24 @@ def _what(answer: str) -> str:
 
 async def link_loss(hands: SourceHands) -> Found:
     """Drop the connection with the output on, and look at it on a new one."""
-    await hands.on(hands.current(hands.most_a))
+    await hands.on(hands.current(hands.most_a), hands.reading_s() + _AWAY_S)
     await hands.read(2)
-    await hands.source.close()
-    await asyncio.sleep(_AWAY_S)
-    await hands.source.open()
-    stays = (await hands.source.read()).output_on
+    async with hands.within():
+        await hands.source.close()
+        await asyncio.sleep(_AWAY_S)
+        await hands.source.open()
+        stays = (await hands.source.read()).output_on
     told = f"the output {'stays on' if stays else 'goes off'} when the connection breaks"
     return Found(Outcome.FOUND, told, {"output_on_after": stays}, {"output_stays_on": stays})
 
 
 async def silence(hands: SourceHands) -> Found:
     """Say nothing on an open connection with the output on, then look at it."""
-    await hands.on(hands.current(TINY * hands.most_a))
+    await hands.on(hands.current(TINY * hands.most_a), hands.reading_s() + SILENT_S)
     await hands.read(2)
-    await asyncio.sleep(SILENT_S)
-    stays = (await hands.source.read()).output_on
+    async with hands.within():
+        await asyncio.sleep(SILENT_S)
+        stays = (await hands.source.read()).output_on
     told = f"the output {'stays on' if stays else 'goes off'} when nobody speaks for {SILENT_S:g} s"
     facts: dict[str, Fact] = {"output_stays_on_in_silence": stays}
     # A computer that dies closes no connection: both have to switch it off.

@@ -24,13 +24,13 @@ class AtSimulatedMeter(StandIn):
         super().__init__(person)
         self._do = do
 
-    def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Do at the simulated instrument what is asked for."""
         told = [self._do(verb) for verb in _VERBS.get(question, ())]
         answer = CANNOT if not told else DONE if told[-1] == "ok" else told[-1]
         self.tell(f"{question} At the simulated one: {answer}.")
         return answer
 
-    def reads(self, question: str, unit: str) -> float | None:
+    async def reads(self, question: str, unit: str) -> float | None:
         """Read nothing: no number is asked for here."""
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,12 @@ class TesterHands:
         self._identity: TestIdentity | None = None
         self._count = 0
         self._settles_s = _UNKNOWN_LAG_S
+        self._quickest_look_s = math.inf
+
+    @property
+    def look_s(self) -> float:
+        """The round trip of a look, the quickest so far: two requests, the second of which asks for record counts."""
+        return 0.0 if math.isinf(self._quickest_look_s) else self._quickest_look_s
 
     @property
     def most_v(self) -> float:
@@ -98,7 +105,8 @@ class TesterHands:
         self._count += 1
         name = f"commission-{int(self.wall_time())}-{self._count}"
         loaded = await self.tester.load(self.channel, segment, name)
-        self.sent_unix_s = self.wall_time()
+        # A driver looks before it starts.
+        self.sent_unix_s = self.wall_time() + self.look_s
         # Known before the reply is: a start whose reply is lost is stopped too.
         self._identity = TestIdentity(self.channel, status.test_id + 1, name, loaded.end_step)
         self._identity = await self.tester.start(loaded, name)
@@ -156,7 +164,10 @@ class TesterHands:
 
     async def look(self) -> ChannelStatus:
         """Ask for the channel's status."""
-        return (await self.tester.status([self.channel]))[self.channel]
+        asked_s = self.wall_time()
+        status = (await self.tester.status([self.channel]))[self.channel]
+        self._quickest_look_s = min(self._quickest_look_s, max(0.0, self.wall_time() - asked_s))
+        return status
 
     async def watch(
         self, shows: Callable[[ChannelStatus], bool], within_s: float, every_s: float = EVERY_S
