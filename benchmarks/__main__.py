@@ -11,6 +11,7 @@ from functools import partial
 
 from benchmarks import (
     analysis,
+    archive,
     audit,
     backfill,
     channel_hours,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Size], list[Figure]]] = {
     "listeners": listeners.measure,
     "reader": reader.measure,
     "export": export.measure,
+    "archive": archive.measure,
     "door": door.measure,
     "lookers": lookers.measure,
     "feed": feed.measure,

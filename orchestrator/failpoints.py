@@ -32,6 +32,11 @@ FAILPOINTS: Final[dict[str, str]] = {
     "measurement stored": "A whole measurement is committed; the run has not gone on.",
     "reconcile undecided": "After a restart: the tester was asked about a run, and nothing is written.",
     "reconcile decided": "After a restart: what becomes of a run is written.",
+    "archive package written": "A run's package is on the disk under its name; the store has everything as before.",
+    "archive commit open": "The pointer is written and the records are deleted in a transaction that is not committed.",
+    "archive committed": "The records are in the package alone; the store's file is as large as before.",
+    "unarchive commit open": "The records are written back in a transaction that is not committed.",
+    "unarchive committed": "The records are in the store again, and in the package.",
 }
 
 _armed = ""

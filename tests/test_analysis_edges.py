@@ -79,6 +79,16 @@ def test_no_resistance_where_the_voltage_was_moving() -> None:
     assert row.remark.startswith("the voltage before was moving")
 
 
+def test_resistance_between_two_records_states_how_far_it_may_be_off() -> None:
+    """Records 7 and 14 s behind the change tell the resistance after 10 s, and an error that covers the truth."""
+    cell, made = Relaxing(time_s=3.0), Recording()
+    made.step(0.0, every(1.0, 100.0), cell.after(0.0, 0.0), cycle=1)
+    made.step(1e-3, every(7.0, 98.0), cell.after(0.0, 1e-3), cycle=1)
+    (row,) = analysis.step_resistances(made.table())
+    off_ohm = abs((row.resistance_ohm or 0.0) - cell.resistance_ohm(10.0))
+    assert 0.05 < off_ohm < (row.error_ohm or 0.0)
+
+
 def test_no_resistance_across_two_tests() -> None:
     """Between two tests the cell rested, or was elsewhere: the voltage before is not that of the last record."""
     cell, made = Relaxing(), Recording()
@@ -205,6 +215,14 @@ def _steps(durations_s: list[float], last_v: list[float], mode: str = "cc_charge
 def test_end_of_a_step_is_inferred(durations_s: list[float], last_v: list[float], ends: list[str]) -> None:
     """Set times, cutoffs and charges are those that executions share; what was cut differs, and is called so."""
     assert [end.value for end in inferred_ends(_steps(durations_s, last_v)).values()] == ends
+
+
+def test_cutoff_close_to_lithium_is_a_multiple_of_5_mv() -> None:
+    """A half-cell that is discharged once, to 5 mV, is discharged whole; to 7.3 mV it was cut."""
+    for end_v, end in ((0.0052, EndReason.VOLTAGE), (0.0073, EndReason.EXTERNAL)):
+        made = Recording()
+        made.step(-1e-3, every(1.0, 3601.3), ramp(1.0, end_v, 3601.3), cycle=1)
+        assert list(inferred_ends(analysis.step_rows(made.table())).values()) == [end]
 
 
 def test_held_voltage_ends_by_its_current() -> None:

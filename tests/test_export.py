@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -19,12 +20,13 @@ from orchestrator.export.output import Output
 from orchestrator.export.source import RunSource
 from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
+from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.sidecar import read_sidecar
 from orchestrator.tables.table_files import read_table
 from tests.command_line import cellrig, refused
 from tests.export_rig import add_spectrum, exported, made
 from tests.packages import install
-from tests.run_maker import AWAY_S, PROGRAM, RunMaker
+from tests.run_maker import AWAY_S, CUTS_S, PROGRAM, RunMaker
 
 FORMAT = """\
 from orchestrator.export.formats import ExportFormat
@@ -61,7 +63,7 @@ def test_every_format_writes_a_run(store: Store, run_id: str, tmp_path: Path, wr
     name = written_as.name
     done = exported(store, run_id, name, tmp_path / "out")
     assert all(path.exists() for path in done.files)
-    assert done.files[0].name.startswith(run_id)
+    assert done.own[0].name.startswith(run_id)
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert not [path for path in before if path.startswith(".")]
     with pytest.raises(AlreadyThere, match="--force"):
@@ -320,6 +322,29 @@ def long_run(store: Store) -> str:
             (test.last.sequence + 1, 30_000, test.row.id),
         )
     return run_id
+
+
+def test_run_that_grows_meanwhile_is_exported_as_it_was(store: Store, tmp_path: Path) -> None:
+    """Records, steps and tests that come while a run is written are of the next export, in every format."""
+    run_id = made(store, CUTS_S)
+    whole, last = sample_table(store, run_id), store.tests(run_id)[-1]
+    samples, steps = list(store.samples(last.id)), store.steps(last.id)
+    with store.transaction() as connection:
+        for table in ("cycle", "step", "sample"):
+            connection.execute(f"DELETE FROM {table} WHERE test = ?", (last.id,))  # noqa: S608 - names of ours
+        connection.execute("DELETE FROM test WHERE id = ?", (last.id,))
+    stored, source = sample_table(store, run_id), RunSource(store, run_id)
+    assert source.data.tests
+    facts = asdict(last)
+    del facts["id"]
+    store.tick({store.add_test(**facts): samples})
+    store.add_steps(last.id, steps)
+    for written_as in OURS[:6]:
+        with Output(tmp_path / "out") as output:
+            written_as.write(source, output, *written_as.names(source, written_as.ending))
+    for ending in (".csv", ".bdf.csv", ".bdf.parquet"):
+        assert read_table(tmp_path / "out" / f"{run_id}{ending}").equals(stored)
+    assert sample_table(store, run_id).equals(whole)
 
 
 def test_progress_counts_every_record(store: Store, long_run: str) -> None:

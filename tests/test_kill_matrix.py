@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orchestrator.failpoints import FAILPOINTS
 from tests.kill.harness import Outcome, play
-from tests.kill.plan import Plan, full_matrix, plan
+from tests.kill.plan import OF_SERVICES, Plan, full_matrix, plan
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def test_what_web_shows_while_both_processes_are_killed_is_in_the_store_in_the_e
 def test_service_is_killed_at_every_failpoint(outcomes: list[Outcome]) -> None:
     """Each named point was met and was deadly; with the random ones there are at least twenty deaths."""
     kills = sum((Counter(outcome.kills) for outcome in outcomes), Counter[str]())
-    assert set(FAILPOINTS) - set(kills) == set()
+    assert set(OF_SERVICES) - set(kills) == set()
     assert kills.total() >= 20
     assert sum(outcome.findings.records for outcome in outcomes) > 500
 

@@ -18,7 +18,7 @@ from orchestrator.analysis.half_cycle_slices import HalfCycle
 from orchestrator.analysis.impedance import Quantity
 from orchestrator.analysis.kramers_kronig import Steadiness
 from orchestrator.analysis.resistance_history import InterfaceRow
-from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles
+from orchestrator.report.spectra import Drawn, bode, nyquist, resistance_over_cycles, save
 from tests.cell_cycler import lithium_cell
 from tests.spectrum_maker import spectrum_of
 
@@ -69,7 +69,7 @@ def test_nyquist_has_equal_axes_and_the_imaginary_part_upside_down(
 ) -> None:
     """An ohm is as long upwards as sideways, arcs stand upright, and a bar tells the cycles' colours."""
     spectra = cold_and_warm()
-    nyquist(spectra, tmp_path / "n.png", "title")
+    save(nyquist(spectra, "title"), tmp_path / "n.png")
     (axes,) = drawn[0].axes
     (bar,) = axes.child_axes
     assert axes.get_aspect() == 1.0
@@ -93,7 +93,7 @@ def test_words_of_nyquist_stay_inside_and_the_bar_is_as_high_as_the_axes(
     tmp_path: Path, drawn: list[matplotlib.figure.Figure]
 ) -> None:
     """A mark's words lay across the axis, and the bar of colours was as high as the figure."""
-    nyquist([Drawn(1, _arc(400.0)), Drawn(2, _arc(600.0))], tmp_path / "n.png", "title")
+    save(nyquist([Drawn(1, _arc(400.0)), Drawn(2, _arc(600.0))], "title"), tmp_path / "n.png")
     (axes,) = drawn[0].axes
     (bar,) = axes.child_axes
     frame, beside = axes.get_window_extent(), bar.get_window_extent()
@@ -110,7 +110,7 @@ def test_bode_has_modulus_above_phase_over_the_logarithm_of_frequency(
 ) -> None:
     """Both halves share one logarithmic axis; capacitive phase points up."""
     spectra = cold_and_warm()
-    bode(spectra, tmp_path / "b.png", "title")
+    save(bode(spectra, "title"), tmp_path / "b.png")
     upper, lower = drawn[0].axes[:2]
     assert (upper.get_xscale(), upper.get_yscale(), lower.get_yscale()) == ("log", "log", "linear")
     assert numbers(upper.lines[0].get_ydata()) == pytest.approx([abs(z) for z in spectra[0].spectrum.impedance_ohm])
@@ -124,7 +124,7 @@ def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
     tmp_path: Path, drawn: list[matplotlib.figure.Figure]
 ) -> None:
     """First halves stand half a cycle before second ones, and a spectrum without an arc invents no resistance."""
-    resistance_over_cycles(ROWS, HALVES, tmp_path / "r.png", "title")
+    save(resistance_over_cycles(ROWS, HALVES, "title"), tmp_path / "r.png")
     lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
     assert numbers(lines["half-cycle, mean |V| / |I|"].get_xdata())[:4] == [0.5, 1.0, 1.5, 2.0]
     assert numbers(lines["no arc: shorted"].get_xdata()) == [4]
@@ -135,12 +135,12 @@ def test_resistances_stand_at_their_cycles_and_a_short_is_a_cross(
 
 def test_spectra_of_one_cycle_are_told_apart(tmp_path: Path, drawn: list[matplotlib.figure.Figure]) -> None:
     """Two spectra of a cycle have colours by their order, and their resistances stand beside each other."""
-    nyquist([Drawn(3, one.spectrum, one.fit) for one in cold_and_warm()], tmp_path / "n.png", "title")
+    save(nyquist([Drawn(3, one.spectrum, one.fit) for one in cold_and_warm()], "title"), tmp_path / "n.png")
     (axes,) = drawn[0].axes
     (bar,) = axes.child_axes
     assert axes.lines[0].get_color() != axes.lines[2].get_color()
     assert bar.get_ylabel() == "spectrum, in the order measured"
-    resistance_over_cycles([row(3, 49.0, 150.0), row(3, 48.0, None)], (), tmp_path / "r.png", "title")
+    save(resistance_over_cycles([row(3, 49.0, 150.0), row(3, 48.0, None)], (), "title"), tmp_path / "r.png")
     series = next(c for c in drawn[1].axes[0].containers if c.get_label() == "electrolyte and contacts, by EIS")
     assert isinstance(series, ErrorbarContainer)
     assert numbers(series.lines[0].get_xdata()) == [3.0, 3.25]
@@ -150,28 +150,30 @@ def test_spectra_of_one_cycle_are_told_apart(tmp_path: Path, drawn: list[matplot
 def test_any_number_of_points_makes_a_picture_or_a_sentence(points: tuple[complex, ...], tmp_path: Path) -> None:
     """One point, also left of the axis, is drawn; of none the pictures say so, and that of resistances is empty."""
     spectrum = Spectrum(tuple(1e3 / (n + 1) for n in range(len(points))), points, 0.0)
-    resistance_over_cycles([replace(row(0, 1.0, None), electrolyte=None)], (), tmp_path / "r.png", "title")
+    save(resistance_over_cycles([replace(row(0, 1.0, None), electrolyte=None)], (), "title"), tmp_path / "r.png")
     for draw in (nyquist, bode):
         if points:
-            draw([Drawn(0, spectrum)], tmp_path / "one.png", "title")
+            save(draw([Drawn(0, spectrum)], "title"), tmp_path / "one.png")
         else:
             with pytest.raises(ValueError, match="no spectrum to draw"):
-                draw([Drawn(0, spectrum)], tmp_path / "one.png", "title")
+                draw([Drawn(0, spectrum)], "title")
 
 
 def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
     """Nothing of the day or the version gets into a picture."""
     for name in ("a.png", "b.png"):
-        nyquist(cold_and_warm(), tmp_path / name, "title")
+        save(nyquist(cold_and_warm(), "title"), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("draw", [nyquist, bode])
-def test_a_shorted_cell_and_a_single_spectrum_can_be_drawn(draw: Callable[..., None], tmp_path: Path) -> None:
+def test_a_shorted_cell_and_a_single_spectrum_can_be_drawn(
+    draw: Callable[..., matplotlib.figure.Figure], tmp_path: Path
+) -> None:
     """One dot on the axis is a picture too; no spectrum at all is not."""
     metal = spectrum_of(lambda hertz: 3.4 + 0.0j, lead_h=5e-7)
-    draw([Drawn(7, metal, fit_cell(metal))], tmp_path / "metal.png", "title")
+    save(draw([Drawn(7, metal, fit_cell(metal))], "title"), tmp_path / "metal.png")
     assert (tmp_path / "metal.png").stat().st_size > 5000
     with pytest.raises(ValueError, match="no spectrum to draw"):
-        draw([], tmp_path / "none.png", "title")
+        draw([], "title")

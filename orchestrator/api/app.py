@@ -35,7 +35,7 @@ from orchestrator.api.refusals import REFUSALS_PATH, Refusals, into, person_in
 from orchestrator.rack.claims import CommandRefused, NoSuchThing
 from orchestrator.rack.service import Service
 from orchestrator.states import IllegalMove
-from orchestrator.store import StoreError
+from orchestrator.store import RunArchived, StoreError
 from protocols.errors import InputError
 
 API, OPENAPI = browser.API, browser.OPENAPI
@@ -50,6 +50,7 @@ _STATUS: Statuses = (
     (ConnectionFailed, 503),
     (OutcomeUnknown, 503),
     (DriverError, 409),
+    (RunArchived, 409),
     (StoreError, 503),
     (TooManyClients, 503),
 )

@@ -19,6 +19,7 @@ from fastapi.responses import Response
 from orchestrator.api import models, pages
 from orchestrator.api.parameters import OF_RUN, RunId, TheStore
 from orchestrator.store import Store
+from orchestrator.store.archives import refuse_archived
 from orchestrator.store.errors import explained
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class RunColumns:
             while test.id >= last_test:
                 with explained(store.path):
                     page = store.connection.execute(_SQL, (test.id, after)).fetchall()
+                    if not page:
+                        refuse_archived(store.connection, test.id)
                 rows += page
                 await asyncio.sleep(0)
                 if len(page) < _READ_AT_ONCE:

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli import (
     analyse,
+    archive,
     audit,
     cell_files,
     cells,
@@ -29,6 +30,7 @@ from orchestrator.cli import (
     simulate,
     spectra,
     stores,
+    verify,
     watch,
 )
 from orchestrator.cli.examples import examples
@@ -155,6 +157,29 @@ app.command(
         needs=_STORE,
     )
 )(export.export)
+app.command(
+    epilog=examples(
+        "cellrig export R000001 --to crate --store cellrig-simulated.db",
+        "cellrig verify R000001.cellrig.zip",
+        "cellrig verify cellrig-archive/*.zip --json",
+        needs=_STORE,
+    )
+)(verify.verify)
+app.command(
+    epilog=examples(
+        "cellrig archive R000001 --store cellrig-simulated.db",
+        "cellrig archive --older-than 90d --dry-run",
+        "cellrig archive --older-than 90d --to /archive/rig-1",
+        needs=_STORE,
+    )
+)(archive.archive)
+app.command(
+    epilog=examples(
+        "cellrig unarchive R000001 --store cellrig-simulated.db",
+        "cellrig unarchive R000001 --from /archive/rig-1/R000001.cellrig.zip",
+        needs="a store with an archived run",
+    )
+)(archive.unarchive)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(

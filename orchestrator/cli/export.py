@@ -68,7 +68,7 @@ def export(
         Path(out).mkdir(parents=True, exist_ok=True)
     with stopped_by_ctrl_c("stopped; what was not whole is not there"), open_store(store, read_only=True) as opened:
         try:
-            done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=_shown)
+            done = export_runs(opened, run_ids, written_as, folder_or_file, force=force, progress=shown)
         except ExportError as err:
             fail(str(err), FAILED)
     _tell(done, to, json)
@@ -105,7 +105,7 @@ def _list(json: bool) -> None:
     say("\nWrite one: cellrig export RUN --to FORMAT")
 
 
-def _shown(run_id: str) -> Progress:
+def shown(run_id: str) -> Progress:
     """Show how many records are written: a bar on a terminal, tenths of long runs elsewhere, always on stderr."""
     if sys.stderr.isatty():
         return _bar(run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -28,6 +29,14 @@ _DOES = {
     "service": "answers clients",
     "smu": "asks source meters",
 }
+
+
+def fit_on_one_thread() -> None:
+    """Let the sums of fits run on one thread: a spectrum's matrices are small, and threads only wait for each other.
+
+    It is read when numpy is imported, so it must come before.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def need(extra: str) -> None:

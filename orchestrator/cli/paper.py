@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.arguments import Json, Seed
-from orchestrator.cli.extras import need
+from orchestrator.cli.extras import fit_on_one_thread, need
 from orchestrator.cli.output import ProgressView, print_json, print_table, say, stopped_by_ctrl_c
 from orchestrator.cli.report import files_of, tell, write_report
 from orchestrator.cli.tables import Column
@@ -43,6 +43,7 @@ def paper(
     seed makes the same numbers again.
     """
     need("report")
+    fit_on_one_thread()
     from orchestrator.demo import open_demo_store
     from orchestrator.paper.experiments import run_experiments
     from orchestrator.paper.page import GENERATOR, find

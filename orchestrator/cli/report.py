@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
-from orchestrator.cli.extras import need
+from orchestrator.cli.extras import fit_on_one_thread, need
 from orchestrator.cli.output import FAILED, WRONG_USE, fail, print_json
 from orchestrator.cli.pages import check_page, check_pdf, write_page
 from orchestrator.cli.tables import printable
@@ -56,6 +56,7 @@ def report(
     instrument. A run that goes on is reported as far as it is.
     """
     need("report")
+    fit_on_one_thread()
     from orchestrator.cli.analysis_tables import text_tables
     from orchestrator.report.journal_page import NoRoom, style
     from orchestrator.report.run_report import GENERATOR, ReportOrder

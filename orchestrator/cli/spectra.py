@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.arguments import DEFAULT_STORE, EveryColumn, Json, StoreFile
-from orchestrator.cli.extras import need
+from orchestrator.cli.extras import fit_on_one_thread, need
 from orchestrator.cli.output import FAILED, fail, print_json, print_table, say
 from orchestrator.cli.tables import Column, printable
 from orchestrator.clock.local_time import local_time
@@ -51,8 +50,7 @@ def spectra(
     The resistances of the cell and their errors are told, and what they say of its state.
     """
     need("report")
-    # The matrices of a spectrum are small: threads over them only wait for each other. Read when numpy is imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    fit_on_one_thread()
     from orchestrator.report.impedance import draw, impedance_report
     from orchestrator.store import open_store
 

@@ -53,7 +53,7 @@ def _loaded(module: str, function: str) -> Writer:
     def write(source: RunSource, output: Output, *names: str) -> None:
         from importlib import import_module
 
-        getattr(import_module(f"orchestrator.export.{module}"), function)(source, output, *names)
+        getattr(import_module(f"orchestrator.{module}"), function)(source, output, *names)
 
     return write
 
@@ -69,54 +69,69 @@ OURS = (
         "bdf-csv",
         ".bdf.csv",
         "Battery Data Format 1.3.0 as text, with a sidecar; batterydf, navani, ampworks, bds",
-        _loaded("bdf_files", "write_bdf_csv"),
+        _loaded("export.bdf_files", "write_bdf_csv"),
     ),
     ExportFormat(
         "bdf-parquet",
         ".bdf.parquet",
         "Battery Data Format 1.3.0 as Parquet, with a sidecar; polars, pandas, DuckDB; small and exact",
-        _loaded("bdf_files", "write_bdf_parquet"),
+        _loaded("export.bdf_files", "write_bdf_parquet"),
         ("polars", "pyarrow"),
     ),
     ExportFormat(
         "csv",
         ".csv",
         "all columns of cellrig as text; any program",
-        _loaded("plain_files", "write_csv"),
+        _loaded("export.plain_files", "write_csv"),
     ),
     ExportFormat(
         "xlsx",
         ".xlsx",
         "all columns of cellrig as a workbook; Excel, Origin, LibreOffice",
-        _loaded("plain_files", "write_xlsx"),
+        _loaded("export.plain_files", "write_xlsx"),
         ("polars", "xlsxwriter"),
     ),
     ExportFormat(
         "neware-csv",
         "-neware.csv",
         "the columns of the vendor's own export, in mA and mAh; scripts for BTSDA, cellpy (TIOTECH), PyProBE",
-        _loaded("neware_csv", "write_neware_csv"),
+        _loaded("export.neware_csv", "write_neware_csv"),
     ),
     ExportFormat(
         "pyprobe",
         "-pyprobe",
         "a folder for PyProBE: its Parquet, README.yaml, and a record sheet",
-        _loaded("pyprobe", "write_pyprobe"),
+        _loaded("export.pyprobe", "write_pyprobe"),
         ("polars", "pyarrow", "xlsxwriter"),
     ),
     ExportFormat(
         "impedance-csv",
         ".csv",
         "each spectrum as three columns without a header: Hz, Z', Z\" in ohm; impedance.py, ZView",
-        _loaded("spectra_files", "write_impedance_csv"),
+        _loaded("export.spectra_files", "write_impedance_csv"),
         names=_by_spectrum,
     ),
     ExportFormat(
         "chi-txt",
         ".txt",
         "each spectrum as text in the layout of a CHI660E; impedance.py, scripts for CHI",
-        _loaded("spectra_files", "write_chi_text"),
+        _loaded("export.spectra_files", "write_chi_text"),
         names=_by_spectrum,
+    ),
+    # On the floor above, as a format of another package would be: it needs the pictures of reports.
+    ExportFormat(
+        "crate",
+        ".cellrig.zip",
+        "all there is of a run, in a zip that cellrig verify can check: RO-Crate 1.1, Parquet, BattINFO",
+        _loaded("packaging.formats", "write_crate"),
+        ("polars", "pyarrow"),
+    ),
+    ExportFormat(
+        "crate-folder",
+        "-crate",
+        "the same as a folder",
+        _loaded("packaging.formats", "write_crate_folder"),
+        ("polars", "pyarrow"),
     ),
 )
 

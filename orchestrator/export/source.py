@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.clock.iso_time import iso_utc
 from orchestrator.tables.impedance_table import impedance_table
 from orchestrator.tables.run_data import RunData
-from orchestrator.tables.sample_table import BATCH_ROWS, sample_batches
+from orchestrator.tables.sample_table import BATCH_ROWS, batches_of
 from orchestrator.tables.test_clock import gaps_by_clock, starts_by_clock
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class RunSource:
         """
         count = sum(test.last.sequence for test in self.data.tests if test.last is not None)
         done = 0
-        for frame in sample_batches(self.store, self.run_id, rows):
+        for frame in batches_of(self.data, rows):
             yield frame
             done += frame.height
             self.progress(done, max(done, count))

@@ -18,18 +18,18 @@ from protocols.loading import cell_document, parse_cell, parse_recipe, recipe_do
 
 PLATED = tuple(DemoCell(f"{kind}-plating", "li-plating-1.0", f"{kind}-li-li", "") for kind in ("bare", "coated"))
 # A bare cell shorts after some 74 cycles: its spectra are those of the first 60.
-_SPECTRA_CYCLES = ("recipe.steps[2].times=3",)
+_SPECTRA_CYCLES = ("recipe.steps[3].times=3",)
 MEASURED = tuple(
     DemoCell(f"{kind}-spectra", "li-li-eis", f"{kind}-li-li", "", _SPECTRA_CYCLES) for kind in ("bare", "coated")
 )
 LABELS = tuple(cell.label for cell in (*CELLS, *PLATED, *MEASURED))
 # So much of each recipe shows in seconds that everything works; its numbers are no cell's life.
 _QUICK: Mapping[str, tuple[str, ...]] = {
-    "li-li-0.2": ("recipe.steps[1].times=6",),
-    "li-li-0.4": ("recipe.steps[1].times=6",),
-    "lfp-200mA-g": ("recipe.steps[1].times=6",),
-    "li-plating-1.0": ("recipe.steps[1].until.time=1 h",),
-    "li-li-eis": ("recipe.steps[2].times=1", "recipe.steps[2].steps[0].times=2"),
+    "li-li-0.2": ("recipe.steps[2].times=6",),
+    "li-li-0.4": ("recipe.steps[2].times=6",),
+    "lfp-200mA-g": ("recipe.steps[2].times=6",),
+    "li-plating-1.0": ("recipe.steps[2].until.time=1 h",),
+    "li-li-eis": ("recipe.steps[3].times=1", "recipe.steps[3].steps[1].times=2"),
 }
 
 

@@ -1,7 +1,7 @@
 """The paper's numbers that a cycler or a potentiostat can give, each beside ours, with the difference.
 
 The paper's are those that this project was given with its design, and no others: where it has none for what we measure,
-the column is empty and says why. Most of them the models of the simulated cells were fitted to (docs/cell-models.md), so
+the column is empty and says why. The simulated cells were fitted to most of them (docs/cell-models.md), so
 that meeting them shows that the whole way from recipe to number works, not that the model foretells a cell.
 """
 
@@ -26,9 +26,9 @@ NO_NUMBER = "told without a number"
 class Basis(StrEnum):
     """Where our number comes from."""
 
-    FITTED = "the model was fitted to it"
-    SET = "set by the recipe or the cell's file"
-    FOLLOWS = "follows from the model"
+    FITTED = "fitted"
+    SET = "set"
+    FOLLOWS = "follows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _lives(found: Found) -> Iterator[PaperNumber]:
             yield PaperNumber(name, "time to the short", "h", hours, run.summary.hours_to_short, basis, reason)
         for number in (cycle for cycle in (5, run.summary.cycles) if cycle in run.whole_cycles):
             quantity = f"overpotential, cycle {number}"
-            why = NO_NUMBER if number > 5 else NOT_STATED
+            why = f"{NO_NUMBER}: {'steady' if outlived else 'it climbs'}"
             yield PaperNumber(name, quantity, "mV", None, _overpotential_mv(run, number), _O, why)
 
 
@@ -145,7 +145,8 @@ def _full_cells(found: Found) -> Iterator[PaperNumber]:
             volts = polarisation.get(cycle)
             ours_mv = None if volts is None else volts * 1e3
             why = "" if volts is not None else f"; {CUT_SHORT}"
-            yield PaperNumber(name, f"polarisation, cycle {cycle}", "mV", None, ours_mv, _O, f"{NO_NUMBER}{why}")
+            told = f"{NO_NUMBER}: it grows sharply" if label == "bare-lfp" else NOT_STATED
+            yield PaperNumber(name, f"polarisation, cycle {cycle}", "mV", None, ours_mv, _O, f"{told}{why}")
 
 
 def _spectra(found: Found) -> Iterator[PaperNumber]:
@@ -155,7 +156,10 @@ def _spectra(found: Found) -> Iterator[PaperNumber]:
         technique = next((_eis(segment) for segment in data.program.segments if _eis(segment)), None)
         measured = _measured_hz(report)
         yield PaperNumber(name, "lowest frequency", "mHz", _LOW_HZ * 1e3, measured and measured[0] * 1e3, _S)
-        yield PaperNumber(name, "highest frequency", "kHz", _HIGH_HZ / 1e3, measured and measured[1] / 1e3, _S)
+        high_khz = None if measured is None else measured[1] / 1e3
+        grid = "the instrument's grid of frequencies has no point between this and what was asked for"
+        reason = grid if high_khz is not None and high_khz < 0.99 * _HIGH_HZ / 1e3 else ""
+        yield PaperNumber(name, "highest frequency", "kHz", _HIGH_HZ / 1e3, high_khz, _S, reason)
         sigma = next((one for one in report.conductivities if one is not None), None)
         value = None if sigma is None else sigma.value.value * 1e4
         yield PaperNumber(name, "conductivity of the electrolyte", "1e-4 S/cm", _CONDUCTIVITY * 1e4, value, _S)

@@ -20,14 +20,18 @@ from orchestrator.tables.run_data import RunData
 
 GENERATOR = "cellrig paper"
 """The mark of the page's author: a file with it may be replaced by the next one."""
+_BASES = (
+    "The paper's numbers are those that the project was given with its design; '-' is none. Ours is fitted: the model "
+    "was fitted to the paper's; set: by the recipe or the cell's file; follows: from the model alone."
+)
 # What the paper shows beside these, no cycler and no potentiostat can give.
 _NOT_OURS = (
-    "Only what a battery tester or a potentiostat measures is here: pictures of microscopes, spectra of surfaces and other "
-    "characterisation of the paper are not. The cells are simulated: no number of this page is a measurement."
+    "Only what a battery tester or a potentiostat measures is here: micrographs, spectra of surfaces and all else "
+    "of the paper are not. The cells are simulated: no number of this page is a measurement."
 )
 _FITTED = (
-    "The models of the cells were fitted to most of the paper's numbers (docs/cell-models.md says to which). That ours lie "
-    "near them shows that recipes, testers, records and sums give what the cell does, not that the model foretells one."
+    "The models of the cells were fitted to most of the paper's numbers (docs/cell-models.md says to which). That "
+    "ours lie near them shows that recipes, testers, records and sums give what the cell does; it foretells none."
 )
 
 
@@ -67,8 +71,8 @@ def _warnings(runs: PaperRuns) -> Iterator[Block]:
 
 
 def _numbers(numbers: Sequence[PaperNumber]) -> TextTable:
-    heads = ("experiment", "quantity", "the paper", "ours", "difference", "%", "ours comes from", "remark")
-    return table(heads, [_row(number) for number in numbers], range(2, 6), "The paper's numbers are as told to us.")
+    heads = ("experiment", "quantity", "the paper", "ours", "difference", "%", "ours is", "remark")
+    return table(heads, [_row(number) for number in numbers], range(2, 6), _BASES)
 
 
 def _row(number: PaperNumber) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def _row(number: PaperNumber) -> tuple[str, ...]:
         return "-" if value is None else figures(value)
 
     difference = number.difference
-    percent = "-" if difference is None or not number.paper else f"{100 * difference / number.paper:+.1f}"
+    percent = "-" if difference is None or not number.paper else f"{100 * difference / number.paper:+z.1f}"
     paper = (
         f"over {number.paper:g}"
         if number.at_least and number.paper
@@ -84,15 +88,15 @@ def _row(number: PaperNumber) -> tuple[str, ...]:
         if number.paper is None
         else f"{number.paper:g}"
     )
-    less = "-" if difference is None else f"{difference:+.{max(0, 2)}f}"
+    less = "-" if difference is None else f"{difference:+z.2f}"
     quantity = f"{number.quantity} / {number.unit}"
     return (number.experiment, quantity, paper, said(number.ours), less, percent, number.basis.value, number.reason)
 
 
 def _symmetric(store: Store, runs: PaperRuns) -> Iterator[Block]:
     yield Words(
-        "Two Li discs of 10 mm, bare or coated, PEO-LiTFSI between; an hour each way, cutoffs ±0.5 V. The paper: bare cells "
-        "climb and short after about 140 h and 80 h, coated ones are steady for over 600 h and 200 h."
+        "Two Li discs of 10 mm, bare or coated, PEO-LiTFSI between; an hour each way, cutoffs ±0.5 V. The paper: bare "
+        "cells climb and short after about 140 h and 80 h, coated ones are steady for over 600 h and 200 h."
     )
     pictures = []
     for rate, capacity in (("0.2", "0.2"), ("0.4", "0.4")):
@@ -110,8 +114,8 @@ def _plating(store: Store, runs: PaperRuns) -> Iterator[Block]:
 
 def _full(store: Store, runs: PaperRuns) -> Iterator[Block]:
     yield Words(
-        "LFP on a disc of 10 mm against Li, bare or coated, 60 °C, 200 mA/g both ways between 2.8 and 4.0 V. The paper: the "
-        "polarisation of the bare cell grows sharply."
+        "LFP on a disc of 10 mm against Li, bare or coated, 60 °C, 200 mA/g both ways between 2.8 and 4.0 V. The "
+        "paper: the polarisation of the bare cell grows sharply."
     )
     pair = [runs.run_ids[f"{kind}-lfp"] for kind in ("bare", "coated")]
     words = "LFP full cells at 200 mA/g, 60 °C"

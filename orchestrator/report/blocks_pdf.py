@@ -6,11 +6,13 @@ lays it over the page. The same report gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from pypdf import PdfReader, PdfWriter, Transformation
@@ -37,6 +39,8 @@ _FONT, _BOLD, _CHINESE = "cellrig", "cellrig-bold", "STSong-Light"
 # Smaller letters cannot be read in print.
 _WORDS_PT, _TABLE_PT, _LEAST_PT = 8.5, 7.0, 5.5
 _PAD = 3.0
+# So many letters fit on a page even in the narrowest column.
+_MOST_LETTERS = 900
 
 
 def pdf(report: Report) -> bytes:
@@ -54,8 +58,7 @@ def pdf(report: Report) -> bytes:
         for block in chapter.blocks:
             if isinstance(block, Pictures):
                 rows = _pictures(block, numbers, holes)
-                # A title is on the page of what it is the title of.
-                above = [story.pop()] if isinstance(story[-1], _Title) else []
+                above = _taken_above(story)
                 story += [KeepTogether([*above, *rows[0]]), *(KeepTogether(row) for row in rows[1:])]
             else:
                 story += _flowables(block)
@@ -115,6 +118,16 @@ class _Hole(Flowable):  # type: ignore[misc] # reportlab has no types
         """Remember where the picture goes."""
         self.page = self.canv.getPageNumber()
         self.corner = self.canv.absolutePosition(0, 0)
+
+
+def _taken_above(story: list[Flowable]) -> list[Flowable]:
+    """Take a title, with at most a paragraph below it, off the end of the story: it belongs to what follows."""
+    count = next((n for n in (1, 2) if len(story) >= n and isinstance(story[-n], _Title)), 0)
+    if count == 2 and not isinstance(story[-1], Paragraph):
+        count = 0
+    above = story[len(story) - count :]
+    del story[len(story) - count :]
+    return above
 
 
 def _pictures(block: Pictures, numbers: dict[str, int], holes: list[_Hole]) -> list[list[Flowable]]:
@@ -178,14 +191,24 @@ def _text_table(block: TextTable) -> list[Flowable]:
         size_pt -= 0.5
         widths = _column_widths(block, size_pt)
     columns = _fitted(*widths)
-    rows = [_cells(block, block.heads, "head", size_pt), *(_cells(block, row, "cell", size_pt) for row in block.rows)]
+    rows = [
+        _cells(block, block.heads, "head", size_pt),
+        *(_cells(block, row, "cell", size_pt) for row in _in_pieces(block.rows)),
+    ]
     rule = ("LINEBELOW", (0, 0), (-1, 0), 0.8, colors.black)
     made = Table(rows, columns, repeatRows=1, style=[*_GRID, rule], hAlign="LEFT")
-    # A row with a very long text is the only one that may go on on the next page.
-    made._splitInRow = max((len(text) for row in block.rows for text in row), default=0) > 2000  # noqa: SLF001
     note = [Paragraph(_marked(block.note), _style("quiet"))] if block.note else []
     title = [Paragraph(_marked(block.title), _style("head"))] if block.title else []
     return [CondPageBreak(30 * mm), *title, made, *note, Spacer(0, 2 * mm)]
+
+
+def _in_pieces(rows: Sequence[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """Yield rows that fit on a page: one with a very long text is continued in further rows."""
+    for row in rows:
+        pieces = [
+            wrap(text, _MOST_LETTERS, break_on_hyphens=False) if len(text) > _MOST_LETTERS else [text] for text in row
+        ]
+        yield from zip_longest(*pieces, fillvalue="")
 
 
 def _cells(block: TextTable, texts: Sequence[str], style: str, size_pt: float) -> list[Flowable]:

@@ -169,6 +169,20 @@ def width_mm(text: str) -> float:
     return number
 
 
+def make_room(figure: Figure) -> None:
+    """Make a figure higher until its axes have room below its words, three times at most."""
+    for _ in range(3):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
+            warnings.filterwarnings("error", "constrained_layout not applied")
+            try:
+                figure.draw_without_rendering()
+            except UserWarning:
+                figure.set_size_inches(figure.get_figwidth(), 1.5 * figure.get_figheight())
+            else:
+                return
+
+
 class NoRoom(ValueError):
     """The words above a picture leave no room for its axes; the message says what to do."""
 

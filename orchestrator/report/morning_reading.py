@@ -23,7 +23,8 @@ USUAL_S = 86_400.0
 _NEWEST = """
 SELECT max(coalesce((SELECT max(at_unix_s) FROM event), 0.0), (SELECT max(state_unix_s) FROM run),
     coalesce((SELECT max(started_unix_s + coalesce((
-        SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1), 0.0)) FROM test), 0.0))
+        SELECT time_s FROM sample WHERE test = test.id ORDER BY sequence DESC LIMIT 1), (
+        SELECT last_time_s FROM archived_test WHERE archived_test.test = test.id), 0.0)) FROM test), 0.0))
 """
 
 

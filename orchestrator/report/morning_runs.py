@@ -24,6 +24,7 @@ from orchestrator.report.morning import Numbers, OverCycles, RunLine, Trace
 from orchestrator.report.thinning import kept_rows
 from orchestrator.states import EndBasis, RunState
 from orchestrator.store import Mountings, Store
+from orchestrator.store.archives import outline_of
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import column_pages
 from orchestrator.store.step_names import names_of_run
@@ -146,6 +147,12 @@ def _within(data: RunData, window: Window) -> tuple[Numbers, Trace]:
     pieces: list[tuple[tuple[float, float], ...]] = []
     for test in data.tests:
         if test.last is None or test.row.started_unix_s + test.last.time_s < window.since_unix_s:
+            continue
+        if (outline := outline_of(data.store.connection, test.row.id)) is not None:
+            # Its records are in a package: they are not drawn, and count where all of them are within.
+            before_s = max(0.0, window.since_unix_s - test.row.started_unix_s)
+            hours += (test.last.time_s - before_s) / 3600
+            records += 0 if before_s else outline.samples
             continue
         last = test.last.sequence
         first, first_s = _first_since(data.store, test, last, window.since_unix_s - test.row.started_unix_s)

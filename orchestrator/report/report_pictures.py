@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.report.blocks import Picture
 from orchestrator.report.impedance import ImpedanceReport, figures
-from orchestrator.report.journal_page import MOST_RUNS, Page, plain_style
+from orchestrator.report.journal_page import MOST_RUNS, Page, make_room, plain_style
 from orchestrator.report.picture_choices import ChosenCycles, Over
 from orchestrator.report.picture_sheet import NothingToDraw, PictureOrder
 from orchestrator.report.run_pictures import contents, draw_runs
@@ -15,6 +15,8 @@ from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 
 _WIDE, _HIGH, _HALF = Page(174.0, 74.0), Page(174.0), Page(85.0)
+# So many letters of all labels have room above any picture.
+_MANY_LETTERS = 60
 # So many names have room above a picture of a set height.
 _FEW = 4
 _BY_CYCLE = frozenset({Over.CAPACITY, Over.VOLTAGE})
@@ -63,9 +65,21 @@ def picture_of(
         figure, notes = draw_runs(store, run_ids, PictureOrder(over, page, chosen if over in _BY_CYCLE else None))
     except NothingToDraw:
         return None
+    if _has_long_words(store, run_ids):
+        make_room(figure)
     told = [note.partition(_ADVICE)[0] for note in notes]
-    caption = ". ".join(one[:1].upper() + one[1:] for one in (words or _caption(store, run_ids, over), *told))
+    caption = ". ".join(_capital(one) for one in (words or _caption(store, run_ids, over), *told))
     return Picture(f"{name}-{over}", figure, f"{caption}.", contents(store, run_ids, over))
+
+
+def _has_long_words(store: Store, run_ids: Sequence[str]) -> bool:
+    """Return whether the words above a picture might leave its axes no room."""
+    return len(run_ids) > _FEW or sum(len(store.run(run_id).label) for run_id in run_ids) > _MANY_LETTERS
+
+
+def _capital(sentence: str) -> str:
+    """Return a sentence with a capital, unless it begins with a symbol, such as dQ/dV."""
+    return sentence if sentence[1:2].isupper() else sentence[:1].upper() + sentence[1:]
 
 
 def _caption(store: Store, run_ids: Sequence[str], over: Over) -> str:

@@ -56,8 +56,7 @@ _POLICIES: Mapping[ShortPolicy, str] = {
 # These are told in the columns before, or are of use to programs alone.
 _UNTOLD = frozenset({"action", "count", "severity", "short", "time_s", "told_s", "cycle", "direction"})
 # Tables of which a report has more than a few rows are in it by their pictures.
-_DRAWN = frozenset({Part.CYCLES, Part.HALF_CYCLES, Part.HYSTERESIS, Part.RETENTION, Part.RESISTANCES})
-_FULL = frozenset({Part.CYCLES})
+_DRAWN = frozenset({Part.HALF_CYCLES, Part.HYSTERESIS, Part.RETENTION, Part.RESISTANCES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,21 +319,16 @@ def _is_worth_telling(event: EventRow) -> bool:
 
 
 def _numbers(contents: RunContents, texts: AnalysisTexts) -> Iterator[Block]:
-    """Yield the tables of the analysis; those that a picture shows whole are thinned, or left to it."""
-    analysis = contents.analysis
-    has_any = False
-    for part, rows in analysis.tables.items():
-        if not rows or (part in _DRAWN and part not in _FULL):
-            continue
-        if part is Part.CYCLES and not any(_has_value(row) for row in rows):
-            continue
-        has_any = True
-        yield from texts(analysis, part)
-    if impedance := contents.impedance:
-        yield from _spectra(impedance)
-        has_any = True
-    if not has_any:
+    """Yield the tables of the analysis; those that a picture shows whole are left to it."""
+    analysis, impedance = contents.analysis, contents.impedance
+    if not contents.data.steps and impedance is None:
         yield Words("No half-cycle has passed yet: there is no number of the cell.")
+        return
+    for part, rows in analysis.tables.items():
+        if rows and part not in _DRAWN and (part is not Part.CYCLES or any(map(_has_value, rows))):
+            yield from texts(analysis, part)
+    if impedance is not None:
+        yield from _spectra(impedance)
     for remark in analysis.remarks:
         if "--table spectra" not in remark:
             yield Words(remark, is_quiet=True)

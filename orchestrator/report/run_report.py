@@ -40,14 +40,11 @@ def report(store: Store, order: ReportOrder, texts: AnalysisTexts, told: Told = 
     contents = []
     for number, run_id in enumerate(order.run_ids, 1):
         told(f"{run_id}: {number} of {len(order.run_ids)} runs")
-        data = RunData(store, run_id)
-        fitted = impedance_report(store, run_id) if order.has_fits and data.spectra else None
-        contents.append(RunContents(data, analyse(data), fitted))
-    reported = [ReportedRun(summarize(store, one.data.run.run_id), one.analysis) for one in contents]
+        contents.append(contents_of(store, run_id, has_fits=order.has_fits))
     chapters = []
     if len(contents) > 1:
         told("comparison")
-        chapters.append(_comparison(store, contents, reported, order.by))
+        chapters.append(comparison(store, contents, order.by))
     for one in contents:
         chapter = run_chapter(one, texts)
         run_id = one.data.run.run_id
@@ -58,6 +55,12 @@ def report(store: Store, order: ReportOrder, texts: AnalysisTexts, told: Told = 
         chapter.blocks.append(Pictures(tuple(drawn)) if drawn else Words("There are no records to draw."))
         chapters.append(chapter)
     return Report(GENERATOR, _kicker(contents), order.title or _title(contents), tuple(chapters))
+
+
+def contents_of(store: Store, run_id: str, *, has_fits: bool = True) -> RunContents:
+    """Read and analyse a run; its spectra, if they are to be fitted, take half a second each. Raises StoreError."""
+    data = RunData(store, run_id)
+    return RunContents(data, analyse(data), impedance_report(store, run_id) if has_fits and data.spectra else None)
 
 
 def _kicker(contents: Sequence[RunContents]) -> str:
@@ -78,9 +81,10 @@ def _title(contents: Sequence[RunContents]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{len(names)} runs, {names[0]} to {names[-1]}"
 
 
-def _comparison(store: Store, contents: Sequence[RunContents], reported: Sequence[ReportedRun], by: GroupBy) -> Chapter:
+def comparison(store: Store, contents: Sequence[RunContents], by: GroupBy) -> Chapter:
     """Return the chapter that lays runs beside each other."""
     chapter = Chapter("Comparison")
+    reported = [ReportedRun(summarize(store, one.data.run.run_id), one.analysis) for one in contents]
     rows = [_row(run.summary) for run in reported]
     chapter.blocks.append(
         table(("run", "label", "cell", "recipe", "state", "h", "cycles", "ended because"), rows, (5, 6))

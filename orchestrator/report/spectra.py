@@ -114,7 +114,7 @@ def _mark_decades(axes: Axes, pairs: Points) -> None:
     from matplotlib.patheffects import withStroke
 
     top_hz, top = max(pairs, key=lambda pair: -pair[1].imag)
-    apart = 0.06 * axes.get_xlim()[1]
+    apart = 0.09 * axes.get_xlim()[1]
     taken: list[complex] = []
     for decade in range(math.floor(math.log10(pairs[0][0])), math.floor(math.log10(pairs[-1][0])) - 1, -1):
         hertz, point = min(pairs, key=lambda pair: abs(math.log10(pair[0]) - decade))

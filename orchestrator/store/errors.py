@@ -10,6 +10,7 @@
     +-- BackupFailed         no backup was made, or none that may be trusted; the store is as it was
     +-- StoreBusy            another program holds the write lock; the same write may be tried again
     +-- StoreConflict        the same record came with other values; nothing of that transaction was kept
+    +-- RunArchived          the records of the run are in its package; a command brings them back
     +-- WriteFailed          disk full or write error; nothing of that transaction was kept
     |   +-- Damaged          the file itself is broken; a person restores the newest backup and keeps the evidence
     +-- Refused              the values themselves are wrong: unknown run or test, unknown word, not a number
@@ -59,6 +60,10 @@ class StoreBusy(StoreError):
 
 class StoreConflict(StoreError):
     """A record came again with other values; nothing of that transaction was kept."""
+
+
+class RunArchived(StoreError):
+    """The records of a run are in its package, and not in the store; the message has the command for them."""
 
 
 class WriteFailed(StoreError):

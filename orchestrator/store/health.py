@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.states import ENDED
+from orchestrator.store.archives import packages_there
 from orchestrator.store.backup import backups
 from orchestrator.store.companion_files import reserve_path, unfinished_backups
 from orchestrator.store.connection import BUSY_TIMEOUT_S, Access, check_is_store, connect
@@ -84,6 +85,7 @@ def check_store(
             if layout_finding.level is Level.OK:
                 for look in (references, gaps, loose_ends, open_intents, programs, records):
                     findings += look(connection, now_unix_s)
+                findings += packages_there(connection, place)
             if layout_finding.level is not Level.WRONG:
                 findings += _backups(connection, place, known, now_unix_s)
     except Damaged as err:

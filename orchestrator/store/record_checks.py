@@ -59,14 +59,15 @@ def programs(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Find
         yield Finding("programs", Level.OK, f"the programs of {len(rows)} runs are those that were ordered")
 
 
-def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
+def records(connection: sqlite3.Connection, now_unix_s: float, *, only_steps: bool = False) -> Iterator[Finding]:
     """Find records that contradict their steps, the records beside them, or what a tester can send.
 
-    Those of a potentiostat's measurements have no steps, and are not judged.
+    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here.
+    ``only_steps``: only what was computed of them is compared, as where hashes tell of every bit.
     """
     tests = connection.execute(
         "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
-        "WHERE tester_test_id IS NOT NULL ORDER BY id"
+        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) ORDER BY id"
     ).fetchall()
     count = 0
     begun: set[tuple[str, int]] = set()
@@ -82,7 +83,7 @@ def records(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Findi
             what = f"the program of test {test} is not segment {number + 1} of what run {run_id} was ordered"
             yield Finding("records", Level.WRONG, f"{what}; {_RESTORE}")
         begun.add((run_id, number))
-        doubts = list(_doubts(connection, test, segment))
+        doubts = list(_doubts(connection, test, segment, only_steps))
         count += len(doubts)
         for doubt in doubts[:MOST]:
             yield Finding(
@@ -104,7 +105,9 @@ def _is_ordered(ordered_json: str, number: int, segment: CyclingSegment) -> bool
         return True
 
 
-def _doubts(connection: sqlite3.Connection, test: int, segment: CyclingSegment | None) -> Iterator[_Doubt]:
+def _doubts(
+    connection: sqlite3.Connection, test: int, segment: CyclingSegment | None, only_steps: bool
+) -> Iterator[_Doubt]:
     sql = f"SELECT {', '.join(STEP_COLUMNS)} FROM step WHERE test = ? ORDER BY step_count"  # noqa: S608 names of ours
     stored = {row[0]: row for row in connection.execute(sql, (test,))}
     builder = StepBuilder(segment) if segment is not None else None
@@ -112,7 +115,8 @@ def _doubts(connection: sqlite3.Connection, test: int, segment: CyclingSegment |
     done: list[ExecutedStep] = []
     for page in bulk.pages(connection, test, -1, None):
         found = list(page)
-        yield from walk.doubts(found)
+        if not only_steps:
+            yield from walk.doubts(found)
         done = builder.feed(found) if builder is not None else []
         yield from _step_doubts(done, stored)
     if builder is not None:

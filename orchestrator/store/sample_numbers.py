@@ -15,6 +15,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestrator.store.archives import refuse_archived
 from orchestrator.store.samples import column_pages
 
 _ALWAYS = ("sequence", "time_s", "step_time_s", "unix_time_s")
@@ -44,7 +45,8 @@ def number_pages(
 ) -> Iterator[SamplePage]:
     """Return the samples of a test up to sequence number ``last``, in order, in pages of at most ``rows``.
 
-    ``modes`` are the words expected; another one is found too, only more slowly. No cursor is open in between.
+    ``modes`` are the words expected; another one is found too, only more slowly. No cursor is open in between. Raises
+    RunArchived.
     """
     known = tuple(dict.fromkeys(modes))
     cases = "".join(f" WHEN ? THEN {place}" for place in range(len(known)))
@@ -59,6 +61,8 @@ def number_pages(
         found = connection.execute(select, (*known, test, after, last, rows))
         page = np.fromiter(chain.from_iterable(found), np.float64).reshape(-1, width)
         if not len(page):
+            if after < 0 <= last:
+                refuse_archived(connection, test)
             return
         table = np.ascontiguousarray(page.T)
         codes = table[-1].astype(np.int64)

@@ -12,6 +12,7 @@ from typing import Any
 
 from drivers.interfaces import Sample
 from orchestrator.failpoints import failpoint
+from orchestrator.store.archives import Temperatures, outline_of, outlines_of_run, refuse_archived
 from orchestrator.store.errors import StoreConflict
 from orchestrator.store.rows import TickResult
 from orchestrator.store.temperatures import JoinedTemperatures
@@ -31,6 +32,10 @@ PAGE_ROWS = 1000
 
 
 _NO_TEMPERATURE = (None,)
+_TEMPERATURES = (
+    "SELECT count(*), count(temperature_degc), min(temperature_degc), total(temperature_degc), "
+    "max(temperature_degc) FROM sample"
+)
 
 
 def insert(
@@ -79,14 +84,28 @@ def _compare(connection: sqlite3.Connection, test: int, batch: Sequence[Sample])
 
 
 def last(connection: sqlite3.Connection, test: int) -> Sample | None:
-    """Return the sample with the highest sequence number, or None while there is none."""
+    """Return the sample with the highest sequence number, or None while there is none; that of an archived test too."""
     row = connection.execute(f"{SELECT} ORDER BY sequence DESC LIMIT 1", (test,)).fetchone()
-    return None if row is None else sample_of(row)
+    if row is None:
+        outline = outline_of(connection, test)
+        return None if outline is None else outline.last
+    return sample_of(row)
+
+
+def count(connection: sqlite3.Connection, test: int) -> int:
+    """Return how many samples a test has, in the store or archived."""
+    found = int(connection.execute("SELECT count(*) FROM sample WHERE test = ?", (test,)).fetchone()[0])
+    outline = None if found else outline_of(connection, test)
+    return found if outline is None else outline.samples
 
 
 def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | None) -> Iterator[Iterable[Sample]]:
-    """Return the samples with a sequence number above ``after``, in order, in pages."""
+    """Return the samples with a sequence number above ``after``, in order, in pages.
+
+    Of an archived test only the first one and the last one are at hand. Raises RunArchived for others.
+    """
     left = limit
+    is_first = True
     while left is None or left > 0:
         size = PAGE_ROWS if left is None else min(PAGE_ROWS, left)
         rows = connection.execute(
@@ -95,26 +114,58 @@ def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | No
         if rows:
             yield map(sample_of, rows)
             after = rows[-1][0]
+        elif is_first:
+            yield from _of_archived(connection, test, after, limit)
+        is_first = False
         if len(rows) < size:
             return
         left = None if left is None else left - size
 
 
+def _of_archived(
+    connection: sqlite3.Connection, test: int, after: int, limit: int | None
+) -> Iterator[Iterable[Sample]]:
+    """Return the samples above ``after`` of an archived test, if its outline has them. Raises RunArchived."""
+    outline = outline_of(connection, test)
+    if outline is None or outline.first is None or outline.last is None or after >= outline.last.sequence:
+        return
+    if limit == 1 and after < outline.first.sequence:
+        yield [outline.first]
+    elif after == outline.last.sequence - 1:
+        yield [outline.last]
+    else:
+        refuse_archived(connection, test)
+
+
 def last_temperature_degc(connection: sqlite3.Connection, test: int) -> float | None:
     """Return the temperature of the cell's place at a test's last sample; None where nobody measured it."""
     sql = "SELECT temperature_degc FROM sample WHERE test = ? ORDER BY sequence DESC LIMIT 1"
-    (degc,) = connection.execute(sql, (test,)).fetchone() or (None,)
+    row = connection.execute(sql, (test,)).fetchone()
+    if row is None and (outline := outline_of(connection, test)) is not None:
+        return outline.last_temperature_degc
+    (degc,) = row or (None,)
     return None if degc is None else float(degc)
 
 
-def temperatures(connection: sqlite3.Connection, run_id: str) -> tuple[int, int, float | None, float, float | None]:
+def temperatures(connection: sqlite3.Connection, run_id: str) -> Temperatures:
     """Return how many samples a run has, how many with a temperature, the lowest, their sum, and the highest."""
-    sql = (
-        "SELECT count(*), count(temperature_degc), min(temperature_degc), total(temperature_degc), "
-        "max(temperature_degc) FROM sample WHERE test IN (SELECT id FROM test WHERE run_id = ?)"
-    )
-    found: tuple[int, int, float | None, float, float | None] = connection.execute(sql, (run_id,)).fetchone()
+    sql = f"{_TEMPERATURES} WHERE test IN (SELECT id FROM test WHERE run_id = ?)"  # noqa: S608 names of ours
+    found: Temperatures = connection.execute(sql, (run_id,)).fetchone()
+    return found if found[0] else _together([outline.temperatures for outline in outlines_of_run(connection, run_id)])
+
+
+def temperatures_of(connection: sqlite3.Connection, test: int) -> Temperatures:
+    """Return the same of one test."""
+    found: Temperatures = connection.execute(f"{_TEMPERATURES} WHERE test = ?", (test,)).fetchone()
     return found
+
+
+def _together(parts: Sequence[Temperatures]) -> Temperatures:
+    """Return the temperatures of all tests of a run from those of each."""
+    lowest = [part[2] for part in parts if part[2] is not None]
+    highest = [part[4] for part in parts if part[4] is not None]
+    samples, measured = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    return samples, measured, min(lowest, default=None), sum(part[3] for part in parts), max(highest, default=None)
 
 
 def column_pages(
@@ -123,14 +174,17 @@ def column_pages(
     """Return columns of the samples above sequence number ``after`` up to ``last``, in order, in pages of ``rows``.
 
     Each page is a list of columns as ``names`` orders them, the sequence number first; a missing reading is None. No
-    cursor is open in between.
+    cursor is open in between. Raises RunArchived.
     """
     if names[0] != "sequence" or not set(names) <= {*Sample._fields, "temperature_degc"}:
         raise ValueError(f"{', '.join(names)}: columns of a sample, the sequence number first")
     select = f"SELECT {', '.join(names)} FROM sample WHERE test = ? AND sequence > ? AND sequence <= ? "  # noqa: S608 names are checked
+    begin = after
     while page := connection.execute(f"{select}ORDER BY sequence LIMIT ?", (test, after, last, rows)).fetchall():
         after = page[-1][0]
         yield list(zip(*page, strict=True))
+    if after == begin and last > after:
+        refuse_archived(connection, test)
 
 
 def unfinished_steps(connection: sqlite3.Connection, test: int, after: int) -> list[tuple[int, int, int]]:
@@ -152,8 +206,11 @@ def jumps(connection: sqlite3.Connection, test: int) -> list[tuple[float, float,
         "(SELECT min(sequence) FROM sample WHERE test = :test), (SELECT max(sequence) FROM sample WHERE test = :test)"
     )
     sql = f"SELECT count(*), {ends} FROM sample WHERE test = :test"  # noqa: S608 text of ours
-    count, first, last = connection.execute(sql, {"test": test}).fetchone()
-    if not count or count == last - first + 1:
+    there, first, last = connection.execute(sql, {"test": test}).fetchone()
+    if not there:
+        outline = outline_of(connection, test)
+        return [] if outline is None else list(outline.jumps)
+    if there == last - first + 1:
         return []
     sql = (
         "SELECT unix_before, unix_time_s, time_before, sequence - before - 1 FROM (SELECT sequence, unix_time_s, "

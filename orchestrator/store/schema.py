@@ -6,6 +6,7 @@ because a store keeps the words of its day. Tables are STRICT, so that no column
 
 from __future__ import annotations
 
+from orchestrator.store.archive_layout import add_archives
 from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.origin_layout import add_origins
@@ -388,6 +389,7 @@ _LAYOUTS = {
     "0006_one_cycle_number": _one_cycle_number,
     "0007_origins": add_origins,
     "0008_temperatures": _temperatures,
+    "0010_archives": add_archives,
 }
 KNOWN = frozenset(_LAYOUTS)
 for _name, _function in _LAYOUTS.items():

@@ -224,8 +224,9 @@ class Store(Transactional):
                 yield from page
 
     def sample_count(self, test: int) -> int:
-        """Count the samples of a test."""
-        return int(self._query("SELECT count(*) AS n FROM sample WHERE test = ?", test)[0]["n"])
+        """Count the samples of a test, archived ones too."""
+        with explained(self.path):
+            return bulk.count(self._db.conn, test)
 
     def add_steps(self, test: int, steps: Sequence[ExecutedStep]) -> None:
         """Store executed steps of a test; a step that exists already is replaced."""

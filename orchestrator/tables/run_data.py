@@ -132,7 +132,9 @@ class RunData:
     @cached_property
     def steps_by_test(self) -> list[tuple[RunTest, list[RunStep]]]:
         """The tests with their executed steps, in order; a potentiostat's trace is one step."""
-        return list(StepReader(self.store, self.run.run_id).read())
+        # A test that has begun since is of the next reader.
+        mine = {test.row.id for test in self.tests}
+        return [found for found in StepReader(self.store, self.run.run_id).read() if found[0].row.id in mine]
 
     @property
     def steps(self) -> list[RunStep]:

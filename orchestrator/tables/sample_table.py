@@ -33,13 +33,17 @@ def sample_batches(store: Store, run_id: str, rows: int = BATCH_ROWS) -> Iterato
 
     A batch never spans tests. What the run holds is taken when the first batch is asked for. Raises StoreError.
     """
-    data = RunData(store, run_id)
+    return batches_of(RunData(store, run_id), rows)
+
+
+def batches_of(data: RunData, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+    """Yield the sample table of a run whose reader is there: of the steps that it knows, and no more."""
     starts = starts_by_clock(data)
     count = 0
     for test, steps in data.steps_by_test:
         if test.last is not None and steps:
             pages = _Pages(data, test, test.last.sequence, steps, starts[test.row.id], count)
-            with explained(store.path):
+            with explained(data.store.path):
                 yield from pages.frames(rows)
         count += len(steps)
 
