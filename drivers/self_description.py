@@ -5,6 +5,7 @@ A tester without them is told as not asked by the checks before a run (``docs/pr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -35,3 +36,12 @@ class HasCommissioning(Protocol):
     @property
     def commissioned_as(self) -> str:
         """The word behind ``cellrig commission``; empty where there is no such kind."""
+
+
+@runtime_checkable
+class IsSeveral(Protocol):
+    """A tester, or its settings, each of whose channels is an instrument of its own, commissioned by itself."""
+
+    @property
+    def serial_numbers(self) -> Mapping[str, str]:
+        """The serial number of each channel's instrument, empty where it is not known; nothing where it is one."""

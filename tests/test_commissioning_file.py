@@ -76,6 +76,39 @@ def test_bench_file_that_would_be_none_any_more_is_left_alone(tmp_path: Path) ->
     assert path.read_text() == before
 
 
+def test_questions_that_nobody_has_asked_stand_as_open(tmp_path: Path) -> None:
+    """One of three questions leaves two open; each that is asked later adds to what was found, until none is."""
+    path = bench_file(tmp_path)
+    names = ("stop-below-zero", "goto", "ranges")
+    written(path, SETUP, _asked(), NOW_UNIX_S, names)
+    assert load_bench(path).preflight.commissioned["ct4008"].open == ("goto", "ranges")
+    found = Found(Outcome.FOUND, "it leaves a step", {}, {"goto": True})
+    later = [Asked("goto", "Does it?", "That.", found, 1e-3, NOW_UNIX_S, NOW_UNIX_S, "bob")]
+    written(path, SETUP, later, NOW_UNIX_S + 1, names)
+    told = load_bench(path).preflight.commissioned["ct4008"]
+    assert (told.open, told.by, told.versions) == (("ranges",), "ada, bob", "devtype 27")
+    assert dict(told.found) == {"stop_below_zero": "ignored", "goto": True}
+    elsewhere = Setup("ct4008", "ct4008", "21-1-4", 1000.0, 1e-3)
+    written(path, elsewhere, later, NOW_UNIX_S + 2, names)
+    assert load_bench(path).preflight.commissioned["ct4008"].open == ("stop-below-zero", "ranges")
+
+
+def test_each_source_meter_has_a_table_and_a_page_of_its_own(tmp_path: Path) -> None:
+    """The second unit of a tester does not replace the first one in the bench file, nor go on with its answers."""
+    units = "".join(
+        f'[[tester.units]]\nchannel = "smu-{n}"\nmodel = "keithley-2450"\nresource = "TCPIP::h{n}::1::SOCKET"\n'
+        f'serial = "A{n}"\n'
+        for n in (1, 2)
+    )
+    path = bench_file(tmp_path, f'[[tester]]\nkind = "smu"\n{units}')
+    found = Found(Outcome.FOUND, "it answers", {}, {"versions": "x"})
+    for channel in ("smu-1", "smu-2"):
+        setup = Setup("smu", "smu", channel, 1000.0, 1e-3)
+        written(path, setup, _asked(found), NOW_UNIX_S)
+        assert setup.file_part == f"smu-{channel}"
+    assert set(load_bench(path).preflight.commissioned) == {"smu/smu-1", "smu/smu-2"}
+
+
 def test_page_tells_what_was_asked_done_seen_and_concluded() -> None:
     """The page has question, deed, evidence, conclusion, person and firmware, and needs nothing from elsewhere."""
     text = page(SETUP, _asked(), "cellrig 1")

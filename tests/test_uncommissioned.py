@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from drivers.neware.settings import NewareSettings, UnitSettings
+from drivers.smu import SmuSettings
 from orchestrator.bench.preflight import PreflightSettings
-from orchestrator.cli.rack_words import notes
-from orchestrator.preflight.instrument_checks import uncommissioned
+from orchestrator.checks import Outcome
+from orchestrator.preflight.instrument_checks import commissioned_check, uncommissioned
 from orchestrator.rack.preflight import PreflightPlan
 from orchestrator.store import Store
 from tests.api_client import ORDER, answered, client_of
@@ -27,7 +28,7 @@ async def test_service_tells_with_the_order_and_in_its_status(rig: Rig, store: S
         started = await answered(http, "POST", "/runs", 201, ORDER)
         status = await answered(http, "GET", "/status", 200)
     assert COMMAND in started["uncommissioned"][0]
-    assert any(COMMAND in line for line in notes(status))
+    assert COMMAND in status["uncommissioned"][0]
     async with planned(rig, store, plan()) as service, client_of(service) as (http, _):
         assert (await answered(http, "GET", "/status", 200))["uncommissioned"] == []
 
@@ -58,3 +59,35 @@ def test_oven_that_was_never_tried_is_told_with_its_own_command() -> None:
     """An oven is tried without cells, not on a resistor; the sentence has its command, which needs no channel."""
     (told,) = uncommissioned([settings_of(name="oven-60")], PreflightSettings())
     assert told == "oven-60 was never tried without cells here: cellrig commission oven --bench FILE"
+
+
+def _two_meters() -> SmuSettings:
+    described = {"model": "keithley-2450"}
+    units = [
+        described | {"channel": f"smu-{n}", "resource": f"TCPIP::h{n}::5025::SOCKET", "serial": f"A{n}"} for n in (1, 2)
+    ]
+    return SmuSettings.model_validate({"units": units})
+
+
+def test_each_source_meter_is_an_instrument_of_its_own() -> None:
+    """What one unit was found to be says nothing of another: each has a table of its own, and is told by channel."""
+    meters = _two_meters()
+    tried = PreflightSettings.model_validate(
+        {"commissioned": {"smu/smu-1": {"on": "2026-11-28", "by": "ada", "at": "smu-1, x", "versions": "K,2450,A1,1"}}}
+    )
+    (told,) = uncommissioned([meters], tried)
+    assert told == ("smu smu-2 was never tried on a resistor here: cellrig commission smu --channel smu-2 --bench FILE")
+    assert uncommissioned([meters], tried, "smu-1") == []
+    outcomes = [commissioned_check(meters, tried, channel).outcome for channel in ("smu-1", "smu-2")]
+    assert outcomes == [Outcome.PASS, Outcome.WARN]
+    exchanged = meters.model_copy(update={"units": (meters.units[0].model_copy(update={"serial": "B7"}),)})
+    assert "the bench file has serial number B7 there" in commissioned_check(exchanged, tried, "smu-1").sentence
+
+
+def test_older_table_of_all_source_meters_holds_for_the_one_that_was_tried() -> None:
+    """A table under the tester's name counts for the channel that it names, for all where it names none."""
+    meters = _two_meters()
+    for at, never in (("smu-1, a resistor of 1000 ohm", ["smu-2"]), ("", []), ("the left one", [])):
+        older = PreflightSettings.model_validate({"commissioned": {"smu": {"on": "2026-11-28", "by": "ada", "at": at}}})
+        told = uncommissioned([meters], older)
+        assert [sentence.split()[1] for sentence in told] == never

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -214,6 +215,11 @@ class SmuSettings(SteppedSettings):
                     raise ValueError(f"units: {unit.channel} and {seen[key]} have one {key}")
                 seen[key] = unit.channel
         return self
+
+    @property
+    def serial_numbers(self) -> Mapping[str, str]:
+        """The serial number of each unit by its channel, empty where ``idn_pattern`` stands in its place."""
+        return {unit.channel: unit.serial for unit in self.units}
 
     def instruments(self) -> frozenset[str]:
         """Return address and serial number of each unit."""

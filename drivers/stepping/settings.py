@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field, model_validator
@@ -53,6 +54,11 @@ class SteppedSettings(BatteryTesterSettings):
     short_rest_s: float = Field(default=60.0, ge=0)
     records_kept: int = Field(default=200_000, ge=1000)
     accept_unknown_host_loss: bool = False
+
+    @property
+    def serial_numbers(self) -> Mapping[str, str]:
+        """The serial number of each channel's instrument; nothing where the channels are those of one instrument."""
+        return {}
 
     @model_validator(mode="after")
     def _are_in_order(self) -> SteppedSettings:

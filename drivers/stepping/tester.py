@@ -58,6 +58,7 @@ class SteppedTester(HostRecords):
     ) -> None:
         self.name, self.poll_period_s = settings.name, settings.poll_period_s
         self.commissioned_as = settings.commissioned_as
+        self.serial_numbers = settings.serial_numbers
         self.host_loss = settings.host_loss()
         self._settings, self._wall_time = settings, wall_time
         if tuple(sources) != settings.channel_names():

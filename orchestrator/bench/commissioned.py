@@ -8,6 +8,8 @@
     at = "21-1-3, a resistor of 1000 ohm"
     versions = "devtype 27"
     found = {continue_after_stop = false, stop_delay_s = 0.4}
+
+A source meter is an instrument of its own among those of its tester: ``[preflight.commissioned."smu/smu-1"]``.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ Fact = bool | int | float | str
 class CommissionedSettings(TableSettings):
     """One instrument that was commissioned: the day, the person, on what, its versions then, and what was found.
 
-    ``open``: questions that were asked and not answered.
+    ``open``: questions that were not answered, or not asked yet.
     """
 
     on: date
@@ -35,3 +37,18 @@ class CommissionedSettings(TableSettings):
     versions: str = ""
     found: Mapping[str, StrictBool | int | float | str] = Field(default_factory=dict)
     open: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The channel or instrument that was tried, as it stands at the beginning of ``at``."""
+        return place_of(self.at)
+
+
+def commissioned_name(instrument: str, channel: str = "") -> str:
+    """Return the name of a table: that of the instrument, or of one channel that is an instrument of its own."""
+    return f"{instrument}/{channel}" if channel else instrument
+
+
+def place_of(at: str) -> str:
+    """Return the channel or instrument that words such as ``smu-1, a resistor of 1000 ohm`` begin with."""
+    return at.partition(",")[0].strip()

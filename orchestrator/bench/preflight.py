@@ -16,13 +16,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 
 from pydantic import Field
 
 from drivers.table_settings import TableSettings
-from orchestrator.bench.commissioned import CommissionedSettings
+from orchestrator.bench.commissioned import CommissionedSettings, commissioned_name
 from orchestrator.checks import CheckName
 from protocols.plausibility import GROSS_FACTOR
 
@@ -54,6 +54,17 @@ class PreflightSettings(TableSettings):
     calibration_valid_days: int = Field(default=365, ge=1, le=3660)
     second_person_factor: float = Field(default=GROSS_FACTOR, ge=1, le=100)
     watch_s: float = Field(default=0.0, ge=0, le=WATCH_MAX_S)
+
+    def tried(self, name: str, channel: str = "", channels: Collection[str] = ()) -> CommissionedSettings | None:
+        """Return who has tried an instrument, or one ``channel`` of several ``channels`` that are each an instrument.
+
+        What was written of the whole tester counts for the channel that it was tried on; for all where it names none.
+        """
+        own = self.commissioned.get(commissioned_name(name, channel))
+        whole = self.commissioned.get(name)
+        if own is not None or whole is None:
+            return own
+        return None if whole.place in channels and whole.place != channel else whole
 
     def versions_of(self, name: str) -> str | None:
         """Return what an instrument said of itself when it was commissioned, None where nobody has written it."""

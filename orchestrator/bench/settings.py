@@ -12,9 +12,11 @@ from drivers.chi660e.settings import Chi660eSettings
 from drivers.errors import SettingsError
 from drivers.mux.settings import Chi684Settings, RelayMuxSettings
 from drivers.oven.settings import OvenSettings
+from drivers.self_description import IsSeveral
 from drivers.table_settings import TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, BatteryTesterSettings
 from drivers.thermometer.settings import ThermometerSettings
+from orchestrator.bench.commissioned import commissioned_name
 from orchestrator.bench.kinds import DEFAULT_KIND, read_settings
 from orchestrator.bench.mqtt_settings import MqttSettings
 from orchestrator.bench.notice_settings import NoticeSettings
@@ -177,6 +179,8 @@ class BenchSettings(TableSettings):
         there += [self.multiplexer.name] if self.multiplexer is not None else []
         there += [one.name for one in self.oven]
         named += [("commissioned", name) for name in settings.commissioned]
+        several = [one for one in self.with_channels if isinstance(one, IsSeveral)]
+        there += [commissioned_name(one.name, channel) for one in several for channel in one.serial_numbers]
         for setting, name in named:
             if name not in there:
                 known = ", ".join(dict.fromkeys(there))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from orchestrator.cli.answers import UNKNOWN, chosen, number
 from orchestrator.cli.arguments import DEFAULT_STORE, BenchFile, Json, StoreFile, complete_channel
 from orchestrator.cli.client import By, named
 from orchestrator.cli.extras import need
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.commissioning.order import Commission
     from orchestrator.commissioning.progress import Progress
     from orchestrator.commissioning.questions import Asked
+
+Answer = TypeVar("Answer")
 
 
 class Kind(StrEnum):
@@ -57,17 +60,21 @@ class _AtTheTerminal:
             return typer.confirm(question, err=True)
 
     async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
-        """Ask for one of some words."""
-        said = await typed(f"{question} ({', '.join(choices)}, or ? )")
-        return said if said in choices else None
+        """Ask for one of some words until it is one of them."""
+        return await _until_read(f"{question} ({', '.join(choices)} or {UNKNOWN})", lambda said: chosen(said, choices))
 
     async def reads(self, question: str, unit: str) -> float | None:
-        """Ask for a number."""
-        said = await typed(f"{question} ({unit}, or ? )")
+        """Ask for a number until it is one."""
+        return await _until_read(f"{question} ({unit} or {UNKNOWN})", lambda said: number(said, unit))
+
+
+async def _until_read(question: str, read: Callable[[str], Answer]) -> Answer:
+    """Ask until what is typed can be read."""
+    while True:
         try:
-            return float(said)
-        except ValueError:
-            return None
+            return read(await typed(question))
+        except ValueError as err:
+            say(str(err), err=True)
 
 
 @contextmanager
@@ -254,7 +261,7 @@ def _finish(order: Commission, progress: Progress, asked: list[Asked], page: Pat
     from orchestrator.commissioning.running import filed
 
     if page is None and order.path is not None:
-        page = order.path.with_name(f"{order.path.stem}-commissioning-{progress.setup.instrument}.html")
+        page = order.path.with_name(f"{order.path.stem}-commissioning-{progress.setup.file_part}.html")
     written = filed(order, progress, page, f"cellrig {version('cellrig')}", time.time())
     bad = [one for one in asked if one.found.outcome in (Outcome.WRONG, Outcome.UNDECIDED, Outcome.DECLINED)]
     if json:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.errors import SettingsError
+from orchestrator.bench.commissioned import place_of
 from orchestrator.bench.settings import bench_of
 from orchestrator.commissioning.progress import Setup
 from orchestrator.commissioning.questions import Asked, Outcome, Setting
@@ -23,13 +24,15 @@ _MARK = "commissioned "
 _POTENTIOSTAT, _SWITCH, _TESTER, _OVEN = "potentiostat", "multiplexer", "tester", "oven"
 
 
-def written(path: Path, setup: Setup, asked: Sequence[Asked], now_unix_s: float) -> Path:
+def written(path: Path, setup: Setup, asked: Sequence[Asked], now_unix_s: float, questions: Sequence[str] = ()) -> Path:
     """Write the answers into a bench file and return the copy of it as it was.
+
+    ``questions`` are the names of all; those that nobody has asked are written as open.
 
     Raises SettingsError where the file has no such instrument, or would not be a bench any more; it is then untouched.
     """
     before = path.read_text(encoding="utf-8")
-    after = edited(before, setup, asked, now_unix_s)
+    after = edited(before, setup, asked, now_unix_s, questions)
     lost = Counter(_comments(before)) - Counter(_comments(after))
     if lost:
         raise SettingsError(f"{path} is left as it is: these comments would be lost: {'; '.join(lost)}")
@@ -44,7 +47,7 @@ def written(path: Path, setup: Setup, asked: Sequence[Asked], now_unix_s: float)
     return copy
 
 
-def edited(text: str, setup: Setup, asked: Sequence[Asked], now_unix_s: float) -> str:
+def edited(text: str, setup: Setup, asked: Sequence[Asked], now_unix_s: float, questions: Sequence[str] = ()) -> str:
     """Return the text of a bench file with the answers in it. Raises SettingsError without such an instrument."""
     import tomlkit
 
@@ -54,7 +57,7 @@ def edited(text: str, setup: Setup, asked: Sequence[Asked], now_unix_s: float) -
     for one in asked:
         for setting in one.found.settings:
             _set(table, setting, f"{_MARK}{day} by {one.by}: {_in_a_line(one.found.concluded)}")
-    _commission(document, setup, asked, day)
+    _commission(document, setup, asked, day, questions)
     return tomlkit.dumps(document)
 
 
@@ -97,15 +100,30 @@ def _chosen(tables: Any, keys: Mapping[str, Any]) -> Any:  # noqa: ANN401 - as a
     raise SettingsError(f"the bench file has no table with {dict(keys)}")
 
 
-def _commission(document: Any, setup: Setup, asked: Sequence[Asked], day: Any) -> None:  # noqa: ANN401 - as above
+def _commission(
+    document: Any,  # noqa: ANN401 - as above
+    setup: Setup,
+    asked: Sequence[Asked],
+    day: Any,  # noqa: ANN401 - as above
+    questions: Sequence[str],
+) -> None:
     import tomlkit
 
+    if "preflight" not in document:
+        document["preflight"] = tomlkit.table(is_super_table=True)
+    preflight = document["preflight"]
+    if "commissioned" not in preflight:
+        preflight["commissioned"] = tomlkit.table(is_super_table=True)
     facts = {name: value for one in asked for name, value in one.found.facts.items()}
+    before = _before(preflight["commissioned"], setup, str(facts.get("versions", "")))
+    facts = dict(before.get("found", {})) | facts
     # The names of all who took part, the first one first.
-    people = ", ".join(dict.fromkeys(one.by for one in asked))
+    theirs = str(before["by"]).split(", ") if before else []
+    people = ", ".join(dict.fromkeys([*theirs, *(one.by for one in asked)]))
+    versions = str(facts.pop("versions", before.get("versions", "")))
     table = tomlkit.table()
-    values: dict[str, Any] = {"on": day, "by": people, "at": setup.words, "versions": str(facts.pop("versions", ""))}
-    is_open = [one.question for one in asked if one.found.outcome in (Outcome.UNDECIDED, Outcome.DECLINED)]
+    values: dict[str, Any] = {"on": day, "by": people, "at": setup.words, "versions": versions}
+    is_open = _open(asked, before.get("open", ()) if before else questions, questions)
     values |= {"open": is_open} if is_open else {}
     for key, value in values.items():
         table[key] = value
@@ -113,12 +131,23 @@ def _commission(document: Any, setup: Setup, asked: Sequence[Asked], day: Any) -
     for name, value in facts.items():
         found[name] = value
     table["found"] = found
-    if "preflight" not in document:
-        document["preflight"] = tomlkit.table(is_super_table=True)
-    preflight = document["preflight"]
-    if "commissioned" not in preflight:
-        preflight["commissioned"] = tomlkit.table(is_super_table=True)
-    preflight["commissioned"][setup.instrument] = table
+    preflight["commissioned"][setup.key] = table
+
+
+def _before(tables: Any, setup: Setup, versions: str) -> Mapping[str, Any]:  # noqa: ANN401 - as above
+    """Return what was found before of the same instrument at the same place, which one more question adds to."""
+    before = tables.get(setup.key) or tables.get(setup.instrument) or {}
+    is_there = place_of(str(before.get("at", ""))) == place_of(setup.words) and "by" in before
+    is_another = bool(versions) and before.get("versions", "") not in ("", versions)
+    return before if is_there and not is_another else {}
+
+
+def _open(asked: Sequence[Asked], before: Sequence[str], questions: Sequence[str]) -> list[str]:
+    """Return the questions that are not answered, in their order: of those open before, and of those asked."""
+    answers = {one.question: one.found.outcome for one in asked}
+    left = {*before, *answers}
+    undecided = (None, Outcome.UNDECIDED, Outcome.DECLINED)
+    return [name for name in dict.fromkeys([*questions, *answers]) if name in left and answers.get(name) in undecided]
 
 
 def _comments(text: str) -> list[str]:

@@ -118,12 +118,27 @@ class Commission:
         if self.kind == OVEN:
             return self._oven_setup()
         name, at, top_a = self._tried()
+        self._check_alone()
         if not 0 < self.most_a <= top_a:
             raise SettingsError(f"the largest current of {self.channel or name} is {top_a * 1000:g} mA")
         if not 0.01 <= self.most_a * self.ohm <= _MOST_V * 1.001:
             told = f"{self.most_a * 1000:g} mA through {self.ohm:g} ohm are {self.most_a * self.ohm:g} V"
             raise SettingsError(f"{told}; a commissioning uses 0.01 to {_MOST_V:g} V: take another resistor or current")
         return Setup(name, self.kind, at, self.ohm, self.most_a)
+
+    def _check_alone(self) -> None:
+        """Raise SettingsError where another channel may drive what is at the holder: only a service asks both."""
+        bench = self.there
+        cycling = bench.cycling_potentiostat
+        tried = [self.at] if self.kind != CHI660E else [] if cycling is None else cycling.channel_names()
+        for channel in tried:
+            if others := bench.sharing_with(channel):
+                beside = ", ".join(others)
+                raise SettingsError(
+                    f"channel {channel} and channel {beside} are wired to one cell, and a commissioning asks {channel} "
+                    f"alone whether anything is on: take the leads of {beside} off the holder, and their "
+                    "[[shared_cell]] out of the bench file until it is done"
+                )
 
     def _tried(self) -> tuple[str, str, float]:
         """Return the name of the instrument, where the resistor is, and the largest current that it can pass."""
@@ -143,7 +158,7 @@ class Commission:
     def progress(self) -> Progress:
         """Return what an interrupted commissioning of the same has found, else an empty one."""
         setup = self.setup()
-        name = f".commission-{setup.instrument}.json"
+        name = f".commission-{setup.file_part}.json"
         path = None if self.path is None else self.path.with_name(self.path.name + name)
         progress = Progress(path, setup)
         if self.begins_anew:

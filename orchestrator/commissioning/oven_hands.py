@@ -17,7 +17,7 @@ from drivers.oven.wire import Request
 from drivers.temperatures import OvenReading
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import BeyondBound, Bound
-from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.people import Person, does
 from orchestrator.commissioning.questions import Found, Outcome, Question
 
 logger = logging.getLogger(__name__)
@@ -161,9 +161,9 @@ class OvenHands:
                 return None
             await asyncio.sleep(every_s or self.settings.poll_period_s)
 
-    async def does(self, what: str) -> bool:
+    async def does(self, deed: str, undo: str = "") -> bool:
         """Ask a person to do something at the oven; return whether it was done. Raises TooHot."""
-        return await self.chooses(what, (DONE, CANNOT)) == DONE
+        return await does(self, deed, undo)
 
     async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Ask a person which of some answers is right; the oven is read meanwhile. Raises TooHot."""
@@ -213,8 +213,6 @@ class OvenHands:
                 self._has_ordered = False
                 return
 
-
-DONE, CANNOT = "done", "cannot"
 
 Ask = Callable[[OvenHands], Awaitable[Found]]
 

@@ -43,7 +43,10 @@ async def silence(hands: OvenHands) -> Found:
     there = reading.working_degc
     evidence: dict[str, Fact] = {"ordered_degc": wanted, "after_silence_degc": there}
     # Its status may not tell of standby: a person sees it.
-    stops = OvenFault.NOT_CONTROLLING in reading.faults or await hands.chooses(CONTROLS, (YES, NO)) == NO
+    seen = NO if OvenFault.NOT_CONTROLLING in reading.faults else await hands.chooses(CONTROLS, (YES, NO))
+    if seen is None:
+        return Found(Outcome.UNDECIDED, "nobody has seen whether it controls after the silence", evidence)
+    stops = seen == NO
     if stops and abs(there - wanted) <= _NEAR_K:
         if not await hands.does(RUN_AGAIN):
             return Found(Outcome.WRONG, "it stopped when nobody spoke, and is in standby still", evidence)
@@ -146,7 +149,7 @@ async def door(hands: OvenHands) -> Found:
     warm = await hands.watch(lambda seen: (seen.temperature_degc or -999.0) >= target - _SHOWN_K, STEP_S / 2)
     if warm is None or warm.temperature_degc is None:
         return Found(Outcome.UNDECIDED, f"it does not warm up to {target:g} degC")
-    if not await hands.does(OPEN_DOOR):
+    if not await hands.does(OPEN_DOOR, CLOSE_DOOR):
         return Found(Outcome.UNDECIDED, "the door was not opened")
     least = warm.temperature_degc
     until_s = hands.wall_time() + _DOOR_S

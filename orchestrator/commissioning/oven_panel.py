@@ -45,7 +45,9 @@ async def standby(hands: OvenHands) -> Found:
     evidence: dict[str, Fact] = {}
     liars: list[str] = []
     if not await _controls(hands):
-        if await hands.chooses(CONTROLS, (YES, NO)) != YES:
+        if (seen := await hands.chooses(CONTROLS, (YES, NO))) is None:
+            return Found(Outcome.UNDECIDED, "it is said not to control, and nobody has looked at its display")
+        if seen == NO:
             return Found(Outcome.WRONG, "it does not control: let it control, at its panel", {"controls": False})
         liars = await _liars(hands)
         if not liars:
@@ -53,7 +55,7 @@ async def standby(hands: OvenHands) -> Found:
             return Found(Outcome.WRONG, told, {"controls": True})
         evidence["not what the map says"] = ", ".join(liars)
         hands.settings = hands.settings.model_copy(update={"without": (*hands.settings.without, *liars)})
-    if not await hands.does(STAND_BY):
+    if not await hands.does(STAND_BY, RUN_AGAIN):
         told = "standby could not be tried"
         return _with_liars(Found(Outcome.UNDECIDED, told, evidence), hands, liars)
     is_told = not await _controls(hands)
@@ -101,7 +103,7 @@ def _with_liars(found: Found, hands: OvenHands, liars: list[str]) -> Found:
 
 async def manual(hands: OvenHands) -> Found:
     """See that it is told when the controller is in manual."""
-    if not await hands.does(TO_MANUAL):
+    if not await hands.does(TO_MANUAL, TO_AUTOMATIC):
         return _CANNOT
     is_told = not await _controls(hands)
     if not await hands.does(TO_AUTOMATIC):
@@ -130,7 +132,7 @@ async def limits(hands: OvenHands) -> Found:
 
 async def alarm(hands: OvenHands) -> Found:
     """Let a person make the controller's alarm true."""
-    if not await hands.does(SET_ALARM):
+    if not await hands.does(SET_ALARM, UNSET_ALARM):
         return _CANNOT
     await asyncio.sleep(_SEEN_AFTER_S)
     is_told = OvenFault.ALARM in (await hands.read()).faults
@@ -144,7 +146,7 @@ async def sensor_break(hands: OvenHands) -> Found:
     """Let a person open the sensor's wire, and see what is told and whether it heats."""
     address = hands.settings.registers.read["pv"].address
     before = await hands.word_at(address)
-    if not await hands.does(OPEN_SENSOR):
+    if not await hands.does(OPEN_SENSOR, CLOSE_SENSOR):
         return _CANNOT
     await asyncio.sleep(_SEEN_AFTER_S)
     reading = await hands.read()

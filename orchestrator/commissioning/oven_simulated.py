@@ -8,8 +8,7 @@ from typing import Any
 from orchestrator.commissioning import oven_heat as heat
 from orchestrator.commissioning import oven_panel as panel
 from orchestrator.commissioning import oven_talk as talk
-from orchestrator.commissioning.oven_hands import CANNOT, DONE
-from orchestrator.commissioning.people import Person, StandIn
+from orchestrator.commissioning.people import CANNOT, DONE, Person, StandIn
 
 _SHOWS: Mapping[str, str] = {
     talk.SHOWN: "shown_degc",

@@ -83,7 +83,9 @@ async def scale(hands: OvenHands) -> Found:
             continue
         if abs(found - shown) > _NEAR_K:
             # It may have moved meanwhile.
-            shown = await hands.reads(SHOWN, "degC") or 0.0
+            if (again := await hands.reads(SHOWN, "degC")) is None:
+                return Found(Outcome.UNDECIDED, "its display was not read once more", evidence)
+            shown = again
             found = await _temperature(hands, changes)
             evidence[f"{said}, once more"], evidence["then_shown_degc"] = found, shown
         if abs(found - shown) <= 2 * _NEAR_K:

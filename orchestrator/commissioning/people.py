@@ -29,6 +29,27 @@ class Person(Protocol):
         """Ask what a display shows, in a unit."""
 
 
+DONE, CANNOT = "done", "cannot"
+
+
+class Chooses(Protocol):
+    """A person, or hands that look after an instrument while a person is asked."""
+
+    async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
+        """Ask which of some answers is right."""
+
+
+async def does(person: Chooses, deed: str, undo: str = "") -> bool:
+    """Ask a person to do something and return whether it was done.
+
+    Where they do not know, it may have been: they are asked to ``undo`` it.
+    """
+    answer = await person.chooses(deed, (DONE, CANNOT))
+    if answer is None and undo:
+        await person.chooses(undo, (DONE, CANNOT))
+    return answer == DONE
+
+
 class StandIn:
     """A person at a simulated instrument, who still agrees to each question; what is done for them a kind adds."""
 

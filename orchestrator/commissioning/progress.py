@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.bench.commissioned import commissioned_name
 from orchestrator.commissioning.questions import Asked, Found, Outcome, Setting
 from protocols.bounded_file import BadFile, read_bounded
 
 _MOST_BYTES = 4 << 20
 _VERSION = 1
+_EACH_CHANNEL = "smu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,16 @@ class Setup:
     at: str
     ohm: float
     most_a: float
+
+    @property
+    def key(self) -> str:
+        """The name under which it is kept: each source meter is an instrument of its own."""
+        return commissioned_name(self.instrument, self.at if self.kind == _EACH_CHANNEL else "")
+
+    @property
+    def file_part(self) -> str:
+        """The same as a part of the name of a file."""
+        return self.key.replace("/", "-")
 
     @property
     def words(self) -> str:

@@ -82,7 +82,7 @@ def filed(order: Commission, progress: Progress, page_path: Path | None, program
     if page_path is not None:
         page_path.write_text(page(progress.setup, asked, program), encoding="utf-8")
     if order.path is not None and not any(one.found.outcome is Outcome.WRONG for one in asked):
-        copy = bench_file.written(order.path, progress.setup, asked, now_unix_s)
+        copy = bench_file.written(order.path, progress.setup, asked, now_unix_s, question_names(order.kind))
         if set(question_names(order.kind)) <= {one.question for one in asked}:
             progress.done()
     return Filed(copy, page_path)

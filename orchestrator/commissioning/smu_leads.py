@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from drivers.errors import CannotRun, DriverError, NotConfirmed, Refused
 from orchestrator.bench.commissioned import Fact
+from orchestrator.commissioning.people import CANNOT, does
 from orchestrator.commissioning.questions import Found, Outcome
 from orchestrator.commissioning.smu_hands import AT_REST_V, TINY, TOLERANCE, SourceHands
 
@@ -18,8 +19,7 @@ METER = "Does an ohmmeter between HI and LO, the output off, show an open circui
 METER_AFTER_POWER_ON = (
     "Switch the instrument off and on, and wait until it has started. What does the ohmmeter show now?"
 )
-OPEN, CONDUCTS, CANNOT = "open", "conducts", "cannot"
-DONE = "done"
+OPEN, CONDUCTS = "open", "conducts"
 _OF_RANGE = 0.9
 _OFF_BY = 0.05
 _OPEN_SENSE = 2 * TINY
@@ -64,7 +64,7 @@ async def open_sense(hands: SourceHands) -> Found:
     rest_v = await hands.rest_v()
     if abs(rest_v) > AT_REST_V:
         return Found(Outcome.WRONG, f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
-    if await hands.person.chooses(LEAD_OFF, (DONE, CANNOT)) != DONE:
+    if not await does(hands.person, LEAD_OFF, LEAD_ON):
         return Found(Outcome.UNDECIDED, "no lead was taken off")
     level_v, limit_a = TINY * hands.most_v, _OPEN_SENSE * hands.most_a
     try:
@@ -81,7 +81,7 @@ async def open_sense(hands: SourceHands) -> Found:
         stands = abs(shown_v - level_v) > TOLERANCE * level_v
         seen = "rises" if last.at_limit else "stuck" if stands else "not seen"
     await hands.off()
-    if await hands.person.chooses(LEAD_ON, (DONE, CANNOT)) != DONE:
+    if not await does(hands.person, LEAD_ON):
         return Found(Outcome.WRONG, "its sense lead is off still: put it back", evidence)
     volts, amperes, _ = await hands.measured(hands.current(TINY * hands.most_a))
     if abs(volts / amperes / hands.ohm - 1) > TOLERANCE:
@@ -98,7 +98,7 @@ async def open_sense(hands: SourceHands) -> Found:
 
 async def off_state(hands: SourceHands) -> Found:
     """Let a person look with an ohmmeter at an output that is off, then at one that was switched off and on."""
-    if await hands.person.chooses(RESISTOR_OFF, (DONE, CANNOT)) != DONE:
+    if not await does(hands.person, RESISTOR_OFF, RESISTOR_ON):
         return Found(Outcome.UNDECIDED, "the resistor was not taken off")
     off = await hands.person.chooses(METER, (OPEN, CONDUCTS, CANNOT))
     evidence: dict[str, Fact] = {"off": off or "not said"}
@@ -112,8 +112,8 @@ async def off_state(hands: SourceHands) -> Found:
     if (await hands.source.read()).output_on:
         hands.may_be_on()
         return Found(Outcome.WRONG, "its output is on once it has power", evidence)
-    if await hands.person.chooses(RESISTOR_ON, (DONE, CANNOT)) != DONE:
-        return Found(Outcome.UNDECIDED, "the resistor is not back", evidence)
+    if not await does(hands.person, RESISTOR_ON):
+        return Found(Outcome.WRONG, "the resistor is not back: put it back", evidence)
     if off != OPEN or powered not in (OPEN, CONDUCTS):
         return Found(Outcome.UNDECIDED, "nobody has looked with an ohmmeter", evidence)
     facts: dict[str, Fact] = {"off_is_open": True, "power_on_is_open": powered == OPEN}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.commissioning import smu_leads as leads
-from orchestrator.commissioning.people import Person, StandIn
+from orchestrator.commissioning.people import CANNOT, DONE, Person, StandIn
 
 _VERBS: Mapping[str, tuple[str, ...]] = {
     leads.LEAD_OFF: ("open sense lead",),
@@ -27,7 +27,7 @@ class AtSimulatedMeter(StandIn):
     async def chooses(self, question: str, choices: Sequence[str]) -> str | None:
         """Do at the simulated instrument what is asked for."""
         told = [self._do(verb) for verb in _VERBS.get(question, ())]
-        answer = leads.CANNOT if not told else leads.DONE if told[-1] == "ok" else told[-1]
+        answer = CANNOT if not told else DONE if told[-1] == "ok" else told[-1]
         self.tell(f"{question} At the simulated one: {answer}.")
         return answer
 

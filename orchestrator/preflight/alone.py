@@ -42,7 +42,7 @@ def checks_alone(
     reasons += station_problems(program, station_on(bench), channel, attended=True)
     made = [
         *program_checks(request, tester, reasons, bench.usual_bands, settings),
-        *(_by_service(check, tester) for check in instrument_checks(tester, now_unix_s, settings)),
+        *(_by_service(check, tester) for check in instrument_checks(tester, channel, now_unix_s, settings)),
         disk_check(store.absolute().parent, forecast(program).records, 0.0, settings, free),
         *_within(slow_checks(tester, settings, free), SLOW_WITHIN_S),
     ]

@@ -64,12 +64,14 @@ def _host_loss(request: RunRequest, tester: BatteryTester) -> tuple[HostLoss, st
     return loss, tester.name, seen
 
 
-def instrument_checks(tester: BatteryTester, now_unix_s: float, settings: PreflightSettings) -> list[Check]:
-    """Make the checks of an instrument that its settings, and what it has told, answer."""
+def instrument_checks(
+    tester: BatteryTester, channel: str, now_unix_s: float, settings: PreflightSettings
+) -> list[Check]:
+    """Make the checks of the instrument of a channel that its settings, and what it has told, answer."""
     return [
         calibration_check(tester.name, now_unix_s, settings),
         versions_check(tester, settings),
-        commissioned_check(tester, settings),
+        commissioned_check(tester, settings, channel),
     ]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Protocol
 
 from drivers.interfaces import BatteryTester
-from drivers.self_description import HasCommissioning, ReadsFiles, TellsVersions
+from drivers.self_description import HasCommissioning, IsSeveral, ReadsFiles, TellsVersions
+from orchestrator.bench.commissioned import commissioned_name
 from orchestrator.bench.preflight import PreflightSettings
 from orchestrator.checks import Check, CheckName, failed, not_asked, passed, warned
 from orchestrator.store.disk_space import FLOOR_BYTES, existing, free_bytes, megabytes
@@ -50,15 +51,32 @@ class Named(Protocol):
         """Its name in the bench file."""
 
 
-def uncommissioned(instruments: Iterable[Named], settings: PreflightSettings) -> list[str]:
+def uncommissioned(instruments: Iterable[Named], settings: PreflightSettings, channel: str = "") -> list[str]:
     """Return a sentence for each instrument that nobody has tried on a resistor, with the command that does it.
 
-    Empty where nobody wants to be told, as of simulated instruments.
+    ``channel`` is that of a run: of a tester whose channels are each an instrument, the others are none of it. Empty
+    where nobody wants to be told, as of simulated instruments.
     """
     if not settings.warn_uncommissioned:
         return []
-    never = {one.name: one for one in instruments if one.name not in settings.commissioned}
-    return [f"{name} was never tried {_tried_on(one)} here: {_how(one)}" for name, one in never.items()]
+    never: dict[str, str] = {}
+    for one in instruments:
+        several = _several(one)
+        for each in [channel] if channel in several else list(several) or [""]:
+            if settings.tried(one.name, each, several) is None:
+                called = _called(one, each)
+                never[called] = f"{called} was never tried {_tried_on(one)} here: {_how(one, each)}"
+    return list(never.values())
+
+
+def _several(instrument: Named) -> Mapping[str, str]:
+    """Return the serial numbers of the instruments of a tester by channel; nothing where it is one instrument."""
+    return instrument.serial_numbers if isinstance(instrument, IsSeveral) else {}
+
+
+def _called(instrument: Named, channel: str) -> str:
+    """Return the name of an instrument in sentences, with the channel that it is of its tester."""
+    return f"{instrument.name} {channel}" if channel and channel != instrument.name else instrument.name
 
 
 def _tried_on(instrument: Named) -> str:
@@ -66,27 +84,37 @@ def _tried_on(instrument: Named) -> str:
     return "without cells" if is_oven else "on a resistor"
 
 
-def _how(instrument: Named) -> str:
+def _how(instrument: Named, channel: str = "") -> str:
     """Return the command that commissions an instrument; what a person does where there is none."""
     kind = instrument.commissioned_as if isinstance(instrument, HasCommissioning) else ""
     if not kind:
-        by_hand = f"write [preflight.commissioned.{instrument.name}] with on and by"
+        name = f'"{commissioned_name(instrument.name, channel)}"' if channel else instrument.name
+        by_hand = f"write [preflight.commissioned.{name}] with on and by"
         return f"try its signs, limits and stop by hand, then {by_hand} into the bench file"
-    return f"cellrig commission {kind}{' --channel CHANNEL' if kind in _WITH_CHANNEL else ''} --bench FILE"
+    at = f" --channel {channel or 'CHANNEL'}" if kind in _WITH_CHANNEL else ""
+    return f"cellrig commission {kind}{at} --bench FILE"
 
 
-def commissioned_check(instrument: Named, settings: PreflightSettings) -> Check:
-    """Say who has tried an instrument on a resistor before the first cell; warn where nobody has."""
-    name = instrument.name
-    tried = settings.commissioned.get(name)
+def commissioned_check(instrument: Named, settings: PreflightSettings, channel: str = "") -> Check:
+    """Say who has tried the instrument of a channel on a resistor before the first cell; warn where nobody has."""
+    several = _several(instrument)
+    channel = channel if channel in several else ""
+    name = _called(instrument, channel)
+    tried = settings.tried(instrument.name, channel, several)
     if tried is None:
         never = f"nobody has commissioned {name}: its signs, limits and stop were never tried here"
-        todo = f"put a resistor into a holder, then: {_how(instrument)}"
+        todo = f"put a resistor into a holder, then: {_how(instrument, channel)}"
         warn = warned if settings.warn_uncommissioned else not_asked
         return warn(CheckName.COMMISSIONED, never, todo)
-    told = f"{name} was commissioned on {tried.on} by {tried.by}"
+    told = f"{name} was commissioned on {tried.on} by {tried.by}{f', at {tried.place}' if tried.place else ''}"
+    serial = several.get(channel, "")
+    if serial and tried.versions and serial.lower() not in tried.versions.lower():
+        other = f"{told}, as {tried.versions!r}, and the bench file has serial number {serial} there"
+        return warned(CheckName.COMMISSIONED, other, _how(instrument, channel))
     if tried.open:
-        return warned(CheckName.COMMISSIONED, f"{told}, and left open: {', '.join(tried.open)}", _how(instrument))
+        return warned(
+            CheckName.COMMISSIONED, f"{told}, and left open: {', '.join(tried.open)}", _how(instrument, channel)
+        )
     return passed(CheckName.COMMISSIONED, told)
 
 

@@ -116,7 +116,7 @@ def untried(order: Launch) -> list[str]:
     measuring = (bench.potentiostat, bench.multiplexer) if len(program.segments) > len(program.cycling) else ()
     around = [one for one in bench.oven if order.channel in one.places]
     beside = [*(one for one in measuring if one is not None), *around]
-    return uncommissioned([bench.tester_of(order.channel), *beside], bench.checks)
+    return uncommissioned([bench.tester_of(order.channel), *beside], bench.checks, order.channel)
 
 
 def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:

@@ -133,7 +133,7 @@ class Preflight:
         tester = self._rack.supervisor_of(run.request.channel).tester
         measures = station is not None and len(run.request.program.segments) > len(run.request.program.cycling)
         beside = [*(station.instruments if station and measures else ()), *ovens.settings_of(run.request.channel)]
-        return uncommissioned([tester, *beside], self._plan.settings)
+        return uncommissioned([tester, *beside], self._plan.settings, run.request.channel)
 
     # At the order
 
@@ -314,7 +314,7 @@ class Preflight:
             backup = backup_check(backup_unix_s or None, others_unix_s(), settings)
         own_rows = forecast(request.program).records
         return [
-            *instrument_checks(tester, others_unix_s(), settings),
+            *instrument_checks(tester, request.channel, others_unix_s(), settings),
             disk_check(store.path.parent, own_rows, other_rows, settings, self._plan.free),
             backup,
             clock_check(self._plan.is_clock_synchronised(), self._rack.supervisor_of(request.channel).clock.finding),
