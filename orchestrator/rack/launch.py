@@ -141,9 +141,16 @@ async def _on_bench(
         instance.write_owner("")
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
-        with open_store(store) as opened:
-            await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
-        admitted, word = _admitted(store, request, order.terms)
+        try:
+            with open_store(store) as opened:
+                await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
+            admitted, word = _admitted(store, request, order.terms)
+        except CannotRun:
+            # Who has settled a run of a dead process is the last that knows of the oven which that one has heated.
+            async with ovens_on(bench) as around:
+                with open_store(store) as opened:
+                    await Ovens(around, opened, [Supervisor(opened, tester)]).leave()
+            raise
         ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))

@@ -109,6 +109,18 @@ class OvenOrders:
             if self._ordered_degc not in {None, self._settings.safe_degc} and not self.undecided():
                 await self.order_safe("no run wants a temperature any more")
 
+    def left_hot(self) -> str:
+        """Say that the oven stays at its set point for runs that a dead process has left; empty where it does not."""
+        reading, left = self._sight.reading, self.undecided()
+        if reading is None or not left or self._is_set(self._settings.safe_degc):
+            return ""
+        runs = ", ".join(f"{run_id} on {channel}" for run_id, channel in left)
+        return (
+            f"{self._name} stays set to {reading.target_degc:g} degC: {runs}, of an earlier process, is not recovered "
+            "yet; 'cellrig serve', or 'cellrig run --bench' on that channel, asks what became of it and sets the oven "
+            "back"
+        )
+
     def _ordered_before(self) -> float | None:
         """Return what a process before this one has ordered, and died, if it is still set; read once."""
         if self._has_looked_back or self._sight.reading is None:
