@@ -61,7 +61,7 @@ async def test_refused_run_beside_a_dead_one_sets_its_oven_back(
     monkeypatch.setattr(launch, "ovens_on", ovens_on)
     order = launch.Launch(parse_recipe(RECIPE), load_cell("coated-li-li"), _PLACE, bench, by="ada")
     with pytest.raises(CannotRun, match="cell"):
-        await launch._on_bench(order, bench, launch.requested(order), path, lambda _: None)
+        await launch.on_bench(order, bench, launch.requested(order), path, lambda _: None)
     assert rig.oven.target_degc == 25.0
     with open_store(path, read_only=True) as store:
         assert store.run(run_id).state in {RunState.STOPPED, RunState.FAILED}

@@ -128,13 +128,14 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     if isinstance(order.bench, BenchSettings):
         if reasons := refusals(checks_alone(request, order.bench, store, time.time())):
             raise CannotRun("\n".join(reasons))
-        return run_by(order.bench.clock, ended_in_order(_on_bench(order, order.bench, request, store, listener)))
+        return run_by(order.bench.clock, ended_in_order(on_bench(order, order.bench, request, store, listener)))
     return run_virtual(_on_rack(order.bench, request, store, listener, order.by))
 
 
-async def _on_bench(
+async def on_bench(
     order: Launch, bench: BenchSettings, request: RunRequest, store: Path, listener: Listener
 ) -> RunUpdate:
+    """Run a checked order on the instruments of a bench, for ``launch``. Raises CannotRun and AlreadyOwned."""
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))

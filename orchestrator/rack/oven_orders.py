@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
 from math import inf
 
 from drivers.errors import CannotRun, ConnectionFailed, DriverError
 from drivers.oven.settings import AfterRuns, OvenSettings
 from drivers.temperatures import Oven
 from orchestrator.events import EventKind
-from orchestrator.rack.oven_events import OvenEvents
+from orchestrator.rack.oven_events import Inside, OvenEvents
 from orchestrator.rack.oven_sight import OvenSight
-from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -21,9 +19,6 @@ from protocols.program import Program
 from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
-
-Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
-"""Gives the runs on the channels that are inside an oven, each with its supervisor."""
 
 # Newest first; all ovens of a rack are among them.
 _SET_BEFORE = "SELECT data_json, at_unix_s FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
@@ -49,7 +44,7 @@ class OvenOrders:
         self._sight = sight
         self._store = store
         self._inside = inside
-        self._events = OvenEvents(settings.name, store)
+        self._events = OvenEvents(settings.name, store, inside)
         self._ordered_degc: float | None = None
         self._has_looked_back = False
 
