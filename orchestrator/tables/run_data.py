@@ -39,12 +39,16 @@ _AROUND = (
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpectrum:
-    """A stored spectrum, its test, its begin, and the cycle of the half-cycle before it (``protocols.half_cycles``)."""
+    """A stored spectrum, its test, its begin, and the cycle of the half-cycle before it (``protocols.half_cycles``).
+
+    ``temperature_degc`` is that of the cell's place meanwhile; None where nobody measured it.
+    """
 
     test: int
     cycle: int
     started_unix_s: float
     spectrum: Spectrum
+    temperature_degc: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | N
     frequency_hz = tuple(point.frequency_hz for point in points)
     impedance_ohm = tuple(complex(point.z_real_ohm, point.z_imag_ohm) for point in points)
     bias_v = nan if row.bias_v is None else row.bias_v
-    return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, Spectrum(frequency_hz, impedance_ohm, bias_v))
+    spectrum = Spectrum(frequency_hz, impedance_ohm, bias_v)
+    return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, spectrum, row.temperature_degc)
 
 
 @dataclass(frozen=True, slots=True)
