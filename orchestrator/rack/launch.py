@@ -139,7 +139,7 @@ async def on_bench(
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
-        instance.write_owner("")
+        instance.write_owner("", command="cellrig run --bench")
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
         try:
