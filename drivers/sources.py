@@ -82,7 +82,10 @@ class Source(Protocol):
         """Change level and limit with the output on, within the prepared function and ranges; read both back."""
 
     async def switch_off(self) -> None:
-        """Switch the output off with the cell disconnected (high impedance), and confirm it. Raises NotConfirmed."""
+        """Switch the output off with the cell disconnected (high impedance), and confirm it.
+
+        Raises NotConfirmed with a sentence that names the source and says that its output was not seen off, and why.
+        """
 
     async def read(self) -> SourceReading:
         """Measure."""

@@ -56,6 +56,15 @@ def test_wrong_setting_is_told_with_its_place(tmp_path: Path, old: str, new: str
         load_bench(write(tmp_path, EXAMPLE.replace(old, new)))
 
 
+def test_misplaced_key_is_one_line(tmp_path: Path) -> None:
+    """The table in which it stands is left out of its list; that the list is then too short is no second mistake."""
+    text = EXAMPLE.replace("devid = 21", "devid = 21\naccept_unknown_host_loss = true")
+    with pytest.raises(SettingsError) as told:
+        load_bench(write(tmp_path, text))
+    (line,) = str(told.value).splitlines()
+    assert "units.0" in line
+
+
 def test_missing_file_is_told(tmp_path: Path) -> None:
     """The path is in the sentence."""
     with pytest.raises(SettingsError, match=r"nowhere\.toml"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from orchestrator.bench.simulated import rack_with
+from orchestrator.cli.spectra import print_spectra
 from orchestrator.events import EventKind, RunUpdate, Told
 from orchestrator.events.run_words import SOAKING
 from orchestrator.rack.launch import Launch, launch
+from orchestrator.report.impedance import impedance_report
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
 from orchestrator.store import Store, open_store
@@ -73,7 +76,7 @@ def test_paper_recipe_soaks_cycles_and_has_its_temperature_in_every_sample(tmp_p
 
 @pytest.mark.rig(cells={CHANNEL: CELL})
 async def test_recipe_of_two_temperatures_soaks_between_them_and_each_spectrum_has_its_own(
-    station_rig: StationRig, store: Store
+    station_rig: StationRig, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The oven cools down between two segments with the cell at rest; samples and spectra say where they were."""
     wanted_degc = [60.0, 60.0, 60.0, 45.0, 45.0]
@@ -92,6 +95,12 @@ async def test_recipe_of_two_temperatures_soaks_between_them_and_each_spectrum_h
         assert all(one is not None and abs(one - degc) < 0.6 for one in found), (test.segment, found)
     assert [row.temperature_degc for row in store.measurements(run.run_id)] == pytest.approx([60.0, 45.0], abs=0.6)
     assert all(len(store.spectrum(row.test)) > 20 for row in store.measurements(run.run_id))
+    report = impedance_report(store, run.run_id)
+    assert [one["temperature_degc"] for one in report.as_dict()["spectra"]] == pytest.approx([60.0, 45.0], abs=0.6)
+    print_spectra(report)
+    told = capsys.readouterr().out
+    assert "place degC" in told
+    assert re.search(r" (59|60)\.\d +.*\n.* 4[45]\.\d ", told)
 
 
 _DEGC = "SELECT temperature_degc FROM sample WHERE test = ?"

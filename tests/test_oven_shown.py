@@ -157,6 +157,26 @@ async def test_show_says_how_many_records_have_no_temperature(
     assert f"{'':19}without a temperature: {len(degc) - len(there)} of {len(degc)} samples\n" in shown
 
 
+async def test_oven_that_is_gone_is_told_at_the_terminal_and_with_the_runs_inside(
+    rig: Rig, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``cellrig run --bench`` says it at once, and ``show`` lists it with the run inside, and not with one outside."""
+    async with warm_rack(rig, store) as rack:
+        outside = rack.service.submit(warm(OUTSIDE, None), "ada")
+        run = await running(rack, warm(cycles=20))
+        rack.service.bus.subscribe(ProgressView())
+        rack.driver_rig.line.wire.spoil(Fault(Spoil.SILENT, times=None))
+        await asyncio.sleep(60.0)
+        rack.driver_rig.line.wire.mend()
+        await asyncio.sleep(60.0)
+    words = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines() if OVEN in line]
+    assert [f"{OVEN} does not answer" in words[0], f"{OVEN} answers again" in words[-1]] == [True, True]
+    inside, beside = (details(store, it.run_id, 0)["events"] for it in (run, outside))
+    told = [event["kind"] for event in inside if event["kind"].startswith("oven")]
+    assert told == ["oven set", "oven does not answer", "oven back"]
+    assert not [event for event in beside if event["kind"].startswith("oven")]
+
+
 async def test_first_word_of_a_soak_is_a_temperature(rig: Rig, store: Store) -> None:
     """A run that begins while the first reading is on its way waits for it, and does not say that there is none."""
     there = OvenRig(places=[CHANNEL])

@@ -103,6 +103,21 @@ def test_axes_fit_all_data_and_a_spike_that_stretches_them_is_told(store: Store)
     assert "above 0.3 V" in notes[0]
 
 
+def test_temperature_of_the_place_is_a_panel_below_and_its_extremes_stay(store: Store) -> None:
+    """A minute of an open oven stays in the picture, and a run without a thermometer says that it has none."""
+    data = made_run(store)
+    without = draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME, temperature=True))[1]
+    assert without == [f"{data.run.run_id} has no temperature in any of its samples"]
+    with store.transaction() as connection:
+        connection.execute("UPDATE sample SET temperature_degc = CASE sequence WHEN 201 THEN 48.5 ELSE 60.0 END")
+    figure, notes = draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME, temperature=True))
+    assert notes == []
+    _, lower, lowest = figure.axes
+    assert (lower.get_xlabel(), lowest.get_xlabel()) == ("", "time / h")
+    assert np.nanmin(np.asarray(lowest.lines[0].get_ydata())) == 48.5
+    assert len(draw_runs(store, [data.run.run_id], PictureOrder(Over.TIME))[0].axes) == 2
+
+
 def test_regular_peaks_are_no_spikes() -> None:
     """The end of each stripping of a Li/Cu cell reaches a volt: an axis that shows it is as it should be."""
     volts = np.where(np.arange(1000) % 100 == 99, 1.0, -0.05) + np.linspace(0, 1e-3, 1000)

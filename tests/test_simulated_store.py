@@ -16,6 +16,7 @@ from orchestrator.report.figures import Trace, marked
 from orchestrator.store import CannotOpen, Store, open_store
 from protocols.changes import changed, parse_change
 from protocols.loading import cell_document, load_cell, parse_cell, shipped_cells
+from tests.bench_files import bench_file
 from tests.command_line import cellrig, cellrig_process, refused
 from tests.storing import PROGRAM, add_run
 from tests.two_cycles import RECIPE
@@ -32,6 +33,23 @@ def test_simulated_run_goes_into_a_store_of_its_own(tmp_path: Path, monkeypatch:
     assert f"look with: cellrig show R000001 --store {tmp_path / 'lab-simulated.sqlite'}" in ran.stdout
     assert not (tmp_path / "lab.sqlite").exists()
     refused(cellrig("runs"), 1, "Simulated runs are in another store: --store", "lab-simulated.sqlite")
+
+
+def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one by ``--simulate``: never beside real runs, whether a store is named or not."""
+    bench = bench_file(tmp_path)
+    bench.write_text("simulated = true\n" + bench.read_text("utf-8"), encoding="utf-8")
+    there = ("run", "li-li-0.2", "--cell", "coated-li-li", "--channel", "21-1-3", "--by", "ada", "--bench", bench)
+    with open_store(tmp_path / "real.db") as store:
+        add_run(store)
+        store.connection.execute("UPDATE run SET simulated = 0")
+    refused(cellrig(*there, "--store", tmp_path / "real.db"), 1, "a simulated run does not go there", "real-simulated")
+    monkeypatch.setenv("CELLRIG_STORE", str(tmp_path / "lab.sqlite"))
+    refused(cellrig(*there), 3, "BTS")
+    assert (tmp_path / "lab-simulated.sqlite.lock").exists()
+    assert not (tmp_path / "lab.sqlite.lock").exists()
 
 
 def test_run_says_that_the_simulated_cell_has_another_size(tmp_path: Path) -> None:

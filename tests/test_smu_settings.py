@@ -112,7 +112,7 @@ def test_a_held_current_is_refused_unless_somebody_stays() -> None:
     program = short_program(1e-4, VoltageBand(-0.5, 0.5))
     settings = SmuSettings.model_validate({"units": [UNIT]})
     (found,) = settings.problems("smu-1", program)
-    assert "accept_unknown_host_loss" in found
+    assert "accept_unknown_host_loss = true under its [[tester]]" in found
     assert (
         SmuSettings.model_validate({"units": [UNIT], "accept_unknown_host_loss": True}).problems("smu-1", program) == []
     )

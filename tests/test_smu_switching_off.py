@@ -60,7 +60,7 @@ async def test_a_stop_grows_in_force_and_is_told_when_nothing_helps() -> None:
     async with discharging(peer) as source:
         peer.obeys = False
         peer.wrong[":OUTP"] = "1"
-        with pytest.raises(NotConfirmed, match="cannot be seen off"):
+        with pytest.raises(NotConfirmed, match="was not seen off"):
             await source.switch_off()
         lines = [line for line in peer.said if "OUTP OFF" in line or "RST" in line]
         assert lines == [":OUTP OFF;:OUTP?", ":ABOR;:OUTP OFF;:OUTP?", "*RST;:OUTP:SMOD HIMP;:OUTP?"]

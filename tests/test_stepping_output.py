@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -41,6 +42,22 @@ async def test_stop_that_is_not_seen_off_is_not_confirmed() -> None:
         await rig.tester.stop(identity)
         assert (await rig.status()).state is ChannelState.STOPPED
         assert not rig.source.is_on
+
+
+async def test_run_whose_source_is_pulled_says_why_once_and_when_its_output_was_seen_off(store: Store) -> None:
+    """The lost connection is the cause; the sentence has nothing twice, and is not untrue when the output is off."""
+    async with open_stepped_rig(interval_s=2.0, decision_timeout_s=10.0) as rig:
+        request = RunRequest(li_li_program(cycles=2, half_cycle_s=600.0), SOURCE, SOURCE)
+        async with running(Service(store, [rig.tester])) as service:
+            run = service.submit(request, "ada")
+            await asyncio.sleep(900.0)
+            rig.source.wire.next = {"read": broken(20), "off": unconfirmed(9)}
+            await until(run, RunState.UNKNOWN)
+            told = "the plug is out; the plug is out; take its leads off; but the stop is not confirmed"
+            assert run.reason == f"step 4 (constant_current charge): {told}"
+            await until(run, RunState.TRIPPED)
+            assert not rig.source.is_on
+            assert re.search("its stop, not confirmed at first, is since .*:", run.reason)
 
 
 async def test_output_goes_off_however_often_its_task_is_cancelled() -> None:

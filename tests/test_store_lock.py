@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.client.errors import NoAnswer
+from orchestrator.client.service_client import ServiceClient
 from orchestrator.rack.lock import AlreadyOwned, Instance, lock_path, owner_of, owner_that_died, owning, public_address
 from orchestrator.store import CannotOpen, open_store
 
@@ -257,3 +259,24 @@ async def test_people_are_told_the_public_address_of_what_commands_ask(store_pat
         instance.write_owner("http://127.0.0.1:41234", "http://rig.lab.example:8765")
         assert public_address(store_path, "http://127.0.0.1:41234") == "http://rig.lab.example:8765"
         assert public_address(store_path, "http://127.0.0.1:5") == "http://127.0.0.1:5"
+
+
+async def test_owner_that_is_no_service_is_told_as_what_it_is(store_path: Path) -> None:
+    """Beside ``cellrig run --bench`` nobody is sent to a service, nor told that nothing is watched (fault E08)."""
+    async with owning(store_path) as instance:
+        for command, words in (
+            ("cellrig run --bench", "by 'cellrig run --bench', process"),
+            ("", "by another process"),
+        ):
+            instance.write_owner("", command=command)
+            with pytest.raises(AlreadyOwned, match=rf"in use {words}.* wait until that has ended") as refused:
+                async with owning(store_path):
+                    pass
+            assert not refused.value.is_service
+            assert "status" not in str(refused.value)
+        instance.write_owner("", command="cellrig commission")
+        with pytest.raises(
+            NoAnswer, match=r"in use by 'cellrig commission'.* watches its own channel itself"
+        ) as silent:
+            ServiceClient(store_path, None).no_service()
+        assert "nothing is watched" not in str(silent.value)

@@ -50,7 +50,7 @@ class OffLadder:
                 problems.append(str(err))
             else:
                 return
-        raise NotConfirmed(f"{name}: its output cannot be seen off: {'; '.join(dict.fromkeys(problems))}")
+        raise NotConfirmed(f"{name}: its output was not seen off: {'; '.join(dict.fromkeys(problems))}")
 
     def shout(self) -> None:
         """Send the order to the right instrument at once, from any thread, without waiting for a reply."""

@@ -29,7 +29,7 @@ _RECONNECT_S = 60.0
 
 @dataclass(slots=True)
 class SteppedTest:
-    """A test since its start. OTHER: its output could not be seen off."""
+    """A test since its start. OTHER: its output was not seen off, and ``cause`` is what had ended it until then."""
 
     identity: TestIdentity
     segment: CyclingSegment
@@ -37,6 +37,7 @@ class SteppedTest:
     run: SegmentRun
     state: ChannelState = ChannelState.WORKING
     detail: str = ""
+    cause: str = ""
     task: asyncio.Task[None] | None = None
     # Whether the host has been told that it is over: until then its last reading is shown.
     told: bool = field(default=False)
@@ -155,7 +156,8 @@ class SteppedChannel:
         state = ChannelState.FINISHED
         detail = f"its tests before this process are not known; its output is off, at {self._voltage_v:.4f} V"
         if self._output.unknown:
-            state, detail = ChannelState.OTHER, self._output.unknown
+            cause = test.cause if test is not None and test.state is ChannelState.OTHER else ""
+            state, detail = ChannelState.OTHER, f"{cause}; {self._output.unknown}".removeprefix("; ")
         elif not self.is_connected:
             state, detail = ChannelState.ABSENT, self._problem
         return ChannelStatus(
@@ -287,7 +289,8 @@ class SteppedChannel:
                 await self._reopen()
             await self._output.switch_off()
         if test is not None and test.state.is_busy:
-            test.state = ChannelState.STOPPED
+            # That it was not seen off is over.
+            test.state, test.detail = ChannelState.STOPPED, test.cause
             test.memory.note(LogCode.STOPPED, self._wall_time())
 
     async def _reopen(self) -> None:
@@ -322,6 +325,7 @@ class SteppedChannel:
             await self._end(test, state, code, detail)
 
     async def _end(self, test: SteppedTest, state: ChannelState, code: LogCode, detail: str) -> None:
+        test.cause = detail
         try:
             await self._output.switch_off()
             self._voltage_v, self._seen_s = test.run.voltage_v, asyncio.get_running_loop().time()

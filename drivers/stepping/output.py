@@ -50,18 +50,22 @@ class Output:
         for attempt in range(_OFF_TRIES):
             if attempt:
                 await asyncio.sleep(_OFF_PAUSE_S)
-            why = f"no answer within {self._order_timeout_s:g} s"
+            name = self._source.name
+            why = f"{name}: its output was not seen off: no answer within {self._order_timeout_s:g} s"
             try:
                 async with asyncio.timeout(self._order_timeout_s):
                     await self._source.switch_off()
             except TimeoutError:
                 pass
-            except DriverError as err:
+            except NotConfirmed as err:
+                # The source says itself that it was not seen off, and why.
                 why = str(err)
+            except DriverError as err:
+                why = f"{name}: its output was not seen off: {err}"
             else:
                 self.unknown = ""
                 return
-            self.unknown = f"the output of {self._source.name} cannot be seen off: {why}; take its leads off"
+            self.unknown = f"{why}; take its leads off"
 
     async def look(self, settings: SteppedSettings) -> float:
         """Connect the cell to a source of no current for a moment and return its voltage; the output is off again.

@@ -92,7 +92,7 @@ class SteppedSettings(BatteryTesterSettings):
         steps = f"step {unknown[0]}" if len(unknown) == 1 else f"steps {', '.join(map(str, unknown))}"
         told = (
             f"{self.name}: in {steps} nobody knows what the source does to the cell when this computer dies, current "
-            "may flow on; stay with the cell, and set accept_unknown_host_loss = true in the bench file"
+            "may flow on; stay with the cell, and set accept_unknown_host_loss = true under its [[tester]]"
         )
         return [told]
 

@@ -182,7 +182,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
             "kind": event.kind,
             "message": event.message,
         }
-        for event in store.events(run_id)
+        for event in data.events
     ]
     steps, cycles = data.steps, data.cycles
     names = names_of_run(store, run_id, data.program)

@@ -241,7 +241,8 @@ def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store:
 
     async def alone() -> list[Asked]:
         # A service that has the instruments must not have them at the same time.
-        async with owning(store):
+        async with owning(store) as instance:
+            instance.write_owner("", command="cellrig commission")
             return await ask(order, person, progress)
 
     try:
@@ -249,7 +250,7 @@ def _asked(order: Commission, person: _AtTheTerminal, progress: Progress, store:
             return run_virtual(ask(order, person, progress))
         return run_by(order.bench.clock, ended_in_order(alone()))
     except AlreadyOwned as err:
-        fail(f"{err}; end that service first", FAILED)
+        fail(str(err), FAILED)
     except StillOn as err:
         fail(f"{err}. Switch it off by hand, at the instrument", FAILED)
 

@@ -203,11 +203,21 @@ class ProgressView:
             self._bars.stop()
 
     def __call__(self, told: Told) -> None:
-        """Show an update of a run, on the bus's thread: a terminal that blocks delays no poll."""
-        from orchestrator.events import RunUpdate
+        """Show an update of a run, on the bus's thread: a terminal that blocks delays no poll.
+
+        So is what goes wrong beside the runs, as an oven that does not answer, and that an oven is back.
+        """
+        from orchestrator.clock.local_time import local_time
+        from orchestrator.events import EventKind, RunUpdate, Severity
 
         if isinstance(told, RunUpdate):
             self.show(told)
+        elif told.run_id is None and (told.severity.is_at_least(Severity.WARNING) or told.kind is EventKind.OVEN_BACK):
+            line = printable(f"{local_time(told.at_unix_s, seconds=True)} {told.sentence}")
+            if self._bars is not None:
+                self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            else:
+                typer.echo(line, err=True)
 
     def show(self, update: RunUpdate) -> None:
         """Show the progress of a run: the part that is done, by the time left; no part where nothing tells that."""

@@ -59,17 +59,20 @@ def plot(
     dpi: Dpi = _USUAL_DPI,
     title: Annotated[str, typer.Option("--title", help="A title above the picture; none unless said.")] = "",
     voltage_range: VoltageRange = None,
+    temperature: Annotated[
+        bool, typer.Option("--temperature", help="Over time: the temperature of the cell's place too.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
     """Draw runs over time, cycles, capacity, voltage or rate.
 
-    Over time: voltage and current; over cycles: capacity and efficiency; over capacity: voltage; over voltage: dQ/dV;
-    over plated charge: overpotentials of Li/Li cells; over rate: the capacities of a rate test. Several runs are laid
-    over each other, named by their labels. Of Li/Li cells the mean overpotential is drawn over cycles. Axes fit all
-    data; what could mislead is told on stderr. Nothing is averaged: of long runs the highest and the lowest value of
-    each stripe are drawn.
+    Over time: voltage and current, with --temperature that of the cell's place; over cycles: capacity and
+    efficiency; over capacity: voltage; over voltage: dQ/dV; over plated charge: overpotentials of Li/Li cells; over
+    rate: the capacities of a rate test. Several runs are laid over each other, named by their labels. Of Li/Li
+    cells the mean overpotential is drawn over cycles. Axes fit all data; what could mislead is told on stderr.
+    Nothing is averaged: of long runs the highest and the lowest value of each stripe are drawn.
     """
     need("report")
     from orchestrator.report.journal_page import NoRoom, encoded, letters_without_a_font, style
@@ -79,6 +82,10 @@ def plot(
 
     chosen, page, kind = _cycles(cycles, over), _page(width, height, title), _kind(out)
     _check_range(voltage_range, over)
+    if temperature:
+        if over not in (None, Over.TIME):
+            raise typer.BadParameter(f"--temperature is for --over time, not for {over}")
+        over = Over.TIME
     runs = list(dict.fromkeys(run_ids))
     with open_store(store, read_only=True) as opened, style():
         over = over or (usual_over(opened, runs) if chosen is None else Over.CAPACITY)
@@ -87,7 +94,7 @@ def plot(
         if file.exists() and not force:
             fail(f"{file} is there already; give another -o, or --force to replace it", FAILED)
         try:
-            figure, notes = draw_runs(opened, runs, PictureOrder(over, page, chosen, voltage_range))
+            figure, notes = draw_runs(opened, runs, PictureOrder(over, page, chosen, voltage_range, temperature))
             picture = encoded(figure, kind, dpi, title, contents(opened, runs, over))
         except (NothingToDraw, NoRoom) as err:
             fail(str(err), FAILED)

@@ -95,7 +95,8 @@ def run_here(order: OrderHere, store: Path, json: bool) -> int:
         with stopped_by_ctrl_c(f"stopped by Ctrl-C; what was recorded is in {store}"), ProgressView() as view:
             result = launch(loaded, store, view)
     except AlreadyOwned as err:
-        fail(f"{err}; a service does the run when --bench is left out", FAILED)
+        a_service = "; a service does the run when --bench is left out" if err.is_service else ""
+        fail(f"{err}{a_service}", FAILED)
     row = _run_row(store, result.run_id)
     if json:
         print_json(row)

@@ -55,13 +55,14 @@ def run(
     """Run a recipe for a cell on a channel, and keep every record.
 
     The service is asked to do it (see 'cellrig serve'), unless --bench or --simulate says to do it here and now.
-    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on, and --second-person
-    who does so too where it is far outside; a cell outside the
-    open-circuit window of the recipe too, unless --accept-voltage says why it is the right one. A busy channel is
-    refused, unless --queue lets the run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says
-    which cell is there now. --like takes recipe, cell and channel of an earlier run out of its store. A simulated run
-    goes into a store of its own, beside the usual one: cellrig-simulated.db, which does not wait for the disk at each
-    commit: a power cut may take the last records, a killed process takes none. The same seed makes them again.
+    What is implausible for the cell is refused, unless --confirm-implausible says who takes it on, and
+    --second-person who does so too where it is far outside; a cell outside the open-circuit window of the recipe
+    too, unless --accept-voltage says why it is the right one. A busy channel is refused, unless --queue lets the
+    run wait. Where the cell of an ended run is mounted, --same-cell or --mounted says which cell is there now.
+    --like takes recipe, cell and channel of an earlier run out of its store. A simulated run, also on a bench with
+    simulated = true, goes into a store of its own, beside the usual one: cellrig-simulated.db, which does not wait
+    for the disk at each commit: a power cut may take the last records, a killed process takes none. The same seed
+    makes them again.
     """
     from orchestrator.cli.given import Given
 
@@ -75,20 +76,27 @@ def run(
         raise typer.Exit(order_run(order.order(given), ServiceClient(store, url), store, wait, json))
     from orchestrator.cli.run_here import OrderHere, check_names, run_here
 
-    if simulate:
-        store = own_store(context, store)
+    if simulate or _only_simulates(bench):
+        store = own_store(context, store, by_bench=not simulate)
     check_names(channel=channel, label=order.label, **order.words())
     raise typer.Exit(run_here(OrderHere(given, bench, cell_model, varied, seed, order), store, json))
 
 
-def own_store(context: typer.Context, store: Path) -> Path:
+def _only_simulates(bench: Path | None) -> bool:
+    """Say whether all instruments of a bench file are simulated. Raises SettingsError for one that cannot be read."""
+    from orchestrator.bench.settings import load_bench
+
+    return bench is not None and load_bench(bench).is_simulated
+
+
+def own_store(context: typer.Context, store: Path, *, by_bench: bool = False) -> Path:
     """Return the store of a simulated run: the one that was typed, else one beside the usual. Raises CannotOpen."""
     from orchestrator.rack.simulated_store import check_takes_simulated
     from orchestrator.store.companion_files import simulated_path
 
     source = context.get_parameter_source("store")
     chosen = store if source is not None and source.name == "COMMANDLINE" else simulated_path(store)
-    check_takes_simulated(chosen)
+    check_takes_simulated(chosen, by_bench=by_bench)
     return chosen
 
 

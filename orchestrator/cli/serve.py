@@ -204,4 +204,4 @@ def _refuse_second(store: Path) -> None:
     from orchestrator.rack.lock import owner_of
 
     if (owner := owner_of(store)) is not None:
-        fail(f"{store} is served already by {owner}; use it with 'cellrig status', or end it first", FAILED)
+        fail(f"{store} is {owner.in_use}", FAILED)

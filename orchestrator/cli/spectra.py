@@ -25,11 +25,14 @@ _COLUMNS = (
     Column("step", goes=2),
     Column("measured", goes=1),
     Column("cycle"),
+    Column("place degC", goes=3),
     Column("electrolyte", "ohm"),
     Column("interface", "ohm"),
     Column("conductivity", "S/cm"),
     Column("steady"),
 )
+# Where nobody measured a temperature, there is no column of it.
+_PLACE = 4
 
 
 def spectra(
@@ -47,7 +50,8 @@ def spectra(
 ) -> None:
     """Fit, check and draw a run's impedance spectra.
 
-    The resistances of the cell and their errors are told, and what they say of its state.
+    The resistances of the cell and their errors are told, and what they say of its state. Where the place of the cell
+    has a temperature, each spectrum and its conductivity has it beside it.
     """
     need("report")
     fit_on_one_thread()
@@ -73,8 +77,11 @@ def spectra(
 def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
     """Print the fits of a run's spectra, and what they say of the cell."""
     title = f"Spectra of {report.run_id}"
-    rows = [_row(report, index) for index in range(len(report.rows))]
-    print_table(_COLUMNS, rows, f"{title} (simulated)" if report.simulated else title, chosen, is_first=True)
+    columns, rows = _COLUMNS, [_row(report, index) for index in range(len(report.rows))]
+    if all(measured.temperature_degc is None for measured in report.spectra):
+        columns = tuple(column for n, column in enumerate(columns) if n != _PLACE)
+        rows = [(*row[:_PLACE], *row[_PLACE + 1 :]) for row in rows]
+    print_table(columns, rows, f"{title} (simulated)" if report.simulated else title, chosen, is_first=True)
     for measured, row in zip(report.spectra, report.rows, strict=True):
         if row.remark:
             say(f"test {measured.test}, cycle {row.cycle}: {row.remark}", 2)
@@ -90,6 +97,7 @@ def _row(report: ImpedanceReport, index: int) -> tuple[Any, ...]:
         report.step_names[index],
         local_time(measured.started_unix_s),
         row.cycle,
+        None if measured.temperature_degc is None else f"{measured.temperature_degc:.1f}",
         _with_error(row.electrolyte),
         _with_error(row.interface),
         None if sigma is None else f"{sigma.value.value:.3g}",

@@ -203,8 +203,13 @@ class ServiceClient:
 
     def no_service(self, detail: str = "") -> NoReturn:
         """Say that no service answers, and what to do, in the same words for every command."""
-        from orchestrator.rack.lock import public_address
+        from orchestrator.rack.lock import owner_of, public_address
 
+        if (owner := owner_of(self._store)) is not None and owner.command:
+            raise NoAnswer(
+                f"no service answers, because {self._store} is {owner.in_use}. It watches its own channel itself; "
+                "'cellrig runs' and 'cellrig show' tell what is stored of it"
+            )
         raise NoAnswer(
             f"no service answers at {public_address(self._store, self.url)}{detail}; start it with 'cellrig serve': "
             "until then nothing is watched, and testers go on under their own limits. Without it 'cellrig run' with "

@@ -128,22 +128,30 @@ def launch(order: Launch, store: Path, listener: Listener) -> RunUpdate:
     if isinstance(order.bench, BenchSettings):
         if reasons := refusals(checks_alone(request, order.bench, store, time.time())):
             raise CannotRun("\n".join(reasons))
-        return run_by(order.bench.clock, ended_in_order(_on_bench(order, order.bench, request, store, listener)))
+        return run_by(order.bench.clock, ended_in_order(on_bench(order, order.bench, request, store, listener)))
     return run_virtual(_on_rack(order.bench, request, store, listener, order.by))
 
 
-async def _on_bench(
+async def on_bench(
     order: Launch, bench: BenchSettings, request: RunRequest, store: Path, listener: Listener
 ) -> RunUpdate:
+    """Run a checked order on the instruments of a bench, for ``launch``. Raises CannotRun and AlreadyOwned."""
     async with contextlib.AsyncExitStack() as stack:
         # One owner for a store and its instruments: a service that has them is asked to do the run (faults E08).
         instance = await stack.enter_async_context(owning(store))
-        instance.write_owner("")
+        instance.write_owner("", command="cellrig run --bench")
         station = await stack.enter_async_context(open_station(bench))
         tester = await stack.enter_async_context(open_tester_of(bench, request.channel, station))
-        with open_store(store) as opened:
-            await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
-        admitted, word = _admitted(store, request, order.terms)
+        try:
+            with open_store(store) as opened:
+                await settle_left_runs(Supervisor(opened, tester, station=station), request.channel)
+            admitted, word = _admitted(store, request, order.terms)
+        except CannotRun:
+            # Who has settled a run of a dead process is the last that knows of the oven which that one has heated.
+            async with ovens_on(bench) as around:
+                with open_store(store) as opened:
+                    await Ovens(around, opened, [Supervisor(opened, tester)]).leave()
+            raise
         ovens = await stack.enter_async_context(ovens_on(bench))
         with open_store(store) as opened:
             supervisor = Supervisor(opened, tester, Bus([listener]), station, holders_on(bench))

@@ -46,7 +46,11 @@ _LOCKS_STORES = sys.platform == "linux"
 
 
 class AlreadyOwned(Exception):
-    """Another process serves this store; the message names the process and the remedy."""
+    """Another process has this store; the message names the process and the remedy. ``is_service``: it takes orders."""
+
+    def __init__(self, message: str, *, is_service: bool = False) -> None:
+        super().__init__(message)
+        self.is_service = is_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Owner:
     """The process that holds a store's lock. Commands ask it at ``url``, people are told ``public_url``.
 
     ``parent_pid`` is the process that a user has started, ends and sees. Both are empty where they are the same.
+    ``command`` is that of a process that is no service, and watches a run or an instrument of its own.
     """
 
     pid: int
@@ -62,19 +67,33 @@ class Owner:
     url: str
     public_url: str = ""
     parent_pid: int = 0
+    command: str = ""
 
     def __str__(self) -> str:
         started = self.started_utc
         with contextlib.suppress(ValueError):  # an earlier cellrig wrote it in words
             started = local_time(unix_time(started), seconds=True)
-        at = self.public_url or self.url or "no address"
-        return f"process {self.parent_pid or self.pid} on {self.host}, started {started}, at {at}"
+        at = f", at {self.public_url or self.url}" if self.public_url or self.url else ""
+        return f"process {self.parent_pid or self.pid} on {self.host}, started {started}{at}"
+
+    @property
+    def in_use(self) -> str:
+        """Say what has the store, and what a person can do who wants it: a clause each."""
+        if self.command:
+            return f"in use by '{self.command}', {self}: wait until that has ended, or end it there with Ctrl-C"
+        if self.url:
+            return f"served already by {self}; use it with 'cellrig status', or end it before another is started"
+        return f"in use by another process of cellrig, {self}: wait until that has ended, or end it there"
 
 
 def lock_path(store: Path) -> Path:
     """Give the lock file of a store: beside the store itself, wherever links lead there from."""
     place = real_path(store)
     return place.with_name(f"{place.name}.lock")
+
+
+_NOBODY = Owner(0, "this machine", "just now", "")
+"""Who has the lock, and has not written who it is."""
 
 
 class Instance:
@@ -92,11 +111,12 @@ class Instance:
         self.last_alive_unix_s = last_alive_unix_s
         self._of_the_dead = "" if last_alive_unix_s is None else _words(file)
 
-    def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0) -> None:
-        """Write the lock's owner and the service's addresses into the file."""
-        now = iso_utc(time.time())
+    def write_owner(self, url: str, public_url: str = "", parent_pid: int = 0, command: str = "") -> None:
+        """Write the lock's owner and the service's addresses into the file, or the ``command`` that is no service."""
+        owner = Owner(os.getpid(), socket.gethostname(), iso_utc(time.time()), url, public_url, parent_pid, command)
         self.was_named = True
-        self._write(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now, url, public_url, parent_pid))))
+        # An older cellrig beside this one reads what it knows.
+        self._write(json.dumps({name: value for name, value in asdict(owner).items() if value or name != "command"}))
 
     def beat(self) -> None:
         """Set the file's time to now, by the owner's clock; after a crash it shows when the owner was last alive.
@@ -127,7 +147,7 @@ class Instance:
         descriptor = os.open(self._store, os.O_RDONLY | os.O_CLOEXEC)
         if not lock_descriptor(descriptor, blocking=False):
             os.close(descriptor)
-            raise AlreadyOwned(_refusal(self._store, _owner_elsewhere(self._store)))
+            raise _refusal(self._store, _owner_elsewhere(self._store))
         self._store_descriptor = descriptor
 
     def clear(self) -> None:
@@ -190,13 +210,13 @@ async def owning(store: Path) -> AsyncIterator[Instance]:
         if attempt == _ATTEMPTS:
             owner = _read(file)
             file.close()
-            raise AlreadyOwned(_refusal(store, owner))
+            raise _refusal(store, owner)
         await asyncio.sleep(in_loop_time(_PAUSE_S))
     died = path.stat().st_mtime if _read(file) else None
     instance = Instance(file, store, died)
     try:
         if (owner := _owner_elsewhere(real_path(store))) is not None:
-            raise AlreadyOwned(_refusal(store, owner))
+            raise _refusal(store, owner)
         check_one_name(real_path(store))
         instance.hold_store()
     except BaseException:
@@ -225,7 +245,7 @@ def owner_of(store: Path) -> Owner | None:
     check_path(store)
     with contextlib.suppress(FileNotFoundError), _open(lock_path(store), "r+") as file:
         if not lock_descriptor(file.fileno(), blocking=False):
-            return _read(file) or Owner(0, "this machine", "just now", "")
+            return _read(file) or _NOBODY
         unlock_descriptor(file.fileno())
     return _owner_elsewhere(real_path(store))
 
@@ -237,7 +257,7 @@ def _owner_elsewhere(store: Path) -> Owner | None:
     for name in same_file_beside(store):
         with contextlib.suppress(FileNotFoundError), _open(lock_path(name), "r+") as file:
             if not lock_descriptor(file.fileno(), blocking=False):
-                return _read(file) or Owner(0, "this machine", "just now", "")
+                return _read(file) or _NOBODY
             unlock_descriptor(file.fileno())
     return _owner_by_system(store)
 
@@ -265,11 +285,9 @@ def owner_that_died(store: Path) -> Owner | None:
     return None
 
 
-def _refusal(store: Path, owner: Owner | None) -> str:
-    return (
-        f"{store} is served already by {owner or 'another process'}; use it with 'cellrig status', or end it before "
-        "another is started"
-    )
+def _refusal(store: Path, owner: Owner | None) -> AlreadyOwned:
+    owner = owner or _NOBODY
+    return AlreadyOwned(f"{store} is {owner.in_use}", is_service=bool(owner.url))
 
 
 def _open(path: Path, mode: str) -> IO[str]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
 from math import inf
 
 from drivers.errors import CannotRun, ConnectionFailed, DriverError
 from drivers.oven.settings import AfterRuns, OvenSettings
 from drivers.temperatures import Oven
 from orchestrator.events import EventKind
-from orchestrator.rack.oven_events import OvenEvents
+from orchestrator.rack.oven_events import Inside, OvenEvents
 from orchestrator.rack.oven_sight import OvenSight
-from orchestrator.rack.supervisor import Supervisor
 from orchestrator.runs.run import Run
 from orchestrator.states import RunState
 from orchestrator.store import Store
@@ -21,9 +19,6 @@ from protocols.program import Program
 from protocols.temperature import CellTemperature
 
 logger = logging.getLogger(__name__)
-
-Inside = Callable[[], Sequence[tuple[Supervisor, Run]]]
-"""Gives the runs on the channels that are inside an oven, each with its supervisor."""
 
 # Newest first; all ovens of a rack are among them.
 _SET_BEFORE = "SELECT data_json, at_unix_s FROM event WHERE kind = ? ORDER BY id DESC LIMIT 200"
@@ -49,7 +44,7 @@ class OvenOrders:
         self._sight = sight
         self._store = store
         self._inside = inside
-        self._events = OvenEvents(settings.name, store)
+        self._events = OvenEvents(settings.name, store, inside)
         self._ordered_degc: float | None = None
         self._has_looked_back = False
 
@@ -108,6 +103,18 @@ class OvenOrders:
             # A tester that does not answer yet may have a run inside that goes on.
             if self._ordered_degc not in {None, self._settings.safe_degc} and not self.undecided():
                 await self.order_safe("no run wants a temperature any more")
+
+    def left_hot(self) -> str:
+        """Say that the oven stays at its set point for runs that a dead process has left; empty where it does not."""
+        reading, left = self._sight.reading, self.undecided()
+        if reading is None or not left or self._is_set(self._settings.safe_degc):
+            return ""
+        runs = ", ".join(f"{run_id} on {channel}" for run_id, channel in left)
+        return (
+            f"{self._name} stays set to {reading.target_degc:g} degC: {runs}, of an earlier process, is not recovered "
+            "yet; 'cellrig serve', or 'cellrig run --bench' on that channel, asks what became of it and sets the oven "
+            "back"
+        )
 
     def _ordered_before(self) -> float | None:
         """Return what a process before this one has ordered, and died, if it is still set; read once."""

@@ -17,9 +17,9 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.judging.oven_bands import OvenBand, OvenBandJudge, OvenLimits
-from orchestrator.rack.oven_events import OvenEvents
+from orchestrator.rack.oven_events import Inside, OvenEvents
 from orchestrator.rack.oven_excursions import Excursions
-from orchestrator.rack.oven_orders import Inside, OvenOrders, temperature_of
+from orchestrator.rack.oven_orders import OvenOrders, temperature_of
 from orchestrator.rack.oven_sight import OvenSight
 from orchestrator.rack.place_temperatures import PlaceTemperatures
 from orchestrator.rack.supervisor import Supervisor
@@ -41,7 +41,7 @@ class OvenWatch:
         self.name = settings.name
         self.places = places
         self.inside = inside
-        self._events = OvenEvents(settings.name, store)
+        self._events = OvenEvents(settings.name, store, inside)
         self.sight = OvenSight(settings, places, self._events)
         self.orders = OvenOrders(settings, oven, self.sight, store, inside)
         self.band = OvenBand.INSIDE

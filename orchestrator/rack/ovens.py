@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -111,16 +111,27 @@ class Ovens:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def rest(self) -> None:
-        """Order the safe set point of each oven in which no run wants a temperature any more; a silent one is logged.
+        """Order the safe set point of each oven in which no run wants a temperature any more.
 
-        For who is about to end: a service does it with each reading.
+        For who is about to end: a service does it with each reading. One that is silent is logged, and one that stays
+        hot for a run that a dead process has left.
         """
         for watch in self._watches.values():
             try:
-                async with asyncio.timeout(max(_REST_S, _REST_REPLIES * watch.settings.link.reply_timeout_s)):
+                async with asyncio.timeout(_patience_s(watch)):
                     await watch.orders.rest()
+                if hot := watch.orders.left_hot():
+                    logger.error("%s", hot)
             except (TimeoutError, StoreError) as err:
                 logger.error("%s: whether its safe set point is set is not known: %r; look at it", watch.name, err)
+
+    async def leave(self) -> None:
+        """Look at each oven, and do as ``rest`` does: for a process that does no run, and may have settled one."""
+        async with self.watching():
+            for watch in self._watches.values():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(watch.sight.looked_at.wait(), _patience_s(watch))
+            await self.rest()
 
     async def _read(self, period_s: float, probe: TemperatureProbe) -> None:
         """Read one thermometer again and again."""
@@ -218,3 +229,7 @@ class Ovens:
         if run is None:
             return before_heating(watch, wanted[0])
         return soaked(watch, temperature_of(run) or wanted[0])
+
+
+def _patience_s(watch: OvenWatch) -> float:
+    return max(_REST_S, _REST_REPLIES * watch.settings.link.reply_timeout_s)

@@ -1,4 +1,4 @@
-"""Keeps simulated runs out of the stores of real cells: ``run --simulate`` has a store of its own."""
+"""Keeps simulated runs out of the stores of real cells: they have a store of their own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ _SERVED = "SELECT 1 FROM event WHERE kind = ? AND run_id IS NULL LIMIT 1"
 _REAL = "SELECT run_id FROM run WHERE simulated IS NOT 1 ORDER BY number LIMIT 1"
 
 
-def check_takes_simulated(store: Path) -> None:
-    """Check that a store may take a simulated run. Raises CannotOpen for a service's, or one of real runs."""
+def check_takes_simulated(store: Path, *, by_bench: bool = False) -> None:
+    """Check that a store may take a simulated run. Raises CannotOpen for a service's, or one of real runs.
+
+    ``by_bench``: the run is on the simulated instruments of a bench file, whose service may have had the store before.
+    """
     if not store.is_file():
         return
     own = f"a simulated run does not go there: leave --store out ({simulated_path(store).name}), or name another file"
-    if (owner := owner_of(store)) is not None:
+    if not by_bench and (owner := owner_of(store)) is not None:
         raise CannotOpen(f"{store} is the store of a service ({owner}); {own}")
     with open_store(store, read_only=True) as opened, explained(opened.path):
         served = opened.connection.execute(_SERVED, (EventKind.SERVICE_STARTED.value,)).fetchone()
         real = opened.connection.execute(_REAL).fetchone()
-    if served:
+    if served and not by_bench:
         raise CannotOpen(f"{store} is the store of a service; {own}")
     if real:
         raise CannotOpen(f"{store} holds runs that are not known to be simulated, such as {real[0]}; {own}")

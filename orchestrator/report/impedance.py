@@ -59,7 +59,10 @@ class ImpedanceReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the report for JSON: resistances in ohm, conductivities in S/cm; null is what is not known."""
+        """Return the report for JSON: resistances in ohm, conductivities in S/cm; null is what is not known.
+
+        A conductivity is that at the ``temperature_degc`` of its spectrum.
+        """
         return {
             "run": self.run_id,
             "simulated": self.simulated,
@@ -76,6 +79,7 @@ class ImpedanceReport:
             "measured_at": iso_utc(measured.started_unix_s),
             "points": len(measured.spectrum.frequency_hz),
             "cycle": row.cycle,
+            "temperature_degc": measured.temperature_degc,
             "circuit": row.circuit or None,
             "reason": row.reason,
             "electrolyte": _as_dict(row.electrolyte),

@@ -35,12 +35,16 @@ class NothingToDraw(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PictureOrder:
-    """What is to be drawn. ``cycles`` None: a few over the whole run; ``voltage_v`` None: the axis fits the data."""
+    """What is to be drawn. ``cycles`` None: a few over the whole run; ``voltage_v`` None: the axis fits the data.
+
+    ``temperature``: over time, a panel of the temperature of each cell's place too.
+    """
 
     over: Over
     page: Page = field(default_factory=Page)
     cycles: ChosenCycles | None = None
     voltage_v: tuple[float, float] | None = None
+    temperature: bool = False
 
 
 @dataclass(frozen=True, slots=True)

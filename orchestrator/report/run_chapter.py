@@ -304,7 +304,7 @@ def _interruptions(data: RunData) -> Iterator[Block]:
     if planned := [gap for gap in data.gaps if not gap.lost and not gap.deviations]:
         total_s = sum(gap.ended_unix_s - gap.started_unix_s for gap in planned)
         yield Words(f"Planned times without records: {len(planned)}, {duration_words(total_s)} in all.", is_quiet=True)
-    events = [event for event in data.store.events(data.run.run_id) if _is_worth_telling(event)]
+    events = [event for event in data.events if _is_worth_telling(event)]
     if events:
         happened = [(local_time(event.at_unix_s, seconds=True), event.kind, event.message) for event in events]
         yield table(("when", "event", "what"), happened)

@@ -29,7 +29,7 @@ from protocols.cell import CellKind
 from protocols.program import CellFacts
 
 Numbers = NDArray[np.float64]
-_OVER_TIME = ("time_s", "sequence", "voltage_v", "current_a")
+_OVER_TIME = ("time_s", "sequence", "voltage_v", "current_a", "temperature_degc")
 _OVER_CAPACITY = ("sequence", "voltage_v", "capacity_ah")
 
 
@@ -112,15 +112,22 @@ def marks_of(data: RunData) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class TimeCurve:
-    """Voltage (V) and current (A) over run time (h), reduced for drawing; NaN where no line may be drawn."""
+    """Voltage (V), current (A) and temperature of the cell's place (degC) over run time (h), reduced for drawing.
+
+    NaN where no line may be drawn.
+    """
 
     hours: Numbers
     volts: Numbers
     amperes: Numbers
+    place_degc: Numbers
 
 
-def over_time(data: RunData, stripes: int) -> TimeCurve:
-    """Read a run for a picture of ``stripes`` stripes; without samples, columns are empty."""
+def over_time(data: RunData, stripes: int, *, with_temperature: bool = False) -> TimeCurve:
+    """Read a run for a picture of ``stripes`` stripes; without samples, columns are empty.
+
+    ``with_temperature``: the extremes of the temperature are kept too.
+    """
     kept: list[Columns] = []
     last_test, last_sequence, breaks_so_far = 0, 0, 0
     for chunk in data.chunks(("test", *_OVER_TIME)):
@@ -132,12 +139,14 @@ def over_time(data: RunData, stripes: int) -> TimeCurve:
         # Each break begins another stripe, so that the rows on both sides of it are kept.
         stripe = np.minimum(chunk["time_s"] / (data.duration_s or 1.0) * stripes, stripes - 1).astype(np.int64)
         stripe += (breaks_so_far + np.cumsum(is_break)) * stripes
-        rows = kept_rows(stripe, (chunk["voltage_v"], chunk["current_a"]))
+        drawn = ("voltage_v", "current_a", *(["temperature_degc"] if with_temperature else []))
+        rows = kept_rows(stripe, [chunk[name] for name in drawn])
         kept.append(broken({name: column[rows] for name, column in chunk.items()}, np.flatnonzero(is_break[rows])))
         last_test, last_sequence = test, int(chunk["sequence"][-1])
         breaks_so_far += int(is_break.sum())
     all_kept = concatenated(kept, _OVER_TIME)
-    return TimeCurve(all_kept["time_s"] / 3600, all_kept["voltage_v"], all_kept["current_a"])
+    hours, volts = all_kept["time_s"] / 3600, all_kept["voltage_v"]
+    return TimeCurve(hours, volts, all_kept["current_a"], all_kept["temperature_degc"])
 
 
 @dataclass(frozen=True, slots=True)

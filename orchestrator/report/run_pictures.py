@@ -73,7 +73,8 @@ def draw_runs(store: Store, run_ids: Sequence[str], order: PictureOrder) -> tupl
         for data, name, (colour, marker, dash) in zip(datas, names_of(datas), looks, strict=False)
     ]
     is_one_panel = order.over in _ONE_PANEL or (order.over is Over.CYCLE and _all_symmetric(datas))
-    sheet = Sheet(order.page.figure(1 if is_one_panel else 2), order, runs)
+    panels = (1 if is_one_panel else 2) + order.temperature
+    sheet = Sheet(order.page.figure(panels), order, runs)
     _DRAW[order.over](sheet)
     return sheet.figure, sheet.notes
 
@@ -91,9 +92,9 @@ def _all_symmetric(runs: Sequence[RunData]) -> bool:
 
 
 def _draw_time(sheet: Sheet) -> None:
-    """Draw voltage above current density, or above current where a cell's area is not known."""
-    stripes = stripes_of(sheet.order.page.width_mm)
-    curves = [(drawn, over_time(drawn.data, stripes)) for drawn in sheet.runs]
+    """Draw voltage above current density, or above current where a cell's area is not known, and the temperature."""
+    stripes, warm = stripes_of(sheet.order.page.width_mm), sheet.order.temperature
+    curves = [(drawn, over_time(drawn.data, stripes, with_temperature=warm)) for drawn in sheet.runs]
     for drawn, curve in curves:
         if not len(curve.hours):
             sheet.notes.append(f"{drawn.data.run.run_id} has no samples (it is {drawn.data.run.state})")
@@ -106,7 +107,8 @@ def _draw_time(sheet: Sheet) -> None:
     known = all(areas)
     if not known and any(areas):
         sheet.notes.append("a cell's file does not say its area: currents are drawn in mA, not in mA/cm2")
-    upper, lower = sheet.figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    panels = sheet.figure.subplots(2 + warm, 1, sharex=True, height_ratios=(3, 2, 2)[: 2 + warm])
+    upper, lower, lowest = panels[0], panels[1], panels[-1]
     longest = max(drawn.data.duration_s for drawn, _ in curves) / 3600
     # The widest trace is drawn first: it would hide the others.
     for drawn, curve in sorted(curves, key=lambda pair: -voltage_axis.span(pair[1].volts)):
@@ -116,10 +118,16 @@ def _draw_time(sheet: Sheet) -> None:
         draw_line(upper, drawn, curve.hours, curve.volts, width_pt)
         factor = 1e3 / (drawn.data.program.cell.area_cm2 or 1.0) if known else 1e3
         draw_line(lower, drawn, curve.hours, curve.amperes * factor, width_pt)
+        if warm:
+            draw_line(lowest, drawn, curve.hours, curve.place_degc, width_pt)
+            if not np.isfinite(curve.place_degc).any():
+                sheet.notes.append(f"{drawn.data.run.run_id} has no temperature in any of its samples")
     sheet.shown = [drawn for drawn, _ in curves]
     lower.set_xlim(0, longest or 1.0 / 60)
-    lower.set_xlabel("time / h")
+    lowest.set_xlabel("time / h")
     lower.set_ylabel("current density\n/ mA cm$^{-2}$" if known else "current / mA")
+    if warm:
+        lowest.set_ylabel("place of the cell\n/ °C")
     _fit_voltage(sheet, upper, curves)
     for axes in (upper, lower):
         if axes.get_ylim()[0] < 0 < axes.get_ylim()[1]:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from drivers.errors import ChannelTaken, DriverError, NotConfirmed
 from drivers.interfaces import BatteryTester, TestIdentity
+from orchestrator.clock.local_time import local_time
+from orchestrator.clock.virtual import wall_time
 from orchestrator.events import EventKind
 from orchestrator.failpoints import failpoint
 from orchestrator.runs.journal import STOPS, RunJournal
@@ -15,6 +17,9 @@ from orchestrator.runs.ownership import objection_to_stop
 from orchestrator.runs.records import RecordPipeline
 from orchestrator.states import Ending, RunState, RunStatus
 from orchestrator.store import Store
+
+_NOT_CONFIRMED = "; but the stop is not confirmed"
+"""Behind the reason of a run until its tester confirms the stop."""
 
 
 class Stoppable(Protocol):
@@ -122,13 +127,17 @@ class StopOrder:
             if run.status.state is not RunState.UNKNOWN and ending is not None:
                 with self._store.transaction():
                     self._journal.note(EventKind.STOP_NOT_CONFIRMED, str(err))
-                    run.go(RunState.UNKNOWN, f"{ending.reason}; but the stop is not confirmed: {err}")
+                    why = "" if str(err) in ending.reason else f": {err}"
+                    run.go(RunState.UNKNOWN, f"{ending.reason}{_NOT_CONFIRMED}{why}")
             return
         await records.collect_rest()
         failpoint("stop collected")
         with self._store.transaction():
             self._journal.close_intents(outcome, STOPS)
             if (ending := run.status.ordered_end) is not None:
+                if _NOT_CONFIRMED in run.status.reason:
+                    now = local_time(wall_time(), seconds=True)
+                    ending = Ending(ending.state, f"{ending.reason}; its stop, not confirmed at first, is since {now}")
                 run.finish(ending)
 
     async def _send(self, records: RecordPipeline) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from drivers.interfaces import Sample, Spectrum
 from orchestrator.judging.cycles import Cycle, CycleBuilder, CycleSums
 from orchestrator.judging.steps import ExecutedStep
-from orchestrator.store import DeviationRow, MeasurementRow, RunRow, Store
+from orchestrator.store import DeviationRow, EventRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
 from orchestrator.store.samples import jumps, last_temperature_degc, temperatures
 from orchestrator.tables.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
@@ -31,15 +31,24 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 20_000
 """Rows of a chunk of columns: about 10 MB while it is made."""
 
+_AROUND = (
+    "SELECT id, run_id, kind, message, at_unix_s, data_json FROM event WHERE run_id IS NULL "
+    "AND EXISTS (SELECT 1 FROM json_each(data_json, '$.runs') WHERE value = ?)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSpectrum:
-    """A stored spectrum, its test, its begin, and the cycle of the half-cycle before it (``protocols.half_cycles``)."""
+    """A stored spectrum, its test, its begin, and the cycle of the half-cycle before it (``protocols.half_cycles``).
+
+    ``temperature_degc`` is that of the cell's place meanwhile; None where nobody measured it.
+    """
 
     test: int
     cycle: int
     started_unix_s: float
     spectrum: Spectrum
+    temperature_degc: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ def measured_spectrum(store: Store, row: MeasurementRow) -> MeasuredSpectrum | N
     frequency_hz = tuple(point.frequency_hz for point in points)
     impedance_ohm = tuple(complex(point.z_real_ohm, point.z_imag_ohm) for point in points)
     bias_v = nan if row.bias_v is None else row.bias_v
-    return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, Spectrum(frequency_hz, impedance_ohm, bias_v))
+    spectrum = Spectrum(frequency_hz, impedance_ohm, bias_v)
+    return MeasuredSpectrum(row.test, row.cycle, row.started_unix_s, spectrum, row.temperature_degc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,14 @@ class RunData:
         lacking = sum(row.temperature_degc is None for row in rows)
         mean = round(total / measured, 3) if measured else None
         return RunTemperatures(lowest, mean, highest, samples, samples - measured, len(rows), lacking)
+
+    @property
+    def events(self) -> list[EventRow]:
+        """The events of the run, and those of its oven that name it among the runs inside, in the order written."""
+        with explained(self.store.path):
+            found = self.store.connection.execute(_AROUND, (self.run.run_id,)).fetchall()
+        around = [EventRow(*row) for row in found]
+        return sorted([*self.store.events(self.run.run_id), *around], key=lambda event: event.id)
 
     @cached_property
     def steps_by_test(self) -> list[tuple[RunTest, list[RunStep]]]:
