@@ -47,11 +47,11 @@ def archive(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Move the records of ended runs into packages, so that a store stays small.
+    """Move the records of ended runs into packages.
 
-    Each package is verified and compared with the store, row by row, before the records leave it. Steps, cycles,
-    spectra and events stay, so that 'runs' and 'show' tell the same as before. Packages are not part of a backup of the
-    store: back up their folder too. No service may use the store meanwhile.
+    A store stays small so. Each package is verified and compared with the store, row by row, before the records leave
+    it. Steps, cycles, spectra and events stay, so that 'runs' and 'show' tell the same as before. Packages are not part
+    of a backup of the store: back up their folder too. No service may use the store meanwhile.
     """
     if bool(run_ids) == bool(older_than):
         fail("say which runs, or how old: cellrig archive R000001, or cellrig archive --older-than 90d", WRONG_USE)
@@ -138,9 +138,9 @@ def unarchive(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Bring the records of archived runs back into the store, row for row.
+    """Bring the records of archived runs back.
 
-    The package is checked before, and stays where it is. No service may use the store meanwhile.
+    They come row for row. The package is checked before, and stays where it is. No service may use the store meanwhile.
     """
     need_libraries("data", PACKAGE_LIBRARIES)
     from orchestrator.packaging.archiving import unarchive_run
