@@ -19,6 +19,7 @@ from orchestrator.store import MountingKind, Mountings, RunArchived, Store, open
 from orchestrator.store.health import check_store
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
+from tests.api_client import serving
 from tests.command_line import cellrig, refused
 from tests.package_rig import dump, sealed
 from tests.run_maker import START_UNIX_S
@@ -96,6 +97,17 @@ def test_what_needs_records_says_the_command(store: Store, run_id: str, tmp_path
     for words in (("export", "--to", "csv"), ("plot",), ("analyse",), ("export", "--to", "crate")):
         told = cellrig(words[0], run_id, *words[1:], "--store", store.path, cwd=tmp_path)
         refused(told, 1, "cellrig unarchive")
+
+
+async def test_rest_says_the_command_too(store_path: Path, tmp_path: Path) -> None:
+    """Samples and series of an archived run are refused with the command; its steps are listed as before."""
+    with open_store(store_path) as store:
+        run_id = sealed(store)
+        _archived(store, run_id, tmp_path / "kept")
+    async with serving(store_path) as client:
+        for what in ("samples", "series"):
+            assert f"cellrig unarchive {run_id}" in str(await client.get(f"/runs/{run_id}/{what}", 409))
+        assert (await client.get(f"/runs/{run_id}/steps"))["rows"]
 
 
 def test_first_and_last_record_stay_at_hand(store: Store, run_id: str, tmp_path: Path) -> None:
