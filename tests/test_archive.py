@@ -167,6 +167,19 @@ def test_run_that_is_wanted_is_never_archived(store: Store, tmp_path: Path) -> N
     assert why_not_sealed(store, run_id) == ""
 
 
+def test_record_that_comes_late_is_kept_beside_the_archived_ones(store: Store, run_id: str, tmp_path: Path) -> None:
+    """What a tester still had is stored as ever; on the way back it stands behind the records of the package."""
+    test = store.tests(run_id)[-1].id
+    last = store.last_sample(test)
+    assert last is not None
+    count = store.sample_count(test)
+    _archived(store, run_id, tmp_path)
+    store.tick({test: [last._replace(sequence=last.sequence + 1)]})
+    assert store.sample_count(test) == count + 1
+    unarchive_run(store, run_id, None, _untold(""))
+    assert [sample.sequence for sample in store.samples(test)] == list(range(1, count + 2))
+
+
 def test_damaged_run_is_not_archived(store: Store, run_id: str, tmp_path: Path) -> None:
     """A record that contradicts its step is found before anything leaves the store."""
     with store.transaction() as connection:

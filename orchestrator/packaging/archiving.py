@@ -28,7 +28,14 @@ from orchestrator.packaging.stored_rows import run_tables, stored_rows
 from orchestrator.packaging.verifying import Progress, verify
 from orchestrator.packaging.writing import write_zip
 from orchestrator.store import samples
-from orchestrator.store.archives import ArchivedRun, Outline, archived_run, forget_package, point_to_package
+from orchestrator.store.archives import (
+    ArchivedRun,
+    Outline,
+    archived_run,
+    forget_package,
+    outlines_of_run,
+    point_to_package,
+)
 from orchestrator.store.errors import explained
 from orchestrator.store.verified_copy import flush_folder
 
@@ -134,7 +141,7 @@ def unarchive_run(store: Store, run_id: str, package: Path | None, progress: Pro
                 f"{path} is not as it was written: {'; '.join(touched)}; use a copy of it: --from PATH"
             )
         _check_is(files.manifest, archived, path)
-        due = _samples(store, run_id)
+        due = sum(outline.samples for outline in outlines_of_run(store.connection, run_id))
         done = 0
 
         def told(rows: int) -> None:
@@ -203,10 +210,6 @@ def _check_count(package: Path, count: int) -> None:
         raise PackageError(
             f"{package} has {packed} records, and the store {count}: something writes the run; try again"
         )
-
-
-def _samples(store: Store, run_id: str) -> int:
-    return sum(store.sample_count(test.id) for test in store.tests(run_id))
 
 
 def _outline(connection: sqlite3.Connection, test: int) -> Outline:
