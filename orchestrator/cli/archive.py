@@ -15,7 +15,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
-from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def archive(
             rows = [{"run": run, "problem": why} for run, why in _candidates(opened, run_ids, age_s)]
             _tell_candidates(rows, json, is_all=bool(older_than))
         return
-    with _owned(store) as opened:
+    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
         _archive(opened, _candidates(opened, run_ids, age_s), to, json, pictures, is_all=bool(older_than))
 
 
@@ -149,7 +149,7 @@ def unarchive(
     if package is not None and len(run_ids) > 1:
         fail("--from names the package of one run; bring them back one by one", WRONG_USE)
     done = []
-    with _owned(store) as opened:
+    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
         for run_id in dict.fromkeys(run_ids):
             try:
                 path = unarchive_run(opened, run_id, package, shown(f"{run_id}: rows"))
