@@ -19,10 +19,11 @@ from orchestrator.store.place import check_path
 COMMANDS = [
     ["status"], ["watch"], ["stop", "R000001"], ["hold", "R000001"], ["resume", "R000001"], ["ack", "R000001"],
     ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
-    ["plot", "R000001"], ["analyse", "R000001"], ["archive", "R000001"], ["unarchive", "R000001"],
+    ["plot", "R000001"], ["analyse", "R000001"],
     ["export", "R000001", "--to", "csv"], ["cell", "list"], ["cell", "show", "bare-lfp"],
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],
+    ["archive", "R000001"], ["unarchive", "R000001"],
     ["notices", "list"], ["notices", "ack", "1"], ["notices", "watch-service", "--bench", "bench.toml"],
     ["commission", "ct4008", "--channel", "21-1-1", "--simulate", "--yes"],
     ["preflight", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],

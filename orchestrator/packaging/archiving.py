@@ -13,7 +13,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import zip_longest
+from itertools import chain, starmap, zip_longest
+from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,9 +171,9 @@ def _check(store: Store, run_id: str, part: Path, progress: Callable[[str], Prog
     connection = store.connection
     with open_files(part) as files:
         for table in run_tables(connection):
-            ours = (row for page in stored_rows(connection, table, run_id) for row in page)
-            theirs = (row for page in read_rows(files.buffer(table_file(table.name))) for row in page)
-            if any(one != other for one, other in zip_longest(ours, theirs)):
+            ours = chain.from_iterable(stored_rows(connection, table, run_id))
+            theirs = chain.from_iterable(read_rows(files.buffer(table_file(table.name))))
+            if any(starmap(ne, zip_longest(ours, theirs))):
                 raise PackageError(
                     f"run {run_id} is not archived: its package has not the rows of the table {table.name}; the disk "
                     "or the memory of this machine may fail"
