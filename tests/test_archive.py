@@ -19,6 +19,7 @@ from orchestrator.store import MountingKind, Mountings, RunArchived, Store, open
 from orchestrator.store.health import check_store
 from orchestrator.tables.run_data import RunData
 from orchestrator.tables.sample_table import sample_table
+from tests.api_client import serving
 from tests.command_line import cellrig, refused
 from tests.package_rig import dump, sealed
 from tests.run_maker import START_UNIX_S
@@ -98,6 +99,17 @@ def test_what_needs_records_says_the_command(store: Store, run_id: str, tmp_path
         refused(told, 1, "cellrig unarchive")
 
 
+async def test_rest_says_the_command_too(store_path: Path, tmp_path: Path) -> None:
+    """Samples and series of an archived run are refused with the command; its steps are listed as before."""
+    with open_store(store_path) as store:
+        run_id = sealed(store)
+        _archived(store, run_id, tmp_path / "kept")
+    async with serving(store_path) as client:
+        for what in ("samples", "series"):
+            assert f"cellrig unarchive {run_id}" in str(await client.get(f"/runs/{run_id}/{what}", 409))
+        assert (await client.get(f"/runs/{run_id}/steps"))["rows"]
+
+
 def test_first_and_last_record_stay_at_hand(store: Store, run_id: str, tmp_path: Path) -> None:
     """A run's begin and end are read from the outline, a missing reading as NaN; nothing comes behind the last."""
     with store.transaction() as connection:
@@ -153,6 +165,19 @@ def test_run_that_is_wanted_is_never_archived(store: Store, tmp_path: Path) -> N
     assert "stop whose outcome is not known" in why_not_sealed(store, run_id)
     store.close_intent(intent, "stopped", START_UNIX_S)
     assert why_not_sealed(store, run_id) == ""
+
+
+def test_record_that_comes_late_is_kept_beside_the_archived_ones(store: Store, run_id: str, tmp_path: Path) -> None:
+    """What a tester still had is stored as ever; on the way back it stands behind the records of the package."""
+    test = store.tests(run_id)[-1].id
+    last = store.last_sample(test)
+    assert last is not None
+    count = store.sample_count(test)
+    _archived(store, run_id, tmp_path)
+    store.tick({test: [last._replace(sequence=last.sequence + 1)]})
+    assert store.sample_count(test) == count + 1
+    unarchive_run(store, run_id, None, _untold(""))
+    assert [sample.sequence for sample in store.samples(test)] == list(range(1, count + 2))
 
 
 def test_damaged_run_is_not_archived(store: Store, run_id: str, tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.packaging.errors import PackageError
 from orchestrator.packaging.files import manifest_facts, open_files
 from orchestrator.packaging.manifest import FileFacts, Manifest, read_manifest
 from orchestrator.packaging.verifying import verify
 from orchestrator.packaging.writing import file_facts
 from orchestrator.packaging.zip_layout import Piece, layout
 from orchestrator.store import open_store
+from tests.command_line import cellrig, refused
 from tests.package_rig import packed, sealed
 
 
@@ -138,6 +140,38 @@ def test_program_of_another_run_is_named(package: Path, tmp_path: Path) -> None:
     """The program beside the tables is the one that they tell of; the recipe too."""
     wrong = _forged(package, tmp_path / "forged", "program.json", _emptied)
     assert wrong == ("program.json is not the program that tables/run.parquet tells of",)
+
+
+def test_rows_that_no_store_takes_are_told(package: Path, tmp_path: Path) -> None:
+    """A row that is there twice, a summary that is no JSON, a text that is not the one of its hash."""
+
+    def doubled(path: Path) -> None:
+        frame = pl.read_parquet(path)
+        pl.concat([frame, frame]).write_parquet(path)
+
+    def other_text(path: Path) -> None:
+        pl.read_parquet(path).with_columns(pl.lit("name: other").alias("text")).write_parquet(path)
+
+    for number, (name, change) in enumerate(
+        [("tables/cycle.parquet", doubled), ("summary.json", _emptied_wholly), ("tables/document.parquet", other_text)]
+    ):
+        (wrong,) = _forged(package, tmp_path / str(number), name, change)
+        assert wrong.startswith("its rows are those of no store")
+
+
+def _emptied_wholly(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def test_package_of_a_newer_cellrig_is_not_judged(package: Path, tmp_path: Path) -> None:
+    """A column that this cellrig does not know is no fault of the package: it is said what to do."""
+
+    def more(path: Path) -> None:
+        pl.read_parquet(path).with_columns(pl.lit(1).alias("phase")).write_parquet(path)
+
+    with pytest.raises(PackageError, match="column 'phase' of its table 'step'; update cellrig"):
+        _forged(package, tmp_path / "forged", "tables/step.parquet", more)
+    refused(cellrig("verify", tmp_path / "forged"), 1, "update cellrig")
 
 
 @pytest.mark.parametrize("sizes", [(), (0,), (5, 0, 2**32 - 1, 2**32, 7)])

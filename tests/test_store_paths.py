@@ -23,6 +23,7 @@ COMMANDS = [
     ["export", "R000001", "--to", "csv"], ["cell", "list"], ["cell", "show", "bare-lfp"],
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],
+    ["archive", "R000001"], ["unarchive", "R000001"],
     ["notices", "list"], ["notices", "ack", "1"], ["notices", "watch-service", "--bench", "bench.toml"],
     ["commission", "ct4008", "--channel", "21-1-1", "--simulate", "--yes"],
     ["preflight", "li-li-0.2", "--cell", "bare-li-li", "--channel", "21-1-1"],

@@ -12,6 +12,7 @@ from orchestrator.api.models import EventQuery, Page, RunQuery
 from orchestrator.judging.cycles import Cycle
 from orchestrator.rack.claims import NoSuchThing
 from orchestrator.store import SpectrumPoint, Store
+from orchestrator.store.archives import refuse_archived
 from orchestrator.store.cycle_numbers import cycle_of
 from orchestrator.store.errors import explained
 from orchestrator.store.statements import STEP_COLUMNS
@@ -55,7 +56,10 @@ def _rows(store: Store, sql: str, *values: object) -> list[dict[str, Any]]:
 
 
 def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, limit: int) -> dict[str, Any]:
-    """Return the rows of a run that follow row ``after`` of test ``after_test``, through all its tests."""
+    """Return the rows of a run that follow row ``after`` of test ``after_test``, through all its tests.
+
+    Raises RunArchived.
+    """
     check_run(store, run_id)
     numbered = kind in (SAMPLES, STEPS)
     names = [cycle_of(kind.table) if numbered and name == "cycle" else name for name in kind.columns]
@@ -66,7 +70,10 @@ def table(store: Store, kind: Kind, run_id: str, after_test: int, after: int, li
         if test >= after_test and len(rows) <= limit:
             since = after if test == after_test else 0
             with explained(store.path):
-                rows += store.connection.execute(sql, (test, since, limit + 1 - len(rows))).fetchall()
+                found = store.connection.execute(sql, (test, since, limit + 1 - len(rows))).fetchall()
+                if kind is SAMPLES and not found:
+                    refuse_archived(store.connection, test)
+            rows += found
     kept = rows[:limit]
     position = 1 + kind.columns.index(kind.key)
     if kind.has_step_names:

@@ -26,5 +26,6 @@ After = Annotated[int, Query(ge=0, le=_BIG, description="Give what follows this 
 Limit = Annotated[int, Query(ge=1, le=models.LIMIT_MAX, description="How many rows at most.", examples=[1000])]
 # Of each table of a run.
 OF_RUN: Any = {"tags": [Tag.RECORDS], "responses": told_errors.NO_RUN}
+OF_RECORDS: Any = {"tags": [Tag.RECORDS], "responses": told_errors.NO_RUN | told_errors.ARCHIVED}
 OnePage = Annotated[models.Page, Query()]
 Events = Annotated[models.EventQuery, Query()]

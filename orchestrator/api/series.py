@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 
 from orchestrator.api import models, pages
-from orchestrator.api.parameters import OF_RUN, RunId, TheStore
+from orchestrator.api.parameters import OF_RECORDS, RunId, TheStore
 from orchestrator.store import Store
 from orchestrator.store.archives import refuse_archived
 from orchestrator.store.errors import explained
@@ -101,7 +101,7 @@ def _joined(kept: Columns | None, new: list[tuple[Any, ...]]) -> Columns:
     return Columns(*added)
 
 
-@router.get("/runs/{run_id}/series", response_model=models.SeriesTable, **OF_RUN)
+@router.get("/runs/{run_id}/series", response_model=models.SeriesTable, **OF_RECORDS)
 async def series(
     run_id: RunId, store: TheStore, request: Request, points: Points = None, every: Every = None
 ) -> Response:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from orchestrator.api import models, pages, told_errors
-from orchestrator.api.parameters import OF_RUN, After, AfterTest, Events, Limit, OnePage, RunId, TheStore
+from orchestrator.api.parameters import OF_RECORDS, OF_RUN, After, AfterTest, Events, Limit, OnePage, RunId, TheStore
 from orchestrator.api.tags import Tag
 from orchestrator.store import Store
 
@@ -61,7 +61,7 @@ async def _table(kind: pages.Kind, run_id: str, store: Store, after_test: int, a
     return JSONResponse(pages.table(store, kind, run_id, after_test, after, limit))
 
 
-@router.get("/runs/{run_id}/samples", response_model=models.SampleTable, **OF_RUN)
+@router.get("/runs/{run_id}/samples", response_model=models.SampleTable, **OF_RECORDS)
 async def samples(
     run_id: RunId, store: TheStore, after_test: AfterTest = 0, after: After = 0, limit: Limit = 1000
 ) -> JSONResponse:

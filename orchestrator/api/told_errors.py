@@ -37,6 +37,7 @@ BODY = _told(
     }
 )
 NO_RUN = _told({404: "There is no such run."})
+ARCHIVED = _told({409: "The records of the run are archived: the message has the command that brings them back."})
 NO_CHANNEL = _told({404: "There is no such channel."})
 
 

@@ -15,7 +15,7 @@ import typer
 from orchestrator.cli.arguments import DEFAULT_STORE, Json, StoreFile
 from orchestrator.cli.export import shown
 from orchestrator.cli.extras import need_libraries
-from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say
+from orchestrator.cli.output import DONE, FAILED, WRONG_USE, fail, print_json, say, stopped_by_ctrl_c
 from orchestrator.cli.verify import PACKAGE_LIBRARIES, shown_parts
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def archive(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Move the records of ended runs into packages, so that a store stays small.
+    """Move the records of ended runs into packages.
 
-    Each package is verified and compared with the store, row by row, before the records leave it. Steps, cycles,
-    spectra and events stay, so that 'runs' and 'show' tell the same as before. Packages are not part of a backup of the
-    store: back up their folder too. No service may use the store meanwhile.
+    A store stays small so. Each package is verified and compared with the store, row by row, before the records leave
+    it. Steps, cycles, spectra and events stay, so that 'runs' and 'show' tell the same as before. Packages are not part
+    of a backup of the store: back up their folder too. No service may use the store meanwhile.
     """
     if bool(run_ids) == bool(older_than):
         fail("say which runs, or how old: cellrig archive R000001, or cellrig archive --older-than 90d", WRONG_USE)
@@ -64,7 +64,7 @@ def archive(
             rows = [{"run": run, "problem": why} for run, why in _candidates(opened, run_ids, age_s)]
             _tell_candidates(rows, json, is_all=bool(older_than))
         return
-    with _owned(store) as opened:
+    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
         _archive(opened, _candidates(opened, run_ids, age_s), to, json, pictures, is_all=bool(older_than))
 
 
@@ -138,9 +138,9 @@ def unarchive(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Bring the records of archived runs back into the store, row for row.
+    """Bring the records of archived runs back.
 
-    The package is checked before, and stays where it is. No service may use the store meanwhile.
+    They come row for row. The package is checked before, and stays where it is. No service may use the store meanwhile.
     """
     need_libraries("data", PACKAGE_LIBRARIES)
     from orchestrator.packaging.archiving import unarchive_run
@@ -149,7 +149,7 @@ def unarchive(
     if package is not None and len(run_ids) > 1:
         fail("--from names the package of one run; bring them back one by one", WRONG_USE)
     done = []
-    with _owned(store) as opened:
+    with stopped_by_ctrl_c("stopped; the run that was at work is as it was"), _owned(store) as opened:
         for run_id in dict.fromkeys(run_ids):
             try:
                 path = unarchive_run(opened, run_id, package, shown(f"{run_id}: rows"))

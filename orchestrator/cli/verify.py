@@ -29,7 +29,7 @@ def verify(packages: Packages, json: Json = False) -> None:
     status 1 for anything found.
     """
     need_libraries("data", PACKAGE_LIBRARIES)
-    from orchestrator.packaging.errors import NotAPackage
+    from orchestrator.packaging.errors import NotAPackage, PackageError
     from orchestrator.packaging.verifying import verify as verified
 
     verdicts = []
@@ -38,6 +38,8 @@ def verify(packages: Packages, json: Json = False) -> None:
             verdicts.append(verified(path, shown_parts(path.name)))
         except NotAPackage as err:
             fail(str(err), WRONG_USE)
+        except PackageError as err:
+            fail(str(err), FAILED)
         except OSError as err:
             fail(f"{path} cannot be read ({err.strerror}); check its rights, and the disk", FAILED)
     if json:

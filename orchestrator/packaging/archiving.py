@@ -13,7 +13,8 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import zip_longest
+from itertools import chain, starmap, zip_longest
+from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,14 @@ from orchestrator.packaging.stored_rows import run_tables, stored_rows
 from orchestrator.packaging.verifying import Progress, verify
 from orchestrator.packaging.writing import write_zip
 from orchestrator.store import samples
-from orchestrator.store.archives import ArchivedRun, Outline, archived_run, forget_package, point_to_package
+from orchestrator.store.archives import (
+    ArchivedRun,
+    Outline,
+    archived_run,
+    forget_package,
+    outlines_of_run,
+    point_to_package,
+)
 from orchestrator.store.errors import explained
 from orchestrator.store.verified_copy import flush_folder
 
@@ -134,7 +142,7 @@ def unarchive_run(store: Store, run_id: str, package: Path | None, progress: Pro
                 f"{path} is not as it was written: {'; '.join(touched)}; use a copy of it: --from PATH"
             )
         _check_is(files.manifest, archived, path)
-        due = _samples(store, run_id)
+        due = sum(outline.samples for outline in outlines_of_run(store.connection, run_id))
         done = 0
 
         def told(rows: int) -> None:
@@ -163,9 +171,9 @@ def _check(store: Store, run_id: str, part: Path, progress: Callable[[str], Prog
     connection = store.connection
     with open_files(part) as files:
         for table in run_tables(connection):
-            ours = (row for page in stored_rows(connection, table, run_id) for row in page)
-            theirs = (row for page in read_rows(files.buffer(table_file(table.name))) for row in page)
-            if any(one != other for one, other in zip_longest(ours, theirs)):
+            ours = chain.from_iterable(stored_rows(connection, table, run_id))
+            theirs = chain.from_iterable(read_rows(files.buffer(table_file(table.name))))
+            if any(starmap(ne, zip_longest(ours, theirs))):
                 raise PackageError(
                     f"run {run_id} is not archived: its package has not the rows of the table {table.name}; the disk "
                     "or the memory of this machine may fail"
@@ -203,10 +211,6 @@ def _check_count(package: Path, count: int) -> None:
         raise PackageError(
             f"{package} has {packed} records, and the store {count}: something writes the run; try again"
         )
-
-
-def _samples(store: Store, run_id: str) -> int:
-    return sum(store.sample_count(test.id) for test in store.tests(run_id))
 
 
 def _outline(connection: sqlite3.Connection, test: int) -> Outline:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.packaging.errors import PackageError, PackageTouched
+from orchestrator.packaging.errors import NotAPackage, PackageError, PackageTouched
 from orchestrator.packaging.files import PackageFiles, open_files
 from orchestrator.packaging.hashes import touched_in
 from orchestrator.packaging.parquet_tables import read_names, read_rows
@@ -33,6 +33,17 @@ _PREFIX, _SUFFIX = "tables/", ".parquet"
 
 def _untold(_rows: int) -> None:
     """Show nothing."""
+
+
+def is_package(path: Path) -> bool:
+    """Return whether a file or folder is a package by its beginning; whether it is sound is not looked at."""
+    try:
+        with open_files(path):
+            return True
+    except PackageTouched:
+        return True
+    except (NotAPackage, OSError):
+        return False
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from orchestrator.packaging.files import PackageFiles, open_files
 from orchestrator.packaging.hashes import touched_in
 from orchestrator.packaging.opened import store_of, table_names
 from orchestrator.store import Origins
-from orchestrator.store.errors import StoreError
+from orchestrator.store.errors import Damaged, Refused, StoreConflict
 from orchestrator.store.record_checks import programs, records
 from orchestrator.store.row_checks import Level
 
@@ -66,7 +66,11 @@ def _untold(_what: str) -> Progress:
 
 
 def verify(path: Path, progress: Callable[[str], Progress] = _untold) -> Verdict:
-    """Verify a package, a zip or a folder. Raises NotAPackage, or OSError for what cannot be read."""
+    """Verify a package, a zip or a folder.
+
+    Raises NotAPackage, OSError for what cannot be read, and PackageError or StoreError where this cellrig, or this
+    disk, has no room for its rows.
+    """
     try:
         with open_files(path) as files:
             return _verdict(path, files, progress)
@@ -86,7 +90,8 @@ def _verdict(path: Path, files: PackageFiles, progress: Callable[[str], Progress
         try:
             with store_of(files, _summed(tell, count)) as store:
                 wrong = list(_wrong_numbers(files, store, manifest.run_id, checked))
-        except StoreError as err:
+        except (Refused, Damaged, StoreConflict, ValueError, TypeError, LookupError) as err:
+            # Hashes fit, so it was written so: by hand, or by a program that is not ours.
             wrong = [f"its rows are those of no store: {err}"]
     facts = manifest.run_id, manifest.made_by, manifest.end, len(manifest.files), size
     return Verdict(str(path), *facts, tuple(touched), tuple(wrong), () if touched else tuple(checked))

@@ -93,10 +93,12 @@ def last(connection: sqlite3.Connection, test: int) -> Sample | None:
 
 
 def count(connection: sqlite3.Connection, test: int) -> int:
-    """Return how many samples a test has, in the store or archived."""
-    found = int(connection.execute("SELECT count(*) FROM sample WHERE test = ?", (test,)).fetchone()[0])
-    outline = None if found else outline_of(connection, test)
-    return found if outline is None else outline.samples
+    """Return how many samples a test has, in the store and archived."""
+    sql = (
+        "SELECT (SELECT count(*) FROM sample WHERE test = :test) + "
+        "coalesce((SELECT samples FROM archived_test WHERE test = :test), 0)"
+    )
+    return int(connection.execute(sql, {"test": test}).fetchone()[0])
 
 
 def pages(connection: sqlite3.Connection, test: int, after: int, limit: int | None) -> Iterator[Iterable[Sample]]:
