@@ -8,7 +8,8 @@ from statistics import fmean
 
 from orchestrator.analysis.cycle_statistics import CycleRow
 from orchestrator.analysis.overpotential import HysteresisRow
-from orchestrator.analysis.run_analysis import Part, RunAnalysis
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.analysis.summary import RunSummary
 from protocols.cell import CellKind
 

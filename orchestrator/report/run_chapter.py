@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.analysis.cycle_statistics import CycleRow
-from orchestrator.analysis.run_analysis import Part, RunAnalysis
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.analysis.summary import details
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
