@@ -32,7 +32,7 @@ from orchestrator.report.blocks import (
 )
 from orchestrator.report.impedance import ImpedanceReport
 from orchestrator.report.origin_lines import origin_lines
-from orchestrator.report.run_lines import head_lines, temperature_lines
+from orchestrator.report.run_lines import counted, head_lines, temperature_lines
 from orchestrator.store import EventRow
 from orchestrator.tables.run_data import RunData
 from protocols.normalised import plain
@@ -146,7 +146,7 @@ def _steps(data: RunData) -> Iterator[Block]:
     wanted = [segment.technique for segment in data.program.segments if isinstance(segment, MeasurementSegment)]
     if wanted:
         told = dict.fromkeys(_technique(one) for one in wanted)
-        yield Words(f"{len(wanted)} measurements by a potentiostat: {'; '.join(told)}", is_quiet=True)
+        yield Words(f"{counted(len(wanted), 'measurement')} by a potentiostat: {'; '.join(told)}", is_quiet=True)
 
 
 def _technique(technique: object) -> str:
