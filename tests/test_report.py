@@ -14,7 +14,7 @@ from orchestrator.analysis.replicates import not_comparable, statistics
 from orchestrator.analysis.summary import summarize
 from orchestrator.cli.analysis_tables import text_tables
 from orchestrator.events import EventKind
-from orchestrator.report.blocks import Chapter, Heading, Pictures, Report, Words, facts, table, thinned
+from orchestrator.report.blocks import Block, Chapter, Heading, Pictures, Report, Words, facts, table, thinned
 from orchestrator.report.blocks_html import page
 from orchestrator.report.blocks_pdf import pdf
 from orchestrator.report.group_by import GroupBy
@@ -44,7 +44,7 @@ def reported(store: Store, *run_ids: str) -> Report:
 def compared(store: Store, *run_ids: str) -> str:
     """Give the letters of the comparison of runs, without its pictures."""
     chapter = comparison(store, [contents_of(store, run_id) for run_id in run_ids], GroupBy.CELL)
-    blocks = [block for block in chapter.blocks if not isinstance(block, Pictures)]
+    blocks: list[Block] = [block for block in chapter.blocks if not isinstance(block, Pictures)]
     return page(Report("cellrig report", "k", "t", (Chapter("c", blocks),))).decode()
 
 
@@ -158,7 +158,7 @@ def test_runs_that_are_not_comparable_are_not_averaged_in_silence(store: Store) 
 
 
 def test_groups_are_by_cell_or_by_label_without_its_number(store: Store) -> None:
-    """``A17-1`` and ``A17-2`` are one group by label; the cell's file and recipe are one by cell."""
+    """``bare 12`` and ``bare_3`` are one group by label; the cell's file and recipe are one by cell."""
     summary = replace(summarize(store, made(store)), label="bare 12")
     assert group_of(summary, GroupBy.LABEL) == group_of(replace(summary, label="bare_3"), GroupBy.LABEL) == "bare"
     assert group_of(summary, GroupBy.CELL) == "made, made"
@@ -179,7 +179,19 @@ def test_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     bytes_of = []
     for _ in range(2):
         done = cellrig(
-            "report", "R000001", "--store", "s.db", "--pdf", "--png", "p", "-o", "r.html", "--no-fits", cwd=tmp_path
+            "report",
+            "R000001",
+            "--store",
+            "s.db",
+            "--pdf",
+            "--png",
+            "p",
+            "--dpi",
+            72,
+            "-o",
+            "r.html",
+            "--no-fits",
+            cwd=tmp_path,
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.split()[:2] == ["r.html", "r.pdf"]

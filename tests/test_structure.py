@@ -74,6 +74,7 @@ def tree(tmp_path: Path) -> Path:
         ("orchestrator/rack/offender.py", "import orchestrator.api.server", FLOORS),
         ("orchestrator/api/offender.py", "import orchestrator.demo", FLOORS),
         ("orchestrator/api/offender.py", "import orchestrator.cli.output", FLOORS),
+        ("orchestrator/paper/offender.py", "import orchestrator.cli.output", FLOORS),
     ],
 )
 def test_forbidden_import_is_named_and_fails(tree: Path, module: str, offence: str, rule: str) -> None:

@@ -35,7 +35,7 @@ def paper(
     png: Annotated[bool, typer.Option("--png", help="Write each picture as a PNG too, beside the page.")] = False,
     json: Json = False,
 ) -> None:
-    """Run the paper's experiments on the simulated bench, and write one page.
+    """Run the paper's experiments, simulated: one page.
 
     Li/Li cells at both rates, plating, LFP full cells and impedance, bare and coated: every number and figure that a
     tester or a potentiostat can give, beside the paper's, with the difference. Where no number of the paper is known,

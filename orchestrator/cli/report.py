@@ -48,12 +48,12 @@ def report(
     store: StoreFile = DEFAULT_STORE,
     json: Json = False,
 ) -> None:
-    """Write a report on runs: one page that needs nothing else.
+    """Write a report on runs: one page, and a PDF.
 
-    Of each run: what ran, on which cell, by which instruments, under which limits; verdicts and their evidence, every
-    interruption and deviation, temperatures, numbers and pictures. Several runs are compared, with mean, standard
-    deviation and n of replicates; where these are not comparable, it says why. It needs the store alone, and no
-    instrument. A run that goes on is reported as far as it is.
+    The page needs nothing else. Of each run: what ran, on which cell, by which instruments, under which limits;
+    verdicts and their evidence, every interruption and deviation, temperatures, numbers and pictures. Several runs are
+    compared, with mean, standard deviation and n of replicates; where these are not comparable, it says why. It needs
+    the store alone, and no instrument. A run that goes on is reported as far as it is.
     """
     need("report")
     fit_on_one_thread()

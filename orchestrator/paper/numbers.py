@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.analysis.parts import Part
 from orchestrator.analysis.summary import RunSummary
 from orchestrator.report.impedance import ImpedanceReport
 from orchestrator.report.key_numbers import ReportedRun
@@ -111,8 +112,6 @@ def _lives(found: Found) -> Iterator[PaperNumber]:
 
 
 def _overpotential_mv(run: ReportedRun, cycle: int) -> float | None:
-    from orchestrator.analysis.run_analysis import Part
-
     rows = run.analysis.tables.get(Part.HYSTERESIS, ())
     return next((row.overpotential_v * 1e3 for row in rows if row.cycle == cycle), None)
 

@@ -41,7 +41,9 @@ def find(store: Store, runs: PaperRuns, told: Callable[[str], None] = lambda _: 
     reported = {}
     for label, data in datas.items():
         told(f"analysing {label}")
-        reported[label] = ReportedRun(summarize(store, data.run.run_id), analyse(data))
+        reported[label] = ReportedRun(
+            summarize(store, data.run.run_id), analyse(data), data.program.cell.active_mass_mg is not None
+        )
     impedance = {}
     for cell in MEASURED:
         told(f"fitting the spectra of {cell.label}")

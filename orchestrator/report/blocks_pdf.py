@@ -157,7 +157,7 @@ def _pictures(block: Pictures, numbers: dict[str, int], holes: list[_Hole]) -> l
 
 def _flowables(block: Block) -> list[Flowable]:
     if isinstance(block, Heading):
-        return [CondPageBreak(25 * mm), _Title(block.text, "heading")]
+        return [CondPageBreak(45 * mm), _Title(block.text, "heading")]
     if isinstance(block, Words):
         name = "warning" if block.is_warning else "quiet" if block.is_quiet else "words"
         return [Paragraph(_marked(block.text), _style(name))]

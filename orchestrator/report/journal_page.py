@@ -15,6 +15,7 @@ from enum import StrEnum
 from io import BytesIO
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,8 @@ _LINE_PT, _LEAST_LINE_PT = 0.7, 0.15
 # first three stay apart in greyscale too (lightness 46, 71 and 0), and each run has a marker of its own.
 COLOURS = ("#0072b2", "#e69f00", "#000000", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 MARKERS = ("o", "s", "D", "v", "p", "h", "X")
+# A line's sample in a legend and the space around it are as wide as so many letters.
+_SAMPLE_LETTERS = 8
 Dash = Literal["-", "--", ":", "-."]
 DASHES: tuple[Dash, ...] = ("-", "--", ":", "-.")
 MOST_RUNS = len(COLOURS) * len(DASHES)
@@ -70,6 +73,11 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+def _width(text: str) -> int:
+    """Return how many Latin letters are as wide as a text: a Chinese letter is as wide as two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text) or 1
+
+
 class PictureKind(StrEnum):
     """The formats of a picture, by the ending of its file."""
 
@@ -104,10 +112,14 @@ class Page:
 
     def columns_of_legend(self, names: list[str]) -> int:
         """Return in how many columns names fit beside one another on the page."""
-        # A line's sample and the space around it are as wide as eight letters.
-        most = max(1, int(self._letters() / (max(map(len, names), default=1) + 8)))
+        widest = max((_width(line) for name in names for line in name.splitlines()), default=1)
+        most = max(1, int(self._letters() / (widest + _SAMPLE_LETTERS)))
         lines = math.ceil(len(names) / most)
         return max(1, math.ceil(len(names) / max(1, lines)))
+
+    def name(self, text: str) -> str:
+        """Return a name for the legend, in lines that fit on the page."""
+        return fill(text, max(8, int((self._letters() - _SAMPLE_LETTERS) * len(text) / _width(text)))) if text else text
 
     def make_room(self, figure: Figure, legend_lines: int) -> None:
         """Make a figure higher by what a long legend takes, unless its height was asked for."""

@@ -8,7 +8,8 @@ from statistics import fmean
 
 from orchestrator.analysis.cycle_statistics import CycleRow
 from orchestrator.analysis.overpotential import HysteresisRow
-from orchestrator.analysis.run_analysis import Part, RunAnalysis
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.analysis.summary import RunSummary
 from protocols.cell import CellKind
 
@@ -27,10 +28,12 @@ class KeyNumber:
 
 @dataclass(frozen=True, slots=True)
 class ReportedRun:
-    """One run as it is reported: its summary, and its analysis."""
+    """One run as it is reported: its summary, its analysis, and whether its cell's file has an active mass."""
 
     summary: RunSummary
     analysis: RunAnalysis
+
+    has_mass: bool = False
 
     @property
     def cycles(self) -> Sequence[CycleRow]:
@@ -45,8 +48,12 @@ class ReportedRun:
 
 
 def common_cycles(runs: Sequence[ReportedRun]) -> tuple[int, ...]:
-    """Return the cycles at which all runs are compared: an early one and the last that all have; none without any."""
-    common = set.intersection(*(set(run.whole_cycles) for run in runs)) if runs else set()
+    """Return the cycles at which runs are compared: an early one and the last that all have; none without any.
+
+    A run that has no whole cycle does not keep others from being compared.
+    """
+    cycles = [set(run.whole_cycles) for run in runs if run.whole_cycles]
+    common = set.intersection(*cycles) if cycles else set()
     if not common:
         return ()
     last = max(common)
@@ -80,15 +87,17 @@ def _plating(run: ReportedRun) -> Iterator[KeyNumber]:
 
 def _full(run: ReportedRun, cycles: Sequence[int]) -> Iterator[KeyNumber]:
     rows = {row.cycle: row for row in run.cycles}
-    has_mass = any(row.discharge_capacity_mah_g is not None for row in run.cycles)
+    has_mass = run.has_mass
     first: float | None = None
     for cycle in cycles:
-        row = rows[cycle]
-        value = row.discharge_capacity_mah_g if has_mass else _times(row.discharge_capacity_ah, 1e3)
+        row = rows.get(cycle)
+        capacity = None if row is None else row.discharge_capacity_ah
+        value = row.discharge_capacity_mah_g if row is not None and has_mass else _times(capacity, 1e3)
         yield KeyNumber(f"discharge capacity, cycle {cycle}", "mAh/g" if has_mass else "mAh", value)
-        yield KeyNumber(f"polarisation, cycle {cycle}", "mV", _times(row.polarisation_v, 1e3))
-        if first and value is not None:
-            yield KeyNumber(f"capacity kept, cycle {cycle} of {cycles[0]}", "%", 100 * value / first)
+        yield KeyNumber(f"polarisation, cycle {cycle}", "mV", _times(None if row is None else row.polarisation_v, 1e3))
+        if cycle != cycles[0]:
+            kept = 100 * value / first if first and value is not None else None
+            yield KeyNumber(f"capacity kept, cycle {cycle} of {cycles[0]}", "%", kept)
         first = first or value
     efficiencies = [row.coulombic_efficiency for row in run.cycles[1:] if row.coulombic_efficiency is not None]
     yield KeyNumber("mean coulombic efficiency from cycle 2", "%", 100 * fmean(efficiencies) if efficiencies else None)

@@ -194,7 +194,7 @@ def finish(sheet: Sheet, axes: Axes, place: Callable[[Drawn, Mark], float | None
             linestyle="" if by_marker else drawn.dash,
             marker=drawn.marker if by_marker else "",
             ms=3.2,
-            label=drawn.name,
+            label=sheet.order.page.name(drawn.name),
         )
         for drawn in sheet.shown
     ]
@@ -207,7 +207,8 @@ def finish(sheet: Sheet, axes: Axes, place: Callable[[Drawn, Mark], float | None
         heading = f"{sheet.shown[0].name}, {heading}" if heading else sheet.shown[0].name
     heading = sheet.order.page.heading(heading)
     columns = sheet.order.page.columns_of_legend(names)
-    sheet.order.page.make_room(sheet.figure, math.ceil(len(names) / columns))
+    lines = sum(name.count("\n") + 1 for name in names)
+    sheet.order.page.make_room(sheet.figure, math.ceil(lines / columns))
     legend = sheet.figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=heading or None)
     for text in (legend.get_title(), *legend.get_texts()):
         # Titles and labels are people's: a dollar in them begins no formula.

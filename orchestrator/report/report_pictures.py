@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.report.blocks import Picture
@@ -41,7 +42,7 @@ _SPECTRA: Mapping[str, str] = {
 # They are drawn for a screen, with larger letters.
 _SCALE = 0.7
 # What follows is advice for the command line, and no part of a caption.
-_ADVICE = "; to see those better"
+_ADVICE = re.compile(r"; (to see those better|--over time shows).*")
 
 
 def pictures_of(store: Store, run_ids: Sequence[str], name: str, cycles: Sequence[int] = ()) -> Iterator[Picture]:
@@ -67,7 +68,7 @@ def picture_of(
         return None
     if _has_long_words(store, run_ids):
         make_room(figure)
-    told = [note.partition(_ADVICE)[0] for note in notes]
+    told = [_ADVICE.sub("", note) for note in notes]
     caption = ". ".join(_capital(one) for one in (words or _caption(store, run_ids, over), *told))
     return Picture(f"{name}-{over}", figure, f"{caption}.", contents(store, run_ids, over))
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.analysis.cycle_statistics import CycleRow
-from orchestrator.analysis.run_analysis import Part, RunAnalysis
+from orchestrator.analysis.parts import Part
+from orchestrator.analysis.run_analysis import RunAnalysis
 from orchestrator.analysis.summary import details
 from orchestrator.clock.durations import duration_words
 from orchestrator.clock.local_time import local_time
@@ -31,7 +32,7 @@ from orchestrator.report.blocks import (
 )
 from orchestrator.report.impedance import ImpedanceReport
 from orchestrator.report.origin_lines import origin_lines
-from orchestrator.report.run_lines import head_lines, temperature_lines
+from orchestrator.report.run_lines import counted, head_lines, temperature_lines
 from orchestrator.store import EventRow
 from orchestrator.tables.run_data import RunData
 from protocols.normalised import plain
@@ -145,7 +146,7 @@ def _steps(data: RunData) -> Iterator[Block]:
     wanted = [segment.technique for segment in data.program.segments if isinstance(segment, MeasurementSegment)]
     if wanted:
         told = dict.fromkeys(_technique(one) for one in wanted)
-        yield Words(f"{len(wanted)} measurements by a potentiostat: {'; '.join(told)}", is_quiet=True)
+        yield Words(f"{counted(len(wanted), 'measurement')} by a potentiostat: {'; '.join(told)}", is_quiet=True)
 
 
 def _technique(technique: object) -> str:

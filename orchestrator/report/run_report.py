@@ -22,6 +22,8 @@ from orchestrator.tables.run_data import RunData
 
 GENERATOR = "cellrig report"
 """The mark of the page's author: a file with it may be replaced by the next report."""
+_MOST_NAMED = 4
+"""So many runs are named in the line above a title, and in it."""
 Told = Callable[[str], None]
 
 
@@ -69,22 +71,29 @@ def _kicker(contents: Sequence[RunContents]) -> str:
     words = "cellrig, report on stored runs"
     if simulated:
         words += (
-            "; simulated, no cell is real"
-            if len(simulated) == len(contents)
-            else f"; simulated: {', '.join(simulated)}"
+            "; simulated, no cell is real" if len(simulated) == len(contents) else f"; simulated: {_ids(simulated)}"
         )
-    return f"{words}; not known whether simulated: {', '.join(unknown)}" if unknown else words
+    return f"{words}; not known whether simulated: {_ids(unknown)}" if unknown else words
+
+
+def _ids(run_ids: Sequence[str]) -> str:
+    return ", ".join(run_ids) if len(run_ids) <= _MOST_NAMED else f"{len(run_ids)} runs"
 
 
 def _title(contents: Sequence[RunContents]) -> str:
     names = [f"{one.data.run.run_id} {one.data.run.label or one.data.run.cell}" for one in contents]
-    return ", ".join(names) if len(names) <= 4 else f"{len(names)} runs, {names[0]} to {names[-1]}"
+    return ", ".join(names) if len(names) <= _MOST_NAMED else f"{len(names)} runs, {names[0]} to {names[-1]}"
 
 
 def comparison(store: Store, contents: Sequence[RunContents], by: GroupBy) -> Chapter:
     """Return the chapter that lays runs beside each other."""
     chapter = Chapter("Comparison")
-    reported = [ReportedRun(summarize(store, one.data.run.run_id), one.analysis) for one in contents]
+    # In mAh/g only where every cell of the kind has a mass.
+    without_mass = {one.analysis.kind for one in contents if not one.data.program.cell.active_mass_mg}
+    reported = [
+        ReportedRun(summarize(store, one.data.run.run_id), one.analysis, one.analysis.kind not in without_mass)
+        for one in contents
+    ]
     rows = [_row(run.summary) for run in reported]
     chapter.blocks.append(
         table(("run", "label", "cell", "recipe", "state", "h", "cycles", "ended because"), rows, (5, 6))
