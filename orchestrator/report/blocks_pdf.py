@@ -250,7 +250,7 @@ def _width(text: str, size_pt: float) -> float:
 
 @cache
 def _fonts() -> None:
-    """Register matplotlib's font, which has the signs of the field, and a Chinese one that every viewer has."""
+    """Register matplotlib's font, which has the signs of the field, and name a Chinese one, which viewers bring."""
     from matplotlib import get_data_path
 
     folder = Path(get_data_path()) / "fonts" / "ttf"
