@@ -17,47 +17,18 @@ from orchestrator.tables.bdf_check import bdf_problems
 from orchestrator.tables.columns import sample_schema
 from orchestrator.tables.sample_table import sample_table
 from orchestrator.tables.table_files import NotATable, read_table
+from tests.changed_samples import CHANGES, PLACES, change
 from tests.export_rig import exported, made
 from tests.run_maker import CUTS_S
 
 EXACT = ("csv", "bdf-csv", "bdf-parquet")
 
-# What may stand in a store: also readings that are missing, below zero, tiny, and words that nobody expects.
-_NUMBERS = st.floats(-5.0, 5.0, allow_nan=False)
-_CHANGES = st.lists(
-    st.one_of(
-        st.tuples(st.just("voltage_v"), st.one_of(st.none(), st.just(0.0), _NUMBERS)),
-        st.tuples(st.just("current_a"), st.one_of(st.none(), st.just(5e-12), _NUMBERS)),
-        st.tuples(st.sampled_from(["capacity_ah", "energy_wh"]), st.one_of(st.none(), st.floats(0.0, 1.0))),
-        st.tuples(st.just("temperature_degc"), st.one_of(st.none(), st.floats(-20.0, 80.0))),
-        st.tuples(st.just("mode"), st.sampled_from(["cccv", 'a "word", with commas', "恒流充电", ""])),
-        st.tuples(st.just("lost"), st.none()),
-        # A clock that stumbles: the record says to be earlier than the one before it.
-        st.tuples(st.just("time_s"), st.floats(0.0, 1e4)),
-    ),
-    max_size=12,
-)
-
-
-def _changed(store: Store, run_id: str, changes: list[tuple[str, object]], places: list[int]) -> None:
-    rows = store.connection.execute(
-        "SELECT test, sequence FROM sample WHERE test IN (SELECT id FROM test WHERE run_id = ?)", (run_id,)
-    ).fetchall()
-    with store.transaction() as connection:
-        for (name, value), place in zip(changes, places, strict=False):
-            key = rows[place % len(rows)]
-            if name == "lost":
-                connection.execute("DELETE FROM sample WHERE test = ? AND sequence = ?", key)
-            else:
-                sql = f"UPDATE sample SET {name} = ? WHERE test = ? AND sequence = ?"  # noqa: S608 names of ours
-                connection.execute(sql, (value, *key))
-
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 @given(
     cuts_s=st.lists(st.integers(0, 3000), max_size=4),
-    changes=_CHANGES,
-    places=st.lists(st.integers(0, 10_000), min_size=12, max_size=12),
+    changes=CHANGES,
+    places=PLACES,
 )
 def test_rows_come_back_exactly(
     store: Store, cuts_s: list[int], changes: list[tuple[str, object]], places: list[int]
@@ -67,7 +38,7 @@ def test_rows_come_back_exactly(
     What stays in a file of the Battery Data Format is finite, ordered and without blanks where BDF wants numbers.
     """
     run_id = made(store, tuple(cut / 10 for cut in cuts_s))
-    _changed(store, run_id, changes, places)
+    change(store, run_id, changes, places)
     stored = sample_table(store, run_id)
     with tempfile.TemporaryDirectory() as folder:
         for name in EXACT:

@@ -19,7 +19,7 @@ from orchestrator.store.place import check_path
 COMMANDS = [
     ["status"], ["watch"], ["stop", "R000001"], ["hold", "R000001"], ["resume", "R000001"], ["ack", "R000001"],
     ["mounted", "R000001"], ["empty", "21-1-1"], ["runs"], ["show", "R000001"], ["spectra", "R000001"],
-    ["plot", "R000001"], ["analyse", "R000001"], ["report", "R000001"],
+    ["import", __file__], ["plot", "R000001"], ["analyse", "R000001"], ["report", "R000001"],
     ["export", "R000001", "--to", "csv"], ["cell", "list"], ["cell", "show", "bare-lfp"],
     ["store", "check"], ["store", "backup"], ["store", "upgrade"], ["recipe", "show", "--run", "R000001"],
     ["bench", "check"], ["serve", "--simulate"], ["morning"],

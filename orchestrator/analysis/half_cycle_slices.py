@@ -59,7 +59,9 @@ def half_cycles_of(data: RunData) -> Iterator[HalfCycle]:
 
 
 def half_cycles(store: Store, program: Program, steps: Sequence[RunStep]) -> Iterator[HalfCycle]:
-    """Return the half-cycles among a run's executed steps."""
+    """Return the half-cycles among a run's executed steps; none without the program, which sets their currents."""
+    if not program.segments:
+        return
     for parts in parts_together(steps):
         place = parts[0].place
         segment = program.segments[place.segment]

@@ -98,8 +98,8 @@ class ReservoirTest:
 
 
 def reservoir_tests(data: RunData) -> list[ReservoirTest]:
-    """Return the reservoir tests of a Li/Cu run, in order; none of any other kind of cell."""
-    if data.program.cell.kind != _LI_CU:
+    """Return the reservoir tests of a Li/Cu run, in order; none of another kind of cell, or without its program."""
+    if data.program.cell.kind != _LI_CU or not data.program.segments:
         return []
     return reservoir_tests_of(passages(data))
 

@@ -40,7 +40,6 @@ from orchestrator.store import Store
 from orchestrator.tables.run_data import RunData
 from protocols.cell import CellKind
 from protocols.current_sign import Direction
-from protocols.half_cycles import CycleNumbers
 from protocols.program import CyclingSegment, Loop
 
 if TYPE_CHECKING:
@@ -271,10 +270,9 @@ def _retention(work: _Work) -> Sequence[Any]:
 
 
 def _currents(work: _Work) -> dict[int, HalfCurrents]:
-    numbers = CycleNumbers.of(work.data.program)
     steps = []
     for parts in work.data.whole_steps:
-        place = numbers.at(parts[0].place.count)
+        place = work.data.cycle_place(parts[0])
         duration_s = sum(part.executed.duration_s for part in parts)
         if place.half and place.pulse is None and duration_s > 0:
             current_a = sum(part.executed.capacity_ah for part in parts) * 3600 / duration_s
@@ -326,10 +324,11 @@ def _failures(work: _Work) -> Sequence[Any]:
 
 def _early_cutoff(work: _Work) -> Failure:
     """Return the first half-cycle that its cutoff ended although it sets a time or a charge: the cell polarised."""
-    numbers, area_cm2 = CycleNumbers.of(work.data.program), work.data.program.cell.area_cm2
+    segments, area_cm2 = work.data.program.segments, work.data.program.cell.area_cm2
     passed_ah = 0.0
-    for parts in work.data.whole_steps:
-        place, segment = numbers.at(parts[0].place.count), work.data.program.segments[parts[0].place.segment]
+    # What was set for a step of an imported file is not known: none of them polarised early.
+    for parts in work.data.whole_steps if segments else ():
+        place, segment = work.data.cycle_place(parts[0]), segments[parts[0].place.segment]
         if not place.half or place.pulse is not None or not isinstance(segment, CyclingSegment):
             continue
         passed_ah += sum(part.executed.capacity_ah for part in parts)

@@ -47,6 +47,8 @@ class StepNamer:
         return found
 
     def _placement(self, row: TesterTestRow, begins: Position) -> Placement | None:
+        if not self._program.segments:
+            return None
         whole = self._program.segments[row.segment]
         if not isinstance(whole, CyclingSegment) or row.is_measurement:
             return None

@@ -16,6 +16,7 @@ from orchestrator.judging.limits import FindingKind
 from orchestrator.shorts import ShortKind
 from orchestrator.states import RunState
 from orchestrator.store import Origins, RunRow, Store
+from orchestrator.store.imports import Imports
 from orchestrator.store.step_names import names_of_run
 from orchestrator.tables.run_data import Gap, RunData
 from orchestrator.tables.run_steps import RunStep
@@ -39,7 +40,7 @@ class RunSummary:
     (``NOTHING``): what a tester counts on an empty holder is not the cell's. Capacities are those of discharge, in
     mAh/g, None without an active mass or where the run did not get so far. ``reservoir_efficiency_percent`` is that of
     the last reservoir test of a Li/Cu run (``orchestrator.analysis.reservoir``). ``simulated``: no cell was real; None
-    where that was not kept.
+    where that was not kept. ``imported_from`` is the file that the run came from, None for a run of this store.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class RunSummary:
     capacity_mah_g_cycle_5: float | None
     capacity_mah_g_cycle_50: float | None
     reservoir_efficiency_percent: float | None
+    imported_from: str | None = None
 
     @property
     def retention_percent_cycle_5_to_50(self) -> float | None:
@@ -132,6 +134,7 @@ def _summary(data: RunData) -> RunSummary:
         capacity_mah_g_cycle_5=capacities.get(5),
         capacity_mah_g_cycle_50=capacities.get(50),
         reservoir_efficiency_percent=None if efficiency is None else 100 * efficiency,
+        imported_from=run.imported_from,
     )
 
 
@@ -195,6 +198,7 @@ def details(store: Store, run_id: str, last_steps: int, last_cycles: int = 0) ->
         "wanted_degc": [one.target_degc for one in data.program.temperatures],
         "program_sha256": data.run.program_sha256,
         "origin": Origins(store).of(run_id).as_dict(),
+        "imported": None if (file := Imports(store).of(run_id)) is None else file.as_dict(),
         "events": events,
         "steps": kept,
         "cycles": [_plain(asdict(cycle)) for cycle in cycles[len(cycles) - min(last_cycles, len(cycles)) :]],

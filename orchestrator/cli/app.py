@@ -17,6 +17,7 @@ from orchestrator.cli import (
     demo,
     export,
     extensions,
+    imports,
     morning,
     notices,
     operate,
@@ -180,6 +181,16 @@ app.command(
         needs="a store with an archived run",
     )
 )(archive.unarchive)
+app.command(
+    "import",
+    epilog=examples(
+        "cellrig import A17.ndax --cell lfp-17.yaml",
+        "cellrig import old.nda record.csv --zone Europe/Zurich --dry-run",
+        "cellrig import impedance.txt --zone Asia/Shanghai --label A17",
+        "cellrig import bench2.db --run R000012 --run R000013",
+        needs="files of your own",
+    ),
+)(imports.import_files)
 app.command(epilog=examples("cellrig status", "cellrig status --json", needs=_SERVICE))(operate.status)
 app.command(epilog=examples("cellrig watch", "cellrig watch --once", needs=_SERVICE))(watch.watch)
 app.command(

@@ -12,6 +12,7 @@ from orchestrator.cli.output import WRONG_USE, fail
 EXTRAS = {
     "commission": ("tomlkit",),
     "data": ("openpyxl", "polars", "pyarrow", "xlsxwriter"),
+    "import": ("fastnda",),
     "mqtt": ("aiomqtt",),
     "notices": ("apprise",),
     "oven": ("pymodbus",),
@@ -21,7 +22,8 @@ EXTRAS = {
 }
 _DOES = {
     "commission": "edits a bench file",
-    "data": "writes tables",
+    "data": "writes and reads tables",
+    "import": "reads files of Neware",
     "mqtt": "publishes to a broker",
     "notices": "tells people",
     "oven": "asks an oven",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli.cycle_tables import milli, print_cycles, print_reservoirs
+from orchestrator.cli.import_tables import print_import
 from orchestrator.cli.output import heading, print_table, say
 from orchestrator.cli.tables import Column, significant
 from orchestrator.clock.local_time import local_time
@@ -73,7 +74,7 @@ def print_runs(runs: Sequence[RunSummary], chosen: str) -> None:
 
 def _run_row(run: RunSummary) -> tuple[Any, ...]:
     times = (_date(moment) for moment in (run.ordered_unix_s, run.started_unix_s, run.ended_unix_s))
-    state = state_words(run.state.value, run.simulated)
+    state = state_words(run.state.value, run.simulated, run.imported_from)
     place = (run.run_id, run.label or run.cell, run.recipe, run.channel)
     done = (None, None, None) if run.started_unix_s is None else (run.hours, run.cycles, run.samples)
     return (*place, state, *times, *done, run.ended_because or None)
@@ -92,8 +93,11 @@ def print_run(found: Mapping[str, Any], chosen: str) -> None:
     if results := list(_result_lines(found["run"])):
         heading("Results")
         _print_lines(results)
-    heading("Order")
-    _print_lines(origin_lines(found["origin"]))
+    if found["imported"] is not None:
+        print_import(found["imported"], chosen)
+    else:
+        heading("Order")
+        _print_lines(origin_lines(found["origin"]))
     events = [(local_time(e["at_unix_s"], seconds=True), e["kind"], e["message"]) for e in found["events"]]
     if events:
         print_table((Column("when"), Column("event"), Column("what", least=30)), events, "Events", chosen)

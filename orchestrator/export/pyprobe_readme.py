@@ -47,7 +47,7 @@ def readme_text(program: Program, segments: Collection[int]) -> str:
     from ruamel.yaml import YAML
 
     numbers, experiments = StepNumbers.of(program), {}
-    for index in sorted(segments):
+    for index in sorted(segment for segment in segments if segment < len(program.segments)):
         segment = program.segments[index]
         offset = numbers.before(index)
         if not isinstance(segment, CyclingSegment):

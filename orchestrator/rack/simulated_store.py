@@ -11,8 +11,11 @@ from orchestrator.store.companion_files import simulated_path
 from orchestrator.store.errors import explained
 
 _SERVED = "SELECT 1 FROM event WHERE kind = ? AND run_id IS NULL LIMIT 1"
-# Runs of older versions, whose cells may have been real, count as real.
-_REAL = "SELECT run_id FROM run WHERE simulated IS NOT 1 ORDER BY number LIMIT 1"
+# Runs of older versions, whose cells may have been real, count as real; imported ones belong to no rack.
+_REAL = (
+    "SELECT run_id FROM run WHERE simulated IS NOT 1 AND run_id NOT IN (SELECT run_id FROM imported) "
+    "ORDER BY number LIMIT 1"
+)
 
 
 def check_takes_simulated(store: Path, *, by_bench: bool = False) -> None:

@@ -49,7 +49,7 @@ class Sources:
 
 def morning(store: Store, sources: Sources) -> Morning:
     """Read the report. Raises StoreError, and NothingYet."""
-    runs, live = store.runs(), sources.live
+    runs, live = [run for run in store.runs() if run.imported_from is None], sources.live
     updates = dict(live.runs) if live else {}
     simulated = bool(runs) and all(run.simulated for run in runs)
     # A simulated rack has a clock of its own, which may be months away from people's.

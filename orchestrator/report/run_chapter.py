@@ -81,7 +81,7 @@ def run_chapter(contents: RunContents, texts: AnalysisTexts) -> Chapter:
         Heading("Cell"),
         _cell(data.program.cell),
         Heading("What was run, and by whom"),
-        facts(*origin_lines(found["origin"]), ("program", f"SHA-256 {data.run.program_sha256}")),
+        facts(*_origin(found, data)),
         *_steps(data),
         Heading("Instruments"),
         *_instruments(data),
@@ -133,8 +133,24 @@ def _cell(cell: CellFacts) -> Facts:
     return facts(*rows, ("not in its file", ", ".join(absent)))
 
 
+def _origin(found: Mapping[str, Any], data: RunData) -> Iterator[tuple[str, str]]:
+    """Yield where a run comes from: its order, or the file that it was imported from."""
+    file = found["imported"]
+    if file is None:
+        yield from origin_lines(found["origin"])
+        yield "program", f"SHA-256 {data.run.program_sha256}"
+        return
+    yield "imported from", f"{file['file']}, {file['format']}, read by {file['reader']}"
+    yield "SHA-256", file["sha256"]
+    for one in file["decisions"]:
+        yield one["what"], f"{one['value']} ({one['told_by']})"
+
+
 def _steps(data: RunData) -> Iterator[Block]:
     """Yield the steps of the program in all units, and what the potentiostat measures."""
+    if not data.program.segments:
+        yield Words("Which program ran is not known: its file tells what was recorded.", is_quiet=True)
+        return
     seen = plausibility(data.program)
     names = ("current_ma", "current_density_ma_per_cm2", "specific_current_ma_per_g", "c_rate")
     rows = [

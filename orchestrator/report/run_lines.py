@@ -12,9 +12,10 @@ from orchestrator.clock.iso_time import unix_time
 from orchestrator.clock.local_time import local_time
 
 
-def state_words(state: str, simulated: bool | None) -> str:
-    """Return a run's state, and that it is simulated."""
-    return f"{state} (simulated)" if simulated else state
+def state_words(state: str, simulated: bool | None, imported_from: str | None = None) -> str:
+    """Return a run's state, and that it is simulated or imported."""
+    marks = [word for word, is_so in (("simulated", simulated), ("imported", imported_from is not None)) if is_so]
+    return f"{state} ({', '.join(marks)})" if marks else state
 
 
 def counted(number: int, what: str) -> str:
@@ -25,7 +26,7 @@ def counted(number: int, what: str) -> str:
 def head_lines(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what a run is, and how far it has come."""
     yield "run", run["run"]
-    state = state_words(run["state"], run["simulated"])
+    state = state_words(run["state"], run["simulated"], run["imported_from"])
     yield "state", f"{state}: {run['ended_because']}" if run["ended_because"] else state
     cell = f"{run['cell']}, {run['cell_kind']}"
     yield "cell", cell if run["label"] in ("", run["cell"]) else f"{run['label']} ({cell})"

@@ -62,12 +62,14 @@ def programs(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Find
 def records(connection: sqlite3.Connection, now_unix_s: float, *, only_steps: bool = False) -> Iterator[Finding]:
     """Find records that contradict their steps, the records beside them, or what a tester can send.
 
-    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here.
+    Those of a potentiostat's measurements have no steps, and are not judged; archived ones are not here, and those
+    of imported files are kept as they came.
     ``only_steps``: only what was computed of them is compared, as where hashes tell of every bit.
     """
     tests = connection.execute(
         "SELECT id, test.run_id, segment, run.program_json, test.program_json FROM test JOIN run USING (run_id) "
-        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) ORDER BY id"
+        "WHERE tester_test_id IS NOT NULL AND id NOT IN (SELECT test FROM archived_test) "
+        "AND id NOT IN (SELECT test FROM imported_test) ORDER BY id"
     ).fetchall()
     count = 0
     begun: set[tuple[str, int]] = set()

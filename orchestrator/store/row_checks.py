@@ -47,11 +47,15 @@ def references(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Fi
 
 
 def gaps(connection: sqlite3.Connection, now_unix_s: float) -> Iterator[Finding]:
-    """Find missing sequence numbers between the first record of a test (1) and its last."""
+    """Find missing sequence numbers between the first record of a test (1) and its last.
+
+    What an imported file lacks no tester can give any more.
+    """
     # Instruments count from 1, or from 0.
     spans = connection.execute(
         "SELECT sample.test, test.run_id, max(sequence) - min(1, min(sequence)) + 1 AS due, count(*) AS there, "
-        "max(sequence) FROM sample JOIN test ON test.id = sample.test GROUP BY sample.test HAVING due <> there"
+        "max(sequence) FROM sample JOIN test ON test.id = sample.test "
+        "WHERE test.id NOT IN (SELECT test FROM imported_test) GROUP BY sample.test HAVING due <> there"
     ).fetchall()
     for test, run_id, due, there, last in spans[:MOST]:
         (first_gap,) = connection.execute(

@@ -51,7 +51,8 @@ class MountingKind(StrEnum):
 class RunRow:
     """One program executed for one cell. ``facts_json`` are the cell's facts as they were when the run was added.
 
-    ``simulated`` is None where it was not kept: runs of older versions.
+    ``simulated`` is None where it was not kept: runs of older versions, and files of others. ``imported_from`` is the
+    name of the file that the run was imported from, None for a run of this store.
     """
 
     run_id: str
@@ -67,6 +68,7 @@ class RunRow:
     reason: str
     state_unix_s: float
     simulated: bool | None
+    imported_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

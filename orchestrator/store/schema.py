@@ -9,6 +9,7 @@ from __future__ import annotations
 from orchestrator.store.archive_layout import add_archives
 from orchestrator.store.barcodes import new_barcode
 from orchestrator.store.cycle_numbers import cycle_of
+from orchestrator.store.import_layout import add_imports
 from orchestrator.store.origin_layout import add_origins
 from orchestrator.store.renumbering import renumber
 from orchestrator.store.sqlite_library import Database, Migrations
@@ -389,6 +390,7 @@ _LAYOUTS = {
     "0006_one_cycle_number": _one_cycle_number,
     "0007_origins": add_origins,
     "0008_temperatures": _temperatures,
+    "0009_imports": add_imports,
     "0010_archives": add_archives,
 }
 KNOWN = frozenset(_LAYOUTS)

@@ -14,7 +14,8 @@ CHANNEL_OF = "SELECT channel FROM run WHERE run_id = ?"
 INSERT_EVENT = "INSERT INTO event (run_id, kind, message, at_unix_s, data_json) VALUES (?, ?, ?, ?, ?)"
 RUNS = """
 SELECT run_id, recipe, cell.name AS cell, facts_json, channel, label, program_json, program_sha256, created_unix_s,
-    state, reason, state_unix_s, simulated
+    state, reason, state_unix_s, simulated,
+    (SELECT file FROM imported WHERE imported.run_id = run.run_id) AS imported_from
 FROM run JOIN cell ON cell.id = run.cell_id
 """
 TESTS = """

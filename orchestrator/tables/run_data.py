@@ -16,13 +16,15 @@ from math import inf, nan
 from typing import TYPE_CHECKING
 
 from drivers.interfaces import Sample, Spectrum
-from orchestrator.judging.cycles import Cycle, CycleBuilder, CycleSums
+from orchestrator.judging.cycles import Cycle, CycleSums, PlacedCycles
 from orchestrator.judging.steps import ExecutedStep
 from orchestrator.store import DeviationRow, EventRow, MeasurementRow, RunRow, Store
 from orchestrator.store.errors import explained
+from orchestrator.store.imports import Imports
 from orchestrator.store.samples import jumps, last_temperature_degc, temperatures
 from orchestrator.tables.run_steps import RunStep, RunTest, StepReader, joined, parts_together, samples_of
-from protocols.half_cycles import CycleNumbers
+from protocols.current_sign import Direction
+from protocols.half_cycles import CycleNumbers, CyclePlace
 from protocols.program import CyclingSegment, Program
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class RunData:
 
     @cached_property
     def program(self) -> Program:
-        """The original program."""
+        """The original program; without segments for a run of a file that says nothing of its own."""
         return Program.from_json(self.run.program_json)
 
     @cached_property
@@ -186,19 +188,41 @@ class RunData:
 
     @cached_property
     def _cycle_sums(self) -> tuple[list[CycleSums], list[CycleSums]]:
-        builder = CycleBuilder(self.program)
+        builder = PlacedCycles(self.program.cell, self._begins_with)
         found: list[CycleSums] = []
         for step in self.steps:
             if not step.place.is_repeated_check:
-                found += builder.sums(step.place.count, replace(step.executed, start_s=step.start_s))
-        return found, builder.open_sums()
+                found += builder.feed(self.cycle_place(step), replace(step.executed, start_s=step.start_s))
+        return found, builder.finish()
+
+    def cycle_place(self, step: RunStep) -> CyclePlace:
+        """Return the place of a step of the original program among the cycles of the run."""
+        if not self.program.segments:
+            return self._recorded_places[step.test, step.executed.step_count]
+        return CycleNumbers.of(self.program).at(step.place.count)
+
+    @property
+    def _begins_with(self) -> Direction | None:
+        """The direction of the first half-cycle, None without any."""
+        if self.program.segments:
+            return CycleNumbers.of(self.program).begins_with
+        return next((place.direction for place in self._recorded_places.values() if place.half), None)
+
+    @cached_property
+    def _recorded_places(self) -> dict[tuple[int, int], CyclePlace]:
+        imports = Imports(self.store)
+        tests = [(test.row.id, imports.places(test.row.id)) for test in self.tests]
+        return {(test, count): place for test, found in tests for count, place in found.items()}
 
     @cached_property
     def spectra(self) -> list[MeasuredSpectrum]:
         """The impedance spectra, in the order measured."""
-        numbers = CycleNumbers.of(self.program)
-        cycles = {test.row.id: numbers.cycle_before(test.row.segment) for test in self.tests}
         rows = self.store.measurements(self.run.run_id)
+        if self.program.segments:
+            numbers = CycleNumbers.of(self.program)
+            cycles = {test.row.id: numbers.cycle_before(test.row.segment) for test in self.tests}
+        else:
+            cycles = {row.test: row.cycle for row in rows}
         read = [found for row in rows if (found := measured_spectrum(self.store, row)) is not None]
         return [replace(spectrum, cycle=cycles[spectrum.test]) for spectrum in read]
 

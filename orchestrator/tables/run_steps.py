@@ -11,6 +11,7 @@ from orchestrator.judging.placing import ProgramWalk, RunPlace
 from orchestrator.judging.steps import ExecutedStep, executed_step
 from orchestrator.store import Store, TesterTestRow
 from orchestrator.store.errors import explained
+from orchestrator.store.imports import Imports
 from orchestrator.store.samples import unfinished_steps
 from protocols.program import CyclingSegment, Program
 
@@ -68,8 +69,8 @@ class StepReader:
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self._run_id = run_id
-        self._program = Program.from_json(store.run(run_id).program_json)
-        self._walk = ProgramWalk(self._program)
+        program = Program.from_json(store.run(run_id).program_json)
+        self._walk = ProgramWalk(program) if program.segments else None
         self._test = 0
         self._time_s = 0.0
         self._passed = Passed()
@@ -83,20 +84,34 @@ class StepReader:
                 self._test, self._time_s = row.id, test.end_s
 
     def _cycling(self, test: RunTest) -> list[RunStep]:
+        walk = self._walk
+        if walk is None:
+            return self._recorded(test)
         segment = CyclingSegment.from_json(test.row.program_json)
-        self._walk.begin(test.row.segment, segment)
+        walk.begin(test.row.segment, segment)
         stored = self._store.steps(test.row.id)
-        steps = [self._placed(test, executed) for executed in stored]
+        steps = [self._placed(walk, test, executed) for executed in stored]
         after = stored[-1].last_sequence if stored else -1
         for first, samples in self._unfinished(test, after):
             executed = replace(executed_step(segment, samples), first_sequence=first)
             executed = replace(executed, mean_voltage_v=None, resistance_ohm=None)
-            steps.append(replace(self._placed(test, executed), is_over=False))
-        self._walk.end(test.last)
+            steps.append(replace(self._placed(walk, test, executed), is_over=False))
+        walk.end(test.last)
         return steps
 
-    def _placed(self, test: RunTest, executed: ExecutedStep) -> RunStep:
-        place = self._walk.place(executed)
+    def _recorded(self, test: RunTest) -> list[RunStep]:
+        """Return the steps of a test without a program, which was imported: as its file numbers them."""
+        places = Imports(self._store).places(test.row.id)
+        found = []
+        for executed in self._store.steps(test.row.id):
+            at = places[executed.step_count]
+            half = 0 if at.pulse is not None else at.half
+            place = RunPlace(test.row.segment, executed.step, executed.step_count, at.cycle, half, 1)
+            found.append(RunStep(test.row.id, test.start_s + executed.start_s, place, executed))
+        return found
+
+    def _placed(self, walk: ProgramWalk, test: RunTest, executed: ExecutedStep) -> RunStep:
+        place = walk.place(executed)
         earlier = self._passed if place.part > 1 else Passed()
         if not place.is_repeated_check:
             self._passed = Passed(
@@ -115,8 +130,9 @@ class StepReader:
                 yield first, list(self._store.samples(test.row.id, last - 1, 1))
 
     def _measurement(self, test: RunTest) -> list[RunStep]:
-        last, place = test.last, self._walk.measurement(test.row.segment)
-        if last is None:
+        place = None if self._walk is None else self._walk.measurement(test.row.segment)
+        last = test.last
+        if last is None or place is None:
             return []
         (first,) = self._store.samples(test.row.id, limit=1)
         executed = ExecutedStep(

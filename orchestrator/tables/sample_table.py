@@ -73,7 +73,7 @@ class _Pages:
         placed = {
             "cycle": np.array([step.place.cycle for step in self.steps], np.int64),
             "step": np.array([step.place.step for step in self.steps], np.int64),
-            "step_count": self.count + 1 + np.arange(len(self.steps), dtype=np.int64),
+            "step_count": self._step_counts(),
         }
         modes = [step.executed.mode for step in self.steps]
         for page in number_pages(self.data.store.connection, self.test.row.id, modes, self.last, rows):
@@ -82,6 +82,12 @@ class _Pages:
             counts = np.diff(begins, append=len(page.mode_codes))
             counts[0] += begins[0]
             yield self._frame(page, {name: np.repeat(values, counts) for name, values in placed.items()})
+
+    def _step_counts(self) -> NDArray[np.int64]:
+        if not self.data.program.segments:
+            # A file's own numbers: what it lacks was lost before.
+            return np.array([step.place.count for step in self.steps], np.int64)
+        return self.count + 1 + np.arange(len(self.steps), dtype=np.int64)
 
     def _frame(self, page: SamplePage, placed: dict[str, NDArray[np.int64]]) -> pl.DataFrame:
         import polars as pl

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from orchestrator.store.imports import Imports
 from orchestrator.store.temperatures import CLOCK_WRONG_S
 from orchestrator.tables.run_data import Gap, RunData
 from orchestrator.tables.run_steps import RunTest
@@ -28,9 +29,11 @@ def starts_by_clock(data: RunData) -> dict[int, float]:
     """Return the seconds from the beginning of a run's first test with records to that of each, by test number.
 
     A test never begins before the one before it has ended: a tester's clock is read to the second, and may be set. One
-    that is far from this computer's at the beginning of a test is not followed.
+    that is far from this computer's at the beginning of a test is not followed. Where a test of an imported file begins
+    was read off the file.
     """
     found: dict[int, float] = {}
+    told = Imports(data.store).starts_s(data.run.run_id) if data.run.imported_from is not None else {}
     first_unix_s, end_s = None, 0.0
     for test in data.tests:
         if test.last is None:
@@ -40,7 +43,7 @@ def starts_by_clock(data: RunData) -> dict[int, float]:
             began_unix_s = test.row.started_unix_s
         if first_unix_s is None:
             first_unix_s = began_unix_s
-        start_s = max(end_s, began_unix_s - first_unix_s)
+        start_s = told.get(test.row.id, max(end_s, began_unix_s - first_unix_s))
         found[test.row.id] = start_s
         end_s = start_s + test.last.time_s
     return found

@@ -1,8 +1,8 @@
 """Programs of the field that read what cellrig exports, each in an environment of its own: they exclude one another.
 
 ``python -m tests.readers`` makes the environments in the folder ``.readers``, and runs the tests of
-``tests/test_export_readers.py`` with them. Without them those tests are left out. A script here is run by the Python of
-its environment, knows nothing of cellrig, and prints what it has read as JSON.
+``tests/test_export_readers.py`` and ``tests/test_import_readers.py`` with them. Without them those tests are left out.
+A script here is run by the Python of its environment, knows nothing of cellrig, and prints what it has read as JSON.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ READERS = {
     "cellpy": ("cellpy==2.1.5.post10", (3, 13), (3, 14)),
     "duckdb": ("duckdb==2.0.1", (3, 11), (3, 14)),
     "navani": ("navani==0.1.22", (3, 11), (3, 13)),
+    "newarenda": ("NewareNDA==2026.6.11", (3, 11), (3, 14)),
     "pyprobe": ("PyProBE-Data==2.6.1", (3, 11), (3, 13)),
 }
 FOLDER = "READERS"
 """The variable that names the folder of the environments."""
 
 
-_IMPORTED_AS = {"batterydf": "bdf"}
+_IMPORTED_AS = {"batterydf": "bdf", "newarenda": "NewareNDA"}
 
 
 def python_of(reader: str) -> Path | None:

@@ -19,7 +19,14 @@ def main() -> int:
     for name, (package, first, below) in READERS.items():
         if python_of(name) is None:
             _make(name, package, first, below)
-    command = [sys.executable, "-m", "pytest", "tests/test_export_readers.py", *sys.argv[1:]]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/test_export_readers.py",
+        "tests/test_import_readers.py",
+        *sys.argv[1:],
+    ]
     return subprocess.run(command, check=False).returncode
 
 

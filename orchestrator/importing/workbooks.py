@@ -1,0 +1,106 @@
+"""Reads workbooks (.xlsx) as tables of text: sheets of records, one behind the other, and no formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.importing.errors import ImportFailed
+from orchestrator.importing.neware_words import is_record_table
+from orchestrator.tables.table_files import RECORDS_SHEET
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MOST_COLUMNS = 200
+_HEAD_ROWS = 20
+
+
+def is_own_workbook(path: Path) -> bool:
+    """Return whether a workbook is one of cellrig's exports."""
+    from openpyxl import load_workbook
+
+    book = load_workbook(path, read_only=True)
+    try:
+        name = next((one for one in book.sheetnames if one.startswith(RECORDS_SHEET)), None)
+        if name is None:
+            return False
+        first = next(book[name].iter_rows(max_row=1, values_only=True), ())
+        return {"run_id", "test_time_s"} <= {str(cell) for cell in first}
+    finally:
+        book.close()
+
+
+def read_records(path: Path) -> pl.DataFrame:
+    """Return the sheets of records of a workbook that BTSDA has exported, all cells as text.
+
+    Raises ImportFailed for a workbook without one, for a formula, and for a damaged file.
+    """
+    import polars as pl
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True)
+        try:
+            tables = [found for name in book.sheetnames if (found := _table(book[name], path.name)) is not None]
+            names = book.sheetnames
+        finally:
+            book.close()
+    except (InvalidFileException, KeyError, ValueError, OSError, SyntaxError) as err:
+        raise ImportFailed(f"{path.name} is no workbook that can be read ({err}); save it again as .xlsx") from err
+    if not tables:
+        raise ImportFailed(
+            f"{path.name} has no sheet of records: none of {', '.join(names)} has columns of a kind of "
+            "step, voltage, current and time; export the layer 'record' as well"
+        )
+    header, rows = tables[0]
+    for other, more in tables[1:]:
+        if other == header:
+            rows += more
+    return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String()), orient="row")
+
+
+def _table(sheet: Any, name: str) -> tuple[list[str], list[list[str | None]]] | None:  # noqa: ANN401 - openpyxl has no types
+    """Return heads and rows of a sheet, None for one that is no table of records."""
+    rows = sheet.iter_rows()
+    header: list[str] = []
+    for _, cells in zip(range(_HEAD_ROWS), rows, strict=False):
+        found = [str(cell.value).strip() if cell.value is not None else "" for cell in cells[:_MOST_COLUMNS]]
+        if is_record_table(found):
+            header = found
+            break
+    if not header:
+        return None
+    named = [at for at, head in enumerate(header) if head]
+    chosen = [header[at] for at in named]
+    if len(set(chosen)) < len(chosen):
+        raise ImportFailed(f"{name}, sheet {sheet.title}: a column is there twice; export it again")
+    return chosen, list(_rows(rows, named, name, sheet.title))
+
+
+def _rows(rows: Iterator[Any], named: list[int], name: str, title: str) -> Iterator[list[str | None]]:
+    for cells in rows:
+        found: list[str | None] = []
+        for at in named:
+            cell = cells[at] if at < len(cells) else None
+            if cell is not None and cell.data_type == "f":
+                raise ImportFailed(
+                    f"{name}, sheet {title}, cell {cell.coordinate} is a formula: only values are data; save them "
+                    "as such"
+                )
+            found.append(None if cell is None else _text(cell.value))
+        if any(one is not None for one in found):
+            yield found
+
+
+def _text(value: object) -> str | None:
+    """Return a cell as BTSDA writes it in text."""
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+        return f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02}:{seconds % 60:09.6f}"
+    return repr(value) if isinstance(value, float) else str(value)

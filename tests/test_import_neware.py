@@ -1,0 +1,205 @@
+"""Neware's own files and BTSDA's exports come in with every record, and what they do not say is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from orchestrator.importing.errors import ImportFailed
+from orchestrator.importing.importing import import_file
+from orchestrator.importing.outcome import Imported
+from orchestrator.importing.read_run import ImportOptions
+from orchestrator.store import Store
+from orchestrator.tables.sample_table import sample_table
+from tests.import_rig import UTC_ZONE, imported
+from tests.ndax_files import CC_CHG, CC_DCHG, REST, NdaxStep, write_ndax
+
+CLOCK_S = 1_700_000_000.25
+HOUR_S = 3600.0
+
+
+def li_li(path: Path, without: tuple[str, ...] = ()) -> None:
+    """Write a Li/Li test: a rest at 0 V, 0.2 mA each way, an hour of standstill in the second half."""
+    times = np.arange(0.0, 61.0, 10.0)
+    ones = np.ones(len(times))
+    later = CLOCK_S + 60 + times
+    stood = later + 60 + np.where(times >= 30, HOUR_S, 0.0)
+    write_ndax(
+        path,
+        [
+            NdaxStep(REST, 1, 1, times, CLOCK_S + times, 0 * ones, 0 * ones),
+            NdaxStep(CC_CHG, 2, 1, times, later, 0.03 * ones, 2e-4 * ones),
+            NdaxStep(CC_DCHG, 3, 2, times, stood, -0.03 * ones, -2e-4 * ones),
+        ],
+        without,
+    )
+
+
+def decided(found: Imported) -> dict[str, str]:
+    """Give what was decided about a file, by what it is about."""
+    return {one.what: f"{one.value} ({one.told_by})" for one in found.decisions}
+
+
+def test_ndax_keeps_records_at_0_v_and_shows_its_standstill(store: Store, tmp_path: Path) -> None:
+    """Records at 0 V stay (NewareNDA drops them), and an hour in which nothing was recorded is an hour of test time."""
+    li_li(tmp_path / "a.ndax")
+    done = imported(store, tmp_path / "a.ndax")
+    rows = sample_table(store, done.run_id)
+    assert rows.height == 21
+    assert rows["voltage_v"].to_list() == [0.0] * 7 + [0.03] * 7 + [-0.03] * 7
+    assert rows["current_a"].to_list() == [0.0] * 7 + [2e-4] * 7 + [-2e-4] * 7
+    assert rows["mode"].unique(maintain_order=True).to_list() == ["rest", "cc", "dc"]
+    assert rows["cycle"].unique(maintain_order=True).to_list() == [1, 2]
+    assert rows["test_time_s"][-1] == pytest.approx(180 + HOUR_S, abs=1e-6)
+    assert rows["unix_time_s"][0] == CLOCK_S
+    assert rows["capacity_ah"][13] == pytest.approx(2e-4 * 60 / 3600, rel=1e-6)
+    words = decided(done)
+    assert "7 kept" in words["records at 0 V"]
+    assert "add up to 180.000 s, its clock went 3780.000 s: 1 standstills" in words["test time"]
+    assert "UTC" in words["time zone"]
+    assert "the file's own, up to 2" in words["cycle numbers"]
+
+
+def test_cycles_are_counted_anew_where_a_person_says_so(store: Store, tmp_path: Path) -> None:
+    """The tester's own cycle numbers come first; ``auto`` begins a cycle with the direction of the first half."""
+    li_li(tmp_path / "a.ndax")
+    done = imported(store, tmp_path / "a.ndax", cycles="auto")
+    assert set(sample_table(store, done.run_id)["cycle"]) == {1}
+    assert "each begins with its charge (--cycles auto)" in decided(done)["cycle numbers"]
+
+
+@pytest.mark.parametrize("part", ["data_step.ndc", "data_runInfo.ndc"])
+def test_copy_of_a_running_test_is_told(store: Store, tmp_path: Path, part: str) -> None:
+    """What is missing in a .ndax is named before any reader is called, and nothing is kept."""
+    li_li(tmp_path / "a.ndax", (part,))
+    with pytest.raises(ImportFailed, match=f"lacks {part}: it is the incomplete copy of a running test"):
+        imported(store, tmp_path / "a.ndax")
+    assert store.runs() == []
+    assert sorted(path.name for path in tmp_path.iterdir() if "sqlite" not in path.name) == ["a.ndax"]
+
+
+ENGLISH = "DataPoint,Cycle Index,Step Index,Step Type,Time,Total Time,Current(mA),Voltage(V),Capacity(mAh),Date"
+CHINESE = "数据序号,循环号,工步号,工步类型,时间,总时间,电流(A),电压(V),容量(Ah),绝对时间"
+ROWS = (
+    (1, 1, 1, "Rest", "搁置", "0:00:00", "00:00:00", 0, 0, "2026-03-28 23:00:00"),
+    (2, 1, 1, "Rest", "搁置", "0:01:00", "00:01:00", 0, 0, "2026-03-28 23:01:00"),
+    (3, 1, 2, "CC Chg", "恒流充电", "0:00:00", "00:01:00", 0.157, 0, "2026-03-28 23:01:00"),
+    (4, 1, 2, "CC Chg", "恒流充电", "3:00:00.500", "03:01:00.500", 0.157, 0.471, "2026-03-29 03:01:00"),
+    (5, 1, 3, "CCCV DChg", "恒流恒压放电", "0:10:00", "03:11:00.5", -0.157, 0.026, "2026-03-29 03:11:00"),
+)
+
+
+def vendor_text(chinese: bool, change: Callable[[str], str] = str) -> bytes:
+    """Give an export of BTSDA: English in mA and UTF-8, or Chinese in A and GBK."""
+    lines = [CHINESE if chinese else ENGLISH]
+    for point, cycle, step, english, word, time, total, current_ma, mah, date in ROWS:
+        amounts = [f"{value / 1000:.6g}" if chinese else value for value in (current_ma, mah)]
+        values = (time, total, amounts[0], 3.25, amounts[1], date)
+        lines.append(",".join(map(str, (point, cycle, step, word if chinese else english, *values))))
+    return change("\r\n".join(lines) + "\r\n").encode("gbk" if chinese else "utf-8")
+
+
+@pytest.mark.parametrize("chinese", [False, True], ids=["english", "chinese"])
+def test_exports_of_btsda_come_in_in_both_languages(store: Store, tmp_path: Path, chinese: bool) -> None:
+    """Heads name role and unit, 0.157 mA is 0.000157 A, and a night of clocks put forward is an hour shorter."""
+    path = tmp_path / "record.csv"
+    path.write_bytes(vendor_text(chinese))
+    done = imported(store, path, zone=ZoneInfo("Europe/Zurich"))
+    rows = sample_table(store, done.run_id)
+    assert rows["current_a"].to_list() == [0.0, 0.0, 0.000157, 0.000157, -0.000157]
+    assert rows["capacity_ah"].to_list() == [0.0, 0.0, 0.0, 0.000471, 0.000026]
+    assert rows["mode"].to_list() == ["rest", "rest", "cc", "cc", "cccd"]
+    assert rows["step_count"].to_list() == [1, 1, 2, 2, 3]
+    assert rows["step_time_s"].to_list() == [0.0, 60.0, 0.0, 10800.5, 600.0]
+    assert rows["test_time_s"].to_list() == [0.0, 60.0, 60.0, 10860.5, 11460.5]
+    assert rows["unix_time_s"][4] - rows["unix_time_s"][0] == 4 * 3600 + 11 * 60 - 3600
+    assert "Europe/Zurich" in decided(done)["time zone"]
+
+
+def test_what_a_table_does_not_say_is_asked_for(store: Store, tmp_path: Path) -> None:
+    """Zone, unit and sign: each missing or contradictory one is named with the option that says it."""
+    path = tmp_path / "record.csv"
+    path.write_bytes(vendor_text(False))
+    with pytest.raises(ImportFailed, match=r"tell no time zone; say that of the computer.*--zone"):
+        imported(store, path)
+    path.write_bytes(vendor_text(False, lambda text: text.replace("Current(mA)", "Current")))
+    with pytest.raises(ImportFailed, match="'Current' names no unit that is known; say it: --unit mA"):
+        imported(store, path, zone=UTC_ZONE)
+    assert imported(None, path, zone=UTC_ZONE, current_unit="uA").records == 5
+
+    def turned(text: str) -> str:
+        return text.replace(",0.157,3", ",-0.157,3").replace(",-0.157,3.25,0.026", ",0.157,3.25,0.026")
+
+    path.write_bytes(vendor_text(False, turned))
+    with pytest.raises(ImportFailed, match="the current of 3 records contradicts their step"):
+        imported(store, path, zone=UTC_ZONE)
+    run_id = imported(store, path, zone=UTC_ZONE, positive="discharge").run_id
+    assert sample_table(store, run_id)["current_a"][3] == 0.000157
+
+
+def workbook(path: Path, spoil: object = None) -> None:
+    """Write a workbook of BTSDA: a sheet about the test, then two sheets of records."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    book.active["A1"] = "Test information"
+    for name, rows in (("record", ROWS[:3]), ("record_2", ROWS[3:])):
+        sheet = book.create_sheet(name)
+        sheet.append(ENGLISH.split(","))
+        for point, cycle, step, english, _, time, total, current_ma, mah, date in rows:
+            sheet.append([point, cycle, step, english, time, total, current_ma, 3.25, mah, date])
+    if spoil is not None:
+        book["record"]["G2"] = spoil
+    book.save(path)
+
+
+def test_workbook_of_btsda_comes_in_as_its_text_does(store: Store, tmp_path: Path) -> None:
+    """Sheets of records go on one behind the other, and give the rows of the text."""
+    workbook(tmp_path / "a.xlsx")
+    (tmp_path / "a.csv").write_bytes(vendor_text(False))
+    tables = [
+        sample_table(store, imported(store, tmp_path / name, zone=UTC_ZONE).run_id).drop("run_id", "test")
+        for name in ("a.xlsx", "a.csv")
+    ]
+    assert tables[0].equals(tables[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.xlsx", b"PK\3\4 and then nothing", "cut off or damaged"),
+        ("a.bin", b"\x7fELF\2\1\1" + bytes(40), "no file that is known here"),
+        ("a.nda", b"NEWARE" + bytes(8) + b"\x1d" + bytes(100), "cannot be read .* cut off, damaged"),
+        ("a.csv", b"one,two\n1,2\n", "begins with 'one, two'"),
+        ("a.csv", vendor_text(False)[:-40], "is cut off: its last line"),
+        ("a.csv", vendor_text(False).replace(b"3.25", b"3,25"), "cannot be read as a table"),
+        ("a.csv", vendor_text(False).replace(b"3.25", b"inf"), "no value|infinite"),
+        ("a.csv", vendor_text(False).replace(b"0:01:00,", b"soon,"), "record 2: Time is 'soon'"),
+    ],
+)
+def test_bad_files_leave_nothing(store: Store, tmp_path: Path, name: str, data: bytes, words: str) -> None:
+    """A file that is empty, cut off, of another kind or with words for numbers ends in a sentence, no more."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ImportFailed, match=words):
+        import_file(store, path, ImportOptions(zone=UTC_ZONE), by="", progress=lambda _done, _all: None)
+    assert store.runs() == []
+    assert not list(tmp_path.glob("*.originals"))
+
+
+def test_formulas_and_bombs_are_refused(store: Store, tmp_path: Path) -> None:
+    """A formula is no value, and a small file that unpacks to gigabytes is no measurement."""
+    import zipfile
+
+    workbook(tmp_path / "a.xlsx", "=1+1")
+    with pytest.raises(ImportFailed, match="sheet record, cell G2 is a formula"):
+        imported(store, tmp_path / "a.xlsx", zone=UTC_ZONE)
+    with zipfile.ZipFile(tmp_path / "b.ndax", "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("data.ndc", bytes(2**27))
+    with pytest.raises(ImportFailed, match=r"would unpack to 128 MiB, .* no measurement does"):
+        imported(store, tmp_path / "b.ndax")
