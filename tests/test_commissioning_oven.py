@@ -31,7 +31,7 @@ async def test_every_open_point_of_an_oven_is_found(flips: Flips) -> None:
 
 
 async def test_oven_is_read_while_a_person_is_asked() -> None:
-    """An oven that runs away while a person looks for its display ends the question within two polls, and is set safe."""
+    """An oven that runs away while a person looks for its display ends the question in two polls, and is set safe."""
     there, loop = OvenAtHand(usual()), asyncio.get_running_loop()
 
     class Slow(Operator):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from drivers.interfaces import BatteryTester, ChannelState, Isolation
+from orchestrator.api.routes import channel_now
 from orchestrator.bench.opening import station_on
 from orchestrator.bench.settings import BenchSettings
 from orchestrator.bench.station import Station
 from orchestrator.rack.claims import CommandRefused
+from orchestrator.rack.mounted_cells import ChannelUse, Terms
 from orchestrator.rack.service import Service
 from orchestrator.runs.request import RunRequest
 from orchestrator.states import RunState
@@ -112,10 +114,35 @@ async def test_run_cycles_on_a_source_meter_and_measures_on_the_potentiostat(
         await until(run, RunState.COMPLETED)
         assert len(store.measurements(run.run_id)) == 1
         assert len(store.tests(run.run_id)) == 3
-        other = service.submit(request(cycles=1, half_cycle_s=120.0), "bob")
+        with pytest.raises(CommandRefused, match=f"cell {SMU} of {run.run_id}.* is still mounted on {CHANNEL}"):
+            service.submit(request(), "bob")
+        other = service.submit(request(cycles=1, half_cycle_s=120.0), "bob", Terms(mounted=CHANNEL))
         await until(other, RunState.COMPLETED)
     assert {next(iter(it)) for it in both.seen if it} == {"smu", "ct4008", "chi660e"}
     assert both.most() == 1
+
+
+async def test_cell_of_one_channel_is_on_every_channel_that_is_wired_to_it(
+    station_rig: StationRig, store: Store
+) -> None:
+    """Its next test may be ordered on the other channel as the same cell; said to be empty there, it is so on both."""
+    async with shared(station_rig) as both, running(both.service(store)) as service:
+        await asyncio.sleep(20.0)
+        first = service.submit(replace(request(cycles=1, half_cycle_s=120.0), label="A17"), "ada")
+        await until(first, RunState.RUNNING)
+        assert channel_now(service, SMU).use is ChannelUse.BUSY
+        assert f"{first.run_id} on {CHANNEL} is running" in channel_now(service, SMU).words
+        with pytest.raises(CommandRefused, match=f"{first.run_id} .A17. is on {CHANNEL}"):
+            service.cells.empty(SMU, "bob")
+        await until(first, RunState.COMPLETED)
+        assert channel_now(service, SMU).use is ChannelUse.IDLE
+        second = service.submit(replace(request(SMU, 1, 120.0), label=""), "ada", Terms(same_cell=True))
+        assert second.request.label == "A17"
+        await until(second, RunState.COMPLETED)
+        assert service.cells.elsewhere("A17", CHANNEL) == {}
+        service.cells.empty(CHANNEL, "ada")
+        assert channel_now(service, SMU).use is ChannelUse.FREE
+        assert service.cells.on(SMU) is None
 
 
 async def test_test_by_hand_on_the_other_instrument_holds_the_run(station_rig: StationRig, store: Store) -> None:

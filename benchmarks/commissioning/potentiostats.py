@@ -32,6 +32,13 @@ SWITCHES: Switches = {
     "separator": (", ", "\t"),
     "chinese": (False, True),
     "line_end": ("\r\n", "\n"),
+    # Nothing is asked of these, and none of them may mislead.
+    "short_prefix": ("cut", "ignore"),
+    "keeps_spaces": (True, False),
+    "limit_hold": ("voltage", "current"),
+    "prioe_times_limit": (True, False),
+    "ft_line": ("", "FT mode"),
+    "clips": (True, False),
 }
 """The switches of the simulated program that a commissioning meets, with ``keeps_driving``: when its program dies."""
 

@@ -21,7 +21,7 @@ from orchestrator.commissioning.progress import Progress, Setup
 from orchestrator.commissioning.tester_hands import TesterHands
 from simulators.bench import SimulatedBench
 from simulators.memory_streams import connect_memory
-from simulators.neware.settings import Quirks
+from simulators.neware.settings import LogCodes, Quirks
 from simulators.neware.tester import Unit
 
 SWITCHES: Switches = {
@@ -50,6 +50,8 @@ SWITCHES: Switches = {
     "reply_delay_s": (0.0, 0.5),
     "terminator": (b"\n\n#\r\n", b"#\r\n", b"\r\n#\r\n"),
     "first_test_id": (1, 143),
+    "clock_drift": (0.0, 1e-4),
+    "log_codes": (LogCodes(), LogCodes(protect=104444, stopped=104445)),
 }
 """Every switch of the simulator that a commissioning meets, with ``negative``: whether the unit goes below 0 V."""
 
@@ -119,9 +121,9 @@ async def missed(flips: Flips) -> tuple[list[str], float]:
     return wrong, rig.resistor.most_a
 
 
-def facts_of(flips: Flips) -> dict[str, bool | str]:
+def facts_of(flips: Flips) -> dict[str, bool | str | int]:
     """Return the facts that a commissioning must find of a tester, but for its times."""
-    facts: dict[str, bool | str] = {
+    facts: dict[str, bool | str | int] = {
         "second_client": not flips["single_client"],
         "continue_after_stop": flips["continue_from_stop"],
         "continue_after_protection": flips["continue_from_protect"],
@@ -133,6 +135,7 @@ def facts_of(flips: Flips) -> dict[str, bool | str]:
         "capacity_limit": {"obey": "obeyed", "ignore": "ignored", "hundredth": "otherwise"}[flips["capacity_limit"]],
         "start_without_file": "refused" if flips["missing_file"] == "refused" else "answered with ok",
         "start_on_busy": flips["start_on_busy"],
+        "protection_code": flips["log_codes"].protect,
     }
     if not flips["single_client"]:
         facts["unknown_command"] = "closed" if flips["drop_on_nonsense"] else "silence"

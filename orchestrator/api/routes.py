@@ -91,6 +91,9 @@ def channel_now(service: Service, channel: str) -> models.ChannelNow:
     begins = {} if service.simulated else times.begins
     ended = _ended(service.store, channel, mounted, update)
     words = sentences.channel_words(update, queued, channel, works, stop, mounted, begins, ended)
+    if update is None or update.state.is_over:
+        # Its cell may be that of a run on another channel.
+        words = service.shared_cells.problem(channel) or words
     if supervisor.watch.is_unseen(channel):
         use = ChannelUse.UNKNOWN
         words = f"whether it works is being asked of {tester.name}; by what is stored: {words}"

@@ -124,10 +124,7 @@ def commission(
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Begin anew where an earlier one was interrupted.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="List the questions, ask none.")] = False,
-    yes: Annotated[
-        bool,
-        typer.Option("--yes", help="Agree to every question: with --simulate, or ct4008 and mux on a simulated bench."),
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to every question; on simulated benches alone.")] = False,
     page: Annotated[
         Path | None, typer.Option("--page", metavar="FILE", help="The page to file; else beside the bench file.")
     ] = None,

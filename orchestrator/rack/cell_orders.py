@@ -59,7 +59,8 @@ class CellOrders:
 
     def elsewhere(self, label: str, channel: str) -> dict[str, RunOnChannel]:
         """Return the runs whose cells of a name are on other channels of this rack, by channel."""
-        there = {it for supervisor in self._rack.supervisors for it in supervisor.tester.channels()} - {channel}
+        there = {it for supervisor in self._rack.supervisors for it in supervisor.tester.channels()}
+        there -= set(self._cells.channels_of_cell(channel))
         return {it: run for it, run in self._cells.with_label(label).items() if it in there}
 
     def waits(self, run: Run) -> str:
@@ -113,12 +114,13 @@ class CellOrders:
 
     def empty(self, channel: str, by: str) -> None:
         """Store that no cell is on a channel. Raises CommandRefused while a run is there, or something works."""
-        watch = self._rack.supervisor_of(channel).watch
-        for run in self._cells.begun_runs(channel):
+        wired = self._cells.channels_of_cell(channel)
+        for at, run in [(one, run) for one in wired for run in self._cells.begun_runs(one)]:
             first = f"'cellrig ack {run.run_id}'" if run.state is RunState.TRIPPED else f"'cellrig stop {run.run_id}'"
-            raise CommandRefused(f"{run.run_id} ({run.label}) is on {channel} and {run.state.value}: {first} first")
-        if works := watch.words(channel):
-            raise CommandRefused(f"{channel} {works}")
+            raise CommandRefused(f"{run.run_id} ({run.label}) is on {at} and {run.state.value}: {first} first")
+        for at in wired:
+            if works := self._rack.supervisor_of(at).watch.words(at):
+                raise CommandRefused(f"{at} {works}")
         self._rack.claims.check(channel, by)
         on, now = self._cells.on(channel), wall_time()
         was = f"{on.label} of {on.run_id} was on it" if on else "nothing was known to be on it"

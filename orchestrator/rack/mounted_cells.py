@@ -62,6 +62,10 @@ class MountedCells:
         use = self._mountings.last_use(channel)
         return None if use is None or use.run_id is None else self._mountings.run(use.run_id)
 
+    def channels_of_cell(self, channel: str) -> Sequence[str]:
+        """Return the channels that are wired to the cell of a channel, itself among them."""
+        return self._mountings.channels_of_cell(channel)
+
     def with_label(self, label: str) -> dict[str, RunOnChannel]:
         """Return the runs whose cells of a name are on channels, by channel."""
         return self._mountings.with_label(label)

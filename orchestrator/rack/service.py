@@ -86,6 +86,7 @@ class Service:
         self.cells = CellOrders(self)
         self.order_keys = OrderKeys(store)
         self.ovens = Ovens(ovens, store, self.supervisors)
+        store.shared_cells = shared_cells
         self.shared_cells = SharedCells(shared_cells, self.supervisors, self.hold)
         self.preflight = Preflight(self, plan or PreflightPlan(bands=bands, holders=holders))
         for supervisor in self.supervisors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ _WITH_LABEL = """
 """
 # The newest run that had begun on a channel and did not complete, of those that ended after an event.
 _BROKEN_SINCE = """
-    SELECT run.run_id, run.state FROM event JOIN run USING (run_id)
+    SELECT run.run_id, run.state, event.id FROM event JOIN run USING (run_id)
     WHERE event.id > ? AND event.kind = 'state' AND run.channel = ? AND run.state IN ('stopped', 'tripped', 'failed')
         AND EXISTS (SELECT 1 FROM mounting WHERE mounting.run_id = run.run_id AND mounting.kind = 'begun')
     ORDER BY event.id DESC LIMIT 1
@@ -93,6 +94,10 @@ class Mountings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def channels_of_cell(self, channel: str) -> Sequence[str]:
+        """Return the channels that are wired to the cell of a channel, itself among them."""
+        return next((group for group in self._store.shared_cells if channel in group), (channel,))
+
     def add(
         self,
         channel: str,
@@ -111,8 +116,12 @@ class Mountings:
             connection.execute(sql, (channel, kind.value, run_id, follows, by, at_unix_s))
 
     def last_use(self, channel: str) -> Mounting | None:
-        """Return what came last on a channel: that a run began there, or that somebody said it is empty."""
-        return self._mounting(_USE, channel)
+        """Return what came last on a channel: that a run began there, or that somebody said it is empty.
+
+        What came on another channel that is wired to the same cell came on this one.
+        """
+        found = [self._mounting(_USE, one) for one in self.channels_of_cell(channel)]
+        return max((it for it in found if it is not None), key=lambda it: it.id, default=None)
 
     def last_begun(self, channel: str) -> str | None:
         """Return the id of the run that began last on a channel, whatever was said of it since; None if none has."""
@@ -124,8 +133,16 @@ class Mountings:
         return self._mounting(_WORD, run_id)
 
     def with_label(self, label: str) -> dict[str, RunOnChannel]:
-        """Return the runs whose cells of a name are on channels, by channel: begun there last, going on or over."""
-        return {channel: self.run(run_id) for channel, run_id in self._rows(_WITH_LABEL, label)}
+        """Return the runs whose cells of a name are on channels, by channel: begun there last, going on or over.
+
+        A cell that several channels are wired to is named with the one on which its run was.
+        """
+        found = self._rows(_WITH_LABEL, label)
+        return {channel: self.run(run_id) for channel, run_id in found if self._is_last(channel, run_id)}
+
+    def _is_last(self, channel: str, run_id: str) -> bool:
+        use = self.last_use(channel)
+        return use is not None and use.run_id == run_id
 
     def run(self, run_id: str) -> RunOnChannel:
         """Return a run and its cell."""
@@ -154,8 +171,11 @@ class Mountings:
 
     def broken_since(self, channel: str, event: int) -> tuple[str, RunState] | None:
         """Return the run that ended last on a channel after an event, if it ended otherwise than by completing."""
-        rows = self._rows(_BROKEN_SINCE, event, channel)
-        return (rows[0][0], RunState(rows[0][1])) if rows else None
+        rows = [row for one in self.channels_of_cell(channel) for row in self._rows(_BROKEN_SINCE, event, one)]
+        if not rows:
+            return None
+        run_id, state, _ = max(rows, key=lambda row: row[2])
+        return run_id, RunState(state)
 
     def _mounting(self, sql: str, key: str) -> Mounting | None:
         rows = self._rows(sql, key)

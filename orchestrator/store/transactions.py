@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ class Transactional:
         self._undo: list[Callable[[], None]] = []
         # Listeners are told of an event once it is on disk: one whose transaction is rolled back has not happened.
         self.bus: Bus | None = None
+        # The channels of each cell to which more than one is wired, by the bench file: what is on one is on all.
+        self.shared_cells: Sequence[Sequence[str]] = ()
         self._untold: list[Event] = []
         # Until then, of the monotonic clock, no write waits for another program's lock.
         self._hurried_until_s = 0.0
