@@ -99,3 +99,38 @@ def test_two_testers_with_units_of_their_own_load(tmp_path: Path) -> None:
     """Another sub-device is another unit, and each channel finds its own tester."""
     bench = load_bench(write(tmp_path, EXAMPLE + SECOND_TESTER.replace("subdevid = 1", "subdevid = 2")))
     assert [bench.tester_of(channel).name for channel in ("21-1-8", "21-2-1")] == ["ct4008", "second"]
+
+
+_SMU = '[[tester]]\nkind = "smu"\n{0}\n[[tester.units]]\nchannel = "a"\nmodel = "keithley-2450"\n{1}\n'
+_AT = 'resource = "TCPIP::127.0.0.1::5025::SOCKET"'
+_OVEN = EXAMPLE + (
+    '[[oven]]\nname = "oven"\nmodel = "eurotherm-3216"\nlow_degc = 5\nhigh_degc = 85\n{0}\n[oven.link]\nport = "COM5"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "setting", "word"),
+    [
+        (_SMU, "poll_period_s = 1e-30", "poll_period_s: it is not between a microsecond and 30 years"),
+        (_SMU, "poll_period_s = 0.001", "poll_period_s: .* greater than or equal to 0.01"),
+        (_SMU, "voltage_trim_v = 1e30", "voltage_trim_v: it is not between a microvolt and 1000 V"),
+        (_SMU, "voltage_trim_v = 1.0", "voltage_trim_v: .* less than or equal to 0.1"),
+        (_SMU, "least_voltage_limit_v = 25.0", "least_voltage_limit_v: .* less than or equal to 20"),
+        (_SMU, "cell_voltage_most_v = true", "cell_voltage_most_v: true and false are no value"),
+        (_OVEN, "poll_period_s = 1e-30", "poll_period_s: it is not between a microsecond and 30 years"),
+        (_OVEN, "cut_out_degc = -100", "cut_out_degc, -100, is not above low_degc and safe_degc"),
+        (_OVEN, "warn_k = true", "warn_k: true and false are no value"),
+        (_OVEN, "grace_s = 1e30", "grace_s: it is not between a microsecond and 30 years"),
+    ],
+)
+def test_number_that_is_none_of_its_unit_is_refused(tmp_path: Path, table: str, setting: str, word: str) -> None:
+    """What would poll without a pause, cut out at once or correct by any voltage is told with its reason."""
+    load_bench(write(tmp_path, table.format("", f'{_AT}\nserial = "1"')))
+    with pytest.raises(SettingsError, match=word):
+        load_bench(write(tmp_path, table.format(setting, f'{_AT}\nserial = "1"')))
+
+
+def test_serial_number_of_blanks_is_none(tmp_path: Path) -> None:
+    """It would fit no instrument, and say so only at the first run."""
+    with pytest.raises(SettingsError, match="serial"):
+        load_bench(write(tmp_path, _SMU.format("", f'{_AT}\nserial = " "')))

@@ -106,3 +106,11 @@ def test_program_alone_and_mistyped_commands_say_what_to_type() -> None:
     refused(cellrig("cell", "shwo", "bare-lfp"), 2, "Did you mean 'show'", "cellrig cell -h")
     refused(cellrig("status", "--stor", "x"), 2, "--store")
     refused(cellrig("cell", "show", "bare-lpf"), 2, "Did you mean bare-lfp?")
+
+
+@pytest.mark.parametrize("instrument", ["oven", "smu"])
+def test_speed_of_a_simulator_says_whose_time_it_is(instrument: str) -> None:
+    """Who soaks or rests beside a fast simulator waits in real time, and reads so before the trial."""
+    said = " ".join(_help(("simulate", instrument)).split())
+    assert "in real time, unless" in said
+    assert "'cellrig serve --simulate'" in said

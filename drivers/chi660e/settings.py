@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from drivers.interfaces import HostLoss
-from drivers.table_settings import TableSettings
+from drivers.table_settings import SHORTEST_POLL_S, TableSettings
 
 # Section 4.1 and 4.5: blanks may be ignored inside paths, a dot cuts a name short, ``;`` and ``#`` begin a comment.
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[A-Za-z0-9_/\\-]*")
@@ -101,7 +101,7 @@ class Chi660eSettings(TableSettings):
     deadline_factor: float = Field(default=3.0, ge=1)
     timed_deadline_factor: float = Field(default=1.1, ge=1)
     deadline_margin_s: float = Field(default=60.0, gt=0)
-    poll_period_s: float = Field(default=0.5, gt=0)
+    poll_period_s: float = Field(default=0.5, ge=SHORTEST_POLL_S)
     stable_polls: int = Field(default=3, ge=2)
     settle_timeout_s: float = Field(default=15.0, gt=0)
     end_timeout_s: float = Field(default=5.0, gt=0)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from drivers.errors import SettingsError
 from drivers.oven.register_map import Address, RegisterMap, WriteMap, shipped_map, shipped_maps
-from drivers.table_settings import Host, LineAddress, TableSettings
+from drivers.table_settings import SHORTEST_POLL_S, Host, LineAddress, TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, INSTRUMENT_NAME
 from drivers.transport.port_settings import PortSettings
 
@@ -125,7 +125,7 @@ class OvenSettings(TableSettings):
     high_degc: float = Field(ge=-100, le=300)
     safe_degc: float = 25.0
     places: tuple[str, ...] = ()
-    poll_period_s: float = Field(default=5.0, gt=0, le=POLL_LONGEST_S)
+    poll_period_s: float = Field(default=5.0, ge=SHORTEST_POLL_S, le=POLL_LONGEST_S)
     warn_k: float = Field(default=2.0, gt=0, le=50)
     hold_k: float = Field(default=5.0, gt=0, le=50)
     agree_k: float = Field(default=2.0, gt=0, le=50)
@@ -176,6 +176,10 @@ class OvenSettings(TableSettings):
             raise ValueError(f"safe_degc, {self.safe_degc:g}, is not between low_degc and high_degc")
         if not self.warn_k < self.hold_k:
             raise ValueError(f"warn_k, {self.warn_k:g}, is not below hold_k, {self.hold_k:g}")
+        if self.cut_out_degc is not None and self.cut_out_degc <= max(self.low_degc, self.safe_degc):
+            raise ValueError(
+                f"cut_out_degc, {self.cut_out_degc:g}, is not above low_degc and safe_degc: every run would trip"
+            )
         if isinstance(self.scale, float) and not self.scale > 0:
             raise ValueError('scale is above 0, or "read"')
         try:

@@ -17,7 +17,7 @@ from drivers.smu.planning import MOST_V, Reach, Wiring
 from drivers.smu.visa_link import PYVISA_MISSING, has_pyvisa
 from drivers.sources import Drive, Held
 from drivers.stepping.settings import SteppedSettings
-from drivers.table_settings import LineAddress, TableSettings
+from drivers.table_settings import SERIAL_NUMBER, LineAddress, TableSettings
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, INSTRUMENT_NAME
 from protocols.channel_envelope import ChannelEnvelope, CurrentRange
 
@@ -54,7 +54,7 @@ class SmuUnitSettings(TableSettings):
     channel: str
     model: SmuModel
     resource: LineAddress = Field(min_length=1)
-    serial: str = ""
+    serial: str = Field(default="", pattern=f"^({SERIAL_NUMBER})$")
     idn_pattern: str = ""
     via: Literal["auto", "visa"] = "auto"
     visa_library: str = ""

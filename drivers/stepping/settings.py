@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from drivers.interfaces import HostLoss
 from drivers.sources import Drive, Held
 from drivers.stepping.drives import SegmentDrives
+from drivers.table_settings import SHORTEST_POLL_S
 from drivers.tester_kind import BatteryTesterSettings
 from protocols.program import CyclingSegment, Program
 from protocols.program_steps import powered, recorded
@@ -18,6 +19,12 @@ from protocols.program_steps import powered, recorded
 MOST_UNSEEN_S = 120.0
 """For so long an output may stay on without a decision: for the slowest serial lines, and clocks that run fast."""
 _MOST_INTERVALS = 4.0
+LONGEST_POLL_S = 7200.0
+"""A run is looked after that often at least; simulated instruments with a fast clock are polled once in two hours."""
+MOST_TRIM_V = 0.1
+"""Source and meter differ by millivolts (section 2.1): what is further off is no difference, but a wrong lead."""
+MOST_LIMIT_V = 20.0
+"""Above it no source of these switches its output off to high impedance (section 1.2), and no cell is."""
 
 
 class SteppedSettings(BatteryTesterSettings):
@@ -45,12 +52,12 @@ class SteppedSettings(BatteryTesterSettings):
     fastest_interval_s: float = Field(default=0.05, gt=0)
     decision_timeout_s: float = Field(default=1.0, gt=0)
     order_timeout_s: float = Field(default=10.0, gt=0)
-    poll_period_s: float = Field(default=5.0, gt=0)
+    poll_period_s: float = Field(default=5.0, ge=SHORTEST_POLL_S, le=LONGEST_POLL_S)
     open_circuit_age_s: float = Field(default=4.0, ge=0)
     cell_voltage_most_v: float = Field(default=5.0, gt=0)
     voltage_margin_v: float = Field(default=0.5, gt=0)
-    least_voltage_limit_v: float = Field(default=1.0, gt=0)
-    voltage_trim_v: float = Field(default=0.01, ge=0)
+    least_voltage_limit_v: float = Field(default=1.0, gt=0, le=MOST_LIMIT_V)
+    voltage_trim_v: float = Field(default=0.01, ge=0, le=MOST_TRIM_V)
     short_rest_s: float = Field(default=60.0, ge=0)
     records_kept: int = Field(default=200_000, ge=1000)
     accept_unknown_host_loss: bool = False

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from drivers.table_settings import SHORTEST_POLL_S
 from drivers.tester_kind import CHANNEL_NAME, CHANNEL_NAME_RULE, INSTRUMENT_NAME
 from drivers.transport.port_settings import PortSettings
 
@@ -38,7 +39,7 @@ class ThermometerSettings(PortSettings):
     identity: str = ""
     line_end: str = "\r\n"
     boot_s: float = Field(default=0.0, ge=0, le=60)
-    poll_period_s: float = Field(default=5.0, gt=0, le=600)
+    poll_period_s: float = Field(default=5.0, ge=SHORTEST_POLL_S, le=600)
 
     @model_validator(mode="after")
     def _is_whole(self) -> ThermometerSettings:

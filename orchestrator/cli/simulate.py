@@ -111,7 +111,8 @@ def oven(
 ) -> None:
     """Serve a simulated oven with a Modbus controller on 127.0.0.1.
 
-    Its address is printed first, then that of the hands. It begins at room temperature, set to 25 degC.
+    Its address is printed first, then that of the hands. It begins at room temperature, set to 25 degC. --speed is for
+    other programs: runs of cellrig soak in real time, unless all go by one clock ('cellrig serve --simulate').
     """
     from contextlib import suppress
 
@@ -189,7 +190,8 @@ def smu(
 ) -> None:
     """Serve simulated source meters on 127.0.0.1.
 
-    Each has a cell at its output, and an address, which is printed on a line of its own.
+    Each has a cell at its output, and an address, which is printed on a line of its own. --speed is for other programs:
+    cellrig carries a source meter's program out in real time, unless both have one clock ('cellrig serve --simulate').
     """
     from contextlib import suppress
 
