@@ -35,9 +35,7 @@ def test_simulated_run_goes_into_a_store_of_its_own(tmp_path: Path, monkeypatch:
     refused(cellrig("runs"), 1, "Simulated runs are in another store: --store", "lab-simulated.sqlite")
 
 
-def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_on_a_simulated_bench_goes_into_a_store_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one by ``--simulate``: never beside real runs, whether a store is named or not."""
     bench = bench_file(tmp_path)
     bench.write_text("simulated = true\n" + bench.read_text("utf-8"), encoding="utf-8")

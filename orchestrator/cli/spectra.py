@@ -77,7 +77,8 @@ def spectra(
 def print_spectra(report: ImpedanceReport, chosen: str = "") -> None:
     """Print the fits of a run's spectra, and what they say of the cell."""
     title = f"Spectra of {report.run_id}"
-    columns, rows = _COLUMNS, [_row(report, index) for index in range(len(report.rows))]
+    columns: tuple[Column, ...] = _COLUMNS
+    rows = [_row(report, index) for index in range(len(report.rows))]
     if all(measured.temperature_degc is None for measured in report.spectra):
         columns = tuple(column for n, column in enumerate(columns) if n != _PLACE)
         rows = [(*row[:_PLACE], *row[_PLACE + 1 :]) for row in rows]
