@@ -185,7 +185,7 @@ def smu(
     ] = 5025,
     cell: Annotated[
         list[str] | None,
-        typer.Option("--cell", help="Cell model, or a resistor such as '1000 ohm'; repeated: of one unit each."),
+        typer.Option("--cell", help="Cell model, or '1000 ohm'; repeated: of one unit each."),
     ] = None,
     channels: Annotated[int, typer.Option("--channels", min=1, max=64, help="Units, one port each.")] = 1,
     speed: Annotated[
