@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from simulators.bench import CellEntry, SimulatedBench, cell_seed, read_entries
+from simulators.cells import load_cell
 from simulators.chi660e.control_socket import BenchControl
 from simulators.faults import Fault
 from simulators.holders import Holders
@@ -78,6 +79,7 @@ async def serve_ct4008(
     smus: SmusBeside | None = None,
     vendor: VendorTests | None = None,
     aux_temperature: str = "",
+    cell: str = "",
 ) -> None:
     """Serve a CT-4008 until cancelled, or until it has had no connection for ``idle_exit_s``.
 
@@ -88,6 +90,7 @@ async def serve_ct4008(
     the channels of ``cells_file`` begin with cells, and ``mount`` at the CHI660E's control socket puts others in.
     ``oven`` puts an oven around the cells of its places; ``smus`` are source meters by the same clock. ``vendor``:
     tests that the vendor's own program has started. ``aux_temperature``: how an auxiliary input at each cell shows.
+    ``cell`` is the model, or the resistor, in each channel that ``cells_file`` does not name.
     """
     if not speed > 0.0:
         raise ValueError(f"speed is {speed}, expected simulated seconds per real second above 0")
@@ -107,6 +110,9 @@ async def serve_ct4008(
         empty_holders=empty_holders,
         quirks=Quirks(aux_temperature=aux_temperature),
     )
+    if cell:
+        for channel in bench.tester.channels.keys() - cells.keys():
+            bench.tester.swap_cell(channel, load_cell(cell, seed=cell_seed(seed, channel)))
     _begin(bench, faults, vendor)
     async with AsyncExitStack() as stack:
         clients: list[_Clients] = [rack := await stack.enter_async_context(listening(bench.handle, host, port))]

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.audit.rack import LI_LI, open_vendor_rack
+from drivers.errors import SettingsError
 from drivers.neware.settings import NewareSettings, UnitSettings
 from orchestrator.audit.kept_findings import KeptFindings
-from orchestrator.audit.kinds import FACTS, AuditKind, Seen
+from orchestrator.audit.kinds import FACTS, AuditFinding, AuditKind, Seen
 from orchestrator.audit.report import AuditReport, gravest_first
 from orchestrator.audit.session import AuditOrder, AuditSession
 from orchestrator.report.audit_page import page
@@ -40,7 +41,7 @@ async def test_report_tells_each_finding_with_evidence_and_what_to_do() -> None:
         rack.tester.protect("21-1-1")
         await rack.follow(0.1, 300)
         found = gravest_first(rack.audit.findings)
-        report = AuditReport("b.toml", 0.0, 1.0, found, rack.audit.summaries(), 1, 0, "", (), (("inquire", 1),))
+        report = AuditReport("b.toml", 0.0, 1.0, 1.0, found, rack.audit.summaries(), 1, 0, "", (), (("inquire", 1),))
     told = report.as_dict()["findings"]
     assert isinstance(told, list)
     assert [(it["kind"], it["test"], it["channel"]) for it in told] == [("ended by protection", test.test_id, "21-1-1")]
@@ -108,10 +109,21 @@ async def test_audit_that_is_begun_again_reports_what_it_has_kept(tmp_path: Path
         unit = UnitSettings(devid=21, subdevid=1, voltage_low_v=-1.0)
         tester = NewareSettings(step_files=tmp_path, step_files_on_bts_pc="x", units=(unit,))
         order = AuditOrder("b.toml", [tester], for_s=60.0, keep=file)
-        await AuditSession(order, connect=connect).run()
+        told: list[AuditFinding] = []
+        await AuditSession(order, lambda look: told.extend(look.new), connect=connect).run()
+        told_first = {(it.barcode, it.seen.kind) for it in told}
+        told.clear()
+        await asyncio.sleep(3600.0)
+        again = AuditSession(order, lambda look: told.extend(look.new), connect=connect)
+        await again.run()
+        assert told_first
+        assert not told_first & {(it.barcode, it.seen.kind) for it in told}
         rack.start("21-1-1", barcode="cell_2")
         session = AuditSession(order, connect=connect)
         await session.run()
+    assert session.report().looked_s == pytest.approx(180.0, abs=20.0)
+    assert "followed for 3 min" in session.report().headline
+    assert any("nobody looked for 1 h" in note for note in session.report().notes)
     found = session.report().findings
     assert AuditKind.PROTECTED in {it.seen.kind for it in found if it.barcode == "cell_1"}
     assert any("were in" in note for note in session.report().notes)
@@ -160,6 +172,17 @@ async def test_test_of_one_number_with_another_barcode_is_another_test(tmp_path:
     again.keep([other])
     assert again.merged([other]) == [found, other]
     assert KeptFindings(file, "b.toml", 30.0).earlier == (found, other)
+
+
+def test_file_of_another_bench_is_refused(tmp_path: Path) -> None:
+    """Findings of two benches are not mixed; an older file, which names the bench as it was typed, goes on."""
+    file = tmp_path / "findings.jsonl"
+    file.write_text('{"audit of": "b.toml", "began_unix_s": 10.0}\n')
+    KeptFindings(file, str(tmp_path / "b.toml"), 20.0)
+    with pytest.raises(SettingsError, match="name another one"):
+        KeptFindings(file, str(tmp_path / "c.toml"), 30.0)
+    with pytest.raises(SettingsError, match="name another one"):
+        KeptFindings(file, str(tmp_path / "other" / "b.toml"), 30.0)
 
 
 def test_file_of_somebody_else_keeps_no_findings(tmp_path: Path) -> None:

@@ -28,6 +28,15 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         load_cell("bare-lili", seed=1)
 
 
+def test_a_resistor_is_named_by_its_resistance() -> None:
+    """What an instrument is commissioned on is in a simulated holder by one word; a resistor has no parameters."""
+    resistors = [load_cell(name, seed=1) for name in ("1000 ohm", "1kohm", "1.0 kOhm")]
+    assert [one.voltage_v(1e-3) for one in resistors] == [1.0, 1.0, 1.0]
+    for wrong, overrides in (("0 ohm", None), ("1000 ohm", {"area_cm2": 1.0}), ("1000 V", None)):
+        with pytest.raises(ValueError, match=r"resist|no cell model"):
+            load_cell(wrong, seed=1, overrides=overrides)
+
+
 def test_a_file_is_read_by_its_path(tmp_path: Path) -> None:
     """A user's own cell lies anywhere."""
     path = tmp_path / "mine.toml"

@@ -35,6 +35,6 @@ async def test_cell_that_came_after_the_resistor_was_found_gets_no_current() -> 
             rig.bench.clip(None)
     asked = list(progress.asked)
     assert asked[-1].question == "polarity"
-    assert asked[-1].found.outcome is Outcome.UNDECIDED
+    assert asked[-1].found.outcome is Outcome.WRONG
     assert "that is no resistor" in asked[-1].found.concluded
     assert cell.most_a < 1e-6

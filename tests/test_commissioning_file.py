@@ -158,6 +158,15 @@ def test_newcomer_tries_each_kind_without_an_instrument(kind: str) -> None:
     assert (tried.returncode, {one["found"]["outcome"] for one in told["asked"]} - {"left out"}) == (0, {"found"})
 
 
+def test_list_of_questions_is_a_document_too() -> None:
+    """A script reads of each question what it will do and the most that flows; nothing is asked."""
+    told = json.loads(cellrig("commission", "ct4008", "--simulate", "--list", "--json").stdout)
+    first, *_ = (one for one in told["questions"] if one["question"] == "resistor")
+    assert (told["setup"]["ohm"], first["most_a"], first["longest_s"] > 0) == (1000.0, 1e-3, True)
+    assert "At most 1 mA" in first["does"]
+    assert "resistor (about" in cellrig("commission", "ct4008", "--simulate", "--list").stdout
+
+
 def test_real_bench_needs_a_person_for_each_question(tmp_path: Path) -> None:
     """On a real bench nobody agrees to everything beforehand, and no more flows than the channel bears."""
     real = ("commission", "ct4008", "--channel", "21-1-3", "--bench", str(bench_file(tmp_path)))

@@ -57,10 +57,25 @@ async def test_cell_that_came_after_the_resistor_was_found_gets_no_current(quest
     there = MeterAtHand(usual(), cell)
     asked = await there.commissioned(only=[question], before=before)
     found = next(one.found for one in asked if one.question == question)
-    assert found.outcome in (Outcome.UNDECIDED, Outcome.WRONG)
+    assert found.outcome is Outcome.WRONG
     assert "that is no resistor" in found.concluded
     assert cell.most_a < 1e-6
     assert not there.output_on
+
+
+async def test_cell_that_takes_the_place_of_the_resistor_ends_the_commissioning() -> None:
+    """A later look that finds a voltage at rest is the last: no question behind it looks, with the output on, again."""
+    cell = LoggedResistor(OHM)
+    there = MeterAtHand(usual(), cell)
+
+    class Exchanges(Operator):
+        def agrees(self, question: str) -> bool:
+            cell.rest_v = 3.3 if "(sink)" in question else cell.rest_v
+            return True
+
+    asked = await there.commissioned(Exchanges())
+    assert (asked[-1].question, asked[-1].found.outcome) == ("sink", Outcome.WRONG)
+    assert "that is no resistor" in asked[-1].found.concluded
 
 
 @pytest.mark.parametrize("question", [one.name for one in QUESTIONS if one.of_most])

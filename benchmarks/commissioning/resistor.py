@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from simulators.chi660e.terminals import ResistorCell
+from simulators.cells.resistor import ResistorCell
 
 CHANNEL = "21-1-3"
 OHM = 1000.0

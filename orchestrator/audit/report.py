@@ -15,7 +15,7 @@ _GRAVEST_FIRST = tuple(reversed(Severity))
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit saw of a bench from ``began_unix_s`` to ``ended_unix_s``.
+    """What an audit saw of a bench from ``began_unix_s`` to ``ended_unix_s``, of which it looked for ``looked_s``.
 
     ``failed`` counts looks without an answer, ``trouble`` is the last reason. ``notes`` say what could not be seen.
     ``sent`` counts the commands that were sent, by their names: none of them writes.
@@ -24,6 +24,7 @@ class AuditReport:
     bench: str
     began_unix_s: float
     ended_unix_s: float
+    looked_s: float
     findings: tuple[AuditFinding, ...]
     channels: tuple[ChannelSummary, ...]
     looks: int
@@ -46,7 +47,7 @@ class AuditReport:
     @property
     def headline(self) -> str:
         """The outcome in one sentence."""
-        lasted = duration_words(self.ended_unix_s - self.began_unix_s)
+        lasted = duration_words(self.looked_s)
         what = f"{_many(len(self.channels), 'test')} followed for {lasted}, {_many(self.records, 'record')} read"
         if not self.channels:
             return f"no test ran within {lasted}: nothing was audited"
@@ -59,6 +60,7 @@ class AuditReport:
             "simulated": self.is_simulated,
             "began_unix_s": self.began_unix_s,
             "ended_unix_s": self.ended_unix_s,
+            "looked_s": self.looked_s,
             "headline": self.headline,
             "clean": self.is_clean,
             "looks": self.looks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from drivers.errors import SettingsError
@@ -15,6 +15,7 @@ from orchestrator.audit.following import Follower, Look
 from orchestrator.audit.kept_findings import KeptFindings
 from orchestrator.audit.rack_audit import RackAudit
 from orchestrator.audit.report import AuditReport, gravest_first
+from orchestrator.clock.durations import duration_words
 from orchestrator.clock.virtual import wall_time
 
 # Live values are so old at most (reference neware-ct4008, section 2.3).
@@ -67,12 +68,16 @@ class AuditSession:
         self._began_s = self._ended_s = wall_time()
         if self._order.keep is not None:
             self._kept = KeptFindings(self._order.keep, self._order.bench, self._began_s)
-            self._began_s = self._kept.began_unix_s
         async with AsyncExitStack() as stack:
+            if self._kept is not None:
+                stack.callback(self._noted_end, self._kept)
             following = [await self._opened(stack, tester) for tester in self._order.testers]
             async with asyncio.TaskGroup() as group:
                 for follower, tester in zip(following, self._order.testers, strict=True):
                     group.create_task(follower.follow(self._order.for_s, tester.poll_period_s, self._looked))
+
+    def _noted_end(self, kept: KeptFindings) -> None:
+        kept.looked(self._ended_s, is_last=True)
 
     async def _opened(self, stack: AsyncExitStack, tester: NewareSettings) -> Follower:
         reader = NewareReader(tester, self._connect)
@@ -101,6 +106,9 @@ class AuditSession:
         if self._kept is not None:
             # All that was found: a look that failed has not told all, nor has a full disk taken it.
             self._kept.keep([finding for audit in self._audits for finding in audit.findings])
+            self._kept.looked(look.now_unix_s)
+            # What an audit before this one has told is in the report alone.
+            look = replace(look, new=tuple(it for it in look.new if self._kept.is_new(it)))
         if look.trouble:
             self._failed += 1
             self._trouble = look.trouble
@@ -114,17 +122,22 @@ class AuditSession:
                 sent[command] = sent.get(command, 0) + times
         found = [finding for audit in self._audits for finding in audit.findings]
         notes = list(self._notes)
+        began_s, looked_s = self._began_s, self._ended_s - self._began_s
         if self._kept is not None:
             found = self._kept.merged(found)
             if before := len(self._kept.earlier):
                 notes.append(
                     f"{before} of the findings were in {self._order.keep} already, from audits before this one"
                 )
+            began_s, looked_s = self._kept.began_unix_s, looked_s + self._kept.earlier_looked_s
+            if (gap_s := self._ended_s - began_s - looked_s) >= 1.0:
+                notes.append(f"between the audits in {self._order.keep} nobody looked for {duration_words(gap_s)}")
             notes += [self._kept.trouble] if self._kept.trouble else []
         return AuditReport(
             self._order.bench,
-            self._began_s,
+            began_s,
             self._ended_s,
+            looked_s,
             gravest_first(found),
             tuple(summary for audit in self._audits for summary in audit.summaries()),
             self._looks,

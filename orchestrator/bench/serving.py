@@ -253,6 +253,7 @@ def serve_simulated_ct4008(
     vendor: Path | None = None,
     with_faults: bool = False,
     aux: str = "",
+    cell: str = "",
 ) -> None:
     """Serve a simulated CT-4008 on loopback until Ctrl-C; ``vendor`` gets step files of tests that run on it already.
 
@@ -272,6 +273,7 @@ def serve_simulated_ct4008(
                 announce=announce,
                 vendor=None if vendor is None else VendorTests(vendor, with_faults),
                 aux_temperature=aux,
+                cell=cell,
             )
         )
     except (ValueError, OSError) as err:

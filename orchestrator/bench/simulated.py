@@ -211,7 +211,7 @@ async def open_simulated_rack(rack: SimulatedRack) -> AsyncIterator[tuple[Batter
 
 def put_resistor(simulated: SimulatedBench, channel: str, ohm: float) -> None:
     """Put a resistor into a holder of the built-in rack, in the place of its cell."""
-    from simulators.chi660e.terminals import ResistorCell
+    from simulators.cells.resistor import ResistorCell
 
     simulated.tester.swap_cell(channel, ResistorCell(ohm))
 

@@ -64,7 +64,7 @@ def smu_on_a_resistor(unit: SmuUnitSettings, ohm: float) -> tuple[Connect, Calla
 
     The second carries out a verb of the simulator's hands at it.
     """
-    from simulators.chi660e.terminals import ResistorCell
+    from simulators.cells.resistor import ResistorCell
     from simulators.memory_streams import connect_memory
     from simulators.smu import SimulatedSmu
     from simulators.smu.control import HandsAtUnits

@@ -142,16 +142,26 @@ def commission(
     if kind is Kind.OVEN:
         need("oven")
     from orchestrator.commissioning.running import check_names
-    from orchestrator.commissioning.running import listed as list_questions
 
     order = _order(kind, channel, bench, resistor, largest, only or (), simulate=simulate, anew=anew)
     if kind is Kind.OVEN:
         order = _in_oven(order, oven, warmest)
     check_names(order.kind, order.only)
     if listed:
-        list_questions(order, say)
+        _list(order, json=json)
         return
     _commission(order, named(by), store, page, agrees_to_all=yes, json=json)
+
+
+def _list(order: Commission, *, json: bool) -> None:
+    """Print what every question will do."""
+    from orchestrator.commissioning.running import listed, listed_words
+
+    questions = listed(order)
+    if json:
+        print_json({"setup": asdict(order.setup()), "questions": questions})
+    else:
+        say("\n".join(listed_words(questions)))
 
 
 def _commission(order: Commission, by: str, store: Path, page: Path | None, *, agrees_to_all: bool, json: bool) -> None:

@@ -27,6 +27,7 @@ app = typer.Typer(
     epilog=examples(
         "cellrig simulate ct4008 --port 0 --speed 3600 --negative-voltage",
         "cellrig simulate ct4008 --speed 60 --negative-voltage --vendor . --faults",
+        "cellrig simulate ct4008 --cell '1000 ohm' --negative-voltage",
         "cellrig simulate ct4008 --cells cells.toml --aux T1",
         needs='for the last a file such as:  21-1-3 = "bare-lfp"',
     )
@@ -40,6 +41,9 @@ def ct4008(
         bool, typer.Option("--negative-voltage", help="Units that can drive a cell below zero volts.")
     ] = False,
     cells: Annotated[Path | None, typer.Option("--cells", help="TOML file: channel to cell model.")] = None,
+    cell: Annotated[
+        str, typer.Option("--cell", metavar="MODEL", help="In every other channel: a cell model, or '1000 ohm'.")
+    ] = "",
     vendor: Annotated[
         Path | None,
         typer.Option(
@@ -79,6 +83,7 @@ def ct4008(
             vendor=vendor,
             with_faults=faults,
             aux=aux,
+            cell=cell,
         )
 
 
@@ -167,6 +172,7 @@ class SmuModel(StrEnum):
 @app.command(
     epilog=examples(
         "cellrig simulate smu --model keithley-2400 --port 0 --cell coated-lfp",
+        "cellrig simulate smu --cell '1000 ohm'",
         "cellrig simulate smu --channels 16 --speed 60 --control 0",
     )
 )
@@ -178,7 +184,10 @@ def smu(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="TCP port of the first unit; 0 picks free ones.")
     ] = 5025,
-    cell: Annotated[list[str] | None, typer.Option("--cell", help="Cell model; repeated: of one unit each.")] = None,
+    cell: Annotated[
+        list[str] | None,
+        typer.Option("--cell", help="Cell model, or '1000 ohm'; repeated: of one unit each."),
+    ] = None,
     channels: Annotated[int, typer.Option("--channels", min=1, max=64, help="Units, one port each.")] = 1,
     speed: Annotated[
         float, typer.Option("--speed", min=0.001, help="How many simulated seconds pass in a real second.")

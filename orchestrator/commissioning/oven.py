@@ -230,7 +230,7 @@ _ROWS = (
     (
         "sensor-break",
         "What does it do without its sensor?",
-        "It shows a rail or an old value, and heats as its safe output says (section 19: not certain).",
+        "It shows the end of its range or an old value, and heats as its safe output says (section 19: not certain).",
         "A person pulls the sensor off, and puts it back.",
         0.0,
         "",

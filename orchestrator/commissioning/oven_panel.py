@@ -37,6 +37,7 @@ _BELOW_ZERO_DEGC = -5.0
 _NEAR_K = 0.5
 _HEATS_PERCENT = 1.0
 _PLAUSIBLE_K = 20.0
+_SHOWN = {"stale": "the last one", "rail": "at the end of its range"}
 _CANNOT = Found(Outcome.UNDECIDED, "it could not be done")
 
 
@@ -168,7 +169,7 @@ async def sensor_break(hands: OvenHands) -> Found:
         return Found(Outcome.WRONG, told, evidence, {**facts, "heats_on_sensor_break": True})
     whether = "told" if is_told else "not told: put a thermometer in the oven, or it looks like one that is frozen"
     facts["heats_on_sensor_break"] = False
-    return Found(Outcome.FOUND, f"an open sensor is {whether}; the value is then {shows}", evidence, facts)
+    return Found(Outcome.FOUND, f"an open sensor is {whether}; the value is then {_SHOWN[shows]}", evidence, facts)
 
 
 async def power_on(hands: OvenHands) -> Found:

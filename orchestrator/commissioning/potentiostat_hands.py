@@ -14,6 +14,7 @@ from drivers.interfaces import Measurement, Potentiostat, Trace
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.people import Person
+from orchestrator.commissioning.questions import NoResistor
 from protocols.techniques import OpenCircuit, Technique
 
 _DEAD_FOR_S = 5.0
@@ -76,13 +77,13 @@ class PotentiostatHands:
         return await self._measured(technique, **changes)
 
     async def _see_no_cell(self, **changes: Any) -> None:  # noqa: ANN401 - any setting
-        """Look at the leads at open circuit. Raises NotConfirmed where they have a voltage.
+        """Look at the leads at open circuit. Raises NoResistor where they have a voltage.
 
         The resistor of an earlier answer may have given way to a cell, from which a held voltage draws all it can.
         """
         rest_v = fmean((await self.trace(_LOOK, **changes)).voltage_v)
         if not abs(rest_v) <= AT_REST_V:
-            raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
+            raise NoResistor(rest_v)
 
     async def _measured(self, technique: Technique, **changes: Any) -> Measurement:  # noqa: ANN401 - any setting
         self._may_be_on = True

@@ -17,7 +17,7 @@ from orchestrator.clock.durations import duration_words
 from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.people import Person
 from orchestrator.commissioning.progress import Progress
-from orchestrator.commissioning.questions import Asked, Found, Outcome, Question
+from orchestrator.commissioning.questions import Asked, Found, NoResistor, Outcome, Question
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +111,9 @@ async def _found(
     hands.learn(facts)
     try:
         return await question.ask(hands)
+    except NoResistor as err:
+        # Whatever is asked next would meet the same cell.
+        return Found(Outcome.WRONG, str(err), {"error": str(err)})
     except DriverError as err:
         logger.info("question %s: %s", question.name, err)
         return Found(Outcome.UNDECIDED, f"it could not be asked to its end: {err}", {"error": str(err)[:500]})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from drivers.errors import NotConfirmed
 from orchestrator.bench.commissioned import Fact
 
 Hands = TypeVar("Hands")
@@ -28,6 +29,13 @@ class Outcome(StrEnum):
     DECLINED = "declined"
     LEFT_OUT = "left out"
     WRONG = "wrong"
+
+
+class NoResistor(NotConfirmed):
+    """A look before a current has found a voltage at rest: a cell is there, and nothing more is asked."""
+
+    def __init__(self, rest_v: float) -> None:
+        super().__init__(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,29 @@ def question_names(kind: str) -> list[str]:
     return [question.name for question in questions_of(kind)]
 
 
-def listed(order: Commission, say: Callable[[str], None]) -> None:
-    """Say what every question will do."""
-    most_a = order.setup().most_a
-    for one in questions_of(order.kind, order.warmest_degc):
-        about = duration_words(max(1.0, one.expected_s))
-        say(f"{one.name} (about {about}): {one.asks} {one.announcement(most_a)}")
+def listed(order: Commission) -> list[dict[str, Any]]:
+    """Return what every question will do, with the most that flows and the time that it usually takes."""
+    setup = order.setup()
+    return [
+        {
+            "question": one.name,
+            "asks": one.asks,
+            "why": one.why,
+            "does": one.announcement(setup.most_a),
+            "most_a": one.of_most * setup.most_a,
+            "longest_s": one.longest_s,
+            "expected_s": max(1.0, one.expected_s),
+            "decides": one.decides,
+        }
+        for one in questions_of(order.kind, order.warmest_degc)
+    ]
+
+
+def listed_words(listed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on each listed question."""
+    return [
+        f"{one['question']} (about {duration_words(one['expected_s'])}): {one['asks']} {one['does']}" for one in listed
+    ]
 
 
 def check_names(kind: str, names: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from drivers.stepping.drives import look
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.bound import Bound
 from orchestrator.commissioning.people import Person
-from orchestrator.commissioning.questions import Setting
+from orchestrator.commissioning.questions import NoResistor, Setting
 
 SILENT_S = 30.0
 """So long nothing is said to an instrument that is asked what it does then."""
@@ -96,11 +96,11 @@ class SourceHands:
 
         ``for_s`` is how long it is to stand, at most the announced time: once that is over, ``within`` ends whatever
         waits, and the output goes off. The resistor of an earlier answer may have given way to a cell since: only where
-        the same question ``is_looked_at`` already is it not looked at again. Raises NotConfirmed, and no current flows.
+        the same question ``is_looked_at`` already is it not looked at again. Raises NoResistor, and no current flows.
         """
         self.bound.check_drive(drive, for_s)
         if drive != self.at_rest and not is_looked_at and not abs(rest_v := await self.rest_v()) <= AT_REST_V:
-            raise NotConfirmed(f"{rest_v:.3f} V at rest: that is no resistor; take the cell off")
+            raise NoResistor(rest_v)
         await self.source.prepare(drive, self.interval_s)
         self._may_be_on = True
         self._until_s = asyncio.get_running_loop().time() + self.bound.longest_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 from drivers.errors import CannotRun, DriverError, NotConfirmed, Refused
 from orchestrator.bench.commissioned import Fact
 from orchestrator.commissioning.people import CANNOT, does
-from orchestrator.commissioning.questions import Found, Outcome
+from orchestrator.commissioning.questions import Found, NoResistor, Outcome
 from orchestrator.commissioning.smu_hands import AT_REST_V, TINY, TOLERANCE, SourceHands
 
 LEAD_OFF = "Take the sense lead off at the resistor's HI side."
@@ -36,9 +36,9 @@ async def ranges(hands: SourceHands) -> Found:
         level = min(_OF_RANGE * full, hands.most_a)
         try:
             _, amperes, reading = await hands.measured(hands.current(level))
+        except NoResistor:
+            raise
         except (Refused, CannotRun, NotConfirmed) as err:
-            if "no resistor" in str(err):
-                raise
             evidence[f"{full:g} A"] = str(err)[:200]
             missing.append(full)
             await hands.off()

@@ -17,6 +17,7 @@ from simulators.cells.lili import LithiumSymmetricCell
 from simulators.cells.lili_parameters import LithiumSymmetricParameters
 from simulators.cells.model import CellModel
 from simulators.cells.perturbing import PARAMETER_TABLES, perturbed
+from simulators.cells.resistor import ResistorCell, resistance_of
 from simulators.cells.variation import VARIATION_TABLES, Variation, read_variation
 from simulators.cells.varied_cell import VariedCell
 from simulators.small_files import read_small
@@ -46,7 +47,13 @@ def load_cell(
     cell sits at its reference temperature. Overrides replace single parameters of the file by name, and may have the
     tables that vary a cell (docs/cell-models.md, Variants). A ValueError says what is wrong with the name, the file or
     a setting.
+
+    ``1000 ohm`` is a resistor, which a commissioning is made on; it has no settings.
     """
+    if (ohm := resistance_of(name_or_path)) is not None:
+        if overrides:
+            raise ValueError(f"{name_or_path} is a resistor, which has no parameters: {', '.join(overrides)}")
+        return ResistorCell(ohm)
     table = _merged(_read(name_or_path), overrides or {})
     kind = table.pop("kind", None)
     if kind not in _MODELS:
@@ -69,6 +76,8 @@ def load_cell(
 
 def stated_sizes(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> dict[str, float]:
     """Give the active mass and the area that a cell's parameters state, as far as its model has them, by name."""
+    if resistance_of(name_or_path) is not None:
+        return {}
     table = _merged(_read(name_or_path), overrides or {})
     return {key: float(table[key]) for key in ("active_mass_mg", "area_cm2") if isinstance(table.get(key), int | float)}
 
@@ -101,7 +110,10 @@ def _text(path: str) -> str:
             pass
         except (OSError, ValueError) as err:
             raise ValueError(f"cell model {path} cannot be read: {err}") from err
-    raise ValueError(f"no cell model {path!r}: give a path to a .toml file or one of {', '.join(shipped_names())}")
+    raise ValueError(
+        f"no cell model {path!r}: give a path to a .toml file, a resistor such as '1000 ohm', or one of "
+        f"{', '.join(shipped_names())}"
+    )
 
 
 def _checked(source: str, parameter_type: Any, table: Mapping[str, Any]) -> dict[str, float]:  # noqa: ANN401 - any dataclass of parameters

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from simulators.cells.model import CellModel
+from simulators.cells.resistor import ResistorCell
 from simulators.cells.terminals import SharedCell
-from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, ResistorCell, Terminals
+from simulators.chi660e.terminals import DUMMY_OHM, OPEN_OHM, OwnTerminals, Terminals
 from simulators.neware.schedule import TICKS_PER_S
 from simulators.neware.step_machine import Status
 from simulators.neware.tester import Tester

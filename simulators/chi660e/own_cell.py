@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from simulators.cells import load_cell
 from simulators.cells.model import CellModel
+from simulators.cells.resistor import ResistorCell
 from simulators.chi660e.settings import Settings
-from simulators.chi660e.terminals import DUMMY_OHM, OwnTerminals, ResistorCell, Terminals
+from simulators.chi660e.terminals import DUMMY_OHM, OwnTerminals, Terminals
 
 
 class RcCell:

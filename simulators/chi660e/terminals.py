@@ -28,39 +28,6 @@ _LEAST_A = 1e-9
 _SECANTS = 4
 
 
-class ResistorCell:
-    """A resistor instead of a cell: the internal dummy, or open leads."""
-
-    max_interval_s = 600.0
-    temperature_degc = 25.0
-
-    def __init__(self, resistance_ohm: float) -> None:
-        """Be this resistor."""
-        self.resistance_ohm = resistance_ohm
-
-    def voltage_v(self, current_a: float) -> float:
-        """Return the voltage drop."""
-        return current_a * self.resistance_ohm
-
-    def current_a(self, voltage_v: float) -> float:
-        """Return the current through it."""
-        return voltage_v / self.resistance_ohm
-
-    def advance(self, duration_s: float, current_a: float) -> None:
-        """Do nothing: a resistor has no state."""
-
-    def snapshot(self) -> tuple[float, ...]:
-        """Return no state."""
-        return ()
-
-    def restore(self, state: tuple[float, ...]) -> None:
-        """Return to no state."""
-
-    def impedance_ohm(self, frequency_hz: float) -> complex:
-        """Return the resistance."""
-        return complex(self.resistance_ohm, 0.0)
-
-
 class Terminals(Protocol):
     """A pair of leads on something. Times are seconds of the bench's clock; positive current charges the cell."""
 
